@@ -1,0 +1,104 @@
+# Millrace. `make` builds; `make demo` shows it; `make check` tests it; `make help` lists the rest.
+VERSION := 0.1.0
+
+CC         ?= cc
+CFLAGS     ?= -O2 -g
+BUILD      ?= build
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+PKG_CONFIG ?= pkg-config
+
+# What Debian calls what we need: to build, and to test.
+BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
+TEST_PACKAGES  := $(BUILD_PACKAGES) check python3-minimal
+
+WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
+            $(if $(CI),-Werror)
+ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidden -pthread \
+             -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS)
+
+# Asked once a run, when first needed, and again in the run that follows an installation.
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1)
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
+TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
+
+PROGRAMS := $(addprefix $(BUILD)/,millraced millrace libmillrace.a libmillrace.so.0)
+TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
+SCRIPTS  := $(wildcard tests/e2e/test_*.py)
+
+.PHONY: all
+all: $(PROGRAMS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libproto.a:    $(call objects,proto/*.c)
+$(BUILD)/libconfig.a:   $(call objects,config/*.c)
+$(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
+$(BUILD)/libmillrace.a: $(call objects,client/*.c proto/*.c)
+$(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
+$(BUILD)/libsim.a:      $(filter-out $(BUILD)/tests/sim/test_%,$(call objects,tests/sim/*.c))
+$(BUILD)/%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/libmillrace.so.0: $(call objects,client/*.c proto/*.c)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -o $@ $^ $(CLIENT_LIBS)
+
+$(BUILD)/millraced: $(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c) $(addprefix $(BUILD)/,libconfig.a libcore.a libproto.a)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+$(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libmillrace.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+
+$(TESTS): %: %.o $(addprefix $(BUILD)/,libsim.a libtest.a libconfig.a libcore.a libmillrace.a)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) -lm
+
+# -- What people call --
+
+.PHONY: demo check asan tsan install help clean check-built deps-build deps-test
+demo: deps-build ## build, and see the main job done in half a minute
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) client/examples/demo
+
+check: deps-test ## build, and pass all tests
+	@$(MAKE) --no-print-directory check-built
+
+SANITIZE = $(MAKE) --no-print-directory check-built BUILD=$(BUILD)/$@ CFLAGS="-O1 -g -fno-omit-frame-pointer $(1)" LDFLAGS="$(1)"
+asan: deps-test ## the same under the address and undefined-behaviour sanitizers
+	@$(call SANITIZE,-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined)
+tsan: deps-test ## the same under the thread sanitizer
+	@$(call SANITIZE,-fsanitize=thread)
+COMMA := ,
+
+check-built: $(PROGRAMS) $(TESTS)
+	@BUILD=$(BUILD) tests/run $(TESTS) $(SCRIPTS)
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin lib include share/doc/millrace)
+	install -m 755 $(BUILD)/millrace $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/millraced $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 $(BUILD)/libmillrace.a $(BUILD)/libmillrace.so.0 $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libmillrace.so.0 $(DESTDIR)$(PREFIX)/lib/libmillrace.so
+	install -m 644 client/millrace.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 config/millraced.yaml proto/PROTOCOL.md $(DESTDIR)$(PREFIX)/share/doc/millrace/
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile
+
+# Installs the Debian packages that are lacking, and says which.
+install_lacking = @lacking=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	[ -z "$$lacking" ] || { echo "installing with apt:" $$lacking; sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$lacking >/dev/null; }
+deps-build:
+	$(call install_lacking,$(BUILD_PACKAGES))
+deps-test:
+	$(call install_lacking,$(TEST_PACKAGES))
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

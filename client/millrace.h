@@ -1,0 +1,218 @@
+/* libmillrace: channels over the network, after core.async. This is the blocking API.
+ *
+ * Link with -lmillrace -ljansson. C11 and C++.
+ *
+ *   mr *m;
+ *   if (mr_connect(&m, "tcp://127.0.0.1:7223", NULL) < 0) { fprintf(stderr, "%s\n", mr_message()); ... }
+ *   mr_put(m, "jobs", value, MR_FOREVER);
+ *   mr_destroy(m);
+ *
+ * Threads: a handle (`mr`) may be shared by any number of threads: each call blocks its own thread alone, and requests of different threads
+ * are in flight together. Only mr_destroy() must be the last call. mr_message() belongs to the calling thread.
+ *
+ * Results: every function that returns `int` returns a status of mr_status: 0 or more is an answer that a channel can give (MR_OK,
+ * MR_TIMEOUT, MR_CLOSED, MR_DROPPED, MR_CANCELLED), less than 0 an error, with a text in mr_message(). Out parameters are set
+ * where a function says so, and on errors to NULL or 0. An out parameter may be NULL where the caller does not want it.
+ *
+ * Ownership: what goes in is only borrowed during the call (a json_t keeps its reference count); what comes out is the caller's: json_decref() a
+ * json_t, mr_free() bytes. Strings in are NUL-terminated UTF-8; lengths are bytes.
+ *
+ * Times are milliseconds, from the moment at which the daemon reads the request. MR_FOREVER: no time-out. 0: at once or not at all.
+ * If the network goes silent, a call with a time-out returns MR_ECONNECTION at most 1 s after it. After MR_ECONNECTION the handle is of no more use
+ * but to be destroyed. Whether an unanswered put happened cannot be known then.
+ */
+#ifndef MILLRACE_H
+#define MILLRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MR_API __attribute__((visibility("default")))
+#define MR_FOREVER (-1)
+
+enum mr_status {
+	MR_OK = 0,
+	MR_TIMEOUT = 1,
+	MR_CLOSED = 2,
+	MR_DROPPED = 3,
+	MR_CANCELLED = 4,
+
+	/* The daemon's errors, one for each code of the protocol. */
+	MR_EBAD_JSON = -1,
+	MR_EBAD_REQUEST = -2,
+	MR_EUNKNOWN_OP = -3,
+	MR_EDUPLICATE_ID = -4,
+	MR_EFRAME_TOO_LARGE = -5,
+	MR_EUNSUPPORTED_PROTOCOL = -6,
+	MR_EUNAUTHENTICATED = -7,
+	MR_EDENIED = -8,
+	MR_ENO_SUCH_CHANNEL = -9,
+	MR_ECHANNEL_EXISTS = -10,
+	MR_EBAD_CHANNEL = -11,
+	MR_EBAD_VALUE = -12,
+	MR_ENOT_EMPTY = -13,
+	MR_ENO_SUCH_REQUEST = -14,
+	MR_ENO_SUCH_LEASE = -15,
+	MR_ETOO_MANY_WAITERS = -16,
+	MR_ETOO_MANY_INFLIGHT = -17,
+	MR_EOVERLOADED = -18,
+	MR_EDRAINING = -19,
+	MR_EINTERNAL = -20,
+
+	/* The library's own. */
+	MR_ECONNECT = -100,    /* no connection could be made */
+	MR_ECONNECTION = -101, /* it broke, or went silent */
+	MR_EPROTOCOL = -102,   /* the other side does not speak this protocol */
+	MR_EARGUMENT = -103,   /* an argument is not possible; nothing was sent */
+	MR_EMEMORY = -104,
+	MR_EJSON = -105 /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message() has its text, shortened */
+};
+
+typedef struct mr mr;
+
+struct mr_options { /* zero-initialise; 0 or NULL is the default */
+	const char *name;           /* of this client, for people who look at `waiters` */
+	const char *token;          /* a secret for `hello` */
+	int64_t connect_timeout_ms; /* 5000 by default */
+};
+
+/* Words. Static storage, never NULL; any thread. */
+MR_API const char *mr_status_name(int status); /* "ok", "timeout", "no_such_channel", "connect" … */
+MR_API const char *mr_version(void);           /* "0.1.0" */
+
+/* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL. */
+MR_API const char *mr_message(void);
+
+/* Connects and says hello. url: "tcp://host:port" (port 7223 if left out) or "unix:///path"; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223.
+ * *out is the caller's, for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
+MR_API int mr_connect(mr **out, const char *url, const struct mr_options *options);
+
+/* Ends the connection: what is parked is cancelled by the daemon. NULL is fine. */
+MR_API void mr_destroy(mr *m);
+
+/* Frees bytes that this library gave. NULL is fine. */
+MR_API void mr_free(void *bytes);
+
+/* A round trip that does nothing else. */
+MR_API int mr_ping(mr *m, int64_t timeout_ms);
+
+/* What the daemon said to hello: server, protocol, features, max_frame_bytes … A new reference, in *hello. */
+MR_API int mr_hello(mr *m, json_t **hello);
+
+/* ---- put and take ---- */
+
+/* Puts one value; parks while there is no room. MR_OK, MR_TIMEOUT, MR_CLOSED, MR_DROPPED (dropping and promise). */
+MR_API int mr_put(mr *m, const char *channel, const json_t *value, int64_t timeout_ms);
+MR_API int mr_put_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms);
+
+/* Takes one value; parks while there is none. *value is set with MR_OK alone. The raw form is terminated by a NUL that len does not count. */
+MR_API int mr_take(mr *m, const char *channel, json_t **value, int64_t timeout_ms);
+MR_API int mr_take_raw(mr *m, const char *channel, char **json, size_t *len, int64_t timeout_ms);
+
+/* core.async's offer! and poll!: put or take at once, or MR_TIMEOUT. */
+MR_API int mr_offer(mr *m, const char *channel, const json_t *value);
+MR_API int mr_poll(mr *m, const char *channel, json_t **value);
+
+/* Puts all of an array's values in order, in one step; parks until all are in. *accepted (of every status): how many are. The raw form takes
+ * the text of a JSON array. An array that does not fit into one frame of the daemon is MR_EARGUMENT. */
+MR_API int mr_put_many(mr *m, const char *channel, const json_t *values, int64_t timeout_ms, size_t *accepted);
+MR_API int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms, size_t *accepted);
+
+/* Takes 1 to max values (max: 1 … 1000), whatever is there; parks only while there is none. *values: an array. */
+MR_API int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms);
+MR_API int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms);
+
+/* ---- alts ---- */
+
+struct mr_arm {
+	const char *channel;
+	const json_t *put; /* the value of a put arm */
+	const char *raw;   /* or its bytes; both NULL: a take arm */
+	size_t raw_len;
+};
+
+struct mr_choice { /* which arm happened */
+	size_t arm;     /* index; of MR_OK, MR_CLOSED, MR_DROPPED */
+	json_t *value;  /* of a take arm with MR_OK, if jansson can hold it: the caller's; else NULL */
+	char *raw;      /* the same as bytes, terminated by NUL: the caller's, for mr_free(); NULL for a put arm */
+	size_t raw_len;
+	uint64_t evicted; /* of a put arm on a sliding channel */
+};
+
+/* Exactly one of 1 … 64 arms happens, or none with MR_TIMEOUT. `priority`: the first that can, in order; else any. choice may not be NULL; it is set on
+ * every return. mr_choice_finish() frees what is in it. */
+MR_API int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms, struct mr_choice *choice);
+MR_API void mr_choice_finish(struct mr_choice *choice);
+
+/* ---- channels ---- */
+
+struct mr_definition { /* zero-initialise */
+	const char *kind;     /* "unbuffered" "bounded" "dropping" "sliding" "promise" */
+	uint64_t capacity;    /* bounded, dropping, sliding: at least 1; the others: 0 */
+	bool ephemeral;       /* it goes when this connection does */
+	uint64_t max_waiters; /* 0: the daemon's default */
+};
+
+/* Creates a channel. *created: false if it was there already with the same definition. With channel NULL the daemon makes up an unguessable name (a reply
+ * channel), which *name is set to: the caller's, for mr_free(). */
+MR_API int mr_create(mr *m, const char *channel, const struct mr_definition *definition, bool *created, char **name);
+
+/* No new put is accepted; what is in the channel can still be taken. Idempotent. */
+MR_API int mr_close(mr *m, const char *channel);
+
+/* Removes a channel. MR_ENOT_EMPTY unless it is empty or `force`. *discarded: how many buffered values went with it. */
+MR_API int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded);
+
+/* ---- looking ---- New references; rows as PROTOCOL.md says. */
+
+MR_API int mr_stat(mr *m, const char *channel, json_t **row);
+MR_API int mr_list(mr *m, const char *glob, json_t **rows);                  /* glob NULL: all. All pages of it, in order of name */
+MR_API int mr_peek(mr *m, const char *channel, size_t max, json_t **values); /* the buffer, oldest first; takes nothing */
+MR_API int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len);
+MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NULL: all. All pages of it, oldest first */
+
+/* ---- requests in flight ---- Begin now, wait later, cancel in between: for pipelining, and for cancelling from another thread.
+ *
+ *   mr_request *r;
+ *   if (mr_begin_take(m, &r, "jobs", 0, MR_FOREVER) == MR_OK) {
+ *       ... another thread: mr_cancel(m, r) ...
+ *       status = mr_wait(m, r, &result);      // MR_CANCELLED, or MR_OK if the value was faster
+ *   }
+ */
+
+typedef struct mr_request mr_request;
+
+struct mr_result { /* set by mr_wait() on every return; mr_result_finish() frees what is in it */
+	char *raw;    /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
+	size_t raw_len;
+	size_t accepted; /* a batch put */
+	uint64_t evicted;
+};
+
+/* Each sends one request and returns at once (it may wait for the socket to take the bytes). MR_OK: *request must go to mr_wait(), once. */
+MR_API int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms);
+MR_API int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms);
+MR_API int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, int64_t timeout_ms); /* max 0: one value, not an array */
+
+/* Waits for its reply, returns its status, and frees the request, whatever comes. result may be NULL. */
+MR_API int mr_wait(mr *m, mr_request *request, struct mr_result *result);
+MR_API void mr_result_finish(struct mr_result *result);
+
+/* Whether mr_wait() would return at once. Never blocks: it reads what has arrived. */
+MR_API bool mr_is_done(mr *m, mr_request *request);
+
+/* Asks the daemon to cancel it; any thread, while mr_wait() has not returned. MR_OK: it ends as MR_CANCELLED. MR_ENO_SUCH_REQUEST: it had ended by itself. */
+MR_API int mr_cancel(mr *m, mr_request *request);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

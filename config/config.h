@@ -1,0 +1,66 @@
+/* The configuration: a YAML text in, a struct out. Pure but for config_load(), which reads the file. */
+#ifndef MILLRACE_CONFIG_CONFIG_H
+#define MILLRACE_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/limits.h"
+
+enum config_kind { CONFIG_UNBUFFERED, CONFIG_BOUNDED, CONFIG_DROPPING, CONFIG_SLIDING, CONFIG_PROMISE };
+
+struct config_channel {
+	char *name;
+	enum config_kind kind; /* in the order of enum channel_kind of the core */
+	uint64_t capacity;     /* as core_definition's: unbuffered 0, promise 1 */
+	uint32_t max_waiters;  /* 0: the limits' */
+};
+
+enum address_scheme { ADDRESS_TCP, ADDRESS_UNIX };
+
+struct address {
+	enum address_scheme scheme;
+	char *host; /* tcp: a literal address or a name, without brackets; unix: the path */
+	uint16_t port;
+};
+
+struct config {
+	struct address *listen;
+	size_t n_listen;
+	bool has_http; /* false: `http: none` */
+	bool http_is_default; /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
+	struct address http;
+	bool insecure; /* may listen beyond loopback without TLS and authentication */
+	struct limits limits;
+	struct config_channel *channels; /* in the order of the file */
+	size_t n_channels;
+};
+
+enum { CONFIG_ERROR_BYTES = 512 };
+
+/* All of these return 0, or -1 with one line in `error`: "FILE:LINE:COLUMN: what is wrong; what was expected". On -1 *config is as it was. */
+
+/* The built-in defaults: tcp://127.0.0.1:7223, HTTP 127.0.0.1:7224, no channels. -1: no memory. */
+int config_init(struct config *config);
+void config_finish(struct config *config);
+
+/* Reads a whole text over the defaults into *config, which must have been initialised. `name` stands for it in errors. */
+int config_parse(struct config *config, const char *text, size_t len, const char *name, char error[CONFIG_ERROR_BYTES]);
+int config_load(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES]);
+
+/* The command line's overrides: --listen (the first replaces what the file says, the next ones are added), --http ADDR|none, --set key=value
+ * where key is a dotted path ("limits.max_frame", "channels.jobs.kind", "insecure", "http") and value is YAML. */
+int config_set_listen(struct config *config, const char *url, bool first, char error[CONFIG_ERROR_BYTES]);
+int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
+int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
+
+/* What only the whole can tell: listeners beyond loopback need `insecure: true`; limits against one another. Call it last. */
+int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES]);
+
+/* "tcp://host:port" (IPv6 in brackets) or "unix:///path". Shared with the HTTP address, which has no scheme. The host is allocated. */
+int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES]);
+void address_finish(struct address *address);
+bool address_is_local(const struct address *address); /* loopback literal, "localhost", or a Unix socket */
+
+#endif

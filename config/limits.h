@@ -1,0 +1,47 @@
+/* Every bound of the daemon, in one place: its name in the configuration, default, lowest and highest value. How they relate is asserted below. */
+#ifndef MILLRACE_CONFIG_LIMITS_H
+#define MILLRACE_CONFIG_LIMITS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "proto/message.h"
+#include "proto/name.h"
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* LIMIT(field, unit, default, lowest, highest): unit is COUNT, BYTES ("64KiB", "1MiB", "2GiB" or plain bytes) or MS ("250ms", "5s", "10m", "1h" or plain milliseconds). */
+#define LIMITS(LIMIT)                                                                  \
+	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                               \
+	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                \
+	LIMIT(max_inflight, COUNT, 1024, 1, 1000000)                                   \
+	LIMIT(max_waiters, COUNT, 100000, 1, 10000000)                                 \
+	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                       \
+	LIMIT(max_memory, BYTES, 512 * MIB, 1 * MIB, 1024 * GIB)                       \
+	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                           \
+	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)
+
+enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
+
+struct limits {
+#define LIMIT(field, unit, fallback, lowest, highest) uint64_t field;
+	LIMITS(LIMIT)
+#undef LIMIT
+};
+
+enum {
+	MAX_CAPACITY = 100000000,     /* of one channel */
+	MAX_LISTENERS = 16,
+	TOO_LARGE_LINGER_MS = 1000,   /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
+	TOO_LARGE_LINGER_BYTES = 1024 * 1024,
+	REPLY_ENVELOPE_BYTES = 1024,  /* a reply is at most this much longer than max_frame */
+	QUOTE_BYTES = 64,             /* of input in an error's message */
+};
+
+static_assert(NAME_MAX_BYTES <= 255, "a name's length is kept in a byte");
+static_assert(MESSAGE_MAX_ARMS <= 255, "an arm's index is kept in a byte");
+static_assert(16 * MIB - 1 < (UINT64_C(1) << 24), "the first byte of a frame is always 0");
+
+#endif

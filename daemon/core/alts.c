@@ -1,0 +1,135 @@
+/* alts: a choice over takes and puts. Every arm is checked before any is tried; the first that can proceed does; else all park together, and
+ * the first to be matched withdraws the others. Arms of one alts never match each other: none is parked while the others are tried. */
+#include <assert.h>
+
+#include "daemon/core/hash.h"
+#include "daemon/core/state.h"
+
+/* Looks up every arm's channel. The first bad arm refuses the whole: its error is replied, and false returned. */
+static bool check_arms(struct core *core, const struct core_event *event, struct channel *channels[], struct core_effects *effects)
+{
+	uint64_t bytes = core->bytes + core->unsent_bytes;
+	bool is_put = false;
+	for (uint32_t i = 0; i < event->n_arms; i++) {
+		const struct core_arm *arm = &event->arms[i];
+		channels[i] = channel_find(core, event->connection, arm->channel);
+		if (!channels[i]) {
+			struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
+			reply->error = ERROR_NO_SUCH_CHANNEL;
+			reply->arm = i;
+			reply->channel = arm->channel;
+			return false;
+		}
+		is_put = is_put || arm->value;
+		bytes += arm->value ? arm->value->len : 0;
+	}
+	if (is_put && bytes > core->limits.max_memory) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+		return false;
+	}
+	return true;
+}
+
+static bool can_proceed(const struct core_arm *arm, const struct channel *channel)
+{
+	return arm->value ? channel_can_put(channel) : channel_can_take(channel) || channel->closed;
+}
+
+/* The first arm that can proceed, in the order given or in any; n_arms if none can. */
+static uint32_t choose(struct core *core, const struct core_event *event, struct channel *const channels[])
+{
+	uint8_t order[CORE_MAX_ARMS];
+	for (uint32_t i = 0; i < event->n_arms; i++)
+		order[i] = (uint8_t)i;
+	for (uint32_t i = 0; i < event->n_arms; i++) {
+		if (!event->priority) {
+			uint32_t other = i + random_below(&core->random, event->n_arms - i);
+			uint8_t arm = order[other];
+			order[other] = order[i];
+			order[i] = arm;
+		}
+		if (can_proceed(&event->arms[order[i]], channels[order[i]]))
+			return order[i];
+	}
+	return event->n_arms;
+}
+
+static struct core_reply *reply_arm(struct core *core, const struct core_event *event, uint32_t arm, struct core_effects *effects)
+{
+	struct core_reply *reply = reply_now(core, event, STATUS_OK, effects);
+	reply->arm = arm;
+	reply->channel = event->arms[arm].channel;
+	reply->is_take = !event->arms[arm].value;
+	return reply;
+}
+
+/* Carries out an arm that can proceed. A put arm's value is moved out of `values`. */
+static void proceed(struct core *core, const struct core_event *event, uint32_t arm, struct channel *channel, struct value **values,
+		    struct core_effects *effects)
+{
+	if (!values[arm]) {
+		struct core_reply *reply = reply_arm(core, event, arm, effects);
+		if (channel_can_take(channel))
+			transfer_take(core, channel, 1, reply, effects);
+		else
+			reply->status = STATUS_CLOSED;
+		return;
+	}
+	if (channel->closed) {
+		reply_arm(core, event, arm, effects)->status = STATUS_CLOSED;
+		return;
+	}
+	struct value_list one = {0};
+	value_list_push(&one, values[arm]);
+	values[arm] = NULL;
+	struct put_outcome outcome = transfer_put(core, channel, &one, effects);
+	assert(one.n == 0);
+	struct core_reply *reply = reply_arm(core, event, arm, effects);
+	reply->status = outcome.dropped ? STATUS_DROPPED : STATUS_OK;
+	reply->evicted = outcome.evicted;
+}
+
+/* Parks all arms, or none. The values of put arms are moved out of `values`. */
+static void park(struct core *core, const struct core_event *event, struct channel *const channels[], struct value **values,
+		 struct core_effects *effects)
+{
+	enum error error;
+	struct request *request = park_begin(core, event, event->n_arms, &error);
+	if (!request) {
+		reply_error(core, event, error, effects);
+		return;
+	}
+	for (uint32_t i = 0; i < event->n_arms; i++) {
+		if (!park_arm(core, request, i, channels[i], event->arms[i].value != NULL, values[i])) {
+			park_abandon(core, request);
+			struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
+			reply->error = ERROR_TOO_MANY_WAITERS;
+			reply->arm = i;
+			reply->channel = event->arms[i].channel;
+			return;
+		}
+		values[i] = NULL;
+	}
+	park_commit(core, request, event);
+}
+
+void op_alts(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	assert(event->n_arms >= 1 && event->n_arms <= CORE_MAX_ARMS);
+	struct channel *channels[CORE_MAX_ARMS];
+	struct value *values[CORE_MAX_ARMS]; /* those still ours: destroyed at the end */
+	for (uint32_t i = 0; i < event->n_arms; i++)
+		values[i] = event->arms[i].value;
+
+	if (check_arms(core, event, channels, effects)) {
+		uint32_t arm = choose(core, event, channels);
+		if (arm < event->n_arms)
+			proceed(core, event, arm, channels[arm], values, effects);
+		else if (event->has_timeout && event->timeout_ms == 0)
+			reply_now(core, event, STATUS_TIMEOUT, effects)->arm = event->n_arms;
+		else
+			park(core, event, channels, values, effects);
+	}
+	for (uint32_t i = 0; i < event->n_arms; i++)
+		value_destroy(values[i]);
+}

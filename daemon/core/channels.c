@@ -1,0 +1,101 @@
+/* The ops on channels themselves: create, close, delete. */
+#include <assert.h>
+
+#include "daemon/core/state.h"
+
+struct channel *channel_find(struct core *core, struct core_connection *connection, struct slice name)
+{
+	if (connection && connection->last && connection->last_deletions == core->deletions &&
+	    slice_equal(channel_name(connection->last), name))
+		return connection->last;
+	struct channel *channel = directory_find(&core->directory, name);
+	if (connection) {
+		connection->last = channel;
+		connection->last_deletions = core->deletions;
+	}
+	return channel;
+}
+
+static bool definitions_equal(const struct core_definition *a, const struct core_definition *b)
+{
+	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral;
+}
+
+void op_create(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	const struct core_definition *definition = &event->definition;
+	assert(event->connection || !definition->ephemeral);
+	struct channel *channel = channel_find(core, event->connection, event->channel);
+	if (channel) {
+		bool is_same = definitions_equal(&channel->definition, definition) &&
+			       (!definition->ephemeral || channel->owner == event->connection);
+		if (is_same)
+			reply_now(core, event, STATUS_OK, effects);
+		else
+			reply_error(core, event, ERROR_CHANNEL_EXISTS, effects);
+		return;
+	}
+	if (core->directory.n >= core->limits.max_channels || !(channel = channel_create(event->channel, definition))) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+		return;
+	}
+	directory_insert(&core->directory, channel);
+	if (definition->ephemeral) {
+		channel->owner = event->connection;
+		list_append(&event->connection->ephemeral, &channel->in_owner);
+	}
+	reply_now(core, event, STATUS_OK, effects)->created = true;
+}
+
+/* The channel's end for everybody in one of its queues. An alts leaves with all its arms, so look at the first each time. */
+static void complete_all(struct core *core, struct link *queue, struct core_effects *effects)
+{
+	while (!list_is_empty(queue)) {
+		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
+		park_complete(core, arm_request(arm), arm, STATUS_CLOSED, effects);
+	}
+}
+
+void op_close(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct channel *channel = channel_find(core, event->connection, event->channel);
+	if (!channel) {
+		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		return;
+	}
+	channel->closed = true;
+	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which it cannot take from. */
+	complete_all(core, &channel->takes, effects);
+	reply_now(core, event, STATUS_OK, effects);
+}
+
+void channel_remove(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	complete_all(core, &channel->takes, effects);
+	complete_all(core, &channel->puts, effects);
+	core->bytes -= channel->bytes;
+	core->n_buffered -= channel->buffer.n;
+	channel->bytes = 0;
+	value_list_clear(&channel->buffer);
+	list_remove(&channel->in_owner);
+	directory_remove(&core->directory, channel);
+	core->deletions++;
+	channel->hash_next = core->graveyard;
+	core->graveyard = channel;
+}
+
+void op_delete(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct channel *channel = channel_find(core, event->connection, event->channel);
+	if (!channel) {
+		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		return;
+	}
+	if (!event->force && channel_can_take(channel)) {
+		reply_error(core, event, ERROR_NOT_EMPTY, effects);
+		return;
+	}
+	uint64_t discarded = channel->buffer.n;
+	channel_remove(core, channel, effects);
+	reply_now(core, event, STATUS_OK, effects)->discarded = discarded;
+}

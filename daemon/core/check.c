@@ -1,0 +1,180 @@
+/* Every invariant of the core, looked at from all sides. For tests: it costs as much as there is. */
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+#define CHECK(holds, what)           \
+	do {                         \
+		if (!(holds))        \
+			return what; \
+	} while (0)
+
+struct sums {
+	uint64_t channels, buffered, bytes, puts, takes;
+};
+
+static uint64_t list_bytes(const struct value_list *list, size_t *n)
+{
+	uint64_t bytes = 0;
+	*n = 0;
+	for (const struct value *value = list->head; value; value = value->next) {
+		bytes += value->len;
+		++*n;
+	}
+	return bytes;
+}
+
+static const char *check_arm(const struct arm *arm, const struct channel *channel, bool is_put)
+{
+	const struct request *request = arm_request((struct arm *)arm);
+	CHECK(arm->link.next->prev == &arm->link && arm->link.prev->next == &arm->link, "a queue's links do not match");
+	CHECK(arm->channel == channel, "an arm stands in another channel's queue");
+	CHECK(arm->is_put == is_put, "an arm stands in the wrong queue");
+	CHECK(arm->index < request->n_arms && &request->arms[arm->index] == arm, "an arm has the wrong index");
+	CHECK(request->parked.op != CORE_ALTS || (arm->value != NULL) == is_put, "an alts' arm has a value and should not, or has none");
+	CHECK(request->parked.op == CORE_ALTS || arm->value == NULL, "a plain put or take has an arm's value");
+	CHECK(request->parked.op != CORE_PUT || request->parked.values.n > 0, "a put is parked with nothing to put");
+	return NULL;
+}
+
+/* One queue: its arms, their number and the bytes they hold. */
+static const char *check_queue(const struct link *queue, const struct channel *channel, bool is_put, uint32_t *n, uint64_t *bytes)
+{
+	uint64_t last_seq = 0;
+	*n = 0;
+	for (const struct link *at = queue->next; at != queue; at = at->next, ++*n) {
+		struct arm *arm = LIST_ITEM(at, struct arm, link);
+		const char *wrong = check_arm(arm, channel, is_put);
+		if (wrong)
+			return wrong;
+		const struct request *request = arm_request(arm);
+		CHECK(request->parked.seq >= last_seq, "a queue is not in the order of parking");
+		last_seq = request->parked.seq;
+		size_t n_values = 0;
+		if (arm->value)
+			*bytes += arm->value->len;
+		else if (is_put)
+			*bytes += list_bytes(&request->parked.values, &n_values);
+		CHECK(!is_put || arm->value || n_values == request->parked.values.n, "a parked batch miscounts its values");
+	}
+	return NULL;
+}
+
+static const char *check_sides(const struct channel *channel)
+{
+	if (channel->n_puts == 0 || channel->n_takes == 0)
+		return NULL;
+	const struct request *only = arm_request(LIST_ITEM(channel->puts.next, struct arm, link));
+	for (const struct link *at = channel->puts.next; at != &channel->puts; at = at->next)
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link)) == only, "a parked put stands beside another's parked take");
+	for (const struct link *at = channel->takes.next; at != &channel->takes; at = at->next)
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link)) == only, "a parked take stands beside another's parked put");
+	return NULL;
+}
+
+static const char *check_kind(const struct channel *channel)
+{
+	size_t n = channel->buffer.n;
+	CHECK(n <= channel->definition.capacity, "a buffer is over its capacity");
+	CHECK(channel->n_takes == 0 || n == 0, "a take is parked and there is a value for it");
+	CHECK(channel->n_takes == 0 || !channel->closed, "a take is parked on a closed channel");
+	switch (channel->definition.kind) {
+	case KIND_UNBUFFERED:
+		break;
+	case KIND_BOUNDED:
+		CHECK(channel->n_puts == 0 || !channel_has_room(channel), "a put is parked and there is room for it");
+		break;
+	case KIND_DROPPING:
+	case KIND_SLIDING:
+		CHECK(channel->n_puts == 0, "a put is parked on a channel that never parks any");
+		break;
+	case KIND_PROMISE:
+		CHECK(channel->n_puts == 0, "a put is parked on a promise");
+		CHECK(channel->accepted == n + channel->discarded, "a promise was made more than once");
+		return NULL;
+	case KIND_COUNT:
+		return "a channel is of no kind";
+	}
+	CHECK(channel->accepted == channel->taken + n + channel->evicted + channel->discarded, "the books do not balance");
+	return NULL;
+}
+
+static const char *check_channel(const struct core *core, const struct channel *channel, struct sums *sums)
+{
+	size_t n;
+	uint32_t n_puts, n_takes;
+	uint64_t bytes = list_bytes(&channel->buffer, &n);
+	const char *wrong;
+	CHECK(directory_find(&core->directory, channel_name(channel)) == channel, "a channel is not found by its name");
+	CHECK(n == channel->buffer.n, "a buffer miscounts its values");
+	CHECK((channel->owner != NULL) == channel->definition.ephemeral, "an ephemeral channel has no owner, or another has one");
+	if ((wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes)) ||
+	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes)))
+		return wrong;
+	CHECK(n_puts == channel->n_puts && n_takes == channel->n_takes, "a channel miscounts who is parked");
+	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");
+	sums->channels++;
+	sums->buffered += n;
+	sums->bytes += bytes;
+	sums->puts += n_puts;
+	sums->takes += n_takes;
+	wrong = check_sides(channel);
+	return wrong ? wrong : check_kind(channel);
+}
+
+static const char *check_request(const struct core *core, struct request *request, struct sums *sums)
+{
+	const struct parked *parked = &request->parked;
+	CHECK(ids_find(&core->ids, parked->connection, parked->id) == request, "a parked request is not found by its id");
+	CHECK(request->n_arms >= 1 && request->n_arms <= CORE_MAX_ARMS, "a parked request has an impossible number of arms");
+	CHECK((parked->deadline_us == CORE_NEVER) == (parked->timer_index == REQUEST_NO_TIMER), "a deadline has no timer, or the reverse");
+	if (parked->timer_index != REQUEST_NO_TIMER)
+		CHECK(parked->timer_index < core->timers.n && core->timers.heap[parked->timer_index] == request, "a timer is another's");
+	for (uint32_t i = 0; i < request->n_arms; i++) {
+		if (request->arms[i].is_put)
+			sums->puts++;
+		else
+			sums->takes++;
+	}
+	return NULL;
+}
+
+static const char *check_connections(const struct core *core, uint64_t *n_parked)
+{
+	uint64_t n = 0;
+	*n_parked = 0;
+	for (const struct link *at = core->connections.next; at != &core->connections; at = at->next, n++) {
+		const struct core_connection *connection = LIST_ITEM(at, struct core_connection, in_core);
+		uint32_t parked = 0;
+		for (const struct link *r = connection->parked.next; r != &connection->parked; r = r->next, parked++)
+			CHECK(LIST_ITEM(r, struct request, parked.in_connection)->parked.connection == connection,
+			      "a request is parked with another connection");
+		CHECK(parked == connection->n_parked, "a connection miscounts its parked requests");
+		*n_parked += parked;
+	}
+	CHECK(n == core->n_connections, "the connections are miscounted");
+	return NULL;
+}
+
+const char *core_check(const struct core *core)
+{
+	struct sums channels = {0}, requests = {0};
+	const char *wrong;
+	struct channel *channel = NULL;
+	for (struct slice after = SLICE(""); (channel = directory_after(&core->directory, after)); after = channel_name(channel))
+		if ((wrong = check_channel(core, channel, &channels)))
+			return wrong;
+	CHECK(channels.channels == core->directory.n, "the channels are miscounted");
+	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered, "the totals are not the sums of the channels'");
+
+	uint64_t n_parked, n = 0, after = 0;
+	if ((wrong = check_connections(core, &n_parked)))
+		return wrong;
+	for (struct request *request; (request = order_after(&core->order, after)); after = request->parked.seq, n++)
+		if ((wrong = check_request(core, request, &requests)))
+			return wrong;
+	CHECK(n == n_parked && n == core->n_parked && n == core->ids.n, "the parked requests are miscounted");
+	CHECK(requests.puts == channels.puts && requests.takes == channels.takes, "an arm stands in no queue, or in two");
+	CHECK(timers_check(&core->timers), "the timers are out of order");
+	return NULL;
+}

@@ -1,0 +1,177 @@
+/* The core: named channels, parked requests, alts, time-outs and the books. Pure: no I/O, no clock, no JSON, no globals.
+ *
+ * In: one event at a time, with the time in it. Out: replies, in the order in which they came about, which the shell carries out
+ * afterwards; so nothing ever re-enters. One thread.
+ *
+ *   core_step(core, &event, &effects);
+ *   for (reply = effects.head; reply; reply = reply->next) ...encode...
+ *   core_effects_release(core, &effects);
+ *
+ * Out of memory is a reply (ERROR_OVERLOADED), and nothing has happened. Time is in microseconds of a monotonic clock, and never
+ * runs backwards from one event to the next.
+ */
+#ifndef MILLRACE_CORE_H
+#define MILLRACE_CORE_H
+
+#include <stdint.h>
+
+#include "daemon/core/value.h"
+#include "proto/slice.h"
+#include "proto/status.h"
+
+struct core;
+struct core_connection;
+
+enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000 };
+#define CORE_NEVER UINT64_MAX
+
+enum channel_kind { KIND_UNBUFFERED, KIND_BOUNDED, KIND_DROPPING, KIND_SLIDING, KIND_PROMISE, KIND_COUNT };
+
+const char *channel_kind_name(enum channel_kind kind);
+/* The kind that a word names, or KIND_COUNT. */
+enum channel_kind channel_kind_from_name(struct slice word);
+
+struct core_limits {
+	uint64_t max_memory;     /* bytes of values */
+	uint32_t max_channels;   /* CHANNEL_EXISTS and its like come first; over it: overloaded */
+	uint32_t max_inflight;   /* parked requests of one connection */
+	uint32_t max_waiters;    /* of a channel that does not say: parked requests (alts: arms) */
+	uint32_t max_take_bytes; /* a take with `max` stops before its values, with a comma each, are more; one is always given */
+	uint64_t max_park_ms;    /* 0: no limit */
+};
+
+struct core_definition { /* of a channel; two that are equal member by member are the same */
+	enum channel_kind kind;
+	uint64_t capacity;    /* bounded, dropping, sliding: >= 1; unbuffered: 0; promise: 1 */
+	uint32_t max_waiters; /* 0: the daemon's default */
+	bool ephemeral;
+};
+
+enum core_op {
+	CORE_TICK,       /* only time passes */
+	CORE_DISCONNECT, /* parked requests are cancelled without a reply; ephemeral channels go; `connection` is then gone. Time-outs that
+			    were due first may still give it replies, in this step */
+	CORE_CREATE,
+	CORE_CLOSE,
+	CORE_DELETE,
+	CORE_PUT,
+	CORE_TAKE,
+	CORE_ALTS,
+	CORE_CANCEL,
+};
+
+struct core_arm {
+	struct slice channel;
+	struct value *value; /* a put arm: owned by the core from core_step() on, whatever comes of it; a take arm: NULL */
+};
+
+struct core_event {
+	enum core_op op;
+	uint64_t now_us;
+	struct core_connection *connection; /* who asks. create, close and delete: NULL is the daemon itself */
+	uint64_t id;                        /* of the request */
+	struct slice channel;
+	bool has_timeout;
+	uint64_t timeout_ms; /* 0: at once or not at all */
+
+	struct core_definition definition; /* create */
+	bool force;                        /* delete */
+	struct value_list values;          /* put: at least one; owned by the core from core_step() on, whatever comes of it */
+	bool batch;                        /* put: of `values`; take: with `max`. The reply says so again */
+	uint32_t max;                      /* take: 1 without `max` */
+	const struct core_arm *arms;       /* alts */
+	uint32_t n_arms;
+	bool priority;
+	uint64_t cancel_id; /* cancel */
+};
+
+/* One outcome of one request. Valid until core_effects_release(). */
+struct core_reply {
+	struct core_reply *next;
+	void *cookie; /* of the connection it goes to; NULL: the daemon's own request */
+	uint64_t id;
+	enum core_op op;
+	enum status status;
+	enum error error;            /* with STATUS_ERROR */
+	bool batch;                  /* as asked */
+	bool is_take;                /* an alts: the arm that happened was a take; a take: true */
+	bool created;                /* create */
+	uint32_t arm;                /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular */
+	struct slice channel;        /* the channel it is about; alts: of that arm; empty if of none in particular */
+	const struct value *value;   /* take, alts: the first of n_values, linked by `next`. Read no further than n_values */
+	uint32_t n_values;
+	struct value *owned_values; /* the core's own: what it frees on release */
+	uint64_t accepted;  /* put */
+	uint64_t evicted;   /* put, put arm */
+	uint64_t discarded; /* delete */
+};
+
+struct core_effects {
+	struct core_reply *head, *tail; /* zero-initialise before each step */
+};
+
+/* seed: of the random order of alts, and of the hash tables. Limits are copied. NULL without memory. */
+struct core *core_create(const struct core_limits *limits, uint64_t seed);
+void core_destroy(struct core *core); /* with everything in it */
+void core_set_limits(struct core *core, const struct core_limits *limits);
+
+/* Bytes of values that the shell still has to send; they count towards max_memory. */
+void core_set_unsent(struct core *core, uint64_t bytes);
+
+/* A connection, until CORE_DISCONNECT. NULL without memory. `cookie` comes back in its replies and rows. */
+struct core_connection *core_connect(struct core *core, void *cookie);
+
+/* Time-outs that are due by event->now_us come first, then the event. Everything that the event says is checked by the shell as far as
+ * it needs no channel (names, ranges); the rest is answered here. effects is appended to. */
+void core_step(struct core *core, const struct core_event *event, struct core_effects *effects);
+void core_effects_release(struct core *core, struct core_effects *effects);
+
+/* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
+uint64_t core_deadline(const struct core *core);
+
+/* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so itself). */
+bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id);
+
+/* What is there to see. Rows are copies but for their slices and values, which are valid until the next step. */
+struct core_channel_row {
+	struct slice name;
+	struct core_definition definition; /* max_waiters is the one in force */
+	bool closed;
+	uint64_t buffered, leased, parked_puts, parked_takes, bytes;
+	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+};
+
+bool core_stat(const struct core *core, struct slice channel, struct core_channel_row *row); /* false: no such channel */
+
+/* The first channel whose name is greater than `after` (empty: the first of all), in order of bytes; false at the end. O(log n). */
+bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row);
+
+/* The oldest buffered value, then each one's ->next, *n in all; NULL if there is none. *exists says whether there is such a channel. */
+const struct value *core_peek(const struct core *core, struct slice channel, bool *exists, size_t *n);
+
+struct core_waiter_row {
+	uint64_t seq; /* rises in the order of parking; never 0 */
+	void *cookie; /* of its connection */
+	uint64_t id;
+	enum core_op op; /* PUT, TAKE, ALTS */
+	uint32_t n_arms; /* see core_waiter_arm(); a put or take has one */
+	uint64_t parked_us, deadline_us; /* CORE_NEVER: none */
+	const void *request;             /* for core_waiter_arm */
+};
+
+/* The oldest parked request with a seq greater than `after`; false at the end. With a channel (not empty): of those with an arm on it.
+ * row is zeroed before the first call, and given again as it was for the next: so each next one costs O(log n), or O(arms). */
+bool core_next_waiter(const struct core *core, struct slice channel, uint64_t after, struct core_waiter_row *row);
+/* Its arm number `i`: the channel's name, and whether it is a put. */
+struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);
+
+struct core_totals {
+	uint64_t channels, connections, parked, buffered, bytes; /* bytes: of values, the unsent ones not included */
+};
+void core_totals(const struct core *core, struct core_totals *totals);
+
+/* Asserts every invariant: books, queue links, counts, heap order, "no parked put beside a parked take". O(everything); for tests.
+ * Returns NULL, or static text about the first that does not hold. */
+const char *core_check(const struct core *core);
+
+#endif

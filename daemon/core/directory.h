@@ -1,0 +1,27 @@
+/* All channels by name: a hash table that grows by itself, for look-ups, and a treap (a search tree kept in balance by the hashes), for
+ * listing in order of name. Both are threaded through the channels. */
+#ifndef MILLRACE_CORE_DIRECTORY_H
+#define MILLRACE_CORE_DIRECTORY_H
+
+#include "daemon/core/channel.h"
+#include "daemon/core/hash.h"
+
+struct directory {
+	struct hash_key key;
+	struct channel **buckets;
+	size_t n_buckets; /* a power of two */
+	size_t n;
+	struct channel *root;
+};
+
+int directory_init(struct directory *directory, struct hash_key key); /* -1: no memory */
+void directory_finish(struct directory *directory);		      /* must be empty */
+
+struct channel *directory_find(const struct directory *directory, struct slice name);
+void directory_insert(struct directory *directory, struct channel *channel); /* its name must be new */
+void directory_remove(struct directory *directory, struct channel *channel);
+
+/* The first channel whose name is greater than `after`, in order of bytes; NULL at the end. */
+struct channel *directory_after(const struct directory *directory, struct slice after);
+
+#endif

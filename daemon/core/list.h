@@ -1,0 +1,39 @@
+/* Circular doubly linked lists of nodes that are embedded in what they link: insertion and removal are O(1) and cannot fail. */
+#ifndef MILLRACE_CORE_LIST_H
+#define MILLRACE_CORE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct link {
+	struct link *prev, *next; /* of a head: its last and first; both itself when empty */
+};
+
+#define LIST_ITEM(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+
+static inline void list_init(struct link *head)
+{
+	head->prev = head->next = head;
+}
+
+static inline bool list_is_empty(const struct link *head)
+{
+	return head->next == head;
+}
+
+static inline void list_append(struct link *head, struct link *node)
+{
+	node->prev = head->prev;
+	node->next = head;
+	head->prev->next = node;
+	head->prev = node;
+}
+
+static inline void list_remove(struct link *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	node->prev = node->next = node;
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* What there is to see: stat, list, peek, waiters. Nothing here changes anything. */
+#include "daemon/core/state.h"
+
+static void row_of(const struct core *core, const struct channel *channel, struct core_channel_row *row)
+{
+	*row = (struct core_channel_row){
+		.name = channel_name(channel),
+		.definition = channel->definition,
+		.closed = channel->closed,
+		.buffered = channel->buffer.n,
+		.parked_puts = channel->n_puts,
+		.parked_takes = channel->n_takes,
+		.bytes = channel->bytes,
+		.accepted = channel->accepted,
+		.taken = channel->taken,
+		.dropped = channel->dropped,
+		.evicted = channel->evicted,
+		.discarded = channel->discarded,
+	};
+	if (row->definition.max_waiters == 0)
+		row->definition.max_waiters = core->limits.max_waiters;
+}
+
+bool core_stat(const struct core *core, struct slice name, struct core_channel_row *row)
+{
+	const struct channel *channel = directory_find(&core->directory, name);
+	if (channel)
+		row_of(core, channel, row);
+	return channel != NULL;
+}
+
+bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row)
+{
+	const struct channel *channel = directory_after(&core->directory, after);
+	if (channel)
+		row_of(core, channel, row);
+	return channel != NULL;
+}
+
+const struct value *core_peek(const struct core *core, struct slice name, bool *exists, size_t *n)
+{
+	const struct channel *channel = directory_find(&core->directory, name);
+	*exists = channel != NULL;
+	*n = channel ? channel->buffer.n : 0;
+	return channel ? channel->buffer.head : NULL;
+}
+
+/* The first request after `after` in one queue of a channel. */
+static struct request *queue_after(const struct link *queue, uint64_t after)
+{
+	for (struct link *at = queue->next; at != queue; at = at->next) {
+		struct request *request = arm_request(LIST_ITEM(at, struct arm, link));
+		if (request->parked.seq > after)
+			return request;
+	}
+	return NULL;
+}
+
+/* The same, for who has just seen `last` and goes on from there: O(arms). */
+static struct request *queue_next(const struct link *queue, struct request *last, const struct channel *channel)
+{
+	for (uint32_t i = last->n_arms; i-- > 0;) {
+		struct arm *arm = &last->arms[i];
+		bool is_here = arm->channel == channel && (arm->is_put ? queue == &channel->puts : queue == &channel->takes);
+		if (is_here)
+			return arm->link.next == queue ? NULL : arm_request(LIST_ITEM(arm->link.next, struct arm, link));
+	}
+	return queue_after(queue, last->parked.seq);
+}
+
+static struct request *channel_waiter_after(const struct channel *channel, uint64_t after, struct request *last)
+{
+	struct request *put = last ? queue_next(&channel->puts, last, channel) : queue_after(&channel->puts, after);
+	struct request *take = last ? queue_next(&channel->takes, last, channel) : queue_after(&channel->takes, after);
+	if (put && take)
+		return put->parked.seq <= take->parked.seq ? put : take;
+	return put ? put : take;
+}
+
+bool core_next_waiter(const struct core *core, struct slice name, uint64_t after, struct core_waiter_row *row)
+{
+	struct request *request;
+	if (name.len == 0) {
+		request = order_after(&core->order, after);
+	} else {
+		const struct channel *channel = directory_find(&core->directory, name);
+		struct request *last = after && row->seq == after ? (struct request *)row->request : NULL;
+		request = channel ? channel_waiter_after(channel, after, last) : NULL;
+	}
+	if (!request)
+		return false;
+	const struct parked *parked = &request->parked;
+	*row = (struct core_waiter_row){
+		.seq = parked->seq,
+		.cookie = parked->connection->cookie,
+		.id = parked->id,
+		.op = parked->op,
+		.n_arms = request->n_arms,
+		.parked_us = parked->parked_us,
+		.deadline_us = parked->deadline_us,
+		.request = request,
+	};
+	return true;
+}
+
+struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put)
+{
+	const struct request *request = row->request;
+	*is_put = request->arms[i].is_put;
+	return channel_name(request->arms[i].channel);
+}
+
+void core_totals(const struct core *core, struct core_totals *totals)
+{
+	*totals = (struct core_totals){
+		.channels = core->directory.n,
+		.connections = core->n_connections,
+		.parked = core->n_parked,
+		.buffered = core->n_buffered,
+		.bytes = core->bytes,
+	};
+}

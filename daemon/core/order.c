@@ -1,0 +1,88 @@
+#include "daemon/core/order.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { FIRST_CAP = 64 };
+
+static_assert(sizeof(uintptr_t) == 8, "a place holds a seq or a pointer");
+
+static struct request *place_request(uintptr_t place)
+{
+	return place & 1 ? NULL : (struct request *)place;
+}
+
+static uint64_t place_seq(uintptr_t place)
+{
+	return place & 1 ? place >> 1 : ((struct request *)place)->parked.seq;
+}
+
+void order_finish(struct order *order)
+{
+	free(order->places);
+	*order = (struct order){0};
+}
+
+static void compact(struct order *order)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < order->n; i++) {
+		struct request *request = place_request(order->places[i]);
+		if (!request)
+			continue;
+		request->parked.order_index = n;
+		order->places[n++] = order->places[i];
+	}
+	order->n = n;
+	order->n_left = 0;
+}
+
+int order_reserve(struct order *order)
+{
+	if (order->n < order->cap)
+		return 0;
+	uint32_t cap = order->cap ? order->cap * 2 : FIRST_CAP;
+	uintptr_t *places = realloc(order->places, cap * sizeof(*places));
+	if (!places)
+		return -1;
+	order->places = places;
+	order->cap = cap;
+	return 0;
+}
+
+void order_append(struct order *order, struct request *request)
+{
+	assert(order->n < order->cap);
+	request->parked.seq = ++order->last_seq;
+	request->parked.order_index = order->n;
+	order->places[order->n++] = (uintptr_t)request;
+}
+
+void order_remove(struct order *order, struct request *request)
+{
+	uint32_t at = request->parked.order_index;
+	assert(at < order->n && order->places[at] == (uintptr_t)request);
+	if (at == order->n - 1) {
+		order->n--;
+		return;
+	}
+	order->places[at] = (uintptr_t)(request->parked.seq << 1 | 1);
+	order->n_left++;
+	if (order->n_left > FIRST_CAP && order->n_left > order->n / 2)
+		compact(order);
+}
+
+struct request *order_after(const struct order *order, uint64_t after)
+{
+	uint32_t low = 0, high = order->n;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (place_seq(order->places[middle]) > after)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	while (low < order->n && !place_request(order->places[low]))
+		low++;
+	return low < order->n ? place_request(order->places[low]) : NULL;
+}

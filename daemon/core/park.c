@@ -1,0 +1,148 @@
+/* Parking: a request that cannot proceed is linked into everything that can complete it. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+static uint32_t waiters_allowed(const struct core *core, const struct channel *channel)
+{
+	return channel->definition.max_waiters ? channel->definition.max_waiters : core->limits.max_waiters;
+}
+
+struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
+{
+	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
+	if (event->connection->n_parked >= core->limits.max_inflight) {
+		*error = ERROR_TOO_MANY_INFLIGHT;
+		return NULL;
+	}
+	*error = ERROR_OVERLOADED;
+	if (order_reserve(&core->order) < 0 || timers_reserve(&core->timers) < 0)
+		return NULL;
+	struct request *request = malloc(sizeof(*request) + n_arms * sizeof(struct arm));
+	if (!request)
+		return NULL;
+	request->parked = (struct parked){.op = event->op};
+	request->n_arms = 0;
+	return request;
+}
+
+bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
+{
+	assert(index == request->n_arms);
+	if (channel->n_puts + channel->n_takes >= waiters_allowed(core, channel))
+		return false;
+	struct arm *arm = &request->arms[index];
+	*arm = (struct arm){.channel = channel, .value = value, .index = (uint8_t)index, .is_put = is_put};
+	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
+	if (is_put)
+		channel->n_puts++;
+	else
+		channel->n_takes++;
+	if (value) {
+		channel->bytes += value->len;
+		core->bytes += value->len;
+	}
+	request->n_arms++;
+	return true;
+}
+
+static uint64_t deadline_of(const struct core *core, const struct core_event *event)
+{
+	uint64_t park_ms = core->limits.max_park_ms;
+	if (event->has_timeout && (park_ms == 0 || event->timeout_ms < park_ms))
+		park_ms = event->timeout_ms;
+	else if (park_ms == 0)
+		return CORE_NEVER;
+	return event->now_us + park_ms * 1000;
+}
+
+void park_commit(struct core *core, struct request *request, const struct core_event *event)
+{
+	struct parked *parked = &request->parked;
+	parked->connection = event->connection;
+	parked->id = event->id;
+	parked->batch = event->batch;
+	parked->parked_us = event->now_us;
+	parked->deadline_us = deadline_of(core, event);
+	parked->timer_index = REQUEST_NO_TIMER;
+	list_append(&event->connection->parked, &parked->in_connection);
+	event->connection->n_parked++;
+	core->n_parked++;
+	ids_insert(&core->ids, request);
+	order_append(&core->order, request);
+	if (parked->deadline_us != CORE_NEVER)
+		timers_add(&core->timers, request);
+}
+
+/* Takes an arm out of its channel, with its value if it still has one. */
+static void arm_unlink(struct core *core, struct arm *arm)
+{
+	struct channel *channel = arm->channel;
+	list_remove(&arm->link);
+	if (arm->is_put)
+		channel->n_puts--;
+	else
+		channel->n_takes--;
+	if (arm->value) {
+		channel->bytes -= arm->value->len;
+		core->bytes -= arm->value->len;
+		value_destroy(arm->value);
+		arm->value = NULL;
+	}
+}
+
+/* Out of every queue; from here on `parked` is only what it was. */
+static void unlink_everywhere(struct core *core, struct request *request)
+{
+	for (uint32_t i = 0; i < request->n_arms; i++)
+		arm_unlink(core, &request->arms[i]);
+	if (request->parked.op == CORE_PUT) {
+		struct channel *channel = request->arms[0].channel;
+		struct value *value;
+		while ((value = value_list_pop(&request->parked.values))) {
+			channel->bytes -= value->len;
+			core->bytes -= value->len;
+			value_destroy(value);
+		}
+	}
+	list_remove(&request->parked.in_connection);
+	request->parked.connection->n_parked--;
+	core->n_parked--;
+	ids_remove(&core->ids, request);
+	timers_remove(&core->timers, request);
+	order_remove(&core->order, request);
+}
+
+struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status, struct core_effects *effects)
+{
+	unlink_everywhere(core, request);
+	struct parked was = request->parked;
+	struct core_reply *reply = &request->reply;
+	*reply = (struct core_reply){
+		.cookie = was.connection->cookie,
+		.id = was.id,
+		.op = was.op,
+		.status = status,
+		.batch = was.batch,
+		.is_take = arm ? !arm->is_put : was.op == CORE_TAKE,
+		.arm = arm ? arm->index : request->n_arms,
+		.channel = arm || was.op != CORE_ALTS ? channel_name(request->arms[arm ? arm->index : 0].channel) : (struct slice){NULL, 0},
+		.accepted = was.op == CORE_PUT ? was.accepted : 0,
+	};
+	effects_append(effects, reply);
+	return reply;
+}
+
+void park_forget(struct core *core, struct request *request)
+{
+	unlink_everywhere(core, request);
+	free(request);
+}
+
+void park_abandon(struct core *core, struct request *request)
+{
+	for (uint32_t i = 0; i < request->n_arms; i++)
+		arm_unlink(core, &request->arms[i]);
+	free(request);
+}

@@ -1,0 +1,59 @@
+/* Outcomes: the list of replies that a step gives back. A reply to the event itself lies in the core; one to a request that had parked
+ * is that request's own memory. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+void effects_append(struct core_effects *effects, struct core_reply *reply)
+{
+	reply->next = NULL;
+	if (effects->tail)
+		effects->tail->next = reply;
+	else
+		effects->head = reply;
+	effects->tail = reply;
+}
+
+struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status, struct core_effects *effects)
+{
+	core->immediate = (struct core_reply){
+		.cookie = event->connection ? event->connection->cookie : NULL,
+		.id = event->id,
+		.op = event->op,
+		.status = status,
+		.batch = event->batch,
+		.is_take = event->op == CORE_TAKE,
+		.channel = event->channel,
+	};
+	effects_append(effects, &core->immediate);
+	return &core->immediate;
+}
+
+void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects)
+{
+	struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
+	reply->error = error;
+	reply->arm = event->n_arms;
+}
+
+void core_effects_release(struct core *core, struct core_effects *effects)
+{
+	struct core_reply *reply = effects->head, *next;
+	for (; reply; reply = next) {
+		next = reply->next;
+		struct value *value = reply->owned_values, *following;
+		for (uint32_t i = 0; value && i < reply->n_values; i++, value = following) {
+			following = value->next;
+			value_destroy(value);
+		}
+		if (reply != &core->immediate)
+			free(reply);
+	}
+	*effects = (struct core_effects){NULL, NULL};
+	while (core->graveyard) {
+		struct channel *channel = core->graveyard;
+		core->graveyard = channel->hash_next;
+		channel_destroy(channel);
+	}
+}

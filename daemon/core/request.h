@@ -1,0 +1,52 @@
+/* A request that has parked: one put or take, or an alts with its arms. It is linked into every channel that an arm names, its connection, the
+ * table of ids, the order of parking and, with a deadline, the timers; and it leaves them all at once, in O(arms + log n). What is left is its
+ * reply, in the same memory: so completing a request can never fail. */
+#ifndef MILLRACE_CORE_REQUEST_H
+#define MILLRACE_CORE_REQUEST_H
+
+#include "daemon/core/channel.h"
+
+enum { REQUEST_NO_TIMER = UINT32_MAX };
+
+struct arm {
+	struct link link; /* in its channel's puts or takes */
+	struct channel *channel;
+	struct value *value; /* of an alts' put arm; else NULL */
+	uint8_t index;	     /* in its request */
+	bool is_put;
+};
+
+struct parked {
+	struct core_connection *connection;
+	struct link in_connection;
+	struct request *id_next; /* ids.c's */
+	uint64_t id;
+	uint64_t seq; /* rises in the order of parking */
+	uint64_t parked_us;
+	uint64_t deadline_us; /* CORE_NEVER: none */
+	uint32_t timer_index; /* timers.c's */
+	uint32_t order_index; /* order.c's */
+	union {
+		struct value_list values; /* a put: what has not yet entered */
+		uint32_t max;		  /* a take: at most so many values */
+	};
+	uint32_t accepted; /* a put: how many have entered */
+	uint8_t op;	   /* enum core_op */
+	bool batch;
+};
+
+struct request {
+	union {
+		struct core_reply reply; /* once it is complete; must come first */
+		struct parked parked;
+	};
+	uint8_t n_arms;
+	struct arm arms[];
+};
+
+static inline struct request *arm_request(struct arm *arm)
+{
+	return (struct request *)((char *)(arm - arm->index) - offsetof(struct request, arms));
+}
+
+#endif

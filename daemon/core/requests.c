@@ -1,0 +1,141 @@
+/* The ops put, take and cancel, and the end of a connection. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+static bool fits_memory(const struct core *core, const struct value_list *values)
+{
+	uint64_t bytes = core->bytes + core->unsent_bytes;
+	for (const struct value *value = values->head; value; value = value->next)
+		bytes += value->len;
+	return bytes <= core->limits.max_memory;
+}
+
+/* Parks what is left of a put, and takes it over; or says why not. */
+static enum error park_put(struct core *core, const struct core_event *event, struct channel *channel, struct value_list *values, size_t accepted)
+{
+	enum error error;
+	struct request *request = park_begin(core, event, 1, &error);
+	if (!request)
+		return error;
+	if (!park_arm(core, request, 0, channel, true, NULL)) {
+		park_abandon(core, request);
+		return ERROR_TOO_MANY_WAITERS;
+	}
+	request->parked.accepted = (uint32_t)accepted;
+	request->parked.values = *values;
+	for (const struct value *value = values->head; value; value = value->next) {
+		channel->bytes += value->len;
+		core->bytes += value->len;
+	}
+	*values = (struct value_list){0};
+	park_commit(core, request, event);
+	return ERROR_NONE;
+}
+
+/* A put with its values, of which what is not moved out of the list is destroyed by the caller. */
+static void put(struct core *core, const struct core_event *event, struct value_list *values, struct core_effects *effects)
+{
+	struct channel *channel = channel_find(core, event->connection, event->channel);
+	if (!channel) {
+		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		return;
+	}
+	if (!fits_memory(core, values)) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+		return;
+	}
+	if (channel->closed) {
+		reply_now(core, event, STATUS_CLOSED, effects);
+		return;
+	}
+	struct put_outcome outcome = transfer_put(core, channel, values, effects);
+	enum status status = outcome.dropped > 0 ? STATUS_DROPPED : STATUS_OK;
+	enum error error = ERROR_NONE;
+	if (values->n > 0 && event->has_timeout && event->timeout_ms == 0) {
+		status = STATUS_TIMEOUT;
+	} else if (values->n > 0) {
+		error = park_put(core, event, channel, values, outcome.accepted);
+		if (error == ERROR_NONE)
+			return;
+		status = STATUS_ERROR;
+	}
+	struct core_reply *reply = reply_now(core, event, status, effects);
+	reply->error = error;
+	reply->accepted = outcome.accepted;
+	reply->evicted = outcome.evicted;
+}
+
+void op_put(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	assert(event->values.n > 0);
+	struct value_list values = event->values;
+	put(core, event, &values, effects);
+	value_list_clear(&values);
+}
+
+static enum error park_take(struct core *core, const struct core_event *event, struct channel *channel)
+{
+	enum error error;
+	struct request *request = park_begin(core, event, 1, &error);
+	if (!request)
+		return error;
+	if (!park_arm(core, request, 0, channel, false, NULL)) {
+		park_abandon(core, request);
+		return ERROR_TOO_MANY_WAITERS;
+	}
+	request->parked.max = event->max;
+	park_commit(core, request, event);
+	return ERROR_NONE;
+}
+
+void op_take(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	assert(event->max >= 1 && event->max <= CORE_MAX_TAKE);
+	struct channel *channel = channel_find(core, event->connection, event->channel);
+	if (!channel) {
+		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		return;
+	}
+	if (channel_can_take(channel)) {
+		/* The take's reply goes before those of the puts that it lets in. */
+		struct core_reply *reply = reply_now(core, event, STATUS_OK, effects);
+		transfer_take(core, channel, event->max, reply, effects);
+		return;
+	}
+	if (channel->closed) {
+		reply_now(core, event, STATUS_CLOSED, effects);
+		return;
+	}
+	if (event->has_timeout && event->timeout_ms == 0) {
+		reply_now(core, event, STATUS_TIMEOUT, effects);
+		return;
+	}
+	enum error error = park_take(core, event, channel);
+	if (error != ERROR_NONE)
+		reply_error(core, event, error, effects);
+}
+
+void op_cancel(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct request *request = ids_find(&core->ids, event->connection, event->cancel_id);
+	if (!request) {
+		reply_error(core, event, ERROR_NO_SUCH_REQUEST, effects);
+		return;
+	}
+	park_complete(core, request, NULL, STATUS_CANCELLED, effects);
+	reply_now(core, event, STATUS_OK, effects);
+}
+
+void op_disconnect(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct core_connection *connection = event->connection;
+	while (!list_is_empty(&connection->parked))
+		park_forget(core, LIST_ITEM(connection->parked.next, struct request, parked.in_connection));
+	while (!list_is_empty(&connection->ephemeral))
+		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
+	list_remove(&connection->in_core);
+	core->n_connections--;
+	free(connection);
+}

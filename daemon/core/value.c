@@ -1,0 +1,53 @@
+#include "daemon/core/value.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct value *value_create(const void *bytes, size_t len)
+{
+	assert(len <= UINT32_MAX);
+	struct value *value = malloc(offsetof(struct value, bytes) + len);
+	if (!value)
+		return NULL;
+	value->next = NULL;
+	value->len = (uint32_t)len;
+	memcpy(value->bytes, bytes, len);
+	return value;
+}
+
+void value_destroy(struct value *value)
+{
+	free(value);
+}
+
+void value_list_push(struct value_list *list, struct value *value)
+{
+	value->next = NULL;
+	if (list->tail)
+		list->tail->next = value;
+	else
+		list->head = value;
+	list->tail = value;
+	list->n++;
+}
+
+struct value *value_list_pop(struct value_list *list)
+{
+	struct value *value = list->head;
+	if (!value)
+		return NULL;
+	list->head = value->next;
+	if (!list->head)
+		list->tail = NULL;
+	list->n--;
+	value->next = NULL;
+	return value;
+}
+
+void value_list_clear(struct value_list *list)
+{
+	struct value *value;
+	while ((value = value_list_pop(list)))
+		value_destroy(value);
+}

@@ -1,0 +1,27 @@
+/* A value: JSON bytes that the core never looks into. It is in one place at a time (one list, one owner), so it needs no count of references. */
+#ifndef MILLRACE_CORE_VALUE_H
+#define MILLRACE_CORE_VALUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct value {
+	struct value *next; /* in the list that owns it */
+	uint32_t len;
+	char bytes[];
+};
+
+struct value_list { /* first in, first out; zero-initialised is empty */
+	struct value *head, *tail;
+	size_t n;
+};
+
+/* A copy of the bytes, owned by the caller; NULL without memory. */
+struct value *value_create(const void *bytes, size_t len);
+void value_destroy(struct value *value);
+
+void value_list_push(struct value_list *list, struct value *value);
+struct value *value_list_pop(struct value_list *list); /* NULL if empty */
+void value_list_clear(struct value_list *list);        /* destroys all */
+
+#endif

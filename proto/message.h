@@ -1,0 +1,161 @@
+/* Requests and replies of protocol 1: decoded from a frame's body into slices, encoded into a buffer. Nothing is copied but unescaped
+ * names, which are written over the body itself. Pure; one decoder belongs to one thread. */
+#ifndef MILLRACE_PROTO_MESSAGE_H
+#define MILLRACE_PROTO_MESSAGE_H
+
+#include <stdint.h>
+
+#include "proto/buffer.h"
+#include "proto/slice.h"
+#include "proto/status.h"
+
+enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_ROWS = 1000000 };
+#define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
+#define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
+
+enum message_op {
+	OP_NONE,
+	OP_HELLO,
+	OP_PING,
+	OP_CREATE,
+	OP_CLOSE,
+	OP_DELETE,
+	OP_PUT,
+	OP_TAKE,
+	OP_ALTS,
+	OP_CANCEL,
+	OP_PEEK,
+	OP_LIST,
+	OP_STAT,
+	OP_WAITERS,
+	OP_COUNT
+};
+
+const char *message_op_name(enum message_op op); /* "put"; static, never NULL */
+
+enum message_member { /* bit numbers in message_request.present */
+	MEMBER_ID,
+	MEMBER_OP,
+	MEMBER_CHANNEL,
+	MEMBER_VALUE,
+	MEMBER_VALUES,
+	MEMBER_TIMEOUT_MS,
+	MEMBER_MAX,
+	MEMBER_ARMS,
+	MEMBER_PRIORITY,
+	MEMBER_KIND,
+	MEMBER_CAPACITY,
+	MEMBER_EPHEMERAL,
+	MEMBER_MAX_WAITERS,
+	MEMBER_FORCE,
+	MEMBER_REQUEST,
+	MEMBER_MATCH,
+	MEMBER_AFTER,
+	MEMBER_LIMIT,
+	MEMBER_PROTOCOL,
+	MEMBER_NAME,
+	MEMBER_TOKEN,
+	MEMBER_COUNT
+};
+
+struct message_arm {
+	bool is_put;
+	struct slice channel; /* unescaped; a valid name */
+	struct slice value;   /* of a put: raw JSON */
+};
+
+/* A decoded request. Slices point into the frame's body, or into the decoder (values, arms), and are valid until the body changes or the decoder
+ * is used again. Only what `present` names is set; the rest has its default (0, false, empty), and limit, max their own. */
+struct message_request {
+	uint32_t present; /* 1u << enum message_member */
+	enum message_op op;
+	uint64_t id;
+	struct slice channel; /* unescaped; a valid name (reserved ones too) */
+	struct slice value;   /* raw JSON, never null */
+	const struct slice *values;
+	size_t n_values;
+	const struct message_arm *arms;
+	size_t n_arms;
+	bool priority;
+	uint64_t timeout_ms;
+	uint64_t max; /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default */
+	struct slice kind;
+	uint64_t capacity;
+	uint64_t max_waiters;
+	bool ephemeral;
+	bool force;
+	uint64_t request;
+	struct slice match;
+	struct slice after;     /* of list: unescaped */
+	uint64_t after_seq;     /* of waiters */
+	uint64_t limit;         /* 1000 by default */
+	uint64_t protocol;
+	struct slice name;  /* unescaped */
+	struct slice token; /* unescaped */
+
+	/* On an error: */
+	bool has_id; /* the id could be read: reply with it; else with null */
+	enum error error;
+	char detail[192]; /* for people: what was wrong; quotes at most 64 bytes of input; NUL-terminated, "" if nothing to add, valid UTF-8, plain text (not JSON-escaped) */
+};
+
+static inline bool message_has(const struct message_request *request, enum message_member member)
+{
+	return request->present >> member & 1;
+}
+
+/* Scratch of a decoder: zero-initialised, grows with the largest batch, is trimmed when it is large and the batches are small again. */
+struct message_decoder {
+	struct slice *values;
+	size_t values_cap;
+	struct message_arm arms[MESSAGE_MAX_ARMS];
+};
+
+void message_decoder_finish(struct message_decoder *decoder);
+
+/* Decodes one request. Returns 0, or -1 with request->error, ->has_id, ->id and ->detail set. `body` is written to where names have escapes.
+ * Every rule of the protocol that needs no channel is checked here: JSON, unknown, double, missing and mistyped members, ranges, names' form,
+ * null values, arms. The first thing wrong is told; bad JSON anywhere comes before everything. Never allocates but decoder->values; no memory
+ * for these is ERROR_OVERLOADED. */
+int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request);
+
+/* Writing, for both sides: an object of members in one frame.
+ *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out, mark);
+ * Keys are trusted literals. Failure marks the buffer (see buffer.h). */
+size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum status status);
+size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op);
+void message_end(struct buffer *out, size_t mark);
+
+void message_uint(struct buffer *out, const char *key, uint64_t number);
+void message_bool(struct buffer *out, const char *key, bool truth);
+void message_string(struct buffer *out, const char *key, struct slice text); /* escapes it; invalid UTF-8 becomes U+FFFD */
+void message_raw(struct buffer *out, const char *key, struct slice json);    /* JSON as it is */
+void message_key(struct buffer *out, const char *key);                       /* ,"key": and the caller appends the value */
+void message_text(struct buffer *out, struct slice text);                    /* a JSON string, quoted and escaped */
+
+/* A whole error reply. `detail` is plain text for people, or NULL; it is joined to the error's own text. */
+void message_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail);
+
+/* A decoded reply, for clients: the envelope's well-known members; all others, and these too, can be had from `body` with a JSON library. */
+struct message_reply {
+	bool has_id;
+	uint64_t id;
+	enum status status;
+	enum error error;     /* with STATUS_ERROR */
+	struct slice message; /* unescaped; with STATUS_ERROR */
+	struct slice value;   /* raw JSON; empty where there is none */
+	struct slice values;  /* raw JSON array; empty where there is none */
+	struct slice channel; /* unescaped; empty where there is none */
+	bool has_arm;
+	uint64_t arm;
+	uint64_t evicted;
+	bool has_accepted;
+	uint64_t accepted;
+	struct slice body; /* the whole object */
+};
+
+/* Decodes one reply; unknown members are skipped, of members that occur twice the last counts. Returns 0, or -1 if it is not a reply of this
+ * protocol at all. `body` is written to where strings have escapes: reply->body is then no longer what was sent, where well-known strings stood. */
+int message_decode_reply(char *body, size_t len, struct message_reply *reply);
+
+#endif
