@@ -96,11 +96,11 @@ struct core_reply {
 	bool batch;                  /* as asked */
 	bool is_take;                /* an alts: the arm that happened was a take; a take: true */
 	bool created;                /* create */
-	uint32_t arm;                /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular */
+	bool owns_values;            /* the core's own business: whether release frees the values */
 	struct slice channel;        /* the channel it is about; alts: of that arm; empty if of none in particular */
-	const struct value *value;   /* take, alts: the first of n_values, linked by `next`. Read no further than n_values */
+	struct value *value;         /* take, alts: the first of n_values, linked by `next`. Read no further than n_values */
 	uint32_t n_values;
-	struct value *owned_values; /* the core's own: what it frees on release */
+	uint32_t arm;                /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular */
 	uint64_t accepted;  /* put */
 	uint64_t evicted;   /* put, put arm */
 	uint64_t discarded; /* delete */

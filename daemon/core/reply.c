@@ -42,8 +42,8 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 	struct core_reply *reply = effects->head, *next;
 	for (; reply; reply = next) {
 		next = reply->next;
-		struct value *value = reply->owned_values, *following;
-		for (uint32_t i = 0; value && i < reply->n_values; i++, value = following) {
+		struct value *value = reply->value, *following;
+		for (uint32_t i = 0; reply->owns_values && i < reply->n_values; i++, value = following) {
 			following = value->next;
 			value_destroy(value);
 		}

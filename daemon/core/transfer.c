@@ -48,7 +48,8 @@ static void run_add(struct run *run, struct value *value)
 
 static void run_give(struct run *run, struct core_reply *reply)
 {
-	reply->value = reply->owned_values = run->values.head;
+	reply->value = run->values.head;
+	reply->owns_values = true;
 	reply->n_values = (uint32_t)run->values.n;
 }
 
