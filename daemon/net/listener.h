@@ -1,0 +1,31 @@
+/* Listening sockets: TCP, and Unix-domain ones. They hand out connected, non-blocking sockets. */
+#ifndef MILLRACE_NET_LISTENER_H
+#define MILLRACE_NET_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "daemon/net/loop.h"
+
+struct listener;
+
+/* `fd` is the callee's. */
+typedef void listener_cb(void *arg, int fd);
+
+enum { LISTENER_ERROR_BYTES = 256, LISTENER_URL_BYTES = 160 };
+
+/* Listens at every address that the host's name has, and adds the listeners to the front of *chain. A Unix socket's file that nobody listens on any
+ * more is replaced; the new one is for its owner and group. -1, with `error` saying why: those that were opened are in the chain all the same. */
+int listener_open(struct listener **chain, struct loop *loop, const struct address *address, listener_cb *on_accept, void *arg,
+		  char error[LISTENER_ERROR_BYTES]);
+
+/* Closes all of a chain, and removes its Unix sockets' files. NULL is fine. */
+void listener_close(struct listener *chain);
+
+struct listener *listener_next(const struct listener *listener);
+
+/* Where it really listens: "tcp://127.0.0.1:40123", "unix:///run/m.sock". */
+void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES]);
+
+#endif

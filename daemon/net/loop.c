@@ -1,0 +1,196 @@
+/* Turns of libevent's loop, and what all connections of it share: the clock, the read buffer, the pool of output buffers. */
+#include "daemon/net/loop.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "daemon/net/loop_state.h"
+
+struct loop_signal {
+	struct loop_signal *next;
+	struct event *event;
+	loop_signal_cb *cb;
+	void *arg;
+};
+
+struct loop_timer {
+	struct loop *loop;
+	struct event *event;
+	loop_cb *cb;
+	void *arg;
+	uint64_t at_us;
+};
+
+struct loop *loop_create(void)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	struct event_config *config = event_config_new();
+	if (!loop || !config)
+		goto failed;
+	loop->takers.tail = &loop->takers.head;
+	loop->others.tail = &loop->others.head;
+	/* Milliseconds of a coarse clock would round time-outs; one thread needs no locks. */
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	loop->scratch = malloc(LOOP_READ_BYTES);
+	loop->base = event_base_new_with_config(config);
+	if (!loop->scratch || !loop->base)
+		goto failed;
+	event_config_free(config);
+	return loop;
+
+failed:
+	if (config)
+		event_config_free(config);
+	loop_destroy(loop);
+	return NULL;
+}
+
+void loop_destroy(struct loop *loop)
+{
+	if (!loop)
+		return;
+	struct loop_signal *signal = loop->signals, *next;
+	for (; signal; signal = next) {
+		next = signal->next;
+		event_free(signal->event);
+		free(signal);
+	}
+	while (loop->pool_blocks)
+		free(loop->pool[--loop->pool_blocks]);
+	free(loop->scratch);
+	if (loop->base)
+		event_base_free(loop->base);
+	free(loop);
+}
+
+static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
+{
+	on_turn_end(arg);
+	stream_flush_all(loop);
+	loop->now_is_read = false;
+}
+
+int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
+{
+	int result = 0;
+	end_turn(loop, on_turn_end, arg);
+	while (!loop->stopped && result == 0) {
+		result = event_base_loop(loop->base, EVLOOP_ONCE) < 0 ? -1 : 0;
+		end_turn(loop, on_turn_end, arg);
+	}
+	return result;
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stopped = true;
+}
+
+uint64_t loop_now_us(struct loop *loop)
+{
+	if (!loop->now_is_read) {
+		struct timespec now;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		loop->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+		loop->now_is_read = true;
+	}
+	return loop->now_us;
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	struct loop_signal *signal = arg;
+	signal->cb(signal->arg, (int)number);
+}
+
+int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, void *arg)
+{
+	struct loop_signal *signal = calloc(1, sizeof(*signal));
+	if (!signal)
+		return -1;
+	*signal = (struct loop_signal){.next = loop->signals, .cb = cb, .arg = arg};
+	signal->event = evsignal_new(loop->base, signal_number, on_signal, signal);
+	if (!signal->event || event_add(signal->event, NULL) < 0) {
+		if (signal->event)
+			event_free(signal->event);
+		free(signal);
+		return -1;
+	}
+	loop->signals = signal;
+	return 0;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct loop_timer *timer = arg;
+	timer->at_us = UINT64_MAX;
+	timer->cb(timer->arg);
+}
+
+struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg)
+{
+	struct loop_timer *timer = calloc(1, sizeof(*timer));
+	if (!timer)
+		return NULL;
+	*timer = (struct loop_timer){.loop = loop, .cb = cb, .arg = arg, .at_us = UINT64_MAX};
+	timer->event = evtimer_new(loop->base, on_timer, timer);
+	if (!timer->event) {
+		free(timer);
+		return NULL;
+	}
+	return timer;
+}
+
+void loop_timer_destroy(struct loop_timer *timer)
+{
+	if (!timer)
+		return;
+	event_free(timer->event);
+	free(timer);
+}
+
+void loop_timer_set(struct loop_timer *timer, uint64_t at_us)
+{
+	if (timer->at_us == at_us)
+		return;
+	timer->at_us = at_us;
+	if (at_us == UINT64_MAX) {
+		evtimer_del(timer->event);
+		return;
+	}
+	uint64_t now_us = loop_now_us(timer->loop), left_us = at_us > now_us ? at_us - now_us : 0;
+	struct timeval left = {.tv_sec = (time_t)(left_us / 1000000), .tv_usec = (suseconds_t)(left_us % 1000000)};
+	evtimer_add(timer->event, &left);
+}
+
+uint64_t loop_unsent_value_bytes(const struct loop *loop)
+{
+	return loop->unsent_value_bytes;
+}
+
+struct event_base *loop_base(struct loop *loop)
+{
+	return loop->base;
+}
+
+void loop_lend(struct loop *loop, struct buffer *buffer)
+{
+	if (buffer->cap)
+		return;
+	char *block = loop->pool_blocks ? loop->pool[--loop->pool_blocks] : malloc(LOOP_BLOCK_BYTES);
+	if (block)
+		*buffer = (struct buffer){.bytes = block, .cap = LOOP_BLOCK_BYTES};
+}
+
+void loop_take_back(struct loop *loop, struct buffer *buffer)
+{
+	if (buffer->cap == LOOP_BLOCK_BYTES && loop->pool_blocks < LOOP_POOL_BLOCKS) {
+		loop->pool[loop->pool_blocks++] = buffer->bytes;
+		*buffer = (struct buffer){0};
+		return;
+	}
+	buffer_finish(buffer);
+}

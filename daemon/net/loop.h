@@ -1,0 +1,41 @@
+/* The event loop: sockets, signals and timers over libevent, and the one clock. Everything runs in its one thread, a turn at a time: whatever
+ * is ready is handled, then `on_turn_end` is called, then all that was written in the turn is sent: one send for each connection. */
+#ifndef MILLRACE_NET_LOOP_H
+#define MILLRACE_NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct loop;
+struct loop_timer;
+
+typedef void loop_cb(void *arg);
+typedef void loop_signal_cb(void *arg, int signal_number);
+
+struct loop *loop_create(void); /* NULL without memory or descriptors */
+void loop_destroy(struct loop *loop);
+
+/* Runs turns until loop_stop(), and flushes after the last one. -1 if libevent fails. */
+int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
+void loop_stop(struct loop *loop);
+
+/* The time in microseconds of a monotonic clock, read once a turn. */
+uint64_t loop_now_us(struct loop *loop);
+
+/* Calls back for each arrival of that signal, in a turn. -1: no memory. */
+int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, void *arg);
+
+/* A timer that fires once at, or shortly after, the time it is set to. NULL without memory. */
+struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg);
+void loop_timer_destroy(struct loop_timer *timer);
+void loop_timer_set(struct loop_timer *timer, uint64_t at_us); /* UINT64_MAX: not at all */
+
+/* Bytes of values in the output of all streams. */
+uint64_t loop_unsent_value_bytes(const struct loop *loop);
+
+/* For http/, which is libevent's own server. */
+struct event_base *loop_base(struct loop *loop);
+
+#endif

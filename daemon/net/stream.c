@@ -1,0 +1,347 @@
+/* Reading, sending and ending of streams.
+ *
+ * Invariants: while is_reading, the read event is added. A stream that is_queued is in one of the loop's queues. `in` holds at most
+ * one incomplete frame, or, while is_unparsed, what one read brought. on_gone is called once, never from within on_bytes or on_end. */
+#include "daemon/net/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/limits.h"
+#include "daemon/net/loop_state.h"
+
+enum {
+	CARRY_BYTES = 16 * 1024, /* an incomplete frame up to this length is copied in front of the next read */
+	ENDED_SEND_MS = 30000,   /* how long a peer that has ended its side may take to read its replies */
+};
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+static void on_deadline(evutil_socket_t fd, short what, void *arg);
+
+static void set_reading(struct stream *stream, bool reading)
+{
+	if (stream->is_reading == reading)
+		return;
+	stream->is_reading = reading;
+	if (reading)
+		event_add(&stream->read_event, NULL);
+	else
+		event_del(&stream->read_event);
+}
+
+int stream_init(struct stream *stream, struct loop *loop, int fd, size_t max_output, const struct stream_handlers *handlers)
+{
+	*stream = (struct stream){.loop = loop, .handlers = handlers, .fd = fd, .max_output = max_output};
+	if (event_assign(&stream->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, stream) < 0)
+		return -1;
+	if (event_add(&stream->read_event, NULL) < 0)
+		return -1;
+	stream->is_reading = true;
+	return 0;
+}
+
+static void drop_output(struct stream *stream)
+{
+	stream->loop->unsent_value_bytes -= stream->out_value_bytes;
+	stream->out_value_bytes = 0;
+	buffer_clear(&stream->out);
+	loop_take_back(stream->loop, &stream->out);
+	if (stream->write_event)
+		event_del(stream->write_event);
+}
+
+void stream_finish(struct stream *stream)
+{
+	assert(!stream->is_queued);
+	drop_output(stream);
+	buffer_finish(&stream->in);
+	set_reading(stream, false);
+	if (stream->write_event)
+		event_free(stream->write_event);
+	if (stream->deadline_event)
+		event_free(stream->deadline_event);
+	close(stream->fd);
+}
+
+/* -- Ending -- */
+
+static void enqueue(struct stream *stream, struct stream_queue *queue)
+{
+	if (stream->is_queued)
+		return;
+	stream->is_queued = true;
+	stream->queue_next = NULL;
+	*queue->tail = stream;
+	queue->tail = &stream->queue_next;
+}
+
+/* The owner is told at the end of the turn, when nobody up the stack holds the stream. */
+static void begin_gone(struct stream *stream)
+{
+	stream->state = STREAM_GONE;
+	set_reading(stream, false);
+	drop_output(stream);
+	enqueue(stream, &stream->loop->others);
+}
+
+static void set_deadline(struct stream *stream, long ms)
+{
+	struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	stream->deadline_event = evtimer_new(stream->loop->base, on_deadline, stream);
+	if (!stream->deadline_event || event_add(stream->deadline_event, &timeout) < 0)
+		begin_gone(stream);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct stream *stream = arg;
+	if (stream->state != STREAM_GONE)
+		begin_gone(stream);
+}
+
+static void end_input(struct stream *stream)
+{
+	set_reading(stream, false);
+	buffer_finish(&stream->in);
+	stream->is_unparsed = false;
+	stream->state = STREAM_ENDED;
+	stream->handlers->on_end(stream);
+	if (stream->is_write_broken || !buffer_len(&stream->out))
+		begin_gone(stream);
+	else
+		set_deadline(stream, ENDED_SEND_MS);
+}
+
+void stream_refuse(struct stream *stream)
+{
+	assert(stream->state == STREAM_OPEN);
+	stream->state = STREAM_REFUSED;
+	stream->is_unparsed = false;
+	set_reading(stream, true);
+	set_deadline(stream, TOO_LARGE_LINGER_MS);
+	if (!buffer_len(&stream->out))
+		shutdown(stream->fd, SHUT_WR);
+}
+
+/* -- Reading -- */
+
+/* Gives the bytes to the owner, and keeps what it leaves. `bytes` are the scratch, or the content of `in`. */
+static void parse(struct stream *stream, char *bytes, size_t len)
+{
+	bool in_place = buffer_len(&stream->in) && bytes == stream->in.bytes + stream->in.start;
+	size_t used = stream->handlers->on_bytes(stream, bytes, len);
+	assert(used <= len);
+	if (stream->state != STREAM_OPEN) {
+		buffer_finish(&stream->in);
+		return;
+	}
+	if (in_place) {
+		buffer_consume(&stream->in, used);
+	} else {
+		buffer_clear(&stream->in);
+		buffer_append(&stream->in, bytes + used, len - used);
+	}
+	if (!buffer_len(&stream->in) && stream->in.cap)
+		buffer_finish(&stream->in);
+	stream->is_unparsed = stream_is_full(stream);
+	set_reading(stream, !stream->is_unparsed);
+}
+
+static ssize_t receive(struct stream *stream, char *to, size_t room)
+{
+	ssize_t n;
+	do
+		n = recv(stream->fd, to, room, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* A long frame is read into its own buffer, which doubles as the bytes really come: an announced length alone costs nothing. */
+static ssize_t receive_long(struct stream *stream)
+{
+	size_t have = buffer_len(&stream->in);
+	char *to = buffer_reserve(&stream->in, have);
+	if (!to) {
+		errno = ENOMEM;
+		return -1;
+	}
+	ssize_t n = receive(stream, to, have);
+	if (n > 0) {
+		buffer_commit(&stream->in, (size_t)n);
+		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
+	}
+	return n;
+}
+
+static ssize_t receive_short(struct stream *stream)
+{
+	char *scratch = stream->loop->scratch;
+	size_t have = buffer_len(&stream->in);
+	if (have)
+		memcpy(scratch, stream->in.bytes + stream->in.start, have);
+	ssize_t n = receive(stream, scratch + have, LOOP_READ_BYTES - have);
+	if (n > 0)
+		parse(stream, scratch, have + (size_t)n);
+	return n;
+}
+
+static void discard(struct stream *stream)
+{
+	ssize_t n = receive(stream, stream->loop->scratch, LOOP_READ_BYTES);
+	if (n > 0)
+		stream->discarded += (size_t)n;
+	if (n == 0 || (n < 0 && errno != EAGAIN) || stream->discarded > TOO_LARGE_LINGER_BYTES)
+		begin_gone(stream);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct stream *stream = arg;
+	if (stream->state == STREAM_REFUSED) {
+		discard(stream);
+		return;
+	}
+	if (stream->state != STREAM_OPEN)
+		return;
+	if (stream->is_unparsed) {
+		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
+		if (stream->state != STREAM_OPEN || stream->is_unparsed)
+			return;
+	}
+	ssize_t n = buffer_len(&stream->in) > CARRY_BYTES ? receive_long(stream) : receive_short(stream);
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		end_input(stream);
+	else if (stream->in.failed && stream->state == STREAM_OPEN)
+		end_input(stream);
+}
+
+/* -- Sending -- */
+
+struct buffer *stream_output(struct stream *stream, size_t value_bytes)
+{
+	struct loop *loop = stream->loop;
+	loop_lend(loop, &stream->out);
+	stream->out_value_bytes += value_bytes;
+	loop->unsent_value_bytes += value_bytes;
+	enqueue(stream, value_bytes ? &loop->takers : &loop->others);
+	return &stream->out;
+}
+
+bool stream_is_full(const struct stream *stream)
+{
+	return buffer_len(&stream->out) > stream->max_output;
+}
+
+static int wait_for_room(struct stream *stream)
+{
+	if (!stream->write_event)
+		stream->write_event = event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
+	return stream->write_event && event_add(stream->write_event, NULL) == 0 ? 0 : -1;
+}
+
+/* The peer does not take what we send. What it has sent may still be read: whole frames are carried out. */
+static void break_writing(struct stream *stream)
+{
+	stream->is_write_broken = true;
+	drop_output(stream);
+}
+
+static void after_sending(struct stream *stream)
+{
+	if (stream->out_value_bytes > buffer_len(&stream->out)) {
+		stream->loop->unsent_value_bytes -= stream->out_value_bytes - buffer_len(&stream->out);
+		stream->out_value_bytes = buffer_len(&stream->out);
+	}
+	if (!buffer_len(&stream->out)) {
+		if (stream->write_event)
+			event_del(stream->write_event);
+		loop_take_back(stream->loop, &stream->out);
+		if (stream->state == STREAM_REFUSED)
+			shutdown(stream->fd, SHUT_WR);
+		if (stream->state == STREAM_ENDED)
+			begin_gone(stream);
+	}
+	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
+		set_reading(stream, true);
+		event_active(&stream->read_event, EV_READ, 0);
+	}
+}
+
+static void send_output(struct stream *stream)
+{
+	struct buffer *out = &stream->out;
+	if (out->failed) {
+		out->failed = false;
+		break_writing(stream);
+		shutdown(stream->fd, SHUT_RDWR);
+	}
+	if (stream->is_write_broken)
+		drop_output(stream);
+	while (buffer_len(out)) {
+		ssize_t n = send(stream->fd, out->bytes + out->start, buffer_len(out), MSG_NOSIGNAL);
+		if (n >= 0) {
+			buffer_consume(out, (size_t)n);
+		} else if (errno == EAGAIN) {
+			if (wait_for_room(stream) < 0)
+				break_writing(stream);
+			break;
+		} else if (errno != EINTR) {
+			break_writing(stream);
+		}
+	}
+	after_sending(stream);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct stream *stream = arg;
+	if (stream->state != STREAM_GONE && !stream->is_queued)
+		send_output(stream);
+}
+
+static void flush_queue(struct stream_queue *queue)
+{
+	while (queue->head) {
+		struct stream *stream = queue->head;
+		queue->head = stream->queue_next;
+		if (!queue->head)
+			queue->tail = &queue->head;
+		stream->is_queued = false;
+		if (stream->state == STREAM_GONE)
+			stream->handlers->on_gone(stream);
+		else
+			send_output(stream);
+	}
+}
+
+void stream_flush_all(struct loop *loop)
+{
+	/* Ending a stream queues it again, among the others. */
+	flush_queue(&loop->takers);
+	flush_queue(&loop->others);
+}
+
+void stream_peer(const struct stream *stream, char *text, size_t size)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	char host[INET6_ADDRSTRLEN + 32], port[16];
+	if (getpeername(stream->fd, (struct sockaddr *)&address, &len) < 0)
+		snprintf(text, size, "gone");
+	else if (address.ss_family == AF_UNIX)
+		snprintf(text, size, "unix");
+	else if (getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(text, size, "unknown");
+	else
+		snprintf(text, size, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}

@@ -1,0 +1,75 @@
+/* A connected stream socket: bytes in, bytes out, and its end. The only users of libevent's events are in net/.
+ *
+ * In: all streams of a loop are read into one large buffer, and on_bytes consumes whole frames from it in place; only an incomplete
+ * frame is copied and kept. Out: what is written goes to one buffer, which is sent once at the end of the turn.
+ *
+ * While more than max_output bytes wait to be sent, the stream is not read: on_bytes stops when stream_is_full(), and is called
+ * again with the rest when the output has drained below it.
+ *
+ * A stream ends in two steps: on_end, when no more input will be given (the peer has ended its side, or stream_refuse()); then what is
+ * unsent is sent, if the peer still takes it; then on_gone, where its owner frees it.
+ */
+#ifndef MILLRACE_NET_STREAM_H
+#define MILLRACE_NET_STREAM_H
+
+#include <event2/event_struct.h>
+
+#include "daemon/net/loop.h"
+#include "proto/buffer.h"
+
+struct stream;
+
+struct stream_handlers {
+	/* Consumes from the front of `bytes`, which it may write over, and returns how many it has used. */
+	size_t (*on_bytes)(struct stream *stream, char *bytes, size_t len);
+	void (*on_end)(struct stream *stream);
+	void (*on_gone)(struct stream *stream);
+};
+
+enum stream_state {
+	STREAM_OPEN,
+	STREAM_REFUSED, /* its input is thrown away, until its end or a limit */
+	STREAM_ENDED,   /* its input is at the end; the output is still sent */
+	STREAM_GONE,    /* to be freed at the next safe moment */
+};
+
+struct stream { /* embedded; all of it is stream.c's */
+	struct loop *loop;
+	const struct stream_handlers *handlers;
+	int fd;
+	uint8_t state; /* enum stream_state */
+	bool is_reading;
+	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
+	bool is_queued;
+	bool is_write_broken;
+	size_t max_output;
+	size_t discarded;
+	struct buffer in;
+	struct buffer out;
+	size_t out_value_bytes; /* of `out`, at most */
+	struct stream *queue_next;
+	struct event read_event;
+	struct event *write_event;    /* once a send has found the socket full */
+	struct event *deadline_event; /* once it has ended */
+};
+
+/* Takes the connected, non-blocking socket over. -1: no memory; the socket is still the caller's. */
+int stream_init(struct stream *stream, struct loop *loop, int fd, size_t max_output, const struct stream_handlers *handlers);
+
+/* Closes the socket. Only in on_gone, or when the loop does not run any more. */
+void stream_finish(struct stream *stream);
+
+/* Where to write; it is sent at the end of the turn. `value_bytes`: how many bytes of values will be in what is written. */
+struct buffer *stream_output(struct stream *stream, size_t value_bytes);
+
+/* Whether so much waits to be sent that no more input should be handled. */
+bool stream_is_full(const struct stream *stream);
+
+/* The input makes no sense any more: what was written is sent, our side is closed, and the peer's rest thrown away for a while, so that it
+ * can read why. on_end is not called. */
+void stream_refuse(struct stream *stream);
+
+/* The peer's address for people: "127.0.0.1:4711", "[::1]:4711", "unix". */
+void stream_peer(const struct stream *stream, char *text, size_t size);
+
+#endif
