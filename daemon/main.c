@@ -1,0 +1,153 @@
+/* millraced: the command line. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/server.h"
+
+enum { EXIT_USAGE = 2, MAX_OVERRIDES = 64 };
+
+static const char usage[] =
+	"usage: millraced [-c FILE] [options]\n"
+	"\n"
+	"Hosts named channels. Runs in the foreground, and logs to standard error; when it accepts connections\n"
+	"it logs one line that contains \"ready\" and its addresses.\n"
+	"\n"
+	"  -c, --config FILE     read this configuration (YAML); without it: the defaults, and no channels\n"
+	"      --check           only check the configuration: exit status 0 if it is good\n"
+	"      --listen URL      listen here instead of where the file says; may be given several times:\n"
+	"                        tcp://HOST:PORT (port 0: any free one), unix:///PATH\n"
+	"      --http ADDR       health checks at HOST:PORT, or `none`\n"
+	"      --set KEY=VALUE   override one setting: limits.max_memory=1GiB, channels.jobs.kind=bounded\n"
+	"      --version         print the version\n"
+	"  -h, --help            print this\n"
+	"\n"
+	"Signals: SIGHUP reads the configuration again (new channels, limits); SIGTERM and SIGINT end it.\n"
+	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage.\n";
+
+enum option_id { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_LISTEN, OPTION_HTTP, OPTION_SET, OPTION_VERSION };
+
+/* What the command line says, to be applied over the file at every load. */
+struct command_line {
+	const char *config_path;
+	bool check_only;
+	struct {
+		enum option_id option;
+		const char *value;
+	} overrides[MAX_OVERRIDES];
+	size_t n_overrides;
+};
+
+static int apply_overrides(const struct command_line *line, struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+	bool first_listen = true;
+	for (size_t i = 0; i < line->n_overrides; i++) {
+		const char *value = line->overrides[i].value;
+		int result = 0;
+		switch (line->overrides[i].option) {
+		case OPTION_LISTEN:
+			result = config_set_listen(config, value, first_listen, error);
+			first_listen = false;
+			break;
+		case OPTION_HTTP:
+			result = config_set_http(config, value, error);
+			break;
+		case OPTION_SET:
+			result = config_set(config, value, error);
+			break;
+		case OPTION_CONFIG:
+		case OPTION_HELP:
+		case OPTION_CHECK:
+		case OPTION_VERSION:
+			break;
+		}
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int load_config(void *arg, struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+	const struct command_line *line = arg;
+	if (config_init(config) < 0) {
+		snprintf(error, CONFIG_ERROR_BYTES, "no memory");
+		return -1;
+	}
+	if ((line->config_path && config_load(config, line->config_path, error) < 0) || apply_overrides(line, config, error) < 0 ||
+	    config_check(config, error) < 0) {
+		config_finish(config);
+		memset(config, 0, sizeof(*config));
+		return -1;
+	}
+	return 0;
+}
+
+static int check(struct command_line *line)
+{
+	struct config config;
+	char error[CONFIG_ERROR_BYTES];
+	if (load_config(line, &config, error) < 0) {
+		fprintf(stderr, "millraced: %s\n", error);
+		return EXIT_FAILURE;
+	}
+	printf("%s is good: %zu channels\n", line->config_path ? line->config_path : "the default configuration", config.n_channels);
+	config_finish(&config);
+	return EXIT_SUCCESS;
+}
+
+static int refuse(const char *what, const char *which)
+{
+	fprintf(stderr, "millraced: %s%s\nTry 'millraced --help'.\n", what, which);
+	return EXIT_USAGE;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int parse(struct command_line *line, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, OPTION_CONFIG}, {"check", no_argument, NULL, OPTION_CHECK},
+		{"listen", required_argument, NULL, OPTION_LISTEN}, {"http", required_argument, NULL, OPTION_HTTP},
+		{"set", required_argument, NULL, OPTION_SET},	    {"version", no_argument, NULL, OPTION_VERSION},
+		{"help", no_argument, NULL, OPTION_HELP},	    {0},
+	};
+	int option;
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_CONFIG:
+			line->config_path = optarg;
+			break;
+		case OPTION_CHECK:
+			line->check_only = true;
+			break;
+		case OPTION_LISTEN:
+		case OPTION_HTTP:
+		case OPTION_SET:
+			if (line->n_overrides == MAX_OVERRIDES)
+				return refuse("too many options: put them into a file", "");
+			line->overrides[line->n_overrides].option = (enum option_id)option;
+			line->overrides[line->n_overrides++].value = optarg;
+			break;
+		case OPTION_VERSION:
+			puts("millraced " MILLRACE_VERSION);
+			return EXIT_SUCCESS;
+		case OPTION_HELP:
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			return refuse("wrong usage", "");
+		}
+	}
+	return optind < argc ? refuse("unexpected argument: ", argv[optind]) : -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line line = {0};
+	int status = parse(&line, argc, argv);
+	if (status >= 0)
+		return status;
+	return line.check_only ? check(&line) : server_main(load_config, &line);
+}

@@ -1,0 +1,283 @@
+/* Starting, serving, reloading and ending. What a reload cannot change is said in the log, and stays as it was. */
+#include "daemon/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include "daemon/http/http.h"
+#include "daemon/log.h"
+#include "daemon/net/listener.h"
+#include "daemon/session.h"
+
+enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own, HTTP */
+
+struct server {
+	server_load_config *load_config;
+	void *load_arg;
+	struct config config;
+	struct loop *loop;
+	struct loop_timer *timer; /* for the core's next deadline */
+	struct core *core;
+	struct sessions sessions;
+	struct listener *listeners;
+	struct http *http;
+};
+
+static struct core_limits core_limits_of(const struct limits *limits)
+{
+	return (struct core_limits){
+		.max_memory = limits->max_memory,
+		.max_channels = (uint32_t)limits->max_channels,
+		.max_inflight = (uint32_t)limits->max_inflight,
+		.max_waiters = (uint32_t)limits->max_waiters,
+		.max_take_bytes = (uint32_t)limits->max_frame,
+		.max_park_ms = limits->max_park_ms,
+	};
+}
+
+/* -- Channels of the configuration -- */
+
+static enum channel_kind kind_of(enum config_kind kind)
+{
+	switch (kind) {
+	case CONFIG_UNBUFFERED:
+		return KIND_UNBUFFERED;
+	case CONFIG_BOUNDED:
+		return KIND_BOUNDED;
+	case CONFIG_DROPPING:
+		return KIND_DROPPING;
+	case CONFIG_SLIDING:
+		return KIND_SLIDING;
+	case CONFIG_PROMISE:
+		return KIND_PROMISE;
+	}
+	return KIND_COUNT;
+}
+
+static enum error create_channel(struct server *server, const struct config_channel *channel)
+{
+	struct core_event event = {
+		.op = CORE_CREATE,
+		.channel = slice_from(channel->name),
+		.definition = {.kind = kind_of(channel->kind), .capacity = channel->capacity, .max_waiters = channel->max_waiters},
+	};
+	return session_step(&server->sessions, &event);
+}
+
+/* Returns how many could not be created, each with a log line. */
+static size_t create_channels(struct server *server, const struct config *config)
+{
+	size_t failed = 0;
+	for (size_t i = 0; i < config->n_channels; i++) {
+		enum error error = create_channel(server, &config->channels[i]);
+		if (error == ERROR_NONE)
+			continue;
+		log_warning("channel %s of the configuration: %s", config->channels[i].name, error_text(error));
+		failed++;
+	}
+	return failed;
+}
+
+/* -- Signals -- */
+
+static void on_end_signal(void *arg, int signal_number)
+{
+	struct server *server = arg;
+	const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
+	log_info("ending on %s, with %llu connections", name, (unsigned long long)server->sessions.n);
+	loop_stop(server->loop);
+}
+
+static bool same_address(const struct address *a, const struct address *b)
+{
+	return a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static bool same_listeners(const struct config *a, const struct config *b)
+{
+	if (a->n_listen != b->n_listen || a->has_http != b->has_http || (a->has_http && !same_address(&a->http, &b->http)))
+		return false;
+	for (size_t i = 0; i < a->n_listen; i++) {
+		if (!same_address(&a->listen[i], &b->listen[i]))
+			return false;
+	}
+	return true;
+}
+
+static const struct config_channel *find_channel(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_channels; i++) {
+		if (strcmp(config->channels[i].name, name) == 0)
+			return &config->channels[i];
+	}
+	return NULL;
+}
+
+/* A channel that the file does not name any more may hold values, and be in use: it is left. */
+static void log_removed_channels(const struct config *old, const struct config *fresh)
+{
+	for (size_t i = 0; i < old->n_channels; i++) {
+		if (!find_channel(fresh, old->channels[i].name))
+			log_warning("channel %s is gone from the configuration, and stays: delete it if that is meant", old->channels[i].name);
+	}
+}
+
+static void apply_limits(struct server *server, const struct limits *limits)
+{
+	if (limits->max_frame != server->sessions.limits.max_frame)
+		log_warning("max_frame takes effect at the next start: connections were told the present one");
+	uint64_t max_frame = server->sessions.limits.max_frame;
+	server->sessions.limits = *limits;
+	server->sessions.limits.max_frame = max_frame;
+	struct core_limits core_limits = core_limits_of(&server->sessions.limits);
+	core_set_limits(server->core, &core_limits);
+}
+
+static void on_reload_signal(void *arg, int signal_number)
+{
+	(void)signal_number;
+	struct server *server = arg;
+	struct config fresh;
+	char error[CONFIG_ERROR_BYTES];
+	if (server->load_config(server->load_arg, &fresh, error) < 0) {
+		log_error("not reloaded, and everything stays as it was: %s", error);
+		return;
+	}
+	if (!same_listeners(&server->config, &fresh))
+		log_warning("changed addresses take effect at the next start");
+	apply_limits(server, &fresh.limits);
+	log_removed_channels(&server->config, &fresh);
+	size_t failed = create_channels(server, &fresh);
+	log_info("reloaded: %zu channels in the configuration, %zu could not be created", fresh.n_channels, failed);
+	config_finish(&server->config);
+	server->config = fresh;
+}
+
+/* -- Starting -- */
+
+/* Every connection is a descriptor. */
+static void raise_descriptor_limit(uint64_t max_connections)
+{
+	struct rlimit limit;
+	rlim_t wanted = max_connections + SPARE_DESCRIPTORS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted)
+		log_warning("max_connections is %llu, but the system allows this process %llu open files", (unsigned long long)max_connections,
+			    (unsigned long long)limit.rlim_cur);
+}
+
+static void on_accept(void *arg, int fd)
+{
+	struct server *server = arg;
+	session_accept(&server->sessions, fd);
+}
+
+static int start_listeners(struct server *server)
+{
+	char error[LISTENER_ERROR_BYTES];
+	for (size_t i = 0; i < server->config.n_listen; i++) {
+		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], on_accept, server, error) < 0) {
+			log_error("%s", error);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int start_http(struct server *server)
+{
+	char error[HTTP_ERROR_BYTES];
+	if (!server->config.has_http)
+		return 0;
+	server->http = http_start(server->loop, &server->config.http, error);
+	if (server->http) {
+		log_info("health: %s/healthz", http_url(server->http));
+		return 0;
+	}
+	if (server->config.http_is_default) {
+		log_warning("%s; going on without HTTP (--http chooses another address)", error);
+		return 0;
+	}
+	log_error("%s", error);
+	return -1;
+}
+
+static void on_timer(void *arg)
+{
+	struct server *server = arg;
+	struct core_event event = {.op = CORE_TICK};
+	session_step(&server->sessions, &event);
+}
+
+static void on_turn_end(void *arg)
+{
+	struct server *server = arg;
+	loop_timer_set(server->timer, core_deadline(server->core));
+}
+
+static int start(struct server *server)
+{
+	uint64_t seed;
+	char error[CONFIG_ERROR_BYTES];
+	if (server->load_config(server->load_arg, &server->config, error) < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	raise_descriptor_limit(server->config.limits.max_connections);
+	struct core_limits limits = core_limits_of(&server->config.limits);
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
+	    !(server->core = core_create(&limits, seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server))) {
+		log_error("cannot start: no memory, or no descriptors");
+		return -1;
+	}
+	server->sessions = (struct sessions){.loop = server->loop, .core = server->core, .limits = server->config.limits};
+	if (loop_on_signal(server->loop, SIGTERM, on_end_signal, server) < 0 || loop_on_signal(server->loop, SIGINT, on_end_signal, server) < 0 ||
+	    loop_on_signal(server->loop, SIGHUP, on_reload_signal, server) < 0) {
+		log_error("cannot start: no memory");
+		return -1;
+	}
+	if (create_channels(server, &server->config) > 0)
+		return -1;
+	if (start_listeners(server) < 0)
+		return -1;
+	return start_http(server);
+}
+
+static void log_ready(const struct server *server)
+{
+	char line[1600] = "", url[LISTENER_URL_BYTES];
+	size_t len = 0;
+	for (struct listener *listener = server->listeners; listener && len < sizeof(line); listener = listener_next(listener)) {
+		listener_url(listener, url);
+		len += (size_t)snprintf(line + len, sizeof(line) - len, " %s", url);
+	}
+	log_info("ready:%s", line);
+}
+
+int server_main(server_load_config *load_config, void *arg)
+{
+	struct server server = {.load_config = load_config, .load_arg = arg};
+	int status = 1;
+	signal(SIGPIPE, SIG_IGN);
+	if (start(&server) == 0) {
+		log_ready(&server);
+		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : 0;
+		log_info("ended");
+	}
+	http_stop(server.http);
+	listener_close(server.listeners);
+	session_drop_all(&server.sessions);
+	message_decoder_finish(&server.sessions.decoder);
+	core_destroy(server.core);
+	loop_timer_destroy(server.timer);
+	loop_destroy(server.loop);
+	config_finish(&server.config);
+	return status;
+}

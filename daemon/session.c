@@ -1,0 +1,146 @@
+/* The life of a session, and its frames.
+ *
+ * A session is in the list of all until it is freed. It has its connection in the core from the start until its input has ended; only in that
+ * time can it have parked requests, and get replies. */
+#include "daemon/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/session_parts.h"
+#include "proto/frame.h"
+
+enum error session_step(struct sessions *sessions, struct core_event *event)
+{
+	struct core_effects effects = {0};
+	event->now_us = loop_now_us(sessions->loop);
+	core_set_unsent(sessions->core, loop_unsent_value_bytes(sessions->loop));
+	core_step(sessions->core, event, &effects);
+	return session_deliver(sessions, &effects);
+}
+
+static void disconnect(struct session *session)
+{
+	if (!session->connection)
+		return;
+	struct core_event event = {.op = CORE_DISCONNECT, .connection = session->connection};
+	session_step(session->all, &event);
+	session->connection = NULL;
+}
+
+static void session_destroy(struct session *session)
+{
+	*session->at = session->next;
+	if (session->next)
+		session->next->at = session->at;
+	session->all->n--;
+	stream_finish(&session->stream);
+	free(session->name);
+	free(session);
+}
+
+/* -- Frames -- */
+
+static void handle_frame(struct session *session, struct slice body)
+{
+	struct message_request request;
+	/* The frame is in a buffer of ours, which the decoder may write over. */
+	if (message_decode_request(&session->all->decoder, (char *)body.bytes, body.len, &request) == 0)
+		session_handle(session, &request);
+	else
+		message_error(stream_output(&session->stream, 0), request.has_id, request.id, request.error, request.detail);
+}
+
+static void refuse_stream(struct session *session)
+{
+	message_error(stream_output(&session->stream, 0), false, 0, ERROR_FRAME_TOO_LARGE, NULL);
+	disconnect(session);
+	stream_refuse(&session->stream);
+}
+
+static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
+{
+	struct session *session = (struct session *)stream;
+	uint32_t max_frame = (uint32_t)session->all->limits.max_frame;
+	size_t done = 0;
+	while (!stream_is_full(stream)) {
+		struct slice body;
+		size_t used;
+		switch (frame_next((struct slice){bytes + done, len - done}, max_frame, &body, &used, NULL)) {
+		case FRAME_MORE:
+			return done;
+		case FRAME_WHOLE:
+			done += used;
+			handle_frame(session, body);
+			break;
+		case FRAME_TOO_LARGE:
+			refuse_stream(session);
+			return len;
+		}
+	}
+	return done;
+}
+
+static void on_end(struct stream *stream)
+{
+	disconnect((struct session *)stream);
+}
+
+static void on_gone(struct stream *stream)
+{
+	disconnect((struct session *)stream);
+	session_destroy((struct session *)stream);
+}
+
+static const struct stream_handlers handlers = {on_bytes, on_end, on_gone};
+
+/* -- Coming and going -- */
+
+/* The kernel's buffer has room for this on a fresh socket. */
+static void refuse_connection(struct sessions *sessions, int fd, const char *why)
+{
+	struct buffer out = {0};
+	message_error(&out, false, 0, ERROR_OVERLOADED, why);
+	if (!out.failed && send(fd, out.bytes + out.start, buffer_len(&out), MSG_NOSIGNAL) >= 0)
+		shutdown(fd, SHUT_WR);
+	buffer_finish(&out);
+	close(fd);
+	if (sessions->n_refused++ == 0)
+		log_warning("a connection was refused: %s (told once)", why);
+}
+
+void session_accept(struct sessions *sessions, int fd)
+{
+	if (sessions->n >= sessions->limits.max_connections) {
+		refuse_connection(sessions, fd, "there are max_connections connections");
+		return;
+	}
+	struct session *session = calloc(1, sizeof(*session));
+	if (!session || stream_init(&session->stream, sessions->loop, fd, (size_t)sessions->limits.max_output, &handlers) < 0) {
+		free(session);
+		refuse_connection(sessions, fd, "no memory for another connection");
+		return;
+	}
+	session->all = sessions;
+	session->number = ++sessions->last_number;
+	session->at = &sessions->first;
+	session->next = sessions->first;
+	if (session->next)
+		session->next->at = &session->next;
+	sessions->first = session;
+	sessions->n++;
+	session->connection = core_connect(sessions->core, session);
+	if (!session->connection) {
+		message_error(stream_output(&session->stream, 0), false, 0, ERROR_OVERLOADED, "no memory for another connection");
+		stream_refuse(&session->stream);
+	}
+}
+
+void session_drop_all(struct sessions *sessions)
+{
+	while (sessions->first)
+		session_destroy(sessions->first);
+}

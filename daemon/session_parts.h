@@ -1,0 +1,32 @@
+/* What the parts of the session module share: session.c (life, frames), session_ops.c (requests to events), session_reply.c (replies to
+ * frames) and session_look.c (list, stat, peek, waiters). */
+#ifndef MILLRACE_SESSION_PARTS_H
+#define MILLRACE_SESSION_PARTS_H
+
+#include "daemon/net/stream.h"
+#include "daemon/session.h"
+
+struct session {
+	struct stream stream; /* must come first */
+	struct sessions *all;
+	struct session *next, **at; /* in all->first; *at points here */
+	struct core_connection *connection; /* NULL once it has ended */
+	char *name;                         /* from hello, or NULL */
+	uint64_t number;
+};
+
+/* Carries out one request that was decoded; every answer but those of parked requests is written when it returns. */
+void session_handle(struct session *session, const struct message_request *request);
+
+/* Writes every reply of a step to whom it belongs, and releases them. Returns the error of the daemon's own request. */
+enum error session_deliver(struct sessions *sessions, struct core_effects *effects);
+
+/* An error reply. `subject`: what it is about, to be quoted, or empty. */
+void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject);
+
+void session_list(struct session *session, const struct message_request *request);
+void session_stat(struct session *session, const struct message_request *request);
+void session_peek(struct session *session, const struct message_request *request);
+void session_waiters(struct session *session, const struct message_request *request);
+
+#endif

@@ -1,0 +1,134 @@
+/* Core replies to frames. */
+#include "daemon/session_parts.h"
+
+#include <stdio.h>
+
+#include "proto/name.h"
+
+static void format_subject(char *text, size_t size, struct slice subject)
+{
+	snprintf(text, size, "\"%.*s\"", (int)subject.len, subject.bytes);
+}
+
+void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject)
+{
+	char detail[NAME_MAX_BYTES + 8];
+	format_subject(detail, sizeof(detail), subject);
+	message_error(stream_output(&session->stream, 0), true, id, error, subject.len ? detail : NULL);
+}
+
+static size_t value_bytes(const struct core_reply *reply)
+{
+	size_t bytes = 0;
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next)
+		bytes += value->len;
+	return bytes;
+}
+
+static void write_values(struct buffer *out, const struct value *value, uint32_t n)
+{
+	message_key(out, "values");
+	for (uint32_t i = 0; i < n; i++, value = value->next) {
+		buffer_append(out, i ? "," : "[", 1);
+		buffer_append(out, value->bytes, value->len);
+	}
+	buffer_append(out, n ? "]" : "[]", n ? 1 : 2);
+}
+
+/* The members of a put, or of an arm that was one. */
+static void write_evicted(struct buffer *out, const struct core_reply *reply)
+{
+	if (reply->evicted)
+		message_uint(out, "evicted", reply->evicted);
+}
+
+static void write_take(struct buffer *out, const struct core_reply *reply)
+{
+	if (!reply->n_values)
+		return;
+	if (reply->batch)
+		write_values(out, reply->value, reply->n_values);
+	else
+		message_raw(out, "value", (struct slice){reply->value->bytes, reply->value->len});
+}
+
+static void write_alts(struct buffer *out, const struct core_reply *reply)
+{
+	if (reply->status != STATUS_OK && reply->status != STATUS_DROPPED && reply->status != STATUS_CLOSED)
+		return;
+	message_uint(out, "arm", reply->arm);
+	message_string(out, "channel", reply->channel);
+	write_take(out, reply);
+	write_evicted(out, reply);
+}
+
+static void write_members(struct buffer *out, const struct core_reply *reply)
+{
+	switch (reply->op) {
+	case CORE_CREATE:
+		message_string(out, "channel", reply->channel);
+		message_bool(out, "created", reply->created);
+		break;
+	case CORE_DELETE:
+		message_uint(out, "discarded", reply->discarded);
+		break;
+	case CORE_PUT:
+		if (reply->batch)
+			message_uint(out, "accepted", reply->accepted);
+		write_evicted(out, reply);
+		break;
+	case CORE_TAKE:
+		write_take(out, reply);
+		break;
+	case CORE_ALTS:
+		write_alts(out, reply);
+		break;
+	case CORE_CLOSE:
+	case CORE_CANCEL:
+	case CORE_DISCONNECT:
+	case CORE_TICK:
+		break;
+	}
+}
+
+static void write_error(struct session *session, const struct core_reply *reply)
+{
+	char detail[NAME_MAX_BYTES + 32] = "";
+	bool has_subject = reply->channel.len > 0;
+	if (reply->op == CORE_ALTS && has_subject)
+		snprintf(detail, sizeof(detail), "arm %u, \"%.*s\"", (unsigned)reply->arm, (int)reply->channel.len, reply->channel.bytes);
+	else if (has_subject)
+		format_subject(detail, sizeof(detail), reply->channel);
+
+	struct buffer *out = stream_output(&session->stream, 0);
+	size_t mark = message_begin_error(out, true, reply->id, reply->error, detail[0] ? detail : NULL);
+	if (reply->op == CORE_PUT)
+		write_members(out, reply);
+	message_end(out, mark);
+}
+
+static void write_reply(struct session *session, const struct core_reply *reply)
+{
+	if (reply->status == STATUS_ERROR) {
+		write_error(session, reply);
+		return;
+	}
+	struct buffer *out = stream_output(&session->stream, value_bytes(reply));
+	size_t mark = message_begin_reply(out, true, reply->id, reply->status);
+	write_members(out, reply);
+	message_end(out, mark);
+}
+
+enum error session_deliver(struct sessions *sessions, struct core_effects *effects)
+{
+	enum error own = ERROR_NONE;
+	for (struct core_reply *reply = effects->head; reply; reply = reply->next) {
+		if (reply->cookie)
+			write_reply(reply->cookie, reply);
+		else
+			own = reply->error;
+	}
+	core_effects_release(sessions->core, effects);
+	return own;
+}
