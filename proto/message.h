@@ -133,7 +133,8 @@ void message_raw(struct buffer *out, const char *key, struct slice json);    /* 
 void message_key(struct buffer *out, const char *key);                       /* ,"key": and the caller appends the value */
 void message_text(struct buffer *out, struct slice text);                    /* a JSON string, quoted and escaped */
 
-/* A whole error reply. `detail` is plain text for people, or NULL; it is joined to the error's own text. */
+/* An error reply: a whole one, or one to which members are added. `detail` is plain text for people, or NULL; it is joined to the error's own text. */
+size_t message_begin_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail);
 void message_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail);
 
 /* A decoded reply, for clients: the envelope's well-known members; all others, and these too, can be had from `body` with a JSON library. */

@@ -1,0 +1,98 @@
+/* A growing run of bytes. The content slides to the front when that makes room enough; else the memory doubles. */
+#include "proto/buffer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFER_MIN_BYTES = 256 };
+
+void buffer_finish(struct buffer *buffer)
+{
+	free(buffer->bytes);
+	*buffer = (struct buffer){0};
+}
+
+/* Sliding only when at least half of the memory is free keeps the cost of an append constant on average. */
+static bool slide(struct buffer *buffer, size_t len)
+{
+	size_t content = buffer_len(buffer);
+	if (len > buffer->cap - content || content > buffer->cap / 2)
+		return false;
+	memmove(buffer->bytes, buffer->bytes + buffer->start, content);
+	buffer->start = 0;
+	buffer->end = content;
+	return true;
+}
+
+static bool grow(struct buffer *buffer, size_t len)
+{
+	size_t content = buffer_len(buffer);
+	if (len > SIZE_MAX / 2 - content)
+		return false;
+	size_t cap = buffer->cap > BUFFER_MIN_BYTES ? buffer->cap : BUFFER_MIN_BYTES;
+	while (cap < content + len)
+		cap *= 2;
+	char *bytes = malloc(cap);
+	if (!bytes)
+		return false;
+	if (content)
+		memcpy(bytes, buffer->bytes + buffer->start, content);
+	free(buffer->bytes);
+	*buffer = (struct buffer){.bytes = bytes, .end = content, .cap = cap};
+	return true;
+}
+
+char *buffer_reserve(struct buffer *buffer, size_t len)
+{
+	if (buffer->failed)
+		return NULL;
+	bool fits = buffer->bytes && len <= buffer->cap - buffer->end;
+	if (!fits && !(buffer->bytes && slide(buffer, len)) && !grow(buffer, len)) {
+		buffer->failed = true;
+		return NULL;
+	}
+	return buffer->bytes + buffer->end;
+}
+
+void buffer_commit(struct buffer *buffer, size_t len)
+{
+	assert(len <= buffer->cap - buffer->end);
+	buffer->end += len;
+}
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t len)
+{
+	if (len == 0)
+		return;
+	char *to = buffer_reserve(buffer, len);
+	if (!to)
+		return;
+	memcpy(to, bytes, len);
+	buffer_commit(buffer, len);
+}
+
+void buffer_append_uint(struct buffer *buffer, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	buffer_append(buffer, digits + at, sizeof(digits) - at);
+}
+
+void buffer_consume(struct buffer *buffer, size_t len)
+{
+	assert(len <= buffer_len(buffer));
+	buffer->start += len;
+	if (buffer->start == buffer->end)
+		buffer->start = buffer->end = 0;
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+	buffer->start = buffer->end = 0;
+	buffer->failed = false;
+}

@@ -1,0 +1,97 @@
+/* Names of channels, and globs over them. */
+#include "proto/name.h"
+
+#include <stdint.h>
+
+/* Which bytes a name may hold: one bit a byte, so that a name costs a load and a shift per byte. */
+static const uint32_t name_bytes[8] = {
+	[1] = 1u << ('-' - 32) | 1u << ('.' - 32) | 0x3ffu << ('0' - 32) | 1u << (':' - 32),
+	[2] = 0x3ffffffu << ('A' - 64) | 1u << ('_' - 64),
+	[3] = 0x3ffffffu << ('a' - 96) | 1u << ('{' - 96) | 1u << ('}' - 96),
+};
+
+bool name_is_valid(struct slice name)
+{
+	if (name.len == 0 || name.len > NAME_MAX_BYTES || name.bytes[0] == '.' || name.bytes[0] == '-')
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char byte = (unsigned char)name.bytes[i];
+		if (!(name_bytes[byte >> 5] >> (byte & 31) & 1))
+			return false;
+	}
+	return true;
+}
+
+bool name_is_reserved(struct slice name)
+{
+	return name.len > 0 && name.bytes[0] == '_';
+}
+
+/* Matches one byte against the set whose '[' is at `at`. Sets *next behind its ']'. A set without an end is a plain '['. A ']' that
+ * stands first in the set is one of its bytes. */
+static bool set_matches(struct slice glob, size_t at, unsigned char byte, size_t *next)
+{
+	size_t i = at + 1;
+	bool negated = i < glob.len && glob.bytes[i] == '!';
+	bool found = false;
+	i += negated;
+	for (size_t first = i; i < glob.len; i++) {
+		if (glob.bytes[i] == ']' && i > first) {
+			*next = i + 1;
+			return found != negated;
+		}
+		if (glob.bytes[i] == '\\' && i + 1 < glob.len)
+			i++;
+		unsigned char low = (unsigned char)glob.bytes[i], high = low;
+		if (i + 2 < glob.len && glob.bytes[i + 1] == '-' && glob.bytes[i + 2] != ']') {
+			high = (unsigned char)glob.bytes[i + 2];
+			i += 2;
+		}
+		if (low <= byte && byte <= high)
+			found = true;
+	}
+	*next = at + 1;
+	return byte == '[';
+}
+
+/* Whether the element of the glob at `at`, which is not '*', matches the byte; sets *next to the element after it. */
+static bool element_matches(struct slice glob, size_t at, unsigned char byte, size_t *next)
+{
+	switch (glob.bytes[at]) {
+	case '?':
+		*next = at + 1;
+		return true;
+	case '[':
+		return set_matches(glob, at, byte, next);
+	case '\\':
+		if (at + 1 < glob.len)
+			at++;
+		break;
+	}
+	*next = at + 1;
+	return (unsigned char)glob.bytes[at] == byte;
+}
+
+/* A later '*' makes an earlier one's choice final, so going back to the last one alone is enough: at most pattern × name steps. */
+bool name_matches(struct slice name, struct slice glob)
+{
+	size_t at = 0, i = 0, next;
+	size_t star = SIZE_MAX, star_at = 0;
+	while (i < name.len) {
+		if (at < glob.len && glob.bytes[at] == '*') {
+			star = at++;
+			star_at = i;
+		} else if (at < glob.len && element_matches(glob, at, (unsigned char)name.bytes[i], &next)) {
+			at = next;
+			i++;
+		} else if (star != SIZE_MAX) {
+			at = star + 1;
+			i = ++star_at;
+		} else {
+			return false;
+		}
+	}
+	while (at < glob.len && glob.bytes[at] == '*')
+		at++;
+	return at == glob.len;
+}
