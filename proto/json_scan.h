@@ -26,7 +26,8 @@ struct json_scan {
 	const char *at;
 	const char *end;
 	const char *error; /* NULL, or what is wrong at `at`: static text for people */
-	bool too_deep;     /* the error is only that a value was nested deeper than JSON_MAX_DEPTH */
+	bool too_deep;     /* the error is only that a value is nested deeper than JSON_MAX_DEPTH. Then `at` stands behind that value (found by
+			      counting brackets), and who wants to see the rest may clear both and go on */
 };
 
 void json_scan_init(struct json_scan *scan, const char *bytes, size_t len);

@@ -33,28 +33,28 @@ enum message_op {
 
 const char *message_op_name(enum message_op op); /* "put"; static, never NULL */
 
-enum message_member { /* bit numbers in message_request.present */
+enum message_member { /* bit numbers in message_request.present; in order of the length of their names */
 	MEMBER_ID,
 	MEMBER_OP,
-	MEMBER_CHANNEL,
-	MEMBER_VALUE,
-	MEMBER_VALUES,
-	MEMBER_TIMEOUT_MS,
 	MEMBER_MAX,
 	MEMBER_ARMS,
-	MEMBER_PRIORITY,
 	MEMBER_KIND,
-	MEMBER_CAPACITY,
-	MEMBER_EPHEMERAL,
-	MEMBER_MAX_WAITERS,
+	MEMBER_NAME,
+	MEMBER_VALUE,
 	MEMBER_FORCE,
-	MEMBER_REQUEST,
 	MEMBER_MATCH,
 	MEMBER_AFTER,
 	MEMBER_LIMIT,
-	MEMBER_PROTOCOL,
-	MEMBER_NAME,
 	MEMBER_TOKEN,
+	MEMBER_VALUES,
+	MEMBER_CHANNEL,
+	MEMBER_REQUEST,
+	MEMBER_PRIORITY,
+	MEMBER_CAPACITY,
+	MEMBER_PROTOCOL,
+	MEMBER_EPHEMERAL,
+	MEMBER_TIMEOUT_MS,
+	MEMBER_MAX_WAITERS,
 	MEMBER_COUNT
 };
 

@@ -1,0 +1,182 @@
+/* The words of messages, and how they are written. */
+#include "proto/message.h"
+
+#include <assert.h>
+
+#include "proto/frame.h"
+#include "proto/utf8.h"
+
+const char *message_op_name(enum message_op op)
+{
+	static const char *const names[] = {
+		[OP_NONE] = "none",
+		[OP_HELLO] = "hello",
+		[OP_PING] = "ping",
+		[OP_CREATE] = "create",
+		[OP_CLOSE] = "close",
+		[OP_DELETE] = "delete",
+		[OP_PUT] = "put",
+		[OP_TAKE] = "take",
+		[OP_ALTS] = "alts",
+		[OP_CANCEL] = "cancel",
+		[OP_PEEK] = "peek",
+		[OP_LIST] = "list",
+		[OP_STAT] = "stat",
+		[OP_WAITERS] = "waiters",
+	};
+	assert(op < OP_COUNT);
+	return names[op];
+}
+
+static void append_literal(struct buffer *out, const char *text)
+{
+	buffer_append(out, text, strlen(text));
+}
+
+/* -- Strings -- */
+
+static void append_escaped(struct buffer *out, unsigned char byte)
+{
+	static const char hex[] = "0123456789abcdef";
+	char escape[6] = {'\\', 0, '0', '0', hex[byte >> 4], hex[byte & 15]};
+	switch (byte) {
+	case '"':
+	case '\\':
+		escape[1] = (char)byte;
+		break;
+	case '\n':
+		escape[1] = 'n';
+		break;
+	case '\r':
+		escape[1] = 'r';
+		break;
+	case '\t':
+		escape[1] = 't';
+		break;
+	default:
+		escape[1] = 'u';
+		buffer_append(out, escape, 6);
+		return;
+	}
+	buffer_append(out, escape, 2);
+}
+
+static inline bool needs_escape(unsigned char byte)
+{
+	return byte < 0x20 || byte == '"' || byte == '\\';
+}
+
+/* Runs of bytes that can stay as they are go out together. */
+static void append_text(struct buffer *out, struct slice text)
+{
+	const char *at = text.bytes, *run = at, *end = at ? at + text.len : at;
+	while (at < end) {
+		size_t len = utf8_len(at, end);
+		if (len && !needs_escape((unsigned char)*at)) {
+			at += len;
+			continue;
+		}
+		buffer_append(out, run, (size_t)(at - run));
+		if (len)
+			append_escaped(out, (unsigned char)*at);
+		else
+			append_literal(out, "\xef\xbf\xbd");
+		run = ++at;
+	}
+	buffer_append(out, run, (size_t)(at - run));
+}
+
+void message_text(struct buffer *out, struct slice text)
+{
+	append_literal(out, "\"");
+	append_text(out, text);
+	append_literal(out, "\"");
+}
+
+/* -- Members -- */
+
+void message_key(struct buffer *out, const char *key)
+{
+	append_literal(out, ",\"");
+	append_literal(out, key);
+	append_literal(out, "\":");
+}
+
+void message_uint(struct buffer *out, const char *key, uint64_t number)
+{
+	message_key(out, key);
+	buffer_append_uint(out, number);
+}
+
+void message_bool(struct buffer *out, const char *key, bool truth)
+{
+	message_key(out, key);
+	append_literal(out, truth ? "true" : "false");
+}
+
+void message_string(struct buffer *out, const char *key, struct slice text)
+{
+	message_key(out, key);
+	message_text(out, text);
+}
+
+void message_raw(struct buffer *out, const char *key, struct slice json)
+{
+	message_key(out, key);
+	buffer_append(out, json.bytes, json.len);
+}
+
+/* -- Whole messages -- */
+
+size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum status status)
+{
+	size_t mark = frame_begin(out);
+	append_literal(out, "{\"id\":");
+	if (has_id)
+		buffer_append_uint(out, id);
+	else
+		append_literal(out, "null");
+	message_key(out, "status");
+	append_literal(out, "\"");
+	append_literal(out, status_name(status));
+	append_literal(out, "\"");
+	return mark;
+}
+
+size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op)
+{
+	size_t mark = frame_begin(out);
+	append_literal(out, "{\"id\":");
+	buffer_append_uint(out, id);
+	message_key(out, "op");
+	append_literal(out, "\"");
+	append_literal(out, message_op_name(op));
+	append_literal(out, "\"");
+	return mark;
+}
+
+void message_end(struct buffer *out, size_t mark)
+{
+	append_literal(out, "}");
+	frame_end(out, mark);
+}
+
+size_t message_begin_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail)
+{
+	size_t mark = message_begin_reply(out, has_id, id, STATUS_ERROR);
+	message_string(out, "error", slice_from(error_name(error)));
+	message_key(out, "message");
+	append_literal(out, "\"");
+	append_text(out, slice_from(error_text(error)));
+	if (detail && detail[0]) {
+		append_literal(out, ": ");
+		append_text(out, slice_from(detail));
+	}
+	append_literal(out, "\"");
+	return mark;
+}
+
+void message_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail)
+{
+	message_end(out, message_begin_error(out, has_id, id, error, detail));
+}

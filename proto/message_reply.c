@@ -1,0 +1,95 @@
+/* Replies, decoded: for clients. What a newer daemon adds is skipped. */
+#include "proto/json_scan.h"
+#include "proto/message.h"
+
+static int read_text(enum json_type type, struct slice raw, struct slice *text)
+{
+	if (type != JSON_TYPE_STRING)
+		return -1;
+	*text = json_string(raw, (char *)raw.bytes);
+	return 0;
+}
+
+static int read_uint(enum json_type type, struct slice raw, uint64_t *number)
+{
+	unsigned long long read;
+	if (type != JSON_TYPE_NUMBER || json_uint(raw, UINT64_MAX, &read) < 0)
+		return -1;
+	*number = read;
+	return 0;
+}
+
+static int read_id(struct message_reply *reply, enum json_type type, struct slice raw)
+{
+	reply->has_id = type != JSON_TYPE_NULL;
+	return reply->has_id ? read_uint(type, raw, &reply->id) : 0;
+}
+
+/* A member with its value, already validated. Returns -1 if it cannot be what it is called. */
+static int read_member(struct message_reply *reply, struct slice key, enum json_type type, struct slice raw)
+{
+	struct slice word;
+	if (slice_equal(key, SLICE("id")))
+		return read_id(reply, type, raw);
+	if (slice_equal(key, SLICE("status"))) {
+		if (read_text(type, raw, &word) < 0)
+			return -1;
+		reply->status = status_from_name(word.bytes, word.len);
+		return 0;
+	}
+	if (slice_equal(key, SLICE("error"))) {
+		if (read_text(type, raw, &word) < 0)
+			return -1;
+		reply->error = error_from_name(word.bytes, word.len);
+		return 0;
+	}
+	if (slice_equal(key, SLICE("message")))
+		return read_text(type, raw, &reply->message);
+	if (slice_equal(key, SLICE("channel")))
+		return read_text(type, raw, &reply->channel);
+	if (slice_equal(key, SLICE("value"))) {
+		reply->value = raw;
+		return 0;
+	}
+	if (slice_equal(key, SLICE("values"))) {
+		reply->values = raw;
+		return type == JSON_TYPE_ARRAY ? 0 : -1;
+	}
+	if (slice_equal(key, SLICE("arm"))) {
+		reply->has_arm = true;
+		return read_uint(type, raw, &reply->arm);
+	}
+	if (slice_equal(key, SLICE("accepted"))) {
+		reply->has_accepted = true;
+		return read_uint(type, raw, &reply->accepted);
+	}
+	if (slice_equal(key, SLICE("evicted")))
+		return read_uint(type, raw, &reply->evicted);
+	return 0;
+}
+
+int message_decode_reply(char *body, size_t len, struct message_reply *reply)
+{
+	struct json_scan scan;
+	struct slice key, raw;
+	bool first = true, has_status = false;
+
+	*reply = (struct message_reply){.body = {body, len}};
+	json_scan_init(&scan, body, len);
+	if (!json_scan_enter(&scan, '{'))
+		return -1;
+	while (json_scan_member(&scan, &first, &key)) {
+		enum json_type type = json_scan_value(&scan, &raw);
+		if (type == JSON_TYPE_NONE)
+			return -1;
+		key = json_string(key, (char *)key.bytes);
+		if (read_member(reply, key, type, raw) < 0)
+			return -1;
+		has_status |= slice_equal(key, SLICE("status"));
+	}
+	if (scan.error || !has_status || !json_scan_at_end(&scan))
+		return -1;
+	if (reply->status == STATUS_ERROR && reply->error == ERROR_NONE)
+		reply->error = ERROR_INTERNAL;
+	return 0;
+}

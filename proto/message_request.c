@@ -1,0 +1,299 @@
+/* Requests, decoded: what was found in the body, held against what the op wants. Bad JSON is told before everything else. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/message.h"
+#include "proto/name.h"
+#include "proto/request_scan.h"
+#include "proto/utf8.h"
+
+enum {
+	QUOTED_BYTES = 64,  /* of input, in an error */
+	KEPT_VALUES = 4096, /* a decoder with room for more gives it back when the next request comes */
+};
+
+#define BIT(member) (1u << MEMBER_##member)
+
+static const struct {
+	uint32_t needed;
+	uint32_t optional;
+} ops[OP_COUNT] = {
+	[OP_HELLO] = {BIT(PROTOCOL), BIT(NAME) | BIT(TOKEN)},
+	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS)},
+	[OP_CLOSE] = {BIT(CHANNEL), 0},
+	[OP_DELETE] = {BIT(CHANNEL), BIT(FORCE)},
+	[OP_PUT] = {BIT(CHANNEL), BIT(VALUE) | BIT(VALUES) | BIT(TIMEOUT_MS)},
+	[OP_TAKE] = {BIT(CHANNEL), BIT(MAX) | BIT(TIMEOUT_MS)},
+	[OP_ALTS] = {BIT(ARMS), BIT(PRIORITY) | BIT(TIMEOUT_MS)},
+	[OP_CANCEL] = {BIT(REQUEST), 0},
+	[OP_PEEK] = {BIT(CHANNEL), BIT(MAX)},
+	[OP_LIST] = {0, BIT(MATCH) | BIT(AFTER) | BIT(LIMIT)},
+	[OP_STAT] = {BIT(CHANNEL), 0},
+	[OP_WAITERS] = {0, BIT(CHANNEL) | BIT(AFTER) | BIT(LIMIT)},
+};
+
+static enum message_op op_from_name(struct slice name)
+{
+	for (enum message_op op = OP_NONE + 1; op < OP_COUNT; op++)
+		if (slice_equal(name, slice_from(message_op_name(op))))
+			return op;
+	return OP_NONE;
+}
+
+/* -- Errors -- */
+
+/* How much of the text may be quoted: whole characters. */
+static int quotable(struct slice text)
+{
+	size_t len = text.len < QUOTED_BYTES ? text.len : QUOTED_BYTES;
+	while (len < text.len && len > 0 && utf8_is_tail(text.bytes[len]))
+		len--;
+	return (int)len;
+}
+
+static const char *cut(struct slice text)
+{
+	return text.len > QUOTED_BYTES ? "..." : "";
+}
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct message_request *request, enum error error, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(request->detail, sizeof(request->detail), format, args);
+	va_end(args);
+	request->error = error;
+	return -1;
+}
+
+static int refuse_name(struct message_request *request, const char *where, struct slice name)
+{
+	return refuse(request, ERROR_BAD_CHANNEL, "%s\"%.*s%s\"; a name is 1 to 128 of A-Z a-z 0-9 . _ : { } - and begins with neither . nor -", where,
+		      quotable(name), name.bytes, cut(name));
+}
+
+static int refuse_value(struct message_request *request, const char *where, bool too_deep)
+{
+	return refuse(request, ERROR_BAD_VALUE, "%s%s", where, too_deep ? "it is nested deeper than 128" : "it is null");
+}
+
+/* -- What it means -- */
+
+static int read_uint(struct message_request *request, const struct request_scan *found, enum message_member member, uint64_t lowest, uint64_t highest,
+		     uint64_t *out)
+{
+	unsigned long long number;
+	if (found->type[member] != JSON_TYPE_NUMBER || json_uint(found->raw[member], highest, &number) < 0 || number < lowest)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a whole number in plain digits, %llu to %llu", request_member_name(member),
+			      (unsigned long long)lowest, (unsigned long long)highest);
+	*out = number;
+	return 0;
+}
+
+static int read_bool(struct message_request *request, const struct request_scan *found, enum message_member member, bool *out)
+{
+	if (found->type[member] != JSON_TYPE_TRUE && found->type[member] != JSON_TYPE_FALSE)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is true or false", request_member_name(member));
+	*out = found->type[member] == JSON_TYPE_TRUE;
+	return 0;
+}
+
+static int read_string(struct message_request *request, const struct request_scan *found, enum message_member member, struct slice *out)
+{
+	if (found->type[member] != JSON_TYPE_STRING)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a string", request_member_name(member));
+	*out = json_string(found->raw[member], (char *)found->raw[member].bytes);
+	return 0;
+}
+
+static int read_channel(struct message_request *request, const struct request_scan *found)
+{
+	if (read_string(request, found, MEMBER_CHANNEL, &request->channel) < 0)
+		return -1;
+	return name_is_valid(request->channel) ? 0 : refuse_name(request, "", request->channel);
+}
+
+static int read_value(struct message_request *request, const struct request_scan *found)
+{
+	if (found->value_trouble)
+		return refuse_value(request, "", found->value_trouble == TROUBLE_DEPTH);
+	request->value = found->raw[MEMBER_VALUE];
+	return 0;
+}
+
+static int read_values(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
+{
+	char where[48];
+	if (found->type[MEMBER_VALUES] != JSON_TYPE_ARRAY || found->n_values == 0)
+		return refuse(request, ERROR_BAD_REQUEST, "\"values\" is an array of at least one value");
+	snprintf(where, sizeof(where), "number %zu of \"values\", from 0: ", found->values_at);
+	switch (found->values_trouble) {
+	case TROUBLE_NULL:
+	case TROUBLE_DEPTH:
+		return refuse_value(request, where, found->values_trouble == TROUBLE_DEPTH);
+	case TROUBLE_MEMORY:
+		return refuse(request, ERROR_OVERLOADED, "no memory for a batch of this size");
+	case TROUBLE_ARM:
+	case TROUBLE_ARM_NAME:
+	case NO_TROUBLE:
+		break;
+	}
+	request->values = decoder->values;
+	request->n_values = found->n_values;
+	return 0;
+}
+
+static int read_arms(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
+{
+	char where[48];
+	if (found->type[MEMBER_ARMS] != JSON_TYPE_ARRAY || found->n_arms == 0 || found->n_arms > MESSAGE_MAX_ARMS)
+		return refuse(request, ERROR_BAD_REQUEST, "\"arms\" is an array of 1 to %d arms", MESSAGE_MAX_ARMS);
+	snprintf(where, sizeof(where), "arm %zu: ", found->arms_at);
+	switch (found->arms_trouble) {
+	case TROUBLE_NULL:
+	case TROUBLE_DEPTH:
+		return refuse_value(request, where, found->arms_trouble == TROUBLE_DEPTH);
+	case TROUBLE_ARM:
+		return refuse(request, ERROR_BAD_REQUEST, "arm %zu %s; an arm is {\"take\":channel} or {\"put\":channel,\"value\":value}", found->arms_at,
+			      found->arm_detail);
+	case TROUBLE_ARM_NAME:
+		return refuse_name(request, where, found->arm_name);
+	case TROUBLE_MEMORY:
+	case NO_TROUBLE:
+		break;
+	}
+	request->arms = decoder->arms;
+	request->n_arms = found->n_arms;
+	return 0;
+}
+
+static int read_member(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found, enum message_member member)
+{
+	switch (member) {
+	case MEMBER_CHANNEL:
+		return read_channel(request, found);
+	case MEMBER_VALUE:
+		return read_value(request, found);
+	case MEMBER_VALUES:
+		return read_values(request, decoder, found);
+	case MEMBER_ARMS:
+		return read_arms(request, decoder, found);
+	case MEMBER_TIMEOUT_MS:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_MS, &request->timeout_ms);
+	case MEMBER_MAX:
+		return read_uint(request, found, member, 1, request->op == OP_TAKE ? MESSAGE_MAX_TAKE : MESSAGE_MAX_ROWS, &request->max);
+	case MEMBER_PRIORITY:
+		return read_bool(request, found, member, &request->priority);
+	case MEMBER_KIND:
+		return read_string(request, found, member, &request->kind);
+	case MEMBER_CAPACITY:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->capacity);
+	case MEMBER_EPHEMERAL:
+		return read_bool(request, found, member, &request->ephemeral);
+	case MEMBER_MAX_WAITERS:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->max_waiters);
+	case MEMBER_FORCE:
+		return read_bool(request, found, member, &request->force);
+	case MEMBER_REQUEST:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->request);
+	case MEMBER_MATCH:
+		return read_string(request, found, member, &request->match);
+	case MEMBER_AFTER:
+		if (request->op == OP_WAITERS)
+			return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->after_seq);
+		return read_string(request, found, member, &request->after);
+	case MEMBER_LIMIT:
+		return read_uint(request, found, member, 1, MESSAGE_MAX_ROWS, &request->limit);
+	case MEMBER_PROTOCOL:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->protocol);
+	case MEMBER_NAME:
+		return read_string(request, found, member, &request->name);
+	case MEMBER_TOKEN:
+		return read_string(request, found, member, &request->token);
+	case MEMBER_ID:
+	case MEMBER_OP:
+	case MEMBER_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void read_id(struct message_request *request, const struct request_scan *found)
+{
+	unsigned long long id;
+	if (found->type[MEMBER_ID] == JSON_TYPE_NUMBER && json_uint(found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
+		request->has_id = true;
+		request->id = id;
+	}
+}
+
+static int read_op(struct message_request *request, const struct request_scan *found)
+{
+	struct slice word = {0};
+	if (!(found->present & BIT(OP)))
+		return refuse(request, ERROR_BAD_REQUEST, "\"op\" is missing");
+	if (read_string(request, found, MEMBER_OP, &word) < 0)
+		return -1;
+	request->op = op_from_name(word);
+	if (request->op == OP_NONE)
+		return refuse(request, ERROR_UNKNOWN_OP, "\"%.*s%s\"", quotable(word), word.bytes, cut(word));
+	return 0;
+}
+
+/* Of the members that the op has. What it has not is told first: it is most likely a misspelt one that is then missing. */
+static int check_presence(struct message_request *request, const struct request_scan *found, uint32_t allowed)
+{
+	uint32_t strange = found->present & ~allowed, missing = ops[request->op].needed & ~found->present;
+	uint32_t doubled = found->doubled & allowed;
+	const char *op = message_op_name(request->op);
+	if (request->op != OP_HELLO && found->unknown.bytes)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s", quotable(found->unknown), found->unknown.bytes,
+			      cut(found->unknown), op);
+	if (request->op != OP_HELLO && strange)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is no member of %s", request_member_name((enum message_member)__builtin_ctz(strange)), op);
+	if (doubled)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice", request_member_name((enum message_member)__builtin_ctz(doubled)));
+	if (missing)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it", request_member_name((enum message_member)__builtin_ctz(missing)), op);
+	if (request->op == OP_PUT && !(found->present & BIT(VALUE)) == !(found->present & BIT(VALUES)))
+		return refuse(request, ERROR_BAD_REQUEST, "put needs either \"value\" or \"values\"");
+	return 0;
+}
+
+static int interpret(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
+{
+	if (!request->has_id)
+		return refuse(request, ERROR_BAD_REQUEST, "\"id\" %s, a whole number in plain digits, 0 to 9007199254740991",
+			      found->present & BIT(ID) ? "is" : "is missing");
+	if (read_op(request, found) < 0)
+		return -1;
+	uint32_t allowed = BIT(ID) | BIT(OP) | ops[request->op].needed | ops[request->op].optional;
+	if (check_presence(request, found, allowed) < 0)
+		return -1;
+	request->present = found->present & allowed;
+	for (uint32_t left = request->present; left; left &= left - 1)
+		if (read_member(request, decoder, found, (enum message_member)__builtin_ctz(left)) < 0)
+			return -1;
+	return 0;
+}
+
+int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
+{
+	struct request_scan found;
+	if (decoder->values_cap > KEPT_VALUES)
+		message_decoder_finish(decoder);
+	*request = (struct message_request){.max = 1, .limit = 1000};
+	bool good = request_scan(decoder, body, len, &found);
+	read_id(request, &found);
+	if (!good)
+		return refuse(request, ERROR_BAD_JSON, "at byte %zu, %s", (size_t)(found.scan.at - body), found.scan.error);
+	return interpret(request, decoder, &found);
+}
+
+void message_decoder_finish(struct message_decoder *decoder)
+{
+	free(decoder->values);
+	decoder->values = NULL;
+	decoder->values_cap = 0;
+}
