@@ -1,0 +1,31 @@
+/* Running one suite of tests, each in a process of its own. */
+#ifndef MILLRACE_TESTS_SUITE_H
+#define MILLRACE_TESTS_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+enum { SUITE_TIMEOUT_S = 120 };
+
+/* `tests` ends with NULL; setup and teardown (NULL: none) run around each, in its process. */
+static inline void suite_case(Suite *suite, const char *name, SFun setup, SFun teardown, const TTest *const *tests)
+{
+	TCase *tcase = tcase_create(name);
+	tcase_set_timeout(tcase, SUITE_TIMEOUT_S);
+	if (setup || teardown)
+		tcase_add_checked_fixture(tcase, setup, teardown);
+	for (; *tests; tests++)
+		tcase_add_test(tcase, *tests);
+	suite_add_tcase(suite, tcase);
+}
+
+static inline int suite_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
