@@ -8,13 +8,14 @@
 
 #include "config/limits.h"
 
-enum config_kind { CONFIG_UNBUFFERED, CONFIG_BOUNDED, CONFIG_DROPPING, CONFIG_SLIDING, CONFIG_PROMISE };
+/* A channel has no kind only between config_set() and config_check(). */
+enum config_kind { CONFIG_UNBUFFERED, CONFIG_BOUNDED, CONFIG_DROPPING, CONFIG_SLIDING, CONFIG_PROMISE, CONFIG_NO_KIND };
 
 struct config_channel {
 	char *name;
-	enum config_kind kind; /* in the order of enum channel_kind of the core */
-	uint64_t capacity;     /* as core_definition's: unbuffered 0, promise 1 */
-	uint32_t max_waiters;  /* 0: the limits' */
+	enum config_kind kind;
+	uint64_t capacity;    /* unbuffered 0, promise 1 */
+	uint32_t max_waiters; /* 0: the limits' */
 };
 
 enum address_scheme { ADDRESS_TCP, ADDRESS_UNIX };
@@ -55,11 +56,12 @@ int config_set_listen(struct config *config, const char *url, bool first, char e
 int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
 
-/* What only the whole can tell: listeners beyond loopback need `insecure: true`; limits against one another. Call it last. */
+/* What only the whole can tell: listeners beyond loopback need `insecure: true`, channels a whole definition, limits must go together. Call it last. */
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
-/* "tcp://host:port" (IPv6 in brackets) or "unix:///path". Shared with the HTTP address, which has no scheme. The host is allocated. */
+/* "tcp://host:port" (IPv6 in brackets) or "unix:///path"; and the HTTP address, which has no scheme. The host is allocated. */
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES]);
+int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES]);
 void address_finish(struct address *address);
 bool address_is_local(const struct address *address); /* loopback literal, "localhost", or a Unix socket */
 

@@ -17,7 +17,7 @@
 	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                               \
 	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                \
 	LIMIT(max_inflight, COUNT, 1024, 1, 1000000)                                   \
-	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                               \
+	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                              \
 	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                       \
 	LIMIT(max_memory, BYTES, 512 * MIB, 1 * MIB, 1024 * GIB)                       \
 	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                           \

@@ -54,6 +54,8 @@ static enum channel_kind kind_of(enum config_kind kind)
 		return KIND_SLIDING;
 	case CONFIG_PROMISE:
 		return KIND_PROMISE;
+	case CONFIG_NO_KIND: /* config_check() has refused it */
+		break;
 	}
 	return KIND_COUNT;
 }

@@ -1,0 +1,378 @@
+/* The configuration as a whole. Every change is made to a copy, which takes the old one's place when all of it is good. */
+#include "config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/channels.h"
+#include "config/yaml_reader.h"
+
+enum { MAX_TEXT_BYTES = 64 * 1024 * 1024 };
+
+static int refuse_memory(char error[CONFIG_ERROR_BYTES])
+{
+	snprintf(error, CONFIG_ERROR_BYTES, "no memory for the configuration");
+	return -1;
+}
+
+/* -- Life -- */
+
+int config_init(struct config *config)
+{
+	*config = (struct config){
+		.listen = calloc(1, sizeof(struct address)),
+		.n_listen = 1,
+		.has_http = true,
+		.http_is_default = true,
+		.http = {.host = strdup("127.0.0.1"), .port = 7224},
+		.limits =
+			{
+#define LIMIT(field, unit, fallback, lowest, highest) .field = fallback,
+				LIMITS(LIMIT)
+#undef LIMIT
+			},
+	};
+	if (config->listen)
+		config->listen[0] = (struct address){ADDRESS_TCP, strdup("127.0.0.1"), 7223};
+	if (config->listen && config->listen[0].host && config->http.host)
+		return 0;
+	config_finish(config);
+	return -1;
+}
+
+static void drop_listen(struct config *config)
+{
+	for (size_t i = 0; config->listen && i < config->n_listen; i++)
+		address_finish(&config->listen[i]);
+	free(config->listen);
+	config->listen = NULL;
+	config->n_listen = 0;
+}
+
+void config_finish(struct config *config)
+{
+	drop_listen(config);
+	address_finish(&config->http);
+	channels_drop(config);
+	*config = (struct config){.listen = NULL};
+}
+
+static int copy_address(struct address *to, const struct address *from)
+{
+	*to = *from;
+	to->host = from->host ? strdup(from->host) : NULL;
+	return from->host && !to->host ? -1 : 0;
+}
+
+static int copy(struct config *to, const struct config *from)
+{
+	*to = (struct config){
+		.has_http = from->has_http,
+		.http_is_default = from->http_is_default,
+		.insecure = from->insecure,
+		.limits = from->limits,
+		.listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
+		.channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
+	};
+	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0)
+		goto no_memory;
+	for (; to->n_listen < from->n_listen; to->n_listen++)
+		if (copy_address(&to->listen[to->n_listen], &from->listen[to->n_listen]) < 0)
+			goto no_memory;
+	for (; to->n_channels < from->n_channels; to->n_channels++) {
+		struct config_channel *channel = &to->channels[to->n_channels];
+		*channel = from->channels[to->n_channels];
+		channel->name = strdup(channel->name);
+		if (!channel->name)
+			goto no_memory;
+	}
+	return 0;
+no_memory:
+	config_finish(to);
+	return -1;
+}
+
+/* Puts the changed copy in the place of the old one, or drops it. */
+static int commit(struct config *config, struct config *changed, int result)
+{
+	if (result < 0) {
+		config_finish(changed);
+		return -1;
+	}
+	config_finish(config);
+	*config = *changed;
+	return 0;
+}
+
+/* -- Keys -- */
+
+static int add_listen(struct config *config, const struct address *address)
+{
+	struct address *listen = reallocarray(config->listen, config->n_listen + 1, sizeof(*listen));
+	if (!listen)
+		return -1;
+	config->listen = listen;
+	listen[config->n_listen++] = *address;
+	return 0;
+}
+
+static int read_address(struct yaml_reader *reader, const yaml_node_t *node, struct config *config)
+{
+	char why[CONFIG_ERROR_BYTES];
+	struct address address;
+	const char *url = yaml_text(reader, node, "an address");
+	if (!url)
+		return -1;
+	if (address_parse(&address, url, why) < 0)
+		return yaml_refuse(reader, node, "%s", why);
+	if (add_listen(config, &address) < 0) {
+		address_finish(&address);
+		return yaml_refuse(reader, node, "no memory");
+	}
+	return 0;
+}
+
+static int read_listen(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config *config = into;
+	(void)arg;
+	drop_listen(config);
+	if (node->type != YAML_SEQUENCE_NODE)
+		return read_address(reader, node, config);
+	const yaml_node_item_t *items = node->data.sequence.items.start;
+	size_t n = (size_t)(node->data.sequence.items.top - items);
+	if (n < 1 || n > MAX_LISTENERS)
+		return yaml_refuse(reader, node, "%zu addresses to listen on; expected 1 to %d", n, MAX_LISTENERS);
+	for (size_t i = 0; i < n; i++)
+		if (read_address(reader, yaml_node(reader, items[i]), config) < 0)
+			return -1;
+	return 0;
+}
+
+static int set_http(struct config *config, const char *text, char error[CONFIG_ERROR_BYTES])
+{
+	struct address address = {.host = NULL};
+	bool wanted = strcmp(text, "none") != 0;
+	if (wanted && address_parse_host_port(&address, text, error) < 0)
+		return -1;
+	address_finish(&config->http);
+	config->http = address;
+	config->has_http = wanted;
+	config->http_is_default = false;
+	return 0;
+}
+
+static int read_http(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	char why[CONFIG_ERROR_BYTES];
+	const char *text = yaml_text(reader, node, "HOST:PORT or none");
+	(void)arg;
+	if (!text)
+		return -1;
+	return set_http(into, text, why) < 0 ? yaml_refuse(reader, node, "%s, or none", why) : 0;
+}
+
+static int read_insecure(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config *config = into;
+	(void)arg;
+	return yaml_bool(reader, node, &config->insecure);
+}
+
+struct limit_row {
+	size_t offset; /* in struct limits */
+	enum limit_unit unit;
+	uint64_t lowest, highest;
+};
+
+static int read_limit(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	const struct limit_row *row = arg;
+	uint64_t *field = (uint64_t *)((char *)into + row->offset);
+	return yaml_number(reader, node, row->unit, row->lowest, row->highest, field);
+}
+
+static const struct yaml_key limit_keys[] = {
+#define LIMIT(field, unit, fallback, lowest, highest) \
+	{#field, read_limit, &(const struct limit_row){offsetof(struct limits, field), LIMIT_##unit, lowest, highest}},
+	LIMITS(LIMIT)
+#undef LIMIT
+};
+
+enum { N_LIMIT_KEYS = sizeof(limit_keys) / sizeof(limit_keys[0]) };
+
+static int read_limits(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config *config = into;
+	(void)arg;
+	return yaml_mapping(reader, node, "limits", limit_keys, N_LIMIT_KEYS, &config->limits);
+}
+
+static const struct yaml_key keys[] = {
+	{"listen", read_listen, NULL}, {"http", read_http, NULL},         {"insecure", read_insecure, NULL},
+	{"limits", read_limits, NULL}, {"channels", channels_read, NULL},
+};
+
+enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+/* -- Texts and files -- */
+
+int config_parse(struct config *config, const char *text, size_t len, const char *name, char error[CONFIG_ERROR_BYTES])
+{
+	struct config fresh;
+	struct yaml_reader reader;
+	int result = 0;
+	if (config_init(&fresh) < 0)
+		return refuse_memory(error);
+	if (yaml_reader_init(&reader, text, len, name, true, error) < 0)
+		return commit(config, &fresh, -1);
+	if (yaml_root(&reader))
+		result = yaml_mapping(&reader, yaml_root(&reader), "a configuration", keys, N_KEYS, &fresh);
+	yaml_reader_finish(&reader);
+	return commit(config, &fresh, result);
+}
+
+static int refuse_file(const char *path, int reason, char error[CONFIG_ERROR_BYTES])
+{
+	snprintf(error, CONFIG_ERROR_BYTES, "%.200s: cannot be read: %s", path, strerror(reason));
+	return -1;
+}
+
+/* The whole file, to be freed; NULL and the error. */
+static char *read_file(const char *path, size_t *len, char error[CONFIG_ERROR_BYTES])
+{
+	size_t cap = 64 * 1024;
+	char *text = malloc(cap);
+	FILE *file = fopen(path, "re");
+	*len = 0;
+	if (!file || !text)
+		goto failed;
+	for (;;) {
+		*len += fread(text + *len, 1, cap - *len, file);
+		if (*len < cap)
+			break;
+		if (cap >= MAX_TEXT_BYTES) {
+			errno = EFBIG;
+			goto failed;
+		}
+		char *larger = realloc(text, cap *= 2);
+		if (!larger)
+			goto failed;
+		text = larger;
+	}
+	if (ferror(file))
+		goto failed;
+	fclose(file);
+	return text;
+failed:
+	refuse_file(path, errno, error);
+	free(text);
+	if (file)
+		fclose(file);
+	return NULL;
+}
+
+int config_load(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES])
+{
+	size_t len;
+	char *text = read_file(path, &len, error);
+	if (!text)
+		return -1;
+	int result = config_parse(config, text, len, path, error);
+	free(text);
+	return result;
+}
+
+/* -- The command line -- */
+
+int config_set_listen(struct config *config, const char *url, bool first, char error[CONFIG_ERROR_BYTES])
+{
+	struct address address;
+	char why[CONFIG_ERROR_BYTES];
+	if (!first && config->n_listen == MAX_LISTENERS) {
+		snprintf(error, CONFIG_ERROR_BYTES, "--listen: more than %d addresses", MAX_LISTENERS);
+		return -1;
+	}
+	if (address_parse(&address, url, why) < 0) {
+		snprintf(error, CONFIG_ERROR_BYTES, "--listen: %.480s", why);
+		return -1;
+	}
+	/* Added first, so that nothing is lost if it cannot be. */
+	if (add_listen(config, &address) < 0) {
+		address_finish(&address);
+		return refuse_memory(error);
+	}
+	if (first) {
+		struct address added = config->listen[--config->n_listen];
+		for (size_t i = 0; i < config->n_listen; i++)
+			address_finish(&config->listen[i]);
+		config->listen[0] = added;
+		config->n_listen = 1;
+	}
+	return 0;
+}
+
+int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES])
+{
+	char why[CONFIG_ERROR_BYTES];
+	if (set_http(config, address, why) == 0)
+		return 0;
+	snprintf(error, CONFIG_ERROR_BYTES, "--http: %.480s, or none", why);
+	return -1;
+}
+
+/* "channels.NAME" or "channels.NAME.MEMBER", where a name may have dots: what is no mapping is a member. `path` is behind "channels." */
+static int set_channel(struct yaml_reader *reader, const yaml_node_t *node, char *path, struct config *config)
+{
+	char *dot = strrchr(path, '.');
+	if (node->type == YAML_MAPPING_NODE || !dot)
+		return channels_set(reader, node, path, config);
+	*dot = '\0';
+	return channels_set_member(reader, node, path, dot + 1, config);
+}
+
+static int set_path(struct yaml_reader *reader, const yaml_node_t *node, char *path, struct config *config)
+{
+	static const char limits[] = "limits.", channels[] = "channels.";
+	const struct yaml_key *key;
+	if (strncmp(path, channels, strlen(channels)) == 0)
+		return set_channel(reader, node, path + strlen(channels), config);
+	if (strncmp(path, limits, strlen(limits)) == 0) {
+		key = yaml_find_key(reader, node, path + strlen(limits), limit_keys, N_LIMIT_KEYS);
+		return key ? key->read(reader, node, key->arg, &config->limits) : -1;
+	}
+	key = yaml_find_key(reader, node, path, keys, N_KEYS);
+	return key ? key->read(reader, node, key->arg, config) : -1;
+}
+
+int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES])
+{
+	struct yaml_reader reader;
+	struct config changed;
+	char name[300], path[256];
+	const char *equals = strchr(assignment, '=');
+	snprintf(name, sizeof(name), "--set %.200s", assignment);
+	if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof(path)) {
+		snprintf(error, CONFIG_ERROR_BYTES, "%s: expected KEY=VALUE, such as limits.max_frame=2MiB", name);
+		return -1;
+	}
+	memcpy(path, assignment, (size_t)(equals - assignment));
+	path[equals - assignment] = '\0';
+	if (yaml_reader_init(&reader, equals + 1, strlen(equals + 1), name, false, error) < 0)
+		return -1;
+	int result = -1;
+	if (copy(&changed, config) < 0) {
+		refuse_memory(error);
+	} else {
+		const yaml_node_t *root = yaml_root(&reader);
+		if (root)
+			result = set_path(&reader, root, path, &changed);
+		else
+			snprintf(error, CONFIG_ERROR_BYTES, "%s: expected a value behind the =", name);
+		result = commit(config, &changed, result);
+	}
+	yaml_reader_finish(&reader);
+	return result;
+}

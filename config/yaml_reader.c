@@ -1,0 +1,262 @@
+/* libyaml gives the document as a tree whose nodes know their places; this asks it. Lines and columns count from 1. */
+#include "config/yaml_reader.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* -- The document -- */
+
+static int refuse_syntax(struct yaml_reader *reader, const yaml_parser_t *parser)
+{
+	const char *problem = parser->problem ? parser->problem : "no memory";
+	if (parser->error == YAML_READER_ERROR)
+		snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s at byte %zu; expected YAML in UTF-8", reader->name, problem, parser->problem_offset);
+	else if (!reader->has_places || parser->error == YAML_MEMORY_ERROR)
+		snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s", reader->name, problem);
+	else
+		snprintf(reader->error, CONFIG_ERROR_BYTES, "%s:%zu:%zu: %s; expected YAML", reader->name, parser->problem_mark.line + 1,
+			 parser->problem_mark.column + 1, problem);
+	return -1;
+}
+
+static int check_single(struct yaml_reader *reader, yaml_parser_t *parser)
+{
+	yaml_document_t second;
+	int result = 0;
+	if (!yaml_parser_load(parser, &second))
+		return refuse_syntax(reader, parser);
+	yaml_node_t *root = yaml_document_get_root_node(&second);
+	if (root)
+		result = yaml_refuse(reader, root, "a second document; expected one");
+	yaml_document_delete(&second);
+	return result;
+}
+
+int yaml_reader_init(struct yaml_reader *reader, const char *text, size_t len, const char *name, bool has_places, char error[CONFIG_ERROR_BYTES])
+{
+	yaml_parser_t parser;
+	*reader = (struct yaml_reader){.name = name, .has_places = has_places, .error = error};
+	if (!yaml_parser_initialize(&parser)) {
+		snprintf(error, CONFIG_ERROR_BYTES, "%s: no memory", name);
+		return -1;
+	}
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	int result = yaml_parser_load(&parser, &reader->document) ? 0 : refuse_syntax(reader, &parser);
+	if (result == 0 && yaml_root(reader) && check_single(reader, &parser) < 0) {
+		yaml_document_delete(&reader->document);
+		result = -1;
+	}
+	yaml_parser_delete(&parser);
+	return result;
+}
+
+void yaml_reader_finish(struct yaml_reader *reader)
+{
+	yaml_document_delete(&reader->document);
+}
+
+yaml_node_t *yaml_root(struct yaml_reader *reader)
+{
+	return yaml_document_get_root_node(&reader->document);
+}
+
+yaml_node_t *yaml_node(struct yaml_reader *reader, int index)
+{
+	return yaml_document_get_node(&reader->document, index);
+}
+
+int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char *format, ...)
+{
+	va_list args;
+	int len;
+	if (reader->has_places)
+		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s:%zu:%zu: ", reader->name, node->start_mark.line + 1, node->start_mark.column + 1);
+	else
+		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s: ", reader->name);
+	va_start(args, format);
+	vsnprintf(reader->error + len, (size_t)(CONFIG_ERROR_BYTES - len), format, args);
+	va_end(args);
+	return -1;
+}
+
+/* -- Scalars -- */
+
+const char *yaml_text(struct yaml_reader *reader, const yaml_node_t *node, const char *what)
+{
+	if (node->type != YAML_SCALAR_NODE) {
+		yaml_refuse(reader, node, "expected %s, and not a %s", what, node->type == YAML_MAPPING_NODE ? "mapping" : "list");
+		return NULL;
+	}
+	const char *text = (const char *)node->data.scalar.value;
+	if (strlen(text) != node->data.scalar.length) {
+		yaml_refuse(reader, node, "expected %s without a NUL", what);
+		return NULL;
+	}
+	return text;
+}
+
+int yaml_bool(struct yaml_reader *reader, const yaml_node_t *node, bool *out)
+{
+	const char *text = yaml_text(reader, node, "true or false");
+	if (!text)
+		return -1;
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return yaml_refuse(reader, node, "\"%.64s\" is neither true nor false", text);
+	*out = text[0] == 't';
+	return 0;
+}
+
+struct suffix {
+	const char *text;
+	uint64_t factor;
+};
+
+static const struct suffix count_suffixes[] = {{"", 1}, {NULL, 0}};
+static const struct suffix byte_suffixes[] = {{"GiB", GIB}, {"MiB", MIB}, {"KiB", KIB}, {"", 1}, {NULL, 0}};
+static const struct suffix ms_suffixes[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {"", 1}, {NULL, 0}};
+
+static const struct suffix *suffixes_of(enum limit_unit unit)
+{
+	switch (unit) {
+	case LIMIT_COUNT:
+		return count_suffixes;
+	case LIMIT_BYTES:
+		return byte_suffixes;
+	case LIMIT_MS:
+		return ms_suffixes;
+	}
+	return count_suffixes;
+}
+
+static int parse_number(const char *text, const struct suffix *suffix, uint64_t *out)
+{
+	uint64_t number = 0;
+	size_t digits = strspn(text, "0123456789");
+	if (digits == 0 || digits > 18)
+		return -1;
+	for (size_t i = 0; i < digits; i++)
+		number = number * 10 + (uint64_t)(text[i] - '0');
+	for (; suffix->text; suffix++) {
+		if (strcmp(text + digits, suffix->text) != 0)
+			continue;
+		return __builtin_mul_overflow(number, suffix->factor, out) ? -1 : 0;
+	}
+	return -1;
+}
+
+/* As people write it: in the largest unit that goes into it. */
+static const char *format_number(char text[32], uint64_t number, enum limit_unit unit)
+{
+	const struct suffix *suffix = suffixes_of(unit);
+	while (number == 0 ? suffix->factor != 1 : number % suffix->factor != 0)
+		suffix++;
+	snprintf(text, 32, "%llu%s", (unsigned long long)(number / suffix->factor), suffix->text);
+	return text;
+}
+
+int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_unit unit, uint64_t lowest, uint64_t highest, uint64_t *out)
+{
+	static const char *const forms[] = {
+		[LIMIT_COUNT] = "a whole number",
+		[LIMIT_BYTES] = "bytes (such as 65536, 64KiB, 16MiB, 2GiB)",
+		[LIMIT_MS] = "a time (such as 250ms, 5s, 10m, 1h)",
+	};
+	char low[32], high[32];
+	uint64_t number;
+	const char *text = yaml_text(reader, node, forms[unit]);
+	if (!text)
+		return -1;
+	if (parse_number(text, suffixes_of(unit), &number) < 0 || number < lowest || number > highest)
+		return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected %s, %s to %s", text, forms[unit], format_number(low, lowest, unit),
+				   format_number(high, highest, unit));
+	*out = number;
+	return 0;
+}
+
+/* -- Mappings -- */
+
+/* How many letters have to be changed, added, left out or swapped to make one word of the other. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { LONGEST = 24 };
+	unsigned row[3][LONGEST + 1];
+	size_t n_a = strlen(a), n_b = strlen(b);
+	if (n_a > LONGEST || n_b > LONGEST)
+		return LONGEST;
+	for (size_t j = 0; j <= n_b; j++)
+		row[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= n_a; i++) {
+		unsigned *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+		now[0] = (unsigned)i;
+		for (size_t j = 1; j <= n_b; j++) {
+			unsigned best = last[j - 1] + (a[i - 1] != b[j - 1]);
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
+			if (now[j - 1] + 1 < best)
+				best = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			now[j] = best;
+		}
+	}
+	return row[n_a % 3][n_b];
+}
+
+static void refuse_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys, size_t n_keys)
+{
+	char known[200] = "";
+	size_t len = 0;
+	for (size_t i = 0; i < n_keys; i++) {
+		if (distance(name, keys[i].name) <= 2) {
+			yaml_refuse(reader, node, "unknown key \"%.64s\"; did you mean \"%s\"?", name, keys[i].name);
+			return;
+		}
+		if (len < sizeof(known))
+			len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "", keys[i].name);
+	}
+	yaml_refuse(reader, node, "unknown key \"%.64s\"; expected one of %s", name, known);
+}
+
+const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys, size_t n_keys)
+{
+	for (size_t i = 0; i < n_keys; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	refuse_key(reader, node, name, keys, n_keys);
+	return NULL;
+}
+
+int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs, size_t *n)
+{
+	if (node->type != YAML_MAPPING_NODE)
+		return yaml_refuse(reader, node, "%s: expected a mapping of keys to values", what);
+	*pairs = node->data.mapping.pairs.start;
+	*n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+	return 0;
+}
+
+int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys, size_t n_keys, void *into)
+{
+	const yaml_node_pair_t *pairs = NULL;
+	size_t n = 0;
+	uint32_t seen = 0;
+	assert(n_keys <= YAML_MAX_KEYS);
+	if (yaml_pairs(reader, node, what, &pairs, &n) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const yaml_node_t *key_node = yaml_node(reader, pairs[i].key);
+		const char *name = yaml_text(reader, key_node, "a key");
+		const struct yaml_key *key = name ? yaml_find_key(reader, key_node, name, keys, n_keys) : NULL;
+		if (!key)
+			return -1;
+		if (seen >> (key - keys) & 1)
+			return yaml_refuse(reader, key_node, "\"%s\" is there twice", name);
+		seen |= UINT32_C(1) << (key - keys);
+		if (key->read(reader, yaml_node(reader, pairs[i].value), key->arg, into) < 0)
+			return -1;
+	}
+	return 0;
+}
