@@ -435,7 +435,7 @@ static const char *unescape_unicode(const char *at, const char *end, char **to)
 	return at;
 }
 
-struct slice json_string(struct slice raw, char *scratch)
+struct slice json_scan_text(struct slice raw, char *scratch)
 {
 	assert(raw.len >= 2 && raw.bytes[0] == '"');
 	const char *at = raw.bytes + 1, *end = raw.bytes + raw.len - 1;
@@ -455,7 +455,7 @@ struct slice json_string(struct slice raw, char *scratch)
 	return (struct slice){scratch, (size_t)(to - scratch)};
 }
 
-int json_uint(struct slice raw, unsigned long long max, unsigned long long *out)
+int json_scan_uint(struct slice raw, unsigned long long max, unsigned long long *out)
 {
 	unsigned long long number = 0;
 	if (raw.len == 0)

@@ -50,9 +50,9 @@ bool json_scan_element(struct json_scan *scan, bool *first);
 
 /* The text of a validated raw string, unescaped. Without escapes it is a slice of `raw` itself; else it is written to `scratch`, which
  * has room for raw.len bytes (scratch may be raw.bytes itself: the text only shrinks). */
-struct slice json_string(struct slice raw, char *scratch);
+struct slice json_scan_text(struct slice raw, char *scratch);
 
 /* A validated raw number that is plain digits (no sign, fraction or exponent) and at most `max`: 0 and *out; else -1. */
-int json_uint(struct slice raw, unsigned long long max, unsigned long long *out);
+int json_scan_uint(struct slice raw, unsigned long long max, unsigned long long *out);
 
 #endif

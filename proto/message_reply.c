@@ -6,14 +6,14 @@ static int read_text(enum json_type type, struct slice raw, struct slice *text)
 {
 	if (type != JSON_TYPE_STRING)
 		return -1;
-	*text = json_string(raw, (char *)raw.bytes);
+	*text = json_scan_text(raw, (char *)raw.bytes);
 	return 0;
 }
 
 static int read_uint(enum json_type type, struct slice raw, uint64_t *number)
 {
 	unsigned long long read;
-	if (type != JSON_TYPE_NUMBER || json_uint(raw, UINT64_MAX, &read) < 0)
+	if (type != JSON_TYPE_NUMBER || json_scan_uint(raw, UINT64_MAX, &read) < 0)
 		return -1;
 	*number = read;
 	return 0;
@@ -82,7 +82,7 @@ int message_decode_reply(char *body, size_t len, struct message_reply *reply)
 		enum json_type type = json_scan_value(&scan, &raw);
 		if (type == JSON_TYPE_NONE)
 			return -1;
-		key = json_string(key, (char *)key.bytes);
+		key = json_scan_text(key, (char *)key.bytes);
 		if (read_member(reply, key, type, raw) < 0)
 			return -1;
 		has_status |= slice_equal(key, SLICE("status"));

@@ -84,7 +84,7 @@ static int read_uint(struct message_request *request, const struct request_scan 
 		     uint64_t *out)
 {
 	unsigned long long number;
-	if (found->type[member] != JSON_TYPE_NUMBER || json_uint(found->raw[member], highest, &number) < 0 || number < lowest)
+	if (found->type[member] != JSON_TYPE_NUMBER || json_scan_uint(found->raw[member], highest, &number) < 0 || number < lowest)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a whole number in plain digits, %llu to %llu", request_member_name(member),
 			      (unsigned long long)lowest, (unsigned long long)highest);
 	*out = number;
@@ -103,7 +103,7 @@ static int read_string(struct message_request *request, const struct request_sca
 {
 	if (found->type[member] != JSON_TYPE_STRING)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a string", request_member_name(member));
-	*out = json_string(found->raw[member], (char *)found->raw[member].bytes);
+	*out = json_scan_text(found->raw[member], (char *)found->raw[member].bytes);
 	return 0;
 }
 
@@ -222,7 +222,7 @@ static int read_member(struct message_request *request, const struct message_dec
 static void read_id(struct message_request *request, const struct request_scan *found)
 {
 	unsigned long long id;
-	if (found->type[MEMBER_ID] == JSON_TYPE_NUMBER && json_uint(found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
+	if (found->type[MEMBER_ID] == JSON_TYPE_NUMBER && json_scan_uint(found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
 		request->has_id = true;
 		request->id = id;
 	}

@@ -121,7 +121,7 @@ static void collect_arm_member(struct request_scan *found, struct message_arm *a
 		else if (type != JSON_TYPE_STRING)
 			arm_trouble(found, TROUBLE_ARM, "needs its channel's name as a string");
 		else
-			arm->channel = json_string(raw, (char *)raw.bytes);
+			arm->channel = json_scan_text(raw, (char *)raw.bytes);
 		arm->is_put = is_put;
 	} else if (slice_equal(key, SLICE("value"))) {
 		if (arm->value.bytes)
@@ -163,7 +163,7 @@ static bool collect_arm(struct request_scan *found, struct message_arm *arm)
 	while (json_scan_member(&found->scan, &first, &key)) {
 		if (!scan_value(found, &raw, &type, &trouble))
 			return false;
-		key = json_string(key, (char *)key.bytes);
+		key = json_scan_text(key, (char *)key.bytes);
 		if (slice_equal(key, SLICE("value")))
 			value_trouble = trouble;
 		collect_arm_member(found, arm, key, type, raw);
@@ -222,7 +222,7 @@ static bool collect(struct message_decoder *decoder, struct request_scan *found)
 		return false;
 	}
 	while (json_scan_member(&found->scan, &first, &key)) {
-		key = json_string(key, (char *)key.bytes);
+		key = json_scan_text(key, (char *)key.bytes);
 		enum message_member member = member_from_name(key);
 		if (member != MEMBER_COUNT) {
 			if (!collect_member(decoder, found, member))
