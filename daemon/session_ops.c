@@ -205,7 +205,13 @@ static void op_cancel(struct session *session, const struct message_request *req
 {
 	struct core_event event = event_of(session, request, CORE_CANCEL);
 	event.cancel_id = request->request;
-	session_step(session->all, &event);
+	if (core_id_in_use(session->all->core, session->connection, request->request)) {
+		session_step(session->all, &event);
+		return;
+	}
+	char number[24];
+	int len = snprintf(number, sizeof(number), "%llu", (unsigned long long)request->request);
+	session_refuse(session, request->id, ERROR_NO_SUCH_REQUEST, (struct slice){number, (size_t)len});
 }
 
 typedef void op_function(struct session *session, const struct message_request *request);

@@ -9,7 +9,7 @@
 #include "proto/slice.h"
 #include "proto/status.h"
 
-enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_ROWS = 1000000 };
+enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
 #define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
 #define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
 

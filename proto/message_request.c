@@ -114,6 +114,16 @@ static int read_channel(struct message_request *request, const struct request_sc
 	return name_is_valid(request->channel) ? 0 : refuse_name(request, "", request->channel);
 }
 
+/* Matching takes pattern × name steps for every channel there is, so a pattern has its limit. */
+static int read_match(struct message_request *request, const struct request_scan *found)
+{
+	if (read_string(request, found, MEMBER_MATCH, &request->match) < 0)
+		return -1;
+	if (request->match.len > MESSAGE_MAX_GLOB_BYTES)
+		return refuse(request, ERROR_BAD_REQUEST, "\"match\" has at most %d bytes", MESSAGE_MAX_GLOB_BYTES);
+	return 0;
+}
+
 static int read_value(struct message_request *request, const struct request_scan *found)
 {
 	if (found->value_trouble)
@@ -198,7 +208,7 @@ static int read_member(struct message_request *request, const struct message_dec
 	case MEMBER_REQUEST:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->request);
 	case MEMBER_MATCH:
-		return read_string(request, found, member, &request->match);
+		return read_match(request, found);
 	case MEMBER_AFTER:
 		if (request->op == OP_WAITERS)
 			return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->after_seq);

@@ -257,6 +257,19 @@ START_TEST(a_channels_name_has_its_form)
 }
 END_TEST
 
+START_TEST(a_pattern_has_its_limit)
+{
+	char text[400], glob[300];
+	memset(glob, '*', sizeof(glob));
+	glob[257] = '\0';
+	snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"list\",\"match\":\"%s\"}", glob);
+	refuses(text, 1, ERROR_BAD_REQUEST, "\"match\" has at most 256 bytes");
+	glob[256] = '\0';
+	snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"list\",\"match\":\"%s\"}", glob);
+	decodes(text);
+}
+END_TEST
+
 START_TEST(null_and_what_is_nested_too_deep_cannot_be_put)
 {
 	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":null}", 1, ERROR_BAD_VALUE, "it is null");
@@ -487,6 +500,7 @@ int main(void)
 		members_that_are_strange_missing_double_or_mistyped_are_named,
 		numbers_have_their_ranges,
 		a_channels_name_has_its_form,
+		a_pattern_has_its_limit,
 		null_and_what_is_nested_too_deep_cannot_be_put,
 		a_put_has_either_a_value_or_values,
 		bad_arms_are_told_by_number,
