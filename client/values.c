@@ -1,0 +1,262 @@
+/* put and take, of one value and of many, as text and as jansson's. */
+#include <stdlib.h>
+
+#include "client/call.h"
+#include "client/words.h"
+
+/* -- put -- */
+
+/* The members of a put of this text, which is checked. */
+static int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
+{
+	int status = many ? json_text_check_array(json, len) : json_text_check(json, len);
+
+	if (status == MR_OK)
+		status = members_channel(members, channel);
+	if (status == MR_OK)
+		status = members_timeout(members, timeout_ms);
+	if (status == MR_OK)
+		message_raw(members, many ? "values" : "value", (struct slice){json, len});
+	else
+		buffer_finish(members);
+	return status;
+}
+
+static int put(mr *m, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, size_t *accepted)
+{
+	struct buffer members = {0};
+	struct call_result result = {0};
+	int status = put_members(&members, channel, many, json, len, timeout_ms);
+
+	if (status == MR_OK)
+		status = call_run(m, OP_PUT, &members, timeout_ms, WANT_NOTHING, &result);
+	if (accepted)
+		*accepted = (size_t)result.accepted;
+	return status;
+}
+
+static int put_json(mr *m, const char *channel, bool many, const json_t *value, int64_t timeout_ms, size_t *accepted)
+{
+	size_t len = 0;
+	int status = MR_OK;
+	char *text = json_text_from(value, &len, &status);
+
+	if (accepted)
+		*accepted = 0;
+	if (text)
+		status = put(m, channel, many, text, len, timeout_ms, accepted);
+	free(text);
+	return status;
+}
+
+int mr_put(mr *m, const char *channel, const json_t *value, int64_t timeout_ms)
+{
+	return put_json(m, channel, false, value, timeout_ms, NULL);
+}
+
+int mr_put_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms)
+{
+	return put(m, channel, false, json, len, timeout_ms, NULL);
+}
+
+int mr_put_many(mr *m, const char *channel, const json_t *values, int64_t timeout_ms, size_t *accepted)
+{
+	return put_json(m, channel, true, values, timeout_ms, accepted);
+}
+
+int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms, size_t *accepted)
+{
+	return put(m, channel, true, json, len, timeout_ms, accepted);
+}
+
+int mr_offer(mr *m, const char *channel, const json_t *value)
+{
+	return mr_put(m, channel, value, 0);
+}
+
+/* -- take -- */
+
+enum { ONE_VALUE = 0 }; /* as `max`: not an array */
+
+static int take_members(struct buffer *members, const char *channel, size_t max, int64_t timeout_ms)
+{
+	int status = MR_OK;
+
+	if (max > MESSAGE_MAX_TAKE)
+		status = words_fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_TAKE);
+	if (status == MR_OK)
+		status = members_channel(members, channel);
+	if (status == MR_OK)
+		status = members_timeout(members, timeout_ms);
+	if (status == MR_OK && max != ONE_VALUE)
+		message_uint(members, "max", max);
+	if (status != MR_OK)
+		buffer_finish(members);
+	return status;
+}
+
+static int take(mr *m, const char *channel, size_t max, int64_t timeout_ms, struct call_result *result)
+{
+	struct buffer members = {0};
+	int status = take_members(&members, channel, max, timeout_ms);
+
+	*result = (struct call_result){.text = NULL};
+	return status == MR_OK ? call_fetch(m, OP_TAKE, &members, timeout_ms, WANT_VALUE, result) : status;
+}
+
+static int take_raw(mr *m, const char *channel, size_t max, int64_t timeout_ms, char **json, size_t *len)
+{
+	struct call_result result;
+	int status = take(m, channel, max, timeout_ms, &result);
+
+	if (len)
+		*len = result.text_len;
+	if (json)
+		*json = result.text;
+	else
+		free(result.text);
+	return status;
+}
+
+static int take_json(mr *m, const char *channel, size_t max, int64_t timeout_ms, json_t **value)
+{
+	struct call_result result;
+	json_t *taken = NULL;
+	int status = take(m, channel, max, timeout_ms, &result);
+
+	if (status == MR_OK)
+		status = json_text_into(result.text, result.text_len, &taken);
+	if (value)
+		*value = taken;
+	else
+		json_decref(taken);
+	return status;
+}
+
+int mr_take(mr *m, const char *channel, json_t **value, int64_t timeout_ms)
+{
+	return take_json(m, channel, ONE_VALUE, timeout_ms, value);
+}
+
+int mr_take_raw(mr *m, const char *channel, char **json, size_t *len, int64_t timeout_ms)
+{
+	return take_raw(m, channel, ONE_VALUE, timeout_ms, json, len);
+}
+
+static int refuse_max(void)
+{
+	return words_fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_TAKE);
+}
+
+int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms)
+{
+	if (max >= 1)
+		return take_json(m, channel, max, timeout_ms, values);
+	if (values)
+		*values = NULL;
+	return refuse_max();
+}
+
+int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms)
+{
+	if (max >= 1)
+		return take_raw(m, channel, max, timeout_ms, json, len);
+	if (json)
+		*json = NULL;
+	if (len)
+		*len = 0;
+	return refuse_max();
+}
+
+int mr_poll(mr *m, const char *channel, json_t **value)
+{
+	return mr_take(m, channel, value, 0);
+}
+
+/* -- requests in flight -- */
+
+static int begin(mr *m, mr_request **request, enum message_op op, struct buffer *members, int64_t timeout_ms, enum want want)
+{
+	mr_request *begun = malloc(sizeof(*begun));
+	int status;
+
+	if (!begun) {
+		buffer_finish(members);
+		return words_fail(MR_EMEMORY, "not enough memory for the request");
+	}
+	status = call_begin(m, begun, op, members, timeout_ms, want);
+	if (status != MR_OK) {
+		free(begun);
+		return status;
+	}
+	transport_keep(m, begun);
+	*request = begun;
+	return MR_OK;
+}
+
+static int begin_put(mr *m, mr_request **request, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
+{
+	struct buffer members = {0};
+	int status = put_members(&members, channel, many, json, len, timeout_ms);
+
+	*request = NULL;
+	return status == MR_OK ? begin(m, request, OP_PUT, &members, timeout_ms, WANT_NOTHING) : status;
+}
+
+int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
+{
+	return begin_put(m, request, channel, false, json, len, timeout_ms);
+}
+
+int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
+{
+	return begin_put(m, request, channel, true, json, len, timeout_ms);
+}
+
+int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, int64_t timeout_ms)
+{
+	struct buffer members = {0};
+	int status = take_members(&members, channel, max, timeout_ms);
+
+	*request = NULL;
+	return status == MR_OK ? begin(m, request, OP_TAKE, &members, timeout_ms, WANT_VALUE) : status;
+}
+
+int mr_wait(mr *m, mr_request *request, struct mr_result *result)
+{
+	struct call_result came;
+	int status;
+
+	transport_unkeep(m, request);
+	status = transport_wait(m, request);
+	call_result_take(request, &came);
+	if (status == MR_OK && request->want == WANT_VALUE && !came.text)
+		status = words_fail(MR_EPROTOCOL, "the reply lacks what was asked for");
+	if (result)
+		*result = (struct mr_result){came.text, came.text_len, (size_t)came.accepted, came.evicted};
+	else
+		free(came.text);
+	request_finish(request);
+	free(request);
+	return status;
+}
+
+void mr_result_finish(struct mr_result *result)
+{
+	free(result->raw);
+	*result = (struct mr_result){.raw = NULL};
+}
+
+bool mr_is_done(mr *m, mr_request *request)
+{
+	return transport_poll(m, request);
+}
+
+int mr_cancel(mr *m, mr_request *request)
+{
+	struct buffer members = {0};
+	struct call_result result;
+
+	message_uint(&members, "request", request->pending.id);
+	return call_run(m, OP_CANCEL, &members, MR_FOREVER, WANT_NOTHING, &result);
+}
