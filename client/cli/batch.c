@@ -1,0 +1,45 @@
+#include "client/cli/batch.h"
+
+#include <assert.h>
+
+void batch_finish(struct batch *batch)
+{
+	buffer_finish(&batch->text);
+}
+
+void batch_clear(struct batch *batch)
+{
+	buffer_clear(&batch->text);
+	batch->n = 0;
+}
+
+bool batch_has_room(const struct batch *batch, size_t len, size_t max_bytes)
+{
+	return batch->n == 0 || (batch->n < BATCH_VALUES && buffer_len(&batch->text) + len + 2 <= max_bytes);
+}
+
+int batch_add(struct batch *batch, struct slice value, uint64_t line)
+{
+	assert(batch->n < BATCH_VALUES);
+	buffer_append(&batch->text, ",", 1);
+	batch->begins[batch->n] = buffer_len(&batch->text);
+	batch->lines[batch->n] = line;
+	buffer_append(&batch->text, value.bytes, value.len);
+	if (batch->text.failed)
+		return -1;
+	batch->n++;
+	return 0;
+}
+
+struct slice batch_array(struct batch *batch, size_t from)
+{
+	char *room;
+
+	assert(from < batch->n);
+	room = buffer_reserve(&batch->text, 1); /* the bracket at the end is not part of the text: it may be sent again */
+	if (!room)
+		return (struct slice){NULL, 0};
+	*room = ']';
+	batch->text.bytes[batch->text.start + batch->begins[from] - 1] = '[';
+	return (struct slice){batch->text.bytes + batch->text.start + batch->begins[from] - 1, buffer_len(&batch->text) - batch->begins[from] + 2};
+}

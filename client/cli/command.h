@@ -1,0 +1,100 @@
+/* The commands: one row each in a table, and one call of a command as the words of the shell asked for it. */
+#ifndef MILLRACE_CLI_COMMAND_H
+#define MILLRACE_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/message.h"
+
+enum exit_code { /* what shells branch on; told by every --help */
+	EXIT_OK = 0,
+	EXIT_ERROR = 1,
+	EXIT_USAGE = 2,
+	EXIT_TIMEOUT = 3,
+	EXIT_CLOSED = 4,
+	EXIT_CONNECT = 5,
+	EXIT_DENIED = 6,
+	EXIT_NO_CHANNEL = 7,
+	EXIT_DROPPED = 8,
+	EXIT_INTERRUPTED = 130, /* as shells say it of a program that Ctrl-C ended */
+};
+
+enum option_id {
+	OPTION_URL, /* the first four are every command's */
+	OPTION_OUTPUT,
+	OPTION_QUIET,
+	OPTION_HELP,
+	OPTION_TIMEOUT,
+	OPTION_NUMBER,
+	OPTION_FOLLOW,
+	OPTION_STRING,
+	OPTION_TAKE,
+	OPTION_PUT,
+	OPTION_PRIORITY,
+	OPTION_MAX_WAITERS,
+	OPTION_FORCE,
+	OPTION_VERSION,
+	N_OPTIONS
+};
+
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_RAW };
+
+struct call;
+
+struct command {
+	const char *name;
+	const char *arguments; /* as the usage shows them */
+	const char *summary;   /* one line of the list of commands */
+	const char *description;
+	const char *examples;
+	unsigned options; /* bits: 1u << enum option_id, beside those that every command has */
+	unsigned exits;   /* bits: 1u << enum exit_code; for the help */
+	int min_args;
+	int max_args; /* -1: any number */
+	int (*run)(const struct call *call);
+};
+
+/* The table; the row after the last has no name. */
+extern const struct command commands[];
+const struct command *command_find(const char *name); /* or NULL */
+
+struct call_arm { /* of alts */
+	const char *channel;
+	const char *value; /* of a put arm; a take arm: NULL */
+};
+
+struct call {
+	const struct command *command; /* NULL: none yet, only options before the command */
+	const char *url;               /* NULL: the library's default */
+	enum format format;
+	bool quiet;
+	bool wants_help;
+	bool wants_version;
+	bool follow;
+	bool strings;
+	bool priority;
+	bool force;
+	int64_t timeout_ms; /* MR_FOREVER: not given */
+	uint64_t number;    /* 0: not given */
+	uint64_t max_waiters;
+	struct call_arm arms[MESSAGE_MAX_ARMS];
+	size_t n_arms;
+	char **args;
+	int n_args;
+};
+
+int run_put(const struct call *call);
+int run_take(const struct call *call);
+int run_alts(const struct call *call);
+int run_create(const struct call *call);
+int run_close(const struct call *call);
+int run_delete(const struct call *call);
+int run_ls(const struct call *call);
+int run_stat(const struct call *call);
+int run_peek(const struct call *call);
+int run_waiters(const struct call *call);
+int run_ping(const struct call *call);
+
+#endif

@@ -1,0 +1,93 @@
+/* millrace: channels from a shell. Finds the command that is asked for, and runs it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/command.h"
+#include "client/cli/help.h"
+#include "client/cli/options.h"
+#include "client/cli/report.h"
+#include "client/millrace.h"
+
+/* Makes sure that descriptors 0, 1 and 2 are open, if only for errors: else a socket could become standard output. */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+	}
+}
+
+/* Standard output is written only when it is flushed: whoever reads it may have gone, quietly; another failure is told. */
+static int end_output(const struct call *call, int code)
+{
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return code;
+	report(call, NULL, "cannot write to standard output: %s", strerror(errno));
+	return code ? code : EXIT_ERROR;
+}
+
+static int run_help(struct call *call)
+{
+	const struct command *command = NULL;
+
+	if (call->n_args > 1 && !(command = command_find(call->args[1])))
+		return report_usage(call, "there is no command '%s'", call->args[1]);
+	if (call->n_args > 2)
+		return report_usage(call, "help takes one command");
+	help_whole(command, stdout);
+	return EXIT_OK;
+}
+
+static int check_arguments(const struct call *call)
+{
+	const struct command *command = call->command;
+
+	if (call->n_args < command->min_args)
+		return report_usage(call, call->n_args == 0 ? "what is missing: %s" : "there is something missing: %s", command->arguments);
+	if (command->max_args >= 0 && call->n_args > command->max_args)
+		return report_usage(call, "'%s' is one word too many", call->args[command->max_args]);
+	return 0;
+}
+
+static int run(struct call *call, int argc, char **argv)
+{
+	if (options_parse(call, argc, argv) != 0)
+		return EXIT_USAGE;
+	if (call->wants_version) {
+		printf("millrace %s\n", mr_version());
+		return EXIT_OK;
+	}
+	if (call->wants_help) {
+		help_whole(NULL, stdout);
+		return EXIT_OK;
+	}
+	if (call->n_args == 0)
+		return report_usage(call, "no command");
+	if (strcmp(call->args[0], "help") == 0)
+		return run_help(call);
+	call->command = command_find(call->args[0]);
+	if (!call->command)
+		return report_usage(call, "there is no command '%s'", call->args[0]);
+	if (options_parse(call, call->n_args, call->args) != 0)
+		return EXIT_USAGE;
+	if (call->wants_help) {
+		help_whole(call->command, stdout);
+		return EXIT_OK;
+	}
+	if (check_arguments(call) != 0)
+		return EXIT_USAGE;
+	return call->command->run(call);
+}
+
+int main(int argc, char **argv)
+{
+	struct call call = {.timeout_ms = MR_FOREVER};
+
+	fill_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	return end_output(&call, run(&call, argc, argv));
+}

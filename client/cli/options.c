@@ -1,0 +1,207 @@
+#include "client/cli/options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "client/cli/report.h"
+#include "client/cli/units.h"
+
+enum { LONG_ONLY = 256 }; /* getopt's value of an option is this much more than its id */
+
+static int set_output(struct call *call, const char *word)
+{
+	static const char *const names[] = {[FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_RAW] = "raw"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(word, names[i]) == 0) {
+			call->format = (enum format)i;
+			return 0;
+		}
+	}
+	return report_usage(call, "there is no output format '%s'; say text, json or raw", word);
+}
+
+static int set_timeout(struct call *call, const char *word)
+{
+	if (units_parse_ms(word, &call->timeout_ms) < 0)
+		return report_usage(call, "'%s' is not a time; write milliseconds, or 250ms, 5s, 1m, 1h", word);
+	return 0;
+}
+
+static int set_number(struct call *call, const char *word)
+{
+	if (units_parse_count(word, 1, UINT64_C(1) << 53, &call->number) < 0)
+		return report_usage(call, "'%s' is not a number of 1 or more", word);
+	return 0;
+}
+
+static int set_max_waiters(struct call *call, const char *word)
+{
+	if (units_parse_count(word, 1, 10000000, &call->max_waiters) < 0)
+		return report_usage(call, "'%s' is not a number of waiters; give 1 to 10000000", word);
+	return 0;
+}
+
+static int add_arm(struct call *call, const char *channel, const char *value)
+{
+	if (call->n_arms == MESSAGE_MAX_ARMS)
+		return report_usage(call, "an alts has at most %d arms", MESSAGE_MAX_ARMS);
+	call->arms[call->n_arms++] = (struct call_arm){channel, value};
+	return 0;
+}
+
+static const struct {
+	char letter; /* 0: none */
+	const char *name;
+	const char *argument; /* NULL: it has none */
+	const char *help;
+} table[N_OPTIONS] = {
+	[OPTION_URL] = {'u', "url", "URL", "the daemon: tcp://HOST:PORT or unix:///PATH (else $MILLRACE_URL, else tcp://127.0.0.1:7223)"},
+	[OPTION_OUTPUT] = {'o', "output", "FORMAT", "text (default), json (one object a line) or raw (for other programs)"},
+	[OPTION_QUIET] = {'q', "quiet", NULL, "say nothing of success, progress, time-outs, closed channels, dropped values"},
+	[OPTION_HELP] = {'h', "help", NULL, "explain this, and do nothing"},
+	[OPTION_TIMEOUT] = {'t', "timeout", "TIME", "wait at most so long: 250 or 250ms, 5s, 1m, 1h; 0: at once or not at all"},
+	[OPTION_NUMBER] = {'n', "number", "N", "how many (default 1)"},
+	[OPTION_FOLLOW] = {'f', "follow", NULL, "go on until the channel is closed"},
+	[OPTION_STRING] = {'s', "string", NULL, "values are not JSON, but the text of a string"},
+	[OPTION_TAKE] = {0, "take", "CHANNEL", "an arm that takes from a channel"},
+	[OPTION_PUT] = {0, "put", "CHANNEL VALUE", "an arm that puts a value into a channel"},
+	[OPTION_PRIORITY] = {'p', "priority", NULL, "the first arm that can happen does; else any of them"},
+	[OPTION_MAX_WAITERS] = {0, "max-waiters", "N", "how many requests may wait on the channel (else the daemon's default)"},
+	[OPTION_FORCE] = {0, "force", NULL, "even if there are values in it; they are discarded"},
+	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
+};
+
+static int set_option(struct call *call, enum option_id id, const char *word, int argc, char **argv)
+{
+	switch (id) {
+	case OPTION_URL:
+		call->url = word;
+		return 0;
+	case OPTION_OUTPUT:
+		return set_output(call, word);
+	case OPTION_QUIET:
+		call->quiet = true;
+		return 0;
+	case OPTION_HELP:
+		call->wants_help = true;
+		return 0;
+	case OPTION_TIMEOUT:
+		return set_timeout(call, word);
+	case OPTION_NUMBER:
+		return set_number(call, word);
+	case OPTION_FOLLOW:
+		call->follow = true;
+		return 0;
+	case OPTION_STRING:
+		call->strings = true;
+		return 0;
+	case OPTION_TAKE:
+		return add_arm(call, word, NULL);
+	case OPTION_PUT: /* its second word is the next of argv, whatever that looks like */
+		if (optind >= argc)
+			return report_usage(call, "--put takes two words, a channel and a value; there is no value after '%s'", word);
+		return add_arm(call, word, argv[optind++]);
+	case OPTION_PRIORITY:
+		call->priority = true;
+		return 0;
+	case OPTION_MAX_WAITERS:
+		return set_max_waiters(call, word);
+	case OPTION_FORCE:
+		call->force = true;
+		return 0;
+	case OPTION_VERSION:
+		call->wants_version = true;
+		return 0;
+	case N_OPTIONS:
+		break;
+	}
+	return 0;
+}
+
+/* The bits of the options that a command has. */
+static unsigned options_of(const struct command *command)
+{
+	unsigned common = 1u << OPTION_URL | 1u << OPTION_OUTPUT | 1u << OPTION_QUIET | 1u << OPTION_HELP;
+
+	return command ? common | command->options : common | 1u << OPTION_VERSION;
+}
+
+static int refuse(const struct call *call, int kind, char *const *argv)
+{
+	const char *word = argv[optind - 1];
+	bool is_long = optopt == 0 || optopt >= LONG_ONLY;
+
+	if (kind == ':' && is_long)
+		return report_usage(call, "%s needs %s after it", word, table[optopt - LONG_ONLY].argument);
+	if (kind == ':')
+		return report_usage(call, "-%c needs a word after it", optopt);
+	if (optopt >= LONG_ONLY)
+		return report_usage(call, "%s takes no value", word);
+	if (is_long)
+		return report_usage(call, "there is no option %s here", word);
+	if (optopt >= '0' && optopt <= '9')
+		return report_usage(call, "-%c is not an option; write -- before values that begin with -", optopt);
+	return report_usage(call, "there is no option -%c here", optopt);
+}
+
+int options_parse(struct call *call, int argc, char **argv)
+{
+	unsigned wanted = options_of(call->command);
+	struct option longs[N_OPTIONS + 1] = {{0}};
+	char shorts[2 * N_OPTIONS + 3] = "";
+	size_t n_longs = 0, n_shorts = 0;
+	int found;
+
+	if (!call->command)
+		shorts[n_shorts++] = '+';
+	shorts[n_shorts++] = ':';
+	for (int id = 0; id < N_OPTIONS; id++) {
+		if (!(wanted >> id & 1))
+			continue;
+		longs[n_longs++] = (struct option){table[id].name, table[id].argument ? required_argument : no_argument, NULL, LONG_ONLY + id};
+		if (table[id].letter)
+			shorts[n_shorts++] = table[id].letter;
+		if (table[id].letter && table[id].argument)
+			shorts[n_shorts++] = ':';
+	}
+	opterr = 0;
+	optind = 0; /* GNU: begin anew */
+	while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		int id = found - LONG_ONLY;
+
+		if (found == '?' || found == ':')
+			return refuse(call, found, argv);
+		for (int i = 0; found < LONG_ONLY && i < N_OPTIONS; i++) {
+			if (table[i].letter == found)
+				id = i;
+		}
+		if (set_option(call, (enum option_id)id, optarg, argc, argv) != 0)
+			return EXIT_USAGE;
+	}
+	call->args = argv + optind;
+	call->n_args = argc - optind;
+	return 0;
+}
+
+static void explain(unsigned ids, FILE *to)
+{
+	for (int id = 0; id < N_OPTIONS; id++) {
+		char left[40];
+		int n;
+
+		if (!(ids >> id & 1))
+			continue;
+		n = table[id].letter ? snprintf(left, sizeof left, "-%c, ", table[id].letter) : snprintf(left, sizeof left, "    ");
+		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", table[id].name, table[id].argument ? " " : "", table[id].argument ? table[id].argument : "");
+		fprintf(to, "  %-24s  %s\n", left, table[id].help);
+	}
+}
+
+void options_explain(const struct command *command, FILE *to)
+{
+	fputs("\nOptions:\n", to);
+	if (command)
+		explain(command->options, to);
+	explain(options_of(command) & ~(command ? command->options : 0), to);
+}

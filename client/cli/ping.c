@@ -1,0 +1,34 @@
+/* millrace ping: is the daemon there, and how fast does it answer. */
+#include <stdio.h>
+
+#include "client/cli/clock.h"
+#include "client/cli/output.h"
+#include "client/cli/report.h"
+#include "client/cli/session.h"
+
+enum { PATIENCE_MS = 5000 };
+
+int run_ping(const struct call *call)
+{
+	static const char *const forms[] = {[FORMAT_TEXT] = "%.3f ms\n", [FORMAT_JSON] = "{\"ms\":%.3f}\n", [FORMAT_RAW] = "%.3f\n"};
+	int64_t timeout_ms = call->timeout_ms == MR_FOREVER ? PATIENCE_MS : call->timeout_ms;
+	uint64_t n = call->number ? call->number : 1;
+	int code, status;
+	mr *m;
+
+	code = session_open(call, &m);
+	if (code != EXIT_OK)
+		return code;
+	for (uint64_t i = 0; i < n && code == EXIT_OK; i++) {
+		int64_t begin_us = clock_us();
+
+		status = mr_ping(m, timeout_ms);
+		code = report_status(call, NULL, status, NULL);
+		if (status == MR_OK && !call->quiet)
+			printf(forms[call->format], (double)(clock_us() - begin_us) / 1e3);
+		if (output_flush() < 0)
+			break;
+	}
+	mr_destroy(m);
+	return code;
+}
