@@ -9,13 +9,31 @@
 
 static const char tcp_scheme[] = "tcp://", unix_scheme[] = "unix://";
 
+/* Not allowed anywhere: an address ends up in lines of the log. */
+static bool is_control(char byte)
+{
+	return (unsigned char)byte < ' ' || byte == 0x7f;
+}
+
+static bool has_control(const char *text)
+{
+	while (*text && !is_control(*text))
+		text++;
+	return *text != '\0';
+}
+
 static int refuse(char error[CONFIG_ERROR_BYTES], const char *url, const char *why)
 {
 	snprintf(error, CONFIG_ERROR_BYTES, "\"%.200s\" %s", url, why);
+	for (; *error; error++) {
+		if (is_control(*error))
+			*error = '?';
+	}
 	return -1;
 }
 
-static int keep(struct address *address, enum address_scheme scheme, const char *host, size_t len, uint16_t port, char error[CONFIG_ERROR_BYTES])
+static int keep(struct address *address, enum address_scheme scheme, const char *host, size_t len, uint16_t port,
+		char error[CONFIG_ERROR_BYTES])
 {
 	char *copy = strndup(host, len);
 	if (!copy)
@@ -74,6 +92,8 @@ static int parse_host_port(struct address *address, const char *url, const char 
 
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES])
 {
+	if (has_control(url))
+		return refuse(error, url, "has a control character; expected tcp://HOST:PORT or unix:///PATH");
 	if (strncmp(url, unix_scheme, strlen(unix_scheme)) == 0)
 		return parse_unix(address, url, error);
 	if (strncmp(url, tcp_scheme, strlen(tcp_scheme)) == 0)
@@ -83,6 +103,8 @@ int address_parse(struct address *address, const char *url, char error[CONFIG_ER
 
 int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES])
 {
+	if (has_control(text))
+		return refuse(error, text, "has a control character; expected HOST:PORT");
 	if (strstr(text, "://"))
 		return refuse(error, text, "has a scheme; expected HOST:PORT alone");
 	return parse_host_port(address, text, text, error);

@@ -7,8 +7,8 @@
 #include "proto/name.h"
 
 static const char *const kinds[] = {
-	[CONFIG_UNBUFFERED] = "unbuffered", [CONFIG_BOUNDED] = "bounded", [CONFIG_DROPPING] = "dropping",
-	[CONFIG_SLIDING] = "sliding",       [CONFIG_PROMISE] = "promise",
+    [CONFIG_UNBUFFERED] = "unbuffered", [CONFIG_BOUNDED] = "bounded", [CONFIG_DROPPING] = "dropping",
+    [CONFIG_SLIDING] = "sliding",       [CONFIG_PROMISE] = "promise",
 };
 
 /* -- Members -- */
@@ -48,9 +48,9 @@ static int read_max_waiters(struct yaml_reader *reader, const yaml_node_t *node,
 }
 
 static const struct yaml_key keys[] = {
-	{"kind", read_kind, NULL},
-	{"capacity", read_capacity, NULL},
-	{"max_waiters", read_max_waiters, NULL},
+    {"kind", read_kind, NULL},
+    {"capacity", read_capacity, NULL},
+    {"max_waiters", read_max_waiters, NULL},
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -59,7 +59,7 @@ const char *channels_fault(const struct config_channel *channel)
 {
 	switch (channel->kind) {
 	case CONFIG_UNBUFFERED:
-		return channel->capacity ? "an unbuffered channel has no capacity" : NULL;
+		return channel->capacity ? "an unbuffered channel has no capacity; expected none" : NULL;
 	case CONFIG_PROMISE:
 		return channel->capacity > 1 ? "a promise holds one value; expected no capacity" : NULL;
 	case CONFIG_BOUNDED:
@@ -86,8 +86,9 @@ void channels_drop(struct config *config)
 static int check_name(struct yaml_reader *reader, const yaml_node_t *node, const char *name)
 {
 	if (!name_is_valid(slice_from(name)))
-		return yaml_refuse(reader, node,
-				   "\"%.64s\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
+		return yaml_refuse(
+		    reader, node,
+		    "\"%.64s\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
 	if (name_is_reserved(slice_from(name)))
 		return yaml_refuse(reader, node, "\"%.64s\" begins with _: such names are the daemon's own; expected another", name);
 	return 0;
@@ -120,8 +121,10 @@ static int read_definition(struct yaml_reader *reader, const yaml_node_t *node, 
 	if (yaml_mapping(reader, node, channel->name, keys, N_KEYS, channel) < 0)
 		return -1;
 	const char *fault = channels_fault(channel);
+	if (channel->kind == CONFIG_PROMISE && channel->capacity)
+		fault = "a promise holds one value; expected no capacity";
 	if (fault)
-		return yaml_refuse(reader, node, "\"%s\": %s", channel->name, fault);
+		return yaml_refuse(reader, node, "channel \"%s\": %s", channel->name, fault);
 	if (channel->kind == CONFIG_PROMISE)
 		channel->capacity = 1;
 	return 0;
@@ -149,7 +152,7 @@ static int check_double(struct yaml_reader *reader, const yaml_node_t *node, con
 	qsort(names, n, sizeof(*names), compare_pairs);
 	for (size_t i = 1; i < n && result == 0; i++)
 		if (strcmp((const char *)names[i - 1]->data.scalar.value, (const char *)names[i]->data.scalar.value) == 0)
-			result = yaml_refuse(reader, names[i], "\"%.128s\" is there twice", names[i]->data.scalar.value);
+			result = yaml_refuse(reader, names[i], "\"%.128s\" is there twice; expected it once", names[i]->data.scalar.value);
 	free(names);
 	return result;
 }
@@ -171,7 +174,8 @@ int channels_read(struct yaml_reader *reader, const yaml_node_t *node, const voi
 		const yaml_node_t *key_node = yaml_node(reader, pairs[i].key);
 		const char *name = yaml_text(reader, key_node, "a channel's name");
 		struct config_channel *channel;
-		if (!name || add(reader, key_node, name, config, &channel) < 0 || read_definition(reader, yaml_node(reader, pairs[i].value), channel) < 0)
+		if (!name || add(reader, key_node, name, config, &channel) < 0 ||
+		    read_definition(reader, yaml_node(reader, pairs[i].value), channel) < 0)
 			return -1;
 	}
 	return check_double(reader, node, pairs, n);
@@ -179,7 +183,8 @@ int channels_read(struct yaml_reader *reader, const yaml_node_t *node, const voi
 
 /* -- One at a time -- */
 
-static int find_or_add(struct yaml_reader *reader, const yaml_node_t *node, const char *name, struct config *config, struct config_channel **found)
+static int find_or_add(struct yaml_reader *reader, const yaml_node_t *node, const char *name, struct config *config,
+		       struct config_channel **found)
 {
 	for (size_t i = 0; i < config->n_channels; i++) {
 		*found = &config->channels[i];
@@ -198,14 +203,25 @@ int channels_set(struct yaml_reader *reader, const yaml_node_t *node, const char
 	return read_definition(reader, node, channel);
 }
 
-/* Another kind brings the capacity that it has of itself. */
+/* Another kind brings the capacity that it has of itself; what a promise had of itself is not handed on. */
+static void settle_capacity(struct config_channel *channel, enum config_kind before)
+{
+	if (channel->kind == CONFIG_UNBUFFERED || (before == CONFIG_PROMISE && channel->kind != CONFIG_PROMISE))
+		channel->capacity = 0;
+	if (channel->kind == CONFIG_PROMISE)
+		channel->capacity = 1;
+}
+
 int channels_set_member(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const char *member, struct config *config)
 {
 	struct config_channel *channel;
 	const struct yaml_key *key = yaml_find_key(reader, node, member, keys, N_KEYS);
-	if (!key || find_or_add(reader, node, name, config, &channel) < 0 || key->read(reader, node, key->arg, channel) < 0)
+	if (!key || find_or_add(reader, node, name, config, &channel) < 0)
 		return -1;
-	if (strcmp(member, "kind") == 0 && (channel->kind == CONFIG_UNBUFFERED || channel->kind == CONFIG_PROMISE))
-		channel->capacity = channel->kind == CONFIG_PROMISE;
+	enum config_kind before = channel->kind;
+	if (key->read(reader, node, key->arg, channel) < 0)
+		return -1;
+	if (key->read == read_kind)
+		settle_capacity(channel, before);
 	return 0;
 }

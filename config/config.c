@@ -9,7 +9,7 @@
 #include "config/channels.h"
 #include "config/yaml_reader.h"
 
-enum { MAX_TEXT_BYTES = 64 * 1024 * 1024 };
+enum { MAX_TEXT_BYTES = 4 * 1024 * 1024 };
 
 static int refuse_memory(char error[CONFIG_ERROR_BYTES])
 {
@@ -22,17 +22,17 @@ static int refuse_memory(char error[CONFIG_ERROR_BYTES])
 int config_init(struct config *config)
 {
 	*config = (struct config){
-		.listen = calloc(1, sizeof(struct address)),
-		.n_listen = 1,
-		.has_http = true,
-		.http_is_default = true,
-		.http = {.host = strdup("127.0.0.1"), .port = 7224},
-		.limits =
-			{
+	    .listen = calloc(1, sizeof(struct address)),
+	    .n_listen = 1,
+	    .has_http = true,
+	    .http_is_default = true,
+	    .http = {.host = strdup("127.0.0.1"), .port = 7224},
+	    .limits =
+		{
 #define LIMIT(field, unit, fallback, lowest, highest) .field = fallback,
-				LIMITS(LIMIT)
+		    LIMITS(LIMIT)
 #undef LIMIT
-			},
+		},
 	};
 	if (config->listen)
 		config->listen[0] = (struct address){ADDRESS_TCP, strdup("127.0.0.1"), 7223};
@@ -69,12 +69,12 @@ static int copy_address(struct address *to, const struct address *from)
 static int copy(struct config *to, const struct config *from)
 {
 	*to = (struct config){
-		.has_http = from->has_http,
-		.http_is_default = from->http_is_default,
-		.insecure = from->insecure,
-		.limits = from->limits,
-		.listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
-		.channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
+	    .has_http = from->has_http,
+	    .http_is_default = from->http_is_default,
+	    .insecure = from->insecure,
+	    .limits = from->limits,
+	    .listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
+	    .channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
 	};
 	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0)
 		goto no_memory;
@@ -195,9 +195,9 @@ static int read_limit(struct yaml_reader *reader, const yaml_node_t *node, const
 }
 
 static const struct yaml_key limit_keys[] = {
-#define LIMIT(field, unit, fallback, lowest, highest) \
+#define LIMIT(field, unit, fallback, lowest, highest)                                                                                      \
 	{#field, read_limit, &(const struct limit_row){offsetof(struct limits, field), LIMIT_##unit, lowest, highest}},
-	LIMITS(LIMIT)
+    LIMITS(LIMIT)
 #undef LIMIT
 };
 
@@ -211,8 +211,8 @@ static int read_limits(struct yaml_reader *reader, const yaml_node_t *node, cons
 }
 
 static const struct yaml_key keys[] = {
-	{"listen", read_listen, NULL}, {"http", read_http, NULL},         {"insecure", read_insecure, NULL},
-	{"limits", read_limits, NULL}, {"channels", channels_read, NULL},
+    {"listen", read_listen, NULL}, {"http", read_http, NULL},         {"insecure", read_insecure, NULL},
+    {"limits", read_limits, NULL}, {"channels", channels_read, NULL},
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -224,6 +224,10 @@ int config_parse(struct config *config, const char *text, size_t len, const char
 	struct config fresh;
 	struct yaml_reader reader;
 	int result = 0;
+	if (len > MAX_TEXT_BYTES) {
+		snprintf(error, CONFIG_ERROR_BYTES, "%.200s:1:1: the text is too long; expected at most 4 MiB", name);
+		return -1;
+	}
 	if (config_init(&fresh) < 0)
 		return refuse_memory(error);
 	if (yaml_reader_init(&reader, text, len, name, true, error) < 0)
@@ -240,28 +244,14 @@ static int refuse_file(const char *path, int reason, char error[CONFIG_ERROR_BYT
 	return -1;
 }
 
-/* The whole file, to be freed; NULL and the error. */
+/* The file as far as config_parse() may accept it, and a byte more. To be freed; NULL and the error. */
 static char *read_file(const char *path, size_t *len, char error[CONFIG_ERROR_BYTES])
 {
-	size_t cap = 64 * 1024;
-	char *text = malloc(cap);
-	FILE *file = fopen(path, "re");
-	*len = 0;
-	if (!file || !text)
+	char *text = malloc(MAX_TEXT_BYTES + 1);
+	FILE *file = text ? fopen(path, "re") : NULL;
+	if (!file)
 		goto failed;
-	for (;;) {
-		*len += fread(text + *len, 1, cap - *len, file);
-		if (*len < cap)
-			break;
-		if (cap >= MAX_TEXT_BYTES) {
-			errno = EFBIG;
-			goto failed;
-		}
-		char *larger = realloc(text, cap *= 2);
-		if (!larger)
-			goto failed;
-		text = larger;
-	}
+	*len = fread(text, 1, MAX_TEXT_BYTES + 1, file);
 	if (ferror(file))
 		goto failed;
 	fclose(file);
@@ -354,6 +344,7 @@ int config_set(struct config *config, const char *assignment, char error[CONFIG_
 	char name[300], path[256];
 	const char *equals = strchr(assignment, '=');
 	snprintf(name, sizeof(name), "--set %.200s", assignment);
+	yaml_one_line(name);
 	if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof(path)) {
 		snprintf(error, CONFIG_ERROR_BYTES, "%s: expected KEY=VALUE, such as limits.max_frame=2MiB", name);
 		return -1;

@@ -29,7 +29,7 @@ struct address {
 struct config {
 	struct address *listen;
 	size_t n_listen;
-	bool has_http; /* false: `http: none` */
+	bool has_http;        /* false: `http: none` */
 	bool http_is_default; /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
 	struct address http;
 	bool insecure; /* may listen beyond loopback without TLS and authentication */
@@ -40,7 +40,8 @@ struct config {
 
 enum { CONFIG_ERROR_BYTES = 512 };
 
-/* All of these return 0, or -1 with one line in `error`: "FILE:LINE:COLUMN: what is wrong; what was expected". On -1 *config is as it was. */
+/* All of these return 0, or -1 with one line in `error`: "FILE:LINE:COLUMN: what is wrong; what was expected".
+ * On -1 *config is as it was. */
 
 /* The built-in defaults: tcp://127.0.0.1:7223, HTTP 127.0.0.1:7224, no channels. -1: no memory. */
 int config_init(struct config *config);
@@ -50,13 +51,14 @@ void config_finish(struct config *config);
 int config_parse(struct config *config, const char *text, size_t len, const char *name, char error[CONFIG_ERROR_BYTES]);
 int config_load(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES]);
 
-/* The command line's overrides: --listen (the first replaces what the file says, the next ones are added), --http ADDR|none, --set key=value
- * where key is a dotted path ("limits.max_frame", "channels.jobs.kind", "insecure", "http") and value is YAML. */
+/* The command line's overrides: --listen (the first replaces what the file says, the next ones are added), --http ADDR|none, --set
+ * key=value where key is a dotted path ("limits.max_frame", "channels.jobs.kind", "insecure", "http") and value is YAML. */
 int config_set_listen(struct config *config, const char *url, bool first, char error[CONFIG_ERROR_BYTES]);
 int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
 
-/* What only the whole can tell: listeners beyond loopback need `insecure: true`, channels a whole definition, limits must go together. Call it last. */
+/* What only the whole can tell: listeners beyond loopback need `insecure: true`, channels a whole definition, limits must go together. Call
+ * it last. */
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
 /* "tcp://host:port" (IPv6 in brackets) or "unix:///path"; and the HTTP address, which has no scheme. The host is allocated. */

@@ -1,4 +1,5 @@
-/* Every bound of the daemon, in one place: its name in the configuration, default, lowest and highest value. How they relate is asserted below. */
+/* Every bound of the daemon, in one place: its name in the configuration, default, lowest and highest value. How they relate is asserted
+ * below. */
 #ifndef MILLRACE_CONFIG_LIMITS_H
 #define MILLRACE_CONFIG_LIMITS_H
 
@@ -12,7 +13,8 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-/* LIMIT(field, unit, default, lowest, highest): unit is COUNT, BYTES ("64KiB", "1MiB", "2GiB" or plain bytes) or MS ("250ms", "5s", "10m", "1h" or plain milliseconds). */
+/* LIMIT(field, unit, default, lowest, highest): unit is COUNT, BYTES ("64KiB", "1MiB", "2GiB" or plain bytes) or MS ("250ms", "5s", "10m",
+ * "1h" or plain milliseconds). */
 #define LIMITS(LIMIT)                                                                  \
 	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                               \
 	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                \

@@ -6,49 +6,169 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_DEPTH = 8 }; /* of mappings and lists in one another: the deepest that means something is 3 */
+
 /* -- The document -- */
 
-static int refuse_syntax(struct yaml_reader *reader, const yaml_parser_t *parser)
+void yaml_one_line(char *text)
 {
-	const char *problem = parser->problem ? parser->problem : "no memory";
-	if (parser->error == YAML_READER_ERROR)
-		snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s at byte %zu; expected YAML in UTF-8", reader->name, problem, parser->problem_offset);
-	else if (!reader->has_places || parser->error == YAML_MEMORY_ERROR)
-		snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s", reader->name, problem);
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
+__attribute__((format(printf, 3, 0))) static int refuse_at(struct yaml_reader *reader, const yaml_mark_t *mark, const char *format,
+							   va_list args)
+{
+	int len;
+	if (reader->has_places)
+		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s:%zu:%zu: ", reader->name, mark->line + 1, mark->column + 1);
 	else
-		snprintf(reader->error, CONFIG_ERROR_BYTES, "%s:%zu:%zu: %s; expected YAML", reader->name, parser->problem_mark.line + 1,
-			 parser->problem_mark.column + 1, problem);
+		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s: ", reader->name);
+	vsnprintf(reader->error + len, (size_t)(CONFIG_ERROR_BYTES - len), format, args);
+	yaml_one_line(reader->error);
 	return -1;
 }
 
-static int check_single(struct yaml_reader *reader, yaml_parser_t *parser)
+int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char *format, ...)
 {
-	yaml_document_t second;
+	va_list args;
+	va_start(args, format);
+	refuse_at(reader, &node->start_mark, format, args);
+	va_end(args);
+	return -1;
+}
+
+__attribute__((format(printf, 3, 4))) static int refuse_mark(struct yaml_reader *reader, const yaml_mark_t *mark, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	refuse_at(reader, mark, format, args);
+	va_end(args);
+	return -1;
+}
+
+/* Where a byte of the text stands: libyaml tells only its offset if it cannot be read at all. Columns count characters. */
+static yaml_mark_t mark_of_byte(const char *text, size_t len, size_t offset)
+{
+	yaml_mark_t mark = {.index = offset};
+	for (size_t i = 0; i < len && i < offset; i++) {
+		if (text[i] == '\n') {
+			mark.line++;
+			mark.column = 0;
+		} else if (((unsigned char)text[i] & 0xc0) != 0x80) {
+			mark.column++;
+		}
+	}
+	return mark;
+}
+
+static int refuse_syntax(struct yaml_reader *reader, const yaml_parser_t *parser, const char *text, size_t len)
+{
+	yaml_mark_t mark = parser->problem_mark;
+	if (parser->error == YAML_MEMORY_ERROR || !parser->problem) {
+		snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s: no memory", reader->name);
+		return -1;
+	}
+	if (parser->error != YAML_READER_ERROR)
+		return refuse_mark(reader, &mark, "%s; expected YAML", parser->problem);
+	mark = mark_of_byte(text, len, parser->problem_offset);
+	return refuse_mark(reader, &mark, "%s; expected YAML in UTF-8", parser->problem);
+}
+
+/* What a scalar, a list or a mapping may not bring along. */
+static int check_marks_of(struct yaml_reader *reader, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+	if (anchor)
+		return refuse_mark(reader, &event->start_mark, "anchor \"%.64s\"; expected a configuration without anchors",
+				   (const char *)anchor);
+	if (tag)
+		return refuse_mark(reader, &event->start_mark, "tag \"%.64s\"; expected a configuration without tags", (const char *)tag);
+	return 0;
+}
+
+/* `documents` and `depth` count what has begun so far. */
+static int check_event(struct yaml_reader *reader, const yaml_event_t *event, unsigned *documents, unsigned *depth)
+{
 	int result = 0;
-	if (!yaml_parser_load(parser, &second))
-		return refuse_syntax(reader, parser);
-	yaml_node_t *root = yaml_document_get_root_node(&second);
-	if (root)
-		result = yaml_refuse(reader, root, "a second document; expected one");
-	yaml_document_delete(&second);
+	switch (event->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if ((*documents)++ > 0)
+			result = refuse_mark(reader, &event->start_mark, "a second document; expected one");
+		break;
+	case YAML_ALIAS_EVENT:
+		result = refuse_mark(reader, &event->start_mark, "alias \"%.64s\"; expected a configuration without aliases",
+				     (const char *)event->data.alias.anchor);
+		break;
+	case YAML_SCALAR_EVENT:
+		result = check_marks_of(reader, event, event->data.scalar.anchor, event->data.scalar.tag);
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+		result = check_marks_of(reader, event, event->data.sequence_start.anchor, event->data.sequence_start.tag);
+		++*depth;
+		break;
+	case YAML_MAPPING_START_EVENT:
+		result = check_marks_of(reader, event, event->data.mapping_start.anchor, event->data.mapping_start.tag);
+		++*depth;
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		--*depth;
+		break;
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+		break;
+	}
+	if (result == 0 && *depth > MAX_DEPTH)
+		result = refuse_mark(reader, &event->start_mark, "nested too deep; expected at most %d levels", MAX_DEPTH);
 	return result;
 }
 
-int yaml_reader_init(struct yaml_reader *reader, const char *text, size_t len, const char *name, bool has_places, char error[CONFIG_ERROR_BYTES])
+static int parser_init(struct yaml_reader *reader, yaml_parser_t *parser, const char *text, size_t len)
+{
+	if (!yaml_parser_initialize(parser)) {
+		snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s: no memory", reader->name);
+		return -1;
+	}
+	yaml_parser_set_input_string(parser, (const unsigned char *)text, len);
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+	return 0;
+}
+
+/* A tree no longer tells anchors and aliases, and a deep one costs before it can be refused: so the text is first read as events. */
+static int check_text(struct yaml_reader *reader, const char *text, size_t len)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	unsigned documents = 0, depth = 0;
+	bool at_end = false;
+	int result = parser_init(reader, &parser, text, len);
+	if (result < 0)
+		return -1;
+	while (result == 0 && !at_end) {
+		if (!yaml_parser_parse(&parser, &event)) {
+			result = refuse_syntax(reader, &parser, text, len);
+			break;
+		}
+		at_end = event.type == YAML_STREAM_END_EVENT;
+		result = check_event(reader, &event, &documents, &depth);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return result;
+}
+
+int yaml_reader_init(struct yaml_reader *reader, const char *text, size_t len, const char *name, bool has_places,
+		     char error[CONFIG_ERROR_BYTES])
 {
 	yaml_parser_t parser;
 	*reader = (struct yaml_reader){.name = name, .has_places = has_places, .error = error};
-	if (!yaml_parser_initialize(&parser)) {
-		snprintf(error, CONFIG_ERROR_BYTES, "%s: no memory", name);
+	if (check_text(reader, text, len) < 0 || parser_init(reader, &parser, text, len) < 0)
 		return -1;
-	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	int result = yaml_parser_load(&parser, &reader->document) ? 0 : refuse_syntax(reader, &parser);
-	if (result == 0 && yaml_root(reader) && check_single(reader, &parser) < 0) {
-		yaml_document_delete(&reader->document);
-		result = -1;
-	}
+	int result = yaml_parser_load(&parser, &reader->document) ? 0 : refuse_syntax(reader, &parser, text, len);
 	yaml_parser_delete(&parser);
 	return result;
 }
@@ -68,31 +188,23 @@ yaml_node_t *yaml_node(struct yaml_reader *reader, int index)
 	return yaml_document_get_node(&reader->document, index);
 }
 
-int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char *format, ...)
-{
-	va_list args;
-	int len;
-	if (reader->has_places)
-		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s:%zu:%zu: ", reader->name, node->start_mark.line + 1, node->start_mark.column + 1);
-	else
-		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s: ", reader->name);
-	va_start(args, format);
-	vsnprintf(reader->error + len, (size_t)(CONFIG_ERROR_BYTES - len), format, args);
-	va_end(args);
-	return -1;
-}
-
 /* -- Scalars -- */
+
+static bool is_plain(const yaml_node_t *node)
+{
+	return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
 
 const char *yaml_text(struct yaml_reader *reader, const yaml_node_t *node, const char *what)
 {
 	if (node->type != YAML_SCALAR_NODE) {
-		yaml_refuse(reader, node, "expected %s, and not a %s", what, node->type == YAML_MAPPING_NODE ? "mapping" : "list");
+		yaml_refuse(reader, node, "a %s is not possible here; expected %s", node->type == YAML_MAPPING_NODE ? "mapping" : "list",
+			    what);
 		return NULL;
 	}
 	const char *text = (const char *)node->data.scalar.value;
 	if (strlen(text) != node->data.scalar.length) {
-		yaml_refuse(reader, node, "expected %s without a NUL", what);
+		yaml_refuse(reader, node, "a text with a NUL in it; expected %s", what);
 		return NULL;
 	}
 	return text;
@@ -103,8 +215,8 @@ int yaml_bool(struct yaml_reader *reader, const yaml_node_t *node, bool *out)
 	const char *text = yaml_text(reader, node, "true or false");
 	if (!text)
 		return -1;
-	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-		return yaml_refuse(reader, node, "\"%.64s\" is neither true nor false", text);
+	if (!is_plain(node) || (strcmp(text, "true") != 0 && strcmp(text, "false") != 0))
+		return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected true or false", text);
 	*out = text[0] == 't';
 	return 0;
 }
@@ -160,18 +272,20 @@ static const char *format_number(char text[32], uint64_t number, enum limit_unit
 int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_unit unit, uint64_t lowest, uint64_t highest, uint64_t *out)
 {
 	static const char *const forms[] = {
-		[LIMIT_COUNT] = "a whole number",
-		[LIMIT_BYTES] = "bytes (such as 65536, 64KiB, 16MiB, 2GiB)",
-		[LIMIT_MS] = "a time (such as 250ms, 5s, 10m, 1h)",
+	    [LIMIT_COUNT] = "a whole number",
+	    [LIMIT_BYTES] = "bytes (such as 65536, 64KiB, 16MiB, 2GiB)",
+	    [LIMIT_MS] = "a time (such as 250ms, 5s, 10m, 1h)",
 	};
 	char low[32], high[32];
 	uint64_t number;
 	const char *text = yaml_text(reader, node, forms[unit]);
 	if (!text)
 		return -1;
+	if (!is_plain(node))
+		return yaml_refuse(reader, node, "\"%.64s\" is quoted, which makes it a text; expected %s", text, forms[unit]);
 	if (parse_number(text, suffixes_of(unit), &number) < 0 || number < lowest || number > highest)
-		return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected %s, %s to %s", text, forms[unit], format_number(low, lowest, unit),
-				   format_number(high, highest, unit));
+		return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected %s, %s to %s", text, forms[unit],
+				   format_number(low, lowest, unit), format_number(high, highest, unit));
 	*out = number;
 	return 0;
 }
@@ -207,20 +321,27 @@ static unsigned distance(const char *a, const char *b)
 
 static void refuse_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys, size_t n_keys)
 {
+	const char *nearest = NULL;
+	unsigned least = 3; /* farther off is no misspelling */
 	char known[200] = "";
 	size_t len = 0;
 	for (size_t i = 0; i < n_keys; i++) {
-		if (distance(name, keys[i].name) <= 2) {
-			yaml_refuse(reader, node, "unknown key \"%.64s\"; did you mean \"%s\"?", name, keys[i].name);
-			return;
+		unsigned letters = distance(name, keys[i].name);
+		if (letters < least) {
+			least = letters;
+			nearest = keys[i].name;
 		}
 		if (len < sizeof(known))
 			len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "", keys[i].name);
 	}
-	yaml_refuse(reader, node, "unknown key \"%.64s\"; expected one of %s", name, known);
+	if (nearest)
+		yaml_refuse(reader, node, "unknown key \"%.64s\"; did you mean \"%s\"?", name, nearest);
+	else
+		yaml_refuse(reader, node, "unknown key \"%.64s\"; expected one of %s", name, known);
 }
 
-const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys, size_t n_keys)
+const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys,
+				     size_t n_keys)
 {
 	for (size_t i = 0; i < n_keys; i++)
 		if (strcmp(keys[i].name, name) == 0)
@@ -231,14 +352,19 @@ const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node
 
 int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs, size_t *n)
 {
+	*pairs = NULL;
+	*n = 0;
+	if (is_plain(node) && node->data.scalar.length == 0)
+		return 0;
 	if (node->type != YAML_MAPPING_NODE)
-		return yaml_refuse(reader, node, "%s: expected a mapping of keys to values", what);
+		return yaml_refuse(reader, node, "%.128s is not a mapping; expected keys with values", what);
 	*pairs = node->data.mapping.pairs.start;
 	*n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
 	return 0;
 }
 
-int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys, size_t n_keys, void *into)
+int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys, size_t n_keys,
+		 void *into)
 {
 	const yaml_node_pair_t *pairs = NULL;
 	size_t n = 0;
@@ -253,7 +379,7 @@ int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char
 		if (!key)
 			return -1;
 		if (seen >> (key - keys) & 1)
-			return yaml_refuse(reader, key_node, "\"%s\" is there twice", name);
+			return yaml_refuse(reader, key_node, "\"%.64s\" is there twice; expected it once", name);
 		seen |= UINT32_C(1) << (key - keys);
 		if (key->read(reader, yaml_node(reader, pairs[i].value), key->arg, into) < 0)
 			return -1;

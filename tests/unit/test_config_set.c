@@ -1,0 +1,341 @@
+/* The configuration: the command line's overrides, what only the whole can tell, and files, the sample among them. */
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/suite.h"
+
+static struct config config;
+static char error[CONFIG_ERROR_BYTES];
+
+static void setup(void)
+{
+	ck_assert_int_eq(config_init(&config), 0);
+	strcpy(error, "no error");
+}
+
+static void teardown(void)
+{
+	config_finish(&config);
+}
+
+static void set(const char *assignment)
+{
+	if (config_set(&config, assignment, error) < 0)
+		ck_abort_msg("%s was refused: %s", assignment, error);
+}
+
+static void expect_refused(const char *assignment, const char *expected)
+{
+	ck_assert_msg(config_set(&config, assignment, error) == -1, "%s was accepted; expected %s", assignment, expected);
+	ck_assert_str_eq(error, expected);
+}
+
+static void expect_check(const char *expected)
+{
+	ck_assert_msg(config_check(&config, error) == -1, "was accepted; expected %s", expected);
+	ck_assert_str_eq(error, expected);
+}
+
+static void expect_checked(void)
+{
+	ck_assert_msg(config_check(&config, error) == 0, "was refused: %s", error);
+}
+
+/* -- set -- */
+
+START_TEST(set_simple_keys)
+{
+	set("limits.max_frame=2MiB");
+	set("insecure=true");
+	set("http=none");
+	set("listen=[unix:///a, tcp://h:1]");
+	ck_assert_uint_eq(config.limits.max_frame, 2097152);
+	ck_assert(config.insecure && !config.has_http);
+	ck_assert_uint_eq(config.n_listen, 2);
+	ck_assert_str_eq(config.listen[0].host, "/a");
+	set("http=127.0.0.1:1");
+	ck_assert(config.has_http && !config.http_is_default);
+	ck_assert_uint_eq(config.http.port, 1);
+	set("limits={max_output: 128KiB, max_inflight: 7}");
+	ck_assert_uint_eq(config.limits.max_output, 131072);
+	ck_assert_uint_eq(config.limits.max_inflight, 7);
+	ck_assert_uint_eq(config.limits.max_frame, 2097152);
+}
+END_TEST
+
+START_TEST(set_a_channel_member_by_member)
+{
+	set("channels.jobs.kind=bounded");
+	expect_check("channels: \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000");
+	set("channels.jobs.capacity=3");
+	set("channels.jobs.max_waiters=9");
+	expect_checked();
+	ck_assert_uint_eq(config.n_channels, 1);
+	ck_assert_str_eq(config.channels[0].name, "jobs");
+	ck_assert_int_eq(config.channels[0].kind, CONFIG_BOUNDED);
+	ck_assert_uint_eq(config.channels[0].capacity, 3);
+	ck_assert_uint_eq(config.channels[0].max_waiters, 9);
+}
+END_TEST
+
+START_TEST(set_the_capacity_before_the_kind)
+{
+	set("channels.jobs.capacity=3");
+	expect_check("channels: \"jobs\": a channel needs a kind; expected unbuffered, bounded, dropping, sliding or promise");
+	set("channels.jobs.kind=sliding");
+	expect_checked();
+	ck_assert_uint_eq(config.channels[0].capacity, 3);
+}
+END_TEST
+
+START_TEST(set_names_with_dots)
+{
+	set("channels.a.b.c.kind=promise");
+	set("channels.d.e={kind: bounded, capacity: 2}");
+	expect_checked();
+	ck_assert_uint_eq(config.n_channels, 2);
+	ck_assert_str_eq(config.channels[0].name, "a.b.c");
+	ck_assert_uint_eq(config.channels[0].capacity, 1);
+	ck_assert_str_eq(config.channels[1].name, "d.e");
+	ck_assert_uint_eq(config.channels[1].capacity, 2);
+}
+END_TEST
+
+START_TEST(set_another_kind_settles_the_capacity)
+{
+	set("channels={a: {kind: bounded, capacity: 5}}");
+	set("channels.a.kind=dropping");
+	ck_assert_uint_eq(config.channels[0].capacity, 5);
+	set("channels.a.kind=promise");
+	ck_assert_uint_eq(config.channels[0].capacity, 1);
+	expect_checked();
+	set("channels.a.kind=bounded");
+	expect_check("channels: \"a\": this kind needs a capacity; expected a whole number, 1 to 100000000");
+	set("channels.a.kind=unbuffered");
+	expect_checked();
+	set("channels.a.capacity=4");
+	expect_check("channels: \"a\": an unbuffered channel has no capacity; expected none");
+	set("channels.a.kind=promise");
+	set("channels.a.capacity=4");
+	expect_check("channels: \"a\": a promise holds one value; expected no capacity");
+}
+END_TEST
+
+START_TEST(set_refuses_and_names_the_assignment)
+{
+	expect_refused("limits.max_fram=1", "--set limits.max_fram=1: unknown key \"max_fram\"; did you mean \"max_frame\"?");
+	expect_refused(
+	    "limits.max_frame=1",
+	    "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
+	expect_refused(
+	    "limit.max_frame=1",
+	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, limits, channels");
+	expect_refused("insecure", "--set insecure: expected KEY=VALUE, such as limits.max_frame=2MiB");
+	expect_refused("=true", "--set =true: expected KEY=VALUE, such as limits.max_frame=2MiB");
+	expect_refused("insecure=", "--set insecure=: expected a value behind the =");
+	expect_refused("insecure=[", "--set insecure=[: did not find expected node content; expected YAML");
+	expect_refused("insecure=&a true", "--set insecure=&a true: anchor \"a\"; expected a configuration without anchors");
+	expect_refused("limits=3", "--set limits=3: limits is not a mapping; expected keys with values");
+	expect_refused("channels.a=3", "--set channels.a=3: a is not a mapping; expected keys with values");
+	expect_refused("channels.a.knd=promise", "--set channels.a.knd=promise: unknown key \"knd\"; did you mean \"kind\"?");
+	expect_refused(
+	    "channels.a={kind: bounded}",
+	    "--set channels.a={kind: bounded}: channel \"a\": this kind needs a capacity; expected a whole number, 1 to 100000000");
+	expect_refused("channels._a.kind=promise",
+		       "--set channels._a.kind=promise: \"_a\" begins with _: such names are the daemon's own; expected another");
+	ck_assert_uint_eq(config.n_channels, 0);
+	ck_assert_int_eq(config_set(&config, "a\nb=1", error), -1);
+	ck_assert_ptr_null(strchr(error, '\n'));
+	ck_assert_int_eq(config_set(&config, "a\nb", error), -1);
+	ck_assert_ptr_null(strchr(error, '\n'));
+}
+END_TEST
+
+START_TEST(listen_replaces_and_then_adds)
+{
+	ck_assert_int_eq(config_set(&config, "listen=[unix:///a, unix:///b]", error), 0);
+	ck_assert_int_eq(config_set_listen(&config, "tcp://[::1]:1", true, error), 0);
+	ck_assert_uint_eq(config.n_listen, 1);
+	ck_assert_str_eq(config.listen[0].host, "::1");
+	for (int i = 1; i < MAX_LISTENERS; i++)
+		ck_assert_int_eq(config_set_listen(&config, "tcp://127.0.0.1:0", false, error), 0);
+	ck_assert_uint_eq(config.n_listen, MAX_LISTENERS);
+	ck_assert_int_eq(config_set_listen(&config, "tcp://127.0.0.1:0", false, error), -1);
+	ck_assert_str_eq(error, "--listen: more than 16 addresses");
+	ck_assert_int_eq(config_set_listen(&config, "7223", true, error), -1);
+	ck_assert_str_eq(error, "--listen: \"7223\" is not an address; expected tcp://HOST:PORT or unix:///PATH");
+	ck_assert_uint_eq(config.n_listen, MAX_LISTENERS);
+	expect_checked();
+}
+END_TEST
+
+START_TEST(http_is_set_by_the_command_line)
+{
+	ck_assert_int_eq(config_set_http(&config, "[::1]:0", error), 0);
+	ck_assert(config.has_http && !config.http_is_default);
+	ck_assert_str_eq(config.http.host, "::1");
+	ck_assert_int_eq(config_set_http(&config, "none", error), 0);
+	ck_assert(!config.has_http);
+	ck_assert_int_eq(config_set_http(&config, "nowhere", error), -1);
+	ck_assert_str_eq(error, "--http: \"nowhere\" lacks a port; expected HOST:PORT with a port of 0 to 65535, or none");
+	ck_assert(!config.has_http);
+}
+END_TEST
+
+/* -- check -- */
+
+#define OPEN                                                                                                                               \
+	" can be reached from other machines, without TLS and without login; expected 127.0.0.1, [::1] or a Unix socket, or "              \
+	"`insecure: true` (--set insecure=true) if everyone who can reach it may do everything"
+
+START_TEST(beyond_loopback_only_if_insecure)
+{
+	set("listen=[tcp://127.0.0.1:1, 'tcp://[::]:7223']");
+	expect_check("listen: tcp://[::]:7223" OPEN);
+	set("listen=tcp://0.0.0.0:7223");
+	expect_check("listen: tcp://0.0.0.0:7223" OPEN);
+	set("insecure=true");
+	expect_checked();
+	set("insecure=false");
+	set("listen=unix:///a");
+	expect_checked();
+	set("http=192.0.2.1:80");
+	expect_check("http: 192.0.2.1:80" OPEN);
+	set("insecure=true");
+	expect_checked();
+}
+END_TEST
+
+START_TEST(an_address_only_once)
+{
+	set("listen=[tcp://localhost:1, unix:///a, tcp://localhost:1]");
+	expect_check("listen: tcp://localhost:1 is there twice; expected it once");
+	set("listen=[unix:///a, unix:///a]");
+	expect_check("listen: unix:///a is there twice; expected it once");
+	set("listen=[tcp://127.0.0.1:0, tcp://127.0.0.1:0]");
+	expect_checked();
+	set("listen=tcp://127.0.0.1:7224");
+	expect_checked(); /* nobody asked for HTTP there: it gives way */
+	set("http=127.0.0.1:7224");
+	expect_check("http: 127.0.0.1:7224 is listened on already; expected another port, or none");
+}
+END_TEST
+
+START_TEST(limits_against_one_another)
+{
+	set("limits={max_memory: 1MiB, max_frame: 1MiB}");
+	expect_checked();
+	set("limits.max_frame=1048577");
+	expect_check("limits: max_memory is less than max_frame; expected room for one frame at least");
+	set("limits.max_frame=1MiB");
+	set("limits.max_channels=1");
+	set("channels.a.kind=promise");
+	expect_checked();
+	set("channels.b.kind=promise");
+	expect_check("channels: 2 of them; expected at most limits.max_channels, which is 1");
+}
+END_TEST
+
+/* -- Files -- */
+
+/* Tests run from the top of the tree. */
+START_TEST(the_sample_is_good_and_says_the_defaults)
+{
+	struct config fresh;
+	ck_assert_int_eq(config_init(&fresh), 0);
+	ck_assert_msg(config_load(&config, "config/millraced.yaml", error) == 0, "%s", error);
+	expect_checked();
+	ck_assert_mem_eq(&config.limits, &fresh.limits, sizeof(fresh.limits));
+	ck_assert_uint_eq(config.n_listen, 1);
+	ck_assert_str_eq(config.listen[0].host, fresh.listen[0].host);
+	ck_assert_uint_eq(config.listen[0].port, fresh.listen[0].port);
+	ck_assert(config.has_http);
+	ck_assert_str_eq(config.http.host, fresh.http.host);
+	ck_assert_uint_eq(config.http.port, fresh.http.port);
+	ck_assert_int_eq(config.insecure, fresh.insecure);
+	ck_assert_uint_eq(config.n_channels, 5);
+	config_finish(&fresh);
+}
+END_TEST
+
+START_TEST(the_sample_names_every_limit)
+{
+	static const char *const names[] = {
+#define LIMIT(field, unit, fallback, lowest, highest) "\n  " #field ": ",
+	    LIMITS(LIMIT)
+#undef LIMIT
+	};
+	static char text[64 * 1024];
+	FILE *file = fopen("config/millraced.yaml", "r");
+	ck_assert_ptr_nonnull(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ck_assert_msg(strstr(text, names[i]) != NULL, "the sample lacks%s", names[i]);
+}
+END_TEST
+
+START_TEST(the_containers_file_is_good)
+{
+	ck_assert_msg(config_load(&config, "docker/millraced.yaml", error) == 0, "%s", error);
+	expect_checked();
+	ck_assert(config.insecure && !config.has_http);
+	ck_assert_str_eq(config.listen[0].host, "0.0.0.0");
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read)
+{
+	ck_assert_int_eq(config_load(&config, "/nonexistent/f.yaml", error), -1);
+	ck_assert_str_eq(error, "/nonexistent/f.yaml: cannot be read: No such file or directory");
+	ck_assert_int_eq(config_load(&config, "/", error), -1);
+	ck_assert_str_eq(error, "/: cannot be read: Is a directory");
+}
+END_TEST
+
+START_TEST(a_file_is_named_in_its_errors)
+{
+	char path[] = "/tmp/millrace-config-XXXXXX", expected[100];
+	int fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "\nhtpp: none\n", 12), 12);
+	close(fd);
+	ck_assert_int_eq(config_load(&config, path, error), -1);
+	snprintf(expected, sizeof(expected), "%s:2:1: unknown key \"htpp\"; did you mean \"http\"?", path);
+	unlink(path);
+	ck_assert_str_eq(error, expected);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const sets[] = {
+	    set_simple_keys,
+	    set_a_channel_member_by_member,
+	    set_the_capacity_before_the_kind,
+	    set_names_with_dots,
+	    set_another_kind_settles_the_capacity,
+	    set_refuses_and_names_the_assignment,
+	    listen_replaces_and_then_adds,
+	    http_is_set_by_the_command_line,
+	    NULL,
+	};
+	const TTest *const checks[] = {beyond_loopback_only_if_insecure, an_address_only_once, limits_against_one_another, NULL};
+	const TTest *const files[] = {
+	    the_sample_is_good_and_says_the_defaults,
+	    the_sample_names_every_limit,
+	    the_containers_file_is_good,
+	    files_that_cannot_be_read,
+	    a_file_is_named_in_its_errors,
+	    NULL,
+	};
+	Suite *suite = suite_create("config from the command line and from files");
+	suite_case(suite, "set", setup, teardown, sets);
+	suite_case(suite, "check", setup, teardown, checks);
+	suite_case(suite, "files", setup, teardown, files);
+	return suite_run(suite);
+}
