@@ -1,0 +1,367 @@
+/* See the header. The lines are a test's own, so a bad one is a mistake in the test: it aborts. */
+#include "tests/lib/core_fixture.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/status.h"
+
+enum { MAX_WORDS = 128, MAX_LINE = 4096 };
+
+struct core_fixture fixture;
+
+static char text[8192];
+static size_t text_len;
+
+static void text_clear(void)
+{
+	text_len = 0;
+	text[0] = '\0';
+}
+
+__attribute__((format(printf, 1, 2))) static void text_add(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(text + text_len, sizeof(text) - text_len, format, args);
+	va_end(args);
+	assert(n >= 0 && text_len + (size_t)n < sizeof(text));
+	text_len += (size_t)n;
+}
+
+void fixture_start_seeded(uint64_t seed)
+{
+	fixture = (struct core_fixture){
+		.limits = {.max_memory = 1 << 30,
+			   .max_channels = 1000,
+			   .max_inflight = 1000000,
+			   .max_waiters = 1000000,
+			   .max_take_bytes = 1 << 20},
+		.now_us = 1000000,
+	};
+	fixture.core = core_create(&fixture.limits, seed);
+	ck_assert_ptr_nonnull(fixture.core);
+}
+
+void fixture_start(void)
+{
+	fixture_start_seeded(1);
+}
+
+void fixture_stop(void)
+{
+	core_destroy(fixture.core);
+	fixture.core = NULL;
+}
+
+void fixture_later(uint64_t ms)
+{
+	fixture.now_us += ms * 1000;
+}
+
+/* -- Lines in -- */
+
+struct words {
+	char bytes[MAX_LINE];
+	char *at[MAX_WORDS];
+	size_t n, next;
+};
+
+static void words_split(struct words *words, const char *line)
+{
+	char *out = words->bytes;
+	bool quoted = false;
+	words->n = words->next = 0;
+	assert(strlen(line) < sizeof(words->bytes));
+	while (*line) {
+		assert(words->n < MAX_WORDS);
+		words->at[words->n++] = out;
+		for (; *line && (quoted || *line != ' '); line++) {
+			if (*line == '\'')
+				quoted = !quoted;
+			else
+				*out++ = *line;
+		}
+		*out++ = '\0';
+		while (*line == ' ')
+			line++;
+	}
+	assert(!quoted);
+}
+
+static char *words_next(struct words *words)
+{
+	assert(words->next < words->n);
+	return words->at[words->next++];
+}
+
+static uint64_t words_number(struct words *words)
+{
+	return strtoull(words_next(words), NULL, 10);
+}
+
+/* Steps over the next word if it is this one. */
+static bool words_skip(struct words *words, const char *word)
+{
+	if (words->next == words->n || strcmp(words->at[words->next], word) != 0)
+		return false;
+	words->next++;
+	return true;
+}
+
+static bool words_more(const struct words *words)
+{
+	return words->next < words->n;
+}
+
+static struct core_connection *connection_of(char letter)
+{
+	int i = letter - 'a';
+	assert(i >= 0 && i < 8);
+	if (!fixture.connections[i]) {
+		fixture.letters[i] = letter;
+		fixture.connections[i] = core_connect(fixture.core, &fixture.letters[i]);
+		ck_assert_ptr_nonnull(fixture.connections[i]);
+	}
+	return fixture.connections[i];
+}
+
+static struct value *value_from(const char *word)
+{
+	struct value *value = value_create(word, strlen(word));
+	ck_assert_ptr_nonnull(value);
+	return value;
+}
+
+static void parse_timeout(struct words *words, struct core_event *event)
+{
+	if (words_skip(words, "timeout")) {
+		event->has_timeout = true;
+		event->timeout_ms = words_number(words);
+	}
+}
+
+static void parse_create(struct words *words, struct core_event *event)
+{
+	struct core_definition *definition = &event->definition;
+	definition->kind = channel_kind_from_name(slice_from(words_next(words)));
+	assert(definition->kind != KIND_COUNT);
+	definition->capacity = definition->kind == KIND_PROMISE;
+	if (definition->kind != KIND_PROMISE && definition->kind != KIND_UNBUFFERED)
+		definition->capacity = words_number(words);
+	definition->ephemeral = words_skip(words, "ephemeral");
+	if (words_skip(words, "waiters"))
+		definition->max_waiters = (uint32_t)words_number(words);
+}
+
+static void parse_put(struct words *words, struct core_event *event)
+{
+	value_list_push(&event->values, value_from(words_next(words)));
+	while (event->batch && words_more(words) && strcmp(words->at[words->next], "timeout") != 0)
+		value_list_push(&event->values, value_from(words_next(words)));
+	parse_timeout(words, event);
+}
+
+static void parse_take(struct words *words, struct core_event *event)
+{
+	event->max = 1;
+	if (words_skip(words, "max")) {
+		event->batch = true;
+		event->max = (uint32_t)words_number(words);
+	}
+	parse_timeout(words, event);
+}
+
+static void parse_alts(struct words *words, struct core_event *event, struct core_arm *arms)
+{
+	event->arms = arms;
+	event->priority = words_skip(words, "priority");
+	while (words_more(words) && strcmp(words->at[words->next], "timeout") != 0) {
+		struct core_arm *arm = &arms[event->n_arms++];
+		char *word = words_next(words), *channel = strchr(word, ':') + 1, *equals = strchr(channel, '=');
+		arm->channel = slice_from(channel);
+		arm->value = NULL;
+		if (word[0] != 'p')
+			continue;
+		arm->channel.len = (size_t)(equals - channel);
+		arm->value = value_from(equals + 1);
+	}
+	parse_timeout(words, event);
+}
+
+static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
+{
+	static const char *const names[] = {
+		[CORE_TICK] = "tick",	[CORE_DISCONNECT] = "leaves", [CORE_CREATE] = "create", [CORE_CLOSE] = "close", [CORE_DELETE] = "delete",
+		[CORE_PUT] = "put",	[CORE_TAKE] = "take",	      [CORE_ALTS] = "alts",	[CORE_CANCEL] = "cancel",
+	};
+	event->batch = words_skip(words, "puts");
+	event->op = CORE_PUT;
+	for (enum core_op op = CORE_TICK; !event->batch && op <= CORE_CANCEL; op++)
+		if (words_skip(words, names[op])) {
+			event->op = op;
+			break;
+		}
+	if (event->op >= CORE_CREATE && event->op <= CORE_TAKE)
+		event->channel = slice_from(words_next(words));
+	switch (event->op) {
+	case CORE_CREATE:
+		parse_create(words, event);
+		break;
+	case CORE_DELETE:
+		event->force = words_skip(words, "force");
+		break;
+	case CORE_PUT:
+		parse_put(words, event);
+		break;
+	case CORE_TAKE:
+		parse_take(words, event);
+		break;
+	case CORE_ALTS:
+		parse_alts(words, event, arms);
+		break;
+	case CORE_CANCEL:
+		event->cancel_id = words_number(words);
+		break;
+	case CORE_TICK:
+	case CORE_DISCONNECT:
+	case CORE_CLOSE:
+		break;
+	}
+	assert(!words_more(words));
+}
+
+/* -- Replies out -- */
+
+static void add_who(const void *cookie, uint64_t id)
+{
+	if (cookie)
+		text_add("%s%c%llu", text_len ? "; " : "", *(const char *)cookie, (unsigned long long)id);
+	else
+		text_add("%s-", text_len ? "; " : "");
+}
+
+static void add_count(const char *what, uint64_t n)
+{
+	if (n > 0)
+		text_add("%s%s %llu", text_len ? " " : "", what, (unsigned long long)n);
+}
+
+static void add_values(const struct value *value, size_t n)
+{
+	for (; n-- > 0; value = value->next)
+		text_add("%s%.*s", text_len ? " " : "", (int)value->len, value->bytes);
+}
+
+static void add_reply(const struct core_reply *reply, uint32_t n_arms)
+{
+	add_who(reply->cookie, reply->id);
+	text_add(" %s", status_name(reply->status));
+	if (reply->status == STATUS_ERROR)
+		text_add(" %s", error_name(reply->error));
+	if (reply->op == CORE_ALTS && reply->status == STATUS_ERROR && reply->arm < n_arms)
+		text_add(" arm %u", reply->arm);
+	if (reply->op == CORE_ALTS && (reply->status == STATUS_OK || reply->status == STATUS_CLOSED || reply->status == STATUS_DROPPED))
+		text_add(" arm %u %s %.*s", reply->arm, reply->is_take ? "take" : "put", (int)reply->channel.len, reply->channel.bytes);
+	add_values(reply->value, reply->n_values);
+	if (reply->op == CORE_PUT && reply->batch)
+		text_add(" accepted %llu", (unsigned long long)reply->accepted);
+	add_count("evicted", reply->evicted);
+	if (reply->created)
+		text_add(" created");
+	add_count("discarded", reply->discarded);
+}
+
+const char *fixture_do(const char *line)
+{
+	struct words words = {.n = 0};
+	struct core_arm arms[CORE_MAX_ARMS];
+	struct core_event event = {.now_us = fixture.now_us};
+	words_split(&words, line);
+	char *who = words.at[0];
+	if (strcmp(who, "tick") != 0)
+		words.next = 1;
+	if (words.next && who[0] != '-') {
+		event.connection = connection_of(who[0]);
+		event.id = strtoull(who + 1, NULL, 10);
+	}
+	parse_op(&words, &event, arms);
+
+	struct core_effects effects = {0};
+	core_step(fixture.core, &event, &effects);
+	if (event.op == CORE_DISCONNECT)
+		fixture.connections[who[0] - 'a'] = NULL;
+	text_clear();
+	for (const struct core_reply *reply = effects.head; reply; reply = reply->next)
+		add_reply(reply, event.n_arms);
+	core_effects_release(fixture.core, &effects);
+	const char *wrong = core_check(fixture.core);
+	ck_assert_msg(!wrong, "after '%s': %s", line, wrong);
+	return text;
+}
+
+const char *fixture_books(const char *channel)
+{
+	struct core_channel_row row;
+	if (!core_stat(fixture.core, slice_from(channel), &row))
+		return "none";
+	text_clear();
+	if (row.closed)
+		text_add("closed");
+	add_count("buffered", row.buffered);
+	add_count("puts", row.parked_puts);
+	add_count("takes", row.parked_takes);
+	add_count("bytes", row.bytes);
+	add_count("accepted", row.accepted);
+	add_count("taken", row.taken);
+	add_count("dropped", row.dropped);
+	add_count("evicted", row.evicted);
+	add_count("discarded", row.discarded);
+	return text;
+}
+
+const char *fixture_waiters(const char *channel)
+{
+	static const char *const ops[] = {[CORE_PUT] = " put", [CORE_TAKE] = " take", [CORE_ALTS] = " alts"};
+	struct core_waiter_row row = {0};
+	text_clear();
+	while (core_next_waiter(fixture.core, slice_from(channel), row.seq, &row)) {
+		add_who(row.cookie, row.id);
+		text_add("%s", ops[row.op]);
+		for (uint32_t i = 0; i < row.n_arms; i++) {
+			bool is_put;
+			struct slice name = core_waiter_arm(&row, i, &is_put);
+			text_add("%s %.*s", row.op != CORE_ALTS ? "" : is_put ? " put" : " take", (int)name.len, name.bytes);
+		}
+	}
+	return text;
+}
+
+const char *fixture_buffer(const char *channel)
+{
+	bool exists;
+	size_t n;
+	const struct value *value = core_peek(fixture.core, slice_from(channel), &exists, &n);
+	if (!exists)
+		return "none";
+	text_clear();
+	add_values(value, n);
+	return text;
+}
+
+int fixture_main(const char *suite_name, const TTest *const *tests, size_t n)
+{
+	Suite *suite = suite_create(suite_name);
+	TCase *tests_case = tcase_create(suite_name);
+	tcase_add_checked_fixture(tests_case, fixture_start, fixture_stop);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tests_case, tests[i]);
+	suite_add_tcase(suite, tests_case);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}

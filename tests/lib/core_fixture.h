@@ -1,0 +1,64 @@
+/* Drives the core by short lines, on a clock that only tests move, and tells its replies as short lines: so that a test reads like
+ * the sentence that it proves.
+ *
+ *   expect("a1 create c bounded 2", "a1 ok created");
+ *   expect("b2 take c timeout 50", "");                  (nothing: it has parked)
+ *   expect("a3 put c x", "b2 ok x; a3 ok");
+ *
+ * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id; `-` is the daemon
+ * itself. A word that holds spaces stands in single quotes. Then comes one of
+ *
+ *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N]      put CHANNEL VALUE [timeout MS]
+ *   close CHANNEL                                               puts CHANNEL VALUE... [timeout MS]      (a batch)
+ *   delete CHANNEL [force]                                      take CHANNEL [max N] [timeout MS]
+ *   cancel ID                                                   alts [priority] ARM... [timeout MS]     (arms: take:CHANNEL put:CHANNEL=VALUE)
+ *   leaves                                                      tick
+ *
+ * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the values of a take,
+ * `accepted N` of a batch, `evicted N`, `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`, `discarded N`, an error's code.
+ * core_check() is asserted after every line.
+ */
+#ifndef MILLRACE_TESTS_CORE_FIXTURE_H
+#define MILLRACE_TESTS_CORE_FIXTURE_H
+
+#include <check.h>
+
+#include "daemon/core/core.h"
+
+struct core_fixture {
+	struct core *core;
+	struct core_limits limits; /* change them, then call core_set_limits() */
+	uint64_t now_us;
+	struct core_connection *connections[8];
+	char letters[8]; /* the cookies */
+};
+
+extern struct core_fixture fixture;
+
+/* Generous limits, time 1 s, no channels. Also as libcheck's checked fixtures. */
+void fixture_start(void);
+void fixture_start_seeded(uint64_t seed);
+void fixture_stop(void);
+
+/* Carries out one line, and returns the replies: static text, until the next call. */
+const char *fixture_do(const char *line);
+void fixture_later(uint64_t ms); /* only the clock: nothing happens before the next line */
+
+/* What core_stat() says and is not 0, such as "closed buffered 1 bytes 2 accepted 1"; "none" without the channel. */
+const char *fixture_books(const char *channel);
+
+/* Who is parked, oldest first, with arms: "a1 take c; b2 alts take c put d". channel "" is all. */
+const char *fixture_waiters(const char *channel);
+
+/* The buffer, oldest first: "x y". */
+const char *fixture_buffer(const char *channel);
+
+#define expect(line, replies)           ck_assert_str_eq(fixture_do(line), replies)
+#define expect_books(channel, books)    ck_assert_str_eq(fixture_books(channel), books)
+#define expect_waiters(channel, text)   ck_assert_str_eq(fixture_waiters(channel), text)
+#define expect_buffer(channel, values)  ck_assert_str_eq(fixture_buffer(channel), values)
+
+/* The main of a test program: one suite, one case of tests that each start with fresh limits and an empty core. */
+int fixture_main(const char *suite, const TTest *const *tests, size_t n);
+
+#endif

@@ -1,0 +1,293 @@
+#include "tests/sim/replay.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "proto/status.h"
+
+static const char names[SIM_CHANNELS + 1] = "abcdefgh";
+
+struct world {
+	struct core *core;
+	struct core_connection *connections[SIM_CONNECTIONS];
+	int cookies[SIM_CONNECTIONS]; /* the connection's index */
+	struct model model;
+	struct outcomes predicted, actual;
+	char *why;
+};
+
+static struct slice name_of(int channel)
+{
+	return (struct slice){channel < 0 ? NULL : &names[channel], channel >= 0};
+}
+
+/* Says how the two differ; false, for callers to return. */
+__attribute__((format(printf, 2, 3))) static bool differ(struct world *world, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(world->why, REPLAY_WHY, format, args);
+	va_end(args);
+	return false;
+}
+
+/* -- Operations in, replies out -- */
+
+static struct value *make_value(uint32_t number)
+{
+	char text[SIM_VALUE_TEXT];
+	struct value *value = value_create(text, value_text(number, text));
+	if (!value)
+		abort();
+	return value;
+}
+
+static void make_event(struct world *world, const struct operation *o, struct core_event *event, struct core_arm arms[SIM_ARMS])
+{
+	*event = (struct core_event){
+		.op = o->op,
+		.now_us = world->model.now_us + o->later_us,
+		.connection = o->connection < 0 ? NULL : world->connections[o->connection],
+		.id = o->id,
+		.channel = name_of(o->channel),
+		.has_timeout = o->has_timeout,
+		.timeout_ms = o->timeout_ms,
+		.definition = o->definition,
+		.force = o->force,
+		.batch = o->batch,
+		.max = o->max,
+		.arms = arms,
+		.n_arms = o->n_arms,
+		.priority = o->priority,
+		.cancel_id = o->cancel_id,
+	};
+	for (uint32_t i = 0; i < o->n_values; i++)
+		value_list_push(&event->values, make_value(o->values[i]));
+	for (uint32_t i = 0; i < o->n_arms; i++)
+		arms[i] = (struct core_arm){name_of(o->arms[i].channel), o->arms[i].value ? make_value(o->arms[i].value) : NULL};
+}
+
+static bool read_reply(struct world *world, const struct core_reply *reply)
+{
+	if (world->actual.n == MODEL_OUTCOMES || reply->n_values > SIM_VALUES || reply->channel.len > 1)
+		return differ(world, "a reply, or their number, is impossible");
+	struct outcome *outcome = &world->actual.at[world->actual.n++];
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->connection = reply->cookie ? *(const int *)reply->cookie : -1;
+	outcome->channel = reply->channel.len ? reply->channel.bytes[0] - 'a' : -1;
+	outcome->id = reply->id;
+	outcome->op = reply->op;
+	outcome->status = reply->status;
+	outcome->error = reply->error;
+	outcome->batch = reply->batch;
+	outcome->is_take = reply->is_take;
+	outcome->created = reply->created;
+	outcome->arm = reply->arm;
+	outcome->accepted = reply->accepted;
+	outcome->evicted = reply->evicted;
+	outcome->discarded = reply->discarded;
+	const struct value *value = reply->value;
+	for (; outcome->n_values < reply->n_values; value = value->next)
+		outcome->values[outcome->n_values++] = value_number(value);
+	return true;
+}
+
+/* The arm that the core picked for this very alts; n_arms if it parked, or was refused. */
+static uint32_t chosen_arm(const struct world *world, const struct operation *o)
+{
+	for (uint32_t i = 0; i < world->actual.n; i++) {
+		const struct outcome *a = &world->actual.at[i];
+		bool is_own = a->op == CORE_ALTS && a->connection == o->connection && a->id == o->id;
+		if (is_own && (a->status == STATUS_OK || a->status == STATUS_CLOSED || a->status == STATUS_DROPPED))
+			return a->arm;
+	}
+	return o->n_arms;
+}
+
+static void outcome_text(const struct outcome *a, char *text, size_t size)
+{
+	int n = snprintf(text, size, "%c%" PRIu64 " %s %s", a->connection < 0 ? '-' : 'a' + a->connection, a->id, status_name(a->status),
+			 a->status == STATUS_ERROR ? error_name(a->error) : "");
+	for (uint32_t i = 0; i < a->n_values; i++)
+		n += snprintf(text + n, size - (size_t)n, " %" PRIu32, a->values[i]);
+	snprintf(text + n, size - (size_t)n, " (op %d on %c, arm %" PRIu32 "%s%s%s, accepted %" PRIu64 " evicted %" PRIu64 " discarded %" PRIu64 ")",
+		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->is_take ? ", take" : "", a->batch ? ", batch" : "",
+		 a->created ? ", created" : "", a->accepted, a->evicted, a->discarded);
+}
+
+static bool same_outcome(const struct outcome *a, const struct outcome *b)
+{
+	return a->connection == b->connection && a->channel == b->channel && a->id == b->id && a->op == b->op && a->status == b->status &&
+	       a->error == b->error && a->batch == b->batch && a->is_take == b->is_take && a->created == b->created &&
+	       (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted && a->evicted == b->evicted &&
+	       a->discarded == b->discarded && a->n_values == b->n_values &&
+	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
+}
+
+static bool compare_replies(struct world *world)
+{
+	const struct outcomes *predicted = &world->predicted, *actual = &world->actual;
+	char want[REPLAY_WHY / 2 - 40] = "nothing", got[REPLAY_WHY / 2 - 40] = "nothing";
+	for (uint32_t i = 0; i < predicted->n || i < actual->n; i++) {
+		if (i < predicted->n && i < actual->n && same_outcome(&predicted->at[i], &actual->at[i]))
+			continue;
+		if (i < predicted->n)
+			outcome_text(&predicted->at[i], want, sizeof(want));
+		if (i < actual->n)
+			outcome_text(&actual->at[i], got, sizeof(got));
+		return differ(world, "reply %" PRIu32 ": the model says  %s\n         but the core says  %s", i, want, got);
+	}
+	return true;
+}
+
+/* -- What has become of both -- */
+
+static bool compare_channel(struct world *world, int channel)
+{
+	const struct model_channel *c = &world->model.channels[channel];
+	struct core_channel_row row;
+	bool exists;
+	size_t n;
+	const struct value *value = core_peek(world->core, name_of(channel), &exists, &n);
+	if (core_stat(world->core, name_of(channel), &row) != c->exists || exists != c->exists)
+		return differ(world, "channel %c is there, or not", names[channel]);
+	if (!c->exists)
+		return true;
+	if (row.closed != c->closed || row.buffered != c->n || n != c->n || row.parked_puts != model_waiters(&world->model, channel, true) ||
+	    row.parked_takes != model_waiters(&world->model, channel, false) || row.bytes != model_bytes(&world->model, channel))
+		return differ(world, "channel %c has another state", names[channel]);
+	if (row.accepted != c->accepted || row.taken != c->taken || row.dropped != c->dropped || row.evicted != c->evicted ||
+	    row.discarded != c->discarded || row.leased || row.returned || row.dead_lettered)
+		return differ(world, "channel %c has other books", names[channel]);
+	for (size_t i = 0; i < n; i++, value = value->next)
+		if (value_number(value) != c->buffer[i])
+			return differ(world, "channel %c has another buffer", names[channel]);
+	return true;
+}
+
+static bool compare_waiters(struct world *world)
+{
+	struct core_waiter_row row = {0};
+	uint32_t n = 0;
+	for (; core_next_waiter(world->core, SLICE(""), row.seq, &row); n++) {
+		const struct model_request *r = &world->model.parked[n];
+		if (n == world->model.n_parked || row.id != r->id || *(const int *)row.cookie != r->connection || row.op != r->op ||
+		    row.n_arms != r->n_arms || row.deadline_us != r->deadline_us)
+			return differ(world, "parked request %" PRIu32 " is another's", n);
+	}
+	if (n != world->model.n_parked)
+		return differ(world, "%" PRIu32 " requests are parked, not %" PRIu32, n, world->model.n_parked);
+	if (core_deadline(world->core) != model_deadline(&world->model))
+		return differ(world, "the next deadline is another");
+	return true;
+}
+
+static bool compare_states(struct world *world, const struct script *script)
+{
+	struct core_totals totals;
+	uint64_t buffered = 0, bytes = 0, channels = 0;
+	for (int i = 0; i < script->n_channels; i++) {
+		if (!compare_channel(world, i))
+			return false;
+		buffered += world->model.channels[i].n;
+		bytes += model_bytes(&world->model, i);
+		channels += world->model.channels[i].exists;
+	}
+	core_totals(world->core, &totals);
+	if (totals.channels != channels || totals.parked != world->model.n_parked || totals.buffered != buffered || totals.bytes != bytes)
+		return differ(world, "the totals are not the sums");
+	const char *wrong = core_check(world->core);
+	return wrong ? differ(world, "core_check: %s", wrong) : compare_waiters(world);
+}
+
+/* -- Books of the simulation itself -- */
+
+static void see(const struct world *world, const struct operation *o, uint32_t was_parked, struct replay_seen *seen)
+{
+	uint32_t parked_alts = 0, alts_ok = 0;
+	bool timed_out_now = false, matched = false;
+	seen->operations++;
+	for (uint32_t i = 0; i < world->actual.n; i++) {
+		const struct outcome *a = &world->actual.at[i];
+		bool is_own = a->connection == o->connection && a->id == o->id && a->op == o->op && a->status != STATUS_TIMEOUT;
+		seen->statuses[a->op][a->status]++;
+		seen->errors[a->error]++;
+		seen->evicted += a->evicted;
+		seen->discarded += a->discarded;
+		seen->partly_accepted += a->accepted > 0 && a->status != STATUS_OK;
+		timed_out_now = timed_out_now || a->status == STATUS_TIMEOUT;
+		matched = matched || a->n_values > 0;
+		alts_ok += a->op == CORE_ALTS && a->status == STATUS_OK;
+		parked_alts += a->op == CORE_ALTS && a->status == STATUS_OK && !is_own;
+	}
+	seen->parked_alts_ok += parked_alts;
+	seen->alts_met_alts += o->op == CORE_ALTS && parked_alts > 0 && alts_ok > parked_alts;
+	seen->timeout_beside_match += timed_out_now && matched;
+	seen->left_while_parked += o->op == CORE_DISCONNECT && world->model.n_parked < was_parked;
+}
+
+/* -- The run -- */
+
+static bool step(struct world *world, const struct script *script, const struct operation *o, struct replay_seen *seen)
+{
+	if (o->connection >= 0 && !world->connections[o->connection]) {
+		world->cookies[o->connection] = o->connection;
+		world->connections[o->connection] = core_connect(world->core, &world->cookies[o->connection]);
+	}
+	struct core_event event;
+	struct core_arm arms[SIM_ARMS];
+	struct core_effects effects = {0};
+	make_event(world, o, &event, arms);
+	world->actual.n = world->predicted.n = 0;
+	core_step(world->core, &event, &effects);
+	if (o->op == CORE_TICK)
+		core_set_unsent(world->core, o->unsent);
+	if (o->op == CORE_DISCONNECT)
+		world->connections[o->connection] = NULL;
+	bool agree = true;
+	for (const struct core_reply *reply = effects.head; agree && reply; reply = reply->next)
+		agree = read_reply(world, reply);
+	core_effects_release(world->core, &effects);
+	uint32_t was_parked = world->model.n_parked;
+	model_step(&world->model, o, chosen_arm(world, o), &world->predicted);
+	see(world, o, was_parked, seen);
+	return agree && compare_replies(world) && compare_states(world, script);
+}
+
+static sigjmp_buf aborted;
+
+static void on_abort(int signal)
+{
+	siglongjmp(aborted, signal);
+}
+
+bool replay(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY])
+{
+	static struct world world;
+	static volatile size_t i; /* both survive the jump */
+	struct sigaction action = {.sa_handler = on_abort}, before;
+	memset(&world, 0, sizeof(world));
+	world.why = why;
+	world.core = core_create(&script->limits, script->seed);
+	if (!world.core)
+		abort();
+	model_init(&world.model, &script->limits);
+	sigaction(SIGABRT, &action, &before);
+	volatile bool agree = true;
+	if (sigsetjmp(aborted, 1) == 0) {
+		for (i = 0; agree && i < script->n; i++)
+			agree = step(&world, script, &script->operations[i], seen);
+		if (agree) /* what a broken core still holds is of no use, and not safe to free */
+			core_destroy(world.core);
+	} else {
+		agree = false;
+		i++;
+		snprintf(why, REPLAY_WHY, "an assertion failed");
+	}
+	sigaction(SIGABRT, &before, NULL);
+	*at = i - 1;
+	return agree;
+}

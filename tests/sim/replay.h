@@ -1,0 +1,27 @@
+/* Runs a script through the core and through the model, and compares what each says and has become, after every operation. */
+#ifndef MILLRACE_TESTS_SIM_REPLAY_H
+#define MILLRACE_TESTS_SIM_REPLAY_H
+
+#include "tests/sim/model.h"
+
+/* What happened in all replays so far: a simulation that reaches nothing proves nothing. */
+struct replay_seen {
+	uint64_t operations;
+	uint64_t statuses[CORE_CANCEL + 1][STATUS_COUNT]; /* of ops: enum core_op */
+	uint64_t errors[ERROR_COUNT];
+	uint64_t parked_alts_ok, alts_met_alts;
+	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
+	uint64_t left_while_parked;
+	uint64_t evicted, discarded, partly_accepted;
+};
+
+enum { REPLAY_WHY = 400 };
+
+/* True if core and model agree throughout. Else *at is the operation after which they did not, and `why` says how. An assertion of the core's
+ * that fails is caught, and counts as a disagreement. */
+bool replay(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY]);
+
+/* The shortest script found that still disagrees, by leaving out ever smaller parts of it. The caller's. */
+struct script *replay_shrink(const struct script *script);
+
+#endif

@@ -1,0 +1,104 @@
+/* The simulation: seeds, each with its own small world, through the core and the naive model. MILLRACE_SIM_OPS says how many operations
+ * (a million and more if nothing does; fewer under sanitizers), MILLRACE_SIM_SEED=n replays the one seed n. */
+#include <check.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "tests/sim/replay.h"
+
+enum { OPS_A_SEED = 2000, FIRST_SEED = 1 };
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const uint64_t default_ops = 300000;
+#else
+static const uint64_t default_ops = 2000000;
+#endif
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+	return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void tell_failure(const struct script *script, size_t at, const char *why)
+{
+	struct script *shrunken = replay_shrink(script);
+	printf("seed %" PRIu64 " fails at operation %zu: %s\n", script->seed, at, why);
+	struct replay_seen seen = {0};
+	char again[REPLAY_WHY] = "";
+	size_t last;
+	replay(shrunken, &seen, &last, again);
+	printf("the shortest part of it that fails:\n");
+	script_print(shrunken, stdout);
+	printf("  %s\nreplay with MILLRACE_SIM_SEED=%" PRIu64 "\n", again, script->seed);
+	fflush(stdout);
+	script_destroy(shrunken);
+}
+
+static void run_seed(uint64_t seed, struct replay_seen *seen)
+{
+	struct script *script = script_create(seed, OPS_A_SEED);
+	char why[REPLAY_WHY] = "";
+	size_t at;
+	bool agree = replay(script, seen, &at, why);
+	if (!agree)
+		tell_failure(script, at, why);
+	script_destroy(script);
+	ck_assert_msg(agree, "core and model disagree: seed %" PRIu64, seed);
+}
+
+static void check_reached(const struct replay_seen *seen)
+{
+	static const enum error errors[] = {ERROR_DUPLICATE_ID,	    ERROR_NO_SUCH_CHANNEL,  ERROR_CHANNEL_EXISTS,    ERROR_NOT_EMPTY,
+					    ERROR_NO_SUCH_REQUEST, ERROR_TOO_MANY_WAITERS, ERROR_TOO_MANY_INFLIGHT, ERROR_OVERLOADED};
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		ck_assert_uint_gt(seen->errors[errors[i]], 100);
+	for (enum core_op op = CORE_PUT; op <= CORE_ALTS; op++) {
+		ck_assert_uint_gt(seen->statuses[op][STATUS_OK], 1000);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_TIMEOUT], 100);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_CLOSED], 100);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_CANCELLED], 100);
+	}
+	ck_assert_uint_gt(seen->statuses[CORE_PUT][STATUS_DROPPED], 100);
+	ck_assert_uint_gt(seen->statuses[CORE_ALTS][STATUS_DROPPED], 100);
+	ck_assert_uint_gt(seen->parked_alts_ok, 100);
+	ck_assert_uint_gt(seen->alts_met_alts, 100);
+	ck_assert_uint_gt(seen->timeout_beside_match, 100);
+	ck_assert_uint_gt(seen->left_while_parked, 100);
+	ck_assert_uint_gt(seen->evicted, 100);
+	ck_assert_uint_gt(seen->discarded, 100);
+	ck_assert_uint_gt(seen->partly_accepted, 100);
+}
+
+START_TEST(the_model_predicts_every_reply)
+{
+	struct replay_seen seen = {0};
+	uint64_t only = from_environment("MILLRACE_SIM_SEED", 0), ops = from_environment("MILLRACE_SIM_OPS", default_ops);
+	if (only) {
+		run_seed(only, &seen);
+		return;
+	}
+	uint64_t seed = FIRST_SEED;
+	for (; seen.operations < ops; seed++)
+		run_seed(seed, &seen);
+	printf("%" PRIu64 " operations, seeds %d to %" PRIu64 "; alts met alts %" PRIu64 " times, time-outs a match's instant %" PRIu64 "\n",
+	       seen.operations, FIRST_SEED, seed - 1, seen.alts_met_alts, seen.timeout_beside_match);
+	fflush(stdout);
+	if (ops >= 100000)
+		check_reached(&seen);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("simulation");
+	TCase *tests = tcase_create("simulation");
+	tcase_set_timeout(tests, 600);
+	tcase_add_test(tests, the_model_predicts_every_reply);
+	suite_add_tcase(suite, tests);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,389 @@
+/* The client's state machine, without a socket: bytes in, bytes out; and the addresses of daemons. */
+#define _GNU_SOURCE /* memmem() */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/client.h"
+#include "client/url.h"
+#include "proto/frame.h"
+#include "tests/lib/suite.h"
+
+static struct client client;
+static struct message_reply reply;
+static struct client_request *got;
+
+static void setup(void)
+{
+	client_init(&client);
+}
+
+static void teardown(void)
+{
+	client_finish(&client);
+}
+
+/* A frame around the text. */
+static size_t frame(char *to, const char *text)
+{
+	size_t len = strlen(text);
+
+	to[0] = 0;
+	to[1] = (char)(len >> 16);
+	to[2] = (char)(len >> 8);
+	to[3] = (char)len;
+	memcpy(to + FRAME_HEADER_BYTES, text, len);
+	return len + FRAME_HEADER_BYTES;
+}
+
+static void feed(const char *text)
+{
+	char bytes[1024];
+
+	ck_assert(client_feed(&client, bytes, frame(bytes, text)));
+}
+
+static void begin(struct client_request *request)
+{
+	ck_assert_int_eq(client_begin(&client, request, OP_PING, SLICE("")), CLIENT_OK);
+}
+
+static void assert_more(void)
+{
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_MORE);
+}
+
+static void assert_reply(struct client_request *request)
+{
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_REPLY);
+	ck_assert_ptr_eq(got, request);
+}
+
+START_TEST(a_request_is_one_frame)
+{
+	struct client_request request;
+	struct slice body;
+	size_t used;
+
+	ck_assert_int_eq(client_begin(&client, &request, OP_TAKE, SLICE(",\"channel\":\"jobs\"")), CLIENT_OK);
+	struct slice out = {client.out.bytes + client.out.start, buffer_len(&client.out)};
+	ck_assert_int_eq(frame_next(out, 65536, &body, &used, NULL), FRAME_WHOLE);
+	ck_assert_uint_eq(used, out.len);
+	ck_assert(memmem(body.bytes, body.len, "\"op\":\"take\"", 11));
+	ck_assert(memmem(body.bytes, body.len, "\"channel\":\"jobs\"", 16));
+	ck_assert_uint_eq(client.n_pending, 1);
+}
+END_TEST
+
+START_TEST(a_reply_may_come_in_any_pieces)
+{
+	const char *text = "{\"id\":1,\"status\":\"ok\",\"value\":{\"a\": 1.0,  \"b\":\"\\u00e9\"}}";
+	char bytes[256];
+	size_t len = frame(bytes, text);
+
+	for (size_t cut = 0; cut <= len; cut++) {
+		struct client_request request;
+
+		client_finish(&client);
+		client_init(&client);
+		begin(&request);
+		ck_assert(client_feed(&client, bytes, cut));
+		if (cut < len)
+			assert_more();
+		ck_assert(client_feed(&client, bytes + cut, len - cut));
+		assert_reply(&request);
+		ck_assert(slice_equal(reply.value, SLICE("{\"a\": 1.0,  \"b\":\"\\u00e9\"}")));
+		ck_assert(slice_equal(reply.body, slice_from(text)));
+		assert_more();
+	}
+}
+END_TEST
+
+START_TEST(replies_come_in_any_order)
+{
+	enum { N = 200 };
+	static struct client_request requests[N];
+	char text[64];
+
+	for (int i = 0; i < N; i++)
+		begin(&requests[i]);
+	ck_assert_uint_eq(client.n_pending, N);
+	for (int i = 0; i < N; i++) {
+		int which = i * 77 % N; /* every one once: 77 and 200 have no common divisor */
+
+		snprintf(text, sizeof text, "{\"status\":\"timeout\",\"id\":%llu}", (unsigned long long)requests[which].id);
+		feed(text);
+		assert_reply(&requests[which]);
+		ck_assert_int_eq(reply.status, STATUS_TIMEOUT);
+	}
+	ck_assert_uint_eq(client.n_pending, 0);
+	assert_more();
+}
+END_TEST
+
+START_TEST(many_replies_may_come_at_once)
+{
+	struct client_request first, second;
+	char bytes[256];
+	size_t len;
+
+	begin(&first);
+	begin(&second);
+	len = frame(bytes, "{\"id\":2,\"status\":\"ok\"}");
+	len += frame(bytes + len, "{\"id\":1,\"status\":\"closed\"}");
+	ck_assert(client_feed(&client, bytes, len));
+	assert_reply(&second);
+	assert_reply(&first);
+	ck_assert_int_eq(reply.status, STATUS_CLOSED);
+	assert_more();
+}
+END_TEST
+
+START_TEST(an_id_that_is_not_pending_is_ignored)
+{
+	struct client_request request;
+
+	feed("{\"id\":99,\"status\":\"ok\"}");
+	assert_more();
+	begin(&request);
+	feed("{\"id\":99,\"status\":\"ok\"}");
+	feed("{\"id\":1,\"status\":\"ok\"}");
+	feed("{\"id\":1,\"status\":\"ok\"}");
+	assert_reply(&request);
+	assert_more();
+}
+END_TEST
+
+START_TEST(a_forgotten_request_gets_no_reply)
+{
+	struct client_request forgotten, other;
+
+	begin(&forgotten);
+	begin(&other);
+	client_forget(&client, &forgotten);
+	client_forget(&client, &forgotten);
+	ck_assert_uint_eq(client.n_pending, 1);
+	feed("{\"id\":1,\"status\":\"ok\"}");
+	feed("{\"id\":2,\"status\":\"ok\"}");
+	assert_reply(&other);
+	assert_more();
+}
+END_TEST
+
+START_TEST(a_notice_is_told_apart)
+{
+	struct client_request request;
+
+	begin(&request);
+	feed("{\"id\":null,\"status\":\"error\",\"error\":\"overloaded\",\"message\":\"too \\\"many\\\"\"}");
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_NOTICE);
+	ck_assert_ptr_null(got);
+	ck_assert_int_eq(reply.error, ERROR_OVERLOADED);
+	ck_assert(slice_equal(reply.message, SLICE("too \"many\"")));
+	ck_assert_uint_eq(client.n_pending, 1);
+}
+END_TEST
+
+START_TEST(unknown_members_statuses_and_codes_are_borne)
+{
+	struct client_request first, second;
+
+	begin(&first);
+	begin(&second);
+	feed("{\"new\":[{}],\"id\":1,\"status\":\"sideways\"}");
+	feed("{\"id\":2,\"status\":\"error\",\"error\":\"never_heard_of\"}");
+	assert_reply(&first);
+	ck_assert_int_eq(reply.status, STATUS_ERROR);
+	assert_reply(&second);
+	ck_assert_int_eq(reply.error, ERROR_INTERNAL);
+}
+END_TEST
+
+static const char *const not_replies[] = {"[]", "{}", "nonsense", "{\"id\":1}", "{\"id\":\"x\",\"status\":\"ok\"}", "{\"id\":1,\"status\":\"ok\"}x", ""};
+
+START_TEST(what_is_no_reply_ends_it)
+{
+	struct client_request request, late;
+
+	begin(&request);
+	feed(not_replies[_i]);
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+	ck_assert_ptr_nonnull(client_error(&client));
+	feed("{\"id\":1,\"status\":\"ok\"}");
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+	ck_assert_int_eq(client_begin(&client, &late, OP_PING, SLICE("")), CLIENT_ENDED);
+	ck_assert_ptr_eq(client_abandon(&client), &request);
+	ck_assert_ptr_null(client_abandon(&client));
+}
+END_TEST
+
+START_TEST(a_frame_too_large_ends_it)
+{
+	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LEAST_FRAME_BYTES), 0);
+	ck_assert(client_feed(&client, "\x00\x01\x04\x00", 4)); /* 64 KiB and the 1 KiB that a reply may have more */
+	assert_more();
+	client_finish(&client);
+	client_init(&client);
+	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LEAST_FRAME_BYTES), 0);
+	ck_assert(client_feed(&client, "\x00\x01\x04\x01", 4));
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+}
+END_TEST
+
+START_TEST(http_ends_it)
+{
+	ck_assert(client_feed(&client, "HTTP/1.1 400 Bad Request\r\n\r\n", 28));
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+}
+END_TEST
+
+START_TEST(a_request_too_large_leaves_nothing_behind)
+{
+	struct client_request request;
+	size_t len = CLIENT_LEAST_FRAME_BYTES;
+	char *text = malloc(len);
+
+	memset(text, ' ', len);
+	begin(&request);
+	size_t before = buffer_len(&client.out);
+	ck_assert_int_eq(client_begin(&client, &request, OP_PING, (struct slice){text, len}), CLIENT_TOO_LARGE);
+	ck_assert_int_eq(client_begin(&client, &request, OP_PING, (struct slice){text, len + 1}), CLIENT_TOO_LARGE);
+	ck_assert_uint_eq(buffer_len(&client.out), before);
+	ck_assert_uint_eq(client.n_pending, 1);
+	ck_assert_int_eq(client_set_max_frame(&client, 2 * len), 0);
+	ck_assert_int_eq(client_begin(&client, &(struct client_request){0}, OP_PING, (struct slice){text, len}), CLIENT_OK);
+	free(text);
+}
+END_TEST
+
+START_TEST(impossible_frame_sizes_are_refused)
+{
+	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LEAST_FRAME_BYTES - 1), -1);
+	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LARGEST_FRAME_BYTES + 1), -1);
+	ck_assert_int_eq(client_set_max_frame(&client, UINT64_MAX), -1);
+	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LARGEST_FRAME_BYTES), 0);
+}
+END_TEST
+
+START_TEST(ids_go_round_and_skip_the_pending)
+{
+	struct client_request old, last, first, next;
+
+	client.next_id = 1;
+	begin(&old);
+	client.next_id = MESSAGE_MAX_ID;
+	begin(&last);
+	begin(&first);
+	begin(&next);
+	ck_assert_uint_eq(last.id, MESSAGE_MAX_ID);
+	ck_assert_uint_eq(first.id, 0);
+	ck_assert_uint_eq(next.id, 2);
+}
+END_TEST
+
+START_TEST(abandon_gives_each_once)
+{
+	enum { N = 50 };
+	static struct client_request requests[N];
+	bool seen[N] = {false};
+	struct client_request *request;
+	int n = 0;
+
+	for (int i = 0; i < N; i++)
+		begin(&requests[i]);
+	while ((request = client_abandon(&client))) {
+		ck_assert(!seen[request - requests]);
+		seen[request - requests] = true;
+		n++;
+	}
+	ck_assert_int_eq(n, N);
+}
+END_TEST
+
+/* -- addresses -- */
+
+static const struct {
+	const char *text;
+	int kind; /* -1: refused */
+	const char *host, *port; /* or the path as host */
+} addresses[] = {
+	{"tcp://127.0.0.1:7223", URL_TCP, "127.0.0.1", "7223"},
+	{"tcp://localhost", URL_TCP, "localhost", "7223"},
+	{"tcp://localhost/", URL_TCP, "localhost", "7223"},
+	{"tcp://[::1]:9", URL_TCP, "::1", "9"},
+	{"tcp://[::1]", URL_TCP, "::1", "7223"},
+	{"tcp://a.b-c.example:65535", URL_TCP, "a.b-c.example", "65535"},
+	{"unix:///run/m.sock", URL_UNIX, "/run/m.sock", NULL},
+	{"unix:///a b", URL_UNIX, "/a b", NULL},
+	{"", -1, NULL, NULL},
+	{"localhost:7223", -1, NULL, NULL},
+	{"http://localhost:7223", -1, NULL, NULL},
+	{"tcp://", -1, NULL, NULL},
+	{"tcp://:7223", -1, NULL, NULL},
+	{"tcp://h:", -1, NULL, NULL},
+	{"tcp://h:0", -1, NULL, NULL},
+	{"tcp://h:65536", -1, NULL, NULL},
+	{"tcp://h:+1", -1, NULL, NULL},
+	{"tcp://h:1/x", -1, NULL, NULL},
+	{"tcp://::1:7223", -1, NULL, NULL},
+	{"tcp://[::1", -1, NULL, NULL},
+	{"tcp://[]:1", -1, NULL, NULL},
+	{"tcp://[::1]7", -1, NULL, NULL},
+	{"unix://", -1, NULL, NULL},
+	{"unix://relative", -1, NULL, NULL},
+};
+
+START_TEST(addresses_are_parsed)
+{
+	struct url url;
+	const char *problem = url_parse(&url, addresses[_i].text);
+
+	if (addresses[_i].kind < 0) {
+		ck_assert_msg(problem && *problem, "%s was taken", addresses[_i].text);
+		return;
+	}
+	ck_assert_msg(!problem, "%s: %s", addresses[_i].text, problem);
+	ck_assert_int_eq((int)url.kind, addresses[_i].kind);
+	ck_assert_str_eq(url.kind == URL_TCP ? url.host : url.path, addresses[_i].host);
+	if (addresses[_i].port)
+		ck_assert_str_eq(url.port, addresses[_i].port);
+}
+END_TEST
+
+START_TEST(long_addresses_are_refused)
+{
+	char text[400];
+	struct url url;
+
+	snprintf(text, sizeof text, "unix:///%0106d", 0);
+	ck_assert_ptr_null(url_parse(&url, text));
+	snprintf(text, sizeof text, "unix:///%0107d", 0);
+	ck_assert_ptr_nonnull(url_parse(&url, text));
+	snprintf(text, sizeof text, "tcp://%0255d", 0);
+	ck_assert_ptr_null(url_parse(&url, text));
+	snprintf(text, sizeof text, "tcp://%0256d", 0);
+	ck_assert_ptr_nonnull(url_parse(&url, text));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("client");
+	TCase *urls = tcase_create("addresses"), *bad = tcase_create("not replies");
+	const TTest *const machine[] = {
+		a_request_is_one_frame, a_reply_may_come_in_any_pieces, replies_come_in_any_order, many_replies_may_come_at_once,
+		an_id_that_is_not_pending_is_ignored, a_forgotten_request_gets_no_reply, a_notice_is_told_apart,
+		unknown_members_statuses_and_codes_are_borne, a_frame_too_large_ends_it, http_ends_it, a_request_too_large_leaves_nothing_behind,
+		impossible_frame_sizes_are_refused, ids_go_round_and_skip_the_pending, abandon_gives_each_once, NULL,
+	};
+
+	suite_case(suite, "machine", setup, teardown, machine);
+	tcase_add_checked_fixture(bad, setup, teardown);
+	tcase_add_loop_test(bad, what_is_no_reply_ends_it, 0, sizeof not_replies / sizeof *not_replies);
+	suite_add_tcase(suite, bad);
+	tcase_add_loop_test(urls, addresses_are_parsed, 0, sizeof addresses / sizeof *addresses);
+	tcase_add_test(urls, long_addresses_are_refused);
+	suite_add_tcase(suite, urls);
+	return suite_run(suite);
+}
