@@ -110,22 +110,35 @@ static bool same_listeners(const struct config *a, const struct config *b)
 	return true;
 }
 
-static const struct config_channel *find_channel(const struct config *config, const char *name)
+static int compare_names(const void *a, const void *b)
 {
-	for (size_t i = 0; i < config->n_channels; i++) {
-		if (strcmp(config->channels[i].name, name) == 0)
-			return &config->channels[i];
-	}
-	return NULL;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of all channels, sorted: there may be many. To be freed; NULL without memory. */
+static const char **sorted_names(const struct config *config)
+{
+	const char **names = calloc(config->n_channels + 1, sizeof(*names));
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < config->n_channels; i++)
+		names[i] = config->channels[i].name;
+	qsort(names, config->n_channels, sizeof(*names), compare_names);
+	return names;
 }
 
 /* A channel that the file does not name any more may hold values, and be in use: it is left. */
 static void log_removed_channels(const struct config *old, const struct config *fresh)
 {
+	const char **names = sorted_names(fresh);
+	if (!names)
+		return;
 	for (size_t i = 0; i < old->n_channels; i++) {
-		if (!find_channel(fresh, old->channels[i].name))
-			log_warning("channel %s is gone from the configuration, and stays: delete it if that is meant", old->channels[i].name);
+		const char *name = old->channels[i].name;
+		if (!bsearch(&name, names, fresh->n_channels, sizeof(*names), compare_names))
+			log_warning("channel %s is gone from the configuration, and stays: delete it if that is meant", name);
 	}
+	free(names);
 }
 
 static void apply_limits(struct server *server, const struct limits *limits)
@@ -184,7 +197,8 @@ static void on_accept(void *arg, int fd)
 static int start_listeners(struct server *server)
 {
 	char error[LISTENER_ERROR_BYTES];
-	for (size_t i = 0; i < server->config.n_listen; i++) {
+	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
+	for (size_t i = server->config.n_listen; i-- > 0;) {
 		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], on_accept, server, error) < 0) {
 			log_error("%s", error);
 			return -1;

@@ -3,14 +3,14 @@
 import json
 import os
 import re
-import socket
-import struct
 import subprocess
+import sys
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from millraced import DEADLINE_S, Connection, Daemon  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("BUILD", "build")
-DEADLINE_S = 30
 
 CHANNELS = {
     "jobs": "{kind: bounded, capacity: 2}",
@@ -41,40 +41,8 @@ def conversations():
     return found
 
 
-class Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
-        self.stream = self.socket.makefile("rb")
-
-    def send(self, text):
-        body = text.encode()
-        self.socket.sendall(struct.pack(">I", len(body)) + body)
-
-    def receive(self):
-        (length,) = struct.unpack(">I", self.stream.read(4))
-        return json.loads(self.stream.read(length))
-
-    def close(self):
-        self.stream.close()
-        self.socket.close()
-
-
-class Daemon:
-    def __init__(self):
-        command = [os.path.join(BUILD, "millraced"), "--listen", "tcp://127.0.0.1:0", "--http", "none"]
-        for name, definition in CHANNELS.items():
-            command += ["--set", f"channels.{name}={definition}"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            match = re.search(r"ready.*:(\d+)", line)
-            if match:
-                self.port = int(match[1])
-                return
-        raise AssertionError("the daemon did not start")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.communicate(timeout=DEADLINE_S)
+def start():
+    return Daemon(*(part for name, definition in CHANNELS.items() for part in ("--set", f"channels.{name}={definition}")))
 
 
 def has(actual, expected):
@@ -97,34 +65,25 @@ class Protocol(unittest.TestCase):
                 self.hold(lines)
 
     def hold(self, lines):
-        daemon = Daemon()
-        connections = {"A": Connection(daemon.port), "B": Connection(daemon.port)}
-        try:
+        with start() as daemon, Connection(daemon) as first, Connection(daemon) as second:
+            connections = {"A": first, "B": second}
             for who, direction, text in lines:
                 if direction == ">":
                     if who == "B":  # what A sent has been carried out by then
-                        connections["A"].send('{"id":99,"op":"ping"}')
-                        self.assertEqual(connections["A"].receive()["id"], 99)
+                        self.assertEqual(first.ask(id=99, op="ping")["id"], 99)
                     connections[who].send(text)
                 else:
                     expected, actual = json.loads(text), connections[who].receive()
                     self.assertTrue(has(actual, expected), f"\nthe page:   {expected}\nthe daemon: {actual}")
-                    if "error" not in expected and "waiters" not in expected and "channels" not in expected:
+                    if not {"error", "waiters", "channels"} & set(expected):
                         self.assertEqual(set(actual), set(expected))
-        finally:
-            for connection in connections.values():
-                connection.close()
-            daemon.stop()
 
     def test_bytes(self):
         """The frames that are shown byte by byte."""
-        daemon = Daemon()
         request, reply = (bytes.fromhex(line.strip()) for line in re.findall(r"^    (00 00 00 [0-9a-f ]+)$", page(), re.M))
-        connection = Connection(daemon.port)
-        connection.socket.sendall(request)
-        self.assertEqual(connection.stream.read(len(reply)), reply)
-        connection.close()
-        daemon.stop()
+        with start() as daemon, Connection(daemon) as connection:
+            connection.socket.sendall(request)
+            self.assertEqual(connection.stream.read(len(reply)), reply)
 
     def test_every_word_of_the_code_is_on_the_page(self):
         with open(os.path.join(ROOT, "proto", "status.def"), encoding="utf-8") as file:
@@ -135,10 +94,9 @@ class Protocol(unittest.TestCase):
             self.assertIn(f"`{word}`", tables)
 
     def test_the_client_on_the_page_works(self):
-        daemon = Daemon()
-        source = re.search(r"```python\n(.*?)```", page(), re.S)[1].replace("7223", str(daemon.port))
-        run = subprocess.run(["python3", "-c", source], capture_output=True, text=True, timeout=DEADLINE_S)
-        daemon.stop()
+        with start() as daemon:
+            source = re.search(r"```python\n(.*?)```", page(), re.S)[1].replace("7223", str(daemon.port))
+            run = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=DEADLINE_S)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertIn("'value': {'url': 'http://x/y'}", run.stdout)
 

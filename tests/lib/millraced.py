@@ -1,0 +1,140 @@
+"""The real daemon, and raw connections to it, for tests in Python. Everything waits for events, at most DEADLINE_S."""
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+
+BUILD = os.environ.get("BUILD", "build")
+PROGRAM = os.path.join(BUILD, "millraced")
+DEADLINE_S = 60
+
+
+def run(*arguments, **options):
+    """Runs it to its end: for options that make it end, and for mistakes."""
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, **options)
+
+
+class Daemon:
+    """Started with a free port of 127.0.0.1 and a Unix socket (unless `listen` says otherwise), ready when made. For `with`."""
+
+    def __init__(self, *arguments, listen=None, http="none", nofile=None):
+        self.directory = tempfile.mkdtemp(prefix="millrace-test.")
+        self.socket_path = os.path.join(self.directory, "m.sock")
+        listen = ["tcp://127.0.0.1:0", f"unix://{self.socket_path}"] if listen is None else listen
+        command = [PROGRAM, "--http", http, *arguments]
+        for url in listen:
+            command += ["--listen", url]
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
+
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=limit if nofile else None)
+        self.lines = []
+        self.changed = threading.Condition()
+        self.ended = False
+        self.reader = threading.Thread(target=self.read_log, daemon=True)
+        self.reader.start()
+        ready = self.wait_log("ready")
+        match = re.search(r"tcp://[^ ]*:(\d+)", ready)
+        self.port = int(match[1]) if match else None
+
+    def read_log(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.lines.append(line)
+                self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def wait_log(self, text):
+        """Waits for a line with this text, and returns it."""
+
+        def find():
+            return next((line for line in self.lines if text in line), None)
+
+        with self.changed:
+            self.changed.wait_for(lambda: find() or self.ended, DEADLINE_S)
+            assert find(), f"no {text!r} in the log: {''.join(self.lines)}"
+            return find()
+
+    def log(self):
+        with self.changed:
+            return "".join(self.lines)
+
+    def kill(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Its exit status, when it has ended."""
+        status = self.process.wait(DEADLINE_S)
+        self.reader.join(DEADLINE_S)
+        self.process.stderr.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return status
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.kill(number)
+        return self.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        status = self.stop() if not self.reader_done() else 0
+        assert status == 0 or error[0], f"the daemon ended with {status}: {self.log()}"
+
+    def reader_done(self):
+        return self.process.returncode is not None and self.process.stderr.closed
+
+
+class Connection:
+    """Frames in, frames out."""
+
+    def __init__(self, where):
+        """A daemon, a port or a Unix socket's path."""
+        where = where.port if isinstance(where, Daemon) else where
+        if isinstance(where, int):
+            self.socket = socket.create_connection(("127.0.0.1", where), timeout=DEADLINE_S)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(DEADLINE_S)
+            self.socket.connect(where)
+        self.stream = self.socket.makefile("rb")
+
+    @staticmethod
+    def frame(message):
+        body = message.encode() if isinstance(message, str) else json.dumps(message).encode()
+        return struct.pack(">I", len(body)) + body
+
+    def send(self, message=None, **members):
+        self.socket.sendall(self.frame(members if message is None else message))
+
+    def receive(self):
+        """The next reply; None at the end of the connection."""
+        header = self.stream.read(4)
+        if not header:
+            return None
+        return json.loads(self.stream.read(*struct.unpack(">I", header)))
+
+    def ask(self, **members):
+        self.send(**members)
+        return self.receive()
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
