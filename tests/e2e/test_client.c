@@ -1,0 +1,803 @@
+/* The client library against the real daemon: every function, every outcome, and threads that share a handle. */
+#define _GNU_SOURCE /* memmem() */
+#include <check.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "client/millrace.h"
+#include "tests/lib/daemon.h"
+#include "tests/lib/suite.h"
+
+static struct daemon *d;
+static mr *m;
+
+/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread sanitizer asks this for its options. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "report_thread_leaks=0";
+}
+
+static void assert_status(int status, int expected, const char *call)
+{
+	ck_assert_msg(status == expected, "%s: %s (%s), not %s", call, mr_status_name(status), status < 0 ? mr_message() : "", mr_status_name(expected));
+}
+
+#define IS(expected, call) assert_status((call), (expected), #call)
+
+/* An error with words of its own. */
+static void assert_fails(int status, int expected, const char *needle, const char *call)
+{
+	assert_status(status, expected, call);
+	ck_assert_msg(strstr(mr_message(), needle), "%s: \"%s\" lacks \"%s\"", call, mr_message(), needle);
+}
+
+#define FAILS(expected, needle, call) assert_fails((call), (expected), (needle), #call)
+
+static mr *connected(const char *url)
+{
+	mr *made = NULL;
+
+	IS(MR_OK, mr_connect(&made, url, NULL));
+	return made;
+}
+
+static void channel(const char *name, const char *kind, uint64_t capacity)
+{
+	bool created = false;
+
+	IS(MR_OK, mr_create(m, name, &(struct mr_definition){.kind = kind, .capacity = capacity}, &created, NULL));
+	ck_assert(created);
+}
+
+static void setup(void)
+{
+	d = daemon_start(NULL);
+	m = connected(daemon_url(d));
+	channel("jobs", "bounded", 4);
+	channel("meet", "unbuffered", 0);
+	channel("drop", "dropping", 1);
+	channel("latest", "sliding", 1);
+	channel("answer", "promise", 0);
+}
+
+static void teardown(void)
+{
+	mr_destroy(m);
+	daemon_stop(d);
+}
+
+static void put_raw(const char *name, const char *json)
+{
+	IS(MR_OK, mr_put_raw(m, name, json, strlen(json), MR_FOREVER));
+}
+
+static void take_raw(const char *name, const char *expected)
+{
+	char *json = NULL;
+	size_t len = 0;
+
+	IS(MR_OK, mr_take_raw(m, name, &json, &len, MR_FOREVER));
+	ck_assert_str_eq(json, expected);
+	ck_assert_uint_eq(len, strlen(expected));
+	mr_free(json);
+}
+
+static void assert_json(json_t *actual, const char *expected)
+{
+	json_t *wanted = json_loads(expected, JSON_DECODE_ANY, NULL);
+
+	ck_assert_ptr_nonnull(wanted);
+	ck_assert_msg(json_equal(actual, wanted), "not %s", expected);
+	json_decref(wanted);
+	json_decref(actual);
+}
+
+/* Waits until so many are parked on the daemon, without which a test could not know. */
+static void await_parked(mr *asker, size_t n)
+{
+	uint64_t deadline_ms = test_now_ms() + DAEMON_DEADLINE_MS;
+	size_t parked;
+
+	do {
+		json_t *rows = NULL;
+
+		IS(MR_OK, mr_waiters(asker, NULL, &rows));
+		parked = json_array_size(rows);
+		json_decref(rows);
+		ck_assert_msg(test_now_ms() < deadline_ms, "%zu are parked, not %zu", parked, n);
+	} while (parked != n);
+}
+
+/* -- connecting -- */
+
+START_TEST(connects_by_every_address)
+{
+	mr *other = connected(daemon_unix_url(d));
+	json_t *hello = NULL;
+
+	IS(MR_OK, mr_ping(other, MR_FOREVER));
+	IS(MR_OK, mr_hello(other, &hello));
+	ck_assert_int_eq(json_integer_value(json_object_get(hello, "protocol")), 1);
+	ck_assert_ptr_nonnull(json_object_get(hello, "max_frame_bytes"));
+	json_decref(hello);
+	mr_destroy(other);
+	setenv("MILLRACE_URL", daemon_url(d), 1);
+	mr_destroy(connected(NULL));
+	mr_destroy(NULL);
+}
+END_TEST
+
+START_TEST(says_why_it_cannot_connect)
+{
+	mr *none = m;
+
+	FAILS(MR_EARGUMENT, "tcp://", mr_connect(&none, "http://x", NULL));
+	ck_assert_ptr_null(none);
+	FAILS(MR_ECONNECT, "no.sock", mr_connect(&none, "unix:///nowhere/no.sock", NULL));
+	FAILS(MR_ECONNECT, "tcp://127.0.0.1:1", mr_connect(&none, "tcp://127.0.0.1:1", NULL));
+	FAILS(MR_EARGUMENT, "connect_timeout_ms", mr_connect(&none, daemon_url(d), &(struct mr_options){.connect_timeout_ms = -1}));
+	FAILS(MR_EARGUMENT, "UTF-8", mr_connect(&none, daemon_url(d), &(struct mr_options){.name = "\xff"}));
+}
+END_TEST
+
+/* A listener that never accepts. */
+static int deaf_listener(const char *path, int backlog)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	ck_assert_int_eq(listen(fd, backlog), 0);
+	return fd;
+}
+
+START_TEST(gives_up_on_who_never_says_hello)
+{
+	char *directory = directory_create(), path[100], url[120];
+	mr *none;
+
+	snprintf(path, sizeof path, "%s/deaf", directory);
+	snprintf(url, sizeof url, "unix://%s", path);
+	int fd = deaf_listener(path, 0);
+	FAILS(MR_ECONNECT, "silent", mr_connect(&none, url, &(struct mr_options){.connect_timeout_ms = 20}));
+	/* The one that was given up fills the queue: now connect() itself waits. */
+	FAILS(MR_ECONNECT, "timed out", mr_connect(&none, url, &(struct mr_options){.connect_timeout_ms = 20}));
+	close(fd);
+	unlink(path);
+	directory_destroy(directory);
+}
+END_TEST
+
+static void *answer_http(void *argument)
+{
+	int fd = accept(*(int *)argument, NULL, NULL);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(send(fd, "HTTP/1.1 400 \r\n\r\n", 17, MSG_NOSIGNAL), 17);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(knows_what_is_no_daemon)
+{
+	char *directory = directory_create(), path[100], url[120];
+	pthread_t thread;
+	mr *none;
+
+	snprintf(path, sizeof path, "%s/http", directory);
+	snprintf(url, sizeof url, "unix://%s", path);
+	int fd = deaf_listener(path, 1);
+	pthread_create(&thread, NULL, answer_http, &fd);
+	FAILS(MR_EPROTOCOL, "", mr_connect(&none, url, NULL));
+	pthread_join(thread, NULL);
+	close(fd);
+	unlink(path);
+	directory_destroy(directory);
+}
+END_TEST
+
+/* -- put and take -- */
+
+START_TEST(values_are_json)
+{
+	json_t *value = json_pack("{s:s, s:[i, b, f]}", "text", "h\xc3\xa9llo", "more", 1, 1, 2.5), *taken = NULL;
+
+	IS(MR_OK, mr_put(m, "jobs", value, MR_FOREVER));
+	IS(MR_OK, mr_take(m, "jobs", &taken, MR_FOREVER));
+	ck_assert(json_equal(value, taken));
+	json_decref(taken);
+	json_decref(value);
+	value = json_stringn("a\0b", 3);
+	IS(MR_OK, mr_offer(m, "jobs", value));
+	IS(MR_OK, mr_poll(m, "jobs", &taken));
+	ck_assert(json_equal(value, taken));
+	json_decref(taken);
+	json_decref(value);
+	put_raw("jobs", "1");
+	IS(MR_OK, mr_take(m, "jobs", NULL, 0));
+	put_raw("jobs", "1");
+	IS(MR_OK, mr_take_raw(m, "jobs", NULL, NULL, 0));
+}
+END_TEST
+
+START_TEST(values_keep_their_bytes)
+{
+	static const char *const values[] = {"{\"a\": 1.0,  \"b\":\"\\u00e9\"}", "1e999", "123456789012345678901234567890", "\"\\u0000\\\"\\/\"",
+					     "{\"x\":1,\"x\":2}", "[ ]", "false", "-0.0"};
+
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		put_raw("jobs", values[i]);
+		take_raw("jobs", values[i]);
+	}
+}
+END_TEST
+
+START_TEST(what_jansson_cannot_hold_is_told)
+{
+	json_t *value = json_true();
+
+	put_raw("jobs", "1e999");
+	FAILS(MR_EJSON, "1e999", mr_take(m, "jobs", &value, 0));
+	ck_assert_ptr_null(value);
+	put_raw("jobs", "[123456789012345678901234567890]");
+	FAILS(MR_EJSON, "1234567890", mr_take_many(m, "jobs", 2, &value, 0));
+}
+END_TEST
+
+START_TEST(every_status_of_a_put_and_a_take)
+{
+	json_t *value = json_integer(7), *taken = value;
+
+	IS(MR_TIMEOUT, mr_poll(m, "jobs", &taken));
+	ck_assert_ptr_null(taken);
+	IS(MR_TIMEOUT, mr_take(m, "jobs", &taken, 1));
+	IS(MR_TIMEOUT, mr_offer(m, "meet", value));
+	IS(MR_OK, mr_put(m, "drop", value, 0));
+	IS(MR_DROPPED, mr_put(m, "drop", value, 0));
+	IS(MR_OK, mr_put(m, "latest", value, 0));
+	IS(MR_OK, mr_put(m, "latest", value, 0));
+	IS(MR_OK, mr_put(m, "answer", value, 0));
+	IS(MR_DROPPED, mr_put(m, "answer", value, 0));
+	IS(MR_OK, mr_close(m, "jobs"));
+	IS(MR_OK, mr_close(m, "jobs"));
+	IS(MR_CLOSED, mr_put(m, "jobs", value, MR_FOREVER));
+	IS(MR_CLOSED, mr_take(m, "jobs", &taken, MR_FOREVER));
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_put(m, "nowhere", value, 0));
+	FAILS(MR_EBAD_VALUE, "", mr_put_raw(m, "drop", "null", 4, 0));
+	json_decref(value);
+}
+END_TEST
+
+START_TEST(impossible_arguments_are_never_sent)
+{
+	static const char *const broken[] = {"", " ", "{", "1 2", "1,\"channel\":\"drop\"", "nul", "\"\xff\"", "[1,]", "{\"a\":}", "\"\\ud800\""};
+	static char deep[300];
+	json_t *rows = NULL, *value = json_integer(1);
+	mr_request *request;
+	size_t accepted = 9;
+
+	memset(deep, '[', 129);
+	memset(deep + 129, ']', 129);
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		FAILS(MR_EARGUMENT, "JSON", mr_put_raw(m, "jobs", broken[i], strlen(broken[i]), 0));
+		FAILS(MR_EARGUMENT, "", mr_put_many_raw(m, "jobs", broken[i], strlen(broken[i]), 0, &accepted));
+		FAILS(MR_EARGUMENT, "", mr_begin_put(m, &request, "jobs", broken[i], strlen(broken[i]), 0));
+		ck_assert_ptr_null(request);
+	}
+	ck_assert_uint_eq(accepted, 0);
+	FAILS(MR_EBAD_VALUE, "128", mr_put_raw(m, "jobs", deep, 258, 0));
+	FAILS(MR_EARGUMENT, "no value", mr_put_many_raw(m, "jobs", "[ ]", 3, 0, NULL));
+	FAILS(MR_EARGUMENT, "array", mr_put_many(m, "jobs", value, 0, NULL));
+	FAILS(MR_EARGUMENT, "NULL", mr_put(m, "jobs", NULL, 0));
+	FAILS(MR_EARGUMENT, "NULL", mr_put_raw(m, "jobs", NULL, 0, 0));
+	FAILS(MR_EARGUMENT, "NULL", mr_put(m, NULL, value, 0));
+	FAILS(MR_EARGUMENT, "UTF-8", mr_put(m, "jo\xffs", value, 0));
+	FAILS(MR_EARGUMENT, "time-out", mr_put(m, "jobs", value, -2));
+	FAILS(MR_EARGUMENT, "time-out", mr_take(m, "jobs", NULL, INT64_C(1) << 31));
+	FAILS(MR_EARGUMENT, "time-out", mr_ping(m, -2));
+	FAILS(MR_EARGUMENT, "max", mr_take_many(m, "jobs", 0, &rows, 0));
+	FAILS(MR_EARGUMENT, "max", mr_take_many_raw(m, "jobs", 1001, NULL, NULL, 0));
+	FAILS(MR_EARGUMENT, "max", mr_begin_take(m, &request, "jobs", 1001, 0));
+	FAILS(MR_EARGUMENT, "max", mr_peek(m, "jobs", 0, &rows));
+	FAILS(MR_EARGUMENT, "kind", mr_create(m, "x", &(struct mr_definition){0}, NULL, NULL));
+	FAILS(MR_EARGUMENT, "UTF-8", mr_create(m, "x\xff", &(struct mr_definition){.kind = "bounded", .capacity = 1}, NULL, NULL));
+	FAILS(MR_EARGUMENT, "UTF-8", mr_list(m, "\xff", &rows));
+	IS(MR_OK, mr_stat(m, "jobs", &rows));
+	ck_assert_int_eq(json_integer_value(json_object_get(rows, "accepted")), 0);
+	json_decref(rows);
+	json_decref(value);
+}
+END_TEST
+
+START_TEST(a_value_of_a_whole_frame_and_one_byte_too_many)
+{
+	size_t len = 1024 * 1024;
+	char *json = malloc(len + 1), *taken = NULL;
+	size_t taken_len;
+
+	memset(json, 'x', len);
+	json[0] = json[len - 101] = '"';
+	IS(MR_OK, mr_put_raw(m, "jobs", json, len - 100, MR_FOREVER));
+	IS(MR_OK, mr_take_raw(m, "jobs", &taken, &taken_len, MR_FOREVER));
+	ck_assert_uint_eq(taken_len, len - 100);
+	ck_assert_int_eq(memcmp(taken, json, taken_len), 0);
+	mr_free(taken);
+	json[len - 101] = 'x';
+	json[len - 1] = '"';
+	FAILS(MR_EARGUMENT, "larger", mr_put_raw(m, "jobs", json, len, MR_FOREVER));
+	IS(MR_OK, mr_ping(m, MR_FOREVER));
+	free(json);
+}
+END_TEST
+
+START_TEST(batches)
+{
+	json_t *values = NULL;
+	size_t accepted = 0, len;
+	char *json;
+
+	IS(MR_OK, mr_put_many_raw(m, "jobs", "[1, {\"a\": 2},3 ]", 16, MR_FOREVER, &accepted));
+	ck_assert_uint_eq(accepted, 3);
+	IS(MR_OK, mr_peek(m, "jobs", 2, &values));
+	assert_json(values, "[1, {\"a\": 2}]");
+	IS(MR_OK, mr_peek_raw(m, "jobs", 9, &json, &len));
+	ck_assert_str_eq(json, "[1,{\"a\": 2},3]");
+	ck_assert_uint_eq(len, strlen(json));
+	mr_free(json);
+	IS(MR_OK, mr_take_many_raw(m, "jobs", 2, &json, &len, 0));
+	ck_assert_str_eq(json, "[1,{\"a\": 2}]");
+	mr_free(json);
+	IS(MR_OK, mr_take_many(m, "jobs", 1000, &values, 0));
+	assert_json(values, "[3]");
+	values = json_pack("[i,i,i,i,i,i]", 1, 2, 3, 4, 5, 6);
+	IS(MR_TIMEOUT, mr_put_many(m, "jobs", values, 0, &accepted));
+	ck_assert_uint_eq(accepted, 4);
+	IS(MR_DROPPED, mr_put_many(m, "drop", values, 0, &accepted));
+	ck_assert_uint_eq(accepted, 1);
+	FAILS(MR_ENO_SUCH_CHANNEL, "", mr_put_many(m, "nowhere", values, 0, &accepted));
+	ck_assert_uint_eq(accepted, 0);
+	json_decref(values);
+}
+END_TEST
+
+/* -- alts -- */
+
+START_TEST(alts_of_every_outcome)
+{
+	json_t *value = json_integer(5);
+	struct mr_arm arms[65] = {{.channel = "jobs"}, {.channel = "meet", .put = value}};
+	struct mr_choice choice;
+
+	IS(MR_TIMEOUT, mr_alts(m, arms, 2, false, 0, &choice));
+	put_raw("jobs", "{\"a\":  1}");
+	IS(MR_OK, mr_alts(m, arms, 2, true, MR_FOREVER, &choice));
+	ck_assert_uint_eq(choice.arm, 0);
+	ck_assert_str_eq(choice.raw, "{\"a\":  1}");
+	ck_assert_uint_eq(choice.raw_len, 9);
+	assert_json(json_incref(choice.value), "{\"a\": 1}");
+	mr_choice_finish(&choice);
+	put_raw("jobs", "1e999");
+	IS(MR_OK, mr_alts(m, arms, 1, false, MR_FOREVER, &choice));
+	ck_assert_ptr_null(choice.value);
+	ck_assert_str_eq(choice.raw, "1e999");
+	mr_choice_finish(&choice);
+	arms[1] = (struct mr_arm){.channel = "latest", .raw = "[ 1]", .raw_len = 4};
+	for (uint64_t evicted = 0; evicted < 2; evicted++) {
+		IS(MR_OK, mr_alts(m, arms, 2, true, MR_FOREVER, &choice));
+		ck_assert_uint_eq(choice.arm, 1);
+		ck_assert_uint_eq(choice.evicted, evicted);
+		ck_assert_ptr_null(choice.raw);
+		ck_assert_ptr_null(choice.value);
+	}
+	take_raw("latest", "[ 1]");
+	put_raw("drop", "1");
+	arms[1] = (struct mr_arm){.channel = "drop", .put = value};
+	IS(MR_DROPPED, mr_alts(m, arms, 2, true, MR_FOREVER, &choice));
+	ck_assert_uint_eq(choice.arm, 1);
+	IS(MR_OK, mr_close(m, "jobs"));
+	IS(MR_CLOSED, mr_alts(m, arms, 1, true, MR_FOREVER, &choice));
+	ck_assert_uint_eq(choice.arm, 0);
+
+	for (size_t i = 0; i < 65; i++)
+		arms[i] = (struct mr_arm){.channel = "meet"};
+	IS(MR_TIMEOUT, mr_alts(m, arms, 64, false, 0, &choice));
+	FAILS(MR_EARGUMENT, "64", mr_alts(m, arms, 65, false, 0, &choice));
+	FAILS(MR_EARGUMENT, "64", mr_alts(m, arms, 0, false, 0, &choice));
+	arms[1].channel = NULL;
+	FAILS(MR_EARGUMENT, "arm", mr_alts(m, arms, 2, false, 0, &choice));
+	arms[1] = (struct mr_arm){.channel = "meet", .put = value, .raw = "1", .raw_len = 1};
+	FAILS(MR_EARGUMENT, "both", mr_alts(m, arms, 2, false, 0, &choice));
+	arms[1] = (struct mr_arm){.channel = "meet", .raw = "1}]", .raw_len = 3};
+	FAILS(MR_EARGUMENT, "JSON", mr_alts(m, arms, 2, false, 0, &choice));
+	arms[1] = (struct mr_arm){.channel = "nowhere"};
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_alts(m, arms, 2, false, 0, &choice));
+	json_decref(value);
+}
+END_TEST
+
+/* -- channels, and looking -- */
+
+START_TEST(channels_are_made_and_removed)
+{
+	struct mr_definition definition = {.kind = "bounded", .capacity = 4};
+	bool created = true;
+	char *name = NULL;
+	uint64_t discarded = 9;
+	json_t *row = NULL;
+
+	IS(MR_OK, mr_create(m, "jobs", &definition, &created, &name));
+	ck_assert(!created);
+	ck_assert_str_eq(name, "jobs");
+	mr_free(name);
+	definition.capacity = 5;
+	FAILS(MR_ECHANNEL_EXISTS, "jobs", mr_create(m, "jobs", &definition, &created, &name));
+	ck_assert_ptr_null(name);
+	FAILS(MR_EBAD_CHANNEL, "", mr_create(m, "_mine", &definition, NULL, NULL));
+	definition = (struct mr_definition){.kind = "unbuffered", .ephemeral = true, .max_waiters = 1};
+	IS(MR_OK, mr_create(m, NULL, &definition, NULL, &name));
+	ck_assert_msg(strncmp(name, "_r.", 3) == 0, "%s", name);
+	IS(MR_OK, mr_stat(m, name, &row));
+	ck_assert(json_is_true(json_object_get(row, "ephemeral")));
+	ck_assert_ptr_null(json_object_get(row, "id"));
+	ck_assert_ptr_null(json_object_get(row, "status"));
+	json_decref(row);
+	mr_free(name);
+	put_raw("jobs", "1");
+	FAILS(MR_ENOT_EMPTY, "", mr_delete(m, "jobs", false, &discarded));
+	ck_assert_uint_eq(discarded, 0);
+	IS(MR_OK, mr_delete(m, "jobs", true, &discarded));
+	ck_assert_uint_eq(discarded, 1);
+	IS(MR_OK, mr_delete(m, "meet", false, NULL));
+	FAILS(MR_ENO_SUCH_CHANNEL, "jobs", mr_stat(m, "jobs", &row));
+	ck_assert_ptr_null(row);
+}
+END_TEST
+
+START_TEST(lists_are_whole)
+{
+	enum { N = 1100 }; /* more than one page */
+	char name[32], last[32] = "";
+	json_t *rows = NULL, *row;
+	size_t i;
+
+	for (i = 0; i < N; i++) {
+		snprintf(name, sizeof name, "many.%zu", i);
+		channel(name, "bounded", 1);
+	}
+	IS(MR_OK, mr_list(m, "many.*", &rows));
+	ck_assert_uint_eq(json_array_size(rows), N);
+	json_array_foreach(rows, i, row) {
+		const char *this = json_string_value(json_object_get(row, "channel"));
+
+		ck_assert_str_lt(last, this);
+		snprintf(last, sizeof last, "%s", this);
+	}
+	json_decref(rows);
+	IS(MR_OK, mr_list(m, NULL, &rows));
+	ck_assert_uint_eq(json_array_size(rows), N + 5);
+	json_decref(rows);
+	IS(MR_OK, mr_list(m, "none*", &rows));
+	assert_json(rows, "[]");
+}
+END_TEST
+
+START_TEST(waiters_are_all_told)
+{
+	enum { N = 1010 }; /* more than one page */
+	static mr_request *requests[N];
+	mr *other = connected(daemon_url(d));
+	json_t *rows = NULL;
+
+	for (size_t i = 0; i < N; i++)
+		IS(MR_OK, mr_begin_take(m, &requests[i], "meet", 0, MR_FOREVER));
+	await_parked(other, N);
+	IS(MR_OK, mr_waiters(other, "meet", &rows));
+	ck_assert_uint_eq(json_array_size(rows), N);
+	json_decref(rows);
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_waiters(other, "nowhere", &rows));
+	IS(MR_OK, mr_close(other, "meet"));
+	for (size_t i = 0; i < N; i++)
+		IS(MR_CLOSED, mr_wait(m, requests[i], NULL));
+	mr_destroy(other);
+}
+END_TEST
+
+/* -- requests in flight -- */
+
+static void poll_readable(mr *of)
+{
+	struct pollfd ready = {.fd = mr_fd(of), .events = POLLIN};
+
+	ck_assert_int_eq(poll(&ready, 1, DAEMON_DEADLINE_MS), 1);
+}
+
+START_TEST(begun_now_and_waited_for_later)
+{
+	mr_request *take, *batch, *put, *many;
+	struct mr_result result;
+
+	IS(MR_OK, mr_begin_take(m, &take, "meet", 0, MR_FOREVER));
+	IS(MR_OK, mr_begin_take(m, &batch, "jobs", 10, MR_FOREVER));
+	ck_assert(!mr_is_done(m, take));
+	IS(MR_OK, mr_begin_put(m, &put, "meet", "[ 7]", 4, MR_FOREVER));
+	IS(MR_OK, mr_begin_put_many(m, &many, "jobs", "[1,2]", 5, MR_FOREVER));
+	while (!mr_is_done(m, many))
+		poll_readable(m);
+	IS(MR_OK, mr_wait(m, many, &result));
+	ck_assert_uint_eq(result.accepted, 2);
+	ck_assert_ptr_null(result.raw);
+	IS(MR_OK, mr_wait(m, take, &result));
+	ck_assert_str_eq(result.raw, "[ 7]");
+	ck_assert_uint_eq(result.raw_len, 4);
+	mr_result_finish(&result);
+	IS(MR_OK, mr_wait(m, batch, &result));
+	ck_assert_str_eq(result.raw, "[1,2]");
+	mr_result_finish(&result);
+	IS(MR_OK, mr_wait(m, put, NULL));
+	IS(MR_OK, mr_begin_take(m, &take, "nowhere", 0, MR_FOREVER));
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_wait(m, take, &result));
+	ck_assert_ptr_null(result.raw);
+	IS(MR_OK, mr_begin_take(m, &take, "meet", 0, 1));
+	IS(MR_TIMEOUT, mr_wait(m, take, &result));
+	IS(MR_OK, mr_begin_take(m, &take, "meet", 0, MR_FOREVER)); /* nobody waits for it: it goes with the handle */
+}
+END_TEST
+
+struct waiting {
+	pthread_t thread;
+	mr_request *request;
+	int status;
+};
+
+static void *wait_in_thread(void *argument)
+{
+	struct waiting *waiting = argument;
+
+	waiting->status = mr_wait(m, waiting->request, NULL);
+	return NULL;
+}
+
+START_TEST(cancelled_by_another_thread)
+{
+	struct waiting waiting = {.status = -1};
+	mr *other = connected(daemon_url(d));
+	mr_request *ended;
+
+	IS(MR_OK, mr_begin_take(m, &waiting.request, "meet", 0, MR_FOREVER));
+	pthread_create(&waiting.thread, NULL, wait_in_thread, &waiting);
+	await_parked(other, 1);
+	IS(MR_OK, mr_cancel(m, waiting.request));
+	pthread_join(waiting.thread, NULL);
+	IS(MR_CANCELLED, waiting.status);
+	await_parked(other, 0);
+	put_raw("jobs", "1");
+	IS(MR_OK, mr_begin_take(m, &ended, "jobs", 0, MR_FOREVER));
+	FAILS(MR_ENO_SUCH_REQUEST, "", mr_cancel(m, ended));
+	IS(MR_OK, mr_wait(m, ended, NULL));
+	mr_destroy(other);
+}
+END_TEST
+
+START_TEST(who_reads_for_the_leader_wakes_it)
+{
+	struct waiting waiting = {.status = -1};
+	mr_request *last;
+
+	for (int i = 0; i < 200; i++) {
+		IS(MR_OK, mr_begin_take(m, &waiting.request, "jobs", 0, MR_FOREVER));
+		pthread_create(&waiting.thread, NULL, wait_in_thread, &waiting);
+		IS(MR_OK, mr_begin_put(m, &last, "jobs", "1", 1, MR_FOREVER));
+		while (!mr_is_done(m, last)) /* races the thread for every reply */
+			;
+		IS(MR_OK, mr_wait(m, last, NULL));
+		pthread_join(waiting.thread, NULL);
+		IS(MR_OK, waiting.status);
+	}
+}
+END_TEST
+
+/* -- threads that share a handle -- */
+
+enum { PAIRS = 8, ROUNDS = 300 };
+
+static void *put_rounds(void *argument)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		json_t *value = json_integer(i);
+
+		IS(MR_OK, mr_put(m, argument, value, i % 2 ? MR_FOREVER : 60000));
+		json_decref(value);
+	}
+	return NULL;
+}
+
+static void *take_rounds(void *argument)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		json_t *value = NULL;
+
+		IS(MR_OK, mr_take(m, argument, &value, i % 3 ? MR_FOREVER : 60000));
+		ck_assert_int_eq(json_integer_value(value), i);
+		json_decref(value);
+	}
+	return NULL;
+}
+
+START_TEST(threads_share_a_handle)
+{
+	pthread_t putters[PAIRS], takers[PAIRS];
+	char names[PAIRS][32];
+
+	for (int i = 0; i < PAIRS; i++) {
+		snprintf(names[i], sizeof names[i], "pair.%d", i);
+		channel(names[i], i % 2 ? "unbuffered" : "bounded", i % 2 ? 0 : 3);
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		pthread_create(&takers[i], NULL, take_rounds, names[i]);
+		pthread_create(&putters[i], NULL, put_rounds, names[i]);
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		pthread_join(takers[i], NULL);
+		pthread_join(putters[i], NULL);
+	}
+}
+END_TEST
+
+static void *put_large(void *argument)
+{
+	size_t len = 900 * 1024;
+	char *json = malloc(len);
+
+	(void)argument;
+	memset(json, 'y', len);
+	json[0] = json[len - 1] = '"';
+	for (int i = 0; i < 8; i++)
+		IS(MR_OK, mr_put_raw(m, "meet", json, len, 60000));
+	free(json);
+	return NULL;
+}
+
+static void *take_large(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < 8; i++) {
+		size_t len;
+
+		IS(MR_OK, mr_take_raw(m, "meet", NULL, &len, MR_FOREVER));
+		ck_assert_uint_eq(len, 900 * 1024);
+	}
+	return NULL;
+}
+
+START_TEST(frames_larger_than_the_sockets_go_both_ways)
+{
+	enum { N = 4 };
+	pthread_t putters[N], takers[N];
+
+	for (int i = 0; i < N; i++) {
+		pthread_create(&putters[i], NULL, put_large, NULL);
+		pthread_create(&takers[i], NULL, take_large, NULL);
+	}
+	for (int i = 0; i < N; i++) {
+		pthread_join(putters[i], NULL);
+		pthread_join(takers[i], NULL);
+	}
+}
+END_TEST
+
+/* -- the end of a connection -- */
+
+static void *take_and_end(void *argument)
+{
+	json_t *value = NULL;
+
+	*(int *)argument = mr_take(m, "meet", &value, MR_FOREVER);
+	ck_assert_ptr_null(value);
+	return *mr_message() ? m : NULL;
+}
+
+START_TEST(a_daemon_that_is_killed_ends_every_call)
+{
+	enum { N = 6 };
+	mr *other = connected(daemon_url(d));
+	mr_request *request;
+	pthread_t threads[N];
+	int statuses[N];
+	void *has_words;
+
+	for (int i = 0; i < N; i++)
+		pthread_create(&threads[i], NULL, take_and_end, &statuses[i]);
+	IS(MR_OK, mr_begin_take(m, &request, "meet", 0, MR_FOREVER));
+	await_parked(other, N + 1);
+	daemon_signal(d, SIGKILL);
+	for (int i = 0; i < N; i++) {
+		pthread_join(threads[i], &has_words);
+		IS(MR_ECONNECTION, statuses[i]);
+		ck_assert_ptr_nonnull(has_words);
+	}
+	ck_assert(mr_is_done(m, request));
+	FAILS(MR_ECONNECTION, "ended", mr_wait(m, request, NULL));
+	FAILS(MR_ECONNECTION, "ended", mr_ping(m, MR_FOREVER));
+	ck_assert_int_eq(mr_fd(m), -1);
+	mr_destroy(other);
+	mr_destroy(m);
+}
+END_TEST
+
+START_TEST(is_done_sees_the_end_by_itself)
+{
+	mr_request *request;
+
+	IS(MR_OK, mr_begin_take(m, &request, "meet", 0, MR_FOREVER));
+	daemon_signal(d, SIGKILL);
+	while (!mr_is_done(m, request))
+		poll_readable(m);
+	FAILS(MR_ECONNECTION, "ended", mr_wait(m, request, NULL));
+	mr_destroy(m);
+}
+END_TEST
+
+START_TEST(a_silent_daemon_is_given_up)
+{
+	uint64_t before_ms;
+	mr_request *request;
+
+	IS(MR_OK, mr_begin_take(m, &request, "jobs", 0, MR_FOREVER));
+	daemon_signal(d, SIGSTOP);
+	before_ms = test_now_ms();
+	FAILS(MR_ECONNECTION, "silent", mr_ping(m, 10));
+	ck_assert_uint_ge(test_now_ms() - before_ms, 10);
+	IS(MR_ECONNECTION, mr_wait(m, request, NULL));
+	daemon_signal(d, SIGCONT);
+}
+END_TEST
+
+/* -- words -- */
+
+START_TEST(every_status_has_a_name)
+{
+	static const int errors[] = {MR_ECONNECT, MR_ECONNECTION, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, MR_EJSON};
+
+	ck_assert_str_eq(mr_status_name(MR_OK), "ok");
+	ck_assert_str_eq(mr_status_name(MR_CANCELLED), "cancelled");
+	ck_assert_str_eq(mr_status_name(MR_EBAD_JSON), "bad_json");
+	ck_assert_str_eq(mr_status_name(MR_EINTERNAL), "internal");
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+		ck_assert_str_ne(mr_status_name(errors[i]), "unknown");
+	for (int status = MR_EINTERNAL; status <= MR_CANCELLED; status++)
+		ck_assert_str_ne(mr_status_name(status), "unknown");
+	ck_assert_str_eq(mr_status_name(MR_CANCELLED + 1), "unknown");
+	ck_assert_str_eq(mr_status_name(MR_EINTERNAL - 1), "unknown");
+	ck_assert_str_eq(mr_status_name(-99999), "unknown");
+	ck_assert_str_eq(mr_version(), MILLRACE_VERSION);
+	mr_free(NULL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("client and daemon");
+	const TTest *const tests[] = {
+		connects_by_every_address, says_why_it_cannot_connect, gives_up_on_who_never_says_hello, knows_what_is_no_daemon, values_are_json,
+		values_keep_their_bytes, what_jansson_cannot_hold_is_told, every_status_of_a_put_and_a_take, impossible_arguments_are_never_sent,
+		a_value_of_a_whole_frame_and_one_byte_too_many, batches, alts_of_every_outcome, channels_are_made_and_removed, lists_are_whole,
+		waiters_are_all_told, begun_now_and_waited_for_later, cancelled_by_another_thread, who_reads_for_the_leader_wakes_it,
+		threads_share_a_handle, frames_larger_than_the_sockets_go_both_ways, a_silent_daemon_is_given_up, NULL,
+	};
+	const TTest *const ends[] = {a_daemon_that_is_killed_ends_every_call, is_done_sees_the_end_by_itself, NULL}; /* nothing is left to stop */
+	const TTest *const words[] = {every_status_has_a_name, NULL};
+
+	suite_case(suite, "calls", setup, teardown, tests);
+	suite_case(suite, "ends", setup, NULL, ends);
+	suite_case(suite, "words", NULL, NULL, words);
+	return suite_run(suite);
+}

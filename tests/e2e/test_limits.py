@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Every limit at its edge, through the real daemon: what is refused, with which words, and that everybody else goes on."""
+import os
+import resource
+import socket
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+
+KIB, MIB = 1024, 1024 * 1024
+IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan")  # where memory says nothing
+CROWD = 10000
+PARKED = 100000
+
+
+def resident_bytes(daemon):
+    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) * KIB for line in file if line.startswith("VmRSS"))
+
+
+class Limits(unittest.TestCase):
+    def is_ok(self, reply):
+        self.assertEqual(reply["status"], "ok", reply)
+
+    def is_error(self, reply, code, words=""):
+        self.assertEqual((reply["status"], reply.get("error")), ("error", code), reply)
+        self.assertIn(words, reply["message"])
+
+    def test_max_connections(self):
+        with Daemon("--set", "limits.max_connections=2") as daemon, Connection(daemon) as first:
+            second = Connection(daemon)
+            self.is_ok(second.ask(id=1, op="ping"))
+            with Connection(daemon) as third:
+                refusal = third.receive()
+                self.assertIsNone(refusal["id"])
+                self.is_error(refusal, "overloaded", "max_connections")
+                self.assertIsNone(third.receive())
+            second.close()
+            deadline = time.monotonic() + DEADLINE_S
+            while True:  # the daemon hears of the end when it hears of it
+                with Connection(daemon) as again:
+                    again.send(id=1, op="ping")
+                    if again.receive()["status"] == "ok":
+                        break
+                self.assertLess(time.monotonic(), deadline)
+            self.is_ok(first.ask(id=1, op="ping"))
+
+    def test_max_inflight_counts_what_is_parked(self):
+        with Daemon("--set", "limits.max_inflight=2", "--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as connection:
+            self.assertEqual(connection.ask(id=1, op="hello", protocol=1)["max_inflight"], 2)
+            connection.send(id=2, op="take", channel="c")
+            connection.send(id=3, op="alts", arms=[{"take": "c"}, {"take": "c"}])
+            self.is_error(connection.ask(id=4, op="take", channel="c"), "too_many_inflight")
+            self.assertEqual(connection.ask(id=5, op="take", channel="c", timeout_ms=0)["status"], "timeout")
+            connection.send(id=6, op="cancel", request=2)
+            self.assertEqual([connection.receive()["status"] for _ in range(2)], ["cancelled", "ok"])
+            connection.send(id=7, op="take", channel="c")
+            self.assertEqual(connection.ask(id=8, op="stat", channel="c")["parked_takes"], 3)
+            with Connection(daemon) as other:
+                other.send(id=1, op="take", channel="c")
+                self.assertEqual(other.ask(id=2, op="stat", channel="c")["parked_takes"], 4)
+
+    def test_max_waiters_counts_arms(self):
+        with Daemon("--set", "channels.c={kind: unbuffered, max_waiters: 3}") as daemon, Connection(daemon) as connection:
+            connection.send(id=1, op="take", channel="c")
+            self.is_error(connection.ask(id=2, op="alts", arms=[{"take": "c"}] * 3), "too_many_waiters", "c")
+            connection.send(id=3, op="alts", arms=[{"take": "c"}] * 2)
+            self.is_error(connection.ask(id=4, op="take", channel="c"), "too_many_waiters")
+            connection.send(id=6, op="put", channel="c", value=1)  # one leaves, and there is room
+            replies = {connection.receive()["id"] for _ in range(2)}
+            self.assertEqual(replies, {1, 6})
+            connection.send(id=7, op="take", channel="c")
+            self.assertEqual(connection.ask(id=8, op="stat", channel="c")["parked_takes"], 3)
+
+    def test_max_channels(self):
+        with Daemon("--set", "limits.max_channels=2", "--set", "channels.a={kind: promise}") as daemon, Connection(daemon) as connection:
+            self.is_ok(connection.ask(id=1, op="create", channel="b", kind="promise"))
+            self.is_error(connection.ask(id=2, op="create", channel="c", kind="promise"), "overloaded")
+            self.is_ok(connection.ask(id=3, op="create", channel="b", kind="promise"))
+            self.is_ok(connection.ask(id=4, op="delete", channel="a"))
+            self.is_ok(connection.ask(id=5, op="create", channel="c", kind="promise"))
+
+    def test_max_memory_refuses_puts_and_loses_nothing(self):
+        value = "x" * (100 * KIB - 2)
+        with Daemon(
+            "--set", "limits.max_memory=1MiB", "--set", "channels={c: {kind: bounded, capacity: 1000}, d: {kind: unbuffered}}"
+        ) as daemon, Connection(daemon) as connection, Connection(daemon) as taker:
+            taker.send(id=1, op="take", channel="d")
+            accepted = 0
+            while (reply := connection.ask(id=1, op="put", channel="c", value=value))["status"] == "ok":
+                accepted += 1
+            self.is_error(reply, "overloaded")
+            self.assertEqual(accepted, 10)
+            # Even where a take waits, and for an alts with a put arm; not for one of takes.
+            self.is_error(connection.ask(id=2, op="put", channel="d", value=value), "overloaded")
+            self.is_error(connection.ask(id=3, op="alts", arms=[{"put": "d", "value": value}, {"take": "c"}]), "overloaded")
+            self.is_ok(connection.ask(id=4, op="alts", arms=[{"take": "c"}]))
+            self.is_ok(connection.ask(id=5, op="take", channel="c"))
+            self.is_ok(connection.ask(id=6, op="put", channel="d", value=1))
+            self.assertEqual(taker.receive()["value"], 1)
+            taken = 0
+            while connection.ask(id=7, op="take", channel="c", timeout_ms=0)["status"] == "ok":
+                taken += 1
+            self.assertEqual(taken, accepted - 2)
+
+    def test_max_park_ms_caps_every_wait(self):
+        with Daemon("--set", "limits.max_park_ms=1ms", "--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as connection:
+            self.assertEqual(connection.ask(id=1, op="take", channel="c")["status"], "timeout")
+            self.assertEqual(connection.ask(id=2, op="take", channel="c", timeout_ms=2147483647)["status"], "timeout")
+            self.assertEqual(connection.ask(id=3, op="alts", arms=[{"take": "c"}])["status"], "timeout")
+
+    def test_max_frame(self):
+        with Daemon("--set", "limits.max_frame=64KiB", "--set", "channels.c={kind: bounded, capacity: 9}") as daemon:
+            head, tail = b'{"id":1,"op":"put","channel":"c","value":"', b'"}'
+            with Connection(daemon) as connection:
+                self.assertEqual(connection.ask(id=1, op="hello", protocol=1)["max_frame_bytes"], 64 * KIB)
+                body = head + b"x" * (64 * KIB - len(head) - len(tail)) + tail
+                connection.socket.sendall(len(body).to_bytes(4, "big") + body)
+                self.is_ok(connection.receive())
+                body = head + b"x" * (64 * KIB - len(head) - len(tail) + 1) + tail
+                connection.socket.sendall(len(body).to_bytes(4, "big") + body)
+                reply = connection.receive()
+                self.assertIsNone(reply["id"])
+                self.is_error(reply, "frame_too_large")
+                self.assertIsNone(connection.receive())
+            with Connection(daemon) as connection:
+                self.assertEqual(connection.ask(id=1, op="stat", channel="c")["accepted"], 1)
+
+    def test_a_client_that_does_not_read_is_not_read(self):
+        """It waits for itself: the daemon's memory stays, and others are served."""
+        with Daemon("--set", "channels.c={kind: bounded, capacity: 9}") as daemon, Connection(daemon) as other, Connection(daemon) as slow:
+            self.is_ok(other.ask(id=1, op="put", channel="c", value="x" * (500 * KIB)))
+            before = resident_bytes(daemon)
+            slow.socket.setblocking(False)
+            frame, sent, partial = Connection.frame({"id": 1, "op": "peek", "channel": "c"}), 0, b""
+            limit = 20 * MIB // len(frame)  # requests for 10 GiB of replies, were they all carried out
+            try:
+                while sent < limit:
+                    n = slow.socket.send(partial or frame)
+                    partial = (partial or frame)[n:]
+                    sent += not partial
+            except BlockingIOError:
+                pass
+            self.assertLess(sent, limit)
+            self.is_ok(other.ask(id=2, op="ping"))
+            if not IS_SANITIZED:
+                self.assertLess(resident_bytes(daemon) - before, 16 * MIB)
+            # When it reads at last, it gets every reply.
+            slow.socket.settimeout(DEADLINE_S)
+            for _ in range(min(sent, 50)):
+                self.assertEqual(len(slow.receive()["values"][0]), 500 * KIB)
+            self.is_ok(other.ask(id=3, op="ping"))
+
+    def test_open_files_run_out(self):
+        with Daemon(nofile=40) as daemon, Connection(daemon) as first:
+            self.is_ok(first.ask(id=1, op="ping"))
+            crowd = [Connection(daemon) for _ in range(60)]
+            self.is_ok(first.ask(id=2, op="ping"))
+            daemon.wait_log("open files")
+            for connection in crowd:
+                connection.close()
+            with Connection(daemon) as last:
+                last.send(id=1, op="ping")
+                self.is_ok(last.receive())
+
+    def test_ten_thousand_connections_park_and_vanish(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < CROWD + 100:
+            self.skipTest(f"only {hard} open files are allowed here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, CROWD + 100), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with Daemon("--set", "channels.c={kind: unbuffered}", "--set", f"limits.max_connections={CROWD + 2}") as daemon, Connection(daemon) as witness:
+            frame, crowd = Connection.frame({"id": 1, "op": "take", "channel": "c"}), []
+            for _ in range(CROWD):
+                crowd.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=DEADLINE_S))
+                crowd[-1].sendall(frame)
+            self.wait_for(witness, "parked_takes", CROWD)
+            for connection in crowd:
+                connection.close()
+            self.wait_for(witness, "parked_takes", 0)
+
+    def wait_for(self, connection, member, number):
+        deadline = time.monotonic() + DEADLINE_S
+        while (now := connection.ask(id=1, op="stat", channel="c")[member]) != number:
+            self.assertLess(time.monotonic(), deadline, f"{member} is {now}, not {number}")
+
+    @unittest.skipIf(IS_SANITIZED, "memory says nothing under a sanitizer")
+    def test_what_a_parked_request_costs(self):
+        """100,000 of them: a take under 200 bytes beyond its connection, an alts of one arm with a time-out under 400."""
+        take = {"op": "take", "channel": "c"}
+        alts = {"op": "alts", "arms": [{"take": "c"}], "timeout_ms": 3600000}
+        for request, limit in ((take, 200), (alts, 400)):
+            with self.subTest(op=request["op"]), Daemon("--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as witness:
+                crowd = [Connection(daemon) for _ in range(100)]
+                for connection in crowd:
+                    self.is_ok(connection.ask(id=1, op="ping"))
+                before = resident_bytes(daemon)
+                for connection in crowd:
+                    connection.socket.sendall(b"".join(Connection.frame({"id": i, **request}) for i in range(PARKED // len(crowd))))
+                self.wait_for(witness, "parked_takes", PARKED)
+                each = (resident_bytes(daemon) - before) / PARKED
+                self.assertLess(each, limit)
+                for connection in crowd:
+                    connection.close()
+                self.wait_for(witness, "parked_takes", 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
