@@ -110,7 +110,8 @@ static int refuse_json(const struct json_scan *scan, const char *json)
 {
 	if (scan->too_deep)
 		return words_fail(MR_EBAD_VALUE, "the value is nested deeper than %d", JSON_MAX_DEPTH);
-	return words_fail(MR_EARGUMENT, "not one JSON value, at byte %zu: %s", (size_t)(scan->at - json), scan->error ? scan->error : "more follows it");
+	return words_fail(MR_EARGUMENT, "not one JSON value, at byte %zu: %s", (size_t)(scan->at - json),
+			  scan->error ? scan->error : "more follows it");
 }
 
 int json_text_check(const char *json, size_t len)

@@ -100,8 +100,8 @@ MR_API void mr_destroy(mr *m);
 /* Frees bytes that this library gave. NULL is fine. */
 MR_API void mr_free(void *bytes);
 
-/* The connection's descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1 if the connection has ended. Meant for
- * a handle of one thread: what another thread reads does not make it readable. */
+/* The connection's descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1 if the connection has
+ * ended. Meant for a handle of one thread: what another thread reads does not make it readable. */
 MR_API int mr_fd(mr *m);
 
 /* A round trip that does nothing else. */

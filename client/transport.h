@@ -88,4 +88,18 @@ bool transport_poll(struct mr *m, const struct mr_request *request);
 
 int64_t clock_now_ms(void); /* monotonic */
 
+/* -- of the socket, for those who wait for it; with the lock held -- */
+
+/* Reads once, without waiting. Whether anything came. */
+bool transport_read(struct mr *m);
+
+/* Writes what the socket takes, without waiting. */
+void transport_write(struct mr *m);
+
+/* Ends the connection and all that is pending, with this status and these words. */
+__attribute__((format(printf, 3, 4))) void transport_break(struct mr *m, int status, const char *format, ...);
+
+/* Makes the leader look again at what it waits for. */
+void transport_wake_leader(struct mr *m);
+
 #endif
