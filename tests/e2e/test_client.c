@@ -27,7 +27,8 @@ const char *__tsan_default_options(void)
 
 static void assert_status(int status, int expected, const char *call)
 {
-	ck_assert_msg(status == expected, "%s: %s (%s), not %s", call, mr_status_name(status), status < 0 ? mr_message() : "", mr_status_name(expected));
+	ck_assert_msg(status == expected, "%s: %s (%s), not %s", call, mr_status_name(status), status < 0 ? mr_message() : "",
+		      mr_status_name(expected));
 }
 
 #define IS(expected, call) assert_status((call), (expected), #call)
