@@ -10,7 +10,7 @@ PKG_CONFIG ?= pkg-config
 
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) check python3-minimal
+TEST_PACKAGES  := $(BUILD_PACKAGES) check python3
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
             $(if $(CI),-Werror)
