@@ -22,6 +22,10 @@ DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
 
+# One short line for each step; `make V=1` shows the commands.
+Q    := $(if $(V),,@)
+TELL  = $(if $(V),,@echo "$(1) $(patsubst $(BUILD)/%,%,$@)")
+
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
 PROGRAMS := $(addprefix $(BUILD)/,millraced millrace libmillrace.a libmillrace.so.0)
@@ -33,7 +37,8 @@ all: $(PROGRAMS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call TELL,CC  )
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)
@@ -42,20 +47,25 @@ $(BUILD)/libmillrace.a: $(call objects,client/*.c proto/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
 $(BUILD)/libsim.a:      $(filter-out $(BUILD)/tests/sim/test_%,$(call objects,tests/sim/*.c))
 $(BUILD)/%.a:
+	$(call TELL,AR  )
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/libmillrace.so.0: $(call objects,client/*.c proto/*.c)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -o $@ $^ $(CLIENT_LIBS)
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -o $@ $^ $(CLIENT_LIBS)
 
 $(BUILD)/millraced: $(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c) $(addprefix $(BUILD)/,libconfig.a libcore.a libproto.a)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 $(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libmillrace.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 $(TESTS): %: %.o $(addprefix $(BUILD)/,libsim.a libtest.a libconfig.a libcore.a libmillrace.a)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) -lm
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) -lm
 
 # -- What people call --
 

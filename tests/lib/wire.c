@@ -134,7 +134,8 @@ static void read_some(struct wire *wire)
 	if (wire->start == wire->end)
 		wire->start = wire->end = 0;
 	if (wire->cap - wire->end < 65536) {
-		memmove(wire->in, wire->in + wire->start, wire->end - wire->start);
+		if (wire->start < wire->end)
+			memmove(wire->in, wire->in + wire->start, wire->end - wire->start);
 		wire->end -= wire->start;
 		wire->start = 0;
 		if (wire->cap - wire->end < 65536) {

@@ -1,5 +1,5 @@
-/* The simulation: seeds, each with its own small world, through the core and the naive model. MILLRACE_SIM_OPS says how many operations
- * (a million and more if nothing does; fewer under sanitizers), MILLRACE_SIM_SEED=n replays the one seed n. */
+/* The simulation: seeds, each with its own small world, through the core and the naive model. MILLRACE_OPS says how many operations
+ * (a million and more if nothing does; fewer under sanitizers), MILLRACE_SEED=n replays the one seed n. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void tell_failure(const struct script *script, size_t at, const char *why
 	replay(shrunken, &seen, &last, again);
 	printf("the shortest part of it that fails:\n");
 	script_print(shrunken, stdout);
-	printf("  %s\nreplay with MILLRACE_SIM_SEED=%" PRIu64 "\n", again, script->seed);
+	printf("  %s\nreplay with MILLRACE_SEED=%" PRIu64 "\n", again, script->seed);
 	fflush(stdout);
 	script_destroy(shrunken);
 }
@@ -47,33 +47,35 @@ static void run_seed(uint64_t seed, struct replay_seen *seen)
 	ck_assert_msg(agree, "core and model disagree: seed %" PRIu64, seed);
 }
 
+/* A simulation that never gets to a place proves nothing about it. */
 static void check_reached(const struct replay_seen *seen)
 {
+	uint64_t some = seen->operations / 20000;
 	static const enum error errors[] = {ERROR_DUPLICATE_ID,	    ERROR_NO_SUCH_CHANNEL,  ERROR_CHANNEL_EXISTS,    ERROR_NOT_EMPTY,
 					    ERROR_NO_SUCH_REQUEST, ERROR_TOO_MANY_WAITERS, ERROR_TOO_MANY_INFLIGHT, ERROR_OVERLOADED};
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		ck_assert_uint_gt(seen->errors[errors[i]], 100);
+		ck_assert_uint_gt(seen->errors[errors[i]], some);
 	for (enum core_op op = CORE_PUT; op <= CORE_ALTS; op++) {
-		ck_assert_uint_gt(seen->statuses[op][STATUS_OK], 1000);
-		ck_assert_uint_gt(seen->statuses[op][STATUS_TIMEOUT], 100);
-		ck_assert_uint_gt(seen->statuses[op][STATUS_CLOSED], 100);
-		ck_assert_uint_gt(seen->statuses[op][STATUS_CANCELLED], 100);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_OK], 10 * some);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_TIMEOUT], some);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_CLOSED], some);
+		ck_assert_uint_gt(seen->statuses[op][STATUS_CANCELLED], some);
 	}
-	ck_assert_uint_gt(seen->statuses[CORE_PUT][STATUS_DROPPED], 100);
-	ck_assert_uint_gt(seen->statuses[CORE_ALTS][STATUS_DROPPED], 100);
-	ck_assert_uint_gt(seen->parked_alts_ok, 100);
-	ck_assert_uint_gt(seen->alts_met_alts, 100);
-	ck_assert_uint_gt(seen->timeout_beside_match, 100);
-	ck_assert_uint_gt(seen->left_while_parked, 100);
-	ck_assert_uint_gt(seen->evicted, 100);
-	ck_assert_uint_gt(seen->discarded, 100);
-	ck_assert_uint_gt(seen->partly_accepted, 100);
+	ck_assert_uint_gt(seen->statuses[CORE_PUT][STATUS_DROPPED], some);
+	ck_assert_uint_gt(seen->statuses[CORE_ALTS][STATUS_DROPPED], some);
+	ck_assert_uint_gt(seen->parked_alts_ok, some);
+	ck_assert_uint_gt(seen->alts_met_alts, some);
+	ck_assert_uint_gt(seen->timeout_beside_match, some);
+	ck_assert_uint_gt(seen->left_while_parked, some);
+	ck_assert_uint_gt(seen->evicted, some);
+	ck_assert_uint_gt(seen->discarded, some);
+	ck_assert_uint_gt(seen->partly_accepted, some);
 }
 
 START_TEST(the_model_predicts_every_reply)
 {
 	struct replay_seen seen = {0};
-	uint64_t only = from_environment("MILLRACE_SIM_SEED", 0), ops = from_environment("MILLRACE_SIM_OPS", default_ops);
+	uint64_t only = from_environment("MILLRACE_SEED", 0), ops = from_environment("MILLRACE_OPS", default_ops);
 	if (only) {
 		run_seed(only, &seen);
 		return;
