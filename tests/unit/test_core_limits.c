@@ -1,0 +1,128 @@
+/* Limits: each at its edge, and that a refusal changes nothing. */
+#include "tests/lib/core_fixture.h"
+
+START_TEST(max_inflight_counts_parked_requests_of_one_connection)
+{
+	fixture.limits.max_inflight = 2;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("b1 take c", "");
+	expect("b2 alts take:c take:c take:c", "");
+	expect("b3 take c", "b3 error too_many_inflight");
+	expect("b4 put c x timeout 0", "b1 ok x; b4 ok");
+	expect("b5 take c", "");
+	expect("c1 take c", "");
+	expect_books("c", "takes 5 accepted 1 taken 1");
+}
+END_TEST
+
+START_TEST(what_does_not_park_is_not_counted)
+{
+	fixture.limits.max_inflight = 1;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("b1 alts take:c", "");
+	expect("b2 take c timeout 0", "b2 timeout");
+	expect("b3 put c x", "b1 ok arm 0 take c x; b3 ok");
+}
+END_TEST
+
+START_TEST(max_waiters_of_a_channel_counts_arms_and_refuses_whole_requests)
+{
+	expect("a1 create c unbuffered waiters 3", "a1 ok created");
+	expect("b1 take c", "");
+	expect("b2 alts take:c take:c take:c", "b2 error too_many_waiters arm 2");
+	expect_books("c", "takes 1");
+	expect("b3 alts take:c take:c", "");
+	expect("b4 take c", "b4 error too_many_waiters");
+	expect("b5 take c timeout 0", "b5 timeout");
+	expect("b6 cancel 1", "b1 cancelled; b6 ok");
+	expect("b7 take c", "");
+}
+END_TEST
+
+START_TEST(max_waiters_never_refuses_a_match)
+{
+	expect("a1 create c bounded 1 waiters 1", "a1 ok created");
+	expect("a2 put c x", "a2 ok");
+	expect("b1 put c y", "");
+	expect("b2 put c z", "b2 error too_many_waiters");
+	expect("c1 take c", "c1 ok x; b1 ok");
+}
+END_TEST
+
+START_TEST(max_channels)
+{
+	fixture.limits.max_channels = 2;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e unbuffered", "a3 error overloaded");
+	expect("a4 create d unbuffered", "a4 ok");
+	expect("a5 create d bounded 1", "a5 error channel_exists");
+	expect("a6 delete c", "a6 ok");
+	expect("a7 create e unbuffered", "a7 ok created");
+}
+END_TEST
+
+START_TEST(max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits)
+{
+	fixture.limits.max_memory = 10;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("b1 take d", "");
+	expect("a3 put c xxxxx", "a3 ok");
+	expect("a4 put c yyyyy", "a4 ok");
+	expect("a5 put d z", "a5 error overloaded");
+	expect("a6 alts put:d=z take:c", "a6 error overloaded");
+	expect("b2 take c", "b2 ok xxxxx");
+	expect("a7 put d z", "b1 ok z; a7 ok");
+	expect_books("c", "buffered 1 bytes 5 accepted 2 taken 1");
+}
+END_TEST
+
+START_TEST(max_memory_counts_parked_puts_arms_and_what_is_unsent)
+{
+	fixture.limits.max_memory = 10;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 alts put:c=xxxxx", "");
+	expect("a3 put c yyyyy", "");
+	expect("a4 put c z", "a4 error overloaded");
+	expect("a5 cancel 2", "a2 cancelled; a5 ok");
+	core_set_unsent(fixture.core, 5);
+	expect("a6 put c z", "a6 error overloaded");
+	core_set_unsent(fixture.core, 0);
+	expect("a7 put c z", "");
+}
+END_TEST
+
+START_TEST(over_the_limit_takes_go_on_and_nothing_is_dropped)
+{
+	fixture.limits.max_memory = 10;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 put c xxxxx", "a2 ok");
+	expect("a3 put c yyyyy", "");
+	fixture.limits.max_memory = 1;
+	core_set_limits(fixture.core, &fixture.limits);
+	expect("b1 take c", "b1 ok xxxxx; a3 ok");
+	expect("b2 take c", "b2 ok yyyyy");
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+	    max_inflight_counts_parked_requests_of_one_connection,
+	    what_does_not_park_is_not_counted,
+	    max_waiters_of_a_channel_counts_arms_and_refuses_whole_requests,
+	    max_waiters_never_refuses_a_match,
+	    max_channels,
+	    max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits,
+	    max_memory_counts_parked_puts_arms_and_what_is_unsent,
+	    over_the_limit_takes_go_on_and_nothing_is_dropped,
+	};
+	return fixture_main("core: limits", tests, sizeof(tests) / sizeof(tests[0]));
+}

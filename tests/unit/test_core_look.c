@@ -1,0 +1,117 @@
+/* What there is to see: books, buffers, who waits; each in pages. */
+#include "tests/lib/core_fixture.h"
+
+START_TEST(the_books_balance_at_every_moment_and_counters_never_fall)
+{
+	expect("a1 create s sliding 2", "a1 ok created");
+	expect("a2 puts s u v w", "a2 ok accepted 3 evicted 1");
+	expect_books("s", "buffered 2 bytes 2 accepted 3 evicted 1");
+	expect("b1 take s", "b1 ok v");
+	expect_books("s", "buffered 1 bytes 1 accepted 3 taken 1 evicted 1");
+	expect("a3 close s", "a3 ok");
+	expect_books("s", "closed buffered 1 bytes 1 accepted 3 taken 1 evicted 1");
+}
+END_TEST
+
+START_TEST(an_alts_counts_once_an_arm)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("b1 alts take:c take:c put:d=x", "");
+	expect_books("c", "takes 2");
+	expect_books("d", "puts 1 bytes 1");
+}
+END_TEST
+
+START_TEST(bytes_are_those_of_buffered_and_parked_values)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 puts c xx yyy", "");
+	expect_books("c", "buffered 1 puts 1 bytes 5 accepted 1");
+	expect("b1 take c", "b1 ok xx; a2 ok accepted 2");
+	expect_books("c", "buffered 1 bytes 3 accepted 2 taken 1");
+}
+END_TEST
+
+START_TEST(waiters_come_oldest_first_with_all_their_arms)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d bounded 1", "a2 ok created");
+	expect("a3 put d x", "a3 ok");
+	expect("b1 put d y", "");
+	expect("c1 alts take:c put:d=z", "");
+	expect("b2 take c", "");
+	expect_waiters("", "b1 put d; c1 alts take c put d; b2 take c");
+	expect_waiters("c", "c1 alts take c put d; b2 take c");
+	expect_waiters("d", "b1 put d; c1 alts take c put d");
+	expect_waiters("none", "");
+}
+END_TEST
+
+START_TEST(an_alts_with_many_arms_on_a_channel_is_one_waiter_of_it)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("b1 alts take:c take:c take:c", "");
+	expect("b2 take c", "");
+	expect_waiters("c", "b1 alts take c take c take c; b2 take c");
+}
+END_TEST
+
+START_TEST(channels_are_listed_in_order_of_name)
+{
+	expect("a1 create b unbuffered", "a1 ok created");
+	expect("a2 create a.long unbuffered", "a2 ok created");
+	expect("a3 create a unbuffered", "a3 ok created");
+	expect("a4 create B unbuffered", "a4 ok created");
+	struct core_channel_row row;
+	struct slice after = SLICE("");
+	const char *expected[] = {"B", "a", "a.long", "b"};
+	for (int i = 0; i < 4; i++) {
+		ck_assert(core_next_channel(fixture.core, after, &row));
+		ck_assert(slice_equal(row.name, slice_from(expected[i])));
+		after = row.name;
+	}
+	ck_assert(!core_next_channel(fixture.core, after, &row));
+	ck_assert(core_next_channel(fixture.core, SLICE("aa"), &row) && slice_equal(row.name, SLICE("b")));
+}
+END_TEST
+
+START_TEST(peek_takes_nothing)
+{
+	expect("a1 create c bounded 3", "a1 ok created");
+	expect("a2 puts c x y", "a2 ok accepted 2");
+	expect_buffer("c", "x y");
+	expect_buffer("c", "x y");
+	expect_buffer("none", "none");
+}
+END_TEST
+
+START_TEST(totals_are_sums)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 puts c xx yy", "");
+	expect("b1 alts take:none", "b1 error no_such_channel arm 0");
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	ck_assert_uint_eq(totals.channels, 1);
+	ck_assert_uint_eq(totals.connections, 2);
+	ck_assert_uint_eq(totals.parked, 1);
+	ck_assert_uint_eq(totals.buffered, 1);
+	ck_assert_uint_eq(totals.bytes, 4);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+	    the_books_balance_at_every_moment_and_counters_never_fall,
+	    an_alts_counts_once_an_arm,
+	    bytes_are_those_of_buffered_and_parked_values,
+	    waiters_come_oldest_first_with_all_their_arms,
+	    an_alts_with_many_arms_on_a_channel_is_one_waiter_of_it,
+	    channels_are_listed_in_order_of_name,
+	    peek_takes_nothing,
+	    totals_are_sums,
+	};
+	return fixture_main("core: books and looking", tests, sizeof(tests) / sizeof(tests[0]));
+}
