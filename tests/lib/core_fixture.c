@@ -11,6 +11,7 @@
 enum { MAX_WORDS = 128, MAX_LINE = 4096 };
 
 struct core_fixture fixture;
+void (*fixture_before_step)(void), (*fixture_after_step)(void);
 
 static char text[8192];
 static size_t text_len;
@@ -290,7 +291,11 @@ const char *fixture_do(const char *line)
 	parse_op(&words, &event, arms);
 
 	struct core_effects effects = {0};
+	if (fixture_before_step)
+		fixture_before_step();
 	core_step(fixture.core, &event, &effects);
+	if (fixture_after_step)
+		fixture_after_step();
 	if (event.op == CORE_DISCONNECT)
 		fixture.connections[who[0] - 'a'] = NULL;
 	text_clear();

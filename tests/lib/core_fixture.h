@@ -35,6 +35,9 @@ struct core_fixture {
 
 extern struct core_fixture fixture;
 
+/* Called just before and just after the core carries out a line, if set: for tests that make its allocations fail. */
+extern void (*fixture_before_step)(void), (*fixture_after_step)(void);
+
 /* Generous limits, time 1 s, no channels. Also as libcheck's checked fixtures. */
 void fixture_start(void);
 void fixture_start_seeded(uint64_t seed);
