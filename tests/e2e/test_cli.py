@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""millrace, the command line, as people and scripts use it: by exit status and output, right and wrong."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+
+PROGRAM = os.path.join(BUILD, "millrace")
+OK, ERROR, USAGE, TIMEOUT, CLOSED, CONNECT, DENIED, NO_CHANNEL, DROPPED = range(9)
+COMMANDS = "put take alts create close delete ls stat peek waiters ping".split()
+CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon("--set", f"channels={CHANNELS}")
+        self.environment = {**os.environ, "MILLRACE_URL": f"unix://{self.daemon.socket_path}"}
+
+    def tearDown(self):
+        self.assertEqual(self.daemon.stop(), 0, self.daemon.log())
+
+    def run_cli(self, *arguments, stdin="", environment=None):
+        return subprocess.run(
+            [PROGRAM, *arguments], input=stdin, capture_output=True, text=True, timeout=DEADLINE_S, env=environment or self.environment
+        )
+
+    def expect(self, status, out, *arguments, stdin="", err=None):
+        """Exactly this on standard output, and these words on standard error; nothing there unless `err` is given."""
+        result = self.run_cli(*arguments, stdin=stdin)
+        self.assertEqual((result.returncode, result.stdout), (status, out), result.stderr)
+        if err is None:
+            self.assertEqual(result.stderr, "")
+        else:
+            self.assertIn(err, result.stderr)
+        return result
+
+    def start(self, *arguments, **options):
+        return subprocess.Popen([PROGRAM, *arguments], env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+    def wait_parked(self, channel, member="parked_takes", number=1):
+        with Connection(self.daemon) as connection:
+            while connection.ask(id=1, op="stat", channel=channel)[member] != number:
+                pass
+
+
+class Values(Cli):
+    def test_put_and_take_keep_the_bytes(self):
+        self.expect(OK, "", "put", "jobs", '{"a": 1.0,  "b":"\\u00e9"}')
+        self.expect(OK, '{"a": 1.0,  "b":"\\u00e9"}\n', "take", "jobs")
+
+    def test_many_arguments_and_many_lines_stay_in_order(self):
+        self.expect(OK, "", "put", "jobs", "1", "2")
+        self.expect(OK, "", "put", "jobs", stdin="3\n\n4\n")
+        self.expect(OK, "1\n2\n3\n4\n", "take", "jobs", "-n", "4")
+
+    def test_a_long_input_goes_in_batches(self):
+        lines = "".join(f"{i}\n" for i in range(50000))
+        self.expect(OK, "", "put", "many", stdin=lines)
+        self.expect(OK, lines, "take", "many", "-n", "50000")
+
+    def test_text(self):
+        self.expect(OK, "", "put", "jobs", "--string", 'say "hi"')
+        self.expect(OK, "", "put", "-s", "jobs", stdin="a\tline\n")
+        self.expect(OK, 'say "hi"\na\tline\n', "take", "jobs", "-n", "2", "-o", "raw")
+
+    def test_outputs(self):
+        self.expect(OK, "", "put", "jobs", '"x"', '[1,\n 2]', "3")
+        self.expect(OK, '"x"\n', "take", "jobs")
+        text = self.run_cli("take", "jobs").stdout
+        self.assertEqual((text.count("\n"), json.loads(text)), (1, [1, 2]))
+        self.assertEqual(json.loads(self.run_cli("take", "jobs", "-o", "json").stdout)["value"], 3)
+
+    def test_what_is_not_json_is_told_with_its_line(self):
+        result = self.expect(ERROR, "", "put", "jobs", stdin="1\nnonsense\n2\n", err="line 2")
+        self.assertIn("--string", result.stderr)
+        self.expect(OK, "1\n", "take", "jobs", "-n", "1")
+        self.expect(USAGE, "", "put", "jobs", "nonsense", err="--string")
+        self.expect(USAGE, "", "put", "jobs", "null", err="null")
+
+    def test_no_room_in_time(self):
+        self.expect(TIMEOUT, "", "put", "meet", "1", "--timeout", "1ms", err="time ran out")
+        self.expect(TIMEOUT, "", "put", "jobs", "1", "2", "3", "4", "5", "-t", "0", err="")
+        self.expect(OK, "1\n2\n3\n4\n", "take", "jobs", "-n", "4")
+
+    def test_nothing_there_in_time(self):
+        self.expect(TIMEOUT, "", "take", "jobs", "--timeout", "0", err="time ran out")
+        self.expect(TIMEOUT, "", "-q", "take", "jobs", "--timeout", "5ms")
+
+    def test_shed_values(self):
+        self.expect(DROPPED, "", "put", "lossy", "1", "2", "3", err="dropped")
+        self.expect(OK, "", "put", "latest", "1", "2", "3")
+        self.expect(OK, "3\n", "take", "latest")
+        self.expect(OK, "", "put", "leader", '"me"')
+        self.expect(DROPPED, "", "put", "leader", '"you"', err="dropped")
+
+    def test_closed(self):
+        self.expect(OK, "", "put", "jobs", "1")
+        self.assertEqual(self.run_cli("close", "jobs").returncode, OK)
+        self.expect(CLOSED, "", "put", "jobs", "2", err="closed")
+        self.expect(OK, "1\n", "take", "jobs")
+        self.expect(CLOSED, "", "take", "jobs", err="closed")
+
+    def test_follow_ends_with_the_channel(self):
+        follower = self.start("take", "jobs", "--follow")
+        self.wait_parked("jobs")
+        self.expect(OK, "", "put", "jobs", "1", "2", "3", "4", "5", "6")
+        self.run_cli("close", "jobs")
+        out, _ = follower.communicate(timeout=DEADLINE_S)
+        self.assertEqual((out, follower.returncode), ("1\n2\n3\n4\n5\n6\n", OK))
+
+    def test_a_reader_that_has_enough_is_no_error(self):
+        self.expect(OK, "", "put", "many", stdin="".join(f"{i}\n" for i in range(3000)))
+        result = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {PROGRAM} take many --follow | head -2"], capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment
+        )
+        self.assertEqual((result.stdout, result.stderr), ("0\n1\n", ""))
+
+    def test_values_are_shown_as_they_come(self):
+        taker = self.start("take", "meet", "--follow")
+        self.expect(OK, "", "put", "meet", "1")
+        self.assertEqual(taker.stdout.readline(), "1\n")
+        self.expect(OK, "", "put", "meet", "2")
+        self.assertEqual(taker.stdout.readline(), "2\n")
+        taker.send_signal(signal.SIGINT)
+        taker.communicate(timeout=DEADLINE_S)
+        self.assertEqual(taker.returncode, 130)
+
+    def test_an_interrupted_put_says_how_much_is_in(self):
+        putter = self.start("put", "jobs", stdin=subprocess.PIPE)
+        putter.stdin.write("1\n2\n3\n4\n5\n6\n")
+        putter.stdin.flush()
+        self.wait_parked("jobs", "parked_puts")
+        putter.send_signal(signal.SIGINT)
+        _, err = putter.communicate(timeout=DEADLINE_S)
+        self.assertEqual(putter.returncode, 130)
+        self.assertIn("4", err)
+
+    def test_progress_is_for_terminals(self):
+        leader, follower = pty.openpty()
+        lines = "".join(f"{i}\n" for i in range(20))
+        result = subprocess.run([PROGRAM, "put", "many"], input=lines, text=True, stderr=follower, timeout=DEADLINE_S, env=self.environment)
+        os.close(follower)
+        try:  # quick as it is, it shows nothing even there
+            shown = os.read(leader, 1000)
+        except OSError:
+            shown = b""
+        os.close(leader)
+        self.assertEqual((result.returncode, shown), (OK, b""))
+
+
+class Choice(Cli):
+    def test_a_take_that_can(self):
+        self.expect(OK, "", "put", "jobs", '"work"')
+        self.expect(OK, '1 jobs "work"\n', "alts", "--take", "meet", "--take", "jobs")
+
+    def test_raw_and_json(self):
+        self.expect(OK, "", "put", "jobs", '"a"', '"b"')
+        self.expect(OK, "a\n", "-o", "raw", "alts", "--take", "jobs")
+        out = json.loads(self.run_cli("-o", "json", "alts", "--take", "jobs").stdout)
+        self.assertEqual(out, {"arm": 0, "channel": "jobs", "value": "b", "status": "ok"})
+
+    def test_a_put_that_can(self):
+        self.expect(OK, "1 latest\n", "alts", "--take", "meet", "--put", "latest", "5")
+        self.expect(OK, "0 latest 5\n", "alts", "--priority", "--take", "latest", "--put", "latest", "6")
+
+    def test_neither_in_time(self):
+        self.expect(TIMEOUT, "", "alts", "--take", "meet", "--take", "jobs", "--timeout", "5", err="time ran out")
+
+    def test_closed_and_dropped(self):
+        self.run_cli("close", "meet")
+        self.expect(CLOSED, "", "alts", "--take", "meet", err="closed")
+        self.run_cli("put", "lossy", "1", "2")
+        self.assertEqual(self.run_cli("alts", "--put", "lossy", "3").returncode, DROPPED)
+
+    def test_arms_that_are_wrong(self):
+        self.expect(USAGE, "", "alts", err="arm")
+        self.expect(USAGE, "", "alts", "--put", "jobs", err="VALUE")
+        self.expect(NO_CHANNEL, "", "alts", "--take", "none", err="none")
+
+
+class Channels(Cli):
+    def test_create_close_delete(self):
+        self.expect(OK, "created\n", "create", "new", "bounded", "3")
+        self.assertEqual(self.run_cli("create", "new", "bounded", "3").returncode, OK)
+        self.expect(ERROR, "", "create", "new", "sliding", "3", err="another definition")
+        self.expect(OK, "", "put", "new", "1")
+        self.expect(ERROR, "", "delete", "new", err="force")
+        self.assertIn("1", self.run_cli("delete", "new", "--force").stdout)
+        self.expect(NO_CHANNEL, "", "delete", "new", err="new")
+
+    def test_create_wrongly(self):
+        for arguments in (["x", "unbounded"], ["x", "bounded"], ["x", "bounded", "0"], ["x", "bounded", "many"], ["-x", "promise"], ["_x", "promise"]):
+            with self.subTest(arguments=arguments):
+                result = self.run_cli("create", *arguments)
+                self.assertIn(result.returncode, (ERROR, USAGE))
+                self.assertNotEqual(result.stderr, "")
+
+    def test_ls(self):
+        lines = self.run_cli("ls").stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["NAME", "jobs", "latest", "leader", "lossy", "many", "meet"])
+        self.assertEqual(len(self.run_cli("ls", "l*").stdout.splitlines()), 4)
+        rows = [json.loads(line) for line in self.run_cli("ls", "-o", "json").stdout.splitlines()]
+        self.assertEqual([row["channel"] for row in rows], ["jobs", "latest", "leader", "lossy", "many", "meet"])
+
+    def test_stat(self):
+        self.run_cli("put", "lossy", "1", "2", "3")
+        shown = self.run_cli("stat", "lossy").stdout
+        self.assertIn("dropped: 1\n", shown)
+        row = json.loads(self.run_cli("stat", "lossy", "-o", "json").stdout)
+        self.assertEqual((row["buffered"], row["dropped"]), (2, 1))
+        self.expect(NO_CHANNEL, "", "stat", "none", err="none")
+
+    def test_peek(self):
+        self.run_cli("put", "jobs", "1", "2", "3")
+        self.expect(OK, "1\n", "peek", "jobs")
+        self.expect(OK, "1\n2\n", "peek", "jobs", "-n", "2")
+        self.expect(OK, "1\n2\n3\n", "peek", "jobs", "-n", "100")
+
+    def test_waiters(self):
+        taker = self.start("take", "meet", "--timeout", "1m")
+        self.wait_parked("meet")
+        for arguments in (["waiters"], ["waiters", "meet"]):
+            lines = self.run_cli(*arguments).stdout.splitlines()
+            self.assertEqual(len(lines), 2, lines)
+            self.assertIn("take", lines[1])
+        self.assertEqual(len(self.run_cli("waiters", "jobs").stdout.splitlines()), 1)
+        taker.kill()
+        taker.communicate()
+
+    def test_ping(self):
+        self.assertRegex(self.run_cli("ping").stdout, r"^[0-9.]+ ms\n$")
+
+
+class Usage(Cli):
+    def test_every_command_explains_itself(self):
+        everything = self.run_cli("--help").stdout
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                self.assertIn(f"\n  {command}", everything)
+                shown = self.run_cli(command, "--help")
+                self.assertEqual((shown.returncode, shown.stderr), (OK, ""))
+                self.assertRegex(shown.stdout, rf"^usage: millrace {command}")
+                self.assertIn("Exit codes", shown.stdout)
+                self.assertEqual(self.run_cli("help", command).stdout, shown.stdout)
+        self.assertRegex(self.run_cli("--version").stdout, r"^millrace \d+\.\d+\.\d+")
+
+    def test_wrong_usage_is_status_2_and_says_what(self):
+        cases = {
+            (): "usage",
+            ("nonsense",): "nonsense",
+            ("take",): "CHANNEL",
+            ("put",): "CHANNEL",
+            ("take", "jobs", "--nonsense"): "nonsense",
+            ("take", "jobs", "-n", "0"): "",
+            ("take", "jobs", "-n", "x"): "x",
+            ("take", "jobs", "--timeout", "soon"): "soon",
+            ("take", "jobs", "--timeout", "-1"): "-1",
+            ("take", "jobs", "-o", "xml"): "xml",
+            ("take", "jobs", "stray"): "stray",
+            ("create", "x"): "KIND",
+            ("close",): "CHANNEL",
+        }
+        for arguments, words in cases.items():
+            with self.subTest(arguments=arguments):
+                result = self.run_cli(*arguments)
+                self.assertEqual((result.returncode, result.stdout), (USAGE, ""), result.stderr)
+                self.assertIn(words, result.stderr)
+
+    def test_nobody_there(self):
+        for url in ("tcp://127.0.0.1:1", "unix:///nonexistent/socket"):
+            self.expect(CONNECT, "", "--url", url, "take", "jobs", err="cannot connect")
+        result = self.run_cli("ping", environment={**os.environ, "MILLRACE_URL": "tcp://127.0.0.1:1"})
+        self.assertEqual(result.returncode, CONNECT)
+        self.assertIn(self.run_cli("-u", "nonsense://x", "ping").returncode, (USAGE, CONNECT))
+
+    def test_the_url_by_option_goes_before_the_environment(self):
+        result = self.run_cli("-u", f"tcp://127.0.0.1:{self.daemon.port}", "ping", environment={**os.environ, "MILLRACE_URL": "tcp://127.0.0.1:1"})
+        self.assertEqual(result.returncode, OK, result.stderr)
+
+    def test_no_such_channel(self):
+        for arguments in (["take", "none"], ["put", "none", "1"], ["close", "none"], ["peek", "none"], ["stat", "none"], ["waiters", "none"]):
+            with self.subTest(arguments=arguments):
+                self.expect(NO_CHANNEL, "", *arguments, err="no such channel")
+
+    def test_a_daemon_that_dies_is_an_error(self):
+        taker = self.start("take", "meet")
+        self.wait_parked("meet")
+        self.daemon.kill(signal.SIGTERM)
+        _, err = taker.communicate(timeout=DEADLINE_S)
+        self.assertIn(taker.returncode, (ERROR, CONNECT))
+        self.assertIn("connection", err)
+
+
+class Demo(unittest.TestCase):
+    def test_the_demo_ends_well(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        result = subprocess.run(
+            [os.path.join(root, "client", "examples", "demo")], capture_output=True, text=True, timeout=DEADLINE_S, env={**os.environ, "BUILD": BUILD}
+        )
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        with open(os.path.join(root, "README.md"), encoding="utf-8") as file:
+            lines = len(file.read().splitlines())
+        self.assertRegex(result.stdout, rf"together: {lines} lines and (\d+) words; wc says {lines} and \1\n")
+        self.assertIn("ended cleanly", result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
