@@ -44,6 +44,15 @@ static void session_destroy(struct session *session)
 
 /* -- Frames -- */
 
+static void refuse_frame(struct session *session, const struct message_request *request)
+{
+	struct buffer *out = stream_output(&session->stream, 0);
+	size_t mark = message_begin_error(out, request->has_id, request->id, request->error, request->detail);
+	if (!request->has_id && request->channel.len)
+		message_string(out, "channel", request->channel);
+	message_end(out, mark);
+}
+
 static void handle_frame(struct session *session, struct slice body)
 {
 	struct message_request request;
@@ -51,7 +60,7 @@ static void handle_frame(struct session *session, struct slice body)
 	if (message_decode_request(&session->all->decoder, (char *)body.bytes, body.len, &request) == 0)
 		session_handle(session, &request);
 	else
-		message_error(stream_output(&session->stream, 0), request.has_id, request.id, request.error, request.detail);
+		refuse_frame(session, &request);
 }
 
 static void refuse_stream(struct session *session)

@@ -176,7 +176,8 @@ static void write_waiter(struct buffer *out, const struct core_waiter_row *row, 
 	if (owner->name)
 		message_string(out, "name", slice_from(owner->name));
 	message_string(out, "peer", slice_from(peer));
-	message_uint(out, "request", row->id);
+	if (row->id != CORE_NO_ID)
+		message_uint(out, "request", row->id);
 	message_string(out, "op", slice_from(waiter_op(row->op)));
 	write_arms(out, row);
 	message_uint(out, "age_ms", (now_us - row->parked_us) / 1000);

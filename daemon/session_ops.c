@@ -28,6 +28,8 @@ static struct core_event event_of(const struct session *session, const struct me
 	};
 }
 
+static_assert(MESSAGE_NO_ID == CORE_NO_ID, "a put without an id is the same to both");
+
 /* -- The connection itself -- */
 
 static int remember_name(struct session *session, struct slice name)
@@ -61,7 +63,7 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(out, "server", slice_from(server_name));
 	message_uint(out, "protocol", 1);
 	message_raw(out, "protocols", SLICE("[1]"));
-	message_raw(out, "features", SLICE("[]"));
+	message_raw(out, "features", SLICE("[\"put_without_id\"]"));
 	message_uint(out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(out, "max_inflight", session->all->limits.max_inflight);
 	message_end(out, mark);
@@ -162,7 +164,7 @@ static void op_put(struct session *session, const struct message_request *reques
 		struct value *value = value_create(values[i].bytes, values[i].len);
 		if (!value) {
 			value_list_clear(&event.values);
-			session_refuse(session, request->id, ERROR_OVERLOADED, SLICE(""));
+			session_refuse(session, request->id, ERROR_OVERLOADED, request->channel);
 			return;
 		}
 		value_list_push(&event.values, value);

@@ -14,7 +14,7 @@ void session_refuse(struct session *session, uint64_t id, enum error error, stru
 {
 	char detail[NAME_MAX_BYTES + 8];
 	format_subject(detail, sizeof(detail), subject);
-	message_error(stream_output(&session->stream, 0), true, id, error, subject.len ? detail : NULL);
+	message_error(stream_output(&session->stream, 0), id != CORE_NO_ID, id, error, subject.len ? detail : NULL);
 }
 
 static size_t value_bytes(const struct core_reply *reply)
@@ -74,6 +74,8 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 		message_uint(out, "discarded", reply->discarded);
 		break;
 	case CORE_PUT:
+		if (reply->id == CORE_NO_ID)
+			message_string(out, "channel", reply->channel);
 		if (reply->batch)
 			message_uint(out, "accepted", reply->accepted);
 		write_evicted(out, reply);
@@ -102,7 +104,7 @@ static void write_error(struct session *session, const struct core_reply *reply)
 		format_subject(detail, sizeof(detail), reply->channel);
 
 	struct buffer *out = stream_output(&session->stream, 0);
-	size_t mark = message_begin_error(out, true, reply->id, reply->error, detail[0] ? detail : NULL);
+	size_t mark = message_begin_error(out, reply->id != CORE_NO_ID, reply->id, reply->error, detail[0] ? detail : NULL);
 	if (reply->op == CORE_PUT)
 		write_members(out, reply);
 	message_end(out, mark);
@@ -115,18 +117,24 @@ static void write_reply(struct session *session, const struct core_reply *reply)
 		return;
 	}
 	struct buffer *out = stream_output(&session->stream, value_bytes(reply));
-	size_t mark = message_begin_reply(out, true, reply->id, reply->status);
+	size_t mark = message_begin_reply(out, reply->id != CORE_NO_ID, reply->id, reply->status);
 	write_members(out, reply);
 	message_end(out, mark);
+}
+
+/* A put without an id is told only what its sender has to know. */
+static bool is_silent(const struct core_reply *reply)
+{
+	return reply->id == CORE_NO_ID && (reply->status == STATUS_OK || reply->status == STATUS_DROPPED);
 }
 
 enum error session_deliver(struct sessions *sessions, struct core_effects *effects)
 {
 	enum error own = ERROR_NONE;
 	for (struct core_reply *reply = effects->head; reply; reply = reply->next) {
-		if (reply->cookie)
+		if (reply->cookie && !is_silent(reply))
 			write_reply(reply->cookie, reply);
-		else
+		else if (!reply->cookie)
 			own = reply->error;
 	}
 	core_effects_release(sessions->core, effects);

@@ -11,6 +11,7 @@
 
 enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
 #define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
+#define MESSAGE_NO_ID UINT64_MAX /* of a put that came without one */
 #define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
 
 enum message_op {
@@ -69,7 +70,7 @@ struct message_arm {
 struct message_request {
 	uint32_t present; /* 1u << enum message_member */
 	enum message_op op;
-	uint64_t id;
+	uint64_t id; /* MESSAGE_NO_ID without one: only a put may lack it */
 	struct slice channel; /* unescaped; a valid name (reserved ones too) */
 	struct slice value;   /* raw JSON, never null */
 	const struct slice *values;
@@ -94,7 +95,7 @@ struct message_request {
 	struct slice token; /* unescaped */
 
 	/* On an error: */
-	bool has_id; /* the id could be read: reply with it; else with null */
+	bool has_id; /* the id could be read: reply with it; else with null, and for a put with its channel, if that could be read */
 	enum error error;
 	char detail[192]; /* for people: what was wrong; quotes at most 64 bytes of input; NUL-terminated, "" if nothing to add, valid UTF-8, plain text (not JSON-escaped) */
 };

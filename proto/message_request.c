@@ -109,9 +109,13 @@ static int read_string(struct message_request *request, const struct request_sca
 
 static int read_channel(struct message_request *request, const struct request_scan *found)
 {
-	if (read_string(request, found, MEMBER_CHANNEL, &request->channel) < 0)
+	struct slice name = {0};
+	if (read_string(request, found, MEMBER_CHANNEL, &name) < 0)
 		return -1;
-	return name_is_valid(request->channel) ? 0 : refuse_name(request, "", request->channel);
+	if (!name_is_valid(name))
+		return refuse_name(request, "", name);
+	request->channel = name;
+	return 0;
 }
 
 /* Matching takes pattern × name steps for every channel there is, so a pattern has its limit. */
@@ -273,11 +277,13 @@ static int check_presence(struct message_request *request, const struct request_
 
 static int interpret(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
 {
-	if (!request->has_id)
-		return refuse(request, ERROR_BAD_REQUEST, "\"id\" %s, a whole number in plain digits, 0 to 9007199254740991",
-			      found->present & BIT(ID) ? "is" : "is missing");
+	bool lacks_id = !(found->present & BIT(ID));
+	if (!lacks_id && !request->has_id)
+		return refuse(request, ERROR_BAD_REQUEST, "\"id\" is a whole number in plain digits, 0 to 9007199254740991");
 	if (read_op(request, found) < 0)
 		return -1;
+	if (lacks_id && request->op != OP_PUT)
+		return refuse(request, ERROR_BAD_REQUEST, "\"id\" is missing; only a put may lack it");
 	uint32_t allowed = BIT(ID) | BIT(OP) | ops[request->op].needed | ops[request->op].optional;
 	if (check_presence(request, found, allowed) < 0)
 		return -1;
@@ -288,17 +294,31 @@ static int interpret(struct message_request *request, const struct message_decod
 	return 0;
 }
 
+/* A put without an id that is refused is told by its channel. */
+static void name_channel(struct message_request *request, const struct request_scan *found)
+{
+	struct slice raw = found->raw[MEMBER_CHANNEL];
+	if (request->channel.bytes || found->type[MEMBER_CHANNEL] != JSON_TYPE_STRING || request->error == ERROR_BAD_CHANNEL)
+		return;
+	struct slice name = json_scan_text(raw, (char *)raw.bytes);
+	if (name_is_valid(name))
+		request->channel = name;
+}
+
 int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
 {
 	struct request_scan found;
 	if (decoder->values_cap > KEPT_VALUES)
 		message_decoder_finish(decoder);
-	*request = (struct message_request){.max = 1, .limit = 1000};
+	*request = (struct message_request){.id = MESSAGE_NO_ID, .max = 1, .limit = 1000};
 	bool good = request_scan(decoder, body, len, &found);
 	read_id(request, &found);
 	if (!good)
 		return refuse(request, ERROR_BAD_JSON, "at byte %zu, %s", (size_t)(found.scan.at - body), found.scan.error);
-	return interpret(request, decoder, &found);
+	int result = interpret(request, decoder, &found);
+	if (result < 0 && !request->has_id && request->op == OP_PUT)
+		name_channel(request, &found);
+	return result;
 }
 
 void message_decoder_finish(struct message_decoder *decoder)

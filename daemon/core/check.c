@@ -10,7 +10,7 @@
 	} while (0)
 
 struct sums {
-	uint64_t channels, buffered, bytes, puts, takes;
+	uint64_t channels, buffered, bytes, puts, takes, with_id;
 };
 
 static uint64_t list_bytes(const struct value_list *list, size_t *n)
@@ -125,7 +125,10 @@ static const char *check_channel(const struct core *core, const struct channel *
 static const char *check_request(const struct core *core, struct request *request, struct sums *sums)
 {
 	const struct parked *parked = &request->parked;
-	CHECK(ids_find(&core->ids, parked->connection, parked->id) == request, "a parked request is not found by its id");
+	bool has_id = parked->id != CORE_NO_ID;
+	CHECK(ids_find(&core->ids, parked->connection, parked->id) == (has_id ? request : NULL), "a parked request is not found by its id");
+	CHECK(has_id || parked->op == CORE_PUT, "a request without an id is no put");
+	sums->with_id += has_id;
 	CHECK(request->n_arms >= 1 && request->n_arms <= CORE_MAX_ARMS, "a parked request has an impossible number of arms");
 	CHECK((parked->deadline_us == CORE_NEVER) == (parked->timer_index == REQUEST_NO_TIMER), "a deadline has no timer, or the reverse");
 	if (parked->timer_index != REQUEST_NO_TIMER)
@@ -173,7 +176,7 @@ const char *core_check(const struct core *core)
 	for (struct request *request; (request = order_after(&core->order, after)); after = request->parked.seq, n++)
 		if ((wrong = check_request(core, request, &requests)))
 			return wrong;
-	CHECK(n == n_parked && n == core->n_parked && n == core->ids.n, "the parked requests are miscounted");
+	CHECK(n == n_parked && n == core->n_parked && requests.with_id == core->ids.n, "the parked requests are miscounted");
 	CHECK(requests.puts == channels.puts && requests.takes == channels.takes, "an arm stands in no queue, or in two");
 	CHECK(timers_check(&core->timers), "the timers are out of order");
 	return NULL;

@@ -24,6 +24,7 @@ struct core_connection;
 
 enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000 };
 #define CORE_NEVER UINT64_MAX
+#define CORE_NO_ID UINT64_MAX /* of a put that nobody waits for: its replies but OK and DROPPED matter, and it cannot be cancelled */
 
 enum channel_kind { KIND_UNBUFFERED, KIND_BOUNDED, KIND_DROPPING, KIND_SLIDING, KIND_PROMISE, KIND_COUNT };
 
@@ -69,7 +70,7 @@ struct core_event {
 	enum core_op op;
 	uint64_t now_us;
 	struct core_connection *connection; /* who asks. create, close and delete: NULL is the daemon itself */
-	uint64_t id;                        /* of the request */
+	uint64_t id;                        /* of the request; a put may have CORE_NO_ID */
 	struct slice channel;
 	bool has_timeout;
 	uint64_t timeout_ms; /* 0: at once or not at all */

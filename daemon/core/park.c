@@ -69,7 +69,8 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	list_append(&event->connection->parked, &parked->in_connection);
 	event->connection->n_parked++;
 	core->n_parked++;
-	ids_insert(&core->ids, request);
+	if (parked->id != CORE_NO_ID)
+		ids_insert(&core->ids, request);
 	order_append(&core->order, request);
 	if (parked->deadline_us != CORE_NEVER)
 		timers_add(&core->timers, request);
@@ -109,7 +110,8 @@ static void unlink_everywhere(struct core *core, struct request *request)
 	list_remove(&request->parked.in_connection);
 	request->parked.connection->n_parked--;
 	core->n_parked--;
-	ids_remove(&core->ids, request);
+	if (request->parked.id != CORE_NO_ID)
+		ids_remove(&core->ids, request);
 	timers_remove(&core->timers, request);
 	order_remove(&core->order, request);
 }

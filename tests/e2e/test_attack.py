@@ -42,6 +42,8 @@ class Attack(unittest.TestCase):
         request.update(members.get(op, {}))
         if op in ("alts", "cancel", "list", "hello", "ping"):
             del request["channel"]
+        if op == "put" and self.random.random() < 0.2:
+            del request["id"]
         if op in ("put", "take", "alts") and self.random.random() < 0.7:
             request["timeout_ms"] = pick([0, 1, 5, 100000])
         return request

@@ -238,7 +238,9 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 
 static void add_who(const void *cookie, uint64_t id)
 {
-	if (cookie)
+	if (cookie && id == CORE_NO_ID)
+		text_add("%s%c", text_len ? "; " : "", *(const char *)cookie);
+	else if (cookie)
 		text_add("%s%c%llu", text_len ? "; " : "", *(const char *)cookie, (unsigned long long)id);
 	else
 		text_add("%s-", text_len ? "; " : "");
@@ -286,7 +288,7 @@ const char *fixture_do(const char *line)
 		words.next = 1;
 	if (words.next && who[0] != '-') {
 		event.connection = connection_of(who[0]);
-		event.id = strtoull(who + 1, NULL, 10);
+		event.id = who[1] ? strtoull(who + 1, NULL, 10) : CORE_NO_ID;
 	}
 	parse_op(&words, &event, arms);
 

@@ -5,7 +5,7 @@
  *   expect("b2 take c timeout 50", "");                  (nothing: it has parked)
  *   expect("a3 put c x", "b2 ok x; a3 ok");
  *
- * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id; `-` is the daemon
+ * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id, if it has one; `-` is the daemon
  * itself. A word that holds spaces stands in single quotes. Then comes one of
  *
  *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N]      put CHANNEL VALUE [timeout MS]

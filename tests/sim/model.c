@@ -90,7 +90,7 @@ uint64_t model_deadline(const struct model *model)
 
 static int find_id(const struct model *model, int connection, uint64_t id)
 {
-	for (uint32_t i = 0; i < model->n_parked; i++)
+	for (uint32_t i = 0; i < model->n_parked && id != CORE_NO_ID; i++)
 		if (model->parked[i].connection == connection && model->parked[i].id == id)
 			return (int)i;
 	return -1;

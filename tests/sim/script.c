@@ -86,6 +86,8 @@ static uint64_t pick_earlier(struct maker *maker, const struct operation *o)
 	bool anybodys = one_in(maker, 8);
 	for (; back <= index; back++) {
 		const struct operation *before = o - back;
+		if (before->id == CORE_NO_ID)
+			continue;
 		if (anybodys || (before->connection == o->connection && before->op >= CORE_PUT && before->op <= CORE_ALTS))
 			return before->id;
 	}
@@ -165,6 +167,8 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		o->id = 0;
 	else if (one_in(maker, 50))
 		o->id = pick_earlier(maker, o); /* may be in use */
+	else if (o->op == CORE_PUT && one_in(maker, 8))
+		o->id = CORE_NO_ID;
 	make_details(maker, o);
 }
 
@@ -274,7 +278,9 @@ void script_print(const struct script *script, FILE *to)
 		const struct operation *o = &script->operations[i];
 		now_us += o->later_us;
 		fprintf(to, "%4zu  %6" PRIu64 " us  ", i, now_us);
-		if (o->connection >= 0)
+		if (o->connection >= 0 && o->id == CORE_NO_ID)
+			fprintf(to, "%c ", 'a' + o->connection);
+		else if (o->connection >= 0)
 			fprintf(to, "%c%" PRIu64 " ", 'a' + o->connection, o->id);
 		else
 			fputs("-  ", to);

@@ -184,6 +184,7 @@ END_TEST
 START_TEST(an_id_is_plain_digits)
 {
 	refuses("{\"op\":\"ping\"}", -1, ERROR_BAD_REQUEST, "\"id\" is missing");
+	refuses("{\"id\":null,\"op\":\"put\",\"channel\":\"c\",\"value\":1}", -1, ERROR_BAD_REQUEST, "\"id\" is");
 	refuses("{\"id\":null,\"op\":\"ping\"}", -1, ERROR_BAD_REQUEST, "\"id\" is");
 	refuses("{\"id\":\"1\",\"op\":\"ping\"}", -1, ERROR_BAD_REQUEST, "\"id\" is");
 	refuses("{\"id\":-1,\"op\":\"ping\"}", -1, ERROR_BAD_REQUEST, "plain digits");
@@ -192,6 +193,23 @@ START_TEST(an_id_is_plain_digits)
 	refuses("{\"id\":9007199254740992,\"op\":\"ping\"}", -1, ERROR_BAD_REQUEST, "plain digits");
 	refuses("{\"id\":1,\"op\":\"ping\",\"id\":2}", 1, ERROR_BAD_REQUEST, "\"id\" is there twice");
 	decodes("{\"id\":9007199254740991,\"op\":\"ping\"}");
+}
+END_TEST
+
+START_TEST(a_put_may_lack_its_id)
+{
+	decodes("{\"op\":\"put\",\"channel\":\"c\",\"value\":1}");
+	ck_assert(!request.has_id);
+	ck_assert_uint_eq(request.id, MESSAGE_NO_ID);
+	/* What is wrong with it is told by its channel, wherever that stands. */
+	refuses("{\"op\":\"put\",\"value\":null,\"channel\":\"j\\u006fbs\"}", -1, ERROR_BAD_VALUE, "null");
+	equals(request.channel, "jobs");
+	refuses("{\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"nonsense\":1}", -1, ERROR_BAD_REQUEST, "nonsense");
+	equals(request.channel, "c");
+	refuses("{\"op\":\"put\",\"channel\":\"-c\",\"value\":1}", -1, ERROR_BAD_CHANNEL, "-c");
+	equals(request.channel, "");
+	refuses("{\"op\":\"put\",\"channel\":\"-c\",\"value\":1,\"nonsense\":1}", -1, ERROR_BAD_REQUEST, "nonsense");
+	equals(request.channel, "");
 }
 END_TEST
 
@@ -496,6 +514,7 @@ int main(void)
 		hello_alone_ignores_what_it_does_not_know,
 		bad_json_is_told_with_its_place_before_everything_else,
 		an_id_is_plain_digits,
+		a_put_may_lack_its_id,
 		an_op_is_one_of_those_there_are,
 		members_that_are_strange_missing_double_or_mistyped_are_named,
 		numbers_have_their_ranges,
