@@ -72,6 +72,7 @@ static int copy(struct config *to, const struct config *from)
 	    .has_http = from->has_http,
 	    .http_is_default = from->http_is_default,
 	    .insecure = from->insecure,
+	    .spin_us = from->spin_us,
 	    .limits = from->limits,
 	    .listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
 	    .channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
@@ -181,6 +182,17 @@ static int read_insecure(struct yaml_reader *reader, const yaml_node_t *node, co
 	return yaml_bool(reader, node, &config->insecure);
 }
 
+static int read_spin_us(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config *config = into;
+	uint64_t number;
+	(void)arg;
+	if (yaml_number(reader, node, LIMIT_COUNT, 0, MAX_SPIN_US, &number) < 0)
+		return -1;
+	config->spin_us = (uint32_t)number;
+	return 0;
+}
+
 struct limit_row {
 	size_t offset; /* in struct limits */
 	enum limit_unit unit;
@@ -211,8 +223,8 @@ static int read_limits(struct yaml_reader *reader, const yaml_node_t *node, cons
 }
 
 static const struct yaml_key keys[] = {
-    {"listen", read_listen, NULL}, {"http", read_http, NULL},         {"insecure", read_insecure, NULL},
-    {"limits", read_limits, NULL}, {"channels", channels_read, NULL},
+    {"listen", read_listen, NULL},   {"http", read_http, NULL},     {"insecure", read_insecure, NULL},
+    {"spin_us", read_spin_us, NULL}, {"limits", read_limits, NULL}, {"channels", channels_read, NULL},
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };

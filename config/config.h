@@ -32,6 +32,7 @@ struct config {
 	bool has_http;        /* false: `http: none` */
 	bool http_is_default; /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
 	struct address http;
+	uint32_t spin_us; /* how long the loop polls before it blocks */
 	bool insecure; /* may listen beyond loopback without TLS and authentication */
 	struct limits limits;
 	struct config_channel *channels; /* in the order of the file */

@@ -37,6 +37,7 @@ enum {
 	MAX_CAPACITY = 100000000,     /* of one channel */
 	MAX_WAITERS = 10000000,       /* parked on one channel */
 	MAX_LISTENERS = 16,
+	MAX_SPIN_US = 1000,
 	TOO_LARGE_LINGER_MS = 1000,   /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
 	TOO_LARGE_LINGER_BYTES = 1024 * 1024,
 	REPLY_ENVELOPE_BYTES = 1024,  /* a reply is at most this much longer than max_frame */

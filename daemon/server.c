@@ -165,6 +165,7 @@ static void on_reload_signal(void *arg, int signal_number)
 	if (!same_listeners(&server->config, &fresh))
 		log_warning("changed addresses take effect at the next start");
 	apply_limits(server, &fresh.limits);
+	loop_set_spin(server->loop, fresh.spin_us);
 	log_removed_channels(&server->config, &fresh);
 	size_t failed = create_channels(server, &fresh);
 	log_info("reloaded: %zu channels in the configuration, %zu could not be created", fresh.n_channels, failed);
@@ -259,6 +260,7 @@ static int start(struct server *server)
 		log_error("cannot start: no memory");
 		return -1;
 	}
+	loop_set_spin(server->loop, server->config.spin_us);
 	if (create_channels(server, &server->config) > 0)
 		return -1;
 	if (start_listeners(server) < 0)

@@ -71,12 +71,45 @@ static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
 	loop->now_is_read = false;
 }
 
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void loop_set_spin(struct loop *loop, uint32_t spin_us)
+{
+	loop->spin_us = spin_us;
+}
+
+/* Whether anything has happened that the turn's end has to look after: something to send, or a step of the core, for which the time was read. */
+static bool has_happened(const struct loop *loop)
+{
+	return loop->now_is_read || loop->takers.head || loop->others.head || loop->stopped;
+}
+
+/* Waits for events, and handles them. */
+static int take_turn(struct loop *loop)
+{
+	if (loop->spin_us > 0) {
+		uint64_t end_us = clock_us() + loop->spin_us;
+		do {
+			if (event_base_loop(loop->base, EVLOOP_NONBLOCK) < 0)
+				return -1;
+			if (has_happened(loop))
+				return 0;
+		} while (clock_us() < end_us);
+	}
+	return event_base_loop(loop->base, EVLOOP_ONCE) < 0 ? -1 : 0;
+}
+
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 {
 	int result = 0;
 	end_turn(loop, on_turn_end, arg);
 	while (!loop->stopped && result == 0) {
-		result = event_base_loop(loop->base, EVLOOP_ONCE) < 0 ? -1 : 0;
+		result = take_turn(loop);
 		end_turn(loop, on_turn_end, arg);
 	}
 	return result;
@@ -90,9 +123,7 @@ void loop_stop(struct loop *loop)
 uint64_t loop_now_us(struct loop *loop)
 {
 	if (!loop->now_is_read) {
-		struct timespec now;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		loop->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+		loop->now_us = clock_us();
 		loop->now_is_read = true;
 	}
 	return loop->now_us;

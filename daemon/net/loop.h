@@ -21,6 +21,9 @@ void loop_destroy(struct loop *loop);
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
 void loop_stop(struct loop *loop);
 
+/* How long it polls, once nothing has come, before it blocks: who comes in that time need not wake it. The price is a core. 0: not at all. */
+void loop_set_spin(struct loop *loop, uint32_t spin_us);
+
 /* The time in microseconds of a monotonic clock, read once a turn. */
 uint64_t loop_now_us(struct loop *loop);
 

@@ -24,6 +24,7 @@ struct loop {
 	struct event_base *base;
 	bool stopped;
 	bool now_is_read;
+	uint32_t spin_us;
 	uint64_t now_us;
 	struct loop_signal *signals;
 	struct stream_queue takers; /* those that got a value are sent to first: a value in the hand is work that can begin */

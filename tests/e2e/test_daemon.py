@@ -172,6 +172,17 @@ class Signals(Directory):
             self.assertEqual(connection.ask(id=1, op="stat", channel="a")["capacity"], 1)
 
 
+class Spin(Directory):
+    def test_a_daemon_that_spins_serves_all_the_same(self):
+        with Daemon("--set", "spin_us=50", "--set", "channels.c={kind: unbuffered}") as daemon:
+            with Connection(daemon) as taker, Connection(daemon) as putter:
+                for i in range(100):
+                    taker.send(id=i, op="take", channel="c")
+                    self.assertEqual(putter.ask(id=i, op="put", channel="c", value=i)["status"], "ok")
+                    self.assertEqual(taker.receive()["value"], i)
+                self.assertEqual(taker.ask(id=1, op="take", channel="c", timeout_ms=1)["status"], "timeout")
+
+
 class Log(Directory):
     def test_a_line_is_an_event_with_its_time_and_level(self):
         with Daemon() as daemon:

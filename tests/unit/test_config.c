@@ -54,6 +54,7 @@ static void expect_same(const struct config *a, const struct config *b)
 		ck_assert_uint_eq(a->http.port, b->http.port);
 	}
 	ck_assert_int_eq(a->insecure, b->insecure);
+	ck_assert_uint_eq(a->spin_us, b->spin_us);
 	ck_assert_mem_eq(&a->limits, &b->limits, sizeof(a->limits));
 	ck_assert_uint_eq(a->n_channels, b->n_channels);
 	for (size_t i = 0; i < a->n_channels; i++) {
@@ -217,8 +218,8 @@ static const struct {
     {"\"http\\0\": none", "f:1:1: a text with a NUL in it; expected a key"},
     /* Keys. */
     {"http: none\nlimit: {}\n", "f:2:1: unknown key \"limit\"; did you mean \"limits\"?"},
-    {"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, limits, channels"},
-    {"\"a\\nb and more\": 1\n", "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, limits, channels"},
+    {"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, spin_us, limits, channels"},
+    {"\"a\\nb and more\": 1\n", "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, spin_us, limits, channels"},
     {"http: none\nhttp: none\n", "f:2:1: \"http\" is there twice; expected it once"},
     {"limits:\n  max_fram: 1MiB\n", "f:2:3: unknown key \"max_fram\"; did you mean \"max_frame\"?"},
     {"limits: {max_memroy: 1MiB}", "f:1:10: unknown key \"max_memroy\"; did you mean \"max_memory\"?"},
@@ -226,6 +227,7 @@ static const struct {
     {"limits: 3\n", "f:1:9: limits is not a mapping; expected keys with values"},
     {"limits: ''\n", "f:1:9: limits is not a mapping; expected keys with values"},
     /* Values. */
+    {"spin_us: 1001\n", "f:1:10: \"1001\" is not possible; expected a whole number, 0 to 1000"},
     {"insecure: yes\n", "f:1:11: \"yes\" is not possible; expected true or false"},
     {"insecure: \"true\"\n", "f:1:11: \"true\" is not possible; expected true or false"},
     {"insecure: [true]\n", "f:1:11: a list is not possible here; expected true or false"},

@@ -51,6 +51,8 @@ START_TEST(set_simple_keys)
 {
 	set("limits.max_frame=2MiB");
 	set("insecure=true");
+	set("spin_us=50");
+	ck_assert_uint_eq(config.spin_us, 50);
 	set("http=none");
 	set("listen=[unix:///a, tcp://h:1]");
 	ck_assert_uint_eq(config.limits.max_frame, 2097152);
@@ -133,7 +135,7 @@ START_TEST(set_refuses_and_names_the_assignment)
 	    "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
 	expect_refused(
 	    "limit.max_frame=1",
-	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, limits, channels");
+	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, spin_us, limits, channels");
 	expect_refused("insecure", "--set insecure: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("=true", "--set =true: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("insecure=", "--set insecure=: expected a value behind the =");
