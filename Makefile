@@ -11,6 +11,7 @@ PKG_CONFIG ?= pkg-config
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) check python3
+BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
             $(if $(CI),-Werror)
@@ -67,9 +68,15 @@ $(TESTS): %: %.o $(addprefix $(BUILD)/,libsim.a libtest.a libconfig.a libcore.a 
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) -lm
 
+$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/,tests/bench/driver.o tests/bench/protocols.o libproto.a)
+$(BUILD)/tests/bench/echo: $(BUILD)/tests/bench/echo.o
+$(BUILD)/tests/bench/driver $(BUILD)/tests/bench/echo:
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+
 # -- What people call --
 
-.PHONY: demo check asan tsan install help clean check-built deps-build deps-test
+.PHONY: demo check asan tsan bench bench-quick bench-built install help clean check-built deps-build deps-test deps-bench
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
@@ -83,6 +90,13 @@ asan: deps-test ## the same under the address and undefined-behaviour sanitizers
 tsan: deps-test ## the same under the thread sanitizer
 	@$(call SANITIZE,-fsanitize=thread)
 COMMA := ,
+
+bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 5 minutes
+	@$(MAKE) --no-print-directory bench-built
+bench-quick: deps-bench ## the same in less than one
+	@$(MAKE) --no-print-directory bench-built BENCH_OPTIONS=--quick
+bench-built: $(PROGRAMS) $(addprefix $(BUILD)/tests/bench/,driver echo)
+	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 
 check-built: $(PROGRAMS) $(TESTS)
 	@BUILD=$(BUILD) tests/run $(TESTS) $(SCRIPTS)
@@ -100,7 +114,7 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile
 
 # Installs the Debian packages that are lacking, and says which.
 install_lacking = @lacking=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
@@ -108,6 +122,8 @@ install_lacking = @lacking=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$lacking >/dev/null; }
 deps-build:
 	$(call install_lacking,$(BUILD_PACKAGES))
+deps-bench:
+	$(call install_lacking,$(BENCH_PACKAGES))
 deps-test:
 	$(call install_lacking,$(TEST_PACKAGES))
 
