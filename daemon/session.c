@@ -70,6 +70,14 @@ static void refuse_stream(struct session *session)
 	stream_refuse(&session->stream);
 }
 
+void session_pause_if_full(struct session *session)
+{
+	if (!stream_is_full(&session->stream) || !session->connection || core_is_paused(session->connection))
+		return;
+	core_pause(session->all->core, session->connection);
+	stream_watch_drain(&session->stream);
+}
+
 static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 {
 	struct session *session = (struct session *)stream;
@@ -90,7 +98,17 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 			return len;
 		}
 	}
+	session_pause_if_full(session);
 	return done;
+}
+
+static void on_drained(struct stream *stream)
+{
+	struct session *session = (struct session *)stream;
+	if (!session->connection)
+		return;
+	struct core_event event = {.op = CORE_RESUME, .connection = session->connection};
+	session_step(session->all, &event);
 }
 
 static void on_end(struct stream *stream)
@@ -104,7 +122,7 @@ static void on_gone(struct stream *stream)
 	session_destroy((struct session *)stream);
 }
 
-static const struct stream_handlers handlers = {on_bytes, on_end, on_gone};
+static const struct stream_handlers handlers = {on_bytes, on_drained, on_end, on_gone};
 
 /* -- Coming and going -- */
 

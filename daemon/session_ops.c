@@ -63,7 +63,7 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(out, "server", slice_from(server_name));
 	message_uint(out, "protocol", 1);
 	message_raw(out, "protocols", SLICE("[1]"));
-	message_raw(out, "features", SLICE("[\"put_without_id\"]"));
+	message_raw(out, "features", SLICE("[\"put_without_id\",\"take_with_count\"]"));
 	message_uint(out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(out, "max_inflight", session->all->limits.max_inflight);
 	message_end(out, mark);
@@ -177,6 +177,7 @@ static void op_take(struct session *session, const struct message_request *reque
 	struct core_event event = event_of(session, request, CORE_TAKE);
 	event.batch = message_has(request, MEMBER_MAX);
 	event.max = event.batch ? (uint32_t)request->max : 1;
+	event.count = (uint32_t)request->count;
 	session_step(session->all, &event);
 }
 

@@ -21,6 +21,9 @@ void session_handle(struct session *session, const struct message_request *reque
 /* Writes every reply of a step to whom it belongs, and releases them. Returns the error of the daemon's own request. */
 enum error session_deliver(struct sessions *sessions, struct core_effects *effects);
 
+/* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. */
+void session_pause_if_full(struct session *session);
+
 /* An error reply. `subject`: what it is about, to be quoted, or empty. */
 void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject);
 

@@ -82,6 +82,8 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 		break;
 	case CORE_TAKE:
 		write_take(out, reply);
+		if (reply->has_left)
+			message_uint(out, "left", reply->left);
 		break;
 	case CORE_ALTS:
 		write_alts(out, reply);
@@ -89,6 +91,7 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 	case CORE_CLOSE:
 	case CORE_CANCEL:
 	case CORE_DISCONNECT:
+	case CORE_RESUME:
 	case CORE_TICK:
 		break;
 	}
@@ -96,16 +99,18 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 
 static void write_error(struct session *session, const struct core_reply *reply)
 {
-	char detail[NAME_MAX_BYTES + 32] = "";
+	char detail[NAME_MAX_BYTES + 64] = "";
 	bool has_subject = reply->channel.len > 0;
 	if (reply->op == CORE_ALTS && has_subject)
 		snprintf(detail, sizeof(detail), "arm %u, \"%.*s\"", (unsigned)reply->arm, (int)reply->channel.len, reply->channel.bytes);
+	else if (reply->op == CORE_TAKE && reply->error == ERROR_BAD_REQUEST)
+		snprintf(detail, sizeof(detail), "\"count\": \"%.*s\" is a promise, which has one value", (int)reply->channel.len, reply->channel.bytes);
 	else if (has_subject)
 		format_subject(detail, sizeof(detail), reply->channel);
 
 	struct buffer *out = stream_output(&session->stream, 0);
 	size_t mark = message_begin_error(out, reply->id != CORE_NO_ID, reply->id, reply->error, detail[0] ? detail : NULL);
-	if (reply->op == CORE_PUT)
+	if (reply->op == CORE_PUT || reply->op == CORE_TAKE)
 		write_members(out, reply);
 	message_end(out, mark);
 }
@@ -120,6 +125,7 @@ static void write_reply(struct session *session, const struct core_reply *reply)
 	size_t mark = message_begin_reply(out, reply->id != CORE_NO_ID, reply->id, reply->status);
 	write_members(out, reply);
 	message_end(out, mark);
+	session_pause_if_full(session);
 }
 
 /* A put without an id is told only what its sender has to know. */

@@ -9,7 +9,7 @@
 #include "proto/slice.h"
 #include "proto/status.h"
 
-enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
+enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_COUNT = 1000000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
 #define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
 #define MESSAGE_NO_ID UINT64_MAX /* of a put that came without one */
 #define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
@@ -42,6 +42,7 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 	MEMBER_KIND,
 	MEMBER_NAME,
 	MEMBER_VALUE,
+	MEMBER_COUNT,
 	MEMBER_FORCE,
 	MEMBER_MATCH,
 	MEMBER_AFTER,
@@ -56,7 +57,7 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 	MEMBER_EPHEMERAL,
 	MEMBER_TIMEOUT_MS,
 	MEMBER_MAX_WAITERS,
-	MEMBER_COUNT
+	N_MEMBERS
 };
 
 struct message_arm {
@@ -80,6 +81,7 @@ struct message_request {
 	bool priority;
 	uint64_t timeout_ms;
 	uint64_t max; /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default */
+	uint64_t count; /* take: 0 without one */
 	struct slice kind;
 	uint64_t capacity;
 	uint64_t max_waiters;
@@ -153,6 +155,8 @@ struct message_reply {
 	uint64_t evicted;
 	bool has_accepted;
 	uint64_t accepted;
+	bool has_left; /* of a take with a count */
+	uint64_t left;
 	struct slice body; /* the whole object */
 };
 

@@ -63,6 +63,10 @@ static int read_member(struct message_reply *reply, struct slice key, enum json_
 		reply->has_accepted = true;
 		return read_uint(type, raw, &reply->accepted);
 	}
+	if (slice_equal(key, SLICE("left"))) {
+		reply->has_left = true;
+		return read_uint(type, raw, &reply->left);
+	}
 	if (slice_equal(key, SLICE("evicted")))
 		return read_uint(type, raw, &reply->evicted);
 	return 0;

@@ -24,7 +24,7 @@ static const struct {
 	[OP_CLOSE] = {BIT(CHANNEL), 0},
 	[OP_DELETE] = {BIT(CHANNEL), BIT(FORCE)},
 	[OP_PUT] = {BIT(CHANNEL), BIT(VALUE) | BIT(VALUES) | BIT(TIMEOUT_MS)},
-	[OP_TAKE] = {BIT(CHANNEL), BIT(MAX) | BIT(TIMEOUT_MS)},
+	[OP_TAKE] = {BIT(CHANNEL), BIT(MAX) | BIT(COUNT) | BIT(TIMEOUT_MS)},
 	[OP_ALTS] = {BIT(ARMS), BIT(PRIORITY) | BIT(TIMEOUT_MS)},
 	[OP_CANCEL] = {BIT(REQUEST), 0},
 	[OP_PEEK] = {BIT(CHANNEL), BIT(MAX)},
@@ -197,6 +197,8 @@ static int read_member(struct message_request *request, const struct message_dec
 		return read_uint(request, found, member, 0, MESSAGE_MAX_MS, &request->timeout_ms);
 	case MEMBER_MAX:
 		return read_uint(request, found, member, 1, request->op == OP_TAKE ? MESSAGE_MAX_TAKE : MESSAGE_MAX_ROWS, &request->max);
+	case MEMBER_COUNT:
+		return read_uint(request, found, member, 1, MESSAGE_MAX_COUNT, &request->count);
 	case MEMBER_PRIORITY:
 		return read_bool(request, found, member, &request->priority);
 	case MEMBER_KIND:
@@ -227,7 +229,7 @@ static int read_member(struct message_request *request, const struct message_dec
 		return read_string(request, found, member, &request->token);
 	case MEMBER_ID:
 	case MEMBER_OP:
-	case MEMBER_COUNT:
+	case N_MEMBERS:
 		break;
 	}
 	return 0;
@@ -272,6 +274,8 @@ static int check_presence(struct message_request *request, const struct request_
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it", request_member_name((enum message_member)__builtin_ctz(missing)), op);
 	if (request->op == OP_PUT && !(found->present & BIT(VALUE)) == !(found->present & BIT(VALUES)))
 		return refuse(request, ERROR_BAD_REQUEST, "put needs either \"value\" or \"values\"");
+	if (request->op == OP_TAKE && (found->present & BIT(MAX)) && (found->present & BIT(COUNT)))
+		return refuse(request, ERROR_BAD_REQUEST, "a take has \"max\" or \"count\", not both");
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 enum { FIRST_VALUES = 64 };
 
-static const char *const names[MEMBER_COUNT] = {
+static const char *const names[N_MEMBERS] = {
 	[MEMBER_ID] = "id",
 	[MEMBER_OP] = "op",
 	[MEMBER_MAX] = "max",
@@ -16,6 +16,7 @@ static const char *const names[MEMBER_COUNT] = {
 	[MEMBER_KIND] = "kind",
 	[MEMBER_NAME] = "name",
 	[MEMBER_VALUE] = "value",
+	[MEMBER_COUNT] = "count",
 	[MEMBER_FORCE] = "force",
 	[MEMBER_MATCH] = "match",
 	[MEMBER_AFTER] = "after",
@@ -37,20 +38,20 @@ const char *request_member_name(enum message_member member)
 	return names[member];
 }
 
-/* The member of that name, or MEMBER_COUNT. They stand in order of length, so the search is among a few. */
+/* The member of that name, or N_MEMBERS. They stand in order of length, so the search is among a few. */
 static enum message_member member_from_name(struct slice name)
 {
 	enum { LONGEST = 11 };
 	static const uint8_t first_of_length[LONGEST + 2] = {
 		[2] = MEMBER_ID,      [3] = MEMBER_MAX,      [4] = MEMBER_ARMS,      [5] = MEMBER_VALUE,      [6] = MEMBER_VALUES,     [7] = MEMBER_CHANNEL,
-		[8] = MEMBER_PRIORITY, [9] = MEMBER_EPHEMERAL, [10] = MEMBER_TIMEOUT_MS, [11] = MEMBER_MAX_WAITERS, [12] = MEMBER_COUNT,
+		[8] = MEMBER_PRIORITY, [9] = MEMBER_EPHEMERAL, [10] = MEMBER_TIMEOUT_MS, [11] = MEMBER_MAX_WAITERS, [12] = N_MEMBERS,
 	};
 	if (name.len > LONGEST)
-		return MEMBER_COUNT;
+		return N_MEMBERS;
 	for (unsigned i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++)
 		if (memcmp(names[i], name.bytes, name.len) == 0)
 			return (enum message_member)i;
-	return MEMBER_COUNT;
+	return N_MEMBERS;
 }
 
 /* Scans a value; one nested too deep is gone over and told (its type is then NONE). Returns false if the JSON is bad. */
@@ -224,7 +225,7 @@ static bool collect(struct message_decoder *decoder, struct request_scan *found)
 	while (json_scan_member(&found->scan, &first, &key)) {
 		key = json_scan_text(key, (char *)key.bytes);
 		enum message_member member = member_from_name(key);
-		if (member != MEMBER_COUNT) {
+		if (member != N_MEMBERS) {
 			if (!collect_member(decoder, found, member))
 				return false;
 			continue;

@@ -18,8 +18,8 @@ enum trouble { /* with a value or the parts of one; the first one counts */
 struct request_scan {
 	struct json_scan scan;
 	uint32_t present;
-	struct slice raw[MEMBER_COUNT];
-	enum json_type type[MEMBER_COUNT];
+	struct slice raw[N_MEMBERS];
+	enum json_type type[N_MEMBERS];
 	struct slice unknown;           /* the name of the first unknown member, unescaped; bytes NULL: there is none */
 	uint32_t doubled;               /* those that occur twice */
 	enum trouble value_trouble, values_trouble, arms_trouble;

@@ -52,6 +52,7 @@ struct channel *channel_create(struct slice name, const struct core_definition *
 	list_init(&channel->in_owner);
 	list_init(&channel->puts);
 	list_init(&channel->takes);
+	list_init(&channel->resting);
 	channel->name_len = (uint8_t)name.len;
 	memcpy(channel->name, name.bytes, name.len);
 	return channel;
@@ -61,7 +62,7 @@ void channel_destroy(struct channel *channel)
 {
 	if (!channel)
 		return;
-	assert(channel->n_puts == 0 && channel->n_takes == 0);
+	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting));
 	value_list_clear(&channel->buffer);
 	free(channel);
 }

@@ -17,6 +17,7 @@ struct channel {
 	bool closed;
 	struct value_list buffer;
 	struct link puts, takes; /* of struct arm, oldest first */
+	struct link resting;	 /* of struct arm: takes with a count that have left the queue for a while */
 	uint32_t n_puts, n_takes;
 	uint64_t bytes; /* of the values in the buffer and in parked put arms */
 

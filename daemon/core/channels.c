@@ -72,6 +72,7 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 void channel_remove(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	complete_all(core, &channel->takes, effects);
+	complete_all(core, &channel->resting, effects);
 	complete_all(core, &channel->puts, effects);
 	core->bytes -= channel->bytes;
 	core->n_buffered -= channel->buffer.n;

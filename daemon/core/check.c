@@ -10,7 +10,7 @@
 	} while (0)
 
 struct sums {
-	uint64_t channels, buffered, bytes, puts, takes, with_id;
+	uint64_t channels, buffered, bytes, puts, takes, resting, with_id;
 };
 
 static uint64_t list_bytes(const struct value_list *list, size_t *n)
@@ -113,6 +113,8 @@ static const char *check_channel(const struct core *core, const struct channel *
 		return wrong;
 	CHECK(n_puts == channel->n_puts && n_takes == channel->n_takes, "a channel miscounts who is parked");
 	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");
+	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++)
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting, "a request rests, and does not know");
 	sums->channels++;
 	sums->buffered += n;
 	sums->bytes += bytes;
@@ -129,10 +131,12 @@ static const char *check_request(const struct core *core, struct request *reques
 	CHECK(ids_find(&core->ids, parked->connection, parked->id) == (has_id ? request : NULL), "a parked request is not found by its id");
 	CHECK(has_id || parked->op == CORE_PUT, "a request without an id is no put");
 	sums->with_id += has_id;
+	CHECK(!parked->is_resting, "a request rests, and stands in the order of parking");
 	CHECK(request->n_arms >= 1 && request->n_arms <= CORE_MAX_ARMS, "a parked request has an impossible number of arms");
-	CHECK((parked->deadline_us == CORE_NEVER) == (parked->timer_index == REQUEST_NO_TIMER), "a deadline has no timer, or the reverse");
-	if (parked->timer_index != REQUEST_NO_TIMER)
-		CHECK(parked->timer_index < core->timers.n && core->timers.heap[parked->timer_index] == request, "a timer is another's");
+	const struct timer *timer = &parked->timer;
+	CHECK((timer->deadline_us == CORE_NEVER) == (timer->index == TIMER_NONE), "a deadline has no timer, or the reverse");
+	if (timer->index != TIMER_NONE)
+		CHECK(timer->index < core->timers.n && core->timers.heap[timer->index] == timer, "a timer is another's");
 	for (uint32_t i = 0; i < request->n_arms; i++) {
 		if (request->arms[i].is_put)
 			sums->puts++;
@@ -142,18 +146,35 @@ static const char *check_request(const struct core *core, struct request *reques
 	return NULL;
 }
 
-static const char *check_connections(const struct core *core, uint64_t *n_parked)
+/* One of a connection's lists; *n is added to. */
+static const char *check_list(const struct core_connection *connection, const struct link *list, bool is_counted, bool is_resting, uint64_t *n)
+{
+	for (const struct link *at = list->next; at != list; at = at->next, ++*n) {
+		const struct parked *parked = &LIST_ITEM(at, struct request, parked.in_connection)->parked;
+		CHECK(parked->connection == connection, "a request is parked with another connection");
+		CHECK(parked->is_counted == is_counted && parked->is_resting == is_resting, "a request is in the wrong list of its connection");
+		CHECK(!is_counted || parked->left > 0, "a take with a count has nothing to come");
+	}
+	return NULL;
+}
+
+static const char *check_connections(const struct core *core, uint64_t *n_parked, uint64_t *n_resting)
 {
 	uint64_t n = 0;
-	*n_parked = 0;
+	*n_parked = *n_resting = 0;
 	for (const struct link *at = core->connections.next; at != &core->connections; at = at->next, n++) {
 		const struct core_connection *connection = LIST_ITEM(at, struct core_connection, in_core);
-		uint32_t parked = 0;
-		for (const struct link *r = connection->parked.next; r != &connection->parked; r = r->next, parked++)
-			CHECK(LIST_ITEM(r, struct request, parked.in_connection)->parked.connection == connection,
-			      "a request is parked with another connection");
-		CHECK(parked == connection->n_parked, "a connection miscounts its parked requests");
+		uint64_t parked = 0, resting = 0;
+		const char *wrong;
+		if ((wrong = check_list(connection, &connection->parked, false, false, &parked)) ||
+		    (wrong = check_list(connection, &connection->counting, true, false, &parked)) ||
+		    (wrong = check_list(connection, &connection->resting, true, true, &resting)))
+			return wrong;
+		CHECK(parked + resting == connection->n_parked, "a connection miscounts its parked requests");
+		CHECK(!connection->is_paused || list_is_empty(&connection->counting), "a take with a count is in a queue, and its connection is paused");
+		CHECK(resting == 0 || connection->is_paused || !list_is_empty(&connection->in_rested), "a take with a count rests for ever");
 		*n_parked += parked;
+		*n_resting += resting;
 	}
 	CHECK(n == core->n_connections, "the connections are miscounted");
 	return NULL;
@@ -170,13 +191,14 @@ const char *core_check(const struct core *core)
 	CHECK(channels.channels == core->directory.n, "the channels are miscounted");
 	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered, "the totals are not the sums of the channels'");
 
-	uint64_t n_parked, n = 0, after = 0;
-	if ((wrong = check_connections(core, &n_parked)))
+	uint64_t n_parked, n_resting, n = 0, after = 0;
+	if ((wrong = check_connections(core, &n_parked, &n_resting)))
 		return wrong;
 	for (struct request *request; (request = order_after(&core->order, after)); after = request->parked.seq, n++)
 		if ((wrong = check_request(core, request, &requests)))
 			return wrong;
-	CHECK(n == n_parked && n == core->n_parked && requests.with_id == core->ids.n, "the parked requests are miscounted");
+	CHECK(n == n_parked && n + n_resting == core->n_parked && requests.with_id + n_resting == core->ids.n, "the parked requests are miscounted");
+	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");
 	CHECK(requests.puts == channels.puts && requests.takes == channels.takes, "an arm stands in no queue, or in two");
 	CHECK(timers_check(&core->timers), "the timers are out of order");
 	return NULL;

@@ -14,6 +14,7 @@ struct core *core_create(const struct core_limits *limits, uint64_t seed)
 	core->limits = *limits;
 	core->random = seed;
 	list_init(&core->connections);
+	list_init(&core->rested);
 	struct hash_key key = {random_next(&core->random), random_next(&core->random)};
 	if (directory_init(&core->directory, key) < 0)
 		goto err_core;
@@ -66,6 +67,9 @@ struct core_connection *core_connect(struct core *core, void *cookie)
 		return NULL;
 	connection->cookie = cookie;
 	list_init(&connection->parked);
+	list_init(&connection->counting);
+	list_init(&connection->resting);
+	list_init(&connection->in_rested);
 	list_init(&connection->ephemeral);
 	list_append(&core->connections, &connection->in_core);
 	core->n_connections++;
@@ -75,9 +79,9 @@ struct core_connection *core_connect(struct core *core, void *cookie)
 /* Whatever is due happens first, the earliest first. */
 static void expire(struct core *core, uint64_t now_us, struct core_effects *effects)
 {
-	struct request *request;
-	while ((request = timers_first(&core->timers)) && request->parked.deadline_us <= now_us)
-		park_complete(core, request, NULL, STATUS_TIMEOUT, effects);
+	struct timer *timer;
+	while ((timer = timers_first(&core->timers)) && timer->deadline_us <= now_us)
+		park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
 }
 
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -89,6 +93,7 @@ static op_fn *const ops[] = {
 	[CORE_TICK] = op_tick,	 [CORE_DISCONNECT] = op_disconnect, [CORE_CREATE] = op_create,
 	[CORE_CLOSE] = op_close, [CORE_DELETE] = op_delete,	    [CORE_PUT] = op_put,
 	[CORE_TAKE] = op_take,	 [CORE_ALTS] = op_alts,		    [CORE_CANCEL] = op_cancel,
+	[CORE_RESUME] = op_resume,
 };
 
 /* The values that an event brought, when it is refused before its op sees them. */
@@ -105,7 +110,12 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 {
 	assert(event->connection || event->op == CORE_TICK || event->op == CORE_CREATE || event->op == CORE_CLOSE || event->op == CORE_DELETE);
 	expire(core, event->now_us, effects);
-	bool is_request = event->op != CORE_TICK && event->op != CORE_DISCONNECT && event->connection;
+	if (event->now_us > core->now_us) {
+		core->now_us = event->now_us;
+		core->turn++;
+		count_new_turn(core, effects);
+	}
+	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_CANCEL && event->connection;
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);
 		reply_error(core, event, ERROR_DUPLICATE_ID, effects);
@@ -116,8 +126,9 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 
 uint64_t core_deadline(const struct core *core)
 {
-	const struct request *first = timers_first(&core->timers);
-	return first ? first->parked.deadline_us : CORE_NEVER;
+	const struct timer *first = timers_first(&core->timers);
+	uint64_t deadline_us = first ? first->deadline_us : CORE_NEVER, turn_us = core->now_us + 1;
+	return !list_is_empty(&core->rested) && turn_us < deadline_us ? turn_us : deadline_us;
 }
 
 bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id)

@@ -8,7 +8,8 @@
  *   core_effects_release(core, &effects);
  *
  * Out of memory is a reply (ERROR_OVERLOADED), and nothing has happened. Time is in microseconds of a monotonic clock, and never
- * runs backwards from one event to the next.
+ * runs backwards from one event to the next. Events of the same time are one turn of the shell's loop: in each turn, a take with a count gets no more than
+ * its share, and core_deadline() asks for another turn where there is more for it.
  */
 #ifndef MILLRACE_CORE_H
 #define MILLRACE_CORE_H
@@ -22,7 +23,7 @@
 struct core;
 struct core_connection;
 
-enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000 };
+enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000, CORE_MAX_COUNT = 1000000, CORE_TURN_VALUES = 64 };
 #define CORE_NEVER UINT64_MAX
 #define CORE_NO_ID UINT64_MAX /* of a put that nobody waits for: its replies but OK and DROPPED matter, and it cannot be cancelled */
 
@@ -37,7 +38,8 @@ struct core_limits {
 	uint32_t max_channels;   /* CHANNEL_EXISTS and its like come first; over it: overloaded */
 	uint32_t max_inflight;   /* parked requests of one connection */
 	uint32_t max_waiters;    /* of a channel that does not say: parked requests (alts: arms) */
-	uint32_t max_take_bytes; /* a take with `max` stops before its values, with a comma each, are more; one is always given */
+	uint32_t max_take_bytes; /* a take with `max` stops before its values, with a comma each, are more; one is always given. What a take
+				    with a count gets in a turn has the same limit, beside CORE_TURN_VALUES */
 	uint64_t max_park_ms;    /* 0: no limit */
 };
 
@@ -59,6 +61,7 @@ enum core_op {
 	CORE_TAKE,
 	CORE_ALTS,
 	CORE_CANCEL,
+	CORE_RESUME, /* the connection has room for replies again; see core_pause() */
 };
 
 struct core_arm {
@@ -80,6 +83,7 @@ struct core_event {
 	struct value_list values;          /* put: at least one; owned by the core from core_step() on, whatever comes of it */
 	bool batch;                        /* put: of `values`; take: with `max`. The reply says so again */
 	uint32_t max;                      /* take: 1 without `max` */
+	uint32_t count;                    /* take: so many takes in one, with a reply each; 0: a plain take. Not with batch */
 	const struct core_arm *arms;       /* alts */
 	uint32_t n_arms;
 	bool priority;
@@ -97,10 +101,12 @@ struct core_reply {
 	bool batch;                  /* as asked */
 	bool is_take;                /* an alts: the arm that happened was a take; a take: true */
 	bool created;                /* create */
+	bool has_left;               /* a take with a count, from when it was accepted */
 	bool owns_values;            /* the core's own business: whether release frees the values */
 	struct slice channel;        /* the channel it is about; alts: of that arm; empty if of none in particular */
 	struct value *value;         /* take, alts: the first of n_values, linked by `next`. Read no further than n_values */
 	uint32_t n_values;
+	uint32_t left;               /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has ended */
 	uint32_t arm;                /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular */
 	uint64_t accepted;  /* put */
 	uint64_t evicted;   /* put, put arm */
@@ -118,6 +124,11 @@ void core_set_limits(struct core *core, const struct core_limits *limits);
 
 /* Bytes of values that the shell still has to send; they count towards max_memory. */
 void core_set_unsent(struct core *core, uint64_t bytes);
+
+/* The connection has no room for replies, until CORE_RESUME: its takes with a count leave their queues, and give way to others. Between steps;
+ * replies that are not released yet stay as they are. */
+void core_pause(struct core *core, struct core_connection *connection);
+bool core_is_paused(const struct core_connection *connection);
 
 /* A connection, until CORE_DISCONNECT. NULL without memory. `cookie` comes back in its replies and rows. */
 struct core_connection *core_connect(struct core *core, void *cookie);

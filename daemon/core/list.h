@@ -36,4 +36,15 @@ static inline void list_remove(struct link *node)
 	node->prev = node->next = node;
 }
 
+/* Moves all nodes to another head, which it initialises. */
+static inline void list_take(struct link *head, struct link *from)
+{
+	list_init(head);
+	if (list_is_empty(from))
+		return;
+	*head = *from;
+	head->next->prev = head->prev->next = head;
+	list_init(from);
+}
+
 #endif

@@ -97,7 +97,7 @@ bool core_next_waiter(const struct core *core, struct slice name, uint64_t after
 		.op = parked->op,
 		.n_arms = request->n_arms,
 		.parked_us = parked->parked_us,
-		.deadline_us = parked->deadline_us,
+		.deadline_us = parked->timer.deadline_us,
 		.request = request,
 	};
 	return true;

@@ -4,9 +4,10 @@
 
 #include "daemon/core/state.h"
 
-static uint32_t waiters_allowed(const struct core *core, const struct channel *channel)
+bool park_has_room(const struct core *core, const struct channel *channel)
 {
-	return channel->definition.max_waiters ? channel->definition.max_waiters : core->limits.max_waiters;
+	uint32_t allowed = channel->definition.max_waiters ? channel->definition.max_waiters : core->limits.max_waiters;
+	return channel->n_puts + channel->n_takes < allowed;
 }
 
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
@@ -30,7 +31,7 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
 {
 	assert(index == request->n_arms);
-	if (channel->n_puts + channel->n_takes >= waiters_allowed(core, channel))
+	if (!park_has_room(core, channel))
 		return false;
 	struct arm *arm = &request->arms[index];
 	*arm = (struct arm){.channel = channel, .value = value, .index = (uint8_t)index, .is_put = is_put};
@@ -45,6 +46,14 @@ bool park_arm(struct core *core, struct request *request, uint32_t index, struct
 	}
 	request->n_arms++;
 	return true;
+}
+
+void park_resting(struct request *request, struct channel *channel)
+{
+	request->arms[0] = (struct arm){.channel = channel};
+	list_append(&channel->resting, &request->arms[0].link);
+	request->n_arms = 1;
+	request->parked.is_counted = request->parked.is_resting = true;
 }
 
 static uint64_t deadline_of(const struct core *core, const struct core_event *event)
@@ -64,26 +73,26 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	parked->id = event->id;
 	parked->batch = event->batch;
 	parked->parked_us = event->now_us;
-	parked->deadline_us = deadline_of(core, event);
-	parked->timer_index = REQUEST_NO_TIMER;
-	list_append(&event->connection->parked, &parked->in_connection);
+	parked->timer = (struct timer){.deadline_us = deadline_of(core, event), .index = TIMER_NONE};
+	list_append(parked->is_resting ? &event->connection->resting : &event->connection->parked, &parked->in_connection);
 	event->connection->n_parked++;
 	core->n_parked++;
 	if (parked->id != CORE_NO_ID)
 		ids_insert(&core->ids, request);
-	order_append(&core->order, request);
-	if (parked->deadline_us != CORE_NEVER)
-		timers_add(&core->timers, request);
+	if (!parked->is_resting)
+		order_append(&core->order, request);
+	if (parked->timer.deadline_us != CORE_NEVER)
+		timers_add(&core->timers, &parked->timer);
 }
 
 /* Takes an arm out of its channel, with its value if it still has one. */
-static void arm_unlink(struct core *core, struct arm *arm)
+static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 {
 	struct channel *channel = arm->channel;
 	list_remove(&arm->link);
 	if (arm->is_put)
 		channel->n_puts--;
-	else
+	else if (!is_resting)
 		channel->n_takes--;
 	if (arm->value) {
 		channel->bytes -= arm->value->len;
@@ -97,7 +106,7 @@ static void arm_unlink(struct core *core, struct arm *arm)
 static void unlink_everywhere(struct core *core, struct request *request)
 {
 	for (uint32_t i = 0; i < request->n_arms; i++)
-		arm_unlink(core, &request->arms[i]);
+		arm_unlink(core, &request->arms[i], request->parked.is_resting);
 	if (request->parked.op == CORE_PUT) {
 		struct channel *channel = request->arms[0].channel;
 		struct value *value;
@@ -112,8 +121,9 @@ static void unlink_everywhere(struct core *core, struct request *request)
 	core->n_parked--;
 	if (request->parked.id != CORE_NO_ID)
 		ids_remove(&core->ids, request);
-	timers_remove(&core->timers, request);
-	order_remove(&core->order, request);
+	timers_remove(&core->timers, &request->parked.timer);
+	if (!request->parked.is_resting)
+		order_remove(&core->order, request);
 }
 
 struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status, struct core_effects *effects)
@@ -131,6 +141,8 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 		.arm = arm ? arm->index : request->n_arms,
 		.channel = arm || was.op != CORE_ALTS ? channel_name(request->arms[arm ? arm->index : 0].channel) : (struct slice){NULL, 0},
 		.accepted = was.op == CORE_PUT ? was.accepted : 0,
+		.has_left = was.is_counted,
+		.left = was.is_counted ? was.left : 0,
 	};
 	effects_append(effects, reply);
 	return reply;
@@ -145,6 +157,6 @@ void park_forget(struct core *core, struct request *request)
 void park_abandon(struct core *core, struct request *request)
 {
 	for (uint32_t i = 0; i < request->n_arms; i++)
-		arm_unlink(core, &request->arms[i]);
+		arm_unlink(core, &request->arms[i], false);
 	free(request);
 }

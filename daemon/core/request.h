@@ -1,12 +1,11 @@
 /* A request that has parked: one put or take, or an alts with its arms. It is linked into every channel that an arm names, its connection, the
  * table of ids, the order of parking and, with a deadline, the timers; and it leaves them all at once, in O(arms + log n). What is left is its
- * reply, in the same memory: so completing a request can never fail. */
+ * reply, in the same memory: so completing a request can never fail. A take with a count may leave its queue, and the order of parking, and come back. */
 #ifndef MILLRACE_CORE_REQUEST_H
 #define MILLRACE_CORE_REQUEST_H
 
 #include "daemon/core/channel.h"
-
-enum { REQUEST_NO_TIMER = UINT32_MAX };
+#include "daemon/core/timers.h"
 
 struct arm {
 	struct link link; /* in its channel's puts or takes */
@@ -23,16 +22,23 @@ struct parked {
 	uint64_t id;
 	uint64_t seq; /* rises in the order of parking */
 	uint64_t parked_us;
-	uint64_t deadline_us; /* CORE_NEVER: none */
-	uint32_t timer_index; /* timers.c's */
+	struct timer timer;   /* its deadline; CORE_NEVER: none */
 	uint32_t order_index; /* order.c's */
 	union {
 		struct value_list values; /* a put: what has not yet entered */
-		uint32_t max;		  /* a take: at most so many values */
+		struct {		  /* a take */
+			uint32_t max;	     /* at most so many values in a reply */
+			uint32_t left;	     /* with a count: replies still to come */
+			uint32_t turn;	     /* in which it got the following */
+			uint32_t turn_values;
+			uint32_t turn_bytes;
+		};
 	};
 	uint32_t accepted; /* a put: how many have entered */
 	uint8_t op;	   /* enum core_op */
 	bool batch;
+	bool is_counted; /* a take with a count */
+	bool is_resting; /* in no queue: its arm is among those that rest on the channel */
 };
 
 struct request {
@@ -43,6 +49,11 @@ struct request {
 	uint8_t n_arms;
 	struct arm arms[];
 };
+
+static inline struct request *timer_request(struct timer *timer)
+{
+	return (struct request *)((char *)timer - offsetof(struct request, parked.timer));
+}
 
 static inline struct request *arm_request(struct arm *arm)
 {

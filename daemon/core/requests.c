@@ -92,10 +92,14 @@ static enum error park_take(struct core *core, const struct core_event *event, s
 
 void op_take(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	assert(event->max >= 1 && event->max <= CORE_MAX_TAKE);
+	assert(event->max >= 1 && event->max <= CORE_MAX_TAKE && event->count <= CORE_MAX_COUNT && !(event->count && event->batch));
 	struct channel *channel = channel_find(core, event->connection, event->channel);
 	if (!channel) {
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		return;
+	}
+	if (event->count) {
+		count_begin(core, event, channel, effects);
 		return;
 	}
 	if (channel_can_take(channel)) {
@@ -131,8 +135,11 @@ void op_cancel(struct core *core, const struct core_event *event, struct core_ef
 void op_disconnect(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct core_connection *connection = event->connection;
-	while (!list_is_empty(&connection->parked))
-		park_forget(core, LIST_ITEM(connection->parked.next, struct request, parked.in_connection));
+	struct link *const lists[] = {&connection->parked, &connection->counting, &connection->resting};
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		while (!list_is_empty(lists[i]))
+			park_forget(core, LIST_ITEM(lists[i]->next, struct request, parked.in_connection));
+	list_remove(&connection->in_rested);
 	while (!list_is_empty(&connection->ephemeral))
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
 	list_remove(&connection->in_core);

@@ -11,9 +11,13 @@
 struct core_connection {
 	void *cookie;
 	struct link in_core;
-	struct link parked;    /* of struct request */
+	struct link parked;    /* of struct request; those in a queue that have no count */
+	struct link counting;  /* takes with a count, in their queues */
+	struct link resting;   /* takes with a count that have left their queues: they had their share of this turn, or the connection is paused */
+	struct link in_rested; /* in the core's, while some are resting and it is not paused */
+	bool is_paused;
 	struct link ephemeral; /* of struct channel */
-	uint32_t n_parked;
+	uint32_t n_parked; /* in all three */
 	struct channel *last; /* the channel it named last, while nothing has been deleted since */
 	uint64_t last_deletions;
 };
@@ -28,6 +32,9 @@ struct core {
 	struct link connections;
 	uint64_t n_connections;
 	uint64_t n_parked;
+	uint64_t now_us; /* of the last event */
+	uint32_t turn;   /* rises whenever time moves on */
+	struct link rested; /* connections whose takes with a count go on in the next turn */
 	uint64_t bytes;	       /* of values: the sum of all channels' */
 	uint64_t n_buffered;   /* the sum of all channels' */
 	uint64_t unsent_bytes; /* of values, as the shell says */
@@ -48,8 +55,12 @@ void reply_error(struct core *core, const struct core_event *event, enum error e
 
 /* A request with `n_arms` arms to fill in, and room for it everywhere; it is linked nowhere yet. NULL: *error says why. */
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error);
+/* Whether one more may wait there. */
+bool park_has_room(const struct core *core, const struct channel *channel);
 /* Links an arm; false, and nothing done, if the channel has too many waiters. */
 bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value);
+/* Instead, of a take with a count: its one arm begins to rest on the channel. */
+void park_resting(struct request *request, struct channel *channel);
 void park_commit(struct core *core, struct request *request, const struct core_event *event);
 void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
 
@@ -58,6 +69,19 @@ void park_abandon(struct core *core, struct request *request); /* instead of com
 struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status, struct core_effects *effects);
 /* The same without a reply: its connection is gone. */
 void park_forget(struct core *core, struct request *request);
+
+/* -- count.c: takes with a count -- */
+
+/* Accepts one: it takes what there is, and parks for the rest. */
+void count_begin(struct core *core, const struct core_event *event, struct channel *channel, struct core_effects *effects);
+
+/* One that stands first in its queue gets a value: the reply to fill, then what becomes of it. The reply is NULL if there is no memory for one: then it has
+ * ended, and gets no value. */
+struct core_reply *count_reply(struct core *core, struct request *request, struct core_effects *effects);
+void count_served(struct core *core, struct request *request, const struct core_reply *reply);
+
+/* Time has moved on: those that had their share in the last turn go on. */
+void count_new_turn(struct core *core, struct core_effects *effects);
 
 /* -- transfer.c: values in and out of channels -- */
 
@@ -79,6 +103,6 @@ struct channel *channel_find(struct core *core, struct core_connection *connecti
 void channel_remove(struct core *core, struct channel *channel, struct core_effects *effects); /* delete with force */
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts;
+op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_resume;
 
 #endif

@@ -5,11 +5,9 @@
 
 enum { FIRST_CAP = 64 };
 
-static bool is_before(const struct request *a, const struct request *b)
+static bool is_before(const struct timer *a, const struct timer *b)
 {
-	if (a->parked.deadline_us != b->parked.deadline_us)
-		return a->parked.deadline_us < b->parked.deadline_us;
-	return a->parked.seq < b->parked.seq;
+	return a->deadline_us != b->deadline_us ? a->deadline_us < b->deadline_us : a->seq < b->seq;
 }
 
 void timers_finish(struct timers *timers)
@@ -23,7 +21,7 @@ int timers_reserve(struct timers *timers)
 	if (timers->n < timers->cap)
 		return 0;
 	uint32_t cap = timers->cap ? timers->cap * 2 : FIRST_CAP;
-	struct request **heap = realloc(timers->heap, cap * sizeof(struct request *));
+	struct timer **heap = realloc(timers->heap, cap * sizeof(struct timer *));
 	if (!heap)
 		return -1;
 	timers->heap = heap;
@@ -31,50 +29,51 @@ int timers_reserve(struct timers *timers)
 	return 0;
 }
 
-static void place(struct timers *timers, uint32_t at, struct request *request)
+static void place(struct timers *timers, uint32_t at, struct timer *timer)
 {
-	timers->heap[at] = request;
-	request->parked.timer_index = at;
+	timers->heap[at] = timer;
+	timer->index = at;
 }
 
-static void sift_up(struct timers *timers, uint32_t at, struct request *request)
+static void sift_up(struct timers *timers, uint32_t at, struct timer *timer)
 {
-	while (at > 0 && is_before(request, timers->heap[(at - 1) / 2])) {
+	while (at > 0 && is_before(timer, timers->heap[(at - 1) / 2])) {
 		place(timers, at, timers->heap[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
-	place(timers, at, request);
+	place(timers, at, timer);
 }
 
-static void sift_down(struct timers *timers, uint32_t at, struct request *request)
+static void sift_down(struct timers *timers, uint32_t at, struct timer *timer)
 {
 	for (;;) {
 		uint32_t child = 2 * at + 1;
 		if (child + 1 < timers->n && is_before(timers->heap[child + 1], timers->heap[child]))
 			child++;
-		if (child >= timers->n || !is_before(timers->heap[child], request))
+		if (child >= timers->n || !is_before(timers->heap[child], timer))
 			break;
 		place(timers, at, timers->heap[child]);
 		at = child;
 	}
-	place(timers, at, request);
+	place(timers, at, timer);
 }
 
-void timers_add(struct timers *timers, struct request *request)
+void timers_add(struct timers *timers, struct timer *timer)
 {
 	assert(timers->n < timers->cap);
-	sift_up(timers, timers->n++, request);
+	timer->seq = ++timers->last_seq;
+	sift_up(timers, timers->n++, timer);
 }
 
-void timers_remove(struct timers *timers, struct request *request)
+void timers_remove(struct timers *timers, struct timer *timer)
 {
-	uint32_t at = request->parked.timer_index;
-	if (at == REQUEST_NO_TIMER)
+	uint32_t at = timer->index;
+	if (at == TIMER_NONE)
 		return;
-	assert(at < timers->n && timers->heap[at] == request);
-	request->parked.timer_index = REQUEST_NO_TIMER;
-	struct request *last = timers->heap[--timers->n];
-	if (last == request)
+	assert(at < timers->n && timers->heap[at] == timer);
+	timer->index = TIMER_NONE;
+	struct timer *last = timers->heap[--timers->n];
+	if (last == timer)
 		return;
 	if (at > 0 && is_before(last, timers->heap[(at - 1) / 2]))
 		sift_up(timers, at, last);
@@ -85,7 +84,7 @@ void timers_remove(struct timers *timers, struct request *request)
 bool timers_check(const struct timers *timers)
 {
 	for (uint32_t i = 0; i < timers->n; i++) {
-		if (timers->heap[i]->parked.timer_index != i)
+		if (timers->heap[i]->index != i)
 			return false;
 		if (i > 0 && is_before(timers->heap[i], timers->heap[(i - 1) / 2]))
 			return false;

@@ -67,13 +67,18 @@ static void serve_first_take(struct core *core, struct channel *channel, struct 
 	struct arm *arm = LIST_ITEM(channel->takes.next, struct arm, link);
 	struct request *request = arm_request(arm);
 	uint32_t max = request->parked.op == CORE_TAKE ? request->parked.max : 1;
-	struct core_reply *reply = park_complete(core, request, arm, STATUS_OK, effects);
+	bool is_counted = request->parked.is_counted;
+	struct core_reply *reply = is_counted ? count_reply(core, request, effects) : park_complete(core, request, arm, STATUS_OK, effects);
+	if (!reply)
+		return;
 	struct run run = {0};
 	while (run.values.n < max && values->head && run_fits(core, &run, values->head))
 		run_add(&run, value_list_pop(values));
 	channel->accepted += run.values.n;
 	channel->taken += run.values.n;
 	run_give(&run, reply);
+	if (is_counted)
+		count_served(core, request, reply);
 }
 
 static struct put_outcome put_promise(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)

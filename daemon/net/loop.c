@@ -66,8 +66,8 @@ void loop_destroy(struct loop *loop)
 
 static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
 {
-	on_turn_end(arg);
 	stream_flush_all(loop);
+	on_turn_end(arg);
 	loop->now_is_read = false;
 }
 

@@ -1,5 +1,5 @@
 /* The event loop: sockets, signals and timers over libevent, and the one clock. Everything runs in its one thread, a turn at a time: whatever
- * is ready is handled, then `on_turn_end` is called, then all that was written in the turn is sent: one send for each connection. */
+ * is ready is handled, then all that was written in the turn is sent, one send for each connection, then `on_turn_end` is called. */
 #ifndef MILLRACE_NET_LOOP_H
 #define MILLRACE_NET_LOOP_H
 
@@ -17,7 +17,7 @@ typedef void loop_signal_cb(void *arg, int signal_number);
 struct loop *loop_create(void); /* NULL without memory or descriptors */
 void loop_destroy(struct loop *loop);
 
-/* Runs turns until loop_stop(), and flushes after the last one. -1 if libevent fails. */
+/* Runs turns until loop_stop(), the last one to its end. -1 if libevent fails. */
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
 void loop_stop(struct loop *loop);
 

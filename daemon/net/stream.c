@@ -241,6 +241,11 @@ bool stream_is_full(const struct stream *stream)
 	return buffer_len(&stream->out) > stream->max_output;
 }
 
+void stream_watch_drain(struct stream *stream)
+{
+	stream->is_watched = true;
+}
+
 static int wait_for_room(struct stream *stream)
 {
 	if (!stream->write_event)
@@ -273,6 +278,10 @@ static void after_sending(struct stream *stream)
 	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
 		set_reading(stream, true);
 		event_active(&stream->read_event, EV_READ, 0);
+	}
+	if (stream->state == STREAM_OPEN && stream->is_watched && !stream_is_full(stream)) {
+		stream->is_watched = false;
+		stream->handlers->on_drained(stream);
 	}
 }
 
@@ -326,9 +335,11 @@ static void flush_queue(struct stream_queue *queue)
 
 void stream_flush_all(struct loop *loop)
 {
-	/* Ending a stream queues it again, among the others. */
-	flush_queue(&loop->takers);
-	flush_queue(&loop->others);
+	/* The end of a stream, and its draining, may give others something to send. */
+	while (loop->takers.head || loop->others.head) {
+		flush_queue(&loop->takers);
+		flush_queue(&loop->others);
+	}
 }
 
 void stream_peer(const struct stream *stream, char *text, size_t size)

@@ -22,6 +22,8 @@ struct stream;
 struct stream_handlers {
 	/* Consumes from the front of `bytes`, which it may write over, and returns how many it has used. */
 	size_t (*on_bytes)(struct stream *stream, char *bytes, size_t len);
+	/* The stream is no longer full: once after each stream_watch_drain(). */
+	void (*on_drained)(struct stream *stream);
 	void (*on_end)(struct stream *stream);
 	void (*on_gone)(struct stream *stream);
 };
@@ -41,6 +43,7 @@ struct stream { /* embedded; all of it is stream.c's */
 	bool is_reading;
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
 	bool is_queued;
+	bool is_watched; /* on_drained is to be called */
 	bool is_write_broken;
 	size_t max_output;
 	size_t discarded;
@@ -64,6 +67,9 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
+
+/* Calls on_drained, once, when it is no longer full: in the end of a turn, when what the turn has written is sent. */
+void stream_watch_drain(struct stream *stream);
 
 /* The input makes no sense any more: what was written is sent, our side is closed, and the peer's rest thrown away for a while, so that it
  * can read why. on_end is not called. */

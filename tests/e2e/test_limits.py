@@ -154,6 +154,23 @@ class Limits(unittest.TestCase):
                 self.assertEqual(len(slow.receive()["values"][0]), 500 * KIB)
             self.is_ok(other.ask(id=3, op="ping"))
 
+    def test_a_consumer_that_does_not_read_leaves_its_queue(self):
+        """It gets no more than its output holds, and what it does not take goes to others; when it reads, it is served again."""
+        with Daemon("--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as other, Connection(daemon) as slow:
+            slow.send(id=1, op="take", channel="c", count=1000)
+            text, n, parked = "x" * (200 * KIB), 0, False
+            while not parked and n < 200:
+                parked = other.ask(id=n, op="put", channel="c", value=[n, text], timeout_ms=0)["status"] == "timeout"
+                n += not parked
+            self.assertTrue(parked, "the consumer never had enough")
+            self.assertEqual(other.ask(id=1000, op="stat", channel="c")["parked_takes"], 0)
+            other.send(id=1001, op="put", channel="c", value=[n, text])
+            for i in range(n):
+                self.assertEqual(slow.receive()["value"][0], i)
+            reply = slow.receive()
+            self.assertEqual((reply["value"][0], reply["left"]), (n, 999 - n))
+            self.assertEqual(other.receive(), {"id": 1001, "status": "ok"})
+
     def test_open_files_run_out(self):
         with Daemon(nofile=40) as daemon, Connection(daemon) as first:
             self.is_ok(first.ask(id=1, op="ping"))

@@ -267,6 +267,36 @@ START_TEST(a_parked_take_with_max_gets_a_batch)
 }
 END_TEST
 
+START_TEST(a_take_with_a_count_has_a_reply_a_value)
+{
+	wire_ask(w, "{\"id\":1,\"op\":\"put\",\"channel\":\"jobs\",\"values\":[1,2]}", "{\"accepted\":2}");
+	wire_send(w, "{\"id\":2,\"op\":\"take\",\"channel\":\"jobs\",\"count\":4}");
+	wire_expect_exactly(w, "{\"id\":2,\"status\":\"ok\",\"value\":1,\"left\":3}");
+	wire_expect_exactly(w, "{\"id\":2,\"status\":\"ok\",\"value\":2,\"left\":2}");
+	wire_ask_error(w, "{\"id\":2,\"op\":\"ping\"}", 2, "duplicate_id", "");
+	wire_ask(other, "{\"id\":1,\"op\":\"put\",\"channel\":\"jobs\",\"value\":3}", "{\"status\":\"ok\"}");
+	wire_expect_exactly(w, "{\"id\":2,\"status\":\"ok\",\"value\":3,\"left\":1}");
+	wire_send(w, "{\"id\":3,\"op\":\"cancel\",\"request\":2}");
+	wire_expect_exactly(w, "{\"id\":2,\"status\":\"cancelled\",\"left\":1}");
+	wire_expect_exactly(w, "{\"id\":3,\"status\":\"ok\"}");
+	wire_ask_error(w, "{\"id\":4,\"op\":\"take\",\"channel\":\"word\",\"count\":2}", 4, "bad_request", "a promise");
+	wire_ask_exactly(w, "{\"id\":5,\"op\":\"take\",\"channel\":\"jobs\",\"count\":2,\"timeout_ms\":5}", "{\"id\":5,\"status\":\"timeout\",\"left\":2}");
+}
+END_TEST
+
+START_TEST(more_than_a_turn_gives_comes_in_the_next_ones)
+{
+	enum { N = 1000 };
+	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"many\",\"kind\":\"bounded\",\"capacity\":1000}", "{\"created\":true}");
+	for (int i = 0; i < N; i++)
+		wire_sendf(w, "{\"op\":\"put\",\"channel\":\"many\",\"value\":%d}", i);
+	wire_sync(w);
+	wire_sendf(other, "{\"id\":1,\"op\":\"take\",\"channel\":\"many\",\"count\":%d}", N);
+	for (int i = 0; i < N; i++)
+		wire_expectf(other, "{\"id\":1,\"status\":\"ok\",\"value\":%d,\"left\":%d}", i, N - 1 - i);
+}
+END_TEST
+
 START_TEST(a_value_keeps_its_bytes)
 {
 	static const char *const values[] = {
@@ -441,7 +471,8 @@ int main(void)
 					  close_is_idempotent_and_ends_takes, delete_says_what_it_threw_away, NULL});
 	suite_case(suite, "put, take", setup, teardown,
 		   (const TTest *const[]){put_tells_what_became_of_the_value, a_batch_tells_how_many_were_accepted, take_gives_a_value_or_an_array,
-					  a_parked_take_with_max_gets_a_batch, a_value_keeps_its_bytes,
+					  a_parked_take_with_max_gets_a_batch, a_take_with_a_count_has_a_reply_a_value,
+					  more_than_a_turn_gives_comes_in_the_next_ones, a_value_keeps_its_bytes,
 					  a_value_may_be_nested_128_deep_and_no_deeper, NULL});
 	suite_case(suite, "alts, cancel", setup, teardown,
 		   (const TTest *const[]){alts_tells_which_arm_happened, a_parked_alts_is_told_the_same_way, a_bad_arm_refuses_the_whole,

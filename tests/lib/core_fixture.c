@@ -172,6 +172,8 @@ static void parse_take(struct words *words, struct core_event *event)
 		event->batch = true;
 		event->max = (uint32_t)words_number(words);
 	}
+	if (words_skip(words, "count"))
+		event->count = (uint32_t)words_number(words);
 	parse_timeout(words, event);
 }
 
@@ -197,10 +199,11 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	static const char *const names[] = {
 		[CORE_TICK] = "tick",	[CORE_DISCONNECT] = "leaves", [CORE_CREATE] = "create", [CORE_CLOSE] = "close", [CORE_DELETE] = "delete",
 		[CORE_PUT] = "put",	[CORE_TAKE] = "take",	      [CORE_ALTS] = "alts",	[CORE_CANCEL] = "cancel",
+		[CORE_RESUME] = "resumes",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
-	for (enum core_op op = CORE_TICK; !event->batch && op <= CORE_CANCEL; op++)
+	for (enum core_op op = CORE_TICK; !event->batch && op <= CORE_RESUME; op++)
 		if (words_skip(words, names[op])) {
 			event->op = op;
 			break;
@@ -229,6 +232,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_TICK:
 	case CORE_DISCONNECT:
 	case CORE_CLOSE:
+	case CORE_RESUME:
 		break;
 	}
 	assert(!words_more(words));
@@ -269,12 +273,20 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 	if (reply->op == CORE_ALTS && (reply->status == STATUS_OK || reply->status == STATUS_CLOSED || reply->status == STATUS_DROPPED))
 		text_add(" arm %u %s %.*s", reply->arm, reply->is_take ? "take" : "put", (int)reply->channel.len, reply->channel.bytes);
 	add_values(reply->value, reply->n_values);
+	if (reply->has_left)
+		text_add(" left %u", reply->left);
 	if (reply->op == CORE_PUT && reply->batch)
 		text_add(" accepted %llu", (unsigned long long)reply->accepted);
 	add_count("evicted", reply->evicted);
 	if (reply->created)
 		text_add(" created");
 	add_count("discarded", reply->discarded);
+}
+
+static void check_core(const char *line)
+{
+	const char *wrong = core_check(fixture.core);
+	ck_assert_msg(!wrong, "after '%s': %s", line, wrong);
 }
 
 const char *fixture_do(const char *line)
@@ -290,6 +302,12 @@ const char *fixture_do(const char *line)
 		event.connection = connection_of(who[0]);
 		event.id = who[1] ? strtoull(who + 1, NULL, 10) : CORE_NO_ID;
 	}
+	if (words_skip(&words, "pauses")) {
+		core_pause(fixture.core, event.connection);
+		text_clear();
+		check_core(line);
+		return text;
+	}
 	parse_op(&words, &event, arms);
 
 	struct core_effects effects = {0};
@@ -304,8 +322,7 @@ const char *fixture_do(const char *line)
 	for (const struct core_reply *reply = effects.head; reply; reply = reply->next)
 		add_reply(reply, event.n_arms);
 	core_effects_release(fixture.core, &effects);
-	const char *wrong = core_check(fixture.core);
-	ck_assert_msg(!wrong, "after '%s': %s", line, wrong);
+	check_core(line);
 	return text;
 }
 

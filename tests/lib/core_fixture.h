@@ -10,12 +10,13 @@
  *
  *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N]      put CHANNEL VALUE [timeout MS]
  *   close CHANNEL                                               puts CHANNEL VALUE... [timeout MS]      (a batch)
- *   delete CHANNEL [force]                                      take CHANNEL [max N] [timeout MS]
+ *   delete CHANNEL [force]                                      take CHANNEL [max N] [count N] [timeout MS]
  *   cancel ID                                                   alts [priority] ARM... [timeout MS]     (arms: take:CHANNEL put:CHANNEL=VALUE)
  *   leaves                                                      tick
+ *   pauses     (core_pause)                                     resumes
  *
  * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the values of a take,
- * `accepted N` of a batch, `evicted N`, `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`, `discarded N`, an error's code.
+ * `left N` of a take with a count, `accepted N` of a batch, `evicted N`, `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`, `discarded N`, an error's code.
  * core_check() is asserted after every line.
  */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_H

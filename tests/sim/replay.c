@@ -50,7 +50,7 @@ static void make_event(struct world *world, const struct operation *o, struct co
 	*event = (struct core_event){
 		.op = o->op,
 		.now_us = world->model.now_us + o->later_us,
-		.connection = o->connection < 0 ? NULL : world->connections[o->connection],
+		.connection = o->connection < 0 || o->op == CORE_TICK ? NULL : world->connections[o->connection],
 		.id = o->id,
 		.channel = name_of(o->channel),
 		.has_timeout = o->has_timeout,
@@ -59,6 +59,7 @@ static void make_event(struct world *world, const struct operation *o, struct co
 		.force = o->force,
 		.batch = o->batch,
 		.max = o->max,
+		.count = o->count,
 		.arms = arms,
 		.n_arms = o->n_arms,
 		.priority = o->priority,
@@ -85,6 +86,8 @@ static bool read_reply(struct world *world, const struct core_reply *reply)
 	outcome->batch = reply->batch;
 	outcome->is_take = reply->is_take;
 	outcome->created = reply->created;
+	outcome->has_left = reply->has_left;
+	outcome->left = reply->left;
 	outcome->arm = reply->arm;
 	outcome->accepted = reply->accepted;
 	outcome->evicted = reply->evicted;
@@ -113,8 +116,8 @@ static void outcome_text(const struct outcome *a, char *text, size_t size)
 			 a->status == STATUS_ERROR ? error_name(a->error) : "");
 	for (uint32_t i = 0; i < a->n_values; i++)
 		n += snprintf(text + n, size - (size_t)n, " %" PRIu32, a->values[i]);
-	snprintf(text + n, size - (size_t)n, " (op %d on %c, arm %" PRIu32 "%s%s%s, accepted %" PRIu64 " evicted %" PRIu64 " discarded %" PRIu64 ")",
-		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->is_take ? ", take" : "", a->batch ? ", batch" : "",
+	snprintf(text + n, size - (size_t)n, " (op %d on %c, arm %" PRIu32 ", left %" PRIu32 "%s%s%s, accepted %" PRIu64 " evicted %" PRIu64 " discarded %" PRIu64 ")",
+		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->left, a->is_take ? ", take" : "", a->batch ? ", batch" : "",
 		 a->created ? ", created" : "", a->accepted, a->evicted, a->discarded);
 }
 
@@ -122,6 +125,7 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
 {
 	return a->connection == b->connection && a->channel == b->channel && a->id == b->id && a->op == b->op && a->status == b->status &&
 	       a->error == b->error && a->batch == b->batch && a->is_take == b->is_take && a->created == b->created &&
+	       a->has_left == b->has_left && a->left == b->left &&
 	       (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted && a->evicted == b->evicted &&
 	       a->discarded == b->discarded && a->n_values == b->n_values &&
 	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
@@ -197,7 +201,7 @@ static bool compare_states(struct world *world, const struct script *script)
 		channels += world->model.channels[i].exists;
 	}
 	core_totals(world->core, &totals);
-	if (totals.channels != channels || totals.parked != world->model.n_parked || totals.buffered != buffered || totals.bytes != bytes)
+	if (totals.channels != channels || totals.parked != world->model.n_parked + world->model.n_resting || totals.buffered != buffered || totals.bytes != bytes)
 		return differ(world, "the totals are not the sums");
 	const char *wrong = core_check(world->core);
 	return wrong ? differ(world, "core_check: %s", wrong) : compare_waiters(world);
@@ -221,8 +225,12 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		timed_out_now = timed_out_now || a->status == STATUS_TIMEOUT;
 		matched = matched || a->n_values > 0;
 		alts_ok += a->op == CORE_ALTS && a->status == STATUS_OK;
+		seen->counted += a->has_left && a->n_values > 0;
+		seen->counted_timeout += a->has_left && a->status == STATUS_TIMEOUT;
+		seen->counted_cancelled += a->has_left && a->status == STATUS_CANCELLED;
 		parked_alts += a->op == CORE_ALTS && a->status == STATUS_OK && !is_own;
 	}
+	seen->rested += world->model.n_resting > 0;
 	seen->parked_alts_ok += parked_alts;
 	seen->alts_met_alts += o->op == CORE_ALTS && parked_alts > 0 && alts_ok > parked_alts;
 	seen->timeout_beside_match += timed_out_now && matched;
@@ -245,6 +253,8 @@ static bool step(struct world *world, const struct script *script, const struct 
 	core_step(world->core, &event, &effects);
 	if (o->op == CORE_TICK)
 		core_set_unsent(world->core, o->unsent);
+	if (o->pauses)
+		core_pause(world->core, world->connections[o->connection]);
 	if (o->op == CORE_DISCONNECT)
 		world->connections[o->connection] = NULL;
 	bool agree = true;

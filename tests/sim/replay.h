@@ -7,12 +7,13 @@
 /* What happened in all replays so far: a simulation that reaches nothing proves nothing. */
 struct replay_seen {
 	uint64_t operations;
-	uint64_t statuses[CORE_CANCEL + 1][STATUS_COUNT]; /* of ops: enum core_op */
+	uint64_t statuses[CORE_RESUME + 1][STATUS_COUNT]; /* of ops: enum core_op */
 	uint64_t errors[ERROR_COUNT];
 	uint64_t parked_alts_ok, alts_met_alts;
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
 	uint64_t left_while_parked;
 	uint64_t evicted, discarded, partly_accepted;
+	uint64_t counted, counted_timeout, counted_cancelled, rested; /* values and ends of takes with a count; steps after which one rests */
 };
 
 enum { REPLAY_WHY = 400 };

@@ -99,8 +99,9 @@ static enum core_op pick_op(struct maker *maker)
 	static const struct {
 		enum core_op op;
 		uint32_t weight;
-	} weights[] = {{CORE_PUT, 280},	  {CORE_TAKE, 270},  {CORE_ALTS, 270},	  {CORE_CANCEL, 70}, {CORE_CREATE, 70},
-		       {CORE_DELETE, 10}, {CORE_CLOSE, 4}, {CORE_DISCONNECT, 6}, {CORE_TICK, 20}};
+	} weights[] = {{CORE_PUT, 280},	  {CORE_TAKE, 260},  {CORE_ALTS, 270},	  {CORE_CANCEL, 70}, {CORE_CREATE, 70},
+		       {CORE_DELETE, 10}, {CORE_CLOSE, 4}, {CORE_DISCONNECT, 6}, {CORE_TICK, 20},
+		       {CORE_RESUME, 10}};
 	uint32_t at = below(maker, 1000), i = 0;
 	for (; at >= weights[i].weight; i++)
 		at -= weights[i].weight;
@@ -125,6 +126,7 @@ static void make_details(struct maker *maker, struct operation *o)
 	case CORE_TAKE:
 		o->batch = one_in(maker, maker->batches);
 		o->max = o->batch ? 1 + below(maker, 8) : 1;
+		o->count = !o->batch && one_in(maker, 4) ? 1 + below(maker, 12) : 0;
 		break;
 	case CORE_ALTS:
 		make_alts(maker, o);
@@ -135,9 +137,11 @@ static void make_details(struct maker *maker, struct operation *o)
 		break;
 	case CORE_TICK:
 		o->unsent = one_in(maker, 3) ? below(maker, 100) : 0;
+		o->pauses = one_in(maker, 2);
 		o->channel = -1;
 		break;
 	case CORE_DISCONNECT:
+	case CORE_RESUME:
 		o->channel = -1;
 		break;
 	case CORE_CLOSE:
@@ -161,7 +165,7 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		o->op = CORE_CREATE;
 		o->channel = (int)index;
 	}
-	if (o->op == CORE_TICK || ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10)))
+	if ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10))
 		o->connection = -1;
 	if (o->connection < 0)
 		o->id = 0;
@@ -225,7 +229,7 @@ static void print_details(const struct operation *o, FILE *to)
 {
 	switch (o->op) {
 	case CORE_TICK:
-		fprintf(to, "tick unsent %" PRIu64, o->unsent);
+		fprintf(to, "tick unsent %" PRIu64 "%s", o->unsent, o->pauses ? " pauses" : "");
 		break;
 	case CORE_DISCONNECT:
 		fputs("leaves", to);
@@ -252,6 +256,8 @@ static void print_details(const struct operation *o, FILE *to)
 		fprintf(to, "take %c", 'a' + o->channel);
 		if (o->batch)
 			fprintf(to, " max %" PRIu32, o->max);
+		if (o->count)
+			fprintf(to, " count %" PRIu32, o->count);
 		print_timeout(o, to);
 		break;
 	case CORE_ALTS:
@@ -265,6 +271,9 @@ static void print_details(const struct operation *o, FILE *to)
 		break;
 	case CORE_CANCEL:
 		fprintf(to, "cancel %" PRIu64, o->cancel_id);
+		break;
+	case CORE_RESUME:
+		fputs("resumes", to);
 	}
 }
 

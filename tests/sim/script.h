@@ -16,11 +16,12 @@ struct operation {
 	uint64_t id;
 	uint64_t later_us; /* how far the clock moves on before it */
 	uint64_t unsent;   /* tick: the bytes that the shell has unsent from here on */
+	bool pauses;	   /* tick: and `connection` is paused after it */
 	bool has_timeout;
 	uint64_t timeout_ms;
 	struct core_definition definition;
 	bool force, batch, priority;
-	uint32_t max;
+	uint32_t max, count;
 	uint64_t cancel_id;
 	uint32_t values[SIM_VALUES]; /* put: numbers, never the same one twice */
 	uint32_t n_values;

@@ -70,6 +70,10 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->evicted, some);
 	ck_assert_uint_gt(seen->discarded, some);
 	ck_assert_uint_gt(seen->partly_accepted, some);
+	ck_assert_uint_gt(seen->counted, 10 * some);
+	ck_assert_uint_gt(seen->counted_timeout, some);
+	ck_assert_uint_gt(seen->counted_cancelled, some);
+	ck_assert_uint_gt(seen->rested, 10 * some);
 }
 
 START_TEST(the_model_predicts_every_reply)

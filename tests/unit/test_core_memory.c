@@ -90,6 +90,8 @@ static const char *const session[] = {
 	"c4 put r q",
 	"c5 take c max 9",
 	"c6 take c",
+	"b9 take c count 9",
+	"a9 puts c g h i",
 	"d1 put p m",
 	"d2 take p",
 	"d3 cancel 2",

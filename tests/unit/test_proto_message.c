@@ -139,6 +139,7 @@ START_TEST(every_op_is_known_with_all_its_members)
 		{"{\"id\":1,\"op\":\"delete\",\"channel\":\"c\",\"force\":true}", OP_DELETE},
 		{"{\"id\":1,\"op\":\"put\",\"channel\":\"_r.1\",\"value\":0}", OP_PUT},
 		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1000,\"timeout_ms\":2147483647}", OP_TAKE},
+		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000000}", OP_TAKE},
 		{"{\"id\":1,\"op\":\"cancel\",\"request\":9007199254740991}", OP_CANCEL},
 		{"{\"id\":1,\"op\":\"peek\",\"channel\":\"c\",\"max\":1000000}", OP_PEEK},
 		{"{\"id\":1,\"op\":\"list\",\"match\":\"a*\",\"after\":\"b\",\"limit\":2}", OP_LIST},
@@ -251,6 +252,10 @@ START_TEST(numbers_have_their_ranges)
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":null}", 1, ERROR_BAD_REQUEST, "\"timeout_ms\"");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":0}", 1, ERROR_BAD_REQUEST, "1 to 1000");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1001}", 1, ERROR_BAD_REQUEST, "1 to 1000");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":0}", 1, ERROR_BAD_REQUEST, "1 to 1000000");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000001}", 1, ERROR_BAD_REQUEST, "1 to 1000000");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":2,\"max\":2}", 1, ERROR_BAD_REQUEST, "not both");
+	refuses("{\"id\":1,\"op\":\"peek\",\"channel\":\"c\",\"count\":2}", 1, ERROR_BAD_REQUEST, "\"count\" is no member of peek");
 	refuses("{\"id\":1,\"op\":\"list\",\"limit\":0}", 1, ERROR_BAD_REQUEST, "\"limit\"");
 }
 END_TEST

@@ -1,0 +1,219 @@
+/* Takes with a count: many takes in one request, with a reply for each value. It is in one of two states, until all have come or it ends otherwise:
+ *
+ * - in its channel's queue, as any parked take. After each value it goes to the queue's end, with a new place in the order of parking.
+ * - resting, in no queue, and so in nobody's way: because it had its share of this turn, or because its connection is paused. In the next turn, or when the
+ *   connection resumes, it takes what there is, and queues up again. It can be cancelled, time out and end with its channel as in a queue.
+ *
+ * Its share bounds what one turn writes to one connection before the shell can see how much of it was sent. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+static struct arm *arm_of(struct request *request)
+{
+	return &request->arms[0];
+}
+
+static bool has_share_left(const struct core *core, const struct parked *parked)
+{
+	return parked->turn != core->turn || (parked->turn_values < CORE_TURN_VALUES && parked->turn_bytes < core->limits.max_take_bytes);
+}
+
+static void count_value(const struct core *core, struct parked *parked, const struct core_reply *reply)
+{
+	if (parked->turn != core->turn)
+		parked->turn_values = parked->turn_bytes = 0;
+	parked->turn = core->turn;
+	parked->turn_values++;
+	parked->turn_bytes += reply->value->len + 1;
+}
+
+/* -- Between the queue and rest -- */
+
+static void go_on_next_turn(struct core *core, struct core_connection *connection)
+{
+	if (!connection->is_paused && list_is_empty(&connection->in_rested))
+		list_append(&core->rested, &connection->in_rested);
+}
+
+static void move_in_connection(struct link *list, struct request *request)
+{
+	list_remove(&request->parked.in_connection);
+	list_append(list, &request->parked.in_connection);
+}
+
+/* Leaves the queue. */
+static void rest(struct core *core, struct request *request)
+{
+	struct arm *arm = arm_of(request);
+	assert(!request->parked.is_resting);
+	list_remove(&arm->link);
+	arm->channel->n_takes--;
+	order_remove(&core->order, request);
+	list_append(&arm->channel->resting, &arm->link);
+	request->parked.is_resting = true;
+	move_in_connection(&request->parked.connection->resting, request);
+	go_on_next_turn(core, request->parked.connection);
+}
+
+/* Joins the queue's end. ERROR_NONE, or why it cannot. */
+static enum error queue_up(struct core *core, struct request *request)
+{
+	struct arm *arm = arm_of(request);
+	assert(request->parked.is_resting);
+	if (!park_has_room(core, arm->channel))
+		return ERROR_TOO_MANY_WAITERS;
+	if (order_reserve(&core->order) < 0)
+		return ERROR_OVERLOADED;
+	list_remove(&arm->link);
+	list_append(&arm->channel->takes, &arm->link);
+	arm->channel->n_takes++;
+	order_append(&core->order, request);
+	request->parked.is_resting = false;
+	move_in_connection(&request->parked.connection->counting, request);
+	return ERROR_NONE;
+}
+
+/* Behind all others that wait there. Who waits alone stays as it is. */
+static void requeue(struct core *core, struct request *request)
+{
+	struct arm *arm = arm_of(request);
+	if (arm->channel->n_takes == 1 || order_reserve(&core->order) < 0) /* without memory it keeps its place: unfair, and no more */
+		return;
+	order_remove(&core->order, request);
+	order_append(&core->order, request);
+	list_remove(&arm->link);
+	list_append(&arm->channel->takes, &arm->link);
+}
+
+/* -- Values -- */
+
+static void end(struct core *core, struct request *request, enum status status, enum error error, struct core_effects *effects)
+{
+	park_complete(core, request, arm_of(request), status, effects)->error = error;
+}
+
+struct core_reply *count_reply(struct core *core, struct request *request, struct core_effects *effects)
+{
+	struct parked *parked = &request->parked;
+	if (parked->left == 1) {
+		parked->left = 0;
+		return park_complete(core, request, arm_of(request), STATUS_OK, effects);
+	}
+	struct core_reply *reply = malloc(sizeof(*reply));
+	if (!reply) {
+		end(core, request, STATUS_ERROR, ERROR_OVERLOADED, effects);
+		return NULL;
+	}
+	*reply = (struct core_reply){
+		.cookie = parked->connection->cookie,
+		.id = parked->id,
+		.op = CORE_TAKE,
+		.status = STATUS_OK,
+		.is_take = true,
+		.has_left = true,
+		.left = --parked->left,
+		.channel = channel_name(arm_of(request)->channel),
+	};
+	effects_append(effects, reply);
+	return reply;
+}
+
+void count_served(struct core *core, struct request *request, const struct core_reply *reply)
+{
+	if (reply->left == 0)
+		return;
+	count_value(core, &request->parked, reply);
+	if (has_share_left(core, &request->parked))
+		requeue(core, request);
+	else
+		rest(core, request);
+}
+
+/* One that rests takes what there is, as far as its share goes, and queues up for more; or rests on, or ends. */
+static void go_on(struct core *core, struct request *request, struct core_effects *effects)
+{
+	struct channel *channel = arm_of(request)->channel;
+	if (request->parked.connection->is_paused)
+		return;
+	while (channel_can_take(channel) && has_share_left(core, &request->parked)) {
+		struct core_reply *reply = count_reply(core, request, effects);
+		if (!reply)
+			return;
+		transfer_take(core, channel, 1, reply, effects);
+		if (reply->left == 0)
+			return;
+		count_value(core, &request->parked, reply);
+	}
+	enum error error = ERROR_NONE;
+	if (!channel_can_take(channel) && channel->closed)
+		end(core, request, STATUS_CLOSED, ERROR_NONE, effects);
+	else if (request->parked.timer.deadline_us <= core->now_us)
+		end(core, request, STATUS_TIMEOUT, ERROR_NONE, effects);
+	else if (channel_can_take(channel))
+		go_on_next_turn(core, request->parked.connection);
+	else if ((error = queue_up(core, request)) != ERROR_NONE)
+		end(core, request, STATUS_ERROR, error, effects);
+}
+
+void count_begin(struct core *core, const struct core_event *event, struct channel *channel, struct core_effects *effects)
+{
+	enum error error = ERROR_BAD_REQUEST; /* a promise has one value, for ever */
+	struct request *request = NULL;
+	if (channel->definition.kind != KIND_PROMISE)
+		request = park_begin(core, event, 1, &error);
+	if (!request) {
+		reply_error(core, event, error, effects);
+		return;
+	}
+	park_resting(request, channel);
+	request->parked.max = 1;
+	request->parked.left = event->count;
+	request->parked.turn = core->turn - 1;
+	park_commit(core, request, event);
+	go_on(core, request, effects);
+}
+
+/* -- Turns and pauses -- */
+
+static void go_on_all(struct core *core, struct core_connection *connection, struct core_effects *effects)
+{
+	struct link now;
+	list_take(&now, &connection->resting);
+	while (!list_is_empty(&now)) {
+		struct request *request = LIST_ITEM(now.next, struct request, parked.in_connection);
+		move_in_connection(&connection->resting, request);
+		go_on(core, request, effects);
+	}
+}
+
+void count_new_turn(struct core *core, struct core_effects *effects)
+{
+	struct link now;
+	list_take(&now, &core->rested);
+	while (!list_is_empty(&now)) {
+		struct core_connection *connection = LIST_ITEM(now.next, struct core_connection, in_rested);
+		list_remove(&connection->in_rested);
+		go_on_all(core, connection, effects);
+	}
+}
+
+void core_pause(struct core *core, struct core_connection *connection)
+{
+	connection->is_paused = true;
+	list_remove(&connection->in_rested);
+	while (!list_is_empty(&connection->counting))
+		rest(core, LIST_ITEM(connection->counting.next, struct request, parked.in_connection));
+}
+
+bool core_is_paused(const struct core_connection *connection)
+{
+	return connection->is_paused;
+}
+
+void op_resume(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	event->connection->is_paused = false;
+	go_on_all(core, event->connection, effects);
+}

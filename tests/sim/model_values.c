@@ -1,0 +1,272 @@
+/* The searches, the outcomes, and the values on their ways. */
+#include "tests/sim/model_parts.h"
+
+#include <assert.h>
+
+static const struct outcome no_outcome;
+
+/* -- Searches -- */
+
+static bool is_on(const struct model_arm *arm, int channel, bool is_put)
+{
+	return arm->channel == channel && arm->is_put == is_put;
+}
+
+/* Who has waited longest on one side of a channel, and with which arm; NULL: nobody. */
+struct model_request *model_oldest(struct model *model, int channel, bool is_put, uint32_t *arm)
+{
+	*arm = 0;
+	for (uint32_t i = 0; i < model->n_parked; i++)
+		for (*arm = 0; *arm < model->parked[i].n_arms; ++*arm)
+			if (is_on(&model->parked[i].arms[*arm], channel, is_put))
+				return &model->parked[i];
+	return NULL;
+}
+
+uint32_t model_waiters(const struct model *model, int channel, bool is_put)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < model->n_parked; i++)
+		for (uint32_t arm = 0; arm < model->parked[i].n_arms; arm++)
+			n += is_on(&model->parked[i].arms[arm], channel, is_put);
+	return n;
+}
+
+uint64_t model_size_of(uint32_t value)
+{
+	char text[SIM_VALUE_TEXT];
+	return value_text(value, text);
+}
+
+uint64_t model_size_of_all(const uint32_t *values, uint32_t n)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < n; i++)
+		bytes += model_size_of(values[i]);
+	return bytes;
+}
+
+uint64_t model_bytes(const struct model *model, int channel)
+{
+	uint64_t bytes = model_size_of_all(model->channels[channel].buffer, model->channels[channel].n);
+	for (uint32_t i = 0; i < model->n_parked; i++) {
+		const struct model_request *r = &model->parked[i];
+		for (uint32_t arm = 0; arm < r->n_arms; arm++) {
+			if (!is_on(&r->arms[arm], channel, true))
+				continue;
+			bytes += r->op == CORE_PUT ? model_size_of_all(r->values, r->n_values) : model_size_of(r->arms[arm].value);
+		}
+	}
+	return bytes;
+}
+
+bool model_over_memory(const struct model *model, uint64_t more)
+{
+	uint64_t bytes = model->unsent + more;
+	for (int i = 0; i < SIM_CHANNELS; i++)
+		bytes += model_bytes(model, i);
+	return bytes > model->limits.max_memory;
+}
+
+/* Request number i of those parked and then those at rest; NULL behind the last. */
+struct model_request *model_request_at(struct model *model, uint32_t i)
+{
+	if (i < model->n_parked)
+		return &model->parked[i];
+	i -= model->n_parked;
+	return i < model->n_resting ? &model->resting[i] : NULL;
+}
+
+/* The first to be due; NULL: nobody ever. */
+struct model_request *model_first_due(struct model *model)
+{
+	struct model_request *first = NULL, *r;
+	for (uint32_t i = 0; (r = model_request_at(model, i)); i++) {
+		if (r->deadline_us == CORE_NEVER)
+			continue;
+		if (!first || r->deadline_us < first->deadline_us || (r->deadline_us == first->deadline_us && r->born < first->born))
+			first = r;
+	}
+	return first;
+}
+
+uint64_t model_deadline(struct model *model)
+{
+	const struct model_request *first = model_first_due(model);
+	uint64_t deadline_us = first ? first->deadline_us : CORE_NEVER;
+	return model->n_rested && model->now_us + 1 < deadline_us ? model->now_us + 1 : deadline_us;
+}
+
+struct model_request *model_find_id(struct model *model, int connection, uint64_t id)
+{
+	struct model_request *r;
+	for (uint32_t i = 0; (r = model_request_at(model, i)); i++)
+		if (id != CORE_NO_ID && r->connection == connection && r->id == id)
+			return r;
+	return NULL;
+}
+
+/* -- Outcomes -- */
+
+/* `arm` is the one that happened or was refused; n_arms: none in particular. */
+struct outcome *model_say(struct outcomes *outcomes, const struct model_request *r, uint32_t arm, enum status status)
+{
+	assert(outcomes->n < MODEL_OUTCOMES);
+	struct outcome *outcome = &outcomes->at[outcomes->n++];
+	bool has_arm = arm < r->n_arms;
+	*outcome = no_outcome;
+	outcome->connection = r->connection;
+	outcome->id = r->id;
+	outcome->op = r->op;
+	outcome->status = status;
+	outcome->batch = r->batch;
+	outcome->arm = arm;
+	outcome->accepted = r->accepted;
+	outcome->has_left = r->is_counted;
+	outcome->left = r->left;
+	outcome->channel = r->op != CORE_ALTS ? r->arms[0].channel : has_arm ? r->arms[arm].channel : -1;
+	outcome->is_take = r->op == CORE_TAKE || (r->op == CORE_ALTS && status != STATUS_ERROR && has_arm && !r->arms[arm].is_put);
+	return outcome;
+}
+
+void model_refuse(struct outcomes *outcomes, const struct model_request *r, uint32_t arm, enum error error)
+{
+	model_say(outcomes, r, arm, STATUS_ERROR)->error = error;
+}
+
+static void drop(struct model_request *all, uint32_t *n, const struct model_request *r)
+{
+	size_t i = (size_t)(r - all);
+	memmove(&all[i], &all[i + 1], (*n - i - 1) * sizeof(*r));
+	--*n;
+}
+
+void model_append(struct model_request *all, uint32_t *n, struct model_request r)
+{
+	assert(*n < MODEL_PARKED);
+	all[(*n)++] = r;
+}
+
+/* Takes it out of the list that it is in. */
+void model_forget(struct model *model, const struct model_request *r)
+{
+	if (r < &model->parked[MODEL_PARKED])
+		drop(model->parked, &model->n_parked, r);
+	else
+		drop(model->resting, &model->n_resting, r);
+}
+
+struct outcome *model_finish(struct model *model, struct outcomes *outcomes, struct model_request *r, uint32_t arm, enum status status)
+{
+	struct outcome *outcome = model_say(outcomes, r, arm, status);
+	model_forget(model, r);
+	return outcome;
+}
+
+/* -- Values -- */
+
+static uint32_t shift(uint32_t *values, uint32_t *n)
+{
+	uint32_t value = values[0];
+	memmove(values, values + 1, --*n * sizeof(*values));
+	return value;
+}
+
+/* The value that a take would get; 0: none. */
+uint32_t model_next_value(struct model *model, int channel)
+{
+	uint32_t arm;
+	if (model->channels[channel].n > 0)
+		return model->channels[channel].buffer[0];
+	const struct model_request *r = model_oldest(model, channel, true, &arm);
+	if (!r)
+		return 0;
+	return r->op == CORE_PUT ? r->values[0] : r->arms[arm].value;
+}
+
+/* The oldest parked put gives a value: it has entered. */
+static uint32_t from_put(struct model *model, int channel, struct outcomes *outcomes)
+{
+	uint32_t arm;
+	struct model_request *r = model_oldest(model, channel, true, &arm);
+	uint32_t value = r->op == CORE_PUT ? shift(r->values, &r->n_values) : r->arms[arm].value;
+	model->channels[channel].accepted++;
+	r->accepted += r->op == CORE_PUT;
+	if (r->op == CORE_ALTS || r->n_values == 0)
+		model_finish(model, outcomes, r, arm, STATUS_OK);
+	return value;
+}
+
+static bool fits(const struct model *model, const struct outcome *reply, uint32_t value)
+{
+	uint64_t bytes = model_size_of_all(reply->values, reply->n_values) + reply->n_values + model_size_of(value) + 1;
+	return reply->n_values == 0 || bytes <= model->limits.max_take_bytes;
+}
+
+static void give(struct model_channel *c, struct outcome *reply, uint32_t value)
+{
+	reply->values[reply->n_values++] = value;
+	c->taken++;
+}
+
+void model_take_values(struct model *model, int channel, uint32_t max, struct outcome *reply, struct outcomes *outcomes)
+{
+	struct model_channel *c = &model->channels[channel];
+	uint32_t value, arm;
+	while (reply->n_values < max && (value = model_next_value(model, channel)) && fits(model, reply, value)) {
+		give(c, reply, value);
+		if (c->definition.kind == KIND_PROMISE)
+			return;
+		if (c->n > 0)
+			shift(c->buffer, &c->n);
+		else
+			from_put(model, channel, outcomes);
+		while (c->n < c->definition.capacity && model_oldest(model, channel, true, &arm))
+			c->buffer[c->n++] = from_put(model, channel, outcomes);
+	}
+}
+
+static void keep_promise(struct model *model, int channel, struct outcomes *outcomes)
+{
+	uint32_t arm;
+	struct model_request *r;
+	while ((r = model_oldest(model, channel, false, &arm)))
+		give(&model->channels[channel], model_finish(model, outcomes, r, arm, STATUS_OK), model->channels[channel].buffer[0]);
+}
+
+/* Puts what can be put of n values, takes off the list what has entered or was shed, and counts both. */
+void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped, struct outcomes *outcomes)
+{
+	struct model_channel *c = &model->channels[channel];
+	enum channel_kind kind = c->definition.kind;
+	uint32_t arm;
+	struct model_request *taker;
+	while (r->n_values > 0 && kind != KIND_PROMISE && (taker = model_oldest(model, channel, false, &arm))) {
+		if (taker->is_counted) {
+			model_count_put(model, taker, shift(r->values, &r->n_values), outcomes);
+			r->accepted++;
+			c->accepted++;
+			continue;
+		}
+		uint32_t max = taker->op == CORE_TAKE ? taker->max : 1;
+		struct outcome *reply = model_finish(model, outcomes, taker, arm, STATUS_OK);
+		for (; r->n_values > 0 && reply->n_values < max && fits(model, reply, r->values[0]); r->accepted++, c->accepted++)
+			give(c, reply, shift(r->values, &r->n_values));
+	}
+	for (; r->n_values > 0 && (c->n < c->definition.capacity || kind == KIND_SLIDING); r->accepted++, c->accepted++) {
+		if (c->n == c->definition.capacity) {
+			shift(c->buffer, &c->n);
+			c->evicted++;
+			++*evicted;
+		}
+		c->buffer[c->n++] = shift(r->values, &r->n_values);
+		if (kind == KIND_PROMISE)
+			keep_promise(model, channel, outcomes);
+	}
+	if (kind != KIND_DROPPING && kind != KIND_PROMISE)
+		return;
+	*dropped = r->n_values;
+	c->dropped += r->n_values;
+	r->n_values = 0;
+}
+
