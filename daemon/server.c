@@ -241,7 +241,7 @@ static void on_turn_end(void *arg)
 
 static int start(struct server *server)
 {
-	uint64_t seed;
+	struct core_seed seed;
 	char error[CONFIG_ERROR_BYTES];
 	if (server->load_config(server->load_arg, &server->config, error) < 0) {
 		log_error("%s", error);
@@ -250,7 +250,7 @@ static int start(struct server *server)
 	raise_descriptor_limit(server->config.limits.max_connections);
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
-	    !(server->core = core_create(&limits, seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server))) {
+	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server))) {
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}

@@ -1,7 +1,7 @@
 /* The life of a session, and its frames.
  *
- * A session is in the list of all until it is freed. It has its connection in the core from the start until its input has ended; only in that
- * time can it have parked requests, and get replies. */
+ * A session is in the list of all until it is freed. It has its connection in the core from the start until it is gone. When its input has ended, it hangs up:
+ * only until then can it have parked requests, and get replies. Its leases, and the values of replies that have not been sent, go back when it is gone. */
 #include "daemon/session.h"
 
 #include <assert.h>
@@ -22,13 +22,67 @@ enum error session_step(struct sessions *sessions, struct core_event *event)
 	return session_deliver(sessions, &effects);
 }
 
+/* -- What is unsent -- */
+
+static const struct core_unsent *unsent_first(const struct session *session)
+{
+	return (const struct core_unsent *)(session->unsent.bytes + session->unsent.start);
+}
+
+static size_t unsent_n(const struct session *session)
+{
+	return buffer_len(&session->unsent) / sizeof(struct core_unsent);
+}
+
+void session_keep(struct session *session, struct core_reply *reply)
+{
+	struct core_unsent unsent;
+	if (!core_keep(reply, &unsent))
+		return;
+	unsent.end = stream_written(&session->stream);
+	buffer_append(&session->unsent, &unsent, sizeof(unsent));
+	if (session->unsent.failed) { /* as for lack of memory for the reply itself: nothing of what waits is sent */
+		session->unsent.failed = false;
+		core_sent(session->all->core, &unsent);
+		stream_break(&session->stream);
+	}
+}
+
+/* Forgets what has been sent; with `all`, everything. */
+static void unsent_forget(struct session *session, bool all)
+{
+	while (unsent_n(session) && (all || unsent_first(session)->end <= stream_sent(&session->stream))) {
+		core_sent(session->all->core, unsent_first(session));
+		buffer_consume(&session->unsent, sizeof(struct core_unsent));
+	}
+	if (!unsent_n(session) && session->unsent.cap)
+		buffer_finish(&session->unsent);
+}
+
+/* -- The end -- */
+
+static void hang_up(struct session *session)
+{
+	if (!session->connection)
+		return;
+	struct core_event event = {.op = CORE_HANG_UP, .connection = session->connection};
+	session_step(session->all, &event);
+}
+
 static void disconnect(struct session *session)
 {
 	if (!session->connection)
 		return;
-	struct core_event event = {.op = CORE_DISCONNECT, .connection = session->connection};
+	unsent_forget(session, false);
+	struct core_event event = {
+		.op = CORE_DISCONNECT,
+		.connection = session->connection,
+		.unsent = unsent_first(session),
+		.n_unsent = unsent_n(session),
+	};
 	session_step(session->all, &event);
 	session->connection = NULL;
+	buffer_finish(&session->unsent);
 }
 
 static void session_destroy(struct session *session)
@@ -37,6 +91,7 @@ static void session_destroy(struct session *session)
 	if (session->next)
 		session->next->at = session->at;
 	session->all->n--;
+	unsent_forget(session, true);
 	stream_finish(&session->stream);
 	free(session->name);
 	free(session);
@@ -66,7 +121,7 @@ static void handle_frame(struct session *session, struct slice body)
 static void refuse_stream(struct session *session)
 {
 	message_error(stream_output(&session->stream, 0), false, 0, ERROR_FRAME_TOO_LARGE, NULL);
-	disconnect(session);
+	hang_up(session);
 	stream_refuse(&session->stream);
 }
 
@@ -75,7 +130,6 @@ void session_pause_if_full(struct session *session)
 	if (!stream_is_full(&session->stream) || !session->connection || core_is_paused(session->connection))
 		return;
 	core_pause(session->all->core, session->connection);
-	stream_watch_drain(&session->stream);
 }
 
 static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
@@ -102,10 +156,11 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 	return done;
 }
 
-static void on_drained(struct stream *stream)
+static void on_sent(struct stream *stream)
 {
 	struct session *session = (struct session *)stream;
-	if (!session->connection)
+	unsent_forget(session, false);
+	if (!session->connection || !core_is_paused(session->connection) || stream_is_full(stream))
 		return;
 	struct core_event event = {.op = CORE_RESUME, .connection = session->connection};
 	session_step(session->all, &event);
@@ -113,7 +168,7 @@ static void on_drained(struct stream *stream)
 
 static void on_end(struct stream *stream)
 {
-	disconnect((struct session *)stream);
+	hang_up((struct session *)stream);
 }
 
 static void on_gone(struct stream *stream)
@@ -122,7 +177,7 @@ static void on_gone(struct stream *stream)
 	session_destroy((struct session *)stream);
 }
 
-static const struct stream_handlers handlers = {on_bytes, on_drained, on_end, on_gone};
+static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone};
 
 /* -- Coming and going -- */
 

@@ -76,6 +76,10 @@ static void write_channel(struct buffer *out, const struct core_channel_row *row
 	message_uint(out, "parked_takes", row->parked_takes);
 	message_uint(out, "bytes", row->bytes);
 	message_uint(out, "max_waiters", row->definition.max_waiters);
+	if (row->definition.max_deliveries) {
+		message_uint(out, "max_deliveries", row->definition.max_deliveries);
+		message_string(out, "dead_letter", row->definition.dead_letter);
+	}
 	message_uint(out, "accepted", row->accepted);
 	message_uint(out, "taken", row->taken);
 	message_uint(out, "returned", row->returned);
@@ -123,17 +127,15 @@ void session_list(struct session *session, const struct message_request *request
 
 void session_peek(struct session *session, const struct message_request *request)
 {
-	bool exists;
-	size_t n;
-	const struct value *value = core_peek(session->all->core, request->channel, &exists, &n);
-	if (!exists) {
+	struct core_peek peek;
+	if (!core_peek_begin(session->all->core, request->channel, &peek)) {
 		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
 		return;
 	}
 	struct page page;
 	page_begin(&page, session, request, "values");
 	page.limit = request->max;
-	for (; n; n--, value = value->next) {
+	for (const struct value *value; (value = core_peek_next(&peek));) {
 		if (!page_row(&page))
 			break;
 		buffer_append(page.out, value->bytes, value->len);
@@ -145,9 +147,22 @@ void session_peek(struct session *session, const struct message_request *request
 
 /* -- Waiters -- */
 
-static const char *waiter_op(enum core_op op)
+static const char *waiter_op(const struct core_waiter_row *row)
 {
-	return message_op_name(op == CORE_PUT ? OP_PUT : op == CORE_TAKE ? OP_TAKE : OP_ALTS);
+	if (!row->cookie)
+		return "dead_letter";
+	return message_op_name(row->op == CORE_PUT ? OP_PUT : row->op == CORE_TAKE ? OP_TAKE : OP_ALTS);
+}
+
+/* Whose it is; a dead letter is nobody's. */
+static void write_owner(struct buffer *out, const struct session *owner)
+{
+	char peer[128];
+	stream_peer(&owner->stream, peer, sizeof(peer));
+	message_uint(out, "connection", owner->number);
+	if (owner->name)
+		message_string(out, "name", slice_from(owner->name));
+	message_string(out, "peer", slice_from(peer));
 }
 
 static void write_arms(struct buffer *out, const struct core_waiter_row *row)
@@ -167,18 +182,13 @@ static void write_arms(struct buffer *out, const struct core_waiter_row *row)
 
 static void write_waiter(struct buffer *out, const struct core_waiter_row *row, uint64_t now_us)
 {
-	const struct session *owner = row->cookie;
-	char peer[128];
-	stream_peer(&owner->stream, peer, sizeof(peer));
 	buffer_append(out, "{\"seq\":", strlen("{\"seq\":"));
 	buffer_append_uint(out, row->seq);
-	message_uint(out, "connection", owner->number);
-	if (owner->name)
-		message_string(out, "name", slice_from(owner->name));
-	message_string(out, "peer", slice_from(peer));
+	if (row->cookie)
+		write_owner(out, row->cookie);
 	if (row->id != CORE_NO_ID)
 		message_uint(out, "request", row->id);
-	message_string(out, "op", slice_from(waiter_op(row->op)));
+	message_string(out, "op", slice_from(waiter_op(row)));
 	write_arms(out, row);
 	message_uint(out, "age_ms", (now_us - row->parked_us) / 1000);
 	if (row->deadline_us != CORE_NEVER)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "daemon/token.h"
 #include "proto/name.h"
 
 enum {
@@ -25,6 +26,8 @@ static struct core_event event_of(const struct session *session, const struct me
 		.channel = request->channel,
 		.has_timeout = message_has(request, MEMBER_TIMEOUT_MS),
 		.timeout_ms = request->timeout_ms,
+		.lease_ms = request->lease_ms,
+		.sticky = request->sticky,
 	};
 }
 
@@ -63,7 +66,7 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(out, "server", slice_from(server_name));
 	message_uint(out, "protocol", 1);
 	message_raw(out, "protocols", SLICE("[1]"));
-	message_raw(out, "features", SLICE("[\"put_without_id\",\"take_with_count\"]"));
+	message_raw(out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
 	message_uint(out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(out, "max_inflight", session->all->limits.max_inflight);
 	message_end(out, mark);
@@ -86,6 +89,8 @@ static const char *define(const struct message_request *request, struct core_def
 		.capacity = request->capacity,
 		.max_waiters = (uint32_t)request->max_waiters,
 		.ephemeral = request->ephemeral,
+		.max_deliveries = (uint32_t)request->max_deliveries,
+		.dead_letter = request->dead_letter,
 	};
 	if (message_has(request, MEMBER_MAX_WAITERS) && (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
 		return "\"max_waiters\" is 1 to 10000000";
@@ -94,6 +99,8 @@ static const char *define(const struct message_request *request, struct core_def
 		return has_capacity && request->capacity != 0 ? "an unbuffered channel has no capacity" : NULL;
 	case KIND_PROMISE:
 		definition->capacity = 1;
+		if (definition->max_deliveries)
+			return "a promise is never leased: it has no \"max_deliveries\"";
 		return has_capacity && request->capacity != 1 ? "a promise holds one value: leave \"capacity\" out" : NULL;
 	case KIND_BOUNDED:
 	case KIND_DROPPING:
@@ -217,6 +224,32 @@ static void op_cancel(struct session *session, const struct message_request *req
 	session_refuse(session, request->id, ERROR_NO_SUCH_REQUEST, (struct slice){number, (size_t)len});
 }
 
+/* ack, nack and extend. What is no token names no lease. */
+static void step_lease(struct session *session, const struct message_request *request, enum core_op op)
+{
+	struct core_event event = event_of(session, request, op);
+	event.delay_ms = request->delay_ms;
+	if (token_parse(request->lease, &event.token))
+		session_step(session->all, &event);
+	else
+		session_refuse(session, request->id, ERROR_NO_SUCH_LEASE, SLICE(""));
+}
+
+static void op_ack(struct session *session, const struct message_request *request)
+{
+	step_lease(session, request, CORE_ACK);
+}
+
+static void op_nack(struct session *session, const struct message_request *request)
+{
+	step_lease(session, request, CORE_NACK);
+}
+
+static void op_extend(struct session *session, const struct message_request *request)
+{
+	step_lease(session, request, CORE_EXTEND);
+}
+
 typedef void op_function(struct session *session, const struct message_request *request);
 
 static op_function *const ops[OP_COUNT] = {
@@ -229,6 +262,9 @@ static op_function *const ops[OP_COUNT] = {
 	[OP_TAKE] = op_take,
 	[OP_ALTS] = op_alts,
 	[OP_CANCEL] = op_cancel,
+	[OP_ACK] = op_ack,
+	[OP_NACK] = op_nack,
+	[OP_EXTEND] = op_extend,
 	[OP_PEEK] = session_peek,
 	[OP_LIST] = session_list,
 	[OP_STAT] = session_stat,

@@ -1,4 +1,4 @@
-/* What the parts of the session module share: session.c (life, frames), session_ops.c (requests to events), session_reply.c (replies to
+/* What the parts of the session module share: session.c (life, frames, what is unsent), session_ops.c (requests to events), session_reply.c (replies to
  * frames) and session_look.c (list, stat, peek, waiters). */
 #ifndef MILLRACE_SESSION_PARTS_H
 #define MILLRACE_SESSION_PARTS_H
@@ -10,8 +10,9 @@ struct session {
 	struct stream stream; /* must come first */
 	struct sessions *all;
 	struct session *next, **at; /* in all->first; *at points here */
-	struct core_connection *connection; /* NULL once it has ended */
+	struct core_connection *connection;
 	char *name;                         /* from hello, or NULL */
+	struct buffer unsent;               /* struct core_unsent, in the order in which their replies were written */
 	uint64_t number;
 };
 
@@ -20,6 +21,9 @@ void session_handle(struct session *session, const struct message_request *reque
 
 /* Writes every reply of a step to whom it belongs, and releases them. Returns the error of the daemon's own request. */
 enum error session_deliver(struct sessions *sessions, struct core_effects *effects);
+
+/* The values of a reply that was just written are kept until it is sent. */
+void session_keep(struct session *session, struct core_reply *reply);
 
 /* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. */
 void session_pause_if_full(struct session *session);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "daemon/log.h"
+#include "daemon/token.h"
 #include "proto/name.h"
 
 static void format_subject(char *text, size_t size, struct slice subject)
@@ -39,8 +41,26 @@ static void write_values(struct buffer *out, const struct value *value, uint32_t
 /* The members of a put, or of an arm that was one. */
 static void write_evicted(struct buffer *out, const struct core_reply *reply)
 {
-	if (reply->evicted)
+	if (!reply->has_lease && reply->evicted)
 		message_uint(out, "evicted", reply->evicted);
+}
+
+static void write_lease(struct buffer *out, const struct core_reply *reply)
+{
+	char token[TOKEN_TEXT_BYTES];
+	token_format(reply->lease, token);
+	message_string(out, "lease", (struct slice){token, TOKEN_TEXT_BYTES});
+	if (!reply->batch) {
+		message_uint(out, "deliveries", reply->value->deliveries);
+		return;
+	}
+	message_key(out, "deliveries");
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next) {
+		buffer_append(out, i ? "," : "[", 1);
+		buffer_append_uint(out, value->deliveries);
+	}
+	buffer_append(out, "]", 1);
 }
 
 static void write_take(struct buffer *out, const struct core_reply *reply)
@@ -51,6 +71,8 @@ static void write_take(struct buffer *out, const struct core_reply *reply)
 		write_values(out, reply->value, reply->n_values);
 	else
 		message_raw(out, "value", (struct slice){reply->value->bytes, reply->value->len});
+	if (reply->has_lease)
+		write_lease(out, reply);
 }
 
 static void write_alts(struct buffer *out, const struct core_reply *reply)
@@ -90,23 +112,38 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 		break;
 	case CORE_CLOSE:
 	case CORE_CANCEL:
+	case CORE_ACK:
+	case CORE_NACK:
+	case CORE_EXTEND:
+	case CORE_HANG_UP:
 	case CORE_DISCONNECT:
+	case CORE_ABANDON:
 	case CORE_RESUME:
 	case CORE_TICK:
 		break;
 	}
 }
 
+static void describe_error(const struct core_reply *reply, char *detail, size_t size)
+{
+	static const char promise[] = " is a promise, which is neither leased nor taken by \"count\"";
+	size_t len = 0;
+	if (!reply->channel.len)
+		return;
+	if (reply->op == CORE_ALTS)
+		len = (size_t)snprintf(detail, size, "arm %u, ", (unsigned)reply->arm);
+	if (reply->op == CORE_CREATE && reply->error == ERROR_BAD_CHANNEL)
+		len = (size_t)snprintf(detail, size, "\"dead_letter\" is the name of another bounded channel that exists already; of ");
+	format_subject(detail + len, size - len, reply->channel);
+	len += reply->channel.len + 2;
+	if (reply->error == ERROR_BAD_REQUEST)
+		snprintf(detail + len, size - len, "%s", promise);
+}
+
 static void write_error(struct session *session, const struct core_reply *reply)
 {
-	char detail[NAME_MAX_BYTES + 64] = "";
-	bool has_subject = reply->channel.len > 0;
-	if (reply->op == CORE_ALTS && has_subject)
-		snprintf(detail, sizeof(detail), "arm %u, \"%.*s\"", (unsigned)reply->arm, (int)reply->channel.len, reply->channel.bytes);
-	else if (reply->op == CORE_TAKE && reply->error == ERROR_BAD_REQUEST)
-		snprintf(detail, sizeof(detail), "\"count\": \"%.*s\" is a promise, which has one value", (int)reply->channel.len, reply->channel.bytes);
-	else if (has_subject)
-		format_subject(detail, sizeof(detail), reply->channel);
+	char detail[NAME_MAX_BYTES + 128] = "";
+	describe_error(reply, detail, sizeof(detail));
 
 	struct buffer *out = stream_output(&session->stream, 0);
 	size_t mark = message_begin_error(out, reply->id != CORE_NO_ID, reply->id, reply->error, detail[0] ? detail : NULL);
@@ -115,7 +152,7 @@ static void write_error(struct session *session, const struct core_reply *reply)
 	message_end(out, mark);
 }
 
-static void write_reply(struct session *session, const struct core_reply *reply)
+static void write_reply(struct session *session, struct core_reply *reply)
 {
 	if (reply->status == STATUS_ERROR) {
 		write_error(session, reply);
@@ -125,6 +162,7 @@ static void write_reply(struct session *session, const struct core_reply *reply)
 	size_t mark = message_begin_reply(out, reply->id != CORE_NO_ID, reply->id, reply->status);
 	write_members(out, reply);
 	message_end(out, mark);
+	session_keep(session, reply);
 	session_pause_if_full(session);
 }
 
@@ -143,6 +181,9 @@ enum error session_deliver(struct sessions *sessions, struct core_effects *effec
 		else if (!reply->cookie)
 			own = reply->error;
 	}
+	if (effects->n_undeliverable)
+		log_warning("%llu dead letters went back to channel %.*s: its dead_letter channel is gone or closed", (unsigned long long)effects->n_undeliverable,
+			    (int)effects->undeliverable.len, effects->undeliverable.bytes);
 	core_effects_release(sessions->core, effects);
 	return own;
 }

@@ -9,7 +9,7 @@
 #include "proto/slice.h"
 #include "proto/status.h"
 
-enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_COUNT = 1000000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
+enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_COUNT = 1000000, MESSAGE_MAX_DELIVERIES = 1000000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
 #define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
 #define MESSAGE_NO_ID UINT64_MAX /* of a put that came without one */
 #define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
@@ -25,6 +25,9 @@ enum message_op {
 	OP_TAKE,
 	OP_ALTS,
 	OP_CANCEL,
+	OP_ACK,
+	OP_NACK,
+	OP_EXTEND,
 	OP_PEEK,
 	OP_LIST,
 	OP_STAT,
@@ -48,15 +51,21 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 	MEMBER_AFTER,
 	MEMBER_LIMIT,
 	MEMBER_TOKEN,
+	MEMBER_LEASE,
 	MEMBER_VALUES,
+	MEMBER_STICKY,
 	MEMBER_CHANNEL,
 	MEMBER_REQUEST,
 	MEMBER_PRIORITY,
 	MEMBER_CAPACITY,
 	MEMBER_PROTOCOL,
+	MEMBER_LEASE_MS,
+	MEMBER_DELAY_MS,
 	MEMBER_EPHEMERAL,
 	MEMBER_TIMEOUT_MS,
 	MEMBER_MAX_WAITERS,
+	MEMBER_DEAD_LETTER,
+	MEMBER_MAX_DELIVERIES,
 	N_MEMBERS
 };
 
@@ -85,9 +94,15 @@ struct message_request {
 	struct slice kind;
 	uint64_t capacity;
 	uint64_t max_waiters;
+	uint64_t max_deliveries;
+	struct slice dead_letter; /* unescaped; a valid name */
 	bool ephemeral;
 	bool force;
 	uint64_t request;
+	uint64_t lease_ms; /* 0 without one */
+	uint64_t delay_ms;
+	bool sticky;
+	struct slice lease; /* unescaped */
 	struct slice match;
 	struct slice after;     /* of list: unescaped */
 	uint64_t after_seq;     /* of waiters */
@@ -150,6 +165,8 @@ struct message_reply {
 	struct slice value;   /* raw JSON; empty where there is none */
 	struct slice values;  /* raw JSON array; empty where there is none */
 	struct slice channel; /* unescaped; empty where there is none */
+	struct slice lease;      /* unescaped; empty where there is none */
+	struct slice deliveries; /* raw JSON: a number, or an array of them; empty where there is none */
 	bool has_arm;
 	uint64_t arm;
 	uint64_t evicted;

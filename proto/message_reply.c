@@ -55,6 +55,12 @@ static int read_member(struct message_reply *reply, struct slice key, enum json_
 		reply->values = raw;
 		return type == JSON_TYPE_ARRAY ? 0 : -1;
 	}
+	if (slice_equal(key, SLICE("lease")))
+		return read_text(type, raw, &reply->lease);
+	if (slice_equal(key, SLICE("deliveries"))) {
+		reply->deliveries = raw;
+		return type == JSON_TYPE_NUMBER || type == JSON_TYPE_ARRAY ? 0 : -1;
+	}
 	if (slice_equal(key, SLICE("arm"))) {
 		reply->has_arm = true;
 		return read_uint(type, raw, &reply->arm);

@@ -20,13 +20,16 @@ static const struct {
 	uint32_t optional;
 } ops[OP_COUNT] = {
 	[OP_HELLO] = {BIT(PROTOCOL), BIT(NAME) | BIT(TOKEN)},
-	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS)},
+	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS) | BIT(MAX_DELIVERIES) | BIT(DEAD_LETTER)},
 	[OP_CLOSE] = {BIT(CHANNEL), 0},
 	[OP_DELETE] = {BIT(CHANNEL), BIT(FORCE)},
 	[OP_PUT] = {BIT(CHANNEL), BIT(VALUE) | BIT(VALUES) | BIT(TIMEOUT_MS)},
-	[OP_TAKE] = {BIT(CHANNEL), BIT(MAX) | BIT(COUNT) | BIT(TIMEOUT_MS)},
-	[OP_ALTS] = {BIT(ARMS), BIT(PRIORITY) | BIT(TIMEOUT_MS)},
+	[OP_TAKE] = {BIT(CHANNEL), BIT(MAX) | BIT(COUNT) | BIT(TIMEOUT_MS) | BIT(LEASE_MS) | BIT(STICKY)},
+	[OP_ALTS] = {BIT(ARMS), BIT(PRIORITY) | BIT(TIMEOUT_MS) | BIT(LEASE_MS) | BIT(STICKY)},
 	[OP_CANCEL] = {BIT(REQUEST), 0},
+	[OP_ACK] = {BIT(LEASE), 0},
+	[OP_NACK] = {BIT(LEASE), BIT(DELAY_MS)},
+	[OP_EXTEND] = {BIT(LEASE) | BIT(LEASE_MS), 0},
 	[OP_PEEK] = {BIT(CHANNEL), BIT(MAX)},
 	[OP_LIST] = {0, BIT(MATCH) | BIT(AFTER) | BIT(LIMIT)},
 	[OP_STAT] = {BIT(CHANNEL), 0},
@@ -107,14 +110,14 @@ static int read_string(struct message_request *request, const struct request_sca
 	return 0;
 }
 
-static int read_channel(struct message_request *request, const struct request_scan *found)
+static int read_name(struct message_request *request, const struct request_scan *found, enum message_member member, struct slice *out)
 {
 	struct slice name = {0};
-	if (read_string(request, found, MEMBER_CHANNEL, &name) < 0)
+	if (read_string(request, found, member, &name) < 0)
 		return -1;
 	if (!name_is_valid(name))
 		return refuse_name(request, "", name);
-	request->channel = name;
+	*out = name;
 	return 0;
 }
 
@@ -186,7 +189,7 @@ static int read_member(struct message_request *request, const struct message_dec
 {
 	switch (member) {
 	case MEMBER_CHANNEL:
-		return read_channel(request, found);
+		return read_name(request, found, member, &request->channel);
 	case MEMBER_VALUE:
 		return read_value(request, found);
 	case MEMBER_VALUES:
@@ -209,6 +212,18 @@ static int read_member(struct message_request *request, const struct message_dec
 		return read_bool(request, found, member, &request->ephemeral);
 	case MEMBER_MAX_WAITERS:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->max_waiters);
+	case MEMBER_MAX_DELIVERIES:
+		return read_uint(request, found, member, 1, MESSAGE_MAX_DELIVERIES, &request->max_deliveries);
+	case MEMBER_DEAD_LETTER:
+		return read_name(request, found, member, &request->dead_letter);
+	case MEMBER_LEASE_MS:
+		return read_uint(request, found, member, 1, MESSAGE_MAX_MS, &request->lease_ms);
+	case MEMBER_DELAY_MS:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_MS, &request->delay_ms);
+	case MEMBER_STICKY:
+		return read_bool(request, found, member, &request->sticky);
+	case MEMBER_LEASE:
+		return read_string(request, found, member, &request->lease);
 	case MEMBER_FORCE:
 		return read_bool(request, found, member, &request->force);
 	case MEMBER_REQUEST:
@@ -276,6 +291,10 @@ static int check_presence(struct message_request *request, const struct request_
 		return refuse(request, ERROR_BAD_REQUEST, "put needs either \"value\" or \"values\"");
 	if (request->op == OP_TAKE && (found->present & BIT(MAX)) && (found->present & BIT(COUNT)))
 		return refuse(request, ERROR_BAD_REQUEST, "a take has \"max\" or \"count\", not both");
+	if (request->op != OP_HELLO && (found->present & BIT(STICKY)) && !(found->present & BIT(LEASE_MS)))
+		return refuse(request, ERROR_BAD_REQUEST, "\"sticky\" is for a lease: it needs \"lease_ms\"");
+	if (request->op == OP_CREATE && !(found->present & BIT(MAX_DELIVERIES)) != !(found->present & BIT(DEAD_LETTER)))
+		return refuse(request, ERROR_BAD_REQUEST, "\"max_deliveries\" and \"dead_letter\" come together");
 	return 0;
 }
 

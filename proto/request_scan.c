@@ -22,15 +22,21 @@ static const char *const names[N_MEMBERS] = {
 	[MEMBER_AFTER] = "after",
 	[MEMBER_LIMIT] = "limit",
 	[MEMBER_TOKEN] = "token",
+	[MEMBER_LEASE] = "lease",
 	[MEMBER_VALUES] = "values",
+	[MEMBER_STICKY] = "sticky",
 	[MEMBER_CHANNEL] = "channel",
 	[MEMBER_REQUEST] = "request",
 	[MEMBER_PRIORITY] = "priority",
 	[MEMBER_CAPACITY] = "capacity",
 	[MEMBER_PROTOCOL] = "protocol",
+	[MEMBER_LEASE_MS] = "lease_ms",
+	[MEMBER_DELAY_MS] = "delay_ms",
 	[MEMBER_EPHEMERAL] = "ephemeral",
 	[MEMBER_TIMEOUT_MS] = "timeout_ms",
 	[MEMBER_MAX_WAITERS] = "max_waiters",
+	[MEMBER_DEAD_LETTER] = "dead_letter",
+	[MEMBER_MAX_DELIVERIES] = "max_deliveries",
 };
 
 const char *request_member_name(enum message_member member)
@@ -41,10 +47,11 @@ const char *request_member_name(enum message_member member)
 /* The member of that name, or N_MEMBERS. They stand in order of length, so the search is among a few. */
 static enum message_member member_from_name(struct slice name)
 {
-	enum { LONGEST = 11 };
+	enum { LONGEST = 14 };
 	static const uint8_t first_of_length[LONGEST + 2] = {
 		[2] = MEMBER_ID,      [3] = MEMBER_MAX,      [4] = MEMBER_ARMS,      [5] = MEMBER_VALUE,      [6] = MEMBER_VALUES,     [7] = MEMBER_CHANNEL,
-		[8] = MEMBER_PRIORITY, [9] = MEMBER_EPHEMERAL, [10] = MEMBER_TIMEOUT_MS, [11] = MEMBER_MAX_WAITERS, [12] = N_MEMBERS,
+		[8] = MEMBER_PRIORITY, [9] = MEMBER_EPHEMERAL, [10] = MEMBER_TIMEOUT_MS, [11] = MEMBER_MAX_WAITERS, [12] = MEMBER_MAX_DELIVERIES,
+		[13] = MEMBER_MAX_DELIVERIES, [14] = MEMBER_MAX_DELIVERIES, [15] = N_MEMBERS,
 	};
 	if (name.len > LONGEST)
 		return N_MEMBERS;

@@ -5,6 +5,14 @@
 #include "daemon/core/hash.h"
 #include "daemon/core/state.h"
 
+static void refuse_arm(struct core *core, const struct core_event *event, uint32_t arm, enum error error, struct core_effects *effects)
+{
+	struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
+	reply->error = error;
+	reply->arm = arm;
+	reply->channel = event->arms[arm].channel;
+}
+
 /* Looks up every arm's channel. The first bad arm refuses the whole: its error is replied, and false returned. */
 static bool check_arms(struct core *core, const struct core_event *event, struct channel *channels[], struct core_effects *effects)
 {
@@ -14,17 +22,18 @@ static bool check_arms(struct core *core, const struct core_event *event, struct
 		const struct core_arm *arm = &event->arms[i];
 		channels[i] = channel_find(core, event->connection, arm->channel);
 		if (!channels[i]) {
-			struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
-			reply->error = ERROR_NO_SUCH_CHANNEL;
-			reply->arm = i;
-			reply->channel = arm->channel;
+			refuse_arm(core, event, i, ERROR_NO_SUCH_CHANNEL, effects);
+			return false;
+		}
+		if (event->lease_ms > 0 && !arm->value && channels[i]->definition.kind == KIND_PROMISE) {
+			refuse_arm(core, event, i, ERROR_BAD_REQUEST, effects);
 			return false;
 		}
 		is_put = is_put || arm->value;
 		bytes += arm->value ? arm->value->len : 0;
 	}
-	if (is_put && bytes > core->limits.max_memory) {
-		reply_error(core, event, ERROR_OVERLOADED, effects);
+	if (is_put && (core->is_draining || bytes > core->limits.max_memory)) {
+		reply_error(core, event, core->is_draining ? ERROR_DRAINING : ERROR_OVERLOADED, effects);
 		return false;
 	}
 	return true;
@@ -32,7 +41,7 @@ static bool check_arms(struct core *core, const struct core_event *event, struct
 
 static bool can_proceed(const struct core_arm *arm, const struct channel *channel)
 {
-	return arm->value ? channel_can_put(channel) : channel_can_take(channel) || channel->closed;
+	return arm->value ? channel_can_put(channel) : channel_can_take(channel) || channel_is_exhausted(channel);
 }
 
 /* The first arm that can proceed, in the order given or in any; n_arms if none can. */
@@ -68,9 +77,15 @@ static void proceed(struct core *core, const struct core_event *event, uint32_t 
 		    struct core_effects *effects)
 {
 	if (!values[arm]) {
+		bool is_leased = event->lease_ms > 0 && channel_can_take(channel);
+		struct lease *lease = is_leased ? lease_prepare(core, event) : NULL;
+		if (is_leased && !lease) {
+			reply_error(core, event, ERROR_OVERLOADED, effects);
+			return;
+		}
 		struct core_reply *reply = reply_arm(core, event, arm, effects);
 		if (channel_can_take(channel))
-			transfer_take(core, channel, 1, reply, effects);
+			transfer_take(core, channel, 1, lease, reply, effects);
 		else
 			reply->status = STATUS_CLOSED;
 		return;
@@ -102,10 +117,7 @@ static void park(struct core *core, const struct core_event *event, struct chann
 	for (uint32_t i = 0; i < event->n_arms; i++) {
 		if (!park_arm(core, request, i, channels[i], event->arms[i].value != NULL, values[i])) {
 			park_abandon(core, request);
-			struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
-			reply->error = ERROR_TOO_MANY_WAITERS;
-			reply->arm = i;
-			reply->channel = event->arms[i].channel;
+			refuse_arm(core, event, i, ERROR_TOO_MANY_WAITERS, effects);
 			return;
 		}
 		values[i] = NULL;

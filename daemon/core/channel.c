@@ -24,7 +24,10 @@ enum channel_kind channel_kind_from_name(struct slice word)
 
 bool channel_has_room(const struct channel *channel)
 {
-	return channel->buffer.n < channel->definition.capacity;
+	size_t n = channel->buffer.n;
+	if (channel->definition.kind == KIND_BOUNDED || channel->definition.kind == KIND_DROPPING)
+		n += channel->n_leased; /* unfinished work */
+	return n < channel->definition.capacity;
 }
 
 bool channel_can_put(const struct channel *channel)
@@ -45,14 +48,21 @@ bool channel_can_put(const struct channel *channel)
 struct channel *channel_create(struct slice name, const struct core_definition *definition)
 {
 	assert(name.len >= 1 && name.len <= UINT8_MAX);
-	struct channel *channel = calloc(1, offsetof(struct channel, name) + name.len);
+	struct slice dead_letter = definition->dead_letter;
+	struct channel *channel = calloc(1, offsetof(struct channel, name) + name.len + dead_letter.len);
 	if (!channel)
 		return NULL;
 	channel->definition = *definition;
+	channel->definition.dead_letter.bytes = channel->name + name.len;
+	if (dead_letter.len)
+		memcpy(channel->name + name.len, dead_letter.bytes, dead_letter.len);
 	list_init(&channel->in_owner);
 	list_init(&channel->puts);
 	list_init(&channel->takes);
 	list_init(&channel->resting);
+	list_init(&channel->leases);
+	list_init(&channel->dead_letters);
+	list_init(&channel->in_unsettled);
 	channel->name_len = (uint8_t)name.len;
 	memcpy(channel->name, name.bytes, name.len);
 	return channel;
@@ -62,7 +72,7 @@ void channel_destroy(struct channel *channel)
 {
 	if (!channel)
 		return;
-	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting));
-	value_list_clear(&channel->buffer);
+	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting) && channel->n_leased == 0);
+	store_clear(&channel->buffer);
 	free(channel);
 }

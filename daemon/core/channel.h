@@ -15,17 +15,25 @@ struct channel {
 
 	struct core_definition definition;
 	bool closed;
-	struct value_list buffer;
+	struct store buffer;
 	struct link puts, takes; /* of struct arm, oldest first */
 	struct link resting;	 /* of struct arm: takes with a count that have left the queue for a while */
 	uint32_t n_puts, n_takes;
-	uint64_t bytes; /* of the values in the buffer and in parked put arms */
+	struct link leases;	  /* of struct lease, held or delayed */
+	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
+	uint32_t n_leased;	  /* values of both */
+	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
+	uint64_t bytes; /* of the values in the buffer, in leases and in parked put arms */
 
 	/* The books. Counters never fall. */
-	uint64_t accepted, taken, dropped, evicted, discarded;
+	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+
+	uint64_t n_kept; /* values that were taken from it, and whose memory still says so; it stays in memory for them */
+	bool is_removed;
+	bool is_ghost; /* removed, and there only for those values */
 
 	uint8_t name_len;
-	char name[];
+	char name[]; /* and behind it that of definition.dead_letter */
 };
 
 static inline struct slice channel_name(const struct channel *channel)
@@ -37,6 +45,12 @@ static inline struct slice channel_name(const struct channel *channel)
 static inline bool channel_can_take(const struct channel *channel)
 {
 	return channel->buffer.n > 0 || channel->n_puts > 0;
+}
+
+/* Whether a take gets `closed`: nothing is left, and nothing can come back. */
+static inline bool channel_is_exhausted(const struct channel *channel)
+{
+	return channel->closed && channel->n_leased == 0 && !channel_can_take(channel);
 }
 
 /* Whether a value can be buffered without shedding another. */

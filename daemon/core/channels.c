@@ -18,7 +18,17 @@ struct channel *channel_find(struct core *core, struct core_connection *connecti
 
 static bool definitions_equal(const struct core_definition *a, const struct core_definition *b)
 {
-	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral;
+	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral &&
+	       a->max_deliveries == b->max_deliveries && slice_equal(a->dead_letter, b->dead_letter);
+}
+
+/* Whether the channel that a definition names for dead letters can be that. */
+static bool may_be_dead_letter(const struct core *core, const struct core_event *event)
+{
+	if (event->definition.max_deliveries == 0)
+		return true;
+	const struct channel *target = directory_find(&core->directory, event->definition.dead_letter);
+	return target && target->definition.kind == KIND_BOUNDED;
 }
 
 void op_create(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -35,6 +45,14 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 			reply_error(core, event, ERROR_CHANNEL_EXISTS, effects);
 		return;
 	}
+	if (core->is_draining && event->connection) {
+		reply_error(core, event, ERROR_DRAINING, effects);
+		return;
+	}
+	if (!may_be_dead_letter(core, event)) {
+		reply_error(core, event, ERROR_BAD_CHANNEL, effects);
+		return;
+	}
 	if (core->directory.n >= core->limits.max_channels || !(channel = channel_create(event->channel, definition))) {
 		reply_error(core, event, ERROR_OVERLOADED, effects);
 		return;
@@ -48,11 +66,15 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 }
 
 /* The channel's end for everybody in one of its queues. An alts leaves with all its arms, so look at the first each time. */
-static void complete_all(struct core *core, struct link *queue, struct core_effects *effects)
+void channel_complete_all(struct core *core, struct link *queue, struct core_effects *effects)
 {
 	while (!list_is_empty(queue)) {
 		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
-		park_complete(core, arm_request(arm), arm, STATUS_CLOSED, effects);
+		struct request *request = arm_request(arm);
+		if (request_is_dead_letter(request))
+			dead_letters_return(core, request, effects);
+		else
+			park_complete(core, request, arm, STATUS_CLOSED, effects);
 	}
 }
 
@@ -65,24 +87,32 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 	}
 	channel->closed = true;
 	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which it cannot take from. */
-	complete_all(core, &channel->takes, effects);
+	if (channel->n_leased == 0)
+		channel_complete_all(core, &channel->takes, effects);
 	reply_now(core, event, STATUS_OK, effects);
 }
 
-void channel_remove(struct core *core, struct channel *channel, struct core_effects *effects)
+size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	complete_all(core, &channel->takes, effects);
-	complete_all(core, &channel->resting, effects);
-	complete_all(core, &channel->puts, effects);
-	core->bytes -= channel->bytes;
-	core->n_buffered -= channel->buffer.n;
-	channel->bytes = 0;
-	value_list_clear(&channel->buffer);
-	list_remove(&channel->in_owner);
+	/* First of all nobody finds it any more: dead letters that go back may not come here again. */
 	directory_remove(&core->directory, channel);
 	core->deletions++;
+	channel->is_removed = true;
+	channel_complete_all(core, &channel->takes, effects);
+	channel_complete_all(core, &channel->resting, effects);
+	channel_complete_all(core, &channel->puts, effects);
+	size_t discarded = channel->buffer.n + leases_discard(core, channel);
+	core->bytes -= channel->bytes;
+	core->n_buffered -= channel->buffer.n;
+	if (channel->definition.kind == KIND_PROMISE)
+		core->n_promised -= channel->buffer.n;
+	channel->bytes = 0;
+	store_clear(&channel->buffer);
+	list_remove(&channel->in_owner);
+	list_remove(&channel->in_unsettled);
 	channel->hash_next = core->graveyard;
 	core->graveyard = channel;
+	return discarded;
 }
 
 void op_delete(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -92,11 +122,10 @@ void op_delete(struct core *core, const struct core_event *event, struct core_ef
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
-	if (!event->force && channel_can_take(channel)) {
+	if (!event->force && (channel_can_take(channel) || channel->n_leased > 0)) {
 		reply_error(core, event, ERROR_NOT_EMPTY, effects);
 		return;
 	}
-	uint64_t discarded = channel->buffer.n;
-	channel_remove(core, channel, effects);
+	uint64_t discarded = channel_remove(core, channel, effects);
 	reply_now(core, event, STATUS_OK, effects)->discarded = discarded;
 }

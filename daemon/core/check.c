@@ -10,7 +10,7 @@
 	} while (0)
 
 struct sums {
-	uint64_t channels, buffered, bytes, puts, takes, resting, with_id;
+	uint64_t channels, buffered, promised, leased, held, bytes, puts, takes, resting, with_id, dead_letters;
 };
 
 static uint64_t list_bytes(const struct value_list *list, size_t *n)
@@ -24,13 +24,56 @@ static uint64_t list_bytes(const struct value_list *list, size_t *n)
 	return bytes;
 }
 
+/* In order, and each once. */
+static const char *check_store(const struct store *store, uint64_t *bytes)
+{
+	struct store_cursor cursor = {store->entered.head, 0};
+	uint64_t last_seq = 0;
+	size_t n = 0;
+	for (const struct value *value; (value = store_next(store, &cursor)); n++) {
+		CHECK(value->seq > last_seq, "a buffer is not in the order of entering");
+		last_seq = value->seq;
+		*bytes += value->len;
+	}
+	CHECK(n == store->n, "a buffer miscounts its values");
+	return NULL;
+}
+
+/* What is leased of a channel. */
+static const char *check_leases(const struct core *core, const struct channel *channel, uint64_t *bytes, struct sums *sums)
+{
+	uint64_t leased = 0;
+	size_t n;
+	for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
+		struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
+		CHECK(lease->channel == channel && lease->state != LEASE_PREPARED, "a lease is another channel's");
+		CHECK(lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer, "a lease has no timer");
+		bool is_held = lease->state == LEASE_HELD;
+		CHECK((leases_find(&core->leases, lease->token) == lease) == is_held, "a lease is not found by its token, or is, and nobody holds it");
+		CHECK(is_held || list_is_empty(&lease->in_connection), "a connection has a lease that it let go");
+		sums->held += is_held;
+		*bytes += list_bytes(&lease->values, &n);
+		CHECK(n == lease->values.n && n > 0, "a lease miscounts its values");
+		leased += n;
+	}
+	for (const struct link *at = channel->dead_letters.next; at != &channel->dead_letters; at = at->next) {
+		const struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
+		CHECK(request->parked.source == channel && request_is_dead_letter(request), "a dead letter is another channel's");
+		leased += request->parked.values.n;
+		sums->dead_letters++;
+	}
+	CHECK(leased == channel->n_leased, "a channel miscounts what is leased");
+	sums->leased += leased;
+	return NULL;
+}
+
 static const char *check_arm(const struct arm *arm, const struct channel *channel, bool is_put)
 {
 	const struct request *request = arm_request((struct arm *)arm);
 	CHECK(arm->link.next->prev == &arm->link && arm->link.prev->next == &arm->link, "a queue's links do not match");
 	CHECK(arm->channel == channel, "an arm stands in another channel's queue");
 	CHECK(arm->is_put == is_put, "an arm stands in the wrong queue");
-	CHECK(arm->index < request->n_arms && &request->arms[arm->index] == arm, "an arm has the wrong index");
+	CHECK(arm->index < request->parked.n_arms && &request->arms[arm->index] == arm, "an arm has the wrong index");
 	CHECK(request->parked.op != CORE_ALTS || (arm->value != NULL) == is_put, "an alts' arm has a value and should not, or has none");
 	CHECK(request->parked.op == CORE_ALTS || arm->value == NULL, "a plain put or take has an arm's value");
 	CHECK(request->parked.op != CORE_PUT || request->parked.values.n > 0, "a put is parked with nothing to put");
@@ -75,9 +118,9 @@ static const char *check_sides(const struct channel *channel)
 static const char *check_kind(const struct channel *channel)
 {
 	size_t n = channel->buffer.n;
-	CHECK(n <= channel->definition.capacity, "a buffer is over its capacity");
+	CHECK(channel->definition.kind != KIND_SLIDING || n <= channel->definition.capacity, "a buffer is over its capacity");
 	CHECK(channel->n_takes == 0 || n == 0, "a take is parked and there is a value for it");
-	CHECK(channel->n_takes == 0 || !channel->closed, "a take is parked on a closed channel");
+	CHECK(channel->n_takes == 0 || !channel_is_exhausted(channel), "a take is parked on a closed channel, and nothing can come");
 	switch (channel->definition.kind) {
 	case KIND_UNBUFFERED:
 		break;
@@ -95,20 +138,23 @@ static const char *check_kind(const struct channel *channel)
 	case KIND_COUNT:
 		return "a channel is of no kind";
 	}
-	CHECK(channel->accepted == channel->taken + n + channel->evicted + channel->discarded, "the books do not balance");
+	CHECK(channel->accepted + channel->returned ==
+		      channel->taken + n + channel->n_leased + channel->evicted + channel->dead_lettered + channel->discarded,
+	      "the books do not balance");
 	return NULL;
 }
 
 static const char *check_channel(const struct core *core, const struct channel *channel, struct sums *sums)
 {
-	size_t n;
+	size_t n = channel->buffer.n;
 	uint32_t n_puts, n_takes;
-	uint64_t bytes = list_bytes(&channel->buffer, &n);
+	uint64_t bytes = 0;
 	const char *wrong;
 	CHECK(directory_find(&core->directory, channel_name(channel)) == channel, "a channel is not found by its name");
-	CHECK(n == channel->buffer.n, "a buffer miscounts its values");
 	CHECK((channel->owner != NULL) == channel->definition.ephemeral, "an ephemeral channel has no owner, or another has one");
-	if ((wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes)) ||
+	CHECK(list_is_empty(&channel->in_unsettled), "a channel is left unsettled");
+	if ((wrong = check_store(&channel->buffer, &bytes)) || (wrong = check_leases(core, channel, &bytes, sums)) ||
+	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes)) ||
 	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes)))
 		return wrong;
 	CHECK(n_puts == channel->n_puts && n_takes == channel->n_takes, "a channel miscounts who is parked");
@@ -117,6 +163,8 @@ static const char *check_channel(const struct core *core, const struct channel *
 		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting, "a request rests, and does not know");
 	sums->channels++;
 	sums->buffered += n;
+	if (channel->definition.kind == KIND_PROMISE)
+		sums->promised += n;
 	sums->bytes += bytes;
 	sums->puts += n_puts;
 	sums->takes += n_takes;
@@ -128,16 +176,21 @@ static const char *check_request(const struct core *core, struct request *reques
 {
 	const struct parked *parked = &request->parked;
 	bool has_id = parked->id != CORE_NO_ID;
+	if (request_is_dead_letter(request)) {
+		CHECK(parked->op == CORE_PUT && !has_id, "a dead letter is something else");
+		sums->puts++;
+		return NULL;
+	}
 	CHECK(ids_find(&core->ids, parked->connection, parked->id) == (has_id ? request : NULL), "a parked request is not found by its id");
 	CHECK(has_id || parked->op == CORE_PUT, "a request without an id is no put");
 	sums->with_id += has_id;
 	CHECK(!parked->is_resting, "a request rests, and stands in the order of parking");
-	CHECK(request->n_arms >= 1 && request->n_arms <= CORE_MAX_ARMS, "a parked request has an impossible number of arms");
+	CHECK(request->parked.n_arms >= 1 && request->parked.n_arms <= CORE_MAX_ARMS, "a parked request has an impossible number of arms");
 	const struct timer *timer = &parked->timer;
 	CHECK((timer->deadline_us == CORE_NEVER) == (timer->index == TIMER_NONE), "a deadline has no timer, or the reverse");
 	if (timer->index != TIMER_NONE)
 		CHECK(timer->index < core->timers.n && core->timers.heap[timer->index] == timer, "a timer is another's");
-	for (uint32_t i = 0; i < request->n_arms; i++) {
+	for (uint32_t i = 0; i < request->parked.n_arms; i++) {
 		if (request->arms[i].is_put)
 			sums->puts++;
 		else
@@ -170,6 +223,8 @@ static const char *check_connections(const struct core *core, uint64_t *n_parked
 		    (wrong = check_list(connection, &connection->counting, true, false, &parked)) ||
 		    (wrong = check_list(connection, &connection->resting, true, true, &resting)))
 			return wrong;
+		for (const struct link *lease = connection->leases.next; lease != &connection->leases; lease = lease->next)
+			CHECK(LIST_ITEM(lease, struct lease, in_connection)->connection == connection, "a lease is another connection's");
 		CHECK(parked + resting == connection->n_parked, "a connection miscounts its parked requests");
 		CHECK(!connection->is_paused || list_is_empty(&connection->counting), "a take with a count is in a queue, and its connection is paused");
 		CHECK(resting == 0 || connection->is_paused || !list_is_empty(&connection->in_rested), "a take with a count rests for ever");
@@ -189,7 +244,10 @@ const char *core_check(const struct core *core)
 		if ((wrong = check_channel(core, channel, &channels)))
 			return wrong;
 	CHECK(channels.channels == core->directory.n, "the channels are miscounted");
-	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered, "the totals are not the sums of the channels'");
+	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered && channels.promised == core->n_promised &&
+		      channels.leased == core->n_leased && channels.puts == core->n_puts,
+	      "the totals are not the sums of the channels'");
+	CHECK(channels.held == core->leases.n, "the leases are miscounted");
 
 	uint64_t n_parked, n_resting, n = 0, after = 0;
 	if ((wrong = check_connections(core, &n_parked, &n_resting)))
@@ -197,7 +255,7 @@ const char *core_check(const struct core *core)
 	for (struct request *request; (request = order_after(&core->order, after)); after = request->parked.seq, n++)
 		if ((wrong = check_request(core, request, &requests)))
 			return wrong;
-	CHECK(n == n_parked && n + n_resting == core->n_parked && requests.with_id + n_resting == core->ids.n, "the parked requests are miscounted");
+	CHECK(n == n_parked + channels.dead_letters && n + n_resting == core->n_parked && requests.with_id + n_resting == core->ids.n, "the parked requests are miscounted");
 	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");
 	CHECK(requests.puts == channels.puts && requests.takes == channels.takes, "an arm stands in no queue, or in two");
 	CHECK(timers_check(&core->timers), "the timers are out of order");

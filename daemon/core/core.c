@@ -6,22 +6,26 @@
 #include "daemon/core/hash.h"
 #include "daemon/core/state.h"
 
-struct core *core_create(const struct core_limits *limits, uint64_t seed)
+struct core *core_create(const struct core_limits *limits, const struct core_seed *seed)
 {
 	struct core *core = calloc(1, sizeof(*core));
 	if (!core)
 		return NULL;
 	core->limits = *limits;
-	core->random = seed;
+	core->random = seed->choices;
 	list_init(&core->connections);
 	list_init(&core->rested);
-	struct hash_key key = {random_next(&core->random), random_next(&core->random)};
-	if (directory_init(&core->directory, key) < 0)
+	list_init(&core->unsettled);
+	if (directory_init(&core->directory, (struct hash_key){seed->tables[0], seed->tables[1]}) < 0)
 		goto err_core;
-	if (ids_init(&core->ids, random_next(&core->random)) < 0)
+	if (ids_init(&core->ids, hash_mix(seed->tables[0] ^ seed->tables[1])) < 0)
 		goto err_directory;
+	if (leases_init(&core->leases, (struct hash_key){seed->tokens[0], seed->tokens[1]}) < 0)
+		goto err_ids;
 	return core;
 
+err_ids:
+	ids_finish(&core->ids);
 err_directory:
 	directory_finish(&core->directory);
 err_core:
@@ -42,9 +46,10 @@ void core_destroy(struct core *core)
 	while ((channel = directory_after(&core->directory, SLICE(""))))
 		channel_remove(core, channel, &effects);
 	core_effects_release(core, &effects);
-	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0);
+	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 && core->n_leased == 0 && core->timers.reserved == 0);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
+	leases_finish(&core->leases);
 	ids_finish(&core->ids);
 	directory_finish(&core->directory);
 	free(core);
@@ -60,6 +65,16 @@ void core_set_unsent(struct core *core, uint64_t bytes)
 	core->unsent_bytes = bytes;
 }
 
+void core_drain(struct core *core)
+{
+	core->is_draining = true;
+}
+
+bool core_is_drained(const struct core *core)
+{
+	return core->n_buffered == core->n_promised && core->n_leased == 0 && core->n_puts == 0;
+}
+
 struct core_connection *core_connect(struct core *core, void *cookie)
 {
 	struct core_connection *connection = calloc(1, sizeof(*connection));
@@ -71,6 +86,7 @@ struct core_connection *core_connect(struct core *core, void *cookie)
 	list_init(&connection->resting);
 	list_init(&connection->in_rested);
 	list_init(&connection->ephemeral);
+	list_init(&connection->leases);
 	list_append(&core->connections, &connection->in_core);
 	core->n_connections++;
 	return connection;
@@ -80,8 +96,16 @@ struct core_connection *core_connect(struct core *core, void *cookie)
 static void expire(struct core *core, uint64_t now_us, struct core_effects *effects)
 {
 	struct timer *timer;
-	while ((timer = timers_first(&core->timers)) && timer->deadline_us <= now_us)
-		park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
+	while ((timer = timers_first(&core->timers)) && timer->deadline_us <= now_us) {
+		switch ((enum timer_kind)timer->kind) {
+		case TIMER_REQUEST:
+			park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
+			break;
+		case TIMER_LEASE:
+			lease_return(core, timer_lease(timer), true, effects);
+			break;
+		}
+	}
 }
 
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -90,10 +114,10 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 }
 
 static op_fn *const ops[] = {
-	[CORE_TICK] = op_tick,	 [CORE_DISCONNECT] = op_disconnect, [CORE_CREATE] = op_create,
-	[CORE_CLOSE] = op_close, [CORE_DELETE] = op_delete,	    [CORE_PUT] = op_put,
-	[CORE_TAKE] = op_take,	 [CORE_ALTS] = op_alts,		    [CORE_CANCEL] = op_cancel,
-	[CORE_RESUME] = op_resume,
+	[CORE_TICK] = op_tick,	   [CORE_HANG_UP] = op_hang_up, [CORE_DISCONNECT] = op_disconnect, [CORE_ABANDON] = op_abandon,
+	[CORE_CREATE] = op_create, [CORE_CLOSE] = op_close,	[CORE_DELETE] = op_delete,	   [CORE_PUT] = op_put,
+	[CORE_TAKE] = op_take,	   [CORE_ALTS] = op_alts,	[CORE_CANCEL] = op_cancel,	   [CORE_ACK] = op_ack,
+	[CORE_NACK] = op_nack,	   [CORE_EXTEND] = op_extend,	[CORE_RESUME] = op_resume,
 };
 
 /* The values that an event brought, when it is refused before its op sees them. */
@@ -108,20 +132,24 @@ static void event_discard(const struct core_event *event)
 
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	assert(event->connection || event->op == CORE_TICK || event->op == CORE_CREATE || event->op == CORE_CLOSE || event->op == CORE_DELETE);
-	expire(core, event->now_us, effects);
-	if (event->now_us > core->now_us) {
+	assert(event->connection || event->op == CORE_TICK || event->op == CORE_ABANDON || event->op == CORE_CREATE || event->op == CORE_CLOSE ||
+	       event->op == CORE_DELETE);
+	bool is_new_turn = event->now_us > core->now_us;
+	if (is_new_turn) {
 		core->now_us = event->now_us;
 		core->turn++;
-		count_new_turn(core, effects);
 	}
-	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_CANCEL && event->connection;
+	expire(core, event->now_us, effects);
+	if (is_new_turn)
+		count_new_turn(core, effects);
+	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_EXTEND && event->connection;
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);
 		reply_error(core, event, ERROR_DUPLICATE_ID, effects);
-		return;
+	} else {
+		ops[event->op](core, event, effects);
 	}
-	ops[event->op](core, event, effects);
+	channel_settle_all(core, effects);
 }
 
 uint64_t core_deadline(const struct core *core)

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "daemon/core/value.h"
+#include "daemon/core/store.h"
 #include "proto/slice.h"
 #include "proto/status.h"
 
@@ -24,6 +24,17 @@ struct core;
 struct core_connection;
 
 enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000, CORE_MAX_COUNT = 1000000, CORE_TURN_VALUES = 64 };
+
+/* What knows a lease. Nobody can guess one. */
+struct core_token {
+	uint64_t words[2];
+};
+
+/* Randomness: of the order of alts, of the hash tables, of the tokens. Parts of the first can be seen from outside; so none may follow from another. */
+struct core_seed {
+	uint64_t choices, tables[2], tokens[2];
+};
+
 #define CORE_NEVER UINT64_MAX
 #define CORE_NO_ID UINT64_MAX /* of a put that nobody waits for: its replies but OK and DROPPED matter, and it cannot be cancelled */
 
@@ -48,12 +59,16 @@ struct core_definition { /* of a channel; two that are equal member by member ar
 	uint64_t capacity;    /* bounded, dropping, sliding: >= 1; unbuffered: 0; promise: 1 */
 	uint32_t max_waiters; /* 0: the daemon's default */
 	bool ephemeral;
+	uint32_t max_deliveries;  /* 0: any number */
+	struct slice dead_letter; /* with it: the name of the bounded channel where a value then goes */
 };
 
 enum core_op {
 	CORE_TICK,       /* only time passes */
-	CORE_DISCONNECT, /* parked requests are cancelled without a reply; ephemeral channels go; `connection` is then gone. Time-outs that
+	CORE_HANG_UP, /* the connection asks nothing more: its parked requests are cancelled without a reply */
+	CORE_DISCONNECT, /* the same; its leases and unsent values return; its ephemeral channels go; `connection` is then gone. Time-outs that
 			    were due first may still give it replies, in this step */
+	CORE_ABANDON, /* whatever is parked gets ERROR_DRAINING */
 	CORE_CREATE,
 	CORE_CLOSE,
 	CORE_DELETE,
@@ -61,12 +76,23 @@ enum core_op {
 	CORE_TAKE,
 	CORE_ALTS,
 	CORE_CANCEL,
+	CORE_ACK,
+	CORE_NACK,
+	CORE_EXTEND,
 	CORE_RESUME, /* the connection has room for replies again; see core_pause() */
 };
 
 struct core_arm {
 	struct slice channel;
 	struct value *value; /* a put arm: owned by the core from core_step() on, whatever comes of it; a take arm: NULL */
+};
+
+/* Values of a reply that the shell has yet to send: a ledger entry. See core_keep(). */
+struct core_unsent {
+	uint64_t end;	      /* the shell's own */
+	struct value *values; /* n_values, linked; NULL: they are leased */
+	uint32_t n_values;
+	struct core_token token;
 };
 
 struct core_event {
@@ -88,6 +114,12 @@ struct core_event {
 	uint32_t n_arms;
 	bool priority;
 	uint64_t cancel_id; /* cancel */
+	uint64_t lease_ms;  /* take, alts: how long what is taken is leased, 0: it is not; extend */
+	bool sticky;        /* take, alts: the lease outlives its connection */
+	struct core_token token; /* ack, nack, extend */
+	uint64_t delay_ms;	 /* nack */
+	const struct core_unsent *unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
+	size_t n_unsent;
 };
 
 /* One outcome of one request. Valid until core_effects_release(). */
@@ -103,27 +135,40 @@ struct core_reply {
 	bool created;                /* create */
 	bool has_left;               /* a take with a count, from when it was accepted */
 	bool owns_values;            /* the core's own business: whether release frees the values */
+	bool has_lease;              /* take, alts: of a take arm */
 	struct slice channel;        /* the channel it is about; alts: of that arm; empty if of none in particular */
-	struct value *value;         /* take, alts: the first of n_values, linked by `next`. Read no further than n_values */
+	struct value *value;         /* take, alts: the first of n_values, linked by `next`. Read no further than n_values. Leased: each has its `deliveries` */
 	uint32_t n_values;
 	uint32_t left;               /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has ended */
 	uint32_t arm;                /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular */
-	uint64_t accepted;  /* put */
-	uint64_t evicted;   /* put, put arm */
+	union {
+		struct {
+			uint64_t accepted; /* put */
+			uint64_t evicted;  /* put, put arm */
+		};
+		struct core_token lease; /* with has_lease alone */
+	};
 	uint64_t discarded; /* delete */
 };
 
 struct core_effects {
 	struct core_reply *head, *tail; /* zero-initialise before each step */
+	uint64_t n_undeliverable;	/* values that should have gone to a dead_letter channel that is gone or closed, and went back */
+	struct slice undeliverable;	/* the last one's own channel; valid until core_effects_release() */
 };
 
-/* seed: of the random order of alts, and of the hash tables. Limits are copied. NULL without memory. */
-struct core *core_create(const struct core_limits *limits, uint64_t seed);
+/* Limits and seed are copied. NULL without memory. */
+struct core *core_create(const struct core_limits *limits, const struct core_seed *seed);
 void core_destroy(struct core *core); /* with everything in it */
 void core_set_limits(struct core *core, const struct core_limits *limits);
 
 /* Bytes of values that the shell still has to send; they count towards max_memory. */
 void core_set_unsent(struct core *core, uint64_t bytes);
+
+/* The daemon takes nothing new any more: put, create (of a connection) and alts with a put arm get ERROR_DRAINING. */
+void core_drain(struct core *core);
+/* Whether nothing is left to be taken: nothing buffered but promises, nothing leased, nothing parked to be put. */
+bool core_is_drained(const struct core *core);
 
 /* The connection has no room for replies, until CORE_RESUME: its takes with a count leave their queues, and give way to others. Between steps;
  * replies that are not released yet stay as they are. */
@@ -137,6 +182,11 @@ struct core_connection *core_connect(struct core *core, void *cookie);
  * it needs no channel (names, ranges); the rest is answered here. effects is appended to. */
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects);
 void core_effects_release(struct core *core, struct core_effects *effects);
+
+/* The values of a reply, for as long as it is not sent: *unsent is the shell's, which ends it by core_sent() or CORE_DISCONNECT. False if there is nothing
+ * to keep (no values, or a promise's). Before core_effects_release(). */
+bool core_keep(struct core_reply *reply, struct core_unsent *unsent);
+void core_sent(struct core *core, const struct core_unsent *unsent);
 
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
@@ -158,12 +208,17 @@ bool core_stat(const struct core *core, struct slice channel, struct core_channe
 /* The first channel whose name is greater than `after` (empty: the first of all), in order of bytes; false at the end. O(log n). */
 bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row);
 
-/* The oldest buffered value, then each one's ->next, *n in all; NULL if there is none. *exists says whether there is such a channel. */
-const struct value *core_peek(const struct core *core, struct slice channel, bool *exists, size_t *n);
+/* The buffered values, the oldest first: core_peek_next() until NULL. False: no such channel. */
+struct core_peek {
+	const struct store *store;
+	struct store_cursor cursor;
+};
+bool core_peek_begin(const struct core *core, struct slice channel, struct core_peek *peek);
+const struct value *core_peek_next(struct core_peek *peek);
 
 struct core_waiter_row {
 	uint64_t seq; /* rises in the order of parking; never 0 */
-	void *cookie; /* of its connection */
+	void *cookie; /* of its connection; NULL: a dead letter, which waits to enter */
 	uint64_t id;
 	enum core_op op; /* PUT, TAKE, ALTS */
 	uint32_t n_arms; /* see core_waiter_arm(); a put or take has one */
@@ -178,7 +233,7 @@ bool core_next_waiter(const struct core *core, struct slice channel, uint64_t af
 struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);
 
 struct core_totals {
-	uint64_t channels, connections, parked, buffered, bytes; /* bytes: of values, the unsent ones not included */
+	uint64_t channels, connections, parked, buffered, leased, bytes; /* bytes: of values, the unsent ones not included */
 };
 void core_totals(const struct core *core, struct core_totals *totals);
 

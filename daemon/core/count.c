@@ -94,18 +94,23 @@ static void end(struct core *core, struct request *request, enum status status, 
 	park_complete(core, request, arm_of(request), status, effects)->error = error;
 }
 
-struct core_reply *count_reply(struct core *core, struct request *request, struct core_effects *effects)
+struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease, struct core_effects *effects)
 {
 	struct parked *parked = &request->parked;
+	*lease = parked->lease;
 	if (parked->left == 1) {
 		parked->left = 0;
+		parked->lease = NULL;
 		return park_complete(core, request, arm_of(request), STATUS_OK, effects);
 	}
 	struct core_reply *reply = malloc(sizeof(*reply));
-	if (!reply) {
+	struct lease *next = reply && *lease ? lease_prepare_again(core, *lease) : NULL;
+	if (!reply || (*lease && !next)) {
+		free(reply);
 		end(core, request, STATUS_ERROR, ERROR_OVERLOADED, effects);
 		return NULL;
 	}
+	parked->lease = next;
 	*reply = (struct core_reply){
 		.cookie = parked->connection->cookie,
 		.id = parked->id,
@@ -138,16 +143,17 @@ static void go_on(struct core *core, struct request *request, struct core_effect
 	if (request->parked.connection->is_paused)
 		return;
 	while (channel_can_take(channel) && has_share_left(core, &request->parked)) {
-		struct core_reply *reply = count_reply(core, request, effects);
+		struct lease *lease;
+		struct core_reply *reply = count_reply(core, request, &lease, effects);
 		if (!reply)
 			return;
-		transfer_take(core, channel, 1, reply, effects);
+		transfer_take(core, channel, 1, lease, reply, effects);
 		if (reply->left == 0)
 			return;
 		count_value(core, &request->parked, reply);
 	}
 	enum error error = ERROR_NONE;
-	if (!channel_can_take(channel) && channel->closed)
+	if (channel_is_exhausted(channel))
 		end(core, request, STATUS_CLOSED, ERROR_NONE, effects);
 	else if (request->parked.timer.deadline_us <= core->now_us)
 		end(core, request, STATUS_TIMEOUT, ERROR_NONE, effects);

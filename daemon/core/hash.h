@@ -10,8 +10,10 @@ struct hash_key {
 	uint64_t k0, k1;
 };
 
-/* SipHash-1-3. */
+/* SipHash-1-3: for tables. */
 uint64_t hash_bytes(const struct hash_key *key, struct slice bytes);
+/* SipHash-2-4: for what nobody may guess. */
+uint64_t hash_secret(const struct hash_key *key, struct slice bytes);
 
 /* A bijection of 64 bits in which every input bit moves every output bit (splitmix64's finaliser). */
 static inline uint64_t hash_mix(uint64_t x)

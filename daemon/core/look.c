@@ -8,13 +8,16 @@ static void row_of(const struct core *core, const struct channel *channel, struc
 		.definition = channel->definition,
 		.closed = channel->closed,
 		.buffered = channel->buffer.n,
+		.leased = channel->n_leased,
 		.parked_puts = channel->n_puts,
 		.parked_takes = channel->n_takes,
 		.bytes = channel->bytes,
 		.accepted = channel->accepted,
 		.taken = channel->taken,
+		.returned = channel->returned,
 		.dropped = channel->dropped,
 		.evicted = channel->evicted,
+		.dead_lettered = channel->dead_lettered,
 		.discarded = channel->discarded,
 	};
 	if (row->definition.max_waiters == 0)
@@ -37,12 +40,17 @@ bool core_next_channel(const struct core *core, struct slice after, struct core_
 	return channel != NULL;
 }
 
-const struct value *core_peek(const struct core *core, struct slice name, bool *exists, size_t *n)
+bool core_peek_begin(const struct core *core, struct slice name, struct core_peek *peek)
 {
 	const struct channel *channel = directory_find(&core->directory, name);
-	*exists = channel != NULL;
-	*n = channel ? channel->buffer.n : 0;
-	return channel ? channel->buffer.head : NULL;
+	if (channel)
+		*peek = (struct core_peek){&channel->buffer, {channel->buffer.entered.head, 0}};
+	return channel != NULL;
+}
+
+const struct value *core_peek_next(struct core_peek *peek)
+{
+	return store_next(peek->store, &peek->cursor);
 }
 
 /* The first request after `after` in one queue of a channel. */
@@ -59,7 +67,7 @@ static struct request *queue_after(const struct link *queue, uint64_t after)
 /* The same, for who has just seen `last` and goes on from there: O(arms). */
 static struct request *queue_next(const struct link *queue, struct request *last, const struct channel *channel)
 {
-	for (uint32_t i = last->n_arms; i-- > 0;) {
+	for (uint32_t i = last->parked.n_arms; i-- > 0;) {
 		struct arm *arm = &last->arms[i];
 		bool is_here = arm->channel == channel && (arm->is_put ? queue == &channel->puts : queue == &channel->takes);
 		if (is_here)
@@ -92,10 +100,10 @@ bool core_next_waiter(const struct core *core, struct slice name, uint64_t after
 	const struct parked *parked = &request->parked;
 	*row = (struct core_waiter_row){
 		.seq = parked->seq,
-		.cookie = parked->connection->cookie,
+		.cookie = parked->connection ? parked->connection->cookie : NULL,
 		.id = parked->id,
 		.op = parked->op,
-		.n_arms = request->n_arms,
+		.n_arms = request->parked.n_arms,
 		.parked_us = parked->parked_us,
 		.deadline_us = parked->timer.deadline_us,
 		.request = request,
@@ -117,6 +125,7 @@ void core_totals(const struct core *core, struct core_totals *totals)
 		.connections = core->n_connections,
 		.parked = core->n_parked,
 		.buffered = core->n_buffered,
+		.leased = core->n_leased,
 		.bytes = core->bytes,
 	};
 }

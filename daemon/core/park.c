@@ -10,52 +10,6 @@ bool park_has_room(const struct core *core, const struct channel *channel)
 	return channel->n_puts + channel->n_takes < allowed;
 }
 
-struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
-{
-	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
-	if (event->connection->n_parked >= core->limits.max_inflight) {
-		*error = ERROR_TOO_MANY_INFLIGHT;
-		return NULL;
-	}
-	*error = ERROR_OVERLOADED;
-	if (order_reserve(&core->order) < 0 || timers_reserve(&core->timers) < 0)
-		return NULL;
-	struct request *request = malloc(sizeof(*request) + n_arms * sizeof(struct arm));
-	if (!request)
-		return NULL;
-	request->parked = (struct parked){.op = event->op};
-	request->n_arms = 0;
-	return request;
-}
-
-bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
-{
-	assert(index == request->n_arms);
-	if (!park_has_room(core, channel))
-		return false;
-	struct arm *arm = &request->arms[index];
-	*arm = (struct arm){.channel = channel, .value = value, .index = (uint8_t)index, .is_put = is_put};
-	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
-	if (is_put)
-		channel->n_puts++;
-	else
-		channel->n_takes++;
-	if (value) {
-		channel->bytes += value->len;
-		core->bytes += value->len;
-	}
-	request->n_arms++;
-	return true;
-}
-
-void park_resting(struct request *request, struct channel *channel)
-{
-	request->arms[0] = (struct arm){.channel = channel};
-	list_append(&channel->resting, &request->arms[0].link);
-	request->n_arms = 1;
-	request->parked.is_counted = request->parked.is_resting = true;
-}
-
 static uint64_t deadline_of(const struct core *core, const struct core_event *event)
 {
 	uint64_t park_ms = core->limits.max_park_ms;
@@ -66,6 +20,64 @@ static uint64_t deadline_of(const struct core *core, const struct core_event *ev
 	return event->now_us + park_ms * 1000;
 }
 
+struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
+{
+	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
+	if (event->connection->n_parked >= core->limits.max_inflight) {
+		*error = ERROR_TOO_MANY_INFLIGHT;
+		return NULL;
+	}
+	*error = ERROR_OVERLOADED;
+	uint64_t deadline_us = deadline_of(core, event);
+	if (order_reserve(&core->order) < 0 || (deadline_us != CORE_NEVER && timers_reserve(&core->timers) < 0))
+		return NULL;
+	struct request *request = malloc(sizeof(*request) + n_arms * sizeof(struct arm));
+	if (!request)
+		goto err_timer;
+	request->parked = (struct parked){.op = event->op, .timer = {.deadline_us = deadline_us, .index = TIMER_NONE, .kind = TIMER_REQUEST}};
+	request->parked.n_arms = 0;
+	if (event->lease_ms > 0 && !(request->parked.lease = lease_prepare(core, event)))
+		goto err_request;
+	return request;
+
+err_request:
+	free(request);
+err_timer:
+	if (deadline_us != CORE_NEVER)
+		timers_unreserve(&core->timers);
+	return NULL;
+}
+
+bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
+{
+	assert(index == request->parked.n_arms);
+	if (!park_has_room(core, channel))
+		return false;
+	struct arm *arm = &request->arms[index];
+	*arm = (struct arm){.channel = channel, .value = value, .index = (uint8_t)index, .is_put = is_put};
+	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
+	if (is_put) {
+		channel->n_puts++;
+		core->n_puts++;
+	} else {
+		channel->n_takes++;
+	}
+	if (value) {
+		channel->bytes += value->len;
+		core->bytes += value->len;
+	}
+	request->parked.n_arms++;
+	return true;
+}
+
+void park_resting(struct request *request, struct channel *channel)
+{
+	request->arms[0] = (struct arm){.channel = channel};
+	list_append(&channel->resting, &request->arms[0].link);
+	request->parked.n_arms = 1;
+	request->parked.is_counted = request->parked.is_resting = true;
+}
+
 void park_commit(struct core *core, struct request *request, const struct core_event *event)
 {
 	struct parked *parked = &request->parked;
@@ -73,7 +85,6 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	parked->id = event->id;
 	parked->batch = event->batch;
 	parked->parked_us = event->now_us;
-	parked->timer = (struct timer){.deadline_us = deadline_of(core, event), .index = TIMER_NONE};
 	list_append(parked->is_resting ? &event->connection->resting : &event->connection->parked, &parked->in_connection);
 	event->connection->n_parked++;
 	core->n_parked++;
@@ -90,10 +101,12 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 {
 	struct channel *channel = arm->channel;
 	list_remove(&arm->link);
-	if (arm->is_put)
+	if (arm->is_put) {
 		channel->n_puts--;
-	else if (!is_resting)
+		core->n_puts--;
+	} else if (!is_resting) {
 		channel->n_takes--;
+	}
 	if (arm->value) {
 		channel->bytes -= arm->value->len;
 		core->bytes -= arm->value->len;
@@ -105,7 +118,7 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 /* Out of every queue; from here on `parked` is only what it was. */
 static void unlink_everywhere(struct core *core, struct request *request)
 {
-	for (uint32_t i = 0; i < request->n_arms; i++)
+	for (uint32_t i = 0; i < request->parked.n_arms; i++)
 		arm_unlink(core, &request->arms[i], request->parked.is_resting);
 	if (request->parked.op == CORE_PUT) {
 		struct channel *channel = request->arms[0].channel;
@@ -115,9 +128,13 @@ static void unlink_everywhere(struct core *core, struct request *request)
 			core->bytes -= value->len;
 			value_destroy(value);
 		}
+	} else {
+		lease_forget(core, request->parked.lease);
+		request->parked.lease = NULL;
 	}
 	list_remove(&request->parked.in_connection);
-	request->parked.connection->n_parked--;
+	if (request->parked.connection)
+		request->parked.connection->n_parked--;
 	core->n_parked--;
 	if (request->parked.id != CORE_NO_ID)
 		ids_remove(&core->ids, request);
@@ -138,7 +155,7 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 		.status = status,
 		.batch = was.batch,
 		.is_take = arm ? !arm->is_put : was.op == CORE_TAKE,
-		.arm = arm ? arm->index : request->n_arms,
+		.arm = arm ? arm->index : was.n_arms,
 		.channel = arm || was.op != CORE_ALTS ? channel_name(request->arms[arm ? arm->index : 0].channel) : (struct slice){NULL, 0},
 		.accepted = was.op == CORE_PUT ? was.accepted : 0,
 		.has_left = was.is_counted,
@@ -156,7 +173,42 @@ void park_forget(struct core *core, struct request *request)
 
 void park_abandon(struct core *core, struct request *request)
 {
-	for (uint32_t i = 0; i < request->n_arms; i++)
+	for (uint32_t i = 0; i < request->parked.n_arms; i++)
 		arm_unlink(core, &request->arms[i], false);
+	if (request->parked.timer.deadline_us != CORE_NEVER)
+		timers_unreserve(&core->timers);
+	if (request->parked.op != CORE_PUT)
+		lease_forget(core, request->parked.lease);
 	free(request);
+}
+
+bool park_dead_letters(struct core *core, struct channel *source, struct channel *target, struct value_list *values)
+{
+	if (order_reserve(&core->order) < 0)
+		return false;
+	struct request *request = malloc(sizeof(*request) + sizeof(struct arm));
+	if (!request)
+		return false;
+	request->parked = (struct parked){
+		.op = CORE_PUT,
+		.id = CORE_NO_ID,
+		.source = source,
+		.values = *values,
+		.parked_us = core->now_us,
+		.timer = {.deadline_us = CORE_NEVER, .index = TIMER_NONE},
+	};
+	for (const struct value *value = values->head; value; value = value->next) {
+		source->bytes -= value->len;
+		target->bytes += value->len;
+	}
+	*values = (struct value_list){0};
+	request->parked.n_arms = 1;
+	request->arms[0] = (struct arm){.channel = target, .is_put = true};
+	list_append(&target->puts, &request->arms[0].link);
+	target->n_puts++;
+	core->n_puts++;
+	list_append(&source->dead_letters, &request->parked.in_connection);
+	core->n_parked++;
+	order_append(&core->order, request);
+	return true;
 }

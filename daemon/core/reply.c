@@ -37,6 +37,37 @@ void reply_error(struct core *core, const struct core_event *event, enum error e
 	reply->arm = event->n_arms;
 }
 
+void value_unkeep(struct value *value)
+{
+	struct channel *channel = value->channel;
+	if (--channel->n_kept == 0 && channel->is_ghost)
+		channel_destroy(channel);
+	value_destroy(value);
+}
+
+bool core_keep(struct core_reply *reply, struct core_unsent *unsent)
+{
+	*unsent = (struct core_unsent){0};
+	if (reply->has_lease) {
+		unsent->token = reply->lease;
+	} else if (reply->owns_values) {
+		unsent->values = reply->value;
+		unsent->n_values = reply->n_values;
+		reply->owns_values = false;
+	}
+	return unsent->values || reply->has_lease;
+}
+
+void core_sent(struct core *core, const struct core_unsent *unsent)
+{
+	(void)core;
+	struct value *value = unsent->values, *next;
+	for (uint32_t i = 0; i < unsent->n_values; i++, value = next) {
+		next = value->next;
+		value_unkeep(value);
+	}
+}
+
 void core_effects_release(struct core *core, struct core_effects *effects)
 {
 	struct core_reply *reply = effects->head, *next;
@@ -45,15 +76,19 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 		struct value *value = reply->value, *following;
 		for (uint32_t i = 0; reply->owns_values && i < reply->n_values; i++, value = following) {
 			following = value->next;
-			value_destroy(value);
+			value_unkeep(value);
 		}
 		if (reply != &core->immediate)
 			free(reply);
 	}
-	*effects = (struct core_effects){NULL, NULL};
+	*effects = (struct core_effects){0};
 	while (core->graveyard) {
 		struct channel *channel = core->graveyard;
 		core->graveyard = channel->hash_next;
-		channel_destroy(channel);
+		channel->hash_next = NULL;
+		if (channel->n_kept == 0)
+			channel_destroy(channel);
+		else
+			channel->is_ghost = true;
 	}
 }

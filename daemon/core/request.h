@@ -5,7 +5,7 @@
 #define MILLRACE_CORE_REQUEST_H
 
 #include "daemon/core/channel.h"
-#include "daemon/core/timers.h"
+#include "daemon/core/leases.h"
 
 struct arm {
 	struct link link; /* in its channel's puts or takes */
@@ -16,26 +16,33 @@ struct arm {
 };
 
 struct parked {
-	struct core_connection *connection;
-	struct link in_connection;
-	struct request *id_next; /* ids.c's */
+	struct core_connection *connection; /* NULL: dead letters, which nobody asked to be put */
+	struct link in_connection;	    /* dead letters: in their source */
+	union {
+		struct request *id_next; /* ids.c's */
+		struct channel *source;	 /* of dead letters: the channel that they come from */
+	};
 	uint64_t id;
 	uint64_t seq; /* rises in the order of parking */
 	uint64_t parked_us;
 	struct timer timer;   /* its deadline; CORE_NEVER: none */
-	uint32_t order_index; /* order.c's */
 	union {
 		struct value_list values; /* a put: what has not yet entered */
-		struct {		  /* a take */
+		struct {		  /* a take, and an alts: */
+			struct lease *lease; /* prepared for what it takes; NULL: that is not leased */
 			uint32_t max;	     /* at most so many values in a reply */
 			uint32_t left;	     /* with a count: replies still to come */
-			uint32_t turn;	     /* in which it got the following */
-			uint32_t turn_values;
+			uint32_t turn;	     /* in which it got so many: */
 			uint32_t turn_bytes;
 		};
 	};
-	uint32_t accepted; /* a put: how many have entered */
+	uint32_t order_index; /* order.c's */
+	union {
+		uint32_t accepted;    /* a put: how many have entered */
+		uint32_t turn_values; /* a take with a count */
+	};
 	uint8_t op;	   /* enum core_op */
+	uint8_t n_arms;
 	bool batch;
 	bool is_counted; /* a take with a count */
 	bool is_resting; /* in no queue: its arm is among those that rest on the channel */
@@ -46,9 +53,13 @@ struct request {
 		struct core_reply reply; /* once it is complete; must come first */
 		struct parked parked;
 	};
-	uint8_t n_arms;
 	struct arm arms[];
 };
+
+static inline bool request_is_dead_letter(const struct request *request)
+{
+	return !request->parked.connection;
+}
 
 static inline struct request *timer_request(struct timer *timer)
 {

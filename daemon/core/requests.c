@@ -42,8 +42,8 @@ static void put(struct core *core, const struct core_event *event, struct value_
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
-	if (!fits_memory(core, values)) {
-		reply_error(core, event, ERROR_OVERLOADED, effects);
+	if (core->is_draining || !fits_memory(core, values)) {
+		reply_error(core, event, core->is_draining ? ERROR_DRAINING : ERROR_OVERLOADED, effects);
 		return;
 	}
 	if (channel->closed) {
@@ -98,17 +98,26 @@ void op_take(struct core *core, const struct core_event *event, struct core_effe
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
+	if (event->lease_ms > 0 && channel->definition.kind == KIND_PROMISE) {
+		reply_error(core, event, ERROR_BAD_REQUEST, effects);
+		return;
+	}
 	if (event->count) {
 		count_begin(core, event, channel, effects);
 		return;
 	}
 	if (channel_can_take(channel)) {
 		/* The take's reply goes before those of the puts that it lets in. */
+		struct lease *lease = event->lease_ms > 0 ? lease_prepare(core, event) : NULL;
+		if (event->lease_ms > 0 && !lease) {
+			reply_error(core, event, ERROR_OVERLOADED, effects);
+			return;
+		}
 		struct core_reply *reply = reply_now(core, event, STATUS_OK, effects);
-		transfer_take(core, channel, event->max, reply, effects);
+		transfer_take(core, channel, event->max, lease, reply, effects);
 		return;
 	}
-	if (channel->closed) {
+	if (channel_is_exhausted(channel)) {
 		reply_now(core, event, STATUS_CLOSED, effects);
 		return;
 	}
@@ -132,17 +141,84 @@ void op_cancel(struct core *core, const struct core_event *event, struct core_ef
 	reply_now(core, event, STATUS_OK, effects);
 }
 
-void op_disconnect(struct core *core, const struct core_event *event, struct core_effects *effects)
+/* -- Ends -- */
+
+static void cancel_all(struct core *core, struct core_connection *connection)
 {
-	struct core_connection *connection = event->connection;
 	struct link *const lists[] = {&connection->parked, &connection->counting, &connection->resting};
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		while (!list_is_empty(lists[i]))
 			park_forget(core, LIST_ITEM(lists[i]->next, struct request, parked.in_connection));
-	list_remove(&connection->in_rested);
+}
+
+void op_hang_up(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	(void)effects;
+	cancel_all(core, event->connection);
+}
+
+/* Values that were taken plainly, and never sent. */
+static void take_back(struct core *core, struct value *value, uint32_t n, struct core_effects *effects)
+{
+	struct channel *channel = value->channel;
+	struct value_list values = {0};
+	for (struct value *next; n > 0; n--, value = next) {
+		next = value->next;
+		if (channel->is_removed) {
+			value_unkeep(value); /* the last one takes the channel with it */
+			continue;
+		}
+		channel->n_kept--;
+		channel->returned++;
+		channel->bytes += value->len;
+		core->bytes += value->len;
+		value_list_push(&values, value);
+	}
+	if (values.n == 0)
+		return;
+	transfer_back(core, channel, &values, effects);
+	channel_settle(core, channel, effects);
+}
+
+void op_disconnect(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct core_connection *connection = event->connection;
+	cancel_all(core, connection);
+	for (size_t i = 0; i < event->n_unsent; i++) {
+		const struct core_unsent *unsent = &event->unsent[i];
+		struct lease *lease = unsent->values ? NULL : leases_find(&core->leases, unsent->token);
+		if (unsent->values)
+			take_back(core, unsent->values, unsent->n_values, effects);
+		else if (lease)
+			lease_return(core, lease, false, effects);
+	}
+	while (!list_is_empty(&connection->leases))
+		lease_return(core, LIST_ITEM(connection->leases.next, struct lease, in_connection), true, effects);
 	while (!list_is_empty(&connection->ephemeral))
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
+	list_remove(&connection->in_rested);
 	list_remove(&connection->in_core);
 	core->n_connections--;
 	free(connection);
+}
+
+static void abandon(struct core *core, struct request *request, struct core_effects *effects)
+{
+	park_complete(core, request, NULL, STATUS_ERROR, effects)->error = ERROR_DRAINING;
+}
+
+void op_abandon(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	(void)event;
+	uint64_t after = 0;
+	for (struct request *request; (request = order_after(&core->order, after));) {
+		after = request->parked.seq;
+		if (!request_is_dead_letter(request))
+			abandon(core, request, effects);
+	}
+	for (struct link *at = core->connections.next; at != &core->connections; at = at->next) {
+		struct link *resting = &LIST_ITEM(at, struct core_connection, in_core)->resting;
+		while (!list_is_empty(resting))
+			abandon(core, LIST_ITEM(resting->next, struct request, parked.in_connection), effects);
+	}
 }

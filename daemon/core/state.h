@@ -5,6 +5,7 @@
 #include "daemon/core/core.h"
 #include "daemon/core/directory.h"
 #include "daemon/core/ids.h"
+#include "daemon/core/leases.h"
 #include "daemon/core/order.h"
 #include "daemon/core/timers.h"
 
@@ -17,7 +18,8 @@ struct core_connection {
 	struct link in_rested; /* in the core's, while some are resting and it is not paused */
 	bool is_paused;
 	struct link ephemeral; /* of struct channel */
-	uint32_t n_parked; /* in all three */
+	struct link leases;    /* of struct lease: those that end with it */
+	uint32_t n_parked; /* in all three of them */
 	struct channel *last; /* the channel it named last, while nothing has been deleted since */
 	uint64_t last_deletions;
 };
@@ -28,17 +30,23 @@ struct core {
 	struct directory directory;
 	struct ids ids;
 	struct timers timers;
+	struct leases leases;
 	struct order order;
 	struct link connections;
 	uint64_t n_connections;
-	uint64_t n_parked;
+	uint64_t n_parked; /* requests, and dead letters that wait to enter */
+	uint64_t n_puts;   /* arms parked to be put: the sum of all channels' */
 	uint64_t now_us; /* of the last event */
 	uint32_t turn;   /* rises whenever time moves on */
 	struct link rested; /* connections whose takes with a count go on in the next turn */
 	uint64_t bytes;	       /* of values: the sum of all channels' */
 	uint64_t n_buffered;   /* the sum of all channels' */
+	uint64_t n_leased;     /* likewise */
+	uint64_t n_promised;   /* of n_buffered: fulfilled promises */
+	bool is_draining;
 	uint64_t unsent_bytes; /* of values, as the shell says */
 	uint64_t deletions;
+	struct link unsettled;	   /* of struct channel: to be settled before the step ends */
 	struct channel *graveyard; /* deleted in this step: replies may still name them */
 	struct core_reply immediate; /* the reply to the event itself, where that did not park */
 };
@@ -52,6 +60,8 @@ struct core_reply *reply_now(struct core *core, const struct core_event *event, 
 void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects);
 
 /* -- park.c: parking and ending to park -- */
+
+enum timer_kind { TIMER_REQUEST, TIMER_LEASE };
 
 /* A request with `n_arms` arms to fill in, and room for it everywhere; it is linked nowhere yet. NULL: *error says why. */
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error);
@@ -70,14 +80,17 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 /* The same without a reply: its connection is gone. */
 void park_forget(struct core *core, struct request *request);
 
+/* Values of `source` park as a put on another channel. They are moved out of the list; false, and nothing done: no memory. */
+bool park_dead_letters(struct core *core, struct channel *source, struct channel *target, struct value_list *values);
+
 /* -- count.c: takes with a count -- */
 
 /* Accepts one: it takes what there is, and parks for the rest. */
 void count_begin(struct core *core, const struct core_event *event, struct channel *channel, struct core_effects *effects);
 
-/* One that stands first in its queue gets a value: the reply to fill, then what becomes of it. The reply is NULL if there is no memory for one: then it has
- * ended, and gets no value. */
-struct core_reply *count_reply(struct core *core, struct request *request, struct core_effects *effects);
+/* One that stands first in its queue gets a value: the reply to fill, then what becomes of it. With it comes the prepared lease, or NULL if it
+ * wants none. The reply is NULL if there is no memory for one: then it has ended, and gets no value. */
+struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease, struct core_effects *effects);
 void count_served(struct core *core, struct request *request, const struct core_reply *reply);
 
 /* Time has moved on: those that had their share in the last turn go on. */
@@ -93,16 +106,51 @@ struct put_outcome {
  * the rest. What is left in the list has to park. */
 struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
 
-/* Fills the reply of a take with 1 … max values; the channel must have one. */
-void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct core_reply *reply, struct core_effects *effects);
+/* Fills the reply of a take with 1 … max values; the channel must have one. With a prepared lease (else NULL), it begins. */
+void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease, struct core_reply *reply, struct core_effects *effects);
+
+/* Values of this channel are back in its buffer, each in its place; a sliding channel sheds the oldest. Settle it then. Moved out of the list. */
+void transfer_back(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
+
+/* Whatever may go on after leased values have come back or are gone does so: parked takes, parked puts, the end of a closed channel. */
+void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects);
+/* The same, before the step ends: for those who stand in the midst of another channel. */
+void channel_settle_later(struct core *core, struct channel *channel);
+void channel_settle_all(struct core *core, struct core_effects *effects);
+/* Everybody in one of a channel's queues gets `closed`. */
+void channel_complete_all(struct core *core, struct link *queue, struct core_effects *effects);
+
+/* -- lease.c: leases -- */
+
+/* For what an event's take will get. NULL: no memory. */
+struct lease *lease_prepare(struct core *core, const struct core_event *event);
+/* The next one of a take with a count. */
+struct lease *lease_prepare_again(struct core *core, const struct lease *lease);
+/* One that is prepared is not needed. NULL is fine. */
+void lease_forget(struct core *core, struct lease *lease);
+
+/* The values, which the channel's books and bytes count still, are handed out in this reply. */
+void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values, struct core_reply *reply);
+/* It ends, and its values come back. was_sent: whoever had it may have seen them. */
+void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects);
+/* All leases and dead letters of a channel are gone with their values. Returns how many these were; books and bytes are the caller's. */
+size_t leases_discard(struct core *core, struct channel *channel);
+
+/* Dead letters that are parked: one has entered; or the channel where they wait is gone, and they go back. */
+void dead_letter_entered(struct core *core, struct channel *source);
+void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects);
+
+/* A value that was taken is not kept any more. */
+void value_unkeep(struct value *value);
 
 /* -- channels.c, requests.c, alts.c: the ops -- */
 
 /* The channel that a connection (NULL: the daemon) names, or NULL. */
 struct channel *channel_find(struct core *core, struct core_connection *connection, struct slice name);
-void channel_remove(struct core *core, struct channel *channel, struct core_effects *effects); /* delete with force */
+/* delete with force. Returns how many values went with it. */
+size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_resume;
+op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_resume, op_hang_up, op_abandon, op_ack, op_nack, op_extend;
 
 #endif

@@ -7,7 +7,7 @@ enum { FIRST_CAP = 64 };
 
 static bool is_before(const struct timer *a, const struct timer *b)
 {
-	return a->deadline_us != b->deadline_us ? a->deadline_us < b->deadline_us : a->seq < b->seq;
+	return a->deadline_us != b->deadline_us ? a->deadline_us < b->deadline_us : (int32_t)(a->seq - b->seq) < 0;
 }
 
 void timers_finish(struct timers *timers)
@@ -18,21 +18,30 @@ void timers_finish(struct timers *timers)
 
 int timers_reserve(struct timers *timers)
 {
-	if (timers->n < timers->cap)
+	if (timers->n + timers->reserved < timers->cap) {
+		timers->reserved++;
 		return 0;
+	}
 	uint32_t cap = timers->cap ? timers->cap * 2 : FIRST_CAP;
 	struct timer **heap = realloc(timers->heap, cap * sizeof(struct timer *));
 	if (!heap)
 		return -1;
 	timers->heap = heap;
 	timers->cap = cap;
+	timers->reserved++;
 	return 0;
+}
+
+void timers_unreserve(struct timers *timers)
+{
+	assert(timers->reserved > 0);
+	timers->reserved--;
 }
 
 static void place(struct timers *timers, uint32_t at, struct timer *timer)
 {
 	timers->heap[at] = timer;
-	timer->index = at;
+	timer->index = at & TIMER_NONE;
 }
 
 static void sift_up(struct timers *timers, uint32_t at, struct timer *timer)
@@ -60,7 +69,8 @@ static void sift_down(struct timers *timers, uint32_t at, struct timer *timer)
 
 void timers_add(struct timers *timers, struct timer *timer)
 {
-	assert(timers->n < timers->cap);
+	assert(timers->reserved > 0 && timers->n < timers->cap);
+	timers->reserved--;
 	timer->seq = ++timers->last_seq;
 	sift_up(timers, timers->n++, timer);
 }
@@ -81,8 +91,18 @@ void timers_remove(struct timers *timers, struct timer *timer)
 		sift_down(timers, at, last);
 }
 
+void timers_move(struct timers *timers, struct timer *timer, uint64_t deadline_us)
+{
+	timers_remove(timers, timer);
+	timers->reserved++; /* its own */
+	timer->deadline_us = deadline_us;
+	timers_add(timers, timer);
+}
+
 bool timers_check(const struct timers *timers)
 {
+	if (timers->n + timers->reserved > timers->cap)
+		return false;
 	for (uint32_t i = 0; i < timers->n; i++) {
 		if (timers->heap[i]->index != i)
 			return false;

@@ -7,24 +7,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TIMER_NONE = UINT32_MAX }; /* the index of one that is not in the heap */
+enum { TIMER_NONE = INT32_MAX }; /* the index of one that is not in the heap */
 
 struct timer {
 	uint64_t deadline_us;
-	uint64_t seq;
-	uint32_t index;
+	uint32_t seq; /* rises, and wraps around: of those of one moment, no two are half of its range apart */
+	uint32_t index : 31;
+	uint32_t kind : 1; /* for its owner */
 };
 
 struct timers {
 	struct timer **heap;
 	uint32_t n, cap;
-	uint64_t last_seq;
+	uint32_t reserved; /* places, beside the n */
+	uint32_t last_seq;
 };
 
 void timers_finish(struct timers *timers);
-int timers_reserve(struct timers *timers); /* room for one more; -1: no memory */
-void timers_add(struct timers *timers, struct timer *timer); /* its deadline is set, and room reserved */
-void timers_remove(struct timers *timers, struct timer *timer); /* nothing if it is not in the heap */
+int timers_reserve(struct timers *timers); /* a place for one more; -1: no memory */
+void timers_unreserve(struct timers *timers); /* it is not needed */
+void timers_add(struct timers *timers, struct timer *timer); /* to a reserved place; its deadline is set */
+void timers_remove(struct timers *timers, struct timer *timer); /* with its place; nothing if it is not in the heap */
+void timers_move(struct timers *timers, struct timer *timer, uint64_t deadline_us); /* one that is in the heap */
 
 static inline struct timer *timers_first(const struct timers *timers)
 {

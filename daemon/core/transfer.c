@@ -1,5 +1,5 @@
-/* Values move: from puts to takes, into buffers, out of them. Every change to a buffer and to the books' counters of values is here (but
- * for channel_remove, which discards). */
+/* Values move: from puts to takes, into buffers, out of them, and back. Every change to a buffer and to the books' counters of values is here (but
+ * for channel_remove, which discards, and lease.c, which knows what is leased). */
 #include <assert.h>
 
 #include "daemon/core/state.h"
@@ -16,38 +16,63 @@ static void bytes_sub(struct core *core, struct channel *channel, uint32_t len)
 	core->bytes -= len;
 }
 
+/* The value enters the channel: it has its place from here on. */
+static void enter(struct channel *channel, struct value *value)
+{
+	value->seq = ++channel->accepted;
+}
+
 static void buffer_push(struct core *core, struct channel *channel, struct value *value)
 {
-	value_list_push(&channel->buffer, value);
+	store_push(&channel->buffer, value);
 	core->n_buffered++;
 }
 
 static struct value *buffer_pop(struct core *core, struct channel *channel)
 {
 	core->n_buffered--;
-	return value_list_pop(&channel->buffer);
+	return store_pop(&channel->buffer);
 }
 
 /* A reply's values: a run that is linked, and grows at its end. */
 struct run {
 	struct value_list values;
-	uint64_t bytes; /* as they will stand in a reply's array, a comma each */
+	uint64_t bytes; /* as they will stand in a reply's arrays, a comma each */
+	bool is_leased; /* each has its deliveries, too */
 };
+
+enum { DELIVERIES_BYTES = 11 };
+
+static uint64_t run_cost(const struct run *run, const struct value *value)
+{
+	return (uint64_t)value->len + 1 + (run->is_leased ? DELIVERIES_BYTES : 0);
+}
 
 /* Whether a value still fits. One always does. */
 static bool run_fits(const struct core *core, const struct run *run, const struct value *value)
 {
-	return run->values.n == 0 || run->bytes + value->len + 1 <= core->limits.max_take_bytes;
+	return run->values.n == 0 || run->bytes + run_cost(run, value) <= core->limits.max_take_bytes;
 }
 
 static void run_add(struct run *run, struct value *value)
 {
-	run->bytes += (uint64_t)value->len + 1;
+	run->bytes += run_cost(run, value);
 	value_list_push(&run->values, value);
 }
 
-static void run_give(struct run *run, struct core_reply *reply)
+/* The run, whose bytes are still the channel's, becomes what the reply gives. */
+static void run_give(struct core *core, struct channel *channel, struct run *run, struct lease *lease, struct core_reply *reply)
 {
+	if (lease) {
+		lease_begin(core, lease, channel, &run->values, reply);
+		return;
+	}
+	for (struct value *value = run->values.head; value; value = value->next) {
+		bytes_sub(core, channel, value->len);
+		value->channel = channel;
+	}
+	channel->taken += run->values.n;
+	channel->n_kept += run->values.n;
 	reply->value = run->values.head;
 	reply->owns_values = true;
 	reply->n_values = (uint32_t)run->values.n;
@@ -56,39 +81,86 @@ static void run_give(struct run *run, struct core_reply *reply)
 /* The promise's one value: lent to every take, and given to none. */
 static void promise_lend(struct channel *channel, struct core_reply *reply)
 {
-	reply->value = channel->buffer.head;
+	reply->value = store_first(&channel->buffer);
 	reply->n_values = 1;
 	channel->taken++;
 }
 
-/* Hands values from the front of the list to the take that parked first. */
-static void serve_first_take(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+/* -- Parked takes -- */
+
+/* The take that parked first on a channel, while it is served. */
+struct taker {
+	struct request *request;
+	struct core_reply *reply;
+	struct lease *lease;
+	uint32_t max;
+	bool is_counted;
+};
+
+/* False: there was no memory for its reply; it has ended, and gets nothing. */
+static bool taker_begin(struct core *core, struct channel *channel, struct taker *taker, struct core_effects *effects)
 {
 	struct arm *arm = LIST_ITEM(channel->takes.next, struct arm, link);
 	struct request *request = arm_request(arm);
-	uint32_t max = request->parked.op == CORE_TAKE ? request->parked.max : 1;
-	bool is_counted = request->parked.is_counted;
-	struct core_reply *reply = is_counted ? count_reply(core, request, effects) : park_complete(core, request, arm, STATUS_OK, effects);
-	if (!reply)
-		return;
-	struct run run = {0};
-	while (run.values.n < max && values->head && run_fits(core, &run, values->head))
-		run_add(&run, value_list_pop(values));
-	channel->accepted += run.values.n;
-	channel->taken += run.values.n;
-	run_give(&run, reply);
-	if (is_counted)
-		count_served(core, request, reply);
+	*taker = (struct taker){
+		.request = request,
+		.max = request->parked.op == CORE_TAKE ? request->parked.max : 1,
+		.is_counted = request->parked.is_counted,
+	};
+	if (taker->is_counted) {
+		taker->reply = count_reply(core, request, &taker->lease, effects);
+	} else {
+		taker->lease = request->parked.lease;
+		request->parked.lease = NULL;
+		taker->reply = park_complete(core, request, arm, STATUS_OK, effects);
+	}
+	return taker->reply;
 }
+
+static void taker_end(struct core *core, struct taker *taker)
+{
+	if (taker->is_counted)
+		count_served(core, taker->request, taker->reply);
+}
+
+/* Hands values from the front of the list to the take that parked first. */
+static void serve_from_put(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+{
+	struct taker taker;
+	if (!taker_begin(core, channel, &taker, effects))
+		return;
+	struct run run = {.is_leased = taker.lease != NULL};
+	while (run.values.n < taker.max && values->head && run_fits(core, &run, values->head)) {
+		struct value *value = value_list_pop(values);
+		enter(channel, value);
+		bytes_add(core, channel, value->len);
+		run_add(&run, value);
+	}
+	run_give(core, channel, &run, taker.lease, taker.reply);
+	taker_end(core, &taker);
+}
+
+/* The same from the buffer, to which something has come back. */
+static void serve_from_buffer(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	struct taker taker;
+	if (!taker_begin(core, channel, &taker, effects))
+		return;
+	transfer_take(core, channel, taker.max, taker.lease, taker.reply, effects);
+	taker_end(core, &taker);
+}
+
+/* -- Puts -- */
 
 static struct put_outcome put_promise(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
 {
 	struct put_outcome outcome = {0};
 	if (channel->buffer.n == 0) {
 		struct value *value = value_list_pop(values);
+		enter(channel, value);
 		bytes_add(core, channel, value->len);
 		buffer_push(core, channel, value);
-		channel->accepted++;
+		core->n_promised++;
 		outcome.accepted = 1;
 		while (!list_is_empty(&channel->takes)) {
 			struct arm *arm = LIST_ITEM(channel->takes.next, struct arm, link);
@@ -119,16 +191,16 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 	struct put_outcome outcome = {0};
 	size_t n = values->n;
 	while (values->n > 0 && !list_is_empty(&channel->takes))
-		serve_first_take(core, channel, values, effects);
+		serve_from_put(core, channel, values, effects);
 	while (values->n > 0 && (kind == KIND_SLIDING || channel_has_room(channel))) {
 		if (!channel_has_room(channel)) {
 			evict_oldest(core, channel);
 			outcome.evicted++;
 		}
 		struct value *value = value_list_pop(values);
+		enter(channel, value);
 		bytes_add(core, channel, value->len);
 		buffer_push(core, channel, value);
-		channel->accepted++;
 	}
 	outcome.accepted = n - values->n;
 	if (kind == KIND_DROPPING) {
@@ -151,17 +223,25 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 {
 	struct arm *arm = LIST_ITEM(channel->puts.next, struct arm, link);
 	struct request *request = arm_request(arm);
+	bool is_dead_letter = request_is_dead_letter(request);
 	struct value *value = arm->value;
-	channel->accepted++;
 	if (value) {
 		arm->value = NULL;
 	} else {
 		value = value_list_pop(&request->parked.values);
 		request->parked.accepted++;
-		if (request->parked.values.n > 0)
-			return value;
 	}
-	park_complete(core, request, arm, STATUS_OK, effects);
+	enter(channel, value);
+	if (is_dead_letter) {
+		value->deliveries = 0;
+		dead_letter_entered(core, request->parked.source);
+	}
+	if (request->parked.op == CORE_PUT && request->parked.values.n > 0)
+		return value;
+	if (is_dead_letter)
+		park_forget(core, request);
+	else
+		park_complete(core, request, arm, STATUS_OK, effects);
 	return value;
 }
 
@@ -172,24 +252,62 @@ static void refill(struct core *core, struct channel *channel, struct core_effec
 		buffer_push(core, channel, first_put_pop(core, channel, effects));
 }
 
-void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct core_reply *reply, struct core_effects *effects)
+/* -- Takes -- */
+
+void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease, struct core_reply *reply, struct core_effects *effects)
 {
 	assert(channel_can_take(channel) && max >= 1);
 	if (channel->definition.kind == KIND_PROMISE) {
 		promise_lend(channel, reply);
 		return;
 	}
-	struct run run = {0};
+	struct run run = {.is_leased = lease != NULL};
 	while (run.values.n < max && channel_can_take(channel)) {
 		bool is_buffered = channel->buffer.n > 0;
-		if (!run_fits(core, &run, is_buffered ? channel->buffer.head : first_put_value(channel)))
+		if (!run_fits(core, &run, is_buffered ? store_first(&channel->buffer) : first_put_value(channel)))
 			break;
-		struct value *value = is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects);
-		bytes_sub(core, channel, value->len);
-		channel->taken++;
-		run_add(&run, value);
-		if (is_buffered)
+		run_add(&run, is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects));
+		if (is_buffered && !lease)
 			refill(core, channel, effects);
 	}
-	run_give(&run, reply);
+	run_give(core, channel, &run, lease, reply);
+	if (lease)
+		refill(core, channel, effects);
+}
+
+/* -- Coming back -- */
+
+void transfer_back(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+{
+	struct value *value;
+	while ((value = value_list_pop(values))) {
+		store_return(&channel->buffer, value);
+		core->n_buffered++;
+	}
+	while (channel->buffer.n > 0 && !list_is_empty(&channel->takes))
+		serve_from_buffer(core, channel, effects);
+	while (channel->definition.kind == KIND_SLIDING && channel->buffer.n > channel->definition.capacity)
+		evict_oldest(core, channel);
+}
+
+void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	refill(core, channel, effects);
+	if (channel_is_exhausted(channel))
+		channel_complete_all(core, &channel->takes, effects);
+}
+
+void channel_settle_later(struct core *core, struct channel *channel)
+{
+	if (list_is_empty(&channel->in_unsettled))
+		list_append(&core->unsettled, &channel->in_unsettled);
+}
+
+void channel_settle_all(struct core *core, struct core_effects *effects)
+{
+	while (!list_is_empty(&core->unsettled)) {
+		struct channel *channel = LIST_ITEM(core->unsettled.next, struct channel, in_unsettled);
+		list_remove(&channel->in_unsettled);
+		channel_settle(core, channel, effects);
+	}
 }

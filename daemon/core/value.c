@@ -12,6 +12,7 @@ struct value *value_create(const void *bytes, size_t len)
 		return NULL;
 	value->next = NULL;
 	value->len = (uint32_t)len;
+	value->deliveries = 0;
 	memcpy(value->bytes, bytes, len);
 	return value;
 }

@@ -1,4 +1,4 @@
-/* A value: JSON bytes that the core never looks into. It is in one place at a time (one list, one owner), so it needs no count of references. */
+/* A value: JSON bytes that the core never looks into. It is in one place at a time (one list, one tree, one owner), so it needs no count of references. */
 #ifndef MILLRACE_CORE_VALUE_H
 #define MILLRACE_CORE_VALUE_H
 
@@ -6,8 +6,17 @@
 #include <stdint.h>
 
 struct value {
-	struct value *next; /* in the list that owns it */
+	union {
+		struct value *next; /* in the list that owns it */
+		struct value *left; /* in a store's tree */
+	};
+	union {
+		struct value *right;	 /* in a store's tree */
+		struct channel *channel; /* once it was taken: where from */
+	};
+	uint64_t seq; /* rises in the order in which values entered their channel */
 	uint32_t len;
+	uint32_t deliveries; /* how often it was leased */
 	char bytes[];
 };
 

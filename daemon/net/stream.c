@@ -241,9 +241,14 @@ bool stream_is_full(const struct stream *stream)
 	return buffer_len(&stream->out) > stream->max_output;
 }
 
-void stream_watch_drain(struct stream *stream)
+uint64_t stream_written(const struct stream *stream)
 {
-	stream->is_watched = true;
+	return stream->out.failed ? UINT64_MAX : stream->n_sent + buffer_len(&stream->out);
+}
+
+uint64_t stream_sent(const struct stream *stream)
+{
+	return stream->n_sent;
 }
 
 static int wait_for_room(struct stream *stream)
@@ -258,6 +263,12 @@ static void break_writing(struct stream *stream)
 {
 	stream->is_write_broken = true;
 	drop_output(stream);
+}
+
+void stream_break(struct stream *stream)
+{
+	break_writing(stream);
+	shutdown(stream->fd, SHUT_RDWR);
 }
 
 static void after_sending(struct stream *stream)
@@ -279,26 +290,21 @@ static void after_sending(struct stream *stream)
 		set_reading(stream, true);
 		event_active(&stream->read_event, EV_READ, 0);
 	}
-	if (stream->state == STREAM_OPEN && stream->is_watched && !stream_is_full(stream)) {
-		stream->is_watched = false;
-		stream->handlers->on_drained(stream);
-	}
 }
 
 static void send_output(struct stream *stream)
 {
 	struct buffer *out = &stream->out;
-	if (out->failed) {
-		out->failed = false;
-		break_writing(stream);
-		shutdown(stream->fd, SHUT_RDWR);
-	}
+	uint64_t sent_before = stream->n_sent;
+	if (out->failed)
+		stream_break(stream);
 	if (stream->is_write_broken)
 		drop_output(stream);
 	while (buffer_len(out)) {
 		ssize_t n = send(stream->fd, out->bytes + out->start, buffer_len(out), MSG_NOSIGNAL);
 		if (n >= 0) {
 			buffer_consume(out, (size_t)n);
+			stream->n_sent += (uint64_t)n;
 		} else if (errno == EAGAIN) {
 			if (wait_for_room(stream) < 0)
 				break_writing(stream);
@@ -307,6 +313,8 @@ static void send_output(struct stream *stream)
 			break_writing(stream);
 		}
 	}
+	if (stream->n_sent > sent_before)
+		stream->handlers->on_sent(stream);
 	after_sending(stream);
 }
 

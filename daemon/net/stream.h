@@ -22,8 +22,8 @@ struct stream;
 struct stream_handlers {
 	/* Consumes from the front of `bytes`, which it may write over, and returns how many it has used. */
 	size_t (*on_bytes)(struct stream *stream, char *bytes, size_t len);
-	/* The stream is no longer full: once after each stream_watch_drain(). */
-	void (*on_drained)(struct stream *stream);
+	/* Some of what was written has been sent, in the end of a turn or later. */
+	void (*on_sent)(struct stream *stream);
 	void (*on_end)(struct stream *stream);
 	void (*on_gone)(struct stream *stream);
 };
@@ -43,12 +43,12 @@ struct stream { /* embedded; all of it is stream.c's */
 	bool is_reading;
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
 	bool is_queued;
-	bool is_watched; /* on_drained is to be called */
 	bool is_write_broken;
 	size_t max_output;
 	size_t discarded;
 	struct buffer in;
 	struct buffer out;
+	uint64_t n_sent; /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
 	struct event read_event;
@@ -65,11 +65,15 @@ void stream_finish(struct stream *stream);
 /* Where to write; it is sent at the end of the turn. `value_bytes`: how many bytes of values will be in what is written. */
 struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 
+/* How many bytes were written, and how many of them were sent, since the beginning. What could not be written for lack of memory counts as never sent. */
+uint64_t stream_written(const struct stream *stream);
+uint64_t stream_sent(const struct stream *stream);
+
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
-/* Calls on_drained, once, when it is no longer full: in the end of a turn, when what the turn has written is sent. */
-void stream_watch_drain(struct stream *stream);
+/* Nothing more can be sent, not even what waits: the connection ends. */
+void stream_break(struct stream *stream);
 
 /* The input makes no sense any more: what was written is sent, our side is closed, and the peer's rest thrown away for a while, so that it
  * can read why. on_end is not called. */

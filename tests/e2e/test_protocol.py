@@ -66,14 +66,19 @@ class Protocol(unittest.TestCase):
 
     def hold(self, lines):
         with start() as daemon, Connection(daemon) as first, Connection(daemon) as second:
-            connections = {"A": first, "B": second}
+            connections, leases = {"A": first, "B": second}, {}
             for who, direction, text in lines:
                 if direction == ">":
                     if who == "B":  # what A sent has been carried out by then
                         self.assertEqual(first.ask(id=99, op="ping")["id"], 99)
+                    for shown, real in leases.items():
+                        text = text.replace(shown, real)
                     connections[who].send(text)
                 else:
                     expected, actual = json.loads(text), connections[who].receive()
+                    if "lease" in expected:  # the page's token stands for the real one
+                        self.assertRegex(actual.get("lease", ""), "^[0-9a-f]{32}$")
+                        leases[expected["lease"]] = expected["lease"] = actual["lease"]
                     self.assertTrue(has(actual, expected), f"\nthe page:   {expected}\nthe daemon: {actual}")
                     if not {"error", "waiters", "channels"} & set(expected):
                         self.assertEqual(set(actual), set(expected))

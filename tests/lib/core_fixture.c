@@ -32,6 +32,11 @@ __attribute__((format(printf, 1, 2))) static void text_add(const char *format, .
 	text_len += (size_t)n;
 }
 
+struct core_seed core_seed_from(uint64_t number)
+{
+	return (struct core_seed){number, {number + 1, number + 2}, {number + 3, number + 4}};
+}
+
 void fixture_start_seeded(uint64_t seed)
 {
 	fixture = (struct core_fixture){
@@ -42,7 +47,8 @@ void fixture_start_seeded(uint64_t seed)
 			   .max_take_bytes = 1 << 20},
 		.now_us = 1000000,
 	};
-	fixture.core = core_create(&fixture.limits, seed);
+	struct core_seed core_seed = core_seed_from(seed);
+	fixture.core = core_create(&fixture.limits, &core_seed);
 	ck_assert_ptr_nonnull(fixture.core);
 }
 
@@ -51,8 +57,19 @@ void fixture_start(void)
 	fixture_start_seeded(1);
 }
 
+static void send_kept(int i)
+{
+	struct fixture_unsent *unsent = &fixture.unsent[i];
+	for (size_t k = 0; k < unsent->n; k++)
+		core_sent(fixture.core, &unsent->at[k]);
+	unsent->n = 0;
+	unsent->keeps = false;
+}
+
 void fixture_stop(void)
 {
+	for (int i = 0; i < 8; i++)
+		send_kept(i);
 	core_destroy(fixture.core);
 	fixture.core = NULL;
 }
@@ -142,6 +159,20 @@ static void parse_timeout(struct words *words, struct core_event *event)
 		event->has_timeout = true;
 		event->timeout_ms = words_number(words);
 	}
+	if (words_skip(words, "lease"))
+		event->lease_ms = words_number(words);
+	event->sticky = words_skip(words, "sticky");
+}
+
+static void parse_lease(struct words *words, struct core_event *event)
+{
+	uint64_t number = words_number(words);
+	if (number >= 1 && number <= fixture.n_tokens)
+		event->token = fixture.tokens[number - 1];
+	if (event->op == CORE_EXTEND)
+		event->lease_ms = words_number(words);
+	if (words_skip(words, "delay"))
+		event->delay_ms = words_number(words);
 }
 
 static void parse_create(struct words *words, struct core_event *event)
@@ -155,6 +186,10 @@ static void parse_create(struct words *words, struct core_event *event)
 	definition->ephemeral = words_skip(words, "ephemeral");
 	if (words_skip(words, "waiters"))
 		definition->max_waiters = (uint32_t)words_number(words);
+	if (words_skip(words, "dead")) {
+		definition->max_deliveries = (uint32_t)words_number(words);
+		definition->dead_letter = slice_from(words_next(words));
+	}
 }
 
 static void parse_put(struct words *words, struct core_event *event)
@@ -181,7 +216,7 @@ static void parse_alts(struct words *words, struct core_event *event, struct cor
 {
 	event->arms = arms;
 	event->priority = words_skip(words, "priority");
-	while (words_more(words) && strcmp(words->at[words->next], "timeout") != 0) {
+	while (words_more(words) && strchr(words->at[words->next], ':')) {
 		struct core_arm *arm = &arms[event->n_arms++];
 		char *word = words_next(words), *channel = strchr(word, ':') + 1, *equals = strchr(channel, '=');
 		arm->channel = slice_from(channel);
@@ -197,9 +232,10 @@ static void parse_alts(struct words *words, struct core_event *event, struct cor
 static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
 {
 	static const char *const names[] = {
-		[CORE_TICK] = "tick",	[CORE_DISCONNECT] = "leaves", [CORE_CREATE] = "create", [CORE_CLOSE] = "close", [CORE_DELETE] = "delete",
-		[CORE_PUT] = "put",	[CORE_TAKE] = "take",	      [CORE_ALTS] = "alts",	[CORE_CANCEL] = "cancel",
-		[CORE_RESUME] = "resumes",
+		[CORE_TICK] = "tick",	[CORE_HANG_UP] = "hangs",   [CORE_DISCONNECT] = "leaves", [CORE_ABANDON] = "abandon",
+		[CORE_CREATE] = "create", [CORE_CLOSE] = "close",   [CORE_DELETE] = "delete",	  [CORE_PUT] = "put",
+		[CORE_TAKE] = "take",	[CORE_ALTS] = "alts",	    [CORE_CANCEL] = "cancel",	  [CORE_ACK] = "ack",
+		[CORE_NACK] = "nack",	[CORE_EXTEND] = "extend",   [CORE_RESUME] = "resumes",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -229,7 +265,16 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_CANCEL:
 		event->cancel_id = words_number(words);
 		break;
+	case CORE_ACK:
+	case CORE_NACK:
+	case CORE_EXTEND:
+		parse_lease(words, event);
+		break;
+	case CORE_HANG_UP:
+		words_next(words);
+		break;
 	case CORE_TICK:
+	case CORE_ABANDON:
 	case CORE_DISCONNECT:
 	case CORE_CLOSE:
 	case CORE_RESUME:
@@ -262,6 +307,16 @@ static void add_values(const struct value *value, size_t n)
 		text_add("%s%.*s", text_len ? " " : "", (int)value->len, value->bytes);
 }
 
+static void add_lease(const struct core_reply *reply)
+{
+	assert(fixture.n_tokens < sizeof(fixture.tokens) / sizeof(fixture.tokens[0]));
+	fixture.tokens[fixture.n_tokens++] = reply->lease;
+	text_add(" lease %llu deliveries", (unsigned long long)fixture.n_tokens);
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next)
+		text_add(" %u", value->deliveries);
+}
+
 static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 {
 	add_who(reply->cookie, reply->id);
@@ -273,11 +328,14 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 	if (reply->op == CORE_ALTS && (reply->status == STATUS_OK || reply->status == STATUS_CLOSED || reply->status == STATUS_DROPPED))
 		text_add(" arm %u %s %.*s", reply->arm, reply->is_take ? "take" : "put", (int)reply->channel.len, reply->channel.bytes);
 	add_values(reply->value, reply->n_values);
+	if (reply->has_lease)
+		add_lease(reply);
 	if (reply->has_left)
 		text_add(" left %u", reply->left);
 	if (reply->op == CORE_PUT && reply->batch)
 		text_add(" accepted %llu", (unsigned long long)reply->accepted);
-	add_count("evicted", reply->evicted);
+	if (!reply->has_lease)
+		add_count("evicted", reply->evicted);
 	if (reply->created)
 		text_add(" created");
 	add_count("discarded", reply->discarded);
@@ -289,6 +347,30 @@ static void check_core(const char *line)
 	ck_assert_msg(!wrong, "after '%s': %s", line, wrong);
 }
 
+/* The lines that are no events. */
+static bool do_aside(struct words *words, const struct core_event *event, const char *line)
+{
+	if (words_skip(words, "pauses"))
+		core_pause(fixture.core, event->connection);
+	else if (words_skip(words, "keeps"))
+		fixture.unsent[words->at[0][0] - 'a'].keeps = true;
+	else if (words_skip(words, "sends"))
+		send_kept(words->at[0][0] - 'a');
+	else
+		return false;
+	text_clear();
+	check_core(line);
+	return true;
+}
+
+static void keep(struct core_reply *reply)
+{
+	struct fixture_unsent *unsent = reply->cookie ? &fixture.unsent[*(const char *)reply->cookie - 'a'] : NULL;
+	assert(!unsent || unsent->n < 64);
+	if (unsent && unsent->keeps && core_keep(reply, &unsent->at[unsent->n]))
+		unsent->n++;
+}
+
 const char *fixture_do(const char *line)
 {
 	struct words words = {.n = 0};
@@ -296,20 +378,23 @@ const char *fixture_do(const char *line)
 	struct core_event event = {.now_us = fixture.now_us};
 	words_split(&words, line);
 	char *who = words.at[0];
-	if (strcmp(who, "tick") != 0)
+	if (strcmp(who, "tick") != 0 && strcmp(who, "abandon") != 0)
 		words.next = 1;
 	if (words.next && who[0] != '-') {
 		event.connection = connection_of(who[0]);
 		event.id = who[1] ? strtoull(who + 1, NULL, 10) : CORE_NO_ID;
 	}
-	if (words_skip(&words, "pauses")) {
-		core_pause(fixture.core, event.connection);
-		text_clear();
-		check_core(line);
+	if (do_aside(&words, &event, line))
 		return text;
-	}
 	parse_op(&words, &event, arms);
 
+	if (event.op == CORE_DISCONNECT) {
+		struct fixture_unsent *unsent = &fixture.unsent[who[0] - 'a'];
+		event.unsent = unsent->at;
+		event.n_unsent = unsent->n;
+		unsent->n = 0;
+		unsent->keeps = false;
+	}
 	struct core_effects effects = {0};
 	if (fixture_before_step)
 		fixture_before_step();
@@ -319,8 +404,13 @@ const char *fixture_do(const char *line)
 	if (event.op == CORE_DISCONNECT)
 		fixture.connections[who[0] - 'a'] = NULL;
 	text_clear();
-	for (const struct core_reply *reply = effects.head; reply; reply = reply->next)
+	for (struct core_reply *reply = effects.head; reply; reply = reply->next) {
 		add_reply(reply, event.n_arms);
+		keep(reply);
+	}
+	if (effects.n_undeliverable)
+		text_add("%sundeliverable %llu %.*s", text_len ? "; " : "", (unsigned long long)effects.n_undeliverable, (int)effects.undeliverable.len,
+			 effects.undeliverable.bytes);
 	core_effects_release(fixture.core, &effects);
 	check_core(line);
 	return text;
@@ -335,13 +425,16 @@ const char *fixture_books(const char *channel)
 	if (row.closed)
 		text_add("closed");
 	add_count("buffered", row.buffered);
+	add_count("leased", row.leased);
 	add_count("puts", row.parked_puts);
 	add_count("takes", row.parked_takes);
 	add_count("bytes", row.bytes);
 	add_count("accepted", row.accepted);
 	add_count("taken", row.taken);
+	add_count("returned", row.returned);
 	add_count("dropped", row.dropped);
 	add_count("evicted", row.evicted);
+	add_count("dead_lettered", row.dead_lettered);
 	add_count("discarded", row.discarded);
 	return text;
 }
@@ -365,13 +458,12 @@ const char *fixture_waiters(const char *channel)
 
 const char *fixture_buffer(const char *channel)
 {
-	bool exists;
-	size_t n;
-	const struct value *value = core_peek(fixture.core, slice_from(channel), &exists, &n);
-	if (!exists)
+	struct core_peek peek;
+	if (!core_peek_begin(fixture.core, slice_from(channel), &peek))
 		return "none";
 	text_clear();
-	add_values(value, n);
+	for (const struct value *value; (value = core_peek_next(&peek));)
+		add_values(value, 1);
 	return text;
 }
 

@@ -8,15 +8,24 @@
  * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id, if it has one; `-` is the daemon
  * itself. A word that holds spaces stands in single quotes. Then comes one of
  *
- *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N]      put CHANNEL VALUE [timeout MS]
+ *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N] [dead N CHANNEL]
+ *                                                               put CHANNEL VALUE [timeout MS]
  *   close CHANNEL                                               puts CHANNEL VALUE... [timeout MS]      (a batch)
- *   delete CHANNEL [force]                                      take CHANNEL [max N] [count N] [timeout MS]
- *   cancel ID                                                   alts [priority] ARM... [timeout MS]     (arms: take:CHANNEL put:CHANNEL=VALUE)
+ *   delete CHANNEL [force]                                      take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]]
+ *   cancel ID                                                   alts [priority] ARM... [timeout MS] [lease MS [sticky]]
+ *                                                                       (arms: take:CHANNEL put:CHANNEL=VALUE)
+ *   ack LEASE     nack LEASE [delay MS]                         extend LEASE MS
  *   leaves                                                      tick
+ *   hangs up                                                    abandon
  *   pauses     (core_pause)                                     resumes
+ *   keeps                                                       sends
+ *
+ * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the second ... A connection that `keeps` has from
+ * then on all its replies unsent, when it leaves, until it `sends`.
  *
  * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the values of a take,
- * `left N` of a take with a count, `accepted N` of a batch, `evicted N`, `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`, `discarded N`, an error's code.
+ * `lease N deliveries N...`, `left N` of a take with a count, `accepted N` of a batch, `evicted N`, `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`,
+ * `discarded N`, an error's code; and at the end, `undeliverable N CHANNEL`.
  * core_check() is asserted after every line.
  */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_H
@@ -32,6 +41,13 @@ struct core_fixture {
 	uint64_t now_us;
 	struct core_connection *connections[8];
 	char letters[8]; /* the cookies */
+	struct core_token tokens[64];
+	uint64_t n_tokens;
+	struct fixture_unsent { /* what a connection that keeps has unsent */
+		bool keeps;
+		struct core_unsent at[64];
+		size_t n;
+	} unsent[8];
 };
 
 extern struct core_fixture fixture;
@@ -43,6 +59,9 @@ extern void (*fixture_before_step)(void), (*fixture_after_step)(void);
 void fixture_start(void);
 void fixture_start_seeded(uint64_t seed);
 void fixture_stop(void);
+
+/* A seed of the core from one number. */
+struct core_seed core_seed_from(uint64_t number);
 
 /* Carries out one line, and returns the replies: static text, until the next call. */
 const char *fixture_do(const char *line);

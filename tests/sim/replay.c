@@ -89,8 +89,8 @@ static bool read_reply(struct world *world, const struct core_reply *reply)
 	outcome->has_left = reply->has_left;
 	outcome->left = reply->left;
 	outcome->arm = reply->arm;
-	outcome->accepted = reply->accepted;
-	outcome->evicted = reply->evicted;
+	outcome->accepted = reply->has_lease ? 0 : reply->accepted;
+	outcome->evicted = reply->has_lease ? 0 : reply->evicted;
 	outcome->discarded = reply->discarded;
 	const struct value *value = reply->value;
 	for (; outcome->n_values < reply->n_values; value = value->next)
@@ -153,22 +153,23 @@ static bool compare_channel(struct world *world, int channel)
 {
 	const struct model_channel *c = &world->model.channels[channel];
 	struct core_channel_row row;
-	bool exists;
-	size_t n;
-	const struct value *value = core_peek(world->core, name_of(channel), &exists, &n);
+	struct core_peek peek;
+	bool exists = core_peek_begin(world->core, name_of(channel), &peek);
 	if (core_stat(world->core, name_of(channel), &row) != c->exists || exists != c->exists)
 		return differ(world, "channel %c is there, or not", names[channel]);
 	if (!c->exists)
 		return true;
-	if (row.closed != c->closed || row.buffered != c->n || n != c->n || row.parked_puts != model_waiters(&world->model, channel, true) ||
+	if (row.closed != c->closed || row.buffered != c->n || row.parked_puts != model_waiters(&world->model, channel, true) ||
 	    row.parked_takes != model_waiters(&world->model, channel, false) || row.bytes != model_bytes(&world->model, channel))
 		return differ(world, "channel %c has another state", names[channel]);
 	if (row.accepted != c->accepted || row.taken != c->taken || row.dropped != c->dropped || row.evicted != c->evicted ||
 	    row.discarded != c->discarded || row.leased || row.returned || row.dead_lettered)
 		return differ(world, "channel %c has other books", names[channel]);
-	for (size_t i = 0; i < n; i++, value = value->next)
-		if (value_number(value) != c->buffer[i])
+	for (size_t i = 0; i < c->n; i++) {
+		const struct value *value = core_peek_next(&peek);
+		if (!value || value_number(value) != c->buffer[i])
 			return differ(world, "channel %c has another buffer", names[channel]);
+	}
 	return true;
 }
 
@@ -281,7 +282,8 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	struct sigaction action = {.sa_handler = on_abort}, before;
 	memset(&world, 0, sizeof(world));
 	world.why = why;
-	world.core = core_create(&script->limits, script->seed);
+	struct core_seed seed = {script->seed, {script->seed, 1}, {script->seed, 2}};
+	world.core = core_create(&script->limits, &seed);
 	if (!world.core)
 		abort();
 	model_init(&world.model, &script->limits);

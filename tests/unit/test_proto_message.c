@@ -140,6 +140,12 @@ START_TEST(every_op_is_known_with_all_its_members)
 		{"{\"id\":1,\"op\":\"put\",\"channel\":\"_r.1\",\"value\":0}", OP_PUT},
 		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1000,\"timeout_ms\":2147483647}", OP_TAKE},
 		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000000}", OP_TAKE},
+		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_ms\":1,\"sticky\":true}", OP_TAKE},
+		{"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}],\"lease_ms\":1,\"sticky\":true}", OP_ALTS},
+		{"{\"id\":1,\"op\":\"ack\",\"lease\":\"t\"}", OP_ACK},
+		{"{\"id\":1,\"op\":\"nack\",\"lease\":\"t\",\"delay_ms\":0}", OP_NACK},
+		{"{\"id\":1,\"op\":\"extend\",\"lease\":\"t\",\"lease_ms\":1}", OP_EXTEND},
+		{"{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":3,\"max_deliveries\":3,\"dead_letter\":\"d\"}", OP_CREATE},
 		{"{\"id\":1,\"op\":\"cancel\",\"request\":9007199254740991}", OP_CANCEL},
 		{"{\"id\":1,\"op\":\"peek\",\"channel\":\"c\",\"max\":1000000}", OP_PEEK},
 		{"{\"id\":1,\"op\":\"list\",\"match\":\"a*\",\"after\":\"b\",\"limit\":2}", OP_LIST},
@@ -218,7 +224,7 @@ START_TEST(an_op_is_one_of_those_there_are)
 {
 	refuses("{\"id\":1}", 1, ERROR_BAD_REQUEST, "\"op\" is missing");
 	refuses("{\"id\":1,\"op\":3}", 1, ERROR_BAD_REQUEST, "\"op\" is a string");
-	const char *unknown[] = {"ack", "nack", "extend", "PUT", "", "puts"};
+	const char *unknown[] = {"acks", "nac", "extends", "PUT", "", "puts"};
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		char text[64], quoted[32];
 		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"%s\"}", unknown[i]);
@@ -231,7 +237,16 @@ END_TEST
 START_TEST(members_that_are_strange_missing_double_or_mistyped_are_named)
 {
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout\":1}", 1, ERROR_BAD_REQUEST, "\"timeout\" is no member of take");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_ms\":1}", 1, ERROR_BAD_REQUEST, "\"lease_ms\"");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_msx\":1}", 1, ERROR_BAD_REQUEST, "\"lease_msx\" is no member of take");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_ms\":0}", 1, ERROR_BAD_REQUEST, "1 to 2147483647");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"sticky\":true}", 1, ERROR_BAD_REQUEST, "needs \"lease_ms\"");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}],\"sticky\":false}", 1, ERROR_BAD_REQUEST, "needs \"lease_ms\"");
+	refuses("{\"id\":1,\"op\":\"ack\"}", 1, ERROR_BAD_REQUEST, "\"lease\" is missing");
+	refuses("{\"id\":1,\"op\":\"ack\",\"lease\":1}", 1, ERROR_BAD_REQUEST, "\"lease\" is a string");
+	refuses("{\"id\":1,\"op\":\"extend\",\"lease\":\"x\"}", 1, ERROR_BAD_REQUEST, "\"lease_ms\" is missing");
+	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":1,\"max_deliveries\":2}", 1, ERROR_BAD_REQUEST, "come together");
+	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":1,\"max_deliveries\":2,\"dead_letter\":\".\"}", 1, ERROR_BAD_CHANNEL, "");
+
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}", 1, ERROR_BAD_REQUEST, "\"value\" is no member of take");
 	refuses("{\"id\":1,\"op\":\"take\"}", 1, ERROR_BAD_REQUEST, "\"channel\" is missing");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"channel\":\"c\"}", 1, ERROR_BAD_REQUEST, "\"channel\" is there twice");
