@@ -106,7 +106,7 @@ size_t leases_discard(struct core *core, struct channel *channel)
 	size_t n = channel->n_leased;
 	while (!list_is_empty(&channel->leases)) {
 		struct value_list values = take_apart(core, LIST_ITEM(channel->leases.next, struct lease, in_channel));
-		value_list_clear(&values);
+		value_list_join(&core->discarded, &values);
 	}
 	while (!list_is_empty(&channel->dead_letters))
 		park_forget(core, LIST_ITEM(channel->dead_letters.next, struct request, parked.in_connection));

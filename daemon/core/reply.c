@@ -82,6 +82,7 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 			free(reply);
 	}
 	*effects = (struct core_effects){0};
+	value_list_clear(&core->discarded);
 	while (core->graveyard) {
 		struct channel *channel = core->graveyard;
 		core->graveyard = channel->hash_next;

@@ -48,6 +48,7 @@ struct core {
 	uint64_t deletions;
 	struct link unsettled;	   /* of struct channel: to be settled before the step ends */
 	struct channel *graveyard; /* deleted in this step: replies may still name them */
+	struct value_list discarded; /* leased values that went with their channel in this step: replies may still show them */
 	struct core_reply immediate; /* the reply to the event itself, where that did not park */
 };
 

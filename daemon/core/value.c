@@ -46,6 +46,19 @@ struct value *value_list_pop(struct value_list *list)
 	return value;
 }
 
+void value_list_join(struct value_list *list, struct value_list *more)
+{
+	if (more->n == 0)
+		return;
+	if (list->tail)
+		list->tail->next = more->head;
+	else
+		list->head = more->head;
+	list->tail = more->tail;
+	list->n += more->n;
+	*more = (struct value_list){0};
+}
+
 void value_list_clear(struct value_list *list)
 {
 	struct value *value;

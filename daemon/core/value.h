@@ -31,6 +31,7 @@ void value_destroy(struct value *value);
 
 void value_list_push(struct value_list *list, struct value *value);
 struct value *value_list_pop(struct value_list *list); /* NULL if empty */
+void value_list_join(struct value_list *list, struct value_list *more); /* moves all of `more` to the end */
 void value_list_clear(struct value_list *list);        /* destroys all */
 
 #endif

@@ -80,11 +80,13 @@ static void put(struct model *model, const struct operation *o, struct model_req
 
 static void take(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
-	if (o->count)
+	if (o->lease_ms && model->channels[o->channel].definition.kind == KIND_PROMISE)
+		model_refuse(outcomes, r, 0, ERROR_BAD_REQUEST);
+	else if (o->count)
 		count(model, o, r, outcomes);
 	else if (model_next_value(model, o->channel))
-		model_take_values(model, o->channel, r->max, model_say(outcomes, r, 0, STATUS_OK), outcomes);
-	else if (model->channels[o->channel].closed)
+		model_take_values(model, o->channel, r->max, r, model_say(outcomes, r, 0, STATUS_OK), outcomes);
+	else if (model_is_exhausted(model, o->channel))
 		model_say(outcomes, r, 0, STATUS_CLOSED);
 	else if (o->has_timeout && o->timeout_ms == 0)
 		model_say(outcomes, r, 0, STATUS_TIMEOUT);
@@ -96,9 +98,9 @@ static bool is_ready(struct model *model, const struct model_arm *arm)
 {
 	const struct model_channel *c = &model->channels[arm->channel];
 	if (!arm->is_put)
-		return c->closed || model_next_value(model, arm->channel);
+		return model_is_exhausted(model, arm->channel) || model_next_value(model, arm->channel);
 	bool never_parks = c->definition.kind == KIND_DROPPING || c->definition.kind == KIND_SLIDING || c->definition.kind == KIND_PROMISE;
-	return c->closed || never_parks || c->n < c->definition.capacity || model_waiters(model, arm->channel, false) > 0;
+	return c->closed || never_parks || model_has_room(model, arm->channel) || model_waiters(model, arm->channel, false) > 0;
 }
 
 /* The arm that happens: the first ready one, or the core's own choice, if it is ready. */
@@ -115,7 +117,7 @@ static void alts_arm(struct model *model, struct model_request *r, uint32_t inde
 {
 	const struct model_arm *arm = &r->arms[index];
 	if (!arm->is_put && model_next_value(model, arm->channel)) {
-		model_take_values(model, arm->channel, 1, model_say(outcomes, r, index, STATUS_OK), outcomes);
+		model_take_values(model, arm->channel, 1, r, model_say(outcomes, r, index, STATUS_OK), outcomes);
 		return;
 	}
 	if (!arm->is_put || model->channels[arm->channel].closed) {
@@ -137,6 +139,10 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 			model_refuse(outcomes, r, i, ERROR_NO_SUCH_CHANNEL);
 			return;
 		}
+		if (r->lease_ms && !r->arms[i].is_put && model->channels[r->arms[i].channel].definition.kind == KIND_PROMISE) {
+			model_refuse(outcomes, r, i, ERROR_BAD_REQUEST);
+			return;
+		}
 		has_put = has_put || r->arms[i].is_put;
 		bytes += r->arms[i].is_put ? model_size_of(r->arms[i].value) : 0;
 	}
@@ -155,7 +161,14 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 
 static bool equal(const struct core_definition *a, const struct core_definition *b)
 {
-	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral;
+	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral &&
+	       a->max_deliveries == b->max_deliveries && slice_equal(a->dead_letter, b->dead_letter);
+}
+
+static bool may_be_dead_letter(const struct model *model, const struct core_definition *definition)
+{
+	const struct model_channel *c = &model->channels[definition->dead_letter.bytes[0] - 'a'];
+	return c->exists && c->definition.kind == KIND_BOUNDED;
 }
 
 static void create(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
@@ -168,6 +181,8 @@ static void create(struct model *model, const struct operation *o, struct model_
 		model_say(outcomes, r, 0, STATUS_OK);
 	} else if (c->exists) {
 		model_refuse(outcomes, r, 0, ERROR_CHANNEL_EXISTS);
+	} else if (o->definition.max_deliveries && !may_be_dead_letter(model, &o->definition)) {
+		model_refuse(outcomes, r, 0, ERROR_BAD_CHANNEL);
 	} else if (n >= model->limits.max_channels) {
 		model_refuse(outcomes, r, 0, ERROR_OVERLOADED);
 	} else {
@@ -177,30 +192,24 @@ static void create(struct model *model, const struct operation *o, struct model_
 	}
 }
 
-/* All on one side of a channel get `closed`. */
-static void end_all(struct model *model, int channel, bool is_put, struct outcomes *outcomes)
+/* Returns how many values went with it. */
+static uint64_t remove_channel(struct model *model, int channel, struct outcomes *outcomes)
 {
-	uint32_t arm;
-	struct model_request *r;
-	while ((r = model_oldest(model, channel, is_put, &arm)))
-		model_finish(model, outcomes, r, arm, STATUS_CLOSED);
-}
-
-static void remove_channel(struct model *model, int channel, struct outcomes *outcomes)
-{
-	end_all(model, channel, false, outcomes);
+	model->channels[channel].exists = false;
+	model_end_all(model, channel, false, outcomes);
 	for (uint32_t i = 0; i < model->n_resting;) {
 		if (model->resting[i].arms[0].channel == channel)
 			model_finish(model, outcomes, &model->resting[i], 0, STATUS_CLOSED);
 		else
 			i++;
 	}
-	end_all(model, channel, true, outcomes);
-	model->channels[channel].exists = false;
+	model_end_all(model, channel, true, outcomes);
+	uint64_t discarded = model->channels[channel].n + model_discard_leased(model, channel);
 	model->channels[channel].n = 0;
+	return discarded;
 }
 
-static void end_connection(struct model *model, int connection, struct outcomes *outcomes)
+static void hang_up(struct model *model, int connection)
 {
 	struct model_request *r;
 	for (uint32_t i = 0; (r = model_request_at(model, i));) {
@@ -209,7 +218,24 @@ static void end_connection(struct model *model, int connection, struct outcomes 
 		else
 			i++;
 	}
-	model->paused[connection] = false;
+}
+
+static void end_connection(struct model *model, int connection, struct outcomes *outcomes)
+{
+	hang_up(model, connection);
+	model_settle_all(model, outcomes);
+	model_keep(model, outcomes); /* what was due gave it */
+	model_return_kept(model, connection, outcomes);
+	for (uint32_t i = 0; i < model->n_leases;) {
+		if (model->leases[i].connection != connection) {
+			i++;
+			continue;
+		}
+		model_lease_return(model, &model->leases[i], true, outcomes);
+		i = 0;
+	}
+	model->paused[connection] = model->keeps[connection] = false;
+	model->connected[connection] = 0;
 	model_forget_rested(model, connection);
 	for (;;) {
 		int first = -1;
@@ -238,7 +264,8 @@ static void cancel(struct model *model, const struct operation *o, struct model_
 
 static struct model_request request_from(const struct operation *o)
 {
-	struct model_request r = {.op = o->op, .connection = o->connection, .id = o->id, .batch = o->batch, .max = o->max};
+	struct model_request r = {.op = o->op, .connection = o->connection, .id = o->id, .batch = o->batch, .max = o->max, .sticky = o->sticky};
+	r.lease_ms = o->op == CORE_TAKE || o->op == CORE_ALTS ? o->lease_ms : 0;
 	r.n_arms = o->op == CORE_ALTS ? o->n_arms : 1;
 	r.arms[0] = (struct model_arm){.channel = o->channel, .is_put = o->op == CORE_PUT};
 	for (uint32_t i = 0; i < o->n_arms; i++)
@@ -248,22 +275,74 @@ static struct model_request request_from(const struct operation *o)
 	return r;
 }
 
-void model_step(struct model *model, const struct operation *o, uint32_t chosen, struct outcomes *outcomes)
+/* ack, nack, extend */
+static void end_lease(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
-	struct model_request r = request_from(o);
-	model->now_us += o->later_us;
-	for (struct model_request *due; (due = model_first_due(model)) && due->deadline_us <= model->now_us;)
-		model_finish(model, outcomes, due, due->n_arms, STATUS_TIMEOUT);
-	if (o->later_us > 0)
-		model_new_turn(model, outcomes);
-	bool is_request = o->op >= CORE_CREATE && o->op <= CORE_CANCEL && o->connection >= 0;
-	if (is_request && model_find_id(model, o->connection, o->id)) {
-		model_refuse(outcomes, &r, r.n_arms, ERROR_DUPLICATE_ID);
+	struct model_lease *lease = NULL;
+	if (o->lease_back && o->lease_back <= model->told_before)
+		lease = model_find_lease(model, model->told_before - o->lease_back + 1);
+	if (!lease) {
+		model_refuse(outcomes, r, 0, ERROR_NO_SUCH_LEASE);
 		return;
 	}
+	int channel = lease->channel;
+	model_say(outcomes, r, 0, STATUS_OK);
+	if (o->op == CORE_ACK) {
+		model->channels[channel].taken += lease->n_values;
+		model_lease_end(model, lease);
+		model_settle(model, channel, outcomes);
+	} else if (o->op == CORE_EXTEND) {
+		lease->deadline_us = model->now_us + o->lease_ms * 1000;
+		lease->born = ++model->requests;
+	} else if (o->delay_ms == 0) {
+		model_lease_return(model, lease, true, outcomes);
+	} else {
+		lease->number = 0;
+		lease->connection = -1;
+		lease->deadline_us = model->now_us + o->delay_ms * 1000;
+		lease->born = ++model->requests;
+	}
+}
+
+static void abandon(struct model *model, struct outcomes *outcomes)
+{
+	for (uint32_t i = 0; i < model->n_parked;) {
+		struct model_request *r = &model->parked[i];
+		if (r->connection >= 0)
+			model_finish(model, outcomes, r, r->n_arms, STATUS_ERROR)->error = ERROR_DRAINING;
+		else
+			i++;
+	}
+	for (uint64_t connected = 1; connected <= model->connections; connected++)
+		for (uint32_t i = 0; i < model->n_resting;) {
+			struct model_request *r = &model->resting[i];
+			if (model->connected[r->connection] == connected)
+				model_finish(model, outcomes, r, r->n_arms, STATUS_ERROR)->error = ERROR_DRAINING;
+			else
+				i++;
+		}
+}
+
+/* What is due first happens; false if nothing is. */
+static bool expire_one(struct model *model, struct outcomes *outcomes)
+{
+	struct model_request *r = model_first_due(model);
+	struct model_lease *lease = model_first_lease_due(model);
+	bool lease_first = lease && (!r || lease->deadline_us < r->deadline_us || (lease->deadline_us == r->deadline_us && lease->born < r->born));
+	if (lease_first ? lease->deadline_us > model->now_us : !r || r->deadline_us > model->now_us)
+		return false;
+	if (lease_first)
+		model_lease_return(model, lease, true, outcomes);
+	else
+		model_finish(model, outcomes, r, r->n_arms, STATUS_TIMEOUT);
+	return true;
+}
+
+static void carry_out(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen, struct outcomes *outcomes)
+{
 	bool needs_channel = o->channel >= 0 && o->op != CORE_CREATE;
 	if (needs_channel && !model->channels[o->channel].exists) {
-		model_refuse(outcomes, &r, 0, ERROR_NO_SUCH_CHANNEL);
+		model_refuse(outcomes, r, 0, ERROR_NO_SUCH_CHANNEL);
 		return;
 	}
 	switch (o->op) {
@@ -271,6 +350,17 @@ void model_step(struct model *model, const struct operation *o, uint32_t chosen,
 		model->unsent = o->unsent;
 		if (o->pauses)
 			model_pause(model, o->connection);
+		break;
+	case CORE_HANG_UP:
+		hang_up(model, o->connection);
+		break;
+	case CORE_ABANDON:
+		abandon(model, outcomes);
+		break;
+	case CORE_ACK:
+	case CORE_NACK:
+	case CORE_EXTEND:
+		end_lease(model, o, r, outcomes);
 		break;
 	case CORE_RESUME:
 		model->paused[o->connection] = false;
@@ -280,32 +370,59 @@ void model_step(struct model *model, const struct operation *o, uint32_t chosen,
 		end_connection(model, o->connection, outcomes);
 		break;
 	case CORE_CREATE:
-		create(model, o, &r, outcomes);
+		create(model, o, r, outcomes);
 		break;
 	case CORE_CLOSE:
 		model->channels[o->channel].closed = true;
-		end_all(model, o->channel, false, outcomes);
-		model_say(outcomes, &r, 0, STATUS_OK);
+		if (model_leased(model, o->channel) == 0)
+			model_end_all(model, o->channel, false, outcomes);
+		model_say(outcomes, r, 0, STATUS_OK);
 		break;
 	case CORE_DELETE:
-		if (!o->force && model_next_value(model, o->channel)) {
-			model_refuse(outcomes, &r, 0, ERROR_NOT_EMPTY);
+		if (!o->force && (model_next_value(model, o->channel) || model_leased(model, o->channel) > 0)) {
+			model_refuse(outcomes, r, 0, ERROR_NOT_EMPTY);
 			break;
 		}
-		uint64_t discarded = model->channels[o->channel].n;
-		remove_channel(model, o->channel, outcomes);
-		model_say(outcomes, &r, 0, STATUS_OK)->discarded = discarded;
+		uint64_t discarded = remove_channel(model, o->channel, outcomes);
+		model_say(outcomes, r, 0, STATUS_OK)->discarded = discarded;
 		break;
 	case CORE_PUT:
-		put(model, o, &r, outcomes);
+		put(model, o, r, outcomes);
 		break;
 	case CORE_TAKE:
-		take(model, o, &r, outcomes);
+		take(model, o, r, outcomes);
 		break;
 	case CORE_ALTS:
-		alts(model, o, &r, chosen, outcomes);
+		alts(model, o, r, chosen, outcomes);
 		break;
 	case CORE_CANCEL:
-		cancel(model, o, &r, outcomes);
+		cancel(model, o, r, outcomes);
 	}
+}
+
+void model_step(struct model *model, const struct operation *o, uint32_t chosen, struct outcomes *outcomes)
+{
+	struct model_request r = request_from(o);
+	model->n_looked = 0;
+	model->told_before = model->n_told;
+	model->now_us += o->later_us;
+	if (o->connection >= 0 && !model->connected[o->connection])
+		model->connected[o->connection] = ++model->connections;
+	while (expire_one(model, outcomes))
+		;
+	if (o->later_us > 0)
+		model_new_turn(model, outcomes);
+	bool is_request = o->op >= CORE_CREATE && o->op <= CORE_EXTEND && o->connection >= 0;
+	if (is_request && model_find_id(model, o->connection, o->id)) {
+		model_refuse(outcomes, &r, r.n_arms, ERROR_DUPLICATE_ID);
+	} else {
+		carry_out(model, o, &r, chosen, outcomes);
+	}
+	model_settle_all(model, outcomes);
+	model_keep(model, outcomes);
+	if (o->op != CORE_TICK)
+		return;
+	if (o->sends)
+		model_send_kept(model, o->connection);
+	model->keeps[o->connection] = o->keeps;
 }

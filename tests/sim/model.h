@@ -5,11 +5,14 @@
 
 #include "tests/sim/script.h"
 
-enum { MODEL_PARKED = 256, MODEL_OUTCOMES = 512 };
+enum { MODEL_PARKED = 1024, MODEL_OUTCOMES = 1024, MODEL_BUFFER = 1024, MODEL_LEASES = 1024, MODEL_VALUES = 1 << 15 };
 
 struct model_request { /* a put or take has one arm */
 	enum core_op op;
-	int connection;
+	int connection; /* -1: dead letters, parked as a put */
+	int source;	/* their channel */
+	uint64_t lease_ms;
+	bool sticky;
 	uint64_t id, deadline_us;
 	bool batch;
 	uint32_t max;
@@ -33,9 +36,24 @@ struct model_channel {
 	struct core_definition definition;
 	int owner;		   /* -1: not ephemeral */
 	uint64_t born;		   /* rises from channel to channel */
-	uint32_t buffer[SIM_VALUES]; /* oldest first */
+	uint32_t buffer[MODEL_BUFFER]; /* oldest first */
 	uint32_t n;
-	uint64_t accepted, taken, dropped, evicted, discarded;
+	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+};
+
+struct model_lease {
+	uint64_t number;   /* of those told; 0: nobody holds it, it is delayed */
+	int channel;
+	int connection; /* with which it ends; -1: none */
+	uint64_t deadline_us, born;
+	uint32_t values[SIM_VALUES], n_values;
+};
+
+struct model_kept { /* what a connection has unsent */
+	int connection, channel;
+	uint64_t channel_born;
+	uint64_t lease; /* 0: it was taken plainly */
+	uint32_t values[SIM_VALUES], n_values;
 };
 
 struct model {
@@ -50,6 +68,18 @@ struct model {
 	int rested[SIM_CONNECTIONS]; /* connections whose resting requests go on in the next turn */
 	uint32_t n_rested;
 	uint64_t requests, queue_ups;
+	struct model_lease leases[MODEL_LEASES]; /* the first to begin first */
+	uint32_t n_leases;
+	uint64_t n_told, told_before; /* in all, and before this step */
+	struct model_kept kept[MODEL_LEASES];
+	uint32_t n_kept, n_looked; /* n_looked: outcomes of this step that were seen for what they have */
+	bool keeps[SIM_CONNECTIONS];
+	uint64_t connected[SIM_CONNECTIONS]; /* rises from connection to connection; 0: none */
+	uint64_t connections;
+	int unsettled[SIM_CHANNELS];
+	uint32_t n_unsettled;
+	uint64_t seq[MODEL_VALUES]; /* of each value: its place among those that entered its channel */
+	uint32_t deliveries[MODEL_VALUES];
 };
 
 struct outcome { /* a predicted reply: as struct core_reply, with numbers for values, connections and channels */
@@ -63,11 +93,14 @@ struct outcome { /* a predicted reply: as struct core_reply, with numbers for va
 	uint32_t values[SIM_VALUES];
 	uint32_t n_values, arm;
 	uint64_t accepted, evicted, discarded;
+	uint64_t lease; /* 0: none */
+	uint32_t deliveries[SIM_VALUES];
 };
 
 struct outcomes {
 	struct outcome at[MODEL_OUTCOMES];
 	uint32_t n;
+	uint64_t undeliverable;
 };
 
 void model_init(struct model *model, const struct core_limits *limits);
@@ -79,6 +112,7 @@ void model_step(struct model *model, const struct operation *operation, uint32_t
 /* What there is to see of a channel: the arms parked on one side, and its bytes. */
 uint32_t model_waiters(const struct model *model, int channel, bool is_put);
 uint64_t model_bytes(const struct model *model, int channel);
+uint32_t model_leased(const struct model *model, int channel);
 uint64_t model_deadline(struct model *model);
 
 #endif

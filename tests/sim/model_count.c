@@ -67,14 +67,29 @@ static struct outcome *reply_next(struct model *model, struct model_request *r, 
 	return model_say(outcomes, r, 0, STATUS_OK);
 }
 
-void model_count_put(struct model *model, struct model_request *r, uint32_t value, struct outcomes *outcomes)
+static struct model_request *parked_born(struct model *model, uint64_t born)
 {
-	model->channels[r->arms[0].channel].taken++;
+	uint32_t i = 0;
+	while (model->parked[i].born != born)
+		i++;
+	return &model->parked[i];
+}
+
+void model_count_serve(struct model *model, struct model_request *r, uint32_t value, struct outcomes *outcomes)
+{
+	struct model_request terms = *r;
+	int channel = r->arms[0].channel;
 	struct outcome *reply = reply_next(model, r, outcomes);
-	reply->values[reply->n_values++] = value;
+	if (value) {
+		reply->values[reply->n_values++] = value;
+		model_give(model, channel, &terms, reply);
+	} else {
+		model_take_values(model, channel, 1, &terms, reply, outcomes);
+	}
 	if (reply->left == 0)
 		return;
-	note_value(model, r, value);
+	r = parked_born(model, terms.born); /* others may have left before it */
+	note_value(model, r, reply->values[0]);
 	if (has_share_left(model, r))
 		requeue(model, r);
 	else
@@ -100,15 +115,16 @@ void model_go_on(struct model *model, struct model_request *r, struct outcomes *
 	if (model->paused[r->connection])
 		return;
 	while (model_next_value(model, channel) && has_share_left(model, r)) {
+		struct model_request terms = *r;
 		struct outcome *reply = reply_next(model, r, outcomes);
-		model_take_values(model, channel, 1, reply, outcomes);
+		model_take_values(model, channel, 1, &terms, reply, outcomes);
 		if (reply->left == 0)
 			return;
 		note_value(model, r, reply->values[0]);
 		assert(r->born == born); /* nothing that happens here moves those that rest */
 	}
 	bool has_value = model_next_value(model, channel) != 0;
-	if (!has_value && model->channels[channel].closed)
+	if (model_is_exhausted(model, channel))
 		model_finish(model, outcomes, r, 0, STATUS_CLOSED);
 	else if (r->deadline_us <= model->now_us)
 		model_finish(model, outcomes, r, 0, STATUS_TIMEOUT);

@@ -1,4 +1,5 @@
-/* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways), model_count.c (takes with a count). */
+/* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways), model_count.c (takes with a count), model_lease.c
+ * (leases, dead letters). */
 #ifndef MILLRACE_TESTS_SIM_MODEL_PARTS_H
 #define MILLRACE_TESTS_SIM_MODEL_PARTS_H
 
@@ -31,7 +32,15 @@ struct outcome *model_finish(struct model *model, struct outcomes *outcomes, str
 
 /* The value that a take would get; 0: none. */
 uint32_t model_next_value(struct model *model, int channel);
-void model_take_values(struct model *model, int channel, uint32_t max, struct outcome *reply, struct outcomes *outcomes);
+void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker, struct outcome *reply, struct outcomes *outcomes);
+/* A value enters a channel. */
+void model_enter(struct model *model, int channel, uint32_t value);
+bool model_has_room(const struct model *model, int channel);
+/* What a reply has, whose values are in no channel any more, is taken, or leased as the take asked. */
+void model_give(struct model *model, int channel, const struct model_request *taker, struct outcome *reply);
+void model_refill(struct model *model, int channel, struct outcomes *outcomes);
+/* All on one side of a channel get `closed`. */
+void model_end_all(struct model *model, int channel, bool is_put, struct outcomes *outcomes);
 /* Puts what can be put of r's values, takes off the list what has entered or was shed, and counts both. */
 void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped, struct outcomes *outcomes);
 
@@ -39,13 +48,31 @@ void model_put_values(struct model *model, int channel, struct model_request *r,
 
 /* Whether another may wait there, beside so many more. */
 bool model_has_waiting_room(const struct model *model, int channel, uint32_t more);
-/* A value for one that waits. */
-void model_count_put(struct model *model, struct model_request *r, uint32_t value, struct outcomes *outcomes);
+/* A value for one that waits; 0: from the buffer. */
+void model_count_serve(struct model *model, struct model_request *r, uint32_t value, struct outcomes *outcomes);
 /* One that rests takes what there is, and parks, rests on, or ends; then all of one connection; then all whose turn it is. */
 void model_go_on(struct model *model, struct model_request *r, struct outcomes *outcomes);
 void model_go_on_all(struct model *model, int connection, struct outcomes *outcomes);
 void model_new_turn(struct model *model, struct outcomes *outcomes);
 void model_pause(struct model *model, int connection);
 void model_forget_rested(struct model *model, int connection);
+
+/* -- model_lease.c -- */
+
+struct model_lease *model_find_lease(struct model *model, uint64_t number); /* NULL: nobody holds it */
+struct model_lease *model_first_lease_due(struct model *model);
+bool model_is_exhausted(struct model *model, int channel); /* takes get `closed` */
+void model_lease_begin(struct model *model, int channel, const struct model_request *taker, struct outcome *reply);
+void model_lease_return(struct model *model, struct model_lease *lease, bool was_sent, struct outcomes *outcomes);
+void model_lease_end(struct model *model, struct model_lease *lease); /* no values come back */
+void model_dead_letter_entered(struct model *model, int source);
+void model_dead_letters_return(struct model *model, struct model_request *r, struct outcomes *outcomes);
+uint32_t model_discard_leased(struct model *model, int channel);
+/* What is unsent goes back, or is sent; what this step has given is kept. */
+void model_return_kept(struct model *model, int connection, struct outcomes *outcomes);
+void model_send_kept(struct model *model, int connection);
+void model_keep(struct model *model, const struct outcomes *outcomes);
+void model_settle(struct model *model, int channel, struct outcomes *outcomes);
+void model_settle_all(struct model *model, struct outcomes *outcomes);
 
 #endif

@@ -49,6 +49,9 @@ uint64_t model_size_of_all(const uint32_t *values, uint32_t n)
 uint64_t model_bytes(const struct model *model, int channel)
 {
 	uint64_t bytes = model_size_of_all(model->channels[channel].buffer, model->channels[channel].n);
+	for (uint32_t i = 0; i < model->n_leases; i++)
+		if (model->leases[i].channel == channel)
+			bytes += model_size_of_all(model->leases[i].values, model->leases[i].n_values);
 	for (uint32_t i = 0; i < model->n_parked; i++) {
 		const struct model_request *r = &model->parked[i];
 		for (uint32_t arm = 0; arm < r->n_arms; arm++) {
@@ -93,7 +96,10 @@ struct model_request *model_first_due(struct model *model)
 uint64_t model_deadline(struct model *model)
 {
 	const struct model_request *first = model_first_due(model);
+	const struct model_lease *lease = model_first_lease_due(model);
 	uint64_t deadline_us = first ? first->deadline_us : CORE_NEVER;
+	if (lease && lease->deadline_us < deadline_us)
+		deadline_us = lease->deadline_us;
 	return model->n_rested && model->now_us + 1 < deadline_us ? model->now_us + 1 : deadline_us;
 }
 
@@ -184,81 +190,132 @@ uint32_t model_next_value(struct model *model, int channel)
 	return r->op == CORE_PUT ? r->values[0] : r->arms[arm].value;
 }
 
+void model_enter(struct model *model, int channel, uint32_t value)
+{
+	model->seq[value] = ++model->channels[channel].accepted;
+}
+
+bool model_has_room(const struct model *model, int channel)
+{
+	const struct model_channel *c = &model->channels[channel];
+	bool counts_leases = c->definition.kind == KIND_BOUNDED || c->definition.kind == KIND_DROPPING;
+	return c->n + (counts_leases ? model_leased(model, channel) : 0) < c->definition.capacity;
+}
+
 /* The oldest parked put gives a value: it has entered. */
 static uint32_t from_put(struct model *model, int channel, struct outcomes *outcomes)
 {
 	uint32_t arm;
 	struct model_request *r = model_oldest(model, channel, true, &arm);
+	bool is_dead_letter = r->connection < 0;
 	uint32_t value = r->op == CORE_PUT ? shift(r->values, &r->n_values) : r->arms[arm].value;
-	model->channels[channel].accepted++;
+	model_enter(model, channel, value);
 	r->accepted += r->op == CORE_PUT;
-	if (r->op == CORE_ALTS || r->n_values == 0)
+	if (is_dead_letter) {
+		model->deliveries[value] = 0;
+		model_dead_letter_entered(model, r->source);
+	}
+	if (r->op == CORE_PUT && r->n_values > 0)
+		return value;
+	if (is_dead_letter)
+		model_forget(model, r);
+	else
 		model_finish(model, outcomes, r, arm, STATUS_OK);
 	return value;
 }
 
-static bool fits(const struct model *model, const struct outcome *reply, uint32_t value)
+void model_refill(struct model *model, int channel, struct outcomes *outcomes)
 {
-	uint64_t bytes = model_size_of_all(reply->values, reply->n_values) + reply->n_values + model_size_of(value) + 1;
+	struct model_channel *c = &model->channels[channel];
+	uint32_t arm;
+	while (model_has_room(model, channel) && model_oldest(model, channel, true, &arm))
+		c->buffer[c->n++] = from_put(model, channel, outcomes);
+}
+
+static bool fits(const struct model *model, const struct model_request *taker, const struct outcome *reply, uint32_t value)
+{
+	uint64_t each = taker->lease_ms ? 12 : 1; /* a comma, and the deliveries with theirs */
+	uint64_t bytes = model_size_of_all(reply->values, reply->n_values) + model_size_of(value) + each * (reply->n_values + 1);
 	return reply->n_values == 0 || bytes <= model->limits.max_take_bytes;
 }
 
-static void give(struct model_channel *c, struct outcome *reply, uint32_t value)
+void model_give(struct model *model, int channel, const struct model_request *taker, struct outcome *reply)
 {
-	reply->values[reply->n_values++] = value;
-	c->taken++;
+	if (taker->lease_ms)
+		model_lease_begin(model, channel, taker, reply);
+	else
+		model->channels[channel].taken += reply->n_values;
 }
 
-void model_take_values(struct model *model, int channel, uint32_t max, struct outcome *reply, struct outcomes *outcomes)
+void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker, struct outcome *reply, struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
-	uint32_t value, arm;
-	while (reply->n_values < max && (value = model_next_value(model, channel)) && fits(model, reply, value)) {
-		give(c, reply, value);
-		if (c->definition.kind == KIND_PROMISE)
+	struct model_request terms = *taker;
+	uint32_t value;
+	while (reply->n_values < max && (value = model_next_value(model, channel)) && fits(model, &terms, reply, value)) {
+		reply->values[reply->n_values++] = value;
+		if (c->definition.kind == KIND_PROMISE) {
+			c->taken++;
 			return;
+		}
 		if (c->n > 0)
 			shift(c->buffer, &c->n);
 		else
 			from_put(model, channel, outcomes);
-		while (c->n < c->definition.capacity && model_oldest(model, channel, true, &arm))
-			c->buffer[c->n++] = from_put(model, channel, outcomes);
+		if (!terms.lease_ms)
+			model_refill(model, channel, outcomes);
 	}
+	model_give(model, channel, &terms, reply);
+	model_refill(model, channel, outcomes);
 }
 
 static void keep_promise(struct model *model, int channel, struct outcomes *outcomes)
 {
 	uint32_t arm;
 	struct model_request *r;
-	while ((r = model_oldest(model, channel, false, &arm)))
-		give(&model->channels[channel], model_finish(model, outcomes, r, arm, STATUS_OK), model->channels[channel].buffer[0]);
+	while ((r = model_oldest(model, channel, false, &arm))) {
+		struct outcome *reply = model_finish(model, outcomes, r, arm, STATUS_OK);
+		reply->values[reply->n_values++] = model->channels[channel].buffer[0];
+		model->channels[channel].taken++;
+	}
 }
 
-/* Puts what can be put of n values, takes off the list what has entered or was shed, and counts both. */
+/* To the take that waits longest. */
+static void put_to_taker(struct model *model, int channel, struct model_request *r, struct model_request *taker, uint32_t arm, struct outcomes *outcomes)
+{
+	struct model_request terms = *taker;
+	if (taker->is_counted) {
+		uint32_t value = shift(r->values, &r->n_values);
+		model_enter(model, channel, value);
+		r->accepted++;
+		model_count_serve(model, taker, value, outcomes);
+		return;
+	}
+	uint32_t max = taker->op == CORE_TAKE ? taker->max : 1;
+	struct outcome *reply = model_finish(model, outcomes, taker, arm, STATUS_OK);
+	while (r->n_values > 0 && reply->n_values < max && fits(model, &terms, reply, r->values[0])) {
+		model_enter(model, channel, r->values[0]);
+		reply->values[reply->n_values++] = shift(r->values, &r->n_values);
+		r->accepted++;
+	}
+	model_give(model, channel, &terms, reply);
+}
+
 void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped, struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
 	enum channel_kind kind = c->definition.kind;
 	uint32_t arm;
 	struct model_request *taker;
-	while (r->n_values > 0 && kind != KIND_PROMISE && (taker = model_oldest(model, channel, false, &arm))) {
-		if (taker->is_counted) {
-			model_count_put(model, taker, shift(r->values, &r->n_values), outcomes);
-			r->accepted++;
-			c->accepted++;
-			continue;
-		}
-		uint32_t max = taker->op == CORE_TAKE ? taker->max : 1;
-		struct outcome *reply = model_finish(model, outcomes, taker, arm, STATUS_OK);
-		for (; r->n_values > 0 && reply->n_values < max && fits(model, reply, r->values[0]); r->accepted++, c->accepted++)
-			give(c, reply, shift(r->values, &r->n_values));
-	}
-	for (; r->n_values > 0 && (c->n < c->definition.capacity || kind == KIND_SLIDING); r->accepted++, c->accepted++) {
-		if (c->n == c->definition.capacity) {
+	while (r->n_values > 0 && kind != KIND_PROMISE && (taker = model_oldest(model, channel, false, &arm)))
+		put_to_taker(model, channel, r, taker, arm, outcomes);
+	for (; r->n_values > 0 && (model_has_room(model, channel) || kind == KIND_SLIDING); r->accepted++) {
+		if (!model_has_room(model, channel)) {
 			shift(c->buffer, &c->n);
 			c->evicted++;
 			++*evicted;
 		}
+		model_enter(model, channel, r->values[0]);
 		c->buffer[c->n++] = shift(r->values, &r->n_values);
 		if (kind == KIND_PROMISE)
 			keep_promise(model, channel, outcomes);
@@ -270,3 +327,14 @@ void model_put_values(struct model *model, int channel, struct model_request *r,
 	r->n_values = 0;
 }
 
+void model_end_all(struct model *model, int channel, bool is_put, struct outcomes *outcomes)
+{
+	uint32_t arm;
+	struct model_request *r;
+	while ((r = model_oldest(model, channel, is_put, &arm))) {
+		if (r->connection < 0)
+			model_dead_letters_return(model, r, outcomes);
+		else
+			model_finish(model, outcomes, r, arm, STATUS_CLOSED);
+	}
+}

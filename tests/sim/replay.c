@@ -8,12 +8,17 @@
 
 #include "proto/status.h"
 
-static const char names[SIM_CHANNELS + 1] = "abcdefgh";
+enum { MAX_TOKENS = 1 << 15, MAX_KEPT = 1024 };
 
 struct world {
 	struct core *core;
 	struct core_connection *connections[SIM_CONNECTIONS];
 	int cookies[SIM_CONNECTIONS]; /* the connection's index */
+	struct core_token tokens[MAX_TOKENS]; /* in the order in which they were told */
+	uint64_t n_tokens;
+	struct core_unsent unsent[SIM_CONNECTIONS][MAX_KEPT];
+	size_t n_unsent[SIM_CONNECTIONS];
+	bool keeps[SIM_CONNECTIONS];
 	struct model model;
 	struct outcomes predicted, actual;
 	char *why;
@@ -21,7 +26,7 @@ struct world {
 
 static struct slice name_of(int channel)
 {
-	return (struct slice){channel < 0 ? NULL : &names[channel], channel >= 0};
+	return (struct slice){channel < 0 ? NULL : &sim_names[channel], channel >= 0};
 }
 
 /* Says how the two differ; false, for callers to return. */
@@ -64,7 +69,12 @@ static void make_event(struct world *world, const struct operation *o, struct co
 		.n_arms = o->n_arms,
 		.priority = o->priority,
 		.cancel_id = o->cancel_id,
+		.lease_ms = o->lease_ms,
+		.delay_ms = o->delay_ms,
+		.sticky = o->sticky,
 	};
+	if (o->lease_back && o->lease_back <= world->n_tokens)
+		event->token = world->tokens[world->n_tokens - o->lease_back];
 	for (uint32_t i = 0; i < o->n_values; i++)
 		value_list_push(&event->values, make_value(o->values[i]));
 	for (uint32_t i = 0; i < o->n_arms; i++)
@@ -93,8 +103,17 @@ static bool read_reply(struct world *world, const struct core_reply *reply)
 	outcome->evicted = reply->has_lease ? 0 : reply->evicted;
 	outcome->discarded = reply->discarded;
 	const struct value *value = reply->value;
-	for (; outcome->n_values < reply->n_values; value = value->next)
+	for (; outcome->n_values < reply->n_values; value = value->next) {
+		if (reply->has_lease)
+			outcome->deliveries[outcome->n_values] = value->deliveries;
 		outcome->values[outcome->n_values++] = value_number(value);
+	}
+	if (!reply->has_lease)
+		return true;
+	if (world->n_tokens == MAX_TOKENS)
+		return differ(world, "too many leases");
+	world->tokens[world->n_tokens++] = reply->lease;
+	outcome->lease = world->n_tokens;
 	return true;
 }
 
@@ -116,9 +135,9 @@ static void outcome_text(const struct outcome *a, char *text, size_t size)
 			 a->status == STATUS_ERROR ? error_name(a->error) : "");
 	for (uint32_t i = 0; i < a->n_values; i++)
 		n += snprintf(text + n, size - (size_t)n, " %" PRIu32, a->values[i]);
-	snprintf(text + n, size - (size_t)n, " (op %d on %c, arm %" PRIu32 ", left %" PRIu32 "%s%s%s, accepted %" PRIu64 " evicted %" PRIu64 " discarded %" PRIu64 ")",
+	snprintf(text + n, size - (size_t)n, " (op %d on %c, arm %" PRIu32 ", left %" PRIu32 "%s%s%s, lease %" PRIu64 ", accepted %" PRIu64 " evicted %" PRIu64 " discarded %" PRIu64 ")",
 		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->left, a->is_take ? ", take" : "", a->batch ? ", batch" : "",
-		 a->created ? ", created" : "", a->accepted, a->evicted, a->discarded);
+		 a->created ? ", created" : "", a->lease, a->accepted, a->evicted, a->discarded);
 }
 
 static bool same_outcome(const struct outcome *a, const struct outcome *b)
@@ -127,7 +146,8 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
 	       a->error == b->error && a->batch == b->batch && a->is_take == b->is_take && a->created == b->created &&
 	       a->has_left == b->has_left && a->left == b->left &&
 	       (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted && a->evicted == b->evicted &&
-	       a->discarded == b->discarded && a->n_values == b->n_values &&
+	       a->discarded == b->discarded && a->lease == b->lease && a->n_values == b->n_values &&
+	       memcmp(a->deliveries, b->deliveries, a->n_values * sizeof(a->deliveries[0])) == 0 &&
 	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
 }
 
@@ -144,6 +164,8 @@ static bool compare_replies(struct world *world)
 			outcome_text(&actual->at[i], got, sizeof(got));
 		return differ(world, "reply %" PRIu32 ": the model says  %s\n         but the core says  %s", i, want, got);
 	}
+	if (predicted->undeliverable != actual->undeliverable)
+		return differ(world, "%" PRIu64 " dead letters went back, not %" PRIu64, actual->undeliverable, predicted->undeliverable);
 	return true;
 }
 
@@ -156,19 +178,21 @@ static bool compare_channel(struct world *world, int channel)
 	struct core_peek peek;
 	bool exists = core_peek_begin(world->core, name_of(channel), &peek);
 	if (core_stat(world->core, name_of(channel), &row) != c->exists || exists != c->exists)
-		return differ(world, "channel %c is there, or not", names[channel]);
+		return differ(world, "channel %c is there, or not", sim_names[channel]);
 	if (!c->exists)
 		return true;
 	if (row.closed != c->closed || row.buffered != c->n || row.parked_puts != model_waiters(&world->model, channel, true) ||
 	    row.parked_takes != model_waiters(&world->model, channel, false) || row.bytes != model_bytes(&world->model, channel))
-		return differ(world, "channel %c has another state", names[channel]);
+		return differ(world, "channel %c has another state: %s, %" PRIu64 " buffered, %" PRIu64 " and %" PRIu64 " parked, %" PRIu64 " bytes in the core", sim_names[channel],
+			      row.closed ? "closed" : "open", row.buffered, row.parked_puts, row.parked_takes, row.bytes);
 	if (row.accepted != c->accepted || row.taken != c->taken || row.dropped != c->dropped || row.evicted != c->evicted ||
-	    row.discarded != c->discarded || row.leased || row.returned || row.dead_lettered)
-		return differ(world, "channel %c has other books", names[channel]);
+	    row.discarded != c->discarded || row.leased != model_leased(&world->model, channel) || row.returned != c->returned ||
+	    row.dead_lettered != c->dead_lettered)
+		return differ(world, "channel %c has other books", sim_names[channel]);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct value *value = core_peek_next(&peek);
 		if (!value || value_number(value) != c->buffer[i])
-			return differ(world, "channel %c has another buffer", names[channel]);
+			return differ(world, "channel %c has another buffer", sim_names[channel]);
 	}
 	return true;
 }
@@ -179,7 +203,7 @@ static bool compare_waiters(struct world *world)
 	uint32_t n = 0;
 	for (; core_next_waiter(world->core, SLICE(""), row.seq, &row); n++) {
 		const struct model_request *r = &world->model.parked[n];
-		if (n == world->model.n_parked || row.id != r->id || *(const int *)row.cookie != r->connection || row.op != r->op ||
+		if (n == world->model.n_parked || row.id != r->id || (row.cookie ? *(const int *)row.cookie : -1) != r->connection || row.op != r->op ||
 		    row.n_arms != r->n_arms || row.deadline_us != r->deadline_us)
 			return differ(world, "parked request %" PRIu32 " is another's", n);
 	}
@@ -226,11 +250,15 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		timed_out_now = timed_out_now || a->status == STATUS_TIMEOUT;
 		matched = matched || a->n_values > 0;
 		alts_ok += a->op == CORE_ALTS && a->status == STATUS_OK;
+		seen->leased += a->lease > 0;
+		seen->acked += a->op == CORE_ACK && a->status == STATUS_OK;
+		seen->came_back += a->lease > 0 && a->deliveries[0] > 1;
 		seen->counted += a->has_left && a->n_values > 0;
 		seen->counted_timeout += a->has_left && a->status == STATUS_TIMEOUT;
 		seen->counted_cancelled += a->has_left && a->status == STATUS_CANCELLED;
 		parked_alts += a->op == CORE_ALTS && a->status == STATUS_OK && !is_own;
 	}
+	seen->undeliverable += world->actual.undeliverable;
 	seen->rested += world->model.n_resting > 0;
 	seen->parked_alts_ok += parked_alts;
 	seen->alts_met_alts += o->op == CORE_ALTS && parked_alts > 0 && alts_ok > parked_alts;
@@ -240,32 +268,104 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 
 /* -- The run -- */
 
-static bool step(struct world *world, const struct script *script, const struct operation *o, struct replay_seen *seen)
+static void connect(struct world *world, int connection)
 {
-	if (o->connection >= 0 && !world->connections[o->connection]) {
-		world->cookies[o->connection] = o->connection;
-		world->connections[o->connection] = core_connect(world->core, &world->cookies[o->connection]);
+	if (connection < 0 || world->connections[connection])
+		return;
+	world->cookies[connection] = connection;
+	world->connections[connection] = core_connect(world->core, &world->cookies[connection]);
+	world->keeps[connection] = false;
+}
+
+/* Reads what the core replied, keeps what is not sent yet, and lets go of the rest. */
+static bool take_effects(struct world *world, struct core_effects *effects)
+{
+	bool good = true;
+	for (struct core_reply *reply = effects->head; good && reply; reply = reply->next) {
+		good = read_reply(world, reply);
+		int connection = reply->cookie ? *(const int *)reply->cookie : -1;
+		size_t *n = connection < 0 ? NULL : &world->n_unsent[connection];
+		if (n && world->keeps[connection] && *n < MAX_KEPT && core_keep(reply, &world->unsent[connection][*n]))
+			++*n;
 	}
+	world->actual.undeliverable += effects->n_undeliverable;
+	core_effects_release(world->core, effects);
+	return good;
+}
+
+static void send_kept(struct world *world, int connection)
+{
+	for (size_t i = 0; i < world->n_unsent[connection]; i++)
+		core_sent(world->core, &world->unsent[connection][i]);
+	world->n_unsent[connection] = 0;
+}
+
+/* What a tick also says of its connection. */
+static void change_connection(struct world *world, const struct operation *o)
+{
+	core_set_unsent(world->core, o->unsent);
+	if (o->pauses)
+		core_pause(world->core, world->connections[o->connection]);
+	if (o->sends)
+		send_kept(world, o->connection);
+	world->keeps[o->connection] = o->keeps;
+}
+
+/* As a shell does it: a connection hangs up before it goes. */
+static bool disconnect(struct world *world, struct core_event *event)
+{
+	struct core_effects effects = {0};
+	int connection = 0;
+	while (world->connections[connection] != event->connection)
+		connection++;
+	event->op = CORE_HANG_UP;
+	core_step(world->core, event, &effects);
+	if (!take_effects(world, &effects))
+		return false;
+	event->op = CORE_DISCONNECT;
+	event->unsent = world->unsent[connection];
+	event->n_unsent = world->n_unsent[connection];
+	core_step(world->core, event, &effects);
+	world->n_unsent[connection] = 0;
+	world->connections[connection] = NULL;
+	world->keeps[connection] = false;
+	return take_effects(world, &effects);
+}
+
+static bool act(struct world *world, const struct operation *o)
+{
 	struct core_event event;
 	struct core_arm arms[SIM_ARMS];
 	struct core_effects effects = {0};
 	make_event(world, o, &event, arms);
-	world->actual.n = world->predicted.n = 0;
-	core_step(world->core, &event, &effects);
-	if (o->op == CORE_TICK)
-		core_set_unsent(world->core, o->unsent);
-	if (o->pauses)
-		core_pause(world->core, world->connections[o->connection]);
 	if (o->op == CORE_DISCONNECT)
-		world->connections[o->connection] = NULL;
-	bool agree = true;
-	for (const struct core_reply *reply = effects.head; agree && reply; reply = reply->next)
-		agree = read_reply(world, reply);
-	core_effects_release(world->core, &effects);
+		return disconnect(world, &event);
+	core_step(world->core, &event, &effects);
+	bool good = take_effects(world, &effects);
+	if (o->op == CORE_TICK)
+		change_connection(world, o);
+	return good;
+}
+
+static bool step(struct world *world, const struct script *script, const struct operation *o, struct replay_seen *seen)
+{
+	connect(world, o->connection);
+	world->actual.n = world->predicted.n = 0;
+	world->actual.undeliverable = world->predicted.undeliverable = 0;
+	bool good = act(world, o);
 	uint32_t was_parked = world->model.n_parked;
 	model_step(&world->model, o, chosen_arm(world, o), &world->predicted);
 	see(world, o, was_parked, seen);
-	return agree && compare_replies(world) && compare_states(world, script);
+	return good && compare_replies(world) && compare_states(world, script);
+}
+
+/* Books that can be read only at the end. */
+static void see_end(const struct world *world, struct replay_seen *seen)
+{
+	for (int i = 0; i < SIM_CHANNELS; i++) {
+		seen->dead_lettered += world->model.channels[i].dead_lettered;
+		seen->returned += world->model.channels[i].returned;
+	}
 }
 
 static sigjmp_buf aborted;
@@ -292,8 +392,12 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	if (sigsetjmp(aborted, 1) == 0) {
 		for (i = 0; agree && i < script->n; i++)
 			agree = step(&world, script, &script->operations[i], seen);
-		if (agree) /* what a broken core still holds is of no use, and not safe to free */
+		if (agree) { /* what a broken core still holds is of no use, and not safe to free */
+			see_end(&world, seen);
+			for (int c = 0; c < SIM_CONNECTIONS; c++)
+				send_kept(&world, c);
 			core_destroy(world.core);
+		}
 	} else {
 		agree = false;
 		i++;

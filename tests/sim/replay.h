@@ -14,6 +14,7 @@ struct replay_seen {
 	uint64_t left_while_parked;
 	uint64_t evicted, discarded, partly_accepted;
 	uint64_t counted, counted_timeout, counted_cancelled, rested; /* values and ends of takes with a count; steps after which one rests */
+	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };
 
 enum { REPLAY_WHY = 400 };

@@ -7,6 +7,8 @@
 
 #include "daemon/core/hash.h"
 
+const char sim_names[SIM_CHANNELS + 1] = "abcdefgh";
+
 struct maker {
 	uint64_t random;
 	const struct script *script;
@@ -66,6 +68,18 @@ static void make_create(struct maker *maker, struct operation *o)
 		definition->max_waiters = 1 + below(maker, 5);
 	if (o->connection >= 0)
 		definition->ephemeral = one_in(maker, 8);
+	if (definition->kind != KIND_PROMISE && one_in(maker, 3)) {
+		definition->max_deliveries = 1 + below(maker, 3);
+		definition->dead_letter = (struct slice){&sim_names[below(maker, (uint32_t)maker->script->n_channels)], 1};
+	}
+}
+
+static void make_lease(struct maker *maker, struct operation *o)
+{
+	if (!one_in(maker, 3))
+		return;
+	o->lease_ms = 1 + below(maker, maker->timeouts_ms);
+	o->sticky = one_in(maker, 4);
 }
 
 static void make_alts(struct maker *maker, struct operation *o)
@@ -99,9 +113,9 @@ static enum core_op pick_op(struct maker *maker)
 	static const struct {
 		enum core_op op;
 		uint32_t weight;
-	} weights[] = {{CORE_PUT, 280},	  {CORE_TAKE, 260},  {CORE_ALTS, 270},	  {CORE_CANCEL, 70}, {CORE_CREATE, 70},
+	} weights[] = {{CORE_PUT, 240},	  {CORE_TAKE, 230},  {CORE_ALTS, 206},	  {CORE_CANCEL, 70}, {CORE_CREATE, 70},
 		       {CORE_DELETE, 10}, {CORE_CLOSE, 4}, {CORE_DISCONNECT, 6}, {CORE_TICK, 20},
-		       {CORE_RESUME, 10}};
+		       {CORE_RESUME, 10}, {CORE_ACK, 50}, {CORE_NACK, 60}, {CORE_EXTEND, 20}, {CORE_HANG_UP, 3}, {CORE_ABANDON, 1}};
 	uint32_t at = below(maker, 1000), i = 0;
 	for (; at >= weights[i].weight; i++)
 		at -= weights[i].weight;
@@ -127,9 +141,19 @@ static void make_details(struct maker *maker, struct operation *o)
 		o->batch = one_in(maker, maker->batches);
 		o->max = o->batch ? 1 + below(maker, 8) : 1;
 		o->count = !o->batch && one_in(maker, 4) ? 1 + below(maker, 12) : 0;
+		make_lease(maker, o);
 		break;
 	case CORE_ALTS:
 		make_alts(maker, o);
+		make_lease(maker, o);
+		break;
+	case CORE_ACK:
+	case CORE_NACK:
+	case CORE_EXTEND:
+		o->channel = -1;
+		o->lease_back = below(maker, 12);
+		o->delay_ms = one_in(maker, 2) ? below(maker, maker->timeouts_ms) : 0;
+		o->lease_ms = 1 + below(maker, maker->timeouts_ms);
 		break;
 	case CORE_CANCEL:
 		o->channel = -1;
@@ -138,9 +162,13 @@ static void make_details(struct maker *maker, struct operation *o)
 	case CORE_TICK:
 		o->unsent = one_in(maker, 3) ? below(maker, 100) : 0;
 		o->pauses = one_in(maker, 2);
+		o->keeps = one_in(maker, 2);
+		o->sends = !o->keeps;
 		o->channel = -1;
 		break;
 	case CORE_DISCONNECT:
+	case CORE_HANG_UP:
+	case CORE_ABANDON:
 	case CORE_RESUME:
 		o->channel = -1;
 		break;
@@ -165,7 +193,7 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		o->op = CORE_CREATE;
 		o->channel = (int)index;
 	}
-	if ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10))
+	if (o->op == CORE_ABANDON || ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10)))
 		o->connection = -1;
 	if (o->connection < 0)
 		o->id = 0;
@@ -223,13 +251,15 @@ static void print_timeout(const struct operation *o, FILE *to)
 {
 	if (o->has_timeout)
 		fprintf(to, " timeout %" PRIu64, o->timeout_ms);
+	if (o->lease_ms)
+		fprintf(to, " lease %" PRIu64 "%s", o->lease_ms, o->sticky ? " sticky" : "");
 }
 
 static void print_details(const struct operation *o, FILE *to)
 {
 	switch (o->op) {
 	case CORE_TICK:
-		fprintf(to, "tick unsent %" PRIu64 "%s", o->unsent, o->pauses ? " pauses" : "");
+		fprintf(to, "tick unsent %" PRIu64 "%s%s", o->unsent, o->pauses ? " pauses" : "", o->keeps ? " keeps" : " sends");
 		break;
 	case CORE_DISCONNECT:
 		fputs("leaves", to);
@@ -239,6 +269,8 @@ static void print_details(const struct operation *o, FILE *to)
 			o->definition.ephemeral ? " ephemeral" : "");
 		if (o->definition.max_waiters)
 			fprintf(to, " waiters %" PRIu32, o->definition.max_waiters);
+		if (o->definition.max_deliveries)
+			fprintf(to, " dead %" PRIu32 " %c", o->definition.max_deliveries, o->definition.dead_letter.bytes[0]);
 		break;
 	case CORE_CLOSE:
 		fprintf(to, "close %c", 'a' + o->channel);
@@ -274,6 +306,21 @@ static void print_details(const struct operation *o, FILE *to)
 		break;
 	case CORE_RESUME:
 		fputs("resumes", to);
+		break;
+	case CORE_HANG_UP:
+		fputs("hangs up", to);
+		break;
+	case CORE_ABANDON:
+		fputs("abandon", to);
+		break;
+	case CORE_ACK:
+		fprintf(to, "ack -%" PRIu32, o->lease_back);
+		break;
+	case CORE_NACK:
+		fprintf(to, "nack -%" PRIu32 " delay %" PRIu64, o->lease_back, o->delay_ms);
+		break;
+	case CORE_EXTEND:
+		fprintf(to, "extend -%" PRIu32 " %" PRIu64, o->lease_back, o->lease_ms);
 	}
 }
 

@@ -9,6 +9,8 @@
 
 enum { SIM_CHANNELS = 8, SIM_CONNECTIONS = 8, SIM_VALUES = 12, SIM_ARMS = 8, SIM_VALUE_TEXT = 24 };
 
+extern const char sim_names[SIM_CHANNELS + 1]; /* of the channels, a letter each */
+
 struct operation {
 	enum core_op op;
 	int connection; /* -1: the daemon itself */
@@ -17,12 +19,16 @@ struct operation {
 	uint64_t later_us; /* how far the clock moves on before it */
 	uint64_t unsent;   /* tick: the bytes that the shell has unsent from here on */
 	bool pauses;	   /* tick: and `connection` is paused after it */
+	bool keeps, sends; /* tick: from here on its replies stay unsent, or all are sent */
 	bool has_timeout;
 	uint64_t timeout_ms;
 	struct core_definition definition;
 	bool force, batch, priority;
 	uint32_t max, count;
 	uint64_t cancel_id;
+	uint64_t lease_ms, delay_ms;
+	bool sticky;
+	uint32_t lease_back; /* ack and its like: of the leases told so far, counted from the last one; 0: none of them */
 	uint32_t values[SIM_VALUES]; /* put: numbers, never the same one twice */
 	uint32_t n_values;
 	struct operation_arm {

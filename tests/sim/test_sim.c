@@ -74,6 +74,12 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->counted_timeout, some);
 	ck_assert_uint_gt(seen->counted_cancelled, some);
 	ck_assert_uint_gt(seen->rested, 10 * some);
+	ck_assert_uint_gt(seen->leased, 10 * some);
+	ck_assert_uint_gt(seen->acked, some);
+	ck_assert_uint_gt(seen->came_back, some);
+	ck_assert_uint_gt(seen->dead_lettered, some / 4);
+	ck_assert_uint_gt(seen->undeliverable, some);
+	ck_assert_uint_gt(seen->returned, some);
 }
 
 START_TEST(the_model_predicts_every_reply)

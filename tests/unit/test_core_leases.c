@@ -336,6 +336,17 @@ START_TEST(without_a_channel_to_go_to_it_comes_back)
 }
 END_TEST
 
+START_TEST(a_lease_may_begin_and_go_in_one_step)
+{
+	expect("a1 create c bounded 1 ephemeral", "a1 ok created");
+	expect("a2 put c x", "a2 ok");
+	expect("a3 take c lease 1000", "a3 ok x lease 1 deliveries 1");
+	expect("b1 take c lease 1000", "");
+	expect("a leaves", "b1 ok x lease 2 deliveries 2"); /* it came back, went to b, and then the channel went */
+	expect("b2 ack 2", "b2 error no_such_lease");
+}
+END_TEST
+
 START_TEST(dead_letters_go_with_their_source)
 {
 	expect("a1 create dead bounded 1", "a1 ok created");
@@ -503,6 +514,7 @@ int main(void)
 		where_there_is_no_room_it_waits_and_counts_as_leased,
 		a_take_that_waits_there_gets_it_at_once,
 		without_a_channel_to_go_to_it_comes_back,
+		a_lease_may_begin_and_go_in_one_step,
 		dead_letters_go_with_their_source,
 		dead_letter_names_another_bounded_channel_that_exists,
 		what_was_not_sent_goes_back_as_it_was,
