@@ -32,6 +32,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 PROGRAMS := $(addprefix $(BUILD)/,millraced millrace libmillrace.a libmillrace.so.0)
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 SCRIPTS  := $(wildcard tests/e2e/test_*.py)
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
 .PHONY: all
 all: $(PROGRAMS)
@@ -68,6 +69,11 @@ $(TESTS): %: %.o $(addprefix $(BUILD)/,libsim.a libtest.a libconfig.a libcore.a 
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) -lm
 
+$(EXAMPLES:=.o): ALL_CFLAGS += -Iclient
+$(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+
 $(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/,tests/bench/driver.o tests/bench/protocols.o libproto.a)
 $(BUILD)/tests/bench/echo: $(BUILD)/tests/bench/echo.o
 $(BUILD)/tests/bench/driver $(BUILD)/tests/bench/echo:
@@ -76,10 +82,13 @@ $(BUILD)/tests/bench/driver $(BUILD)/tests/bench/echo:
 
 # -- What people call --
 
-.PHONY: demo check asan tsan bench bench-quick bench-built install help clean check-built deps-build deps-test deps-bench
+.PHONY: demo examples check asan tsan bench bench-quick bench-built install help clean check-built deps-build deps-test deps-bench
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
+
+examples: deps-build ## build client/examples/
+	@$(MAKE) --no-print-directory $(EXAMPLES)
 
 check: deps-test ## build, and pass all tests
 	@$(MAKE) --no-print-directory check-built
@@ -98,7 +107,7 @@ bench-quick: deps-bench ## the same in less than one
 bench-built: $(PROGRAMS) $(addprefix $(BUILD)/tests/bench/,driver echo)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 
-check-built: $(PROGRAMS) $(TESTS)
+check-built: $(PROGRAMS) $(TESTS) $(EXAMPLES)
 	@BUILD=$(BUILD) tests/run $(TESTS) $(SCRIPTS)
 
 install: all ## install below $(DESTDIR)$(PREFIX)
@@ -107,7 +116,7 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 	install -m 755 $(BUILD)/millraced $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 $(BUILD)/libmillrace.a $(BUILD)/libmillrace.so.0 $(DESTDIR)$(PREFIX)/lib/
 	ln -sf libmillrace.so.0 $(DESTDIR)$(PREFIX)/lib/libmillrace.so
-	install -m 644 client/millrace.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 client/millrace.h client/millrace_patterns.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 config/millraced.yaml proto/PROTOCOL.md $(DESTDIR)$(PREFIX)/share/doc/millrace/
 
 clean: ## remove what was built

@@ -1,0 +1,24 @@
+/* What the patterns have in common: taking from channels that may end, until somebody says stop; and looking whether channels exist. */
+#ifndef MILLRACE_CLIENT_PATTERNS_TAKE_H
+#define MILLRACE_CLIENT_PATTERNS_TAKE_H
+
+#include "client/millrace_patterns.h"
+
+struct sources {
+	const char *guards[2]; /* channels that end the pattern; NULL: none */
+	const char **channels; /* NULL: closed, and left out */
+	size_t n;
+	size_t first; /* whose turn it is to be the first that is looked at */
+};
+
+/* Takes one value. MR_OK: choice->arm is the index in `channels`. MR_CLOSED: all are. MR_CANCELLED: a guard is closed, or gave a value. MR_TIMEOUT. */
+int patterns_take(mr *m, const struct sources *sources, int64_t timeout_ms, struct mr_choice *choice);
+
+/* Whether a channel is there to be put to. */
+int patterns_find(mr *m, const char *channel);
+
+/* A moment of a monotonic clock in so many milliseconds; and how many are left until it. MR_FOREVER stays what it is. */
+int64_t patterns_deadline_ms(int64_t timeout_ms);
+int64_t patterns_left_ms(int64_t deadline_ms);
+
+#endif
