@@ -1,0 +1,287 @@
+/* merge, mult, split and take_first against the real daemon: where values go, and every way in which it ends. */
+#include <signal.h>
+#include <string.h>
+
+#include "tests/lib/patterns_fixture.h"
+
+static void lost(void *context, const char *name, const char *json, size_t len, int status)
+{
+	(void)context;
+	ck_assert_ptr_nonnull(name);
+	tell(json, len, status);
+	(void)mr_ping(m, 1000); /* a callback may use the handle; if that fails, the words of the first error must stay */
+}
+
+static const struct mr_flow telling = {.lost = lost}, stoppable = {.lost = lost, .stop = "stop"}, keeping = {.keep_open = true};
+
+/* -- merge -- */
+
+static const char *const in_and_other[] = {"in", "other"};
+
+static int run_merge(void *flow)
+{
+	return mr_merge(m, in_and_other, 2, "out", flow);
+}
+
+START_TEST(a_merge_takes_turns_and_closes_last)
+{
+	struct running running;
+
+	put_numbers("in", 1, 4);
+	put_numbers("other", 11, 12);
+	IS(MR_OK, mr_close(eye, "other"));
+	running_start(&running, run_merge, NULL);
+	await_stat("in", "parked_takes", 1);
+	ck_assert(!is_closed("out"));
+	expect_values("out", "[1,11,2,12,3,4]");
+	put_numbers("in", 5, 5);
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[5]");
+	ck_assert(is_closed("out"));
+}
+END_TEST
+
+START_TEST(a_merge_may_leave_it_open)
+{
+	put("in", "{\"a\": 1.0}");
+	put("other", "1e999"); /* a value's bytes are kept, whatever they are */
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, mr_close(eye, "other"));
+	IS(MR_OK, mr_merge(m, in_and_other, 2, "out", &keeping));
+	ck_assert(!is_closed("out"));
+	expect_values("out", "[{\"a\": 1.0},1e999]");
+}
+END_TEST
+
+START_TEST(a_merge_into_a_closed_channel)
+{
+	put_numbers("in", 1, 2);
+	IS(MR_OK, mr_close(eye, "out"));
+	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", &telling));
+	ck_assert_str_eq(told, "1 closed\n");
+	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", NULL));
+	ck_assert_str_eq(told, "1 closed\n");
+}
+END_TEST
+
+START_TEST(a_merge_is_stopped)
+{
+	struct running running;
+
+	running_start(&running, run_merge, (void *)&stoppable);
+	await_stat("in", "parked_takes", 1);
+	put("stop", "1");
+	IS(MR_CANCELLED, running_join(&running));
+	put("in", "1");
+	IS(MR_CANCELLED, run_merge((void *)&stoppable)); /* a promise stops all that begin later, too */
+	expect_values("in", "[1]");
+	ck_assert(!is_closed("out"));
+}
+END_TEST
+
+START_TEST(impossible_merges)
+{
+	const char *names[MR_MAX_SOURCES + 1] = {"in"};
+
+	FAILS(MR_EARGUMENT, "62", mr_merge(m, names, 0, "out", NULL));
+	FAILS(MR_EARGUMENT, "62", mr_merge(m, names, MR_MAX_SOURCES + 1, "out", NULL));
+	FAILS(MR_EARGUMENT, "NULL", mr_merge(m, names, 2, "out", NULL));
+	FAILS(MR_EARGUMENT, "NULL", mr_merge(m, names, 1, NULL, NULL));
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_merge(m, names, 1, "nowhere", NULL));
+	for (size_t i = 0; i < MR_MAX_SOURCES; i++)
+		names[i] = "in";
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, mr_merge(m, names, MR_MAX_SOURCES, "out", &(struct mr_flow){.stop = "stop"}));
+	names[0] = "nowhere";
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_merge(m, names, 1, "out", NULL));
+}
+END_TEST
+
+/* -- mult -- */
+
+static const char *const out_and_other[] = {"out", "other"}, *const out_and_meet[] = {"out", "meet"};
+
+static int run_mult(void *flow)
+{
+	return mr_mult(m, "in", out_and_meet, 2, flow);
+}
+
+START_TEST(a_mult_gives_everybody_everything_in_step)
+{
+	struct running running;
+
+	put_numbers("in", 1, 3);
+	IS(MR_OK, mr_close(eye, "in"));
+	running_start(&running, run_mult, NULL);
+	for (int i = 1; i <= 3; i++) {
+		await_stat("meet", "parked_puts", 1);
+		await_stat("out", "accepted", i); /* and not one more, before the slow one has its own */
+		IS(MR_OK, mr_take(eye, "meet", NULL, MR_FOREVER));
+	}
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[1,2,3]");
+	ck_assert(is_closed("out"));
+	ck_assert(is_closed("meet"));
+}
+END_TEST
+
+START_TEST(a_tap_that_closes_is_left_out)
+{
+	channel("gone", "unbuffered", 0);
+	const char *const taps[] = {"out", "gone", "other"};
+
+	IS(MR_OK, mr_close(eye, "gone"));
+	put_numbers("in", 1, 3);
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, mr_mult(m, "in", taps, 3, &telling));
+	expect_values("out", "[1,2,3]");
+	expect_values("other", "[1,2,3]");
+	ck_assert_str_eq(told, "");
+}
+END_TEST
+
+START_TEST(a_tap_that_is_deleted_is_left_out)
+{
+	struct running running;
+
+	put_numbers("in", 1, 2);
+	running_start(&running, run_mult, (void *)&keeping);
+	await_stat("meet", "parked_puts", 1);
+	IS(MR_OK, mr_delete(eye, "meet", true, NULL));
+	await_stat("out", "accepted", 2);
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[1,2]");
+	ck_assert(!is_closed("out"));
+}
+END_TEST
+
+START_TEST(a_mult_without_taps_ends)
+{
+	put_numbers("in", 1, 2);
+	IS(MR_OK, mr_close(eye, "out"));
+	IS(MR_OK, mr_close(eye, "other"));
+	IS(MR_CLOSED, mr_mult(m, "in", out_and_other, 2, &telling));
+	ck_assert_str_eq(told, "1 closed\n");
+	expect_values("in", "[2]");
+	FAILS(MR_EARGUMENT, "1000", mr_mult(m, "in", out_and_other, 0, NULL));
+	FAILS(MR_EARGUMENT, "1000", mr_mult(m, "in", out_and_other, MR_MAX_WORKERS + 1, NULL));
+}
+END_TEST
+
+START_TEST(the_daemon_dies)
+{
+	struct running running;
+
+	put_numbers("in", 1, 2);
+	running_start(&running, run_mult, (void *)&telling);
+	await_stat("meet", "parked_puts", 1);
+	daemon_signal(d, SIGKILL);
+	IS(MR_ECONNECTION, running_join(&running));
+	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
+	ck_assert_str_eq(told, "1 connection\n");
+}
+END_TEST
+
+/* -- split -- */
+
+static size_t by_value(void *context, const json_t *value)
+{
+	(void)context;
+	return (size_t)json_integer_value(value);
+}
+
+START_TEST(a_split_puts_each_to_its_own)
+{
+	put_numbers("in", 0, 2);
+	put_numbers("in", 0, 1);
+	put("in", "1e999");
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, mr_split(m, "in", by_value, out_and_other, 2, &telling));
+	expect_values("out", "[0,0]");
+	expect_values("other", "[1,1]");
+	ck_assert_str_eq(told, "1e999 json\n");
+	ck_assert(is_closed("out"));
+	ck_assert(is_closed("other"));
+}
+END_TEST
+
+START_TEST(a_split_ends_early)
+{
+	put("in", "1e999");
+	put_numbers("in", 0, 1);
+	FAILS(MR_EJSON, "jansson", mr_split(m, "in", by_value, out_and_other, 2, NULL));
+	IS(MR_OK, mr_close(eye, "other"));
+	IS(MR_CLOSED, mr_split(m, "in", by_value, out_and_other, 2, &telling));
+	expect_values("out", "[0]");
+	ck_assert_str_eq(told, "1 closed\n");
+	FAILS(MR_EARGUMENT, "choose", mr_split(m, "in", NULL, out_and_other, 2, NULL));
+}
+END_TEST
+
+/* -- take_first -- */
+
+static void expect_first(const char **names, size_t n, size_t arm, const char *json)
+{
+	struct mr_choice choice;
+
+	IS(MR_OK, mr_take_first(m, names, n, 1000, &choice));
+	ck_assert_uint_eq(choice.arm, arm);
+	ck_assert_str_eq(choice.raw, json);
+	mr_choice_finish(&choice);
+}
+
+START_TEST(takes_from_the_first_that_has_something)
+{
+	const char *names[] = {"in", "out", "other"}, *many[65] = {"in"};
+	struct mr_choice choice;
+
+	put_numbers("other", 1, 3);
+	put("out", "2");
+	expect_first(names, 3, 1, "2");
+	expect_first(names, 3, 2, "1");
+	IS(MR_OK, mr_close(eye, "out"));
+	expect_first(names, 3, 2, "2");
+	ck_assert_ptr_null(names[1]);
+	ck_assert_str_eq(names[0], "in");
+	IS(MR_TIMEOUT, mr_take_first(m, names, 1, 0, &choice));
+	IS(MR_TIMEOUT, mr_take_first(m, names, 1, 5, &choice));
+	IS(MR_OK, mr_close(eye, "other"));
+	expect_first(names, 3, 2, "3");
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_CLOSED, mr_take_first(m, names, 3, MR_FOREVER, &choice));
+	IS(MR_CLOSED, mr_take_first(m, names, 3, MR_FOREVER, &choice));
+	FAILS(MR_EARGUMENT, "64", mr_take_first(m, many, 0, 0, &choice));
+	FAILS(MR_EARGUMENT, "64", mr_take_first(m, many, 65, 0, &choice));
+	many[0] = "meet";
+	FAILS(MR_EARGUMENT, "time-out", mr_take_first(m, many, 1, -2, &choice));
+	many[0] = "nowhere";
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_take_first(m, many, 1, 0, &choice));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const fan[] = {
+		a_merge_takes_turns_and_closes_last,
+		a_merge_may_leave_it_open,
+		a_merge_into_a_closed_channel,
+		a_merge_is_stopped,
+		impossible_merges,
+		a_mult_gives_everybody_everything_in_step,
+		a_tap_that_closes_is_left_out,
+		a_tap_that_is_deleted_is_left_out,
+		a_mult_without_taps_ends,
+		a_split_puts_each_to_its_own,
+		a_split_ends_early,
+		takes_from_the_first_that_has_something,
+		NULL,
+	};
+	const TTest *const killed[] = {the_daemon_dies, NULL};
+	Suite *suite = suite_create("fan");
+
+	suite_case(suite, "fan", patterns_setup, patterns_teardown, fan);
+	suite_case(suite, "killed", patterns_setup, patterns_teardown_killed, killed);
+	return suite_run(suite);
+}

@@ -1,0 +1,55 @@
+/* For the tests of the client's patterns: a daemon, a handle, a few channels, and threads in which a pattern runs until it is asked how it ended. */
+#ifndef MILLRACE_TESTS_PATTERNS_FIXTURE_H
+#define MILLRACE_TESTS_PATTERNS_FIXTURE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "client/millrace_patterns.h"
+#include "tests/lib/daemon.h"
+#include "tests/lib/suite.h"
+
+/* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded with room for 100; "meet", unbuffered; "stop", a
+ * promise. */
+extern struct daemon *d;
+extern mr *m, *eye;
+
+void patterns_setup(void);
+void patterns_setup_with(const char *const *daemon_args);
+void patterns_teardown(void); /* no pattern may have left a channel behind */
+void patterns_teardown_killed(void); /* the same, if the test has killed the daemon */
+
+#define IS(expected, call) expect_status((call), (expected), #call)
+void expect_status(int status, int expected, const char *call);
+#define FAILS(expected, needle, call) expect_fails((call), (expected), (needle), #call)
+void expect_fails(int status, int expected, const char *needle, const char *call);
+
+void channel(const char *name, const char *kind, uint64_t capacity);
+void put(const char *name, const char *json);
+/* Puts the numbers from first to last. */
+void put_numbers(const char *name, int first, int last);
+/* Takes all that is there at once, and compares it with a JSON array, "[]" for nothing. */
+void expect_values(const char *name, const char *expected);
+/* A member of stat. */
+json_int_t stat_of(const char *name, const char *member);
+bool is_closed(const char *name);
+/* Waits until a member of stat, such as parked_takes, has this value. */
+void await_stat(const char *name, const char *member, json_int_t value);
+
+/* A pattern in a thread. */
+struct running {
+	pthread_t thread;
+	int (*run)(void *context);
+	void *context;
+	int status;
+	char words[512];
+};
+void running_start(struct running *running, int (*run)(void *context), void *context);
+int running_join(struct running *running); /* its status, and this thread's patterns_words */
+extern char patterns_words[512];
+
+/* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status"; safe for threads. */
+extern char told[4096];
+void tell(const char *json, size_t len, int status);
+
+#endif
