@@ -292,6 +292,17 @@ START_TEST(stopped_while_all_wait)
 }
 END_TEST
 
+START_TEST(what_stands_in_for_a_failure_may_come_too_late)
+{
+	put_numbers("in", 1, 2);
+	IS(MR_OK, mr_close(eye, "out"));
+	IS(MR_CLOSED, run(&(struct mr_pipeline){
+				  .from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
+	expect_counts(1, 0, 1);
+	ck_assert_str_eq(told, "1 unknown\n"); /* once for a value */
+}
+END_TEST
+
 START_TEST(a_source_that_is_deleted_is_closed)
 {
 	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = WORKERS, .work = same, .unordered = true};
@@ -428,6 +439,7 @@ int main(void)
 		a_closed_target_ends_it_and_wakes_those_who_wait,
 		stopped_it_finishes_what_is_in_hand,
 		stopped_while_all_wait,
+		what_stands_in_for_a_failure_may_come_too_late,
 		a_source_that_is_deleted_is_closed,
 		a_target_that_is_deleted_is_an_error,
 		impossible_ones_take_nothing,
