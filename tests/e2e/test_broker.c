@@ -181,6 +181,24 @@ START_TEST(a_server_of_another_make)
 }
 END_TEST
 
+START_TEST(patience_is_the_askers_and_not_the_daemons)
+{
+	struct running asker;
+	json_t *request;
+	int status;
+
+	running_start(&asker, ask_one, (char[]){"4"});
+	await_waiters(4); /* puts */
+	while ((status = mr_take(eye, "meet", &request, MR_FOREVER)) == MR_TIMEOUT)
+		;
+	IS(MR_OK, status);
+	await_waiters(4); /* takes */
+	put(json_string_value(json_object_get(request, "reply_to")), "{\"reply\":8}");
+	json_decref(request);
+	IS(MR_OK, running_join(&asker));
+}
+END_TEST
+
 START_TEST(a_server_is_stopped)
 {
 	struct running server, asker;
@@ -210,8 +228,10 @@ int main(void)
 		a_server_is_stopped,
 		NULL,
 	};
+	const TTest *const impatient[] = {patience_is_the_askers_and_not_the_daemons, NULL};
 	Suite *suite = suite_create("broker");
 
 	suite_case(suite, "broker", patterns_setup, patterns_teardown, all);
+	suite_case(suite, "impatient", patterns_setup_impatient, patterns_teardown, impatient);
 	return suite_run(suite);
 }

@@ -23,6 +23,11 @@ static int run_merge(void *flow)
 	return mr_merge(m, in_and_other, 2, "out", flow);
 }
 
+static int run_merge_slowly(void *from)
+{
+	return mr_merge(m, from, 1, "slow", NULL);
+}
+
 START_TEST(a_merge_takes_turns_and_closes_last)
 {
 	struct running running;
@@ -157,6 +162,20 @@ START_TEST(a_tap_that_is_deleted_is_left_out)
 }
 END_TEST
 
+START_TEST(a_tap_is_deleted_while_there_is_nothing_to_put)
+{
+	struct running running;
+
+	running_start(&running, run_mult, NULL);
+	await_stat("in", "parked_takes", 1);
+	IS(MR_OK, mr_delete(eye, "meet", false, NULL));
+	put_numbers("in", 1, 2);
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[1,2]");
+}
+END_TEST
+
 START_TEST(a_mult_without_taps_ends)
 {
 	put_numbers("in", 1, 2);
@@ -181,6 +200,45 @@ START_TEST(the_daemon_dies)
 	IS(MR_ECONNECTION, running_join(&running));
 	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
 	ck_assert_str_eq(told, "1 connection\n");
+}
+END_TEST
+
+/* Takes from a channel with a daemon that lets nobody wait for long. */
+static void take_at_last(const char *name, const char *expected)
+{
+	char *json;
+	int status;
+
+	while ((status = mr_take_raw(eye, name, &json, NULL, MR_FOREVER)) == MR_TIMEOUT)
+		;
+	IS(MR_OK, status);
+	ck_assert_str_eq(json, expected);
+	mr_free(json);
+}
+
+START_TEST(parking_that_is_cut_short_is_asked_again)
+{
+	static const char *const other[] = {"other"};
+	struct running running;
+
+	running_start(&running, run_mult, NULL);
+	await_waiters(4); /* takes */
+	put_numbers("in", 1, 2);
+	IS(MR_OK, mr_close(eye, "in"));
+	await_waiters(4); /* puts to one of the taps */
+	take_at_last("meet", "1");
+	take_at_last("meet", "2");
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[1,2]");
+
+	channel("slow", "unbuffered", 0);
+	put_numbers("other", 1, 2);
+	IS(MR_OK, mr_close(eye, "other"));
+	running_start(&running, run_merge_slowly, (void *)other);
+	await_waiters(4);
+	take_at_last("slow", "1");
+	take_at_last("slow", "2");
+	IS(MR_OK, running_join(&running));
 }
 END_TEST
 
@@ -272,6 +330,7 @@ int main(void)
 		a_mult_gives_everybody_everything_in_step,
 		a_tap_that_closes_is_left_out,
 		a_tap_that_is_deleted_is_left_out,
+		a_tap_is_deleted_while_there_is_nothing_to_put,
 		a_mult_without_taps_ends,
 		a_split_puts_each_to_its_own,
 		a_split_ends_early,
@@ -279,9 +338,11 @@ int main(void)
 		NULL,
 	};
 	const TTest *const killed[] = {the_daemon_dies, NULL};
+	const TTest *const impatient[] = {parking_that_is_cut_short_is_asked_again, NULL};
 	Suite *suite = suite_create("fan");
 
 	suite_case(suite, "fan", patterns_setup, patterns_teardown, fan);
 	suite_case(suite, "killed", patterns_setup, patterns_teardown_killed, killed);
+	suite_case(suite, "impatient", patterns_setup_impatient, patterns_teardown, impatient);
 	return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 /* The worker pipeline against the real daemon: order, parallelism, every way in which a value fails, and every way in which a pipeline ends. */
+#define _GNU_SOURCE /* pthread_setattr_default_np() */
 #include <signal.h>
 #include <string.h>
 
@@ -274,6 +275,25 @@ START_TEST(stopped_it_finishes_what_is_in_hand)
 }
 END_TEST
 
+START_TEST(an_error_goes_before_a_stop)
+{
+	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = 2, .work = gated, .unordered = true, .stop = "stop"};
+	struct running running;
+
+	gate_init(1, -1);
+	put_numbers("in", 1, 1);
+	running_start(&running, run, &pipeline);
+	gate_await(1);
+	await_stat("in", "parked_takes", 1);
+	put("stop", "true");
+	await_stat("in", "parked_takes", 0);
+	IS(MR_OK, mr_delete(eye, "out", false, NULL));
+	gate_open();
+	IS(MR_ENO_SUCH_CHANNEL, running_join(&running));
+	expect_counts(1, 0, 1);
+}
+END_TEST
+
 START_TEST(stopped_while_all_wait)
 {
 	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = WORKERS, .work = same, .unordered = true, .stop = "other"};
@@ -331,6 +351,21 @@ START_TEST(a_target_that_is_deleted_is_an_error)
 }
 END_TEST
 
+START_TEST(threads_that_cannot_be_had)
+{
+	pthread_attr_t huge;
+
+	pthread_attr_init(&huge);
+	pthread_attr_setstacksize(&huge, (size_t)1 << 46);
+	ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
+	put("in", "1");
+	FAILS(MR_EMEMORY, "2 workers", run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 2, .work = same}));
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = same})); /* which is the caller's thread */
+	expect_values("out", "[1]");
+}
+END_TEST
+
 START_TEST(impossible_ones_take_nothing)
 {
 	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = 1, .work = same};
@@ -380,25 +415,6 @@ END_TEST
 
 /* -- a daemon that lets nobody park for long -- */
 
-static void setup_impatient(void)
-{
-	patterns_setup_with((const char *[]){"--set", "limits.max_park_ms=1", NULL});
-}
-
-/* Waits until so many waiters have come and gone. */
-static void await_waiters(json_int_t n)
-{
-	for (json_int_t seq = -1, first = -1; first < 0 || seq < first + n;) {
-		json_t *rows;
-
-		IS(MR_OK, mr_waiters(eye, NULL, &rows));
-		if (json_array_size(rows))
-			seq = json_integer_value(json_object_get(json_array_get(rows, 0), "seq"));
-		first = first < 0 ? seq : first;
-		json_decref(rows);
-	}
-}
-
 START_TEST(parking_that_is_cut_short_is_asked_again)
 {
 	struct mr_pipeline pipeline = {.from = "in", .to = "meet", .n = 2, .work = same};
@@ -438,10 +454,12 @@ int main(void)
 		a_result_that_is_no_value_is_a_failure,
 		a_closed_target_ends_it_and_wakes_those_who_wait,
 		stopped_it_finishes_what_is_in_hand,
+		an_error_goes_before_a_stop,
 		stopped_while_all_wait,
 		what_stands_in_for_a_failure_may_come_too_late,
 		a_source_that_is_deleted_is_closed,
 		a_target_that_is_deleted_is_an_error,
+		threads_that_cannot_be_had,
 		impossible_ones_take_nothing,
 		NULL,
 	};
@@ -451,6 +469,6 @@ int main(void)
 
 	suite_case(suite, "pipeline", patterns_setup, patterns_teardown, ordinary);
 	suite_case(suite, "killed", patterns_setup, patterns_teardown_killed, killed);
-	suite_case(suite, "impatient", setup_impatient, patterns_teardown, impatient);
+	suite_case(suite, "impatient", patterns_setup_impatient, patterns_teardown, impatient);
 	return suite_run(suite);
 }

@@ -33,7 +33,7 @@ void channel(const char *name, const char *kind, uint64_t capacity)
 	IS(MR_OK, mr_create(eye, name, &(struct mr_definition){.kind = kind, .capacity = capacity}, NULL, NULL));
 }
 
-void patterns_setup_with(const char *const *daemon_args)
+static void setup_with(const char *const *daemon_args)
 {
 	d = daemon_start(daemon_args);
 	IS(MR_OK, mr_connect(&m, daemon_unix_url(d), NULL));
@@ -47,7 +47,12 @@ void patterns_setup_with(const char *const *daemon_args)
 
 void patterns_setup(void)
 {
-	patterns_setup_with(NULL);
+	setup_with(NULL);
+}
+
+void patterns_setup_impatient(void)
+{
+	setup_with((const char *[]){"--set", "limits.max_park_ms=1", NULL});
 }
 
 void patterns_teardown(void)
@@ -129,6 +134,19 @@ void await_stat(const char *name, const char *member, json_int_t value)
 
 	while (stat_of(name, member) != value)
 		ck_assert_msg(test_now_ms() < deadline_ms, "%s of %s is not %d", member, name, (int)value);
+}
+
+void await_waiters(json_int_t n)
+{
+	for (json_int_t seq = -1, first = -1; first < 0 || seq < first + n;) {
+		json_t *rows;
+
+		IS(MR_OK, mr_waiters(eye, NULL, &rows));
+		if (json_array_size(rows))
+			seq = json_integer_value(json_object_get(json_array_get(rows, 0), "seq"));
+		first = first < 0 ? seq : first;
+		json_decref(rows);
+	}
 }
 
 static void *run_it(void *argument)

@@ -15,7 +15,7 @@ extern struct daemon *d;
 extern mr *m, *eye;
 
 void patterns_setup(void);
-void patterns_setup_with(const char *const *daemon_args);
+void patterns_setup_impatient(void); /* a daemon where nobody parks for more than a millisecond */
 void patterns_teardown(void); /* no pattern may have left a channel behind */
 void patterns_teardown_killed(void); /* the same, if the test has killed the daemon */
 
@@ -35,6 +35,9 @@ json_int_t stat_of(const char *name, const char *member);
 bool is_closed(const char *name);
 /* Waits until a member of stat, such as parked_takes, has this value. */
 void await_stat(const char *name, const char *member, json_int_t value);
+
+/* Waits until so many waiters have come and gone. */
+void await_waiters(json_int_t n);
 
 /* A pattern in a thread. */
 struct running {
