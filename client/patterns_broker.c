@@ -19,7 +19,8 @@ static int read_reply(json_t *message, json_t **reply)
 		*reply = json_incref(found);
 	if (found)
 		return MR_OK;
-	return words_fail(error ? MR_EFAILED : MR_EPROTOCOL, "%s", error ? error : "the answer is no reply: it has neither `reply` nor `error`");
+	return words_fail(error ? MR_EFAILED : MR_EPROTOCOL, "%s",
+			  error ? error : "the answer is no reply: it has neither `reply` nor `error`");
 }
 
 static int put_until(mr *m, const char *channel, const json_t *value, int64_t deadline_ms)
@@ -158,6 +159,21 @@ static json_t *ignore(void *context, const char *json, size_t len, int status)
 	return NULL;
 }
 
+static int serve(struct server *server, struct mr_pipeline_counts *through)
+{
+	struct mr_pipeline pipeline = {
+		.from = server->service->channel,
+		.n = server->service->n,
+		.work = serve_one,
+		.failed = ignore,
+		.context = server,
+		.unordered = true,
+		.stop = server->service->stop,
+	};
+
+	return mr_pipeline(server->m, &pipeline, through);
+}
+
 int mr_serve(mr *m, const struct mr_service *service, struct mr_service_counts *counts)
 {
 	struct server server = {.m = m, .service = service};
@@ -167,17 +183,7 @@ int mr_serve(mr *m, const struct mr_service *service, struct mr_service_counts *
 	if (!service || !service->channel || !service->answer)
 		status = words_fail(MR_EARGUMENT, "a service needs `channel` and `answer`");
 	else
-		status = mr_pipeline(m,
-				     &(struct mr_pipeline){
-					     .from = service->channel,
-					     .n = service->n,
-					     .work = serve_one,
-					     .failed = ignore,
-					     .context = &server,
-					     .unordered = true,
-					     .stop = service->stop,
-				     },
-				     &through);
+		status = serve(&server, &through);
 	if (counts)
 		*counts = (struct mr_service_counts){through.taken, server.answered, server.unanswered, through.failed};
 	return status;

@@ -1,10 +1,15 @@
-/* merge, mult and split: values taken one at a time, and handed on as they are. One value is in hand at most; the next is taken when it has arrived. */
+/* merge, mult and split: values taken one at a time, and handed on as they are. The next is taken when that has arrived. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/patterns_take.h"
 #include "client/words.h"
+
+struct debt { /* of a mult, to a tap */
+	bool is_owed;
+	mr_request *request;
+};
 
 struct fan {
 	mr *m;
@@ -15,11 +20,8 @@ struct fan {
 	size_t n_to;
 	size_t (*choose)(void *context, const json_t *value);
 	int (*deliver)(struct fan *fan, const struct mr_choice *taken);
-	struct debt { /* of a mult, to each tap */
-		bool is_owed;
-		mr_request *request;
-	} *debts;
-	int status; /* MR_OK, or the first that ended it; then its words */
+	struct debt *debts; /* one for each of `to` */
+	int status;         /* MR_OK, or the first that ended it; then its words */
 	char words[512];
 };
 

@@ -1,8 +1,8 @@
 /* The worker pipeline. Each worker takes a value, works on it, and puts the result, until there is no more to take or the pipeline ends.
  *
- * Whatever ends it before its time closes `halt`, a channel of the pipeline's own that every take looks at first: so the daemon wakes all workers that are
- * parked, and none of them takes another value. In order, one worker takes at a time, and the value's number is its place in the row of
- * those who put; every number that was given gets its turn, with a result or without.
+ * Whatever ends it before its time closes `halt`, a channel of the pipeline's own that every take looks at first: so the daemon wakes all
+ * workers that are parked, and none of them takes another value. In order, one worker takes at a time, and the value's number is its place
+ * in the row of those who put; every number that was given gets its turn, with a result or without.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -190,7 +190,8 @@ static void *worker(void *argument)
 
 /* -- all of it -- */
 
-/* Starts the other workers, with no signals: they are the program's own threads' business. None takes anything before all are there. Returns how many. */
+/* Starts the other workers, with no signals: they are the program's own threads' business. None takes anything before all are there.
+ * Returns how many. */
 static size_t start(struct pipeline *p, pthread_t *threads, size_t n)
 {
 	sigset_t all, old;

@@ -1,4 +1,4 @@
-/* Taking from the first of several channels. The daemon chooses; what is done here is to leave out what is closed, and to ask again what `max_park_ms` cuts short. */
+/* Taking from the first of several channels. The daemon chooses; here what is closed is left out, and what was cut short asked again. */
 #include "client/patterns_take.h"
 
 #include <time.h>

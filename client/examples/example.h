@@ -1,4 +1,4 @@
-/* What every example needs, so that each can show one thing: a way to the daemon, a channel to play with, and an end with words when a call fails. */
+/* What every example needs, so that each can show one thing: a way to the daemon, channels to play with, and words when a call fails. */
 #ifndef MILLRACE_EXAMPLE_H
 #define MILLRACE_EXAMPLE_H
 

@@ -1,4 +1,4 @@
-/* Fan-out, three ways: each value to one of several takers; a copy to every tap (core.async's mult); each to the channel that it belongs to (split).
+/* Fan-out, three ways: each value to one of several takers; a copy to every tap (core.async's mult); each where it belongs (split).
  *
  *   fan_out [URL]
  */

@@ -28,7 +28,7 @@ static int shout(void *context, json_t *value, json_t **result)
 	return MR_OK;
 }
 
-/* A value whose work failed. Nothing is lost in silence: here the reader gets a note in its place. It could go to a channel of failures instead. */
+/* A value whose work failed. Nothing is lost in silence: here the reader gets a note in its place. A channel of failures would do, too. */
 static json_t *note(void *context, const char *json, size_t len, int status)
 {
 	(void)context;
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	struct mr_pipeline_counts counts;
 	json_t *result;
 
-	/* Who puts and who takes are usually other processes; here there is room for all of it, so one program can do one after the other. */
+	/* Who puts and who takes are usually other processes. Here there is room for everything, so one program can do it all in turn. */
 	example_channel(m, "example.words", "bounded", 10);
 	example_channel(m, "example.results", "bounded", 10);
 	example_put(m, "example.words", "\"a\"");
@@ -50,15 +50,14 @@ int main(int argc, char **argv)
 	example_put(m, "example.words", "\"waits\"");
 	MUST(mr_close(m, "example.words")); /* which ends the pipeline, when all is done */
 
-	MUST(mr_pipeline(m,
-			 &(struct mr_pipeline){
-				 .from = "example.words",
-				 .to = "example.results", /* is closed at the end */
-				 .n = 3,
-				 .work = shout,
-				 .failed = note,
-			 },
-			 &counts));
+	struct mr_pipeline pipeline = {
+		.from = "example.words",
+		.to = "example.results", /* is closed at the end */
+		.n = 3,
+		.work = shout,
+		.failed = note,
+	};
+	MUST(mr_pipeline(m, &pipeline, &counts));
 
 	while (MUST(mr_take(m, "example.results", &result, MR_FOREVER)) == MR_OK)
 		example_print("", result);

@@ -137,8 +137,15 @@ END_TEST
 
 START_TEST(what_is_no_request_hurts_nobody)
 {
-	static const char *const malformed[] = {"1", "[]", "{}", "\"x\"", "{\"request\":1}", "{\"reply_to\":\"_r.x\"}", "{\"reply_to\":7,\"request\":1}",
-						"{\"reply_to\":\"out\",\"request\":1}", "1e999"};
+	static const char *const malformed[] = {"1",
+						"[]",
+						"{}",
+						"\"x\"",
+						"{\"request\":1}",
+						"{\"reply_to\":\"_r.x\"}",
+						"{\"reply_to\":7,\"request\":1}",
+						"{\"reply_to\":\"out\",\"request\":1}",
+						"1e999"};
 	enum { N = sizeof malformed / sizeof *malformed };
 	char *name, request[100];
 

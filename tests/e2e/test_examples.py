@@ -221,6 +221,22 @@ class PythonClient(WithDaemon):
         self.assertEqual([take.reply()["value"] for take in reversed(takes)], list(reversed(range(100))))
         self.assertEqual(takes[7].reply()["value"], 7)
 
+    def test_many_replies_to_one_request(self):
+        self.m.put_many("jobs", "ab")
+        request = self.m.begin("take", channel="jobs", count=4)
+        self.assertEqual([request.reply()["value"], request.reply()["value"]], ["a", "b"])
+        self.m.put("jobs", "c")
+        self.assertIs(request.cancel(), True)
+        self.assertEqual(request.reply()["value"], "c")
+        with self.assertRaises(millrace.Cancelled) as caught:
+            request.reply()
+        self.assertEqual(caught.exception.reply["left"], 1)
+        self.m.put_many("jobs", "xyz")
+        request = self.m.begin("take", channel="jobs", count=3)
+        self.assertEqual([request.reply()["value"] for _ in range(4)], ["x", "y", "z", "z"])
+        self.assertIs(request.cancel(), False)
+        self.assertEqual(self.m.pending, {})
+
     def test_threads(self):
         """Each puts its own numbers and takes as many; all are there, once, and each one's come in order."""
         taken = [[] for _ in range(8)]

@@ -1,4 +1,5 @@
-/* The worker pipeline against the real daemon: order, parallelism, every way in which a value fails, and every way in which a pipeline ends. */
+/* The worker pipeline against the real daemon: order, parallelism, every way in which a value fails, and every way in which a pipeline
+ * ends. */
 #define _GNU_SOURCE /* pthread_setattr_default_np() */
 #include <signal.h>
 #include <string.h>
@@ -194,8 +195,8 @@ START_TEST(failures_are_told_and_replaced_in_their_place)
 	put_numbers("in", 1, 4);
 	put("in", "[1e999]"); /* which jansson cannot hold */
 	IS(MR_OK, mr_close(eye, "in"));
-	IS(MR_OK, run(&(struct mr_pipeline){
-			      .from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
+	IS(MR_OK,
+	   run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
 	expect_values("out", "[\"sorry\",2,\"sorry\",4,\"sorry\"]");
 	expect_counts(5, 5, 3);
 	ck_assert_str_eq(told, "1 unknown\n3 unknown\n[1e999] json\n");
@@ -229,7 +230,7 @@ START_TEST(a_result_that_is_no_value_is_a_failure)
 	put_numbers("in", 2, 3);
 	IS(MR_OK, mr_close(eye, "in"));
 	IS(MR_OK, run(&(struct mr_pipeline){
-			      .from = "in", .to = "out", .n = 1, .work = null_for_two, .failed = note, .context = (char[]){"none"}}));
+		      .from = "in", .to = "out", .n = 1, .work = null_for_two, .failed = note, .context = (char[]){"none"}}));
 	expect_values("out", "[3,\"none\",3]");
 	ck_assert_str_eq(told, "2 bad_value\n");
 }
@@ -316,8 +317,8 @@ START_TEST(what_stands_in_for_a_failure_may_come_too_late)
 {
 	put_numbers("in", 1, 2);
 	IS(MR_OK, mr_close(eye, "out"));
-	IS(MR_CLOSED, run(&(struct mr_pipeline){
-				  .from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
+	IS(MR_CLOSED,
+	   run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
 	expect_counts(1, 0, 1);
 	ck_assert_str_eq(told, "1 unknown\n"); /* once for a value */
 }

@@ -9,7 +9,8 @@ char patterns_words[512];
 char told[4096];
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread sanitizer asks this for its options. */
+/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread sanitizer asks this for
+ * its options. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {

@@ -1,4 +1,5 @@
-/* For the tests of the client's patterns: a daemon, a handle, a few channels, and threads in which a pattern runs until it is asked how it ended. */
+/* For the tests of the client's patterns: a daemon, a handle, a few channels, and threads in which a pattern runs until it is asked how it
+ * ended. */
 #ifndef MILLRACE_TESTS_PATTERNS_FIXTURE_H
 #define MILLRACE_TESTS_PATTERNS_FIXTURE_H
 
@@ -9,14 +10,14 @@
 #include "tests/lib/daemon.h"
 #include "tests/lib/suite.h"
 
-/* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded with room for 100; "meet", unbuffered; "stop", a
- * promise. */
+/* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded with room for 100;
+ * "meet", unbuffered; "stop", a promise. */
 extern struct daemon *d;
 extern mr *m, *eye;
 
 void patterns_setup(void);
 void patterns_setup_impatient(void); /* a daemon where nobody parks for more than a millisecond */
-void patterns_teardown(void); /* no pattern may have left a channel behind */
+void patterns_teardown(void);        /* no pattern may have left a channel behind */
 void patterns_teardown_killed(void); /* the same, if the test has killed the daemon */
 
 #define IS(expected, call) expect_status((call), (expected), #call)
