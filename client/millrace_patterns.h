@@ -22,8 +22,8 @@
  * What is taken and then cannot be handed on is given to a callback, `failed` or `lost`, with the reason; MR_ECONNECTION means that nobody
  * knows whether it arrived.
  *
- * Channels that do not exist are refused before anything is taken. The daemon's `max_park_ms` ends none of this: what it cuts short is
- * asked again.
+ * A channel that does not exist, or one to put to that is closed already, ends a function before it takes anything. The daemon's
+ * `max_park_ms` ends none: what it cuts short is asked again.
  */
 #ifndef MILLRACE_PATTERNS_H
 #define MILLRACE_PATTERNS_H
@@ -138,7 +138,7 @@ struct mr_service { /* zero-initialise */
 };
 
 struct mr_service_counts {
-	uint64_t taken, answered, unanswered, malformed; /* unanswered: the asker has gone; malformed: no request in the sense above */
+	uint64_t taken, answered, unanswered, malformed; /* unanswered: the asker has gone, or the daemon had no room; malformed: no request in the sense above */
 };
 
 /* Answers requests until the channel is closed. What is malformed is only counted. counts may be NULL; they are set on every return. */

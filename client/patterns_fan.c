@@ -156,17 +156,23 @@ static void run(struct fan *fan)
 	}
 }
 
-static int check(const struct fan *fan)
+/* Nothing is taken if a channel is not there, or if nobody is left to be put to. */
+static int check(struct fan *fan)
 {
-	int status = MR_OK;
+	bool is_open = fan->choose != NULL; /* a split may never choose the one that is closed */
 
 	for (size_t i = 0; i < fan->n_from; i++) {
 		if (!fan->from[i])
 			return words_fail(MR_EARGUMENT, "a channel to take from is NULL");
 	}
-	for (size_t i = 0; i < fan->n_to && status == MR_OK; i++)
-		status = patterns_find(fan->m, fan->to[i]);
-	return status;
+	for (size_t i = 0; i < fan->n_to; i++) {
+		int status = patterns_find(fan->m, fan->to[i]);
+
+		if (status < 0)
+			return status;
+		is_open = is_open || status == MR_OK;
+	}
+	return is_open ? MR_OK : MR_CLOSED;
 }
 
 static const char **copy(const char *const *names, size_t n)

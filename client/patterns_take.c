@@ -79,8 +79,12 @@ int patterns_take(mr *m, const struct sources *sources, int64_t timeout_ms, stru
 
 int patterns_find(mr *m, const char *channel)
 {
-	int status = mr_stat(m, channel, NULL);
+	json_t *row;
+	int status = mr_stat(m, channel, &row);
 
+	if (status == MR_OK && json_is_true(json_object_get(row, "closed")))
+		status = MR_CLOSED;
+	json_decref(row);
 	return status == MR_EDENIED ? MR_OK : status; /* who may put may not be allowed to look */
 }
 

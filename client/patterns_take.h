@@ -14,7 +14,7 @@ struct sources {
 /* Takes one value. MR_OK: choice->arm is the index in `channels`. MR_CLOSED: all are. MR_CANCELLED: a guard is, or gave one. MR_TIMEOUT. */
 int patterns_take(mr *m, const struct sources *sources, int64_t timeout_ms, struct mr_choice *choice);
 
-/* Whether a channel is there to be put to. */
+/* Whether a channel is there to be put to: MR_OK, MR_CLOSED, MR_ENO_SUCH_CHANNEL … */
 int patterns_find(mr *m, const char *channel);
 
 /* A moment of a monotonic clock in so many milliseconds; and how many are left until it. MR_FOREVER stays what it is. */

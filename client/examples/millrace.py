@@ -4,20 +4,18 @@
         m.put("jobs", {"url": "http://x/y"})      # waits while there is no room
         job = m.take("jobs", timeout_ms=1000)     # or raises millrace.Timeout
 
-Any number of threads may share a client: each call blocks its own thread alone, and their requests are in flight together. What is asked with
-begin() can be waited for later, and cancelled by any thread. A timeout_ms of None is for ever, of 0 at once or not at all. What cannot be sent
-raises ValueError or TypeError. The end of the connection raises ConnectionError in all who wait: whether an unanswered put happened is not known then.
+Threads may share a client: each call blocks its own thread alone, and their requests are in flight together. What begin() asks can be waited
+for later, and cancelled by any thread. A timeout_ms of None is for ever, of 0 at once or not at all. What cannot be sent raises ValueError or
+TypeError; the end of the connection ConnectionError, in all who wait: whether an unanswered put happened is not known then.
 """
 import contextlib, itertools, json, os, queue, socket, struct, threading
 
 GRACE_S = 1  # a request with a time-out gives a silent network this much longer
-
 class Timeout(TimeoutError): "The time ran out before anything happened."
 class Closed(Exception): "The channel is closed (and, for a take, empty), or was deleted."
 class Cancelled(Exception): "The request was cancelled."
 class Refused(Exception): "The daemon refused the request: `code` says why to programs, the text to people."
 EXCEPTIONS = {"timeout": Timeout, "closed": Closed, "cancelled": Cancelled}
-
 def is_last(reply):  # only a take with `count` gets more than one
     return reply.get("status") != "ok" or reply.get("left", 0) == 0
 
@@ -85,8 +83,10 @@ class Client:
         try:
             with self.writing:
                 self.socket.sendall(struct.pack(">I", len(body)) + body)
-        except OSError as error:
-            self.end(f"the connection broke: {error}")
+        except BaseException as error:  # half of it may have gone: no more can follow
+            self.end(f"the connection broke: {error!r}")
+            if not isinstance(error, OSError):
+                raise
         return request
 
     def ask(self, op, **members):

@@ -61,12 +61,17 @@ END_TEST
 
 START_TEST(a_merge_into_a_closed_channel)
 {
-	put_numbers("in", 1, 2);
+	struct running running;
+
+	running_start(&running, run_merge, (void *)&telling);
+	await_stat("in", "parked_takes", 1);
 	IS(MR_OK, mr_close(eye, "out"));
+	put_numbers("in", 1, 2);
+	IS(MR_CLOSED, running_join(&running));
+	ck_assert_str_eq(told, "1 closed\n");
 	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", &telling));
 	ck_assert_str_eq(told, "1 closed\n");
-	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", NULL));
-	ck_assert_str_eq(told, "1 closed\n");
+	expect_values("in", "[2]");
 }
 END_TEST
 
@@ -99,7 +104,7 @@ START_TEST(impossible_merges)
 	IS(MR_OK, mr_close(eye, "in"));
 	IS(MR_OK, mr_merge(m, names, MR_MAX_SOURCES, "out", &(struct mr_flow){.stop = "stop"}));
 	names[0] = "nowhere";
-	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_merge(m, names, 1, "out", NULL));
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_merge(m, names, 1, "other", NULL));
 }
 END_TEST
 
@@ -178,10 +183,16 @@ END_TEST
 
 START_TEST(a_mult_without_taps_ends)
 {
-	put_numbers("in", 1, 2);
+	struct running running;
+
+	running_start(&running, run_mult, (void *)&telling);
+	await_stat("in", "parked_takes", 1);
 	IS(MR_OK, mr_close(eye, "out"));
-	IS(MR_OK, mr_close(eye, "other"));
-	IS(MR_CLOSED, mr_mult(m, "in", out_and_other, 2, &telling));
+	IS(MR_OK, mr_close(eye, "meet"));
+	put_numbers("in", 1, 2);
+	IS(MR_CLOSED, running_join(&running));
+	ck_assert_str_eq(told, "1 closed\n");
+	IS(MR_CLOSED, run_mult((void *)&telling));
 	ck_assert_str_eq(told, "1 closed\n");
 	expect_values("in", "[2]");
 	FAILS(MR_EARGUMENT, "1000", mr_mult(m, "in", out_and_other, 0, NULL));

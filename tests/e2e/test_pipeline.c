@@ -240,18 +240,21 @@ END_TEST
 
 START_TEST(a_closed_target_ends_it_and_wakes_those_who_wait)
 {
-	struct mr_pipeline pipeline = {.from = "meet", .to = "out", .n = WORKERS, .work = same, .failed = note};
+	struct mr_pipeline pipeline = {.from = "meet", .n = WORKERS, .work = same, .failed = note};
 	struct running running;
 
 	for (int unordered = 0; unordered < 2; unordered++) {
 		pipeline.unordered = unordered;
+		pipeline.to = unordered ? "other" : "out";
 		running_start(&running, run, &pipeline);
 		await_stat("meet", "parked_takes", unordered ? WORKERS : 1);
-		IS(MR_OK, mr_close(eye, "out"));
+		IS(MR_OK, mr_close(eye, pipeline.to));
 		put("meet", "1");
 		IS(MR_CLOSED, running_join(&running));
 		expect_counts(1, 0, 1);
 		ck_assert_int_eq(stat_of("meet", "parked_takes"), 0);
+		IS(MR_CLOSED, run(&pipeline));
+		expect_counts(0, 0, 0);
 	}
 	ck_assert_str_eq(told, "1 closed\n1 closed\n");
 }
@@ -315,10 +318,14 @@ END_TEST
 
 START_TEST(what_stands_in_for_a_failure_may_come_too_late)
 {
-	put_numbers("in", 1, 2);
+	struct mr_pipeline pipeline = {.from = "meet", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}};
+	struct running running;
+
+	running_start(&running, run, &pipeline);
+	await_stat("meet", "parked_takes", 1);
 	IS(MR_OK, mr_close(eye, "out"));
-	IS(MR_CLOSED,
-	   run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
+	put("meet", "1");
+	IS(MR_CLOSED, running_join(&running));
 	expect_counts(1, 0, 1);
 	ck_assert_str_eq(told, "1 unknown\n"); /* once for a value */
 }
