@@ -12,18 +12,24 @@
 #include "client/patterns_take.h"
 #include "client/words.h"
 
+/* The values in hand have at most n numbers, all in a row: each waits for its turn at the place of its number, modulo n. */
+struct place {
+	pthread_cond_t turned;
+	pthread_t thread; /* of a worker; the last one is the caller's own */
+};
+
 struct pipeline {
 	mr *m;
 	const struct mr_pipeline *wants;
 	char *halt;
 	pthread_mutex_t intake; /* held by who takes, in order; before `lock` */
 	pthread_mutex_t lock;   /* guards what follows */
-	pthread_cond_t turned;
-	uint64_t turn; /* the number of the value that is put next */
+	uint64_t turn;          /* the number of the value that is put next */
 	bool is_ending;
 	int status;
 	char words[512];
 	struct mr_pipeline_counts counts;
+	struct place *places; /* one for each worker */
 };
 
 struct job { /* a value in hand */
@@ -155,7 +161,7 @@ static void await_turn(struct pipeline *p, uint64_t number)
 {
 	pthread_mutex_lock(&p->lock);
 	while (p->turn != number)
-		pthread_cond_wait(&p->turned, &p->lock);
+		pthread_cond_wait(&p->places[number % p->wants->n].turned, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -163,7 +169,7 @@ static void pass_turn(struct pipeline *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->turn++;
-	pthread_cond_broadcast(&p->turned);
+	pthread_cond_signal(&p->places[p->turn % p->wants->n].turned);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -192,7 +198,7 @@ static void *worker(void *argument)
 
 /* Starts the other workers, with no signals: they are the program's own threads' business. None takes anything before all are there.
  * Returns how many. */
-static size_t start(struct pipeline *p, pthread_t *threads, size_t n)
+static size_t start(struct pipeline *p, size_t n)
 {
 	sigset_t all, old;
 	size_t started = 0;
@@ -200,7 +206,7 @@ static size_t start(struct pipeline *p, pthread_t *threads, size_t n)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_mutex_lock(&p->lock);
-	while (started < n && pthread_create(&threads[started], NULL, worker, p) == 0)
+	while (started < n && pthread_create(&p->places[started].thread, NULL, worker, p) == 0)
 		started++;
 	p->is_ending = started < n;
 	pthread_mutex_unlock(&p->lock);
@@ -211,17 +217,13 @@ static size_t start(struct pipeline *p, pthread_t *threads, size_t n)
 /* The caller's thread is a worker, too. What has ended it is in p->status. */
 static void run(struct pipeline *p)
 {
-	size_t n = p->wants->n - 1, started = 0;
-	pthread_t *threads = calloc(n + 1, sizeof(*threads));
+	size_t n = p->wants->n - 1, started = start(p, n);
 
-	if (threads)
-		started = start(p, threads, n);
-	if (!threads || started < n)
-		end(p, words_fail(MR_EMEMORY, "%zu workers cannot be started", p->wants->n));
+	if (started < n)
+		end(p, words_fail(MR_EMEMORY, "not enough memory for the threads of %zu workers", p->wants->n));
 	worker(p);
 	for (size_t i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
-	free(threads);
+		pthread_join(p->places[i].thread, NULL);
 	if (p->status == MR_OK && p->wants->to && !p->wants->keep_open)
 		end(p, mr_close(p->m, p->wants->to));
 	(void)mr_delete(p->m, p->halt, true, NULL);
@@ -236,24 +238,44 @@ static int check(mr *m, const struct mr_pipeline *wants)
 	return wants->to ? patterns_find(m, wants->to) : MR_OK;
 }
 
+static int init(struct pipeline *p)
+{
+	size_t n = p->wants->n;
+
+	p->places = calloc(n, sizeof(*p->places));
+	if (!p->places)
+		return words_fail(MR_EMEMORY, "not enough memory for %zu workers", n);
+	for (size_t i = 0; i < n; i++)
+		pthread_cond_init(&p->places[i].turned, NULL);
+	pthread_mutex_init(&p->intake, NULL);
+	pthread_mutex_init(&p->lock, NULL);
+	return mr_create(p->m, NULL, &(struct mr_definition){.kind = "promise", .ephemeral = true}, NULL, &p->halt);
+}
+
+static void finish(struct pipeline *p)
+{
+	if (!p->places)
+		return;
+	for (size_t i = 0; i < p->wants->n; i++)
+		pthread_cond_destroy(&p->places[i].turned);
+	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->intake);
+	mr_free(p->halt);
+	free(p->places);
+}
+
 int mr_pipeline(mr *m, const struct mr_pipeline *pipeline, struct mr_pipeline_counts *counts)
 {
 	struct pipeline p = {.m = m, .wants = pipeline};
 	int status = check(m, pipeline);
 
 	if (status == MR_OK)
-		status = mr_create(m, NULL, &(struct mr_definition){.kind = "promise", .ephemeral = true}, NULL, &p.halt);
+		status = init(&p);
 	if (status == MR_OK) {
-		pthread_mutex_init(&p.intake, NULL);
-		pthread_mutex_init(&p.lock, NULL);
-		pthread_cond_init(&p.turned, NULL);
 		run(&p);
 		status = p.status < 0 ? words_fail(p.status, "%s", p.words) : p.status;
-		pthread_cond_destroy(&p.turned);
-		pthread_mutex_destroy(&p.lock);
-		pthread_mutex_destroy(&p.intake);
-		mr_free(p.halt);
 	}
+	finish(&p);
 	if (counts)
 		*counts = p.counts;
 	return status;

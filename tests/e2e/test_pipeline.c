@@ -367,7 +367,7 @@ START_TEST(threads_that_cannot_be_had)
 	pthread_attr_setstacksize(&huge, (size_t)1 << 46);
 	ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
 	put("in", "1");
-	FAILS(MR_EMEMORY, "2 workers", run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 2, .work = same}));
+	FAILS(MR_EMEMORY, "threads of 2 workers", run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 2, .work = same}));
 	IS(MR_OK, mr_close(eye, "in"));
 	IS(MR_OK, run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = same})); /* which is the caller's thread */
 	expect_values("out", "[1]");
