@@ -8,8 +8,8 @@
  * given away.
  *
  * How the functions that run end (mr_pipeline, mr_merge, mr_mult, mr_split, mr_serve):
- *   MR_OK         what they take from was closed, and all that was in it is done. Then they close what they put to, as core.async does,
- *                 unless `keep_open`: set it where several put to one channel, or the first that is done closes it under the others
+ *   MR_OK         what they take from was closed (or deleted), and all that was in it is done. Then they close what they put to, as core.async
+ *                 does, unless `keep_open`: set it where several put to one channel, or the first that is done closes it under the others
  *   MR_CLOSED     what they put to is closed: nobody wants more, and no more is taken
  *   MR_CANCELLED  `stop` said so
  *   an error      mr_message() has its words
@@ -52,7 +52,7 @@ enum {
 struct mr_pipeline { /* zero-initialise */
 	const char *from;
 	const char *to; /* NULL: what comes of the work is freed, if anything */
-	size_t n;       /* workers: 1 … MR_MAX_WORKERS */
+	size_t n;       /* workers: 1 … MR_MAX_WORKERS, each with one parked request at most (the daemon's max_inflight) */
 
 	/* The work. `value` may be changed, and be (or be part of) the result, with json_incref(). MR_OK: *result is put, if it was set to
 	 * something. Anything else is a failure of this value. */
@@ -138,7 +138,9 @@ struct mr_service { /* zero-initialise */
 };
 
 struct mr_service_counts {
-	uint64_t taken, answered, unanswered, malformed; /* unanswered: the asker has gone, or the daemon had no room; malformed: no request in the sense above */
+	uint64_t taken, answered;
+	uint64_t unanswered; /* the asker has gone, or the daemon had no room */
+	uint64_t malformed;  /* no request in the sense above */
 };
 
 /* Answers requests until the channel is closed. What is malformed is only counted. counts may be NULL; they are set on every return. */

@@ -137,8 +137,6 @@ static void run(struct fan *fan)
 
 	do {
 		status = patterns_take(fan->m, &sources, MR_FOREVER, &taken);
-		if (status == MR_TIMEOUT)
-			continue;
 		if (status != MR_OK)
 			break;
 		sources.first = (taken.arm + 1) % sources.n;

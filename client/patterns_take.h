@@ -11,7 +11,8 @@ struct sources {
 	size_t first; /* whose turn it is to be the first that is looked at */
 };
 
-/* Takes one value. MR_OK: choice->arm is the index in `channels`. MR_CLOSED: all are. MR_CANCELLED: a guard is, or gave one. MR_TIMEOUT. */
+/* Takes one value. MR_OK: choice->arm is the index in `channels`. MR_CLOSED: all are. MR_CANCELLED: a guard is, or gave one. MR_TIMEOUT,
+ * unless it is MR_FOREVER. */
 int patterns_take(mr *m, const struct sources *sources, int64_t timeout_ms, struct mr_choice *choice);
 
 /* Whether a channel is there to be put to: MR_OK, MR_CLOSED, MR_ENO_SUCH_CHANNEL … */
