@@ -8,8 +8,8 @@
  * given away.
  *
  * How the functions that run end (mr_pipeline, mr_merge, mr_mult, mr_split, mr_serve):
- *   MR_OK         what they take from was closed (or deleted), and all that was in it is done. Then they close what they put to, as core.async
- *                 does, unless `keep_open`: set it where several put to one channel, or the first that is done closes it under the others
+ *   MR_OK         what they take from was closed (or deleted), and all that was in it is done. Then they close what they put to, as
+ *                 core.async does, unless `keep_open`: set it where several put to one channel, or the first to be done closes it to all
  *   MR_CLOSED     what they put to is closed: nobody wants more, and no more is taken
  *   MR_CANCELLED  `stop` said so
  *   an error      mr_message() has its words

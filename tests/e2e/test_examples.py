@@ -237,6 +237,17 @@ class PythonClient(WithDaemon):
         self.assertIs(request.cancel(), False)
         self.assertEqual(self.m.pending, {})
 
+    def test_leases(self):
+        """What the client has no function for goes through ask()."""
+        self.m.put("jobs", "work")
+        first = self.m.ask("take", channel="jobs", lease_ms=DEADLINE_S * 1000)
+        self.assertEqual((first["value"], first["deliveries"]), ("work", 1))
+        self.m.ask("nack", lease=first["lease"])
+        again = self.m.ask("take", channel="jobs", max=5, lease_ms=DEADLINE_S * 1000)
+        self.assertEqual((again["values"], again["deliveries"]), (["work"], [2]))
+        self.m.ask("ack", lease=again["lease"])
+        self.refused("no_such_lease", self.m.ask, "ack", lease=again["lease"])
+
     def test_threads(self):
         """Each puts its own numbers and takes as many; all are there, once, and each one's come in order."""
         taken = [[] for _ in range(8)]
