@@ -13,6 +13,17 @@ static const char *const kinds[] = {
 
 /* -- Members -- */
 
+static int check_name(struct yaml_reader *reader, const yaml_node_t *node, const char *name)
+{
+	if (!name_is_valid(slice_from(name)))
+		return yaml_refuse(
+		    reader, node,
+		    "\"%.64s\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
+	if (name_is_reserved(slice_from(name)))
+		return yaml_refuse(reader, node, "\"%.64s\" begins with _: such names are the daemon's own; expected another", name);
+	return 0;
+}
+
 static int read_kind(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	struct config_channel *channel = into;
@@ -47,16 +58,48 @@ static int read_max_waiters(struct yaml_reader *reader, const yaml_node_t *node,
 	return 0;
 }
 
+static int read_max_deliveries(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config_channel *channel = into;
+	uint64_t number;
+	(void)arg;
+	if (yaml_number(reader, node, LIMIT_COUNT, 1, MESSAGE_MAX_DELIVERIES, &number) < 0)
+		return -1;
+	channel->max_deliveries = (uint32_t)number;
+	return 0;
+}
+
+static int read_dead_letter(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config_channel *channel = into;
+	const char *name = yaml_text(reader, node, "a channel's name");
+	(void)arg;
+	if (!name || check_name(reader, node, name) < 0)
+		return -1;
+	char *copy = strdup(name);
+	if (!copy)
+		return yaml_refuse(reader, node, "no memory");
+	free(channel->dead_letter);
+	channel->dead_letter = copy;
+	return 0;
+}
+
 static const struct yaml_key keys[] = {
     {"kind", read_kind, NULL},
     {"capacity", read_capacity, NULL},
     {"max_waiters", read_max_waiters, NULL},
+    {"max_deliveries", read_max_deliveries, NULL},
+    {"dead_letter", read_dead_letter, NULL},
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
 
 const char *channels_fault(const struct config_channel *channel)
 {
+	if (!channel->max_deliveries != !channel->dead_letter)
+		return "max_deliveries and dead_letter come together; expected both, or none";
+	if (channel->max_deliveries && channel->kind == CONFIG_PROMISE)
+		return "a promise is never leased; expected no max_deliveries";
 	switch (channel->kind) {
 	case CONFIG_UNBUFFERED:
 		return channel->capacity ? "an unbuffered channel has no capacity; expected none" : NULL;
@@ -74,24 +117,31 @@ const char *channels_fault(const struct config_channel *channel)
 
 /* -- Channels -- */
 
+int channels_copy(struct config_channel *to, const struct config_channel *from)
+{
+	*to = *from;
+	to->name = strdup(from->name);
+	to->dead_letter = from->dead_letter ? strdup(from->dead_letter) : NULL;
+	if (to->name && !to->dead_letter == !from->dead_letter)
+		return 0;
+	free(to->name);
+	free(to->dead_letter);
+	return -1;
+}
+
+static void channel_drop(struct config_channel *channel)
+{
+	free(channel->name);
+	free(channel->dead_letter);
+}
+
 void channels_drop(struct config *config)
 {
 	for (size_t i = 0; i < config->n_channels; i++)
-		free(config->channels[i].name);
+		channel_drop(&config->channels[i]);
 	free(config->channels);
 	config->channels = NULL;
 	config->n_channels = 0;
-}
-
-static int check_name(struct yaml_reader *reader, const yaml_node_t *node, const char *name)
-{
-	if (!name_is_valid(slice_from(name)))
-		return yaml_refuse(
-		    reader, node,
-		    "\"%.64s\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
-	if (name_is_reserved(slice_from(name)))
-		return yaml_refuse(reader, node, "\"%.64s\" begins with _: such names are the daemon's own; expected another", name);
-	return 0;
 }
 
 /* A channel without a definition at the end of the list, which has room for it. */
@@ -199,6 +249,7 @@ int channels_set(struct yaml_reader *reader, const yaml_node_t *node, const char
 	struct config_channel *channel;
 	if (find_or_add(reader, node, name, config, &channel) < 0)
 		return -1;
+	free(channel->dead_letter);
 	*channel = (struct config_channel){.name = channel->name, .kind = CONFIG_NO_KIND};
 	return read_definition(reader, node, channel);
 }

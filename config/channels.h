@@ -5,6 +5,9 @@
 #include "config/config.h"
 #include "config/yaml_reader.h"
 
+/* -1: no memory, and nothing to free. */
+int channels_copy(struct config_channel *to, const struct config_channel *from);
+
 /* Frees them all. */
 void channels_drop(struct config *config);
 

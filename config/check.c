@@ -1,5 +1,6 @@
 /* What only the whole configuration can tell. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/channels.h"
@@ -67,6 +68,10 @@ static int check_channels(const struct config *config, char error[CONFIG_ERROR_B
 		snprintf(error, CONFIG_ERROR_BYTES, "channels: \"%.128s\": %s", config->channels[i].name, fault);
 		return -1;
 	}
+	size_t *order = config_channel_order(config, error);
+	if (!order)
+		return -1;
+	free(order);
 	if (config->n_channels > config->limits.max_channels) {
 		snprintf(error, CONFIG_ERROR_BYTES, "channels: %zu of them; expected at most limits.max_channels, which is %llu",
 			 config->n_channels, (unsigned long long)config->limits.max_channels);

@@ -83,10 +83,7 @@ static int copy(struct config *to, const struct config *from)
 		if (copy_address(&to->listen[to->n_listen], &from->listen[to->n_listen]) < 0)
 			goto no_memory;
 	for (; to->n_channels < from->n_channels; to->n_channels++) {
-		struct config_channel *channel = &to->channels[to->n_channels];
-		*channel = from->channels[to->n_channels];
-		channel->name = strdup(channel->name);
-		if (!channel->name)
+		if (channels_copy(&to->channels[to->n_channels], &from->channels[to->n_channels]) < 0)
 			goto no_memory;
 	}
 	return 0;

@@ -16,6 +16,8 @@ struct config_channel {
 	enum config_kind kind;
 	uint64_t capacity;    /* unbuffered 0, promise 1 */
 	uint32_t max_waiters; /* 0: the limits' */
+	uint32_t max_deliveries; /* 0: any number */
+	char *dead_letter;	 /* with it: the name of another, bounded one; else NULL */
 };
 
 enum address_scheme { ADDRESS_TCP, ADDRESS_UNIX };
@@ -58,9 +60,12 @@ int config_set_listen(struct config *config, const char *url, bool first, char e
 int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
 
-/* What only the whole can tell: listeners beyond loopback need `insecure: true`, channels a whole definition, limits must go together. Call
- * it last. */
+/* What only the whole can tell: listeners beyond loopback need `insecure: true`, channels a whole definition and the channels that their dead letters go to, limits
+ * must go together. Call it last. */
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES]);
+
+/* The order in which channels have to be created, that of their dead letters before each: n_channels indexes, to be freed. NULL: one cannot be, or no memory. */
+size_t *config_channel_order(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
 /* "tcp://host:port" (IPv6 in brackets) or "unix:///path"; and the HTTP address, which has no scheme. The host is allocated. */
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES]);

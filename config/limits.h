@@ -23,7 +23,8 @@
 	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                       \
 	LIMIT(max_memory, BYTES, 512 * MIB, 1 * MIB, 1024 * GIB)                       \
 	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                           \
-	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)
+	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
+	LIMIT(grace_ms, MS, 5000, 0, 3600000)
 
 enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
 
@@ -37,6 +38,7 @@ enum {
 	MAX_CAPACITY = 100000000,     /* of one channel */
 	MAX_WAITERS = 10000000,       /* parked on one channel */
 	MAX_LISTENERS = 16,
+	MAX_DEAD_LETTER_STEPS = 16,   /* of configured channels, from one to the last that its dead letters may reach */
 	MAX_SPIN_US = 1000,
 	TOO_LARGE_LINGER_MS = 1000,   /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
 	TOO_LARGE_LINGER_BYTES = 1024 * 1024,

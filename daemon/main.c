@@ -24,8 +24,9 @@ static const char usage[] =
 	"      --version         print the version\n"
 	"  -h, --help            print this\n"
 	"\n"
-	"Signals: SIGHUP reads the configuration again (new channels, limits); SIGTERM and SIGINT end it.\n"
-	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage.\n";
+	"Signals: SIGHUP reads the configuration again (new channels, limits). SIGTERM drains: nothing new is taken, and it ends when\n"
+	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
+	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took.\n";
 
 enum option_id { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_LISTEN, OPTION_HTTP, OPTION_SET, OPTION_VERSION };
 

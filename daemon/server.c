@@ -1,5 +1,5 @@
-/* Starting, serving, reloading and ending. What a reload cannot change is said in the log, and stays as it was. */
-#include "daemon/server.h"
+/* Starting, serving and reloading. What a reload cannot change is said in the log, and stays as it was. */
+#include "daemon/server_parts.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -8,24 +8,9 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-#include "daemon/http/http.h"
 #include "daemon/log.h"
-#include "daemon/net/listener.h"
-#include "daemon/session.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own, HTTP */
-
-struct server {
-	server_load_config *load_config;
-	void *load_arg;
-	struct config config;
-	struct loop *loop;
-	struct loop_timer *timer; /* for the core's next deadline */
-	struct core *core;
-	struct sessions sessions;
-	struct listener *listeners;
-	struct http *http;
-};
 
 static struct core_limits core_limits_of(const struct limits *limits)
 {
@@ -65,7 +50,13 @@ static enum error create_channel(struct server *server, const struct config_chan
 	struct core_event event = {
 		.op = CORE_CREATE,
 		.channel = slice_from(channel->name),
-		.definition = {.kind = kind_of(channel->kind), .capacity = channel->capacity, .max_waiters = channel->max_waiters},
+		.definition = {
+			.kind = kind_of(channel->kind),
+			.capacity = channel->capacity,
+			.max_waiters = channel->max_waiters,
+			.max_deliveries = channel->max_deliveries,
+			.dead_letter = channel->dead_letter ? slice_from(channel->dead_letter) : (struct slice){NULL, 0},
+		},
 	};
 	return session_step(&server->sessions, &event);
 }
@@ -74,25 +65,25 @@ static enum error create_channel(struct server *server, const struct config_chan
 static size_t create_channels(struct server *server, const struct config *config)
 {
 	size_t failed = 0;
+	char why[CONFIG_ERROR_BYTES];
+	size_t *order = config_channel_order(config, why);
+	if (!order) { /* config_check() has had it before: there is no memory */
+		log_warning("%s", why);
+		return config->n_channels;
+	}
 	for (size_t i = 0; i < config->n_channels; i++) {
-		enum error error = create_channel(server, &config->channels[i]);
+		const struct config_channel *channel = &config->channels[order[i]];
+		enum error error = create_channel(server, channel);
 		if (error == ERROR_NONE)
 			continue;
-		log_warning("channel %s of the configuration: %s", config->channels[i].name, error_text(error));
+		log_warning("channel %s of the configuration: %s", channel->name, error_text(error));
 		failed++;
 	}
+	free(order);
 	return failed;
 }
 
-/* -- Signals -- */
-
-static void on_end_signal(void *arg, int signal_number)
-{
-	struct server *server = arg;
-	const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
-	log_info("ending on %s, with %llu connections", name, (unsigned long long)server->sessions.n);
-	loop_stop(server->loop);
-}
+/* -- Reloading -- */
 
 static bool same_address(const struct address *a, const struct address *b)
 {
@@ -236,6 +227,7 @@ static void on_timer(void *arg)
 static void on_turn_end(void *arg)
 {
 	struct server *server = arg;
+	server_look_for_end(server);
 	loop_timer_set(server->timer, core_deadline(server->core));
 }
 
@@ -250,12 +242,13 @@ static int start(struct server *server)
 	raise_descriptor_limit(server->config.limits.max_connections);
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
-	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server))) {
+	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
+	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server))) {
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
 	server->sessions = (struct sessions){.loop = server->loop, .core = server->core, .limits = server->config.limits};
-	if (loop_on_signal(server->loop, SIGTERM, on_end_signal, server) < 0 || loop_on_signal(server->loop, SIGINT, on_end_signal, server) < 0 ||
+	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 || loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||
 	    loop_on_signal(server->loop, SIGHUP, on_reload_signal, server) < 0) {
 		log_error("cannot start: no memory");
 		return -1;
@@ -286,7 +279,7 @@ int server_main(server_load_config *load_config, void *arg)
 	signal(SIGPIPE, SIG_IGN);
 	if (start(&server) == 0) {
 		log_ready(&server);
-		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : 0;
+		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
 		log_info("ended");
 	}
 	http_stop(server.http);
@@ -295,6 +288,7 @@ int server_main(server_load_config *load_config, void *arg)
 	message_decoder_finish(&server.sessions.decoder);
 	core_destroy(server.core);
 	loop_timer_destroy(server.timer);
+	loop_timer_destroy(server.end_timer);
 	loop_destroy(server.loop);
 	config_finish(&server.config);
 	return status;

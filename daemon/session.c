@@ -221,6 +221,14 @@ void session_accept(struct sessions *sessions, int fd)
 	}
 }
 
+bool session_all_sent(const struct sessions *sessions)
+{
+	for (const struct session *session = sessions->first; session; session = session->next)
+		if (stream_sent(&session->stream) < stream_written(&session->stream))
+			return false;
+	return true;
+}
+
 void session_drop_all(struct sessions *sessions)
 {
 	while (sessions->first)

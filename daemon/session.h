@@ -22,6 +22,9 @@ struct sessions {
 /* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. */
 void session_accept(struct sessions *sessions, int fd);
 
+/* Whether no session has anything to be sent. */
+bool session_all_sent(const struct sessions *sessions);
+
 /* The daemon ends: drops all connections. Only when the loop does not run any more. */
 void session_drop_all(struct sessions *sessions);
 

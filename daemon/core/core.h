@@ -233,7 +233,7 @@ bool core_next_waiter(const struct core *core, struct slice channel, uint64_t af
 struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);
 
 struct core_totals {
-	uint64_t channels, connections, parked, buffered, leased, bytes; /* bytes: of values, the unsent ones not included */
+	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes; /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the unsent ones not included */
 };
 void core_totals(const struct core *core, struct core_totals *totals);
 

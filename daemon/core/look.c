@@ -124,7 +124,9 @@ void core_totals(const struct core *core, struct core_totals *totals)
 		.channels = core->directory.n,
 		.connections = core->n_connections,
 		.parked = core->n_parked,
+		.parked_puts = core->n_puts,
 		.buffered = core->n_buffered,
+		.promised = core->n_promised,
 		.leased = core->n_leased,
 		.bytes = core->bytes,
 	};

@@ -291,10 +291,20 @@ class Usage(Cli):
     def test_a_daemon_that_dies_is_an_error(self):
         taker = self.start("take", "meet")
         self.wait_parked("meet")
-        self.daemon.kill(signal.SIGTERM)
+        self.daemon.kill(signal.SIGKILL)
         _, err = taker.communicate(timeout=DEADLINE_S)
         self.assertIn(taker.returncode, (ERROR, CONNECT))
         self.assertIn("connection", err)
+        self.assertEqual(self.daemon.wait(), -signal.SIGKILL)
+        self.setUp()
+
+    def test_a_daemon_that_ends_says_so(self):
+        taker = self.start("take", "meet")
+        self.wait_parked("meet")
+        self.daemon.kill(signal.SIGTERM)
+        _, err = taker.communicate(timeout=DEADLINE_S)
+        self.assertEqual(taker.returncode, ERROR)
+        self.assertIn("shutting down", err)
 
 
 class Demo(unittest.TestCase):

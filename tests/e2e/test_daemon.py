@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import DEADLINE_S, Connection, Daemon, run  # noqa: E402
+from millraced import DEADLINE_S, LEFT_VALUES, Connection, Daemon, run  # noqa: E402
 
 SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "millraced.yaml")
 
@@ -139,9 +139,48 @@ class Signals(Directory):
                 connection.send(id=1, op="take", channel="c", timeout_ms=60000)
                 connection.send(id=2, op="alts", arms=[{"take": "c"}, {"put": "d", "value": 1}])
                 self.assertEqual(connection.ask(id=3, op="ping")["id"], 3)
-                self.assertEqual(daemon.stop(number), 0)
+                daemon.kill(number)
+                self.assertEqual(daemon.wait(), LEFT_VALUES)
                 self.assertIn("ending on SIG", daemon.log())
+                self.assertIn("0 buffered, 0 leased, 1 parked to be put", daemon.log())
+                self.assertEqual([(reply["id"], reply["error"]) for reply in (connection.receive(), connection.receive())], [(1, "draining"), (2, "draining")])
                 self.assertIsNone(connection.receive())
+
+    def test_sigterm_drains(self):
+        channels = "channels={c: {kind: bounded, capacity: 1}, p: {kind: promise}}"
+        with Daemon("--set", "limits.grace_ms=1h", "--set", channels) as daemon, Connection(daemon) as connection, Connection(daemon) as other:
+            self.assertEqual(connection.ask(id=1, op="put", channel="p", value=1)["status"], "ok")  # is never used up, and never waited for
+            self.assertEqual(connection.ask(id=2, op="put", channel="c", value="a")["status"], "ok")
+            connection.send(id=3, op="put", channel="c", value="b")
+            lease = other.ask(id=1, op="take", channel="c", lease_ms=3600000)["lease"]
+            daemon.kill(signal.SIGTERM)
+            daemon.wait_log("draining")
+            with self.assertRaises(ConnectionRefusedError):
+                Connection(daemon)
+            self.assertEqual(connection.ask(id=4, op="put", channel="c", value="c")["error"], "draining")
+            self.assertEqual(connection.ask(id=5, op="create", channel="d", kind="promise")["error"], "draining")
+            self.assertEqual(connection.ask(id=6, op="alts", arms=[{"take": "p"}, {"put": "c", "value": 1}])["error"], "draining")
+            self.assertEqual(other.ask(id=2, op="nack", lease=lease)["status"], "ok")
+            self.assertEqual(other.ask(id=3, op="take", channel="c")["value"], "a")
+            self.assertEqual(connection.receive(), {"id": 3, "status": "ok"})
+            connection.send(id=7, op="take", channel="c", count=2)
+            self.assertEqual(connection.receive(), {"id": 7, "status": "ok", "value": "b", "left": 1})
+            reply = connection.receive()
+            self.assertEqual((reply["id"], reply["error"], reply["left"]), (7, "draining", 1))
+            self.assertIsNone(connection.receive())
+            self.assertEqual(daemon.wait(), 0)
+
+    def test_a_second_signal_and_the_grace_period_end_the_draining(self):
+        for grace, numbers in (("1h", [signal.SIGTERM, signal.SIGTERM]), ("1h", [signal.SIGTERM, signal.SIGINT]), ("1h", [signal.SIGINT]), ("5ms", [signal.SIGTERM])):
+            with self.subTest(grace=grace, signals=numbers):
+                with Daemon("--set", f"limits.grace_ms={grace}", "--set", "channels.c={kind: bounded, capacity: 3}") as daemon, Connection(daemon) as connection:
+                    connection.ask(id=1, op="put", channel="c", values=[1, 2])
+                    connection.ask(id=2, op="take", channel="c", lease_ms=60000)
+                    for number in numbers:
+                        daemon.kill(number)
+                        daemon.wait_log("ending on SIGINT" if number == signal.SIGINT else "ending on SIGTERM")
+                    self.assertEqual(daemon.wait(), LEFT_VALUES)
+                    self.assertIn("1 buffered, 1 leased, 0 parked to be put", daemon.log())
 
     def test_sighup_brings_new_channels_and_limits(self):
         path = self.write("channels: {a: {kind: bounded, capacity: 1}}\n")

@@ -4,6 +4,8 @@
  *   ... connect to daemon_url(d) ...
  *   daemon_stop(d);
  *
+ * It does not wait for values to be taken when it ends (limits.grace_ms is 0, unless an argument says otherwise).
+ *
  * Nothing returns failure: what goes wrong fails the check test that runs. The child dies with the test, whatever becomes of it. The program is
  * $BUILD/millraced ("build" without BUILD). Nothing here sleeps: everything waits for an event, at most DAEMON_DEADLINE_MS.
  */
@@ -25,7 +27,7 @@ struct daemon *daemon_start(const char *const *args);
 /* The same, with a limit on its descriptors. */
 struct daemon *daemon_start_limited(const char *const *args, uint64_t nofile);
 
-/* SIGTERM; it has to end with 0 in time, and no sanitizer may have had anything to say. Frees everything. */
+/* SIGTERM; it has to end in time, with 0 or, if values were left that nobody took, 3, and no sanitizer may have had anything to say. Frees everything. */
 void daemon_stop(struct daemon *daemon);
 /* The same with another signal; 0: it has been asked to end already. */
 void daemon_stop_by(struct daemon *daemon, int signal_number);

@@ -278,7 +278,7 @@ static const struct {
     {"channels: {jobs: {kind: unbuffered, max_waiters: 10000001}}",
      "f:1:50: \"10000001\" is not possible; expected a whole number, 1 to 10000000"},
     {"channels: {jobs: {kind: unbuffered, ephemeral: true}}",
-     "f:1:37: unknown key \"ephemeral\"; expected one of kind, capacity, max_waiters"},
+     "f:1:37: unknown key \"ephemeral\"; expected one of kind, capacity, max_waiters, max_deliveries, dead_letter"},
     {"channels: {a: {kind: promise}, b: {kind: promise}, a: {kind: promise}}", "f:1:52: \"a\" is there twice; expected it once"},
     {"channels: {_a: {kind: promise}}", "f:1:12: \"_a\" begins with _: such names are the daemon's own; expected another"},
     {"channels: {a b: {kind: promise}}",

@@ -245,6 +245,40 @@ END_TEST
 /* -- Files -- */
 
 /* Tests run from the top of the tree. */
+START_TEST(dead_letters_go_to_a_bounded_channel_that_is_there)
+{
+	set("channels.jobs.kind=bounded");
+	set("channels.jobs.capacity=2");
+	set("channels.jobs.max_deliveries=3");
+	expect_check("channels: \"jobs\": max_deliveries and dead_letter come together; expected both, or none");
+	set("channels.jobs.dead_letter=failed");
+	expect_check("channels: \"jobs\": dead_letter: \"failed\" is not there; expected a channel of this configuration");
+	set("channels.failed={kind: sliding, capacity: 2}");
+	expect_check("channels: \"jobs\": dead_letter: \"failed\" is not bounded; expected a bounded channel");
+	set("channels.failed={kind: bounded, capacity: 9}");
+	expect_checked();
+	ck_assert_uint_eq(config.channels[0].max_deliveries, 3);
+	ck_assert_str_eq(config.channels[0].dead_letter, "failed");
+	set("channels.failed={kind: bounded, capacity: 9, max_deliveries: 1, dead_letter: jobs}");
+	expect_check("channels: \"jobs\": dead_letter: \"jobs\" leads back, or too far; expected an end after at most 16 channels");
+	expect_refused("channels.jobs={kind: promise, max_deliveries: 1, dead_letter: failed}",
+		       "--set channels.jobs={kind: promise, max_deliveries: 1, dead_letter: failed}: channel \"jobs\": a promise is never leased; "
+		       "expected no max_deliveries");
+}
+END_TEST
+
+START_TEST(channels_are_created_after_those_of_their_dead_letters)
+{
+	set("channels={a: {kind: bounded, capacity: 1, max_deliveries: 1, dead_letter: b}, b: {kind: bounded, capacity: 1, max_deliveries: 1, dead_letter: c}, "
+	    "c: {kind: bounded, capacity: 1}, d: {kind: promise}}");
+	size_t *order = config_channel_order(&config, error);
+	ck_assert_ptr_nonnull(order);
+	const size_t expected[] = {2, 3, 1, 0};
+	ck_assert_mem_eq(order, expected, sizeof(expected));
+	free(order);
+}
+END_TEST
+
 START_TEST(the_sample_is_good_and_says_the_defaults)
 {
 	struct config fresh;
@@ -326,7 +360,8 @@ int main(void)
 	    http_is_set_by_the_command_line,
 	    NULL,
 	};
-	const TTest *const checks[] = {beyond_loopback_only_if_insecure, an_address_only_once, limits_against_one_another, NULL};
+	const TTest *const checks[] = {beyond_loopback_only_if_insecure, an_address_only_once, limits_against_one_another,
+	    dead_letters_go_to_a_bounded_channel_that_is_there, channels_are_created_after_those_of_their_dead_letters, NULL};
 	const TTest *const files[] = {
 	    the_sample_is_good_and_says_the_defaults,
 	    the_sample_names_every_limit,
