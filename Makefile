@@ -74,7 +74,7 @@ $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/,tests/bench/driver.o tests/bench/protocols.o libproto.a)
+$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/,$(addprefix tests/bench/,driver.o load.o protocol_millrace.o protocol_peers.o) libproto.a)
 $(BUILD)/tests/bench/echo: $(BUILD)/tests/bench/echo.o
 $(BUILD)/tests/bench/driver $(BUILD)/tests/bench/echo:
 	$(call TELL,LINK)

@@ -1,0 +1,172 @@
+/* Millrace's own protocol: with a reply to each request; with puts without `id` and takes with `count`, which save half of the messages; and merely sent back by
+ * the echo server, which is the floor of what any broker can cost. */
+#define _GNU_SOURCE
+#include "tests/bench/protocols.h"
+
+#include <string.h>
+
+#include "proto/frame.h"
+#include "proto/slice.h"
+
+#define CREDIT "1000000" /* the most that a take may ask for */
+
+static void begin_request(struct request *request, size_t *mark)
+{
+	*mark = frame_begin(&request->bytes);
+	add(&request->bytes, "{\"id\":");
+	request->id_at = buffer_len(&request->bytes);
+	add(&request->bytes, ID_ZERO ",");
+}
+
+static void write_rest_of_put(struct buffer *out, const struct shape *shape)
+{
+	addf(out, "\"op\":\"put\",\"channel\":\"%s\",\"%s\":", queue, shape->batch > 1 ? "values" : "value");
+	for (unsigned i = 0; i < shape->batch; i++) {
+		if (shape->batch > 1)
+			add(out, i ? "," : "[");
+		buffer_append(out, shape->value, shape->len);
+	}
+	add(out, shape->batch > 1 ? "]}" : "}");
+}
+
+static void write_put(struct request *request, const struct shape *shape)
+{
+	size_t mark;
+	begin_request(request, &mark);
+	write_rest_of_put(&request->bytes, shape);
+	frame_end(&request->bytes, mark);
+}
+
+static void write_take(struct request *request, const struct shape *shape, enum role role)
+{
+	struct buffer *out = &request->bytes;
+	size_t mark;
+	(void)role;
+	begin_request(request, &mark);
+	if (shape->arms) {
+		addf(out, "\"op\":\"alts\",\"arms\":[{\"take\":\"%s\"}", queue);
+		for (unsigned i = 1; i < shape->arms; i++)
+			addf(out, ",{\"take\":\"arm-%u\"}", i);
+		add(out, "]}");
+	} else if (shape->batch > 1) {
+		addf(out, "\"op\":\"take\",\"channel\":\"%s\",\"max\":%u}", queue, shape->batch);
+	} else {
+		addf(out, "\"op\":\"take\",\"channel\":\"%s\"}", queue);
+	}
+	frame_end(out, mark);
+}
+
+static bool whole_frame(const char *bytes, size_t len, struct slice *body, size_t *used)
+{
+	return frame_next((struct slice){bytes, len}, 1 << 24, body, used, NULL) == FRAME_WHOLE;
+}
+
+/* What comes behind `{"id":ID,"status":"ok"`. */
+static struct slice behind_status(struct slice body)
+{
+	static const char ok[] = ",\"status\":\"ok\"";
+	const char *at = body.len > 6 ? memchr(body.bytes + 6, ',', body.len - 6) : NULL, *end = body.bytes + body.len;
+	if (!at || (size_t)(end - at) < sizeof(ok) || memcmp(at, ok, sizeof(ok) - 1) != 0)
+		fail("millraced: %.*s", (int)body.len, body.bytes);
+	at += sizeof(ok) - 1;
+	return (struct slice){at, (size_t)(end - at)};
+}
+
+/* The value's text in `rest`, which begins with its member; it ends where the next member begins. Values of the driver have no commas. */
+static size_t parse(const char *bytes, size_t len, struct reply *reply)
+{
+	struct slice body;
+	size_t used;
+	if (!whole_frame(bytes, len, &body, &used))
+		return 0;
+	struct slice rest = behind_status(body);
+	*reply = (struct reply){.kind = REPLY_PUT};
+	if (rest.len > 10 && rest.bytes[1] == '"' && rest.bytes[2] == 'a') { /* of an alts: its arm and channel come first */
+		const char *value = memmem(rest.bytes, rest.len, ",\"value\"", 8);
+		if (!value)
+			return used;
+		rest = (struct slice){value, rest.len - (size_t)(value - rest.bytes)};
+	}
+	if (rest.len < 10 || memcmp(rest.bytes, ",\"value", 7) != 0)
+		return used;
+	bool is_array = rest.bytes[7] == 's';
+	const char *value = rest.bytes + (is_array ? 11 : 9), *end = rest.bytes + rest.len;
+	const char *value_end = memchr(value, ',', (size_t)(end - value));
+	if (!value_end)
+		value_end = end - (is_array ? 2 : 1);
+	size_t value_len = (size_t)(value_end - value);
+	*reply = (struct reply){.kind = REPLY_TAKEN, .n = 1, .value = value, .value_len = value_len};
+	if (is_array)
+		reply->n = (unsigned)((size_t)(end - 1 - value) / (value_len + 1));
+	return used;
+}
+
+const struct protocol protocol_millrace = {
+	.name = "millrace", .acks_puts = true, .write_put = write_put, .write_take = write_take, .parse = parse,
+};
+
+/* -- On credit: a hand-off is one message in and one out -- */
+
+static void ask_for_credit(struct connection *connection)
+{
+	size_t mark = frame_begin(&connection->out);
+	addf(&connection->out, "{\"id\":1,\"op\":\"take\",\"channel\":\"%s\",\"count\":" CREDIT "}", queue);
+	frame_end(&connection->out, mark);
+}
+
+static void greet_credit(struct connection *connection)
+{
+	if (connection->role != ROLE_PRODUCER)
+		ask_for_credit(connection);
+	size_t mark = frame_begin(&connection->out);
+	add(&connection->out, "{\"id\":2,\"op\":\"ping\"}");
+	frame_end(&connection->out, mark);
+}
+
+static void write_put_without_id(struct request *request, const struct shape *shape)
+{
+	size_t mark = frame_begin(&request->bytes);
+	add(&request->bytes, "{");
+	write_rest_of_put(&request->bytes, shape);
+	frame_end(&request->bytes, mark);
+}
+
+static size_t parse_credit(const char *bytes, size_t len, struct reply *reply)
+{
+	size_t used = parse(bytes, len, reply);
+	if (used == 0)
+		return 0;
+	if (reply->kind == REPLY_TAKEN)
+		reply->was_last = memcmp(bytes + used - 10, ",\"left\":0}", 10) == 0;
+	else
+		reply->kind = REPLY_READY;
+	return used;
+}
+
+static bool renew_credit(struct connection *connection, const struct reply *reply)
+{
+	if (reply->was_last)
+		ask_for_credit(connection);
+	return false;
+}
+
+const struct protocol protocol_millrace_credit = {
+	.name = "millrace-credit", .is_push = true, .greet = greet_credit, .write_put = write_put_without_id, .done = renew_credit, .parse = parse_credit,
+};
+
+/* -- Echo -- */
+
+static size_t parse_echo(const char *bytes, size_t len, struct reply *reply)
+{
+	struct slice body;
+	size_t used;
+	if (!whole_frame(bytes, len, &body, &used))
+		return 0;
+	bool is_put = body.bytes[6 + ID_DIGITS + 7] == 'p'; /* {"id":ID,"op":"put" */
+	*reply = (struct reply){.kind = is_put ? REPLY_PUT : REPLY_TAKEN, .n = 1};
+	return used;
+}
+
+const struct protocol protocol_echo = {
+	.name = "echo", .acks_puts = true, .write_put = write_put, .write_take = write_take, .parse = parse_echo,
+};
