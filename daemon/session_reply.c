@@ -67,10 +67,12 @@ static void write_take(struct buffer *out, const struct core_reply *reply)
 {
 	if (!reply->n_values)
 		return;
-	if (reply->batch)
+	if (reply->batch) {
 		write_values(out, reply->value, reply->n_values);
-	else
-		message_raw(out, "value", (struct slice){reply->value->bytes, reply->value->len});
+	} else {
+		message_key(out, "value");
+		buffer_append(out, reply->value->bytes, reply->value->len);
+	}
 	if (reply->has_lease)
 		write_lease(out, reply);
 }

@@ -43,7 +43,7 @@ static bool grow(struct buffer *buffer, size_t len)
 	return true;
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t len)
+char *buffer_make_room(struct buffer *buffer, size_t len)
 {
 	if (buffer->failed)
 		return NULL;
@@ -55,32 +55,21 @@ char *buffer_reserve(struct buffer *buffer, size_t len)
 	return buffer->bytes + buffer->end;
 }
 
-void buffer_commit(struct buffer *buffer, size_t len)
+char *buffer_write_uint(char *to, uint64_t number)
 {
-	assert(len <= buffer->cap - buffer->end);
-	buffer->end += len;
-}
-
-void buffer_append(struct buffer *buffer, const void *bytes, size_t len)
-{
-	if (len == 0)
-		return;
-	char *to = buffer_reserve(buffer, len);
-	if (!to)
-		return;
-	memcpy(to, bytes, len);
-	buffer_commit(buffer, len);
+	unsigned n = 1;
+	for (uint64_t rest = number; rest >= 10; rest /= 10)
+		n++;
+	for (char *at = to + n; at > to; number /= 10)
+		*--at = (char)('0' + number % 10);
+	return to + n;
 }
 
 void buffer_append_uint(struct buffer *buffer, uint64_t number)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	buffer_append(buffer, digits + at, sizeof(digits) - at);
+	char *to = buffer_reserve(buffer, BUFFER_MAX_DIGITS);
+	if (to)
+		buffer_commit(buffer, (size_t)(buffer_write_uint(to, number) - to));
 }
 
 void buffer_consume(struct buffer *buffer, size_t len)

@@ -4,10 +4,8 @@
 
 #include <assert.h>
 #include <stdint.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
+#include "proto/plain.h"
 #include "proto/utf8.h"
 
 void json_scan_init(struct json_scan *scan, const char *bytes, size_t len)
@@ -45,31 +43,6 @@ bool json_scan_at_end(struct json_scan *scan)
 }
 
 /* -- Strings -- */
-
-static inline bool is_plain(char byte)
-{
-	unsigned char b = (unsigned char)byte;
-	return b >= 0x20 && b < 0x80 && b != '"' && b != '\\';
-}
-
-/* The first byte that is not plain: a quote, a backslash, a control character, or not ASCII. */
-static const char *skip_plain(const char *at, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
-	for (; end - at >= 16; at += 16) {
-		__m128i bytes = _mm_loadu_si128((const __m128i *)at);
-		__m128i special = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-		/* The comparison is signed: what is not ASCII is less than a space, too. */
-		int mask = _mm_movemask_epi8(_mm_or_si128(special, _mm_cmplt_epi8(bytes, space)));
-		if (mask)
-			return at + __builtin_ctz((unsigned)mask);
-	}
-#endif
-	while (at < end && is_plain(*at))
-		at++;
-	return at;
-}
 
 static int hex_digit(char byte)
 {
@@ -149,7 +122,7 @@ static bool scan_escape(struct json_scan *scan)
 static bool scan_string(struct json_scan *scan)
 {
 	for (scan->at++;;) {
-		scan->at = skip_plain(scan->at, scan->end);
+		scan->at = plain_end(scan->at, scan->end);
 		if (scan->at == scan->end)
 			return fail(scan, "the string does not end");
 		if (*scan->at == '"') {

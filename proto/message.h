@@ -148,8 +148,21 @@ void message_uint(struct buffer *out, const char *key, uint64_t number);
 void message_bool(struct buffer *out, const char *key, bool truth);
 void message_string(struct buffer *out, const char *key, struct slice text); /* escapes it; invalid UTF-8 becomes U+FFFD */
 void message_raw(struct buffer *out, const char *key, struct slice json);    /* JSON as it is */
-void message_key(struct buffer *out, const char *key);                       /* ,"key": and the caller appends the value */
+static inline void message_key(struct buffer *out, const char *key);         /* ,"key": and the caller appends the value */
 void message_text(struct buffer *out, struct slice text);                    /* a JSON string, quoted and escaped */
+
+/* Inline, so that a literal key has its length at compile time. */
+static inline void message_key(struct buffer *out, const char *key)
+{
+	size_t len = strlen(key);
+	char *to = buffer_reserve(out, len + 4);
+	if (!to)
+		return;
+	memcpy(to, ",\"", 2);
+	memcpy(to + 2, key, len);
+	memcpy(to + 2 + len, "\":", 2);
+	buffer_commit(out, len + 4);
+}
 
 /* An error reply: a whole one, or one to which members are added. `detail` is plain text for people, or NULL; it is joined to the error's own text. */
 size_t message_begin_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail);

@@ -5,6 +5,7 @@
 
 #include "proto/message.h"
 #include "proto/name.h"
+#include "proto/request_quick.h"
 #include "proto/request_scan.h"
 #include "proto/utf8.h"
 
@@ -328,12 +329,20 @@ static void name_channel(struct message_request *request, const struct request_s
 		request->channel = name;
 }
 
-int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
+/* All but the detail, whose bytes nobody reads without an error. */
+static void set_defaults(struct message_request *request)
+{
+	memset(request, 0, offsetof(struct message_request, detail));
+	request->detail[0] = '\0';
+	request->id = MESSAGE_NO_ID;
+	request->max = 1;
+	request->limit = 1000;
+}
+
+int message_decode_request_any(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
 {
 	struct request_scan found;
-	if (decoder->values_cap > KEPT_VALUES)
-		message_decoder_finish(decoder);
-	*request = (struct message_request){.id = MESSAGE_NO_ID, .max = 1, .limit = 1000};
+	set_defaults(request);
 	bool good = request_scan(decoder, body, len, &found);
 	read_id(request, &found);
 	if (!good)
@@ -342,6 +351,16 @@ int message_decode_request(struct message_decoder *decoder, char *body, size_t l
 	if (result < 0 && !request->has_id && request->op == OP_PUT)
 		name_channel(request, &found);
 	return result;
+}
+
+int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
+{
+	if (decoder->values_cap > KEPT_VALUES)
+		message_decoder_finish(decoder);
+	set_defaults(request);
+	if (request_quick(decoder, body, len, request))
+		return 0;
+	return message_decode_request_any(decoder, body, len, request);
 }
 
 void message_decoder_finish(struct message_decoder *decoder)
