@@ -9,8 +9,8 @@
 
 enum {
 	LOOP_READ_BYTES = 256 * 1024, /* one read takes at most so much, of one connection */
-	LOOP_BLOCK_BYTES = 16 * 1024, /* the size of the output buffers in the pool */
-	LOOP_POOL_BLOCKS = 256,
+	LOOP_BLOCK_BYTES = 64 * 1024, /* the size of the output buffers in the pool */
+	LOOP_POOL_BLOCKS = 64,
 };
 
 struct stream;

@@ -164,16 +164,15 @@ static ssize_t receive(struct stream *stream, char *to, size_t room)
 	return n;
 }
 
-/* A long frame is read into its own buffer, which doubles as the bytes really come: an announced length alone costs nothing. */
+/* A long frame is read into its own buffer, as much at once as others. An announced length alone costs nothing. */
 static ssize_t receive_long(struct stream *stream)
 {
-	size_t have = buffer_len(&stream->in);
-	char *to = buffer_reserve(&stream->in, have);
+	char *to = buffer_reserve(&stream->in, LOOP_READ_BYTES);
 	if (!to) {
 		errno = ENOMEM;
 		return -1;
 	}
-	ssize_t n = receive(stream, to, have);
+	ssize_t n = receive(stream, to, LOOP_READ_BYTES);
 	if (n > 0) {
 		buffer_commit(&stream->in, (size_t)n);
 		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
@@ -230,6 +229,8 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes)
 {
 	struct loop *loop = stream->loop;
 	loop_lend(loop, &stream->out);
+	if (value_bytes > stream->out.cap / 2)
+		buffer_reserve(&stream->out, value_bytes + REPLY_ENVELOPE_BYTES); /* it grows once, not by steps */
 	stream->out_value_bytes += value_bytes;
 	loop->unsent_value_bytes += value_bytes;
 	enqueue(stream, value_bytes ? &loop->takers : &loop->others);
