@@ -15,8 +15,11 @@ BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
             $(if $(CI),-Werror)
+# GCC clears structs of some hundred bytes with `rep stos`, which takes longer to begin than plain stores to end; said only to who understands it.
+CLEARING  := -mmemset-strategy=unrolled_loop:512:noalign,libcall:-1:noalign
+CLEARING  := $(shell echo | $(CC) $(CLEARING) -E - >/dev/null 2>&1 && echo $(CLEARING))
 ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidden -pthread \
-             -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS)
+             -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CFLAGS)
 
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1)
@@ -74,11 +77,12 @@ $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/,$(addprefix tests/bench/,driver.o load.o protocol_millrace.o protocol_peers.o) libproto.a)
-$(BUILD)/tests/bench/echo: $(BUILD)/tests/bench/echo.o
-$(BUILD)/tests/bench/driver $(BUILD)/tests/bench/echo:
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo proto)
+$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a
+$(BUILD)/tests/bench/proto: $(BUILD)/libproto.a
+$(BENCH_PROGRAMS): %: %.o
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 # -- What people call --
 
@@ -104,7 +108,7 @@ bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 5 min
 	@$(MAKE) --no-print-directory bench-built
 bench-quick: deps-bench ## the same in less than one
 	@$(MAKE) --no-print-directory bench-built BENCH_OPTIONS=--quick
-bench-built: $(PROGRAMS) $(addprefix $(BUILD)/tests/bench/,driver echo)
+bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 
 check-built: $(PROGRAMS) $(TESTS) $(EXAMPLES)
