@@ -77,12 +77,21 @@ static void write_take(struct buffer *out, const struct core_reply *reply)
 		write_lease(out, reply);
 }
 
+/* A valid name needs no escapes. */
+static void write_channel(struct buffer *out, struct slice name)
+{
+	message_key(out, "channel");
+	buffer_append(out, "\"", 1);
+	buffer_append(out, name.bytes, name.len);
+	buffer_append(out, "\"", 1);
+}
+
 static void write_alts(struct buffer *out, const struct core_reply *reply)
 {
 	if (reply->status != STATUS_OK && reply->status != STATUS_DROPPED && reply->status != STATUS_CLOSED)
 		return;
 	message_uint(out, "arm", reply->arm);
-	message_string(out, "channel", reply->channel);
+	write_channel(out, reply->channel);
 	write_take(out, reply);
 	write_evicted(out, reply);
 }

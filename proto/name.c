@@ -10,16 +10,17 @@ static const uint32_t name_bytes[8] = {
 	[3] = 0x3ffffffu << ('a' - 96) | 1u << ('{' - 96) | 1u << ('}' - 96),
 };
 
+size_t name_span(struct slice bytes)
+{
+	size_t n = 0, most = bytes.len < NAME_MAX_BYTES + 1 ? bytes.len : NAME_MAX_BYTES + 1;
+	while (n < most && name_bytes[(unsigned char)bytes.bytes[n] >> 5] >> (bytes.bytes[n] & 31) & 1)
+		n++;
+	return n;
+}
+
 bool name_is_valid(struct slice name)
 {
-	if (name.len == 0 || name.len > NAME_MAX_BYTES || name.bytes[0] == '.' || name.bytes[0] == '-')
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		unsigned char byte = (unsigned char)name.bytes[i];
-		if (!(name_bytes[byte >> 5] >> (byte & 31) & 1))
-			return false;
-	}
-	return true;
+	return name.len > 0 && name.len <= NAME_MAX_BYTES && name.bytes[0] != '.' && name.bytes[0] != '-' && name_span(name) == name.len;
 }
 
 bool name_is_reserved(struct slice name)

@@ -44,13 +44,10 @@ static bool eat_uint(struct cursor *cursor, uint64_t lowest, uint64_t highest, u
 /* A channel's name, behind its opening quote, and the quote that ends it. An escape is no part of a valid name. */
 static bool eat_name(struct cursor *cursor, struct slice *name)
 {
-	size_t room = (size_t)(cursor->end - cursor->at);
-	const char *quote = memchr(cursor->at, '"', room < NAME_MAX_BYTES + 1 ? room : NAME_MAX_BYTES + 1);
-	if (!quote)
-		return false;
-	*name = (struct slice){cursor->at, (size_t)(quote - cursor->at)};
-	cursor->at = quote + 1;
-	return name_is_valid(*name);
+	size_t len = name_span((struct slice){cursor->at, (size_t)(cursor->end - cursor->at)});
+	*name = (struct slice){cursor->at, len};
+	cursor->at += len;
+	return len > 0 && len <= NAME_MAX_BYTES && name->bytes[0] != '.' && name->bytes[0] != '-' && eat(cursor, "\"");
 }
 
 static bool eat_value(struct cursor *cursor, struct slice *value)

@@ -1,14 +1,50 @@
 /* The ops on channels themselves: create, close, delete. */
 #include <assert.h>
+#include <string.h>
 
+#include "daemon/core/hash.h"
 #include "daemon/core/state.h"
+
+/* The beginning, the end and the length of a name, mixed. */
+static uint64_t name_tag(struct slice name)
+{
+	uint64_t head = 0, tail = 0;
+	size_t n = name.len < sizeof(head) ? name.len : sizeof(head);
+	memcpy(&head, name.bytes, n);
+	memcpy(&tail, name.bytes + name.len - n, n);
+	return hash_mix(head ^ (tail << 32 | tail >> 32) ^ name.len);
+}
+
+static struct recent *recent_place(struct core *core, uint64_t tag)
+{
+	return &core->recent[tag % RECENT_CHANNELS];
+}
+
+static struct channel *find(struct core *core, struct slice name)
+{
+	uint64_t tag = name_tag(name);
+	struct recent *recent = recent_place(core, tag);
+	if (recent->tag == tag && recent->channel && slice_equal(channel_name(recent->channel), name))
+		return recent->channel;
+	struct channel *channel = directory_find(&core->directory, name);
+	if (channel)
+		*recent = (struct recent){tag, channel};
+	return channel;
+}
+
+static void forget_recent(struct core *core, const struct channel *channel)
+{
+	struct recent *recent = recent_place(core, name_tag(channel_name(channel)));
+	if (recent->channel == channel)
+		*recent = (struct recent){0, NULL};
+}
 
 struct channel *channel_find(struct core *core, struct core_connection *connection, struct slice name)
 {
 	if (connection && connection->last && connection->last_deletions == core->deletions &&
 	    slice_equal(channel_name(connection->last), name))
 		return connection->last;
-	struct channel *channel = directory_find(&core->directory, name);
+	struct channel *channel = find(core, name);
 	if (connection) {
 		connection->last = channel;
 		connection->last_deletions = core->deletions;
@@ -95,6 +131,7 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	/* First of all nobody finds it any more: dead letters that go back may not come here again. */
+	forget_recent(core, channel);
 	directory_remove(&core->directory, channel);
 	core->deletions++;
 	channel->is_removed = true;

@@ -24,10 +24,20 @@ struct core_connection {
 	uint64_t last_deletions;
 };
 
+/* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves, without hashing them so that peers cannot
+ * make them collide. Who makes tags collide only makes them useless. */
+enum { RECENT_CHANNELS = 256 };
+
+struct recent {
+	uint64_t tag;
+	struct channel *channel; /* NULL: none */
+};
+
 struct core {
 	struct core_limits limits;
 	uint64_t random;
 	struct directory directory;
+	struct recent recent[RECENT_CHANNELS];
 	struct ids ids;
 	struct timers timers;
 	struct leases leases;

@@ -22,30 +22,6 @@ void value_destroy(struct value *value)
 	free(value);
 }
 
-void value_list_push(struct value_list *list, struct value *value)
-{
-	value->next = NULL;
-	if (list->tail)
-		list->tail->next = value;
-	else
-		list->head = value;
-	list->tail = value;
-	list->n++;
-}
-
-struct value *value_list_pop(struct value_list *list)
-{
-	struct value *value = list->head;
-	if (!value)
-		return NULL;
-	list->head = value->next;
-	if (!list->head)
-		list->tail = NULL;
-	list->n--;
-	value->next = NULL;
-	return value;
-}
-
 void value_list_join(struct value_list *list, struct value_list *more)
 {
 	if (more->n == 0)

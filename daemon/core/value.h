@@ -29,9 +29,32 @@ struct value_list { /* first in, first out; zero-initialised is empty */
 struct value *value_create(const void *bytes, size_t len);
 void value_destroy(struct value *value);
 
-void value_list_push(struct value_list *list, struct value *value);
-struct value *value_list_pop(struct value_list *list); /* NULL if empty */
+static inline void value_list_push(struct value_list *list, struct value *value)
+{
+	value->next = NULL;
+	if (list->tail)
+		list->tail->next = value;
+	else
+		list->head = value;
+	list->tail = value;
+	list->n++;
+}
+
+/* NULL if empty. */
+static inline struct value *value_list_pop(struct value_list *list)
+{
+	struct value *value = list->head;
+	if (!value)
+		return NULL;
+	list->head = value->next;
+	if (!list->head)
+		list->tail = NULL;
+	list->n--;
+	value->next = NULL;
+	return value;
+}
+
 void value_list_join(struct value_list *list, struct value_list *more); /* moves all of `more` to the end */
-void value_list_clear(struct value_list *list);        /* destroys all */
+void value_list_clear(struct value_list *list); /* destroys all */
 
 #endif
