@@ -77,10 +77,15 @@ static bool eat_take(struct cursor *cursor, struct message_request *request)
 	request->op = OP_TAKE;
 	if (!eat_channel(cursor, request))
 		return false;
-	if (!eat(cursor, ",\"max\":"))
-		return true;
-	request->present |= 1u << MEMBER_MAX;
-	return eat_uint(cursor, 1, MESSAGE_MAX_TAKE, &request->max);
+	if (eat(cursor, ",\"max\":")) {
+		request->present |= 1u << MEMBER_MAX;
+		return eat_uint(cursor, 1, MESSAGE_MAX_TAKE, &request->max);
+	}
+	if (eat(cursor, ",\"count\":")) {
+		request->present |= 1u << MEMBER_COUNT;
+		return eat_uint(cursor, 1, MESSAGE_MAX_COUNT, &request->count);
+	}
+	return true;
 }
 
 static bool eat_arm(struct cursor *cursor, struct message_arm *arm)

@@ -1,6 +1,6 @@
 /* The load driver: one thread, epoll, any of the brokers, one workload a run. Prints "started" when it has warmed up, and at the end one line of JSON.
  *
- *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES] [arms=N] [ms=N] [pingpong=1]
+ *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES] [arms=N] [ms=N] [pingpong=1] [queue=NAME]
  *
  * A hand-off is a value that was put and has been taken. Every connection keeps `window` requests in flight; pairs put and take in turn. In a ping-pong a take
  * waits before each put, and the time is from the put to the value's arrival. What is taken is compared with what was put. */
@@ -48,6 +48,8 @@ void addf(struct buffer *out, const char *format, ...)
 static void set(struct workload *work, const char *assignment)
 {
 	unsigned pingpong = work->pingpong;
+	if (sscanf(assignment, "queue=%31s", queue) == 1)
+		return;
 	const struct {
 		const char *name;
 		unsigned *number;
@@ -110,7 +112,8 @@ int main(int argc, char **argv)
 	work.port = (unsigned)strtoul(argv[2], NULL, 10);
 	for (int i = 3; i < argc; i++)
 		set(&work, argv[i]);
-	snprintf(queue, sizeof(queue), "bench-%u", work.size);
+	if (!queue[0])
+		snprintf(queue, sizeof(queue), "bench-%u", work.size);
 
 	load_begin(&work);
 	load_run(WARM_UP_MS);

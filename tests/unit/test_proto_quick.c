@@ -107,7 +107,7 @@ static bool agree(const char *text, size_t len)
 		ck_assert_int_eq(quick.op, any.op);
 		ck_assert(quick.has_id == any.has_id && quick.id == any.id);
 		ck_assert(same(quick.channel, body, any.channel, other) && same(quick.value, body, any.value, other));
-		ck_assert(quick.max == any.max && quick.timeout_ms == any.timeout_ms && quick.limit == any.limit);
+		ck_assert(quick.max == any.max && quick.count == any.count && quick.timeout_ms == any.timeout_ms && quick.limit == any.limit);
 		ck_assert_uint_eq(quick.n_arms, any.n_arms);
 		for (size_t i = 0; i < any.n_arms; i++) {
 			ck_assert(quick.arms[i].is_put == any.arms[i].is_put);
@@ -125,6 +125,7 @@ static const char *const usual[] = {
 	"{\"op\":\"put\",\"channel\":\"jobs\",\"value\":-1.5e3}",
 	"{\"id\":0,\"op\":\"take\",\"channel\":\"jobs\"}",
 	"{\"id\":12,\"op\":\"take\",\"channel\":\"jobs\",\"max\":1000,\"timeout_ms\":0}",
+	"{\"id\":12,\"op\":\"take\",\"channel\":\"jobs\",\"count\":1000000}",
 	"{\"id\":3,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"put\":\"b\",\"value\":[true]},{\"take\":\"a\"}],\"timeout_ms\":250}",
 };
 
@@ -154,6 +155,8 @@ START_TEST(what_is_unusual_or_wrong_is_left_to_the_general_way)
 		"{\"id\":1,\"op\":\"take\",\"channel\":\"c",
 		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":0}",
 		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1001}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000001}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1,\"count\":1}",
 		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":2147483648}",
 		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}",
 		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\"}}",
