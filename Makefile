@@ -77,9 +77,9 @@ $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo proto)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo growth proto)
 $(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a
-$(BUILD)/tests/bench/proto: $(BUILD)/libproto.a
+$(addprefix $(BUILD)/tests/bench/,growth proto): $(BUILD)/libproto.a
 $(BENCH_PROGRAMS): %: %.o
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)

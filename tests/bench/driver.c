@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/bench/load.h"
 
@@ -112,7 +113,9 @@ int main(int argc, char **argv)
 	work.port = (unsigned)strtoul(argv[2], NULL, 10);
 	for (int i = 3; i < argc; i++)
 		set(&work, argv[i]);
-	if (!queue[0])
+	if (work.protocol->has_own_queue)
+		snprintf(queue, sizeof(queue), "run-%d", (int)getpid());
+	else if (!queue[0])
 		snprintf(queue, sizeof(queue), "bench-%u", work.size);
 
 	load_begin(&work);

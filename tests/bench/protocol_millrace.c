@@ -114,8 +114,12 @@ static void ask_for_credit(struct connection *connection)
 	frame_end(&connection->out, mark);
 }
 
+/* A channel of this run alone: what another left in it would come as if it had been put. */
 static void greet_credit(struct connection *connection)
 {
+	size_t create = frame_begin(&connection->out);
+	addf(&connection->out, "{\"id\":3,\"op\":\"create\",\"channel\":\"%s\",\"kind\":\"bounded\",\"capacity\":1000000}", queue);
+	frame_end(&connection->out, create);
 	if (connection->role != ROLE_PRODUCER)
 		ask_for_credit(connection);
 	size_t mark = frame_begin(&connection->out);
@@ -138,8 +142,8 @@ static size_t parse_credit(const char *bytes, size_t len, struct reply *reply)
 		return 0;
 	if (reply->kind == REPLY_TAKEN)
 		reply->was_last = memcmp(bytes + used - 10, ",\"left\":0}", 10) == 0;
-	else
-		reply->kind = REPLY_READY;
+	else /* of the greeting: the ping's reply comes last */
+		reply->kind = bytes[FRAME_HEADER_BYTES + 6] == '2' ? REPLY_READY : REPLY_OTHER;
 	return used;
 }
 
@@ -151,7 +155,7 @@ static bool renew_credit(struct connection *connection, const struct reply *repl
 }
 
 const struct protocol protocol_millrace_credit = {
-	.name = "millrace-credit", .is_push = true, .greet = greet_credit, .write_put = write_put_without_id, .done = renew_credit, .parse = parse_credit,
+	.name = "millrace-credit", .is_push = true, .has_own_queue = true, .greet = greet_credit, .write_put = write_put_without_id, .done = renew_credit, .parse = parse_credit,
 };
 
 /* -- Echo -- */

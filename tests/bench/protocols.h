@@ -61,6 +61,7 @@ struct protocol {
 	const char *name;
 	bool is_push;   /* values come by themselves, or on credit */
 	bool acks_puts; /* a put has a reply */
+	bool has_own_queue; /* of each run */
 	void (*greet)(struct connection *connection); /* or NULL: there is nothing to say, and no reply to wait for */
 	void (*write_put)(struct request *request, const struct shape *shape);
 	void (*write_take)(struct request *request, const struct shape *shape, enum role role); /* NULL: takes are not asked for */

@@ -1,0 +1,89 @@
+"""The brokers that are compared: how each is started, without persistence and on a core of its own, and how it always ends with us."""
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
+DEADLINE_S = 20
+PR_SET_PDEATHSIG = 1
+
+CHANNELS = (
+    "{"
+    + ", ".join(f"bench-{name}: {{kind: bounded, capacity: 1000000}}" for name in ("50", "1024", "fan", "pingpong"))
+    + "".join(f", arm-{i}: {{kind: unbuffered}}" for i in range(1, 64))
+    + "}"
+)
+MILLRACED = [os.path.join(BUILD, "millraced"), "--http", "none", "--listen", "tcp://127.0.0.1:{port}", "--set", "channels={channels}"]
+COMMANDS = {
+    "millrace": MILLRACED,
+    "millrace spinning": [*MILLRACED, "--set", "spin_us=50"],
+    "redis": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1", "--maxclients", "5000"],
+    "nats": ["nats-server", "-a", "127.0.0.1", "-p", "{port}"],
+    "beanstalkd": ["beanstalkd", "-l", "127.0.0.1", "-p", "{port}"],
+    "echo": [os.path.join(BUILD, "tests/bench/echo"), "{port}"],
+}
+
+
+def is_installed(name):
+    return shutil.which(COMMANDS[name][0]) is not None
+
+
+def start_on(core, command, **options):
+    """A process on one core, which ends when we do, however that comes about."""
+    libc = ctypes.CDLL(None)
+
+    def prepare():
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.sched_setaffinity(0, {core})
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 16384)), hard))
+
+    return subprocess.Popen(command, preexec_fn=prepare, **options)
+
+
+class Broker:
+    def __init__(self, name, core):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.directory = tempfile.mkdtemp(prefix="millrace-bench.")
+        command = [part.format(port=self.port, channels=CHANNELS) for part in COMMANDS[name]]
+        self.process = start_on(core, command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.wait_until_ready(name)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_until_ready(self, name):
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{name} did not start") from None
+                time.sleep(0.02)
+
+    def cpu_us(self):
+        """Processor time of all its threads."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            try:
+                with open(f"/proc/{self.process.pid}/task/{task}/schedstat", encoding="ascii") as file:
+                    total += int(file.read().split()[0])
+            except OSError:  # a thread that has just ended
+                pass
+        return total / 1000
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)

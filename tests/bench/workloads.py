@@ -1,0 +1,81 @@
+"""What is measured, of whom, and what we want to reach."""
+from typing import NamedTuple
+
+# How a row of a table is driven: broker, protocol of the driver, settings beside the workload's.
+TARGETS = {
+    "millrace": ("millrace", "millrace", ""),
+    "millrace credit": ("millrace", "millrace-credit", ""),  # put without `id`, take with `count`
+    "millrace spinning": ("millrace spinning", "millrace", ""),  # spin_us: 50
+    "redis": ("redis", "redis", ""),
+    "nats": ("nats", "nats", ""),  # verbose off, as its users run it: no put is acknowledged
+    "nats verbose": ("nats", "nats-verbose", ""),
+    "beanstalkd": ("beanstalkd", "beanstalkd", ""),
+    "echo": ("echo", "echo", ""),  # millrace's bytes, merely sent back
+    "plain take": ("millrace", "millrace", ""),
+    "alts over 1": ("millrace", "millrace", "arms=1"),
+    "alts over 8": ("millrace", "millrace", "arms=8"),
+    "alts over 64": ("millrace", "millrace", "arms=64"),
+}
+
+
+class Goal(NamedTuple):
+    """`of` is at least (of latencies: at most) so many times `against`."""
+
+    of: str
+    against: str
+    factor: float
+    member: str = "rate"
+
+
+class Workload(NamedTuple):
+    title: str
+    settings: str
+    targets: list
+    goals: list = []
+    is_latency: bool = False
+
+
+PEERS = ["redis", "nats", "nats verbose", "beanstalkd"]
+WORKLOADS = {
+    "pingpong": Workload(
+        "hand-off to a take that waits, 50 B, one at a time",
+        "producers=1 consumers=1 pingpong=1 queue=bench-pingpong",
+        ["millrace", "millrace spinning", *PEERS, "echo"],
+        [
+            *(Goal("millrace", peer, factor, quantile) for quantile in ("p50_us", "p99_us") for peer, factor in (("echo", 1.1), ("redis", 1), ("nats", 1))),
+            Goal("millrace spinning", "redis", 0.4, "p50_us"),
+        ],
+        is_latency=True,
+    ),
+    "one-50": Workload(
+        "50 connections, one request in flight each, 50 B",
+        "pairs=50 window=1 size=50",
+        ["millrace", "millrace credit", *PEERS, "echo"],
+        [Goal("millrace", "echo", 0.95), Goal("millrace", "redis", 1.15), Goal("millrace credit", "redis", 2.3), Goal("millrace credit", "nats", 1.2)],
+    ),
+    "window-50": Workload(
+        "4 connections, 64 in flight, 50 B",
+        "pairs=4 window=64 size=50",
+        ["millrace", "millrace credit", *PEERS, "echo"],
+        [Goal("millrace", "redis", 3), Goal("millrace", "nats", 1), Goal("millrace", "nats verbose", 1.5), Goal("millrace", "beanstalkd", 40)],
+    ),
+    "window-1k": Workload(
+        "4 connections, 64 in flight, 1 KiB",
+        "pairs=4 window=64 size=1024",
+        ["millrace", "millrace credit", *PEERS, "echo"],
+        [Goal("millrace", "redis", 2.5), Goal("millrace", "nats", 1.4)],
+    ),
+    "batch-50": Workload("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", ["millrace", "redis"], [Goal("millrace", "redis", 1.2)]),
+    "batch-1k": Workload("batches of 64, 1 KiB", "pairs=4 window=4 batch=64 size=1024", ["millrace", "redis"], [Goal("millrace", "redis", 1)]),
+    "fan-in": Workload(
+        "1000 producers with one put in flight, 1 consumer, 50 B",
+        "producers=1000 consumers=1 window=1 consumer_window=1000 queue=bench-fan",
+        ["millrace", "millrace credit", *PEERS],
+    ),
+    "alts": Workload(
+        "alts, 4 connections, 64 in flight, 50 B",
+        "pairs=4 window=64 size=50",
+        ["plain take", "alts over 1", "alts over 8", "alts over 64"],
+        [Goal("alts over 8", "plain take", 0.7)],
+    ),
+}
