@@ -35,6 +35,13 @@ enum option_id {
 	OPTION_PRIORITY,
 	OPTION_MAX_WAITERS,
 	OPTION_FORCE,
+	OPTION_PRODUCERS,
+	OPTION_CONSUMERS,
+	OPTION_SIZE,
+	OPTION_WINDOW,
+	OPTION_BATCH,
+	OPTION_DURATION,
+	OPTION_KIND,
 	OPTION_VERSION,
 	N_OPTIONS
 };
@@ -79,6 +86,9 @@ struct call {
 	int64_t timeout_ms; /* MR_FOREVER: not given */
 	uint64_t number;    /* 0: not given */
 	uint64_t max_waiters;
+	uint64_t producers, consumers, size, window, batch; /* of bench; 0: not given */
+	int64_t duration_ms;                                /* 0: not given */
+	const char *kind;                                   /* NULL: not given */
 	struct call_arm arms[MESSAGE_MAX_ARMS];
 	size_t n_arms;
 	char **args;
@@ -96,5 +106,6 @@ int run_stat(const struct call *call);
 int run_peek(const struct call *call);
 int run_waiters(const struct call *call);
 int run_ping(const struct call *call);
+int run_bench(const struct call *call);
 
 #endif

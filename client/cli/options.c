@@ -1,8 +1,10 @@
 #include "client/cli/options.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "client/cli/load.h"
 #include "client/cli/report.h"
 #include "client/cli/units.h"
 
@@ -42,6 +44,33 @@ static int set_max_waiters(struct call *call, const char *word)
 	return 0;
 }
 
+static int set_between(struct call *call, const char *word, const char *what, uint64_t lowest, uint64_t highest, uint64_t *number)
+{
+	if (units_parse_count(word, lowest, highest, number) < 0)
+		return report_usage(call, "'%s' is not a number of %s; give %" PRIu64 " to %" PRIu64, word, what, lowest, highest);
+	return 0;
+}
+
+static int set_duration(struct call *call, const char *word)
+{
+	if (units_parse_ms(word, &call->duration_ms) < 0 || call->duration_ms == 0)
+		return report_usage(call, "'%s' is not a duration; write milliseconds, or 500ms, 5s, 1m", word);
+	return 0;
+}
+
+static int set_kind(struct call *call, const char *word)
+{
+	static const char *const kinds[] = {"unbuffered", "bounded", "dropping", "sliding"};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(word, kinds[i]) == 0) {
+			call->kind = word;
+			return 0;
+		}
+	}
+	return report_usage(call, "'%s' is no kind of channel that values go through; say unbuffered, bounded, dropping or sliding", word);
+}
+
 static int add_arm(struct call *call, const char *channel, const char *value)
 {
 	if (call->n_arms == MESSAGE_MAX_ARMS)
@@ -69,6 +98,13 @@ static const struct {
 	[OPTION_PRIORITY] = {'p', "priority", NULL, "the first arm that can happen does; else any of them"},
 	[OPTION_MAX_WAITERS] = {0, "max-waiters", "N", "how many requests may wait on the channel (else the daemon's default)"},
 	[OPTION_FORCE] = {0, "force", NULL, "even if there are values in it; they are discarded"},
+	[OPTION_PRODUCERS] = {'p', "producers", "N", "connections that put (default 1)"},
+	[OPTION_CONSUMERS] = {'c', "consumers", "N", "connections that take (default 1)"},
+	[OPTION_SIZE] = {0, "size", "BYTES", "of each value, which is a string; quotes count (default 50)"},
+	[OPTION_WINDOW] = {0, "window", "N", "requests in flight on each connection (default 64)"},
+	[OPTION_BATCH] = {0, "batch", "N", "values in one put, and at most in one take (default 1)"},
+	[OPTION_DURATION] = {0, "duration", "TIME", "how long: 500ms, 5s, 1m (default 5s)"},
+	[OPTION_KIND] = {0, "kind", "KIND", "of the channel: bounded (default), unbuffered, dropping or sliding"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 
@@ -110,6 +146,20 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 	case OPTION_FORCE:
 		call->force = true;
 		return 0;
+	case OPTION_PRODUCERS:
+		return set_between(call, word, "producers", 1, 1000, &call->producers);
+	case OPTION_CONSUMERS:
+		return set_between(call, word, "consumers", 1, 1000, &call->consumers);
+	case OPTION_SIZE:
+		return set_between(call, word, "bytes", LOAD_MIN_SIZE, 16 * 1024 * 1024, &call->size);
+	case OPTION_WINDOW:
+		return set_between(call, word, "requests", 1, 1000, &call->window);
+	case OPTION_BATCH:
+		return set_between(call, word, "values", 1, MESSAGE_MAX_TAKE, &call->batch);
+	case OPTION_DURATION:
+		return set_duration(call, word);
+	case OPTION_KIND:
+		return set_kind(call, word);
 	case OPTION_VERSION:
 		call->wants_version = true;
 		return 0;
@@ -173,7 +223,7 @@ int options_parse(struct call *call, int argc, char **argv)
 		if (found == '?' || found == ':')
 			return refuse(call, found, argv);
 		for (int i = 0; found < LONG_ONLY && i < N_OPTIONS; i++) {
-			if (table[i].letter == found)
+			if (table[i].letter == found && wanted >> i & 1) /* commands may share letters */
 				id = i;
 		}
 		if (set_option(call, (enum option_id)id, optarg, argc, argv) != 0)

@@ -13,7 +13,7 @@ from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, "millrace")
 OK, ERROR, USAGE, TIMEOUT, CLOSED, CONNECT, DENIED, NO_CHANNEL, DROPPED = range(9)
-COMMANDS = "put take alts create close delete ls stat peek waiters ping".split()
+COMMANDS = "put take alts create close delete ls stat peek waiters ping bench".split()
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
 
 

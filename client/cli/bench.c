@@ -1,0 +1,186 @@
+/* millrace bench: how fast is this daemon, from here? Its channel is ephemeral, and so goes away whatever becomes of this program. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/clock.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/load.h"
+#include "client/cli/output.h"
+#include "client/cli/report.h"
+#include "client/cli/session.h"
+
+enum { CAPACITY = 1000, EVERY_MS = 200 };
+
+static const struct call defaults = {.producers = 1, .consumers = 1, .size = 50, .window = 64, .batch = 1, .duration_ms = 5000, .kind = "bounded"};
+
+static const struct {
+	const char *name;
+	double part;
+} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1}};
+
+struct outcome {
+	double seconds;
+	struct load_sums sums;
+	struct histogram latencies; /* in nanoseconds */
+};
+
+/* -- What it tells -- */
+
+static double quantile_us(const struct outcome *outcome, size_t i)
+{
+	return (double)(quantiles[i].part < 1 ? histogram_quantile(&outcome->latencies, quantiles[i].part) : outcome->latencies.max) / 1e3;
+}
+
+static double rate(const struct outcome *outcome)
+{
+	return outcome->seconds > 0 ? (double)outcome->sums.taken / outcome->seconds : 0;
+}
+
+static void tell_json(const struct call *call, const struct outcome *outcome)
+{
+	printf("{\"kind\":\"%s\",\"producers\":%" PRIu64 ",\"consumers\":%" PRIu64 ",\"size\":%" PRIu64 ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64, call->kind,
+	       call->producers, call->consumers, call->size, call->window, call->batch);
+	printf(",\"seconds\":%.3f,\"taken\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"per_second\":%.0f,\"latency_us\":{", outcome->seconds,
+	       outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
+	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+		printf("%s\"%s\":%.1f", i ? "," : "", quantiles[i].name, quantile_us(outcome, i));
+	puts("}}");
+}
+
+static void tell_raw(const struct outcome *outcome)
+{
+	printf("seconds\t%.3f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n", outcome->seconds, outcome->sums.taken,
+	       outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
+	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+		printf("%s\t%.1f\n", quantiles[i].name, quantile_us(outcome, i));
+}
+
+static void tell_text(const struct call *call, const struct outcome *outcome)
+{
+	printf("%" PRIu64 " to %" PRIu64 " over one %s channel, %" PRIu64 " requests in flight on each connection, values of %" PRIu64 " bytes", call->producers,
+	       call->consumers, call->kind, call->window, call->size);
+	if (call->batch > 1)
+		printf(" in batches of %" PRIu64, call->batch);
+	printf("\n%" PRIu64 " values taken in %.1f s: %.0f a second, %.1f MB/s\n", outcome->sums.taken, outcome->seconds, rate(outcome),
+	       rate(outcome) * (double)call->size / 1e6);
+	if (outcome->sums.dropped)
+		printf("%" PRIu64 " dropped\n", outcome->sums.dropped);
+	if (outcome->sums.evicted)
+		printf("%" PRIu64 " evicted\n", outcome->sums.evicted);
+	if (!outcome->latencies.n)
+		return;
+	puts("from put to arrival:");
+	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
+		printf("  %-6s %10.1f us\n", quantiles[i].name, quantile_us(outcome, i));
+}
+
+static void tell(const struct call *call, const struct outcome *outcome)
+{
+	switch (call->format) {
+	case FORMAT_TEXT:
+		tell_text(call, outcome);
+		break;
+	case FORMAT_JSON:
+		tell_json(call, outcome);
+		break;
+	case FORMAT_RAW:
+		tell_raw(outcome);
+		break;
+	}
+}
+
+static void show_progress(const struct call *call, int64_t elapsed_ms, uint64_t taken, uint64_t taken_before)
+{
+	fprintf(stderr, "\r\033[K%.1f of %.1f s, %.0f values a second", (double)elapsed_ms / 1e3, (double)call->duration_ms / 1e3,
+		(double)(taken - taken_before) * 1e3 / EVERY_MS);
+	fflush(stderr);
+}
+
+/* -- The run -- */
+
+/* Until the time is over, a worker fails, or somebody presses Ctrl-C. */
+static void watch(const struct call *call, const struct load *load, int interrupt_fd)
+{
+	struct pollfd interrupt = {.fd = interrupt_fd, .events = POLLIN};
+	bool shows = !call->quiet && isatty(STDERR_FILENO);
+	int64_t begun_ms = clock_ms(), elapsed_ms;
+	uint64_t taken = 0;
+
+	while ((elapsed_ms = clock_ms() - begun_ms) < call->duration_ms && !load_has_failed(load) && !interrupt_happened()) {
+		int64_t left_ms = call->duration_ms - elapsed_ms;
+
+		(void)poll(&interrupt, 1, left_ms < EVERY_MS ? (int)left_ms : EVERY_MS);
+		if (shows && left_ms > EVERY_MS) {
+			uint64_t now_taken = load_sums(load).taken;
+
+			show_progress(call, clock_ms() - begun_ms, now_taken, taken);
+			taken = now_taken;
+		}
+	}
+	if (shows)
+		fputs("\r\033[K", stderr);
+}
+
+static int measure(const struct call *call, mr *control, const char *channel)
+{
+	static struct outcome outcome; /* large */
+	struct load load = {.call = call, .channel = channel};
+	int interrupt_fd = interrupt_catch(), code = load_begin(&load);
+
+	if (code == EXIT_OK) {
+		int64_t begun_us = clock_us();
+
+		watch(call, &load, interrupt_fd);
+		outcome.seconds = (double)(clock_us() - begun_us) / 1e6;
+		outcome.sums = load_sums(&load);
+	}
+	load_end(&load, control);
+	if (code == EXIT_OK && load.status != MR_OK) {
+		report(call, NULL, "%s", load.message);
+		code = EXIT_ERROR;
+	} else if (code == EXIT_OK) {
+		load_latencies(&load, &outcome.latencies);
+		tell(call, &outcome);
+		code = interrupt_happened() ? EXIT_INTERRUPTED : EXIT_OK;
+	}
+	load_finish(&load);
+	return code;
+}
+
+/* Options that were not given have their defaults. */
+static struct call with_defaults(const struct call *call)
+{
+	struct call whole = *call;
+
+	whole.producers = call->producers ? call->producers : defaults.producers;
+	whole.consumers = call->consumers ? call->consumers : defaults.consumers;
+	whole.size = call->size ? call->size : defaults.size;
+	whole.window = call->window ? call->window : defaults.window;
+	whole.batch = call->batch ? call->batch : defaults.batch;
+	whole.duration_ms = call->duration_ms ? call->duration_ms : defaults.duration_ms;
+	whole.kind = call->kind ? call->kind : defaults.kind;
+	return whole;
+}
+
+int run_bench(const struct call *given)
+{
+	struct call call = with_defaults(given);
+	struct mr_definition definition = {.kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
+	char *channel = NULL;
+	mr *control;
+	int code = session_open(&call, &control);
+
+	if (code != EXIT_OK)
+		return code;
+	code = report_status(&call, NULL, mr_create(control, NULL, &definition, NULL, &channel), NULL);
+	if (code == EXIT_OK) {
+		code = measure(&call, control, channel);
+		(void)mr_delete(control, channel, true, NULL);
+	}
+	mr_free(channel);
+	mr_destroy(control);
+	return code;
+}
