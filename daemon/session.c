@@ -201,7 +201,7 @@ void session_accept(struct sessions *sessions, int fd)
 		return;
 	}
 	struct session *session = calloc(1, sizeof(*session));
-	if (!session || stream_init(&session->stream, sessions->loop, fd, (size_t)sessions->limits.max_output, &handlers) < 0) {
+	if (!session || stream_init(&session->stream, sessions->loop, fd, (uint32_t)sessions->limits.max_output, &handlers) < 0) {
 		free(session);
 		refuse_connection(sessions, fd, "no memory for another connection");
 		return;

@@ -20,7 +20,7 @@ static bool check_arms(struct core *core, const struct core_event *event, struct
 	bool is_put = false;
 	for (uint32_t i = 0; i < event->n_arms; i++) {
 		const struct core_arm *arm = &event->arms[i];
-		channels[i] = channel_find(core, event->connection, arm->channel);
+		channels[i] = channel_find(core, arm->channel);
 		if (!channels[i]) {
 			refuse_arm(core, event, i, ERROR_NO_SUCH_CHANNEL, effects);
 			return false;

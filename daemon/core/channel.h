@@ -5,33 +5,32 @@
 #include "daemon/core/core.h"
 #include "daemon/core/list.h"
 
+/* What each put and take needs stands together at the end, before the name: with many channels every line of memory is one that has to be fetched. */
 struct channel {
-	struct channel *hash_next; /* directory.c's, with the next three; after deletion: the core's graveyard */
-	struct channel *left, *right;
-	uint64_t hash;
-
+	struct channel *left, *right;  /* directory.c's */
 	struct core_connection *owner; /* of an ephemeral channel; else NULL */
 	struct link in_owner;
-
-	struct core_definition definition;
-	bool closed;
-	struct store buffer;
-	struct link puts, takes; /* of struct arm, oldest first */
-	struct link resting;	 /* of struct arm: takes with a count that have left the queue for a while */
-	uint32_t n_puts, n_takes;
+	struct link resting;	  /* of struct arm: takes with a count that have left the queue for a while */
 	struct link leases;	  /* of struct lease, held or delayed */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
-	uint32_t n_leased;	  /* values of both */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
-	uint64_t bytes; /* of the values in the buffer, in leases and in parked put arms */
+	bool is_removed;
+	bool is_ghost; /* removed, and there only for values that are kept */
 
 	/* The books. Counters never fall. */
-	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+	uint64_t returned, dropped, evicted, dead_lettered, discarded, accepted, taken;
 
 	uint64_t n_kept; /* values that were taken from it, and whose memory still says so; it stays in memory for them */
-	bool is_removed;
-	bool is_ghost; /* removed, and there only for those values */
+	uint64_t bytes;	 /* of the values in the buffer, in leases and in parked put arms */
+	struct core_definition definition;
+	bool closed;
+	uint32_t n_leased; /* values in leases and dead letters */
+	struct store buffer;
+	struct link puts, takes; /* of struct arm, oldest first */
+	uint32_t n_puts, n_takes;
 
+	struct channel *hash_next; /* directory.c's; after deletion: the core's graveyard */
+	uint64_t hash;		   /* directory.c's */
 	uint8_t name_len;
 	char name[]; /* and behind it that of definition.dead_letter */
 };

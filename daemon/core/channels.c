@@ -20,7 +20,14 @@ static struct recent *recent_place(struct core *core, uint64_t tag)
 	return &core->recent[tag % RECENT_CHANNELS];
 }
 
-static struct channel *find(struct core *core, struct slice name)
+static void forget_recent(struct core *core, const struct channel *channel)
+{
+	struct recent *recent = recent_place(core, name_tag(channel_name(channel)));
+	if (recent->channel == channel)
+		*recent = (struct recent){0, NULL};
+}
+
+struct channel *channel_find(struct core *core, struct slice name)
 {
 	uint64_t tag = name_tag(name);
 	struct recent *recent = recent_place(core, tag);
@@ -29,26 +36,6 @@ static struct channel *find(struct core *core, struct slice name)
 	struct channel *channel = directory_find(&core->directory, name);
 	if (channel)
 		*recent = (struct recent){tag, channel};
-	return channel;
-}
-
-static void forget_recent(struct core *core, const struct channel *channel)
-{
-	struct recent *recent = recent_place(core, name_tag(channel_name(channel)));
-	if (recent->channel == channel)
-		*recent = (struct recent){0, NULL};
-}
-
-struct channel *channel_find(struct core *core, struct core_connection *connection, struct slice name)
-{
-	if (connection && connection->last && connection->last_deletions == core->deletions &&
-	    slice_equal(channel_name(connection->last), name))
-		return connection->last;
-	struct channel *channel = find(core, name);
-	if (connection) {
-		connection->last = channel;
-		connection->last_deletions = core->deletions;
-	}
 	return channel;
 }
 
@@ -71,7 +58,7 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 {
 	const struct core_definition *definition = &event->definition;
 	assert(event->connection || !definition->ephemeral);
-	struct channel *channel = channel_find(core, event->connection, event->channel);
+	struct channel *channel = channel_find(core, event->channel);
 	if (channel) {
 		bool is_same = definitions_equal(&channel->definition, definition) &&
 			       (!definition->ephemeral || channel->owner == event->connection);
@@ -116,7 +103,7 @@ void channel_complete_all(struct core *core, struct link *queue, struct core_eff
 
 void op_close(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	struct channel *channel = channel_find(core, event->connection, event->channel);
+	struct channel *channel = channel_find(core, event->channel);
 	if (!channel) {
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
@@ -133,7 +120,6 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	/* First of all nobody finds it any more: dead letters that go back may not come here again. */
 	forget_recent(core, channel);
 	directory_remove(&core->directory, channel);
-	core->deletions++;
 	channel->is_removed = true;
 	channel_complete_all(core, &channel->takes, effects);
 	channel_complete_all(core, &channel->resting, effects);
@@ -154,7 +140,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 
 void op_delete(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	struct channel *channel = channel_find(core, event->connection, event->channel);
+	struct channel *channel = channel_find(core, event->channel);
 	if (!channel) {
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;

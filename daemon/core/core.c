@@ -161,5 +161,5 @@ uint64_t core_deadline(const struct core *core)
 
 bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id)
 {
-	return connection->n_parked > 0 && ids_find(&core->ids, connection, id);
+	return connection->n_parked > 0 && id != CORE_NO_ID && ids_find(&core->ids, connection, id);
 }

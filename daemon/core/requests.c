@@ -37,7 +37,7 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 /* A put with its values, of which what is not moved out of the list is destroyed by the caller. */
 static void put(struct core *core, const struct core_event *event, struct value_list *values, struct core_effects *effects)
 {
-	struct channel *channel = channel_find(core, event->connection, event->channel);
+	struct channel *channel = channel_find(core, event->channel);
 	if (!channel) {
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
@@ -93,7 +93,7 @@ static enum error park_take(struct core *core, const struct core_event *event, s
 void op_take(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	assert(event->max >= 1 && event->max <= CORE_MAX_TAKE && event->count <= CORE_MAX_COUNT && !(event->count && event->batch));
-	struct channel *channel = channel_find(core, event->connection, event->channel);
+	struct channel *channel = channel_find(core, event->channel);
 	if (!channel) {
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;

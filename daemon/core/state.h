@@ -20,13 +20,11 @@ struct core_connection {
 	struct link ephemeral; /* of struct channel */
 	struct link leases;    /* of struct lease: those that end with it */
 	uint32_t n_parked; /* in all three of them */
-	struct channel *last; /* the channel it named last, while nothing has been deleted since */
-	uint64_t last_deletions;
 };
 
 /* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves, without hashing them so that peers cannot
  * make them collide. Who makes tags collide only makes them useless. */
-enum { RECENT_CHANNELS = 256 };
+enum { RECENT_CHANNELS = 512 };
 
 struct recent {
 	uint64_t tag;
@@ -55,7 +53,6 @@ struct core {
 	uint64_t n_promised;   /* of n_buffered: fulfilled promises */
 	bool is_draining;
 	uint64_t unsent_bytes; /* of values, as the shell says */
-	uint64_t deletions;
 	struct link unsettled;	   /* of struct channel: to be settled before the step ends */
 	struct channel *graveyard; /* deleted in this step: replies may still name them */
 	struct value_list discarded; /* leased values that went with their channel in this step: replies may still show them */
@@ -156,8 +153,8 @@ void value_unkeep(struct value *value);
 
 /* -- channels.c, requests.c, alts.c: the ops -- */
 
-/* The channel that a connection (NULL: the daemon) names, or NULL. */
-struct channel *channel_find(struct core *core, struct core_connection *connection, struct slice name);
+/* The channel of that name, or NULL. */
+struct channel *channel_find(struct core *core, struct slice name);
 /* delete with force. Returns how many values went with it. */
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 

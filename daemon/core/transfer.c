@@ -102,6 +102,7 @@ static bool taker_begin(struct core *core, struct channel *channel, struct taker
 {
 	struct arm *arm = LIST_ITEM(channel->takes.next, struct arm, link);
 	struct request *request = arm_request(arm);
+	__builtin_prefetch(arm->link.next); /* who is served next: among many waiters it is long out of the cache */
 	*taker = (struct taker){
 		.request = request,
 		.max = request->parked.op == CORE_TAKE ? request->parked.max : 1,

@@ -36,7 +36,7 @@ static void set_reading(struct stream *stream, bool reading)
 		event_del(&stream->read_event);
 }
 
-int stream_init(struct stream *stream, struct loop *loop, int fd, size_t max_output, const struct stream_handlers *handlers)
+int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_output, const struct stream_handlers *handlers)
 {
 	*stream = (struct stream){.loop = loop, .handlers = handlers, .fd = fd, .max_output = max_output};
 	if (event_assign(&stream->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, stream) < 0)
@@ -196,7 +196,7 @@ static void discard(struct stream *stream)
 {
 	ssize_t n = receive(stream, stream->loop->scratch, LOOP_READ_BYTES);
 	if (n > 0)
-		stream->discarded += (size_t)n;
+		stream->discarded += (uint32_t)n;
 	if (n == 0 || (n < 0 && errno != EAGAIN) || stream->discarded > TOO_LARGE_LINGER_BYTES)
 		begin_gone(stream);
 }

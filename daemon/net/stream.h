@@ -44,8 +44,8 @@ struct stream { /* embedded; all of it is stream.c's */
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
 	bool is_queued;
 	bool is_write_broken;
-	size_t max_output;
-	size_t discarded;
+	uint32_t max_output;
+	uint32_t discarded; /* bytes of input, while refused */
 	struct buffer in;
 	struct buffer out;
 	uint64_t n_sent; /* bytes, since the beginning */
@@ -57,7 +57,7 @@ struct stream { /* embedded; all of it is stream.c's */
 };
 
 /* Takes the connected, non-blocking socket over. -1: no memory; the socket is still the caller's. */
-int stream_init(struct stream *stream, struct loop *loop, int fd, size_t max_output, const struct stream_handlers *handlers);
+int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_output, const struct stream_handlers *handlers);
 
 /* Closes the socket. Only in on_gone, or when the loop does not run any more. */
 void stream_finish(struct stream *stream);
