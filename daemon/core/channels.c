@@ -5,13 +5,21 @@
 #include "daemon/core/hash.h"
 #include "daemon/core/state.h"
 
-/* The beginning, the end and the length of a name, mixed. */
+/* The beginning, the end and the length of a name, mixed. Moves of fixed lengths, which may overlap, take less than those of any length. */
 static uint64_t name_tag(struct slice name)
 {
 	uint64_t head = 0, tail = 0;
-	size_t n = name.len < sizeof(head) ? name.len : sizeof(head);
-	memcpy(&head, name.bytes, n);
-	memcpy(&tail, name.bytes + name.len - n, n);
+	if (name.len >= 8) {
+		memcpy(&head, name.bytes, 8);
+		memcpy(&tail, name.bytes + name.len - 8, 8);
+	} else if (name.len >= 4) {
+		memcpy(&head, name.bytes, 4);
+		memcpy(&tail, name.bytes + name.len - 4, 4);
+	} else {
+		memcpy(&head, name.bytes, 1);
+		memcpy(&tail, name.bytes + name.len / 2, 1);
+		tail = tail << 8 | (unsigned char)name.bytes[name.len - 1];
+	}
 	return hash_mix(head ^ (tail << 32 | tail >> 32) ^ name.len);
 }
 
