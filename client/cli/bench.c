@@ -43,7 +43,7 @@ static void tell_json(const struct call *call, const struct outcome *outcome)
 {
 	printf("{\"kind\":\"%s\",\"producers\":%" PRIu64 ",\"consumers\":%" PRIu64 ",\"size\":%" PRIu64 ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64, call->kind,
 	       call->producers, call->consumers, call->size, call->window, call->batch);
-	printf(",\"seconds\":%.3f,\"taken\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"per_second\":%.0f,\"latency_us\":{", outcome->seconds,
+	printf(",\"seconds\":%.6f,\"taken\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"per_second\":%.0f,\"latency_us\":{", outcome->seconds,
 	       outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
 	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
 		printf("%s\"%s\":%.1f", i ? "," : "", quantiles[i].name, quantile_us(outcome, i));
@@ -52,7 +52,7 @@ static void tell_json(const struct call *call, const struct outcome *outcome)
 
 static void tell_raw(const struct outcome *outcome)
 {
-	printf("seconds\t%.3f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n", outcome->seconds, outcome->sums.taken,
+	printf("seconds\t%.6f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n", outcome->seconds, outcome->sums.taken,
 	       outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
 	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
 		printf("%s\t%.1f\n", quantiles[i].name, quantile_us(outcome, i));

@@ -24,7 +24,7 @@ struct core_connection {
 
 /* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves, without hashing them so that peers cannot
  * make them collide. Who makes tags collide only makes them useless. */
-enum { RECENT_CHANNELS = 512 };
+enum { RECENT_CHANNELS = 1024 };
 
 struct recent {
 	uint64_t tag;
