@@ -24,6 +24,8 @@ enum error session_step(struct sessions *sessions, struct core_event *event)
 
 /* -- What is unsent -- */
 
+enum { UNSENT_FIRST_BYTES = 4096 }; /* for most turns enough: it grows from nothing in each */
+
 static const struct core_unsent *unsent_first(const struct session *session)
 {
 	return (const struct core_unsent *)(session->unsent.bytes + session->unsent.start);
@@ -40,6 +42,8 @@ void session_keep(struct session *session, struct core_reply *reply)
 	if (!core_keep(reply, &unsent))
 		return;
 	unsent.end = stream_written(&session->stream);
+	if (!session->unsent.cap)
+		buffer_reserve(&session->unsent, UNSENT_FIRST_BYTES);
 	buffer_append(&session->unsent, &unsent, sizeof(unsent));
 	if (session->unsent.failed) { /* as for lack of memory for the reply itself: nothing of what waits is sent */
 		session->unsent.failed = false;

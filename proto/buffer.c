@@ -58,7 +58,7 @@ char *buffer_make_room(struct buffer *buffer, size_t len)
 char *buffer_write_uint(char *to, uint64_t number)
 {
 	unsigned n = 1;
-	for (uint64_t rest = number; rest >= 10; rest /= 10)
+	for (uint64_t limit = 10; n < BUFFER_MAX_DIGITS && number >= limit; limit *= 10)
 		n++;
 	for (char *at = to + n; at > to; number /= 10)
 		*--at = (char)('0' + number % 10);

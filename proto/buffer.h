@@ -13,8 +13,8 @@ struct buffer {
 	char *bytes;
 	size_t start; /* bytes[start .. end) are the content */
 	size_t end;
-	size_t cap;
-	bool failed;
+	size_t cap : 63; /* the two share a word: every connection has three of these */
+	size_t failed : 1;
 };
 
 void buffer_finish(struct buffer *buffer);
