@@ -167,7 +167,8 @@ static size_t parse_echo(const char *bytes, size_t len, struct reply *reply)
 	if (!whole_frame(bytes, len, &body, &used))
 		return 0;
 	bool is_put = body.bytes[6 + ID_DIGITS + 7] == 'p'; /* {"id":ID,"op":"put" */
-	*reply = (struct reply){.kind = is_put ? REPLY_PUT : REPLY_TAKEN, .n = 1};
+	/* A put that has come back is the hand-off: in a ping-pong the take before it comes back at once. */
+	*reply = (struct reply){.kind = is_put ? REPLY_TAKEN : REPLY_PUT, .n = 1};
 	return used;
 }
 
