@@ -40,7 +40,8 @@ static inline unsigned marks_sse2(const char *at)
 	return (unsigned)_mm_movemask_epi8(special);
 }
 
-/* The rest, shorter than a vector, is looked at in the last whole vector before the end, if there is one: what lies before `at` in it is known to be plain. */
+/* The rest, shorter than a vector, is looked at in the last whole vector before the end, if there is one: what lies before `at` in it is
+ * known to be plain. */
 static const char *end_sse2(const char *at, const char *end)
 {
 	unsigned marks;

@@ -14,7 +14,8 @@
 
 enum { CAPACITY = 1000, EVERY_MS = 200 };
 
-static const struct call defaults = {.producers = 1, .consumers = 1, .size = 50, .window = 64, .batch = 1, .duration_ms = 5000, .kind = "bounded"};
+static const struct call defaults = {
+    .producers = 1, .consumers = 1, .size = 50, .window = 64, .batch = 1, .duration_ms = 5000, .kind = "bounded"};
 
 static const struct {
 	const char *name;
@@ -41,10 +42,12 @@ static double rate(const struct outcome *outcome)
 
 static void tell_json(const struct call *call, const struct outcome *outcome)
 {
-	printf("{\"kind\":\"%s\",\"producers\":%" PRIu64 ",\"consumers\":%" PRIu64 ",\"size\":%" PRIu64 ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64, call->kind,
-	       call->producers, call->consumers, call->size, call->window, call->batch);
-	printf(",\"seconds\":%.6f,\"taken\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"per_second\":%.0f,\"latency_us\":{", outcome->seconds,
-	       outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
+	printf("{\"kind\":\"%s\",\"producers\":%" PRIu64 ",\"consumers\":%" PRIu64 ",\"size\":%" PRIu64 ",\"window\":%" PRIu64
+	       ",\"batch\":%" PRIu64,
+	       call->kind, call->producers, call->consumers, call->size, call->window, call->batch);
+	printf(",\"seconds\":%.6f,\"taken\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64
+	       ",\"per_second\":%.0f,\"latency_us\":{",
+	       outcome->seconds, outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
 	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
 		printf("%s\"%s\":%.1f", i ? "," : "", quantiles[i].name, quantile_us(outcome, i));
 	puts("}}");
@@ -52,16 +55,17 @@ static void tell_json(const struct call *call, const struct outcome *outcome)
 
 static void tell_raw(const struct outcome *outcome)
 {
-	printf("seconds\t%.6f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n", outcome->seconds, outcome->sums.taken,
-	       outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
+	printf("seconds\t%.6f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n", outcome->seconds,
+	       outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
 	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
 		printf("%s\t%.1f\n", quantiles[i].name, quantile_us(outcome, i));
 }
 
 static void tell_text(const struct call *call, const struct outcome *outcome)
 {
-	printf("%" PRIu64 " to %" PRIu64 " over one %s channel, %" PRIu64 " requests in flight on each connection, values of %" PRIu64 " bytes", call->producers,
-	       call->consumers, call->kind, call->window, call->size);
+	printf("%" PRIu64 " to %" PRIu64 " over one %s channel, %" PRIu64 " requests in flight on each connection, values of %" PRIu64
+	       " bytes",
+	       call->producers, call->consumers, call->kind, call->window, call->size);
 	if (call->batch > 1)
 		printf(" in batches of %" PRIu64, call->batch);
 	printf("\n%" PRIu64 " values taken in %.1f s: %.0f a second, %.1f MB/s\n", outcome->sums.taken, outcome->seconds, rate(outcome),
@@ -168,7 +172,8 @@ static struct call with_defaults(const struct call *call)
 int run_bench(const struct call *given)
 {
 	struct call call = with_defaults(given);
-	struct mr_definition definition = {.kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
+	struct mr_definition definition = {
+	    .kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
 	char *channel = NULL;
 	mr *control;
 	int code = session_open(&call, &control);

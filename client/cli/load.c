@@ -1,5 +1,5 @@
-/* Each worker keeps a ring of requests in flight: when it is full, the oldest is waited for, and the next begun. Values are strings that begin with the time at which they
- * were put; both ends are in this process, and so have the same clock. */
+/* Each worker keeps a ring of requests in flight: when it is full, the oldest is waited for, and the next begun. Values are strings that
+ * begin with the time at which they were put; both ends are in this process, and so have the same clock. */
 #include "client/cli/load.h"
 
 #include <inttypes.h>
@@ -21,8 +21,8 @@ struct load_worker {
 	bool is_started;
 	pthread_t thread;
 	mr_request **ring;
-	size_t head, n;      /* of the ring: the oldest, and how many are in flight */
-	struct buffer text;  /* of a put: its value, or array of values */
+	size_t head, n;     /* of the ring: the oldest, and how many are in flight */
+	struct buffer text; /* of a put: its value, or array of values */
 	atomic_uint_fast64_t taken, dropped, evicted;
 	struct histogram latencies;
 };

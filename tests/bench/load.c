@@ -151,7 +151,8 @@ static void refill(struct connection *connection)
 	}
 }
 
-/* Where takes are not asked for: as many values under way, over all connections, as those have that ask (a value is two requests of theirs), put by all in turn. */
+/* Where takes are not asked for: as many values under way, over all connections, as those have that ask (a value is two requests of
+ * theirs), put by all in turn. */
 static void refill_push(void)
 {
 	uint64_t most = (uint64_t)work.pairs * ((work.window + 1) / 2) + (uint64_t)work.producers * work.window;
@@ -229,7 +230,8 @@ static void on_readable(struct connection *connection)
 	buffer_append(&connection->in, scratch + at, len - at);
 }
 
-/* In a ping-pong the driver polls, whoever the broker is: it is the broker's way of waiting that is looked at, and not how long the driver takes to wake up. */
+/* In a ping-pong the driver polls, whoever the broker is: it is the broker's way of waiting that is looked at, and not how long the driver
+ * takes to wake up. */
 static int wait_for_events(struct epoll_event *events)
 {
 	if (!work.pingpong)
@@ -295,7 +297,8 @@ void load_run(unsigned ms)
 
 static void connect_one(struct connection *connection, const struct shape *shape)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)work.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)work.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 	int on = 1;
 	memcpy(connection->id, ID_ZERO, ID_DIGITS);

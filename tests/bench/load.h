@@ -8,8 +8,8 @@ struct workload {
 	const struct protocol *protocol;
 	unsigned port;
 	unsigned pairs, producers, consumers; /* connections of each role */
-	unsigned window;          /* requests in flight on a connection */
-	unsigned consumer_window; /* of consumers; 0: as the others */
+	unsigned window;                      /* requests in flight on a connection */
+	unsigned consumer_window;             /* of consumers; 0: as the others */
 	unsigned batch, size, arms, ms;
 	bool pingpong; /* a producer and a consumer, in turn: a take waits before each put */
 };

@@ -1,5 +1,5 @@
-/* Millrace's own protocol: with a reply to each request; with puts without `id` and takes with `count`, which save half of the messages; and merely sent back by
- * the echo server, which is the floor of what any broker can cost. */
+/* Millrace's own protocol: with a reply to each request; with puts without `id` and takes with `count`, which save half of the messages;
+ * and merely sent back by the echo server, which is the floor of what any broker can cost. */
 #define _GNU_SOURCE
 #include "tests/bench/protocols.h"
 
@@ -102,7 +102,11 @@ static size_t parse(const char *bytes, size_t len, struct reply *reply)
 }
 
 const struct protocol protocol_millrace = {
-	.name = "millrace", .acks_puts = true, .write_put = write_put, .write_take = write_take, .parse = parse,
+    .name = "millrace",
+    .acks_puts = true,
+    .write_put = write_put,
+    .write_take = write_take,
+    .parse = parse,
 };
 
 /* -- On credit: a hand-off is one message in and one out -- */
@@ -155,7 +159,13 @@ static bool renew_credit(struct connection *connection, const struct reply *repl
 }
 
 const struct protocol protocol_millrace_credit = {
-	.name = "millrace-credit", .is_push = true, .has_own_queue = true, .greet = greet_credit, .write_put = write_put_without_id, .done = renew_credit, .parse = parse_credit,
+    .name = "millrace-credit",
+    .is_push = true,
+    .has_own_queue = true,
+    .greet = greet_credit,
+    .write_put = write_put_without_id,
+    .done = renew_credit,
+    .parse = parse_credit,
 };
 
 /* -- Echo -- */
@@ -173,5 +183,9 @@ static size_t parse_echo(const char *bytes, size_t len, struct reply *reply)
 }
 
 const struct protocol protocol_echo = {
-	.name = "echo", .acks_puts = true, .write_put = write_put, .write_take = write_take, .parse = parse_echo,
+    .name = "echo",
+    .acks_puts = true,
+    .write_put = write_put,
+    .write_take = write_take,
+    .parse = parse_echo,
 };

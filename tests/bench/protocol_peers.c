@@ -89,7 +89,11 @@ static size_t redis_parse(const char *bytes, size_t len, struct reply *reply)
 }
 
 const struct protocol protocol_redis = {
-	.name = "redis", .acks_puts = true, .write_put = redis_put, .write_take = redis_take, .parse = redis_parse,
+    .name = "redis",
+    .acks_puts = true,
+    .write_put = redis_put,
+    .write_take = redis_take,
+    .parse = redis_parse,
 };
 
 /* -- beanstalkd: a tube; a value is taken when its job is deleted -- */
@@ -144,13 +148,13 @@ static size_t beanstalkd_parse(const char *bytes, size_t len, struct reply *repl
 }
 
 const struct protocol protocol_beanstalkd = {
-	.name = "beanstalkd",
-	.acks_puts = true,
-	.greet = beanstalkd_greet,
-	.write_put = beanstalkd_put,
-	.write_take = beanstalkd_take,
-	.done = beanstalkd_done,
-	.parse = beanstalkd_parse,
+    .name = "beanstalkd",
+    .acks_puts = true,
+    .greet = beanstalkd_greet,
+    .write_put = beanstalkd_put,
+    .write_take = beanstalkd_take,
+    .done = beanstalkd_done,
+    .parse = beanstalkd_parse,
 };
 
 /* -- NATS: a queue group is the channel. Without `verbose`, as its users run it, nothing tells that a value has arrived -- */
@@ -206,5 +210,10 @@ static size_t nats_parse(const char *bytes, size_t len, struct reply *reply)
 
 const struct protocol protocol_nats = {.name = "nats", .is_push = true, .greet = nats_greet, .write_put = nats_put, .parse = nats_parse};
 const struct protocol protocol_nats_verbose = {
-	.name = "nats-verbose", .is_push = true, .acks_puts = true, .greet = nats_verbose_greet, .write_put = nats_put, .parse = nats_parse,
+    .name = "nats-verbose",
+    .is_push = true,
+    .acks_puts = true,
+    .greet = nats_verbose_greet,
+    .write_put = nats_put,
+    .parse = nats_parse,
 };

@@ -1,7 +1,8 @@
 /* What the load driver knows of each broker: what a put and a take look like, and how to tell replies apart.
  *
- * The driver must not be what is measured. So a connection's requests are written once, before the load, and then only copied; an id in them has a fixed number of
- * digits, which are counted up in place. What is not understood ends the driver: a benchmark that goes on after an error measures errors. */
+ * The driver must not be what is measured. So a connection's requests are written once, before the load, and then only copied; an id in
+ * them has a fixed number of digits, which are counted up in place. What is not understood ends the driver: a benchmark that goes on after
+ * an error measures errors. */
 #ifndef MILLRACE_TESTS_BENCH_PROTOCOLS_H
 #define MILLRACE_TESTS_BENCH_PROTOCOLS_H
 
@@ -32,7 +33,7 @@ struct connection {
 	int fd;
 	enum role role;
 	struct request put, take;
-	char id[ID_DIGITS]; /* the last one used */
+	char id[ID_DIGITS];    /* the last one used */
 	struct buffer in, out; /* in: what is not whole yet */
 	unsigned window, in_flight;
 	bool next_is_take;
@@ -53,15 +54,15 @@ struct reply {
 	unsigned n;        /* values taken */
 	const char *value; /* the first of them, or NULL */
 	size_t value_len;
-	uint64_t job;    /* beanstalkd: to be deleted */
-	bool was_last;   /* Millrace: of the values that a take with `count` is to bring */
+	uint64_t job;  /* beanstalkd: to be deleted */
+	bool was_last; /* Millrace: of the values that a take with `count` is to bring */
 };
 
 struct protocol {
 	const char *name;
-	bool is_push;   /* values come by themselves, or on credit */
-	bool acks_puts; /* a put has a reply */
-	bool has_own_queue; /* of each run */
+	bool is_push;                                 /* values come by themselves, or on credit */
+	bool acks_puts;                               /* a put has a reply */
+	bool has_own_queue;                           /* of each run */
 	void (*greet)(struct connection *connection); /* or NULL: there is nothing to say, and no reply to wait for */
 	void (*write_put)(struct request *request, const struct shape *shape);
 	void (*write_take)(struct request *request, const struct shape *shape, enum role role); /* NULL: takes are not asked for */
@@ -71,8 +72,8 @@ struct protocol {
 	size_t (*parse)(const char *bytes, size_t len, struct reply *reply);
 };
 
-extern const struct protocol protocol_millrace, protocol_millrace_credit, protocol_echo; /* protocol_millrace.c */
-extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats, protocol_nats_verbose;	 /* protocol_peers.c */
+extern const struct protocol protocol_millrace, protocol_millrace_credit, protocol_echo;                /* protocol_millrace.c */
+extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats, protocol_nats_verbose; /* protocol_peers.c */
 
 /* The channel, key, tube or subject. One for each size, for a run may leave values behind. */
 extern char queue[32];
