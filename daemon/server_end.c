@@ -39,13 +39,13 @@ static void end(struct server *server)
 
 static void drain(struct server *server)
 {
-	log_info("draining for at most %llu ms, with %llu connections", (unsigned long long)server->config.limits.grace_ms,
-		 (unsigned long long)server->sessions.n);
 	core_drain(server->core);
 	listener_close(server->listeners);
 	server->listeners = NULL;
 	server->stage = SERVER_DRAINING;
 	set_end_timer(server, server->config.limits.grace_ms);
+	log_info("draining for at most %llu ms, with %llu connections", (unsigned long long)server->config.limits.grace_ms,
+		 (unsigned long long)server->sessions.n);
 }
 
 void server_on_end_signal(void *arg, int signal_number)
