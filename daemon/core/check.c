@@ -211,6 +211,19 @@ static const char *check_list(const struct core_connection *connection, const st
 	return NULL;
 }
 
+static const char *check_consumer(const struct core_connection *connection, uint64_t *parked, uint64_t *resting)
+{
+	const struct consumer *consumer = connection->consumer;
+	const char *wrong;
+	if ((wrong = check_list(connection, &consumer->counting, true, false, parked)) ||
+	    (wrong = check_list(connection, &consumer->resting, true, true, resting)))
+		return wrong;
+	CHECK(consumer->connection == connection, "a consumer is another connection's");
+	CHECK(!connection->is_paused || list_is_empty(&consumer->counting), "a take with a count is in a queue, and its connection is paused");
+	CHECK(*resting == 0 || connection->is_paused || !list_is_empty(&consumer->in_rested), "a take with a count rests for ever");
+	return NULL;
+}
+
 static const char *check_connections(const struct core *core, uint64_t *n_parked, uint64_t *n_resting)
 {
 	uint64_t n = 0;
@@ -220,14 +233,11 @@ static const char *check_connections(const struct core *core, uint64_t *n_parked
 		uint64_t parked = 0, resting = 0;
 		const char *wrong;
 		if ((wrong = check_list(connection, &connection->parked, false, false, &parked)) ||
-		    (wrong = check_list(connection, &connection->counting, true, false, &parked)) ||
-		    (wrong = check_list(connection, &connection->resting, true, true, &resting)))
+		    (wrong = connection->consumer ? check_consumer(connection, &parked, &resting) : NULL))
 			return wrong;
 		for (const struct link *lease = connection->leases.next; lease != &connection->leases; lease = lease->next)
 			CHECK(LIST_ITEM(lease, struct lease, in_connection)->connection == connection, "a lease is another connection's");
 		CHECK(parked + resting == connection->n_parked, "a connection miscounts its parked requests");
-		CHECK(!connection->is_paused || list_is_empty(&connection->counting), "a take with a count is in a queue, and its connection is paused");
-		CHECK(resting == 0 || connection->is_paused || !list_is_empty(&connection->in_rested), "a take with a count rests for ever");
 		*n_parked += parked;
 		*n_resting += resting;
 	}

@@ -82,9 +82,6 @@ struct core_connection *core_connect(struct core *core, void *cookie)
 		return NULL;
 	connection->cookie = cookie;
 	list_init(&connection->parked);
-	list_init(&connection->counting);
-	list_init(&connection->resting);
-	list_init(&connection->in_rested);
 	list_init(&connection->ephemeral);
 	list_init(&connection->leases);
 	list_append(&core->connections, &connection->in_core);

@@ -15,6 +15,11 @@ static struct arm *arm_of(struct request *request)
 	return &request->arms[0];
 }
 
+static struct consumer *consumer_of(const struct request *request)
+{
+	return request->parked.connection->consumer;
+}
+
 static bool has_share_left(const struct core *core, const struct parked *parked)
 {
 	return parked->turn != core->turn || (parked->turn_values < CORE_TURN_VALUES && parked->turn_bytes < core->limits.max_take_bytes);
@@ -31,10 +36,10 @@ static void count_value(const struct core *core, struct parked *parked, const st
 
 /* -- Between the queue and rest -- */
 
-static void go_on_next_turn(struct core *core, struct core_connection *connection)
+static void go_on_next_turn(struct core *core, struct consumer *consumer)
 {
-	if (!connection->is_paused && list_is_empty(&connection->in_rested))
-		list_append(&core->rested, &connection->in_rested);
+	if (!consumer->connection->is_paused && list_is_empty(&consumer->in_rested))
+		list_append(&core->rested, &consumer->in_rested);
 }
 
 static void move_in_connection(struct link *list, struct request *request)
@@ -53,8 +58,8 @@ static void rest(struct core *core, struct request *request)
 	order_remove(&core->order, request);
 	list_append(&arm->channel->resting, &arm->link);
 	request->parked.is_resting = true;
-	move_in_connection(&request->parked.connection->resting, request);
-	go_on_next_turn(core, request->parked.connection);
+	move_in_connection(&consumer_of(request)->resting, request);
+	go_on_next_turn(core, consumer_of(request));
 }
 
 /* Joins the queue's end. ERROR_NONE, or why it cannot. */
@@ -71,7 +76,7 @@ static enum error queue_up(struct core *core, struct request *request)
 	arm->channel->n_takes++;
 	order_append(&core->order, request);
 	request->parked.is_resting = false;
-	move_in_connection(&request->parked.connection->counting, request);
+	move_in_connection(&consumer_of(request)->counting, request);
 	return ERROR_NONE;
 }
 
@@ -158,16 +163,46 @@ static void go_on(struct core *core, struct request *request, struct core_effect
 	else if (request->parked.timer.deadline_us <= core->now_us)
 		end(core, request, STATUS_TIMEOUT, ERROR_NONE, effects);
 	else if (channel_can_take(channel))
-		go_on_next_turn(core, request->parked.connection);
+		go_on_next_turn(core, consumer_of(request));
 	else if ((error = queue_up(core, request)) != ERROR_NONE)
 		end(core, request, STATUS_ERROR, error, effects);
+}
+
+/* The connection's, made when it needs one; NULL without memory. */
+static struct consumer *consumer_create(struct core_connection *connection)
+{
+	if (connection->consumer)
+		return connection->consumer;
+	struct consumer *consumer = malloc(sizeof(*consumer));
+	if (!consumer)
+		return NULL;
+	consumer->connection = connection;
+	list_init(&consumer->counting);
+	list_init(&consumer->resting);
+	list_init(&consumer->in_rested);
+	connection->consumer = consumer;
+	return consumer;
+}
+
+void consumer_destroy(struct core *core, struct consumer *consumer)
+{
+	if (!consumer)
+		return;
+	while (!list_is_empty(&consumer->counting))
+		park_forget(core, LIST_ITEM(consumer->counting.next, struct request, parked.in_connection));
+	while (!list_is_empty(&consumer->resting))
+		park_forget(core, LIST_ITEM(consumer->resting.next, struct request, parked.in_connection));
+	list_remove(&consumer->in_rested);
+	free(consumer);
 }
 
 void count_begin(struct core *core, const struct core_event *event, struct channel *channel, struct core_effects *effects)
 {
 	enum error error = ERROR_BAD_REQUEST; /* a promise has one value, for ever */
 	struct request *request = NULL;
-	if (channel->definition.kind != KIND_PROMISE)
+	if (channel->definition.kind != KIND_PROMISE && !consumer_create(event->connection))
+		error = ERROR_OVERLOADED;
+	else if (channel->definition.kind != KIND_PROMISE)
 		request = park_begin(core, event, 1, &error);
 	if (!request) {
 		reply_error(core, event, error, effects);
@@ -183,13 +218,13 @@ void count_begin(struct core *core, const struct core_event *event, struct chann
 
 /* -- Turns and pauses -- */
 
-static void go_on_all(struct core *core, struct core_connection *connection, struct core_effects *effects)
+static void go_on_all(struct core *core, struct consumer *consumer, struct core_effects *effects)
 {
 	struct link now;
-	list_take(&now, &connection->resting);
+	list_take(&now, &consumer->resting);
 	while (!list_is_empty(&now)) {
 		struct request *request = LIST_ITEM(now.next, struct request, parked.in_connection);
-		move_in_connection(&connection->resting, request);
+		move_in_connection(&consumer->resting, request);
 		go_on(core, request, effects);
 	}
 }
@@ -199,18 +234,21 @@ void count_new_turn(struct core *core, struct core_effects *effects)
 	struct link now;
 	list_take(&now, &core->rested);
 	while (!list_is_empty(&now)) {
-		struct core_connection *connection = LIST_ITEM(now.next, struct core_connection, in_rested);
-		list_remove(&connection->in_rested);
-		go_on_all(core, connection, effects);
+		struct consumer *consumer = LIST_ITEM(now.next, struct consumer, in_rested);
+		list_remove(&consumer->in_rested);
+		go_on_all(core, consumer, effects);
 	}
 }
 
 void core_pause(struct core *core, struct core_connection *connection)
 {
+	struct consumer *consumer = connection->consumer;
 	connection->is_paused = true;
-	list_remove(&connection->in_rested);
-	while (!list_is_empty(&connection->counting))
-		rest(core, LIST_ITEM(connection->counting.next, struct request, parked.in_connection));
+	if (!consumer)
+		return;
+	list_remove(&consumer->in_rested);
+	while (!list_is_empty(&consumer->counting))
+		rest(core, LIST_ITEM(consumer->counting.next, struct request, parked.in_connection));
 }
 
 bool core_is_paused(const struct core_connection *connection)
@@ -221,5 +259,6 @@ bool core_is_paused(const struct core_connection *connection)
 void op_resume(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	event->connection->is_paused = false;
-	go_on_all(core, event->connection, effects);
+	if (event->connection->consumer)
+		go_on_all(core, event->connection->consumer, effects);
 }

@@ -85,7 +85,7 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	parked->id = event->id;
 	parked->batch = event->batch;
 	parked->parked_us = event->now_us;
-	list_append(parked->is_resting ? &event->connection->resting : &event->connection->parked, &parked->in_connection);
+	list_append(parked->is_resting ? &event->connection->consumer->resting : &event->connection->parked, &parked->in_connection);
 	event->connection->n_parked++;
 	core->n_parked++;
 	if (parked->id != CORE_NO_ID)

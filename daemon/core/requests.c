@@ -145,10 +145,10 @@ void op_cancel(struct core *core, const struct core_event *event, struct core_ef
 
 static void cancel_all(struct core *core, struct core_connection *connection)
 {
-	struct link *const lists[] = {&connection->parked, &connection->counting, &connection->resting};
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		while (!list_is_empty(lists[i]))
-			park_forget(core, LIST_ITEM(lists[i]->next, struct request, parked.in_connection));
+	while (!list_is_empty(&connection->parked))
+		park_forget(core, LIST_ITEM(connection->parked.next, struct request, parked.in_connection));
+	consumer_destroy(core, connection->consumer);
+	connection->consumer = NULL;
 }
 
 void op_hang_up(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -196,7 +196,6 @@ void op_disconnect(struct core *core, const struct core_event *event, struct cor
 		lease_return(core, LIST_ITEM(connection->leases.next, struct lease, in_connection), true, effects);
 	while (!list_is_empty(&connection->ephemeral))
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
-	list_remove(&connection->in_rested);
 	list_remove(&connection->in_core);
 	core->n_connections--;
 	free(connection);
@@ -217,8 +216,8 @@ void op_abandon(struct core *core, const struct core_event *event, struct core_e
 			abandon(core, request, effects);
 	}
 	for (struct link *at = core->connections.next; at != &core->connections; at = at->next) {
-		struct link *resting = &LIST_ITEM(at, struct core_connection, in_core)->resting;
-		while (!list_is_empty(resting))
-			abandon(core, LIST_ITEM(resting->next, struct request, parked.in_connection), effects);
+		struct consumer *consumer = LIST_ITEM(at, struct core_connection, in_core)->consumer;
+		while (consumer && !list_is_empty(&consumer->resting))
+			abandon(core, LIST_ITEM(consumer->resting.next, struct request, parked.in_connection), effects);
 	}
 }

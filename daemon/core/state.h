@@ -12,14 +12,19 @@
 struct core_connection {
 	void *cookie;
 	struct link in_core;
-	struct link parked;    /* of struct request; those in a queue that have no count */
-	struct link counting;  /* takes with a count, in their queues */
-	struct link resting;   /* takes with a count that have left their queues: they had their share of this turn, or the connection is paused */
-	struct link in_rested; /* in the core's, while some are resting and it is not paused */
+	struct link parked;	 /* of struct request, but takes with a count */
+	struct link ephemeral;	 /* of struct channel */
+	struct link leases;	 /* of struct lease: those that end with it */
+	struct consumer *consumer; /* its takes with a count; NULL until it has one */
+	uint32_t n_parked;	 /* those too */
 	bool is_paused;
-	struct link ephemeral; /* of struct channel */
-	struct link leases;    /* of struct lease: those that end with it */
-	uint32_t n_parked; /* in all three of them */
+};
+
+struct consumer {
+	struct core_connection *connection;
+	struct link counting;  /* takes with a count, in their queues */
+	struct link resting;   /* those that have left their queues: they had their share of this turn, or the connection is paused */
+	struct link in_rested; /* in the core's, while some are resting and it is not paused */
 };
 
 /* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves, without hashing them so that peers cannot
@@ -46,7 +51,7 @@ struct core {
 	uint64_t n_puts;   /* arms parked to be put: the sum of all channels' */
 	uint64_t now_us; /* of the last event */
 	uint32_t turn;   /* rises whenever time moves on */
-	struct link rested; /* connections whose takes with a count go on in the next turn */
+	struct link rested; /* of struct consumer: those who go on in the next turn */
 	uint64_t bytes;	       /* of values: the sum of all channels' */
 	uint64_t n_buffered;   /* the sum of all channels' */
 	uint64_t n_leased;     /* likewise */
@@ -100,6 +105,9 @@ void count_begin(struct core *core, const struct core_event *event, struct chann
  * wants none. The reply is NULL if there is no memory for one: then it has ended, and gets no value. */
 struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease, struct core_effects *effects);
 void count_served(struct core *core, struct request *request, const struct core_reply *reply);
+
+/* Its connection has ended: they go, without a reply. */
+void consumer_destroy(struct core *core, struct consumer *consumer); /* NULL is fine */
 
 /* Time has moved on: those that had their share in the last turn go on. */
 void count_new_turn(struct core *core, struct core_effects *effects);

@@ -218,6 +218,7 @@ static void hang_up(struct model *model, int connection)
 		else
 			i++;
 	}
+	model_forget_rested(model, connection);
 }
 
 static void end_connection(struct model *model, int connection, struct outcomes *outcomes)
@@ -236,7 +237,6 @@ static void end_connection(struct model *model, int connection, struct outcomes 
 	}
 	model->paused[connection] = model->keeps[connection] = false;
 	model->connected[connection] = 0;
-	model_forget_rested(model, connection);
 	for (;;) {
 		int first = -1;
 		for (int i = 0; i < SIM_CHANNELS; i++) {
