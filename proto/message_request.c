@@ -273,6 +273,20 @@ static int read_op(struct message_request *request, const struct request_scan *f
 	return 0;
 }
 
+/* Members that need or exclude each other. */
+static int check_together(struct message_request *request, const struct request_scan *found)
+{
+	if (request->op == OP_PUT && !(found->present & BIT(VALUE)) == !(found->present & BIT(VALUES)))
+		return refuse(request, ERROR_BAD_REQUEST, "put needs either \"value\" or \"values\"");
+	if (request->op == OP_TAKE && (found->present & BIT(MAX)) && (found->present & BIT(COUNT)))
+		return refuse(request, ERROR_BAD_REQUEST, "a take has \"max\" or \"count\", not both");
+	if ((found->present & BIT(STICKY)) && !(found->present & BIT(LEASE_MS)))
+		return refuse(request, ERROR_BAD_REQUEST, "\"sticky\" is for a lease: it needs \"lease_ms\"");
+	if (request->op == OP_CREATE && !(found->present & BIT(MAX_DELIVERIES)) != !(found->present & BIT(DEAD_LETTER)))
+		return refuse(request, ERROR_BAD_REQUEST, "\"max_deliveries\" and \"dead_letter\" come together");
+	return 0;
+}
+
 /* Of the members that the op has. What it has not is told first: it is most likely a misspelt one that is then missing. */
 static int check_presence(struct message_request *request, const struct request_scan *found, uint32_t allowed)
 {
@@ -288,15 +302,7 @@ static int check_presence(struct message_request *request, const struct request_
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice", request_member_name((enum message_member)__builtin_ctz(doubled)));
 	if (missing)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it", request_member_name((enum message_member)__builtin_ctz(missing)), op);
-	if (request->op == OP_PUT && !(found->present & BIT(VALUE)) == !(found->present & BIT(VALUES)))
-		return refuse(request, ERROR_BAD_REQUEST, "put needs either \"value\" or \"values\"");
-	if (request->op == OP_TAKE && (found->present & BIT(MAX)) && (found->present & BIT(COUNT)))
-		return refuse(request, ERROR_BAD_REQUEST, "a take has \"max\" or \"count\", not both");
-	if (request->op != OP_HELLO && (found->present & BIT(STICKY)) && !(found->present & BIT(LEASE_MS)))
-		return refuse(request, ERROR_BAD_REQUEST, "\"sticky\" is for a lease: it needs \"lease_ms\"");
-	if (request->op == OP_CREATE && !(found->present & BIT(MAX_DELIVERIES)) != !(found->present & BIT(DEAD_LETTER)))
-		return refuse(request, ERROR_BAD_REQUEST, "\"max_deliveries\" and \"dead_letter\" come together");
-	return 0;
+	return request->op == OP_HELLO ? 0 : check_together(request, found);
 }
 
 static int interpret(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
