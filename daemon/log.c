@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 2048 };
+enum { LINE_BYTES = 2048, SELDOM_US = 60 * 1000 * 1000 };
 
 static const struct {
 	const char *word;
@@ -54,4 +54,18 @@ void log_line(enum log_level level, const char *format, ...)
 		/* There is nowhere to say it. */
 	}
 	errno = saved;
+}
+
+void log_seldom(struct log_seldom *kind, uint64_t now_us, const char *text)
+{
+	if (now_us < kind->next_us) {
+		kind->n_untold++;
+		return;
+	}
+	if (kind->n_untold)
+		log_warning("%s (%llu more since this was told last)", text, (unsigned long long)kind->n_untold);
+	else
+		log_warning("%s", text);
+	kind->next_us = now_us + SELDOM_US;
+	kind->n_untold = 0;
 }

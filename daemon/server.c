@@ -132,12 +132,45 @@ static void log_removed_channels(const struct config *old, const struct config *
 	free(names);
 }
 
+static void on_idle_timer(void *arg)
+{
+	struct server *server = arg;
+	loop_timer_set(server->idle_timer, session_close_idle(&server->sessions));
+}
+
+/* Every connection is a descriptor, and some are kept back. Returns how many connections there may be, at most as many as are wanted. */
+static uint64_t raise_descriptor_limit(uint64_t max_connections)
+{
+	struct rlimit limit;
+	rlim_t wanted = max_connections + SPARE_DESCRIPTORS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return max_connections;
+	struct rlimit raised = {.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max, .rlim_max = limit.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+		limit = raised;
+	if (limit.rlim_cur >= wanted)
+		return max_connections;
+	uint64_t possible = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : (limit.rlim_cur + 1) / 2;
+	log_warning("max_connections is %llu, but the system allows this process %llu open files: there can be %llu connections",
+		    (unsigned long long)max_connections, (unsigned long long)limit.rlim_cur, (unsigned long long)possible);
+	return possible;
+}
+
+/* The limits that are not the core's alone. */
+static void set_limits(struct server *server, const struct limits *limits)
+{
+	server->sessions.limits = *limits;
+	server->sessions.limits.max_connections = raise_descriptor_limit(limits->max_connections);
+	loop_set_max_buffers(server->loop, limits->max_buffers);
+	on_idle_timer(server);
+}
+
 static void apply_limits(struct server *server, const struct limits *limits)
 {
 	if (limits->max_frame != server->sessions.limits.max_frame)
 		log_warning("max_frame takes effect at the next start: connections were told the present one");
 	uint64_t max_frame = server->sessions.limits.max_frame;
-	server->sessions.limits = *limits;
+	set_limits(server, limits);
 	server->sessions.limits.max_frame = max_frame;
 	struct core_limits core_limits = core_limits_of(&server->sessions.limits);
 	core_set_limits(server->core, &core_limits);
@@ -166,32 +199,25 @@ static void on_reload_signal(void *arg, int signal_number)
 
 /* -- Starting -- */
 
-/* Every connection is a descriptor. */
-static void raise_descriptor_limit(uint64_t max_connections)
-{
-	struct rlimit limit;
-	rlim_t wanted = max_connections + SPARE_DESCRIPTORS;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < wanted)
-		log_warning("max_connections is %llu, but the system allows this process %llu open files", (unsigned long long)max_connections,
-			    (unsigned long long)limit.rlim_cur);
-}
-
 static void on_accept(void *arg, int fd)
 {
 	struct server *server = arg;
 	session_accept(&server->sessions, fd);
 }
 
+static void on_accept_none(void *arg, int fd)
+{
+	struct server *server = arg;
+	session_accept_none(&server->sessions, fd);
+}
+
 static int start_listeners(struct server *server)
 {
+	const struct listener_handlers handlers = {on_accept, on_accept_none, server};
 	char error[LISTENER_ERROR_BYTES];
 	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
 	for (size_t i = server->config.n_listen; i-- > 0;) {
-		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], on_accept, server, error) < 0) {
+		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], &handlers, error) < 0) {
 			log_error("%s", error);
 			return -1;
 		}
@@ -239,15 +265,16 @@ static int start(struct server *server)
 		log_error("%s", error);
 		return -1;
 	}
-	raise_descriptor_limit(server->config.limits.max_connections);
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
 	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
+	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
 	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server))) {
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
-	server->sessions = (struct sessions){.loop = server->loop, .core = server->core, .limits = server->config.limits};
+	server->sessions = (struct sessions){.loop = server->loop, .core = server->core};
+	set_limits(server, &server->config.limits);
 	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 || loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||
 	    loop_on_signal(server->loop, SIGHUP, on_reload_signal, server) < 0) {
 		log_error("cannot start: no memory");
@@ -289,6 +316,7 @@ int server_main(server_load_config *load_config, void *arg)
 	core_destroy(server.core);
 	loop_timer_destroy(server.timer);
 	loop_timer_destroy(server.end_timer);
+	loop_timer_destroy(server.idle_timer);
 	loop_destroy(server.loop);
 	config_finish(&server.config);
 	return status;

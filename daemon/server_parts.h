@@ -19,6 +19,7 @@ struct server {
 	struct config config;
 	struct loop *loop;
 	struct loop_timer *timer; /* for the core's next deadline */
+	struct loop_timer *idle_timer;
 	struct core *core;
 	struct sessions sessions;
 	struct listener *listeners;

@@ -5,13 +5,15 @@
 #include "daemon/session.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
 #include "daemon/session_parts.h"
 #include "proto/frame.h"
+
+enum { SWEEPS_AN_IDLE_TIME = 8 };
 
 enum error session_step(struct sessions *sessions, struct core_event *event)
 {
@@ -122,9 +124,10 @@ static void handle_frame(struct session *session, struct slice body)
 		refuse_frame(session, &request);
 }
 
-static void refuse_stream(struct session *session)
+/* The end of a connection by the daemon, who says why. */
+static void end_session(struct session *session, enum error error, const char *why)
 {
-	message_error(stream_output(&session->stream, 0), false, 0, ERROR_FRAME_TOO_LARGE, NULL);
+	message_error(stream_output(&session->stream, 0), false, 0, error, why);
 	hang_up(session);
 	stream_refuse(&session->stream);
 }
@@ -141,6 +144,7 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 	struct session *session = (struct session *)stream;
 	uint32_t max_frame = (uint32_t)session->all->limits.max_frame;
 	size_t done = 0;
+	session->heard_us = loop_now_us(session->all->loop);
 	while (!stream_is_full(stream)) {
 		struct slice body;
 		size_t used;
@@ -152,7 +156,7 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 			handle_frame(session, body);
 			break;
 		case FRAME_TOO_LARGE:
-			refuse_stream(session);
+			end_session(session, ERROR_FRAME_TOO_LARGE, NULL);
 			return len;
 		}
 	}
@@ -181,7 +185,12 @@ static void on_gone(struct stream *stream)
 	session_destroy((struct session *)stream);
 }
 
-static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone};
+static void on_crowded(struct stream *stream)
+{
+	end_session((struct session *)stream, ERROR_OVERLOADED, "the connection is closed with its incomplete frame: all buffers are full (max_buffers)");
+}
+
+static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone, on_crowded};
 
 /* -- Coming and going -- */
 
@@ -194,8 +203,14 @@ static void refuse_connection(struct sessions *sessions, int fd, const char *why
 		shutdown(fd, SHUT_WR);
 	buffer_finish(&out);
 	close(fd);
-	if (sessions->n_refused++ == 0)
-		log_warning("a connection was refused: %s (told once)", why);
+	char line[160];
+	snprintf(line, sizeof(line), "a connection was refused: %s", why);
+	log_seldom(&sessions->refused_log, loop_now_us(sessions->loop), line);
+}
+
+void session_accept_none(struct sessions *sessions, int fd)
+{
+	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
 }
 
 void session_accept(struct sessions *sessions, int fd)
@@ -210,7 +225,9 @@ void session_accept(struct sessions *sessions, int fd)
 		refuse_connection(sessions, fd, "no memory for another connection");
 		return;
 	}
+	stream_set_timeout(&session->stream, sessions->limits.tcp_timeout_ms);
 	session->all = sessions;
+	session->heard_us = loop_now_us(sessions->loop);
 	session->number = ++sessions->last_number;
 	session->at = &sessions->first;
 	session->next = sessions->first;
@@ -231,6 +248,25 @@ bool session_all_sent(const struct sessions *sessions)
 		if (stream_sent(&session->stream) < stream_written(&session->stream))
 			return false;
 	return true;
+}
+
+uint64_t session_close_idle(struct sessions *sessions)
+{
+	uint64_t idle_us = sessions->limits.max_idle_ms * 1000, now_us = loop_now_us(sessions->loop), next_us = now_us + idle_us;
+	if (idle_us == 0)
+		return UINT64_MAX;
+	for (struct session *session = sessions->first; session; session = session->next) {
+		if (!stream_is_open(&session->stream) || core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
+			continue;
+		if (session->heard_us + idle_us <= now_us) {
+			log_seldom(&sessions->idle_log, now_us, "a connection is closed that has sent nothing for max_idle_ms");
+			end_session(session, ERROR_OVERLOADED, "the connection is closed, as it has sent nothing for max_idle_ms and waits for nothing");
+		} else if (session->heard_us + idle_us < next_us) {
+			next_us = session->heard_us + idle_us;
+		}
+	}
+	/* One sweep looks at all: not for each of them on its own. */
+	return next_us - now_us < idle_us / SWEEPS_AN_IDLE_TIME ? now_us + idle_us / SWEEPS_AN_IDLE_TIME : next_us;
 }
 
 void session_drop_all(struct sessions *sessions)

@@ -4,6 +4,7 @@
 
 #include "config/limits.h"
 #include "daemon/core/core.h"
+#include "daemon/log.h"
 #include "daemon/net/loop.h"
 #include "proto/message.h"
 
@@ -16,7 +17,7 @@ struct sessions {
 	struct session *first;          /* all of them */
 	uint64_t n;
 	uint64_t last_number;
-	uint64_t n_refused; /* connections, for lack of room or memory */
+	struct log_seldom refused_log, idle_log;
 };
 
 /* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. */
@@ -24,6 +25,13 @@ void session_accept(struct sessions *sessions, int fd);
 
 /* Whether no session has anything to be sent. */
 bool session_all_sent(const struct sessions *sessions);
+
+/* The process has no descriptor for this connection: it is told so and closed. Takes `fd` over. */
+void session_accept_none(struct sessions *sessions, int fd);
+
+/* Closes the connections that have sent nothing for max_idle_ms, unless they have a parked request, a lease, or output that is not read yet. Returns when to be
+ * called again; UINT64_MAX without such a limit. */
+uint64_t session_close_idle(struct sessions *sessions);
 
 /* The daemon ends: drops all connections. Only when the loop does not run any more. */
 void session_drop_all(struct sessions *sessions);

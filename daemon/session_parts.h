@@ -14,6 +14,7 @@ struct session {
 	char *name;                         /* from hello, or NULL */
 	struct buffer unsent;               /* struct core_unsent, in the order in which their replies were written */
 	uint64_t number;
+	uint64_t heard_us; /* when it last sent anything */
 };
 
 /* Carries out one request that was decoded; every answer but those of parked requests is written when it returns. */

@@ -160,3 +160,8 @@ bool core_id_in_use(const struct core *core, const struct core_connection *conne
 {
 	return connection->n_parked > 0 && id != CORE_NO_ID && ids_find(&core->ids, connection, id);
 }
+
+bool core_is_engaged(const struct core_connection *connection)
+{
+	return connection->n_parked > 0 || !list_is_empty(&connection->leases);
+}

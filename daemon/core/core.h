@@ -194,6 +194,9 @@ uint64_t core_deadline(const struct core *core);
 /* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so itself). */
 bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id);
 
+/* Whether anything would end with the connection but its name: a parked request, or a lease that is not sticky. */
+bool core_is_engaged(const struct core_connection *connection);
+
 /* What is there to see. Rows are copies but for their slices and values, which are valid until the next step. */
 struct core_channel_row {
 	struct slice name;

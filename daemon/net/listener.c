@@ -1,5 +1,5 @@
-/* Accepting connections. When the process is out of descriptors, one kept in reserve is given up to accept and close what is queued: the
- * peers see an end at once instead of a silence, and the loop does not spin on a socket that stays readable. */
+/* Accepting connections. When the process is out of descriptors, one kept in reserve is given up to accept what is queued and have it told why
+ * it is closed. Where not even that helps, the listener rests for a while: the loop never spins on a socket that stays readable. */
 #define _GNU_SOURCE /* accept4 */
 #include "daemon/net/listener.h"
 
@@ -22,21 +22,18 @@
 enum {
 	BACKLOG = 4096, /* the kernel caps it at net.core.somaxconn */
 	ACCEPTS_A_TURN = 64,
-	LOG_EVERY_US = 1000000, /* what can happen to every connection is told at most so often */
-	KEEPALIVE_IDLE_S = 60,
-	KEEPALIVE_INTERVAL_S = 15,
-	KEEPALIVE_PROBES = 4, /* a host that died without a word is noticed after two minutes */
+	REST_US = 100 * 1000, /* when nothing can be accepted */
 };
 
 struct listener {
 	struct listener *next;
 	struct loop *loop;
 	struct event *event;
-	listener_cb *on_accept;
-	void *arg;
+	struct loop_timer *rest; /* until it accepts again */
+	struct listener_handlers handlers;
 	int fd;
 	int reserve_fd;
-	uint64_t last_log_us;
+	struct log_seldom log;
 	char *path; /* of a Unix socket that is ours to remove */
 	dev_t device;
 	ino_t inode;
@@ -44,42 +41,39 @@ struct listener {
 
 /* -- Accepting -- */
 
-static void set_options(int fd)
-{
-	/* A Unix socket refuses these; it needs none. */
-	int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-}
-
-static void log_sometimes(struct listener *listener, const char *what)
-{
-	uint64_t now_us = loop_now_us(listener->loop);
-	if (listener->last_log_us && now_us - listener->last_log_us < LOG_EVERY_US)
-		return;
-	listener->last_log_us = now_us;
-	log_warning("%s: %s", what, strerror(errno));
-}
-
 static int open_reserve(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static void on_rested(void *arg)
+{
+	struct listener *listener = arg;
+	if (listener->reserve_fd < 0)
+		listener->reserve_fd = open_reserve();
+	if (event_add(listener->event, NULL) < 0)
+		loop_timer_set(listener->rest, loop_now_us(listener->loop) + REST_US);
+}
+
+static void rest(struct listener *listener)
+{
+	log_seldom(&listener->log, loop_now_us(listener->loop), "no connections can be accepted just now: no descriptors, or no memory");
+	event_del(listener->event);
+	loop_timer_set(listener->rest, loop_now_us(listener->loop) + REST_US);
+}
+
 /* Returns whether it could get rid of one. */
 static bool shed_connection(struct listener *listener)
 {
-	log_sometimes(listener, "a connection was closed at once, for lack of descriptors (raise the limit on open files)");
-	if (listener->reserve_fd >= 0)
-		close(listener->reserve_fd);
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (listener->reserve_fd < 0)
+		return false;
+	close(listener->reserve_fd);
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	bool is_shed = fd >= 0 || errno == EAGAIN || errno == ECONNABORTED;
 	if (fd >= 0)
-		close(fd);
+		listener->handlers.on_crowded(listener->handlers.arg, fd);
 	listener->reserve_fd = open_reserve();
-	return fd >= 0;
+	return is_shed;
 }
 
 static void on_connection(evutil_socket_t listening, short what, void *arg)
@@ -87,16 +81,19 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 	(void)listening, (void)what;
 	struct listener *listener = arg;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
 		if (fd >= 0) {
-			set_options(fd);
-			listener->on_accept(listener->arg, fd);
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a Unix socket refuses it, and needs none */
+			listener->handlers.on_accept(listener->handlers.arg, fd);
+		} else if (errno == EAGAIN) {
+			return;
 		} else if (errno == EMFILE || errno == ENFILE) {
-			if (!shed_connection(listener))
+			if (!shed_connection(listener)) {
+				rest(listener);
 				return;
-		} else if (errno != ECONNABORTED && errno != EINTR) {
-			if (errno != EAGAIN)
-				log_sometimes(listener, "accept");
+			}
+		} else if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO && errno != EPERM) {
+			rest(listener); /* those four are one connection's own trouble, which is over with it */
 			return;
 		}
 	}
@@ -105,14 +102,15 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 /* -- Listening -- */
 
 /* Takes the descriptor over, whatever comes; a negative one is an error of before. */
-static struct listener *listener_add(struct listener **chain, struct loop *loop, int fd, listener_cb *on_accept, void *arg)
+static struct listener *listener_add(struct listener **chain, struct loop *loop, int fd, const struct listener_handlers *handlers)
 {
 	struct listener *listener = fd < 0 ? NULL : calloc(1, sizeof(*listener));
 	if (!listener)
 		goto failed;
-	*listener = (struct listener){.next = *chain, .loop = loop, .fd = fd, .on_accept = on_accept, .arg = arg};
+	*listener = (struct listener){.next = *chain, .loop = loop, .fd = fd, .handlers = *handlers};
 	listener->event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, on_connection, listener);
-	if (!listener->event || event_add(listener->event, NULL) < 0)
+	listener->rest = loop_timer_create(loop, on_rested, listener);
+	if (!listener->event || !listener->rest || event_add(listener->event, NULL) < 0)
 		goto failed;
 	listener->reserve_fd = open_reserve();
 	*chain = listener;
@@ -121,6 +119,8 @@ static struct listener *listener_add(struct listener **chain, struct loop *loop,
 failed:
 	if (listener && listener->event)
 		event_free(listener->event);
+	if (listener)
+		loop_timer_destroy(listener->rest);
 	free(listener);
 	if (fd >= 0)
 		close(fd);
@@ -145,7 +145,7 @@ static int listen_at(const struct sockaddr *address, socklen_t len, int family)
 	return fd;
 }
 
-static int open_tcp(struct listener **chain, struct loop *loop, const struct address *address, listener_cb *on_accept, void *arg,
+static int open_tcp(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
 		    char error[LISTENER_ERROR_BYTES])
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
@@ -162,7 +162,7 @@ static int open_tcp(struct listener **chain, struct loop *loop, const struct add
 		/* A name may have an address of a family that this machine does not have. */
 		if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && (each->ai_next || opened))
 			continue;
-		if (listener_add(chain, loop, fd, on_accept, arg)) {
+		if (listener_add(chain, loop, fd, handlers)) {
 			opened++;
 		} else {
 			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on tcp://%.100s:%s: %s", address->host, port, strerror(errno));
@@ -195,7 +195,7 @@ static int clear_path(const struct sockaddr_un *address, char error[LISTENER_ERR
 	return -1;
 }
 
-static int open_unix(struct listener **chain, struct loop *loop, const struct address *address, listener_cb *on_accept, void *arg,
+static int open_unix(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
 		     char error[LISTENER_ERROR_BYTES])
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -212,7 +212,7 @@ static int open_unix(struct listener **chain, struct loop *loop, const struct ad
 	int fd = listen_at((struct sockaddr *)&name, sizeof(name), AF_UNIX);
 	umask(mask);
 	struct stat status;
-	struct listener *listener = listener_add(chain, loop, fd, on_accept, arg);
+	struct listener *listener = listener_add(chain, loop, fd, handlers);
 	if (!listener || stat(name.sun_path, &status) < 0 || !(listener->path = strdup(name.sun_path))) {
 		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on unix://%s: %s", name.sun_path, strerror(errno));
 		return -1;
@@ -222,14 +222,14 @@ static int open_unix(struct listener **chain, struct loop *loop, const struct ad
 	return 0;
 }
 
-int listener_open(struct listener **chain, struct loop *loop, const struct address *address, listener_cb *on_accept, void *arg,
+int listener_open(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
 		  char error[LISTENER_ERROR_BYTES])
 {
 	switch (address->scheme) {
 	case ADDRESS_TCP:
-		return open_tcp(chain, loop, address, on_accept, arg, error);
+		return open_tcp(chain, loop, address, handlers, error);
 	case ADDRESS_UNIX:
-		return open_unix(chain, loop, address, on_accept, arg, error);
+		return open_unix(chain, loop, address, handlers, error);
 	}
 	return -1;
 }
@@ -248,6 +248,7 @@ void listener_close(struct listener *chain)
 	for (struct listener *listener = chain; listener; listener = next) {
 		next = listener->next;
 		event_free(listener->event);
+		loop_timer_destroy(listener->rest);
 		close(listener->fd);
 		if (listener->reserve_fd >= 0)
 			close(listener->reserve_fd);

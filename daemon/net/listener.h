@@ -10,14 +10,17 @@
 
 struct listener;
 
-/* `fd` is the callee's. */
-typedef void listener_cb(void *arg, int fd);
+struct listener_handlers { /* `fd` is the callee's */
+	void (*on_accept)(void *arg, int fd);
+	void (*on_crowded)(void *arg, int fd); /* one that the process has no descriptor for: to be told so, and closed before it returns */
+	void *arg;
+};
 
 enum { LISTENER_ERROR_BYTES = 256, LISTENER_URL_BYTES = 160 };
 
 /* Listens at every address that the host's name has, and adds the listeners to the front of *chain. A Unix socket's file that nobody listens on any
  * more is replaced; the new one is for its owner and group. -1, with `error` saying why: those that were opened are in the chain all the same. */
-int listener_open(struct listener **chain, struct loop *loop, const struct address *address, listener_cb *on_accept, void *arg,
+int listener_open(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
 		  char error[LISTENER_ERROR_BYTES]);
 
 /* Closes all of a chain, and removes its Unix sockets' files. NULL is fine. */

@@ -29,6 +29,7 @@ struct loop *loop_create(void)
 		goto failed;
 	loop->takers.tail = &loop->takers.head;
 	loop->others.tail = &loop->others.head;
+	loop->crowd.max_bytes = UINT64_MAX;
 	/* Milliseconds of a coarse clock would round time-outs; one thread needs no locks. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
@@ -81,6 +82,11 @@ static uint64_t clock_us(void)
 void loop_set_spin(struct loop *loop, uint32_t spin_us)
 {
 	loop->spin_us = spin_us;
+}
+
+void loop_set_max_buffers(struct loop *loop, uint64_t bytes)
+{
+	loop->crowd.max_bytes = bytes;
 }
 
 /* Whether anything has happened that the turn's end has to look after: something to send, or a step of the core, for which the time was read. */

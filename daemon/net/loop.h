@@ -35,6 +35,10 @@ struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg);
 void loop_timer_destroy(struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, uint64_t at_us); /* UINT64_MAX: not at all */
 
+/* How many bytes the input and output buffers of all streams may take together. Over it, those that have stood still the longest are closed, but
+ * never the one that is being served: so it is passed by one stream's buffers at most. UINT64_MAX, as at first: any number. */
+void loop_set_max_buffers(struct loop *loop, uint64_t bytes);
+
 /* Bytes of values in the output of all streams. */
 uint64_t loop_unsent_value_bytes(const struct loop *loop);
 

@@ -4,6 +4,8 @@
 
 #include <event2/event.h>
 
+#include "daemon/log.h"
+#include "daemon/net/crowd.h"
 #include "daemon/net/loop.h"
 #include "proto/buffer.h"
 
@@ -30,6 +32,8 @@ struct loop {
 	struct stream_queue takers; /* those that got a value are sent to first: a value in the hand is work that can begin */
 	struct stream_queue others;
 	uint64_t unsent_value_bytes;
+	struct crowd crowd;
+	struct log_seldom timeouts_log;
 	char *pool[LOOP_POOL_BLOCKS];
 	size_t pool_blocks;
 	char *scratch; /* LOOP_READ_BYTES that all streams read into */

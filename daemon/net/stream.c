@@ -6,14 +6,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "config/limits.h"
+#include "daemon/log.h"
 #include "daemon/net/loop_state.h"
 
 enum {
@@ -24,16 +22,18 @@ enum {
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void on_deadline(evutil_socket_t fd, short what, void *arg);
+static void begin_gone(struct stream *stream);
+static void send_output(struct stream *stream);
 
 static void set_reading(struct stream *stream, bool reading)
 {
 	if (stream->is_reading == reading)
 		return;
 	stream->is_reading = reading;
-	if (reading)
-		event_add(&stream->read_event, NULL);
-	else
+	if (!reading)
 		event_del(&stream->read_event);
+	else if (event_add(&stream->read_event, NULL) < 0)
+		begin_gone(stream); /* rather than never to hear of it again */
 }
 
 int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_output, const struct stream_handlers *handlers)
@@ -47,14 +47,27 @@ int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_o
 	return 0;
 }
 
+/* Tells the crowd what has become of the stream. */
+static void settle(struct stream *stream, bool has_moved)
+{
+	bool is_waiting = stream->state != STREAM_GONE && (buffer_len(&stream->in) || stream->is_sending_blocked);
+	crowd_update(&stream->loop->crowd, stream, stream->in.cap + stream->out.cap, is_waiting, has_moved);
+}
+
+static void unblock_sending(struct stream *stream)
+{
+	stream->is_sending_blocked = false;
+	if (stream->write_event)
+		event_del(stream->write_event);
+}
+
 static void drop_output(struct stream *stream)
 {
 	stream->loop->unsent_value_bytes -= stream->out_value_bytes;
 	stream->out_value_bytes = 0;
 	buffer_clear(&stream->out);
 	loop_take_back(stream->loop, &stream->out);
-	if (stream->write_event)
-		event_del(stream->write_event);
+	unblock_sending(stream);
 }
 
 void stream_finish(struct stream *stream)
@@ -62,12 +75,21 @@ void stream_finish(struct stream *stream)
 	assert(!stream->is_queued);
 	drop_output(stream);
 	buffer_finish(&stream->in);
+	crowd_leave(&stream->loop->crowd, stream);
 	set_reading(stream, false);
 	if (stream->write_event)
 		event_free(stream->write_event);
 	if (stream->deadline_event)
 		event_free(stream->deadline_event);
 	close(stream->fd);
+}
+
+/* `n` is what recv() or send() has returned. */
+static void log_timeout(const struct stream *stream, ssize_t n)
+{
+	if (n < 0 && errno == ETIMEDOUT)
+		log_seldom(&stream->loop->timeouts_log, loop_now_us(stream->loop),
+			   "a connection has timed out: its system has not answered, or has had no room for what was sent, for tcp_timeout_ms");
 }
 
 /* -- Ending -- */
@@ -88,6 +110,8 @@ static void begin_gone(struct stream *stream)
 	stream->state = STREAM_GONE;
 	set_reading(stream, false);
 	drop_output(stream);
+	buffer_finish(&stream->in);
+	settle(stream, false);
 	enqueue(stream, &stream->loop->others);
 }
 
@@ -125,6 +149,8 @@ void stream_refuse(struct stream *stream)
 	assert(stream->state == STREAM_OPEN);
 	stream->state = STREAM_REFUSED;
 	stream->is_unparsed = false;
+	buffer_finish(&stream->in);
+	settle(stream, false);
 	set_reading(stream, true);
 	set_deadline(stream, TOO_LARGE_LINGER_MS);
 	if (!buffer_len(&stream->out))
@@ -201,26 +227,57 @@ static void discard(struct stream *stream)
 		begin_gone(stream);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void read_more(struct stream *stream)
 {
-	(void)fd, (void)what;
-	struct stream *stream = arg;
-	if (stream->state == STREAM_REFUSED) {
-		discard(stream);
-		return;
-	}
-	if (stream->state != STREAM_OPEN)
-		return;
 	if (stream->is_unparsed) {
 		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
 		if (stream->state != STREAM_OPEN || stream->is_unparsed)
 			return;
 	}
 	ssize_t n = buffer_len(&stream->in) > CARRY_BYTES ? receive_long(stream) : receive_short(stream);
+	log_timeout(stream, n);
 	if (n == 0 || (n < 0 && errno != EAGAIN))
 		end_input(stream);
 	else if (stream->in.failed && stream->state == STREAM_OPEN)
 		end_input(stream);
+}
+
+/* What has been written in this turn is sent at once then, as it may be what takes the memory. */
+static void make_room(struct stream *stream)
+{
+	struct crowd *crowd = &stream->loop->crowd;
+	struct stream *victim;
+	if (crowd->bytes <= crowd->max_bytes)
+		return;
+	if (stream->state != STREAM_GONE && buffer_len(&stream->out) && !stream->is_sending_blocked)
+		send_output(stream);
+	while ((victim = crowd_victim(crowd, stream))) {
+		log_seldom(&crowd->log, loop_now_us(stream->loop),
+			   "the connection that has stood still the longest is closed: the buffers of all are over max_buffers");
+		if (victim->state == STREAM_OPEN && !victim->is_sending_blocked)
+			victim->handlers->on_crowded(victim);
+		else
+			begin_gone(victim); /* it does not read, and could not be told */
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct stream *stream = arg;
+	switch ((enum stream_state)stream->state) {
+	case STREAM_OPEN:
+		read_more(stream);
+		settle(stream, true);
+		make_room(stream);
+		break;
+	case STREAM_REFUSED:
+		discard(stream);
+		break;
+	case STREAM_ENDED:
+	case STREAM_GONE:
+		break;
+	}
 }
 
 /* -- Sending -- */
@@ -256,7 +313,8 @@ static int wait_for_room(struct stream *stream)
 {
 	if (!stream->write_event)
 		stream->write_event = event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
-	return stream->write_event && event_add(stream->write_event, NULL) == 0 ? 0 : -1;
+	stream->is_sending_blocked = stream->write_event && event_add(stream->write_event, NULL) == 0;
+	return stream->is_sending_blocked ? 0 : -1;
 }
 
 /* The peer does not take what we send. What it has sent may still be read: whole frames are carried out. */
@@ -279,8 +337,7 @@ static void after_sending(struct stream *stream)
 		stream->out_value_bytes = buffer_len(&stream->out);
 	}
 	if (!buffer_len(&stream->out)) {
-		if (stream->write_event)
-			event_del(stream->write_event);
+		unblock_sending(stream);
 		loop_take_back(stream->loop, &stream->out);
 		if (stream->state == STREAM_REFUSED)
 			shutdown(stream->fd, SHUT_WR);
@@ -311,12 +368,14 @@ static void send_output(struct stream *stream)
 				break_writing(stream);
 			break;
 		} else if (errno != EINTR) {
+			log_timeout(stream, n);
 			break_writing(stream);
 		}
 	}
 	if (stream->n_sent > sent_before)
 		stream->handlers->on_sent(stream);
 	after_sending(stream);
+	settle(stream, stream->n_sent > sent_before);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -349,19 +408,4 @@ void stream_flush_all(struct loop *loop)
 		flush_queue(&loop->takers);
 		flush_queue(&loop->others);
 	}
-}
-
-void stream_peer(const struct stream *stream, char *text, size_t size)
-{
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	char host[INET6_ADDRSTRLEN + 32], port[16];
-	if (getpeername(stream->fd, (struct sockaddr *)&address, &len) < 0)
-		snprintf(text, size, "gone");
-	else if (address.ss_family == AF_UNIX)
-		snprintf(text, size, "unix");
-	else if (getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(text, size, "unknown");
-	else
-		snprintf(text, size, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }

@@ -6,6 +6,8 @@
  * While more than max_output bytes wait to be sent, the stream is not read: on_bytes stops when stream_is_full(), and is called
  * again with the rest when the output has drained below it.
  *
+ * All buffers together are bounded by loop_set_max_buffers(): over it, the stream that has waited for its peer the longest is closed.
+ *
  * A stream ends in two steps: on_end, when no more input will be given (the peer has ended its side, or stream_refuse()); then what is
  * unsent is sent, if the peer still takes it; then on_gone, where its owner frees it.
  */
@@ -14,6 +16,7 @@
 
 #include <event2/event_struct.h>
 
+#include "daemon/net/crowd.h"
 #include "daemon/net/loop.h"
 #include "proto/buffer.h"
 
@@ -26,6 +29,9 @@ struct stream_handlers {
 	void (*on_sent)(struct stream *stream);
 	void (*on_end)(struct stream *stream);
 	void (*on_gone)(struct stream *stream);
+	/* The buffers of all streams together take too much, and this one has an incomplete frame and stood still the longest: it has to say
+	 * so in its output, and to stream_refuse(). */
+	void (*on_crowded)(struct stream *stream);
 };
 
 enum stream_state {
@@ -44,6 +50,7 @@ struct stream { /* embedded; all of it is stream.c's */
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
 	bool is_queued;
 	bool is_write_broken;
+	bool is_sending_blocked; /* the peer has no room for what is left of `out` */
 	uint32_t max_output;
 	uint32_t discarded; /* bytes of input, while refused */
 	struct buffer in;
@@ -51,6 +58,7 @@ struct stream { /* embedded; all of it is stream.c's */
 	uint64_t n_sent; /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
+	struct crowd_place place;
 	struct event read_event;
 	struct event *write_event;    /* once a send has found the socket full */
 	struct event *deadline_event; /* once it has ended */
@@ -58,6 +66,10 @@ struct stream { /* embedded; all of it is stream.c's */
 
 /* Takes the connected, non-blocking socket over. -1: no memory; the socket is still the caller's. */
 int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_output, const struct stream_handlers *handlers);
+
+/* A peer whose system has answered nothing for so long (within 1 s to 12 h), or that has had no room for what waits to be sent to it, is gone. Unix sockets, whose
+ * peers cannot vanish without a word, ignore it. */
+void stream_set_timeout(struct stream *stream, uint64_t timeout_ms);
 
 /* Closes the socket. Only in on_gone, or when the loop does not run any more. */
 void stream_finish(struct stream *stream);
@@ -69,14 +81,26 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 uint64_t stream_written(const struct stream *stream);
 uint64_t stream_sent(const struct stream *stream);
 
+/* Whether input is still handled. */
+static inline bool stream_is_open(const struct stream *stream)
+{
+	return stream->state == STREAM_OPEN;
+}
+
+/* Whether anything that was written has not been sent yet. */
+static inline bool stream_has_unsent(const struct stream *stream)
+{
+	return buffer_len(&stream->out) > 0;
+}
+
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
 /* Nothing more can be sent, not even what waits: the connection ends. */
 void stream_break(struct stream *stream);
 
-/* The input makes no sense any more: what was written is sent, our side is closed, and the peer's rest thrown away for a while, so that it
- * can read why. on_end is not called. */
+/* No more input is wanted: what was written is sent, our side is closed, and the peer's rest thrown away for a while, so that it can read
+ * why. on_end is not called. */
 void stream_refuse(struct stream *stream);
 
 /* The peer's address for people: "127.0.0.1:4711", "[::1]:4711", "unix". */

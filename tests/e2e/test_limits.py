@@ -177,15 +177,117 @@ class Limits(unittest.TestCase):
             self.assertEqual((reply["value"][0], reply["left"]), (n, 999 - n))
             self.assertEqual(other.receive(), {"id": 1001, "status": "ok"})
 
-    def test_open_files_run_out(self):
+    def test_fewer_connections_than_open_files(self):
+        """Of the descriptors that the system allows, some are kept back: who is refused for them is told so."""
         with Daemon(nofile=40) as daemon, Connection(daemon) as first:
+            daemon.wait_log("allows this process 40 open files: there can be 20 connections")
+            crowd = [Connection(daemon) for _ in range(30)]
+            told = [connection for connection in crowd[19:] if self.is_refused(connection)]
+            self.assertEqual(len(told), 11)
             self.is_ok(first.ask(id=1, op="ping"))
-            crowd = [Connection(daemon) for _ in range(60)]
-            self.is_ok(first.ask(id=2, op="ping"))
-            daemon.wait_log("open files")
+            self.assertEqual(daemon.log().count("a connection was refused"), 1)  # and not one line for each
             for connection in crowd:
                 connection.close()
             self.wait_until_served(daemon)
+
+    def is_refused(self, connection):
+        reply = connection.receive()
+        self.is_error(reply, "overloaded", "max_connections")
+        return connection.receive() is None
+
+    def test_open_files_run_out(self):
+        """Descriptors that something else has taken (here the limit is lowered under a running daemon): it refuses, and does not spin."""
+        with Daemon() as daemon, Connection(daemon) as first:
+            self.is_ok(first.ask(id=1, op="ping"))
+            resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (14, 14))
+            crowd = [Connection(daemon) for _ in range(40)]
+            daemon.wait_log("no descriptor is left for it (raise the limit on open files)")
+            self.is_error(crowd[-1].receive(), "overloaded", "no descriptor")
+            self.is_ok(first.ask(id=2, op="ping"))
+            for connection in crowd:
+                connection.close()
+            self.wait_until_served(daemon)
+
+    def test_not_even_one_open_file(self):
+        """Below what is open already even the reserve is of no use: the listener rests, and what waits is served when there is room."""
+        with Daemon("--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as first:
+            resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, 4096))
+            with Connection(daemon) as waiting:
+                waiting.send(id=1, op="ping")
+                daemon.wait_log("no connections can be accepted just now")
+                before = self.cpu_ticks(daemon)
+                self.assertEqual(first.ask(id=1, op="take", channel="c", timeout_ms=500)["status"], "timeout")
+                self.assertLess(self.cpu_ticks(daemon) - before, os.sysconf("SC_CLK_TCK") // 4)  # half of that time, if it did nothing else
+                resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+                self.is_ok(waiting.receive())
+                self.assertEqual(daemon.log().count("no connections can be accepted"), 1)
+
+    def cpu_ticks(self, daemon):
+        with open(f"/proc/{daemon.process.pid}/stat", encoding="ascii") as file:
+            return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+
+    def test_max_buffers_closes_whose_frame_stands_still(self):
+        """Of many frames that never come whole, those that have waited the longest go, and are told why; whoever gets on is served."""
+        part = (200 * KIB).to_bytes(4, "big") + b"x" * (100 * KIB)
+        with Daemon("--set", "limits.max_buffers=1MiB", "--set", "channels.c={kind: bounded, capacity: 9}") as daemon, Connection(daemon) as quick:
+            crowd = []
+            for i in range(30):
+                crowd.append(Connection(daemon))
+                crowd[-1].socket.sendall(part)
+                self.is_ok(quick.ask(id=i, op="put", channel="c", value="y" * (300 * KIB)))
+                self.is_ok(quick.ask(id=i, op="take", channel="c"))
+            refusal = crowd[0].receive()
+            self.assertIsNone(refusal["id"])
+            self.is_error(refusal, "overloaded", "max_buffers")
+            self.assertIsNone(crowd[0].receive())
+            self.assertEqual(daemon.log().count("max_buffers"), 1)
+            crowd[-1].socket.sendall(b"x" * (100 * KIB))  # the last one has its place still
+            self.is_error(crowd[-1].receive(), "bad_json")
+            for connection in crowd:
+                connection.close()
+
+    def test_max_buffers_closes_who_does_not_read(self):
+        """Many that each stay below max_output are too much together."""
+        with Daemon(
+            "--set", "limits.max_buffers=8MiB", "--set", "channels.c={kind: bounded, capacity: 9}"
+        ) as daemon, Connection(daemon) as other:
+            self.is_ok(other.ask(id=1, op="put", channel="c", value="x" * (900 * KIB)))
+            before = resident_bytes(daemon)
+            peeks = Connection.frame({"id": 1, "op": "peek", "channel": "c"}) * 20
+            crowd = [Connection(daemon) for _ in range(40)]
+            for connection in crowd:
+                connection.socket.sendall(peeks)
+                self.is_ok(other.ask(id=2, op="ping"))
+            daemon.wait_log("max_buffers")
+            if not IS_SANITIZED:
+                self.assertLess(resident_bytes(daemon) - before, 24 * MIB)
+            self.assertEqual(len(other.ask(id=3, op="peek", channel="c")["values"][0]), 900 * KIB)
+            for connection in crowd:
+                connection.close()
+
+    def test_max_idle_ms(self):
+        with Daemon("--set", "limits.max_idle_ms=100ms", "--set", "channels.c={kind: unbuffered}") as daemon:
+            with Connection(daemon) as waiting, Connection(daemon) as idle:
+                waiting.send(id=1, op="take", channel="c")
+                notice = idle.receive()
+                self.assertIsNone(notice["id"])
+                self.is_error(notice, "overloaded", "max_idle_ms")
+                self.assertIsNone(idle.receive())
+                with Connection(daemon) as busy:  # one that is parked is not idle, however long
+                    for i in range(20):
+                        self.assertEqual(busy.ask(id=i, op="take", channel="c", timeout_ms=20)["status"], "timeout")
+                    self.is_ok(busy.ask(id=1, op="put", channel="c", value=1))
+                self.assertEqual(waiting.receive()["value"], 1)
+                self.is_error(waiting.receive(), "overloaded", "max_idle_ms")  # and now it is
+
+    def test_tcp_timeout_ms_ends_who_has_no_room(self):
+        """A client that is alive and reads nothing, while more waits for it than the systems' buffers hold."""
+        with Daemon("--set", "limits.tcp_timeout_ms=1s", "--set", "channels.c={kind: bounded, capacity: 9}") as daemon, Connection(daemon) as other:
+            self.is_ok(other.ask(id=1, op="put", channel="c", value="x" * (900 * KIB)))
+            stuck = Connection(daemon)
+            stuck.socket.sendall(Connection.frame({"id": 1, "op": "peek", "channel": "c"}) * 40)
+            self.assertIn("timed out", daemon.wait_log("tcp_timeout_ms"))
+            stuck.close()
 
     def test_ten_thousand_connections_park_and_vanish(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -92,6 +92,9 @@ START_TEST(defaults)
 	ck_assert_uint_eq(config.limits.max_frame, 1048576);
 	ck_assert_uint_eq(config.limits.max_memory, 536870912);
 	ck_assert_uint_eq(config.limits.max_park_ms, 0);
+	ck_assert_uint_eq(config.limits.max_idle_ms, 0);
+	ck_assert_uint_eq(config.limits.max_buffers, 268435456);
+	ck_assert_uint_eq(config.limits.tcp_timeout_ms, 120000);
 	ck_assert_uint_eq(config.n_channels, 0);
 	ck_assert_int_eq(config_check(&config, error), 0);
 }

@@ -1,0 +1,35 @@
+/* How much memory the buffers of a loop's streams take together, and who has stood still the longest while it is too much. For net/ alone.
+ *
+ * A stream waits if it holds an incomplete frame, or output that its peer has no room for. The waiting ones are listed in the order of their last
+ * progress, so the first is the one that memory is best taken from: a peer that trickles, or that does not read. */
+#ifndef MILLRACE_NET_CROWD_H
+#define MILLRACE_NET_CROWD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/log.h"
+
+struct stream;
+
+struct crowd { /* of a loop; zero-initialise, then set max_bytes */
+	uint64_t bytes, max_bytes;
+	struct stream *first, *last;
+	struct log_seldom log;
+};
+
+struct crowd_place { /* of a stream; zero-initialise */
+	struct stream *previous, *next;
+	size_t bytes;
+	bool is_waiting;
+};
+
+/* What the stream's buffers take now, whether it waits, and whether it has got on since the last time. */
+void crowd_update(struct crowd *crowd, struct stream *stream, size_t bytes, bool is_waiting, bool has_moved);
+void crowd_leave(struct crowd *crowd, struct stream *stream);
+
+/* The stream to close now for the sake of this one, which has just grown; NULL if there is room, or if no other waits. */
+struct stream *crowd_victim(const struct crowd *crowd, const struct stream *grown);
+
+#endif
