@@ -11,6 +11,7 @@ PKG_CONFIG ?= pkg-config
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) check python3
+FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
@@ -34,6 +35,8 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
 PROGRAMS := $(addprefix $(BUILD)/,millraced millrace libmillrace.a libmillrace.so.0)
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
 SCRIPTS  := $(wildcard tests/e2e/test_*.py)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
@@ -47,6 +50,7 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)
+$(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c))
 $(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
 $(BUILD)/libmillrace.a: $(call objects,client/*.c proto/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
@@ -60,7 +64,7 @@ $(BUILD)/libmillrace.so.0: $(call objects,client/*.c proto/*.c)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -o $@ $^ $(CLIENT_LIBS)
 
-$(BUILD)/millraced: $(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c) $(addprefix $(BUILD)/,libconfig.a libcore.a libproto.a)
+$(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a libcore.a libproto.a)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
@@ -68,9 +72,19 @@ $(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libmillrace.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-$(TESTS): %: %.o $(addprefix $(BUILD)/,libsim.a libtest.a libconfig.a libcore.a libmillrace.a)
+TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libmillrace.a)
+$(TESTS): %: %.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
+
+# A harness with libFuzzer's main, and with one that replays its corpus.
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_ARCHIVES)
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
+$(BUILD)/tests/fuzz/test_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(TEST_ARCHIVES)
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
+.SECONDARY: $(FUZZERS:%=$(BUILD)/tests/fuzz/fuzz_%.o)
 
 $(EXAMPLES:=.o): ALL_CFLAGS += -Iclient
 $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
@@ -87,6 +101,7 @@ $(BENCH_PROGRAMS): %: %.o
 # -- What people call --
 
 .PHONY: demo examples check asan tsan bench bench-quick bench-built install help clean check-built deps-build deps-test deps-bench
+.PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
@@ -104,6 +119,14 @@ tsan: deps-test ## the same under the thread sanitizer
 	@$(call SANITIZE,-fsanitize=thread)
 COMMA := ,
 
+FUZZ_SECONDS ?= 60
+fuzz: deps-fuzz ## libFuzzer on every harness of tests/fuzz, $FUZZ_SECONDS (60) each; FUZZERS=json_scan for one of them
+	@$(MAKE) --no-print-directory fuzz-built BUILD=$(BUILD)/fuzz CC=clang \
+		CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" \
+		LDFLAGS="-fsanitize=address,undefined"
+fuzz-built: $(addprefix $(BUILD)/tests/fuzz/fuzz_,$(FUZZERS))
+	@BUILD=$(BUILD) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
 bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 5 minutes
 	@$(MAKE) --no-print-directory bench-built
 bench-quick: deps-bench ## the same in less than one
@@ -111,8 +134,8 @@ bench-quick: deps-bench ## the same in less than one
 bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 
-check-built: $(PROGRAMS) $(TESTS) $(EXAMPLES)
-	@BUILD=$(BUILD) tests/run $(TESTS) $(SCRIPTS)
+check-built: $(PROGRAMS) $(TESTS) $(REPLAYS) $(EXAMPLES)
+	@BUILD=$(BUILD) tests/run $(TESTS) $(REPLAYS) $(SCRIPTS)
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin lib include share/doc/millrace)
@@ -137,6 +160,8 @@ deps-build:
 	$(call install_lacking,$(BUILD_PACKAGES))
 deps-bench:
 	$(call install_lacking,$(BENCH_PACKAGES))
+deps-fuzz:
+	$(call install_lacking,$(FUZZ_PACKAGES))
 deps-test:
 	$(call install_lacking,$(TEST_PACKAGES))
 

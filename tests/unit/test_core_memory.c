@@ -1,77 +1,25 @@
-/* The core without memory: every allocation of a session fails once, in turn. The answer is `overloaded`, nothing has happened, and nothing leaks.
- *
- * The program's own malloc stands in front of libc's. A sanitizer brings its own, which cannot be stood in front of: there the session runs once, with all
- * the memory it wants. */
-#include <errno.h>
+/* The core without memory: every allocation of a session fails once, in turn. The answer is `overloaded`, nothing has happened, and nothing leaks. Under a
+ * sanitizer the session runs once, with all the memory it wants. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/lib/core_fixture.h"
-
-static unsigned long countdown; /* 0: nothing fails; 1: the next allocation does */
-static bool counting, failed;
-static long live; /* blocks */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { CAN_FAIL = 0 };
-#else
-enum { CAN_FAIL = 1 };
-
-/* For libc too, whose strdup() and its like allocate what others free. */
-#define EXPORTED __attribute__((visibility("default")))
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *block);
-
-static bool fails(void)
-{
-	if (!counting || countdown == 0 || --countdown > 0)
-		return false;
-	failed = true;
-	errno = ENOMEM;
-	return true;
-}
-
-static void *counted(void *block)
-{
-	live += block != NULL;
-	return block;
-}
-
-EXPORTED void *malloc(size_t size)
-{
-	return fails() ? NULL : counted(__libc_malloc(size));
-}
-
-EXPORTED void *calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : counted(__libc_calloc(n, size));
-}
-
-EXPORTED void *realloc(void *old, size_t size)
-{
-	if (fails())
-		return NULL;
-	return old ? __libc_realloc(old, size) : counted(__libc_malloc(size));
-}
-
-EXPORTED void free(void *block)
-{
-	live -= block != NULL;
-	__libc_free(block);
-}
-#endif
+#include "tests/lib/memory.h"
 
 static void before(void)
 {
-	counting = true;
+	memory.is_counting = true;
 }
 
 static void after(void)
 {
-	counting = false;
+	memory.is_counting = false;
+}
+
+static void fail_at(unsigned long n)
+{
+	memory.countdown = memory_can_fail() ? n : 0;
+	memory.run = 1;
 }
 
 /* Everything that allocates, and what comes of it. */
@@ -119,9 +67,9 @@ static const char *const session[] = {
 static void play(void)
 {
 	for (size_t i = 0; i < sizeof(session) / sizeof(session[0]); i++) {
-		failed = false;
+		memory.has_failed = false;
 		const char *replies = fixture_do(session[i]); /* asserts core_check() */
-		if (failed)
+		if (memory.has_failed)
 			ck_assert_msg(strstr(replies, "overloaded") || strstr(replies, "undeliverable") || strstr(session[i], "leaves"), "%s: %s", session[i], replies);
 		fixture_later(7);
 	}
@@ -135,16 +83,17 @@ START_TEST(a_session_in_which_each_allocation_fails_once)
 	long live_before = 0;
 	do {
 		fixture_stop();
-		ck_assert(n < 2 || live == live_before); /* the first round also makes what the process keeps */
-		live_before = live;
+		ck_assert(n < 2 || memory.live == live_before); /* the first round also makes what the process keeps */
+		live_before = memory.live;
 		fixture_start();
 		for (char who = 'a'; who <= 'd'; who++) /* they connect beforehand */
 			fixture_do((char[]){who, '0', ' ', 't', 'a', 'k', 'e', ' ', 'n', 'o', '\0'});
-		countdown = CAN_FAIL ? ++n : 0;
+		n++;
+		fail_at(n);
 		play();
-	} while (countdown == 0 && CAN_FAIL);
-	countdown = 0;
-	if (CAN_FAIL)
+	} while (memory.countdown == 0 && memory_can_fail());
+	memory.countdown = 0;
+	if (memory_can_fail())
 		ck_assert_uint_gt(n, 8); /* the core allocates nodes by the block */
 }
 END_TEST
@@ -154,20 +103,20 @@ START_TEST(a_refused_put_has_put_nothing)
 	unsigned refused = 0;
 	fixture_before_step = before;
 	fixture_after_step = after;
-	for (unsigned long n = 1; n < 20 && CAN_FAIL; n++) {
+	for (unsigned long n = 1; n < 20 && memory_can_fail(); n++) {
 		fixture_stop();
 		fixture_start();
 		fixture_do("a1 create c bounded 1");
 		fixture_do("a2 put c x");
-		countdown = n;
+		fail_at(n);
 		if (strstr(fixture_do("a3 puts c y z"), "overloaded")) {
 			expect_books("c", "buffered 1 bytes 1 accepted 1");
 			expect_waiters("c", "");
 			refused++;
 		}
-		countdown = 0;
+		memory.countdown = 0;
 	}
-	ck_assert(!CAN_FAIL || refused > 0);
+	ck_assert(!memory_can_fail() || refused > 0);
 }
 END_TEST
 

@@ -1,0 +1,105 @@
+#define _GNU_SOURCE
+#include "tests/lib/inside.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/net/loop_state.h"
+#include "tests/lib/system.h"
+
+enum { START_US = 1000000, SOCKET_BYTES = 4096 };
+
+static const struct {
+	const char *name;
+	struct core_definition definition;
+} channels[] = {
+	{"a", {.kind = KIND_UNBUFFERED}},
+	{"b", {.kind = KIND_BOUNDED, .capacity = 3}},
+	{"c", {.kind = KIND_DROPPING, .capacity = 2}},
+	{"d", {.kind = KIND_SLIDING, .capacity = 2}},
+	{"e", {.kind = KIND_PROMISE, .capacity = 1}},
+};
+
+static const struct core_limits core_limits = {
+	.max_memory = 200000,
+	.max_channels = 8,
+	.max_inflight = 6,
+	.max_waiters = 10,
+	.max_take_bytes = 65536,
+	.max_park_ms = 5000,
+};
+
+static void on_timer(void *arg)
+{
+	struct inside *inside = arg;
+	struct core_event event = {.op = CORE_TICK};
+	session_step(&inside->sessions, &event);
+}
+
+static void on_turn_end(void *arg)
+{
+	struct inside *inside = arg;
+	loop_timer_set(inside->timer, core_deadline(inside->core));
+}
+
+int inside_start(struct inside *inside)
+{
+	signal(SIGPIPE, SIG_IGN); /* as the daemon does, and for its peers */
+	fake_system.now_us = START_US;
+	*inside = (struct inside){.loop = loop_create(), .core = core_create(&core_limits, 1)};
+	if (!inside->loop || !inside->core || !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
+		return -1;
+	inside->sessions = (struct sessions){.loop = inside->loop, .core = inside->core};
+#define LIMIT(field, unit, fallback, lowest, highest) inside->sessions.limits.field = fallback;
+	LIMITS(LIMIT)
+#undef LIMIT
+	inside->sessions.limits.max_frame = 65536;
+	inside->sessions.limits.max_output = 16384;
+	loop_set_max_buffers(inside->loop, 400000);
+	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+		struct core_event event = {.op = CORE_CREATE, .channel = slice_from(channels[i].name), .definition = channels[i].definition};
+		if (session_step(&inside->sessions, &event) != ERROR_NONE)
+			return -1;
+	}
+	return 0;
+}
+
+void inside_stop(struct inside *inside)
+{
+	session_drop_all(&inside->sessions);
+	message_decoder_finish(&inside->sessions.decoder);
+	core_destroy(inside->core);
+	loop_timer_destroy(inside->timer);
+	loop_destroy(inside->loop);
+}
+
+int inside_connect(struct inside *inside)
+{
+	int pair[2], bytes = SOCKET_BYTES;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	session_accept(&inside->sessions, pair[0]);
+	return pair[1];
+}
+
+/* As loop_run(), which would wait: stopped beforehand, it only ends the turn. */
+static void turn(struct inside *inside)
+{
+	event_base_loop(loop_base(inside->loop), EVLOOP_NONBLOCK);
+	loop_stop(inside->loop);
+	loop_run(inside->loop, on_turn_end, inside);
+}
+
+void inside_run(struct inside *inside)
+{
+	uint64_t calls;
+	unsigned quiet = 0;
+	while (quiet < 2) { /* an end is told in the turn after the one in which it was seen */
+		calls = fake_system.calls;
+		turn(inside);
+		quiet = fake_system.calls == calls ? quiet + 1 : 0;
+	}
+}

@@ -1,0 +1,29 @@
+/* The daemon's inside in this process: its loop, sessions and core, over socket pairs, on a clock that only tests move (system.h). Nothing waits: a turn handles
+ * what is there. */
+#ifndef MILLRACE_TESTS_INSIDE_H
+#define MILLRACE_TESTS_INSIDE_H
+
+#include <stdbool.h>
+
+#include "daemon/net/loop.h"
+#include "daemon/session.h"
+
+struct inside {
+	struct loop *loop;
+	struct loop_timer *timer;
+	struct core *core;
+	struct sessions sessions;
+};
+
+/* Small limits that tests can reach, with channels a unbuffered, b bounded 3, c dropping 2, d sliding 2, e promise. -1: no memory (which a test may have
+ * brought about); inside_stop() is right then too. */
+int inside_start(struct inside *inside);
+void inside_stop(struct inside *inside);
+
+/* The other end of a new connection: a non-blocking descriptor, the caller's to close; small buffers, so that they fill. -1: no descriptors. */
+int inside_connect(struct inside *inside);
+
+/* Runs turns until nothing happens any more at this time. */
+void inside_run(struct inside *inside);
+
+#endif

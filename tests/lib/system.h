@@ -1,0 +1,19 @@
+/* The system as a test wants it: the program's own recv(), send() and clock_gettime() stand in front of libc's, for the daemon's code that is linked into
+ * it, and for libevent. Left alone, they are what they always are. */
+#ifndef MILLRACE_TESTS_SYSTEM_H
+#define MILLRACE_TESTS_SYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct system {
+	uint64_t now_us;  /* the monotonic clock; 0: the real one */
+	size_t max_bytes; /* recv() and send() move 1 to so many; 0: as many as they can */
+	unsigned again;   /* one in so many says EAGAIN, and one in so many EINTR; 0: none. At least 2 */
+	uint64_t random;  /* what decides about it */
+	uint64_t calls;   /* of recv() and send() that were asked for anything */
+};
+
+extern struct system fake_system;
+
+#endif
