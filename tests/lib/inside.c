@@ -73,6 +73,7 @@ void inside_stop(struct inside *inside)
 	core_destroy(inside->core);
 	loop_timer_destroy(inside->timer);
 	loop_destroy(inside->loop);
+	fake_system.now_us = 0;
 }
 
 int inside_connect(struct inside *inside)
