@@ -229,7 +229,7 @@ static void discard(struct stream *stream)
 
 static void read_more(struct stream *stream)
 {
-	if (stream->is_unparsed) {
+	if (stream->is_unparsed && buffer_len(&stream->in)) {
 		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
 		if (stream->state != STREAM_OPEN || stream->is_unparsed)
 			return;
