@@ -1,9 +1,11 @@
+#!/usr/bin/env python3
 """A TCP proxy that injects faults: it splits, delays, cuts, resets, or swallows what goes through it. One thread; what it does is decided by a seed."""
 import heapq
 import random
 import selectors
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -11,10 +13,12 @@ PIECE = 65536
 
 
 class Fault:
-    """What becomes of one connection. `after` counts the bytes in the direction `towards` ("daemon" or "client") until it strikes; None: never."""
+    """What becomes of one connection. `after` counts the bytes in the direction `towards` ("daemon" or "client") until it strikes. The first
+    `fine` bytes of each direction go in pieces of `piece` bytes, each `delay_s` after the other; what comes behind them, as it comes."""
 
-    def __init__(self, kind="none", towards="daemon", after=None, piece=PIECE, delay_s=0.0):
-        self.kind, self.towards, self.after, self.piece, self.delay_s = kind, towards, after, piece, delay_s  # kind: none cut reset swallow
+    def __init__(self, kind="none", towards="daemon", after=0, piece=PIECE, delay_s=0.0, fine=4000):
+        self.kind, self.towards, self.after = kind, towards, after  # kind: none cut reset swallow
+        self.piece, self.delay_s, self.fine = piece, delay_s, fine
 
     @staticmethod
     def at_random(rng):
@@ -135,7 +139,8 @@ class Proxy:
     def forward(self, side):
         fault = side.link.fault
         while side.waiting and side.is_due:
-            room = fault.piece
+            is_fine = side.passed < fault.fine
+            room = fault.piece if is_fine else PIECE
             if fault.kind != "none" and side.towards == fault.towards:
                 room = min(room, fault.after - side.passed)
                 if room <= 0:
@@ -147,7 +152,7 @@ class Proxy:
                 return
             del side.waiting[:n]
             side.passed += n
-            if fault.delay_s:
+            if fault.delay_s and is_fine:
                 side.is_due = False
                 self.n_timers += 1
                 heapq.heappush(self.timers, (time.monotonic() + fault.delay_s, self.n_timers, side))
@@ -160,6 +165,8 @@ class Proxy:
             link.swallows = True
             for side in link.sides:
                 side.waiting.clear()
+                if side.ended:
+                    side.target.shutdown(socket.SHUT_WR)
             return
         if link.fault.kind == "reset":
             for end in (link.client, link.daemon):
@@ -193,3 +200,14 @@ def random_faults(seed):
     """For Proxy's `choose`."""
     rng = random.Random(seed)
     return lambda: Fault.at_random(rng)
+
+
+def main():
+    """proxy.py PORT SEED: faults at random in front of that port, until standard input ends. Says where it listens."""
+    with Proxy(int(sys.argv[1]), random_faults(int(sys.argv[2]))) as proxy:
+        print(proxy.port, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

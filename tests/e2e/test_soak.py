@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Mixed load with faults for $SOAK_SECONDS (8): every kind of channel and op, memory at its cap, bad networks, clients that trickle, never read, vanish or are killed. Throughout,
+the books of every channel balance; at the end nothing is left behind, and the daemon's memory is what it was after the first fifth."""
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import unittest
+
+LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
+sys.path.insert(0, LIB)
+from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", 8))
+LOOKS_A_SECOND = 10
+IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan", "valgrind")  # where memory says nothing
+CHANNELS = """{meet: {kind: unbuffered}, jobs: {kind: bounded, capacity: 50}, store: {kind: bounded, capacity: 100000}, lossy: {kind: dropping, capacity: 20},
+latest: {kind: sliding, capacity: 5}, leader: {kind: promise}, clock: {kind: unbuffered}}"""
+SETTINGS = ["limits.max_memory=8MiB", "limits.max_buffers=8MiB", "limits.max_inflight=50", "limits.max_waiters=500", f"channels={CHANNELS}"]
+WORKERS = ["putter", "putter", "taker", "taker", "consumer", "chooser", "chooser", "hoarder", "owner", "looker", "trickler", "deaf", "vanisher"]
+
+
+class Soak(unittest.TestCase):
+    def setUp(self):
+        self.seed = int(os.environ.get("MILLRACE_SEED", random.randrange(1 << 32)))
+        print(f"seed {self.seed}", file=sys.stderr)
+        self.random = random.Random(self.seed)
+        self.begins_at = time.monotonic()
+        self.counts, self.n_started, self.n_killed = {}, 0, 0
+        self.resident = []  # (part of the time gone by, KiB)
+
+    def gone_by(self):
+        return (time.monotonic() - self.begins_at) / SECONDS
+
+    def start_proxy(self, port):
+        """In a process of its own: it has much to do."""
+        command = [sys.executable, os.path.join(LIB, "proxy.py"), str(port), str(self.seed)]
+        proxy = self.enterContext(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return int(proxy.stdout.readline())
+
+    def start_worker(self, name):
+        self.n_started += 1
+        command = [sys.executable, os.path.join(LIB, "soak_worker.py"), name, self.seed + self.n_started, SECONDS * (1 - self.gone_by()), *self.ports]
+        return name, subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+
+    def kill_one(self, workers):
+        """In the middle of whatever it does; another takes its place."""
+        i = self.random.randrange(len(workers))
+        name, process = workers[i]
+        process.kill()
+        process.communicate()
+        self.n_killed += 1
+        workers[i] = self.start_worker(name)
+
+    def look(self, daemon, witness):
+        for row in witness.ask(id=1, op="list")["channels"]:
+            entered = row["accepted"] + row["returned"]
+            left = sum(row[name] for name in ("taken", "buffered", "leased", "evicted", "dead_lettered", "discarded"))
+            self.assertTrue(row["kind"] == "promise" or entered == left, row)
+        with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
+            self.resident.append((self.gone_by(), next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))))
+
+    def most_resident(self, begin, end):
+        return max(size for part, size in self.resident if begin <= part <= end)
+
+    def finish(self, workers):
+        for name, process in workers:
+            output, _ = process.communicate(timeout=DEADLINE_S)
+            self.assertEqual(process.returncode, 0, name)
+            for word, number in json.loads(output).items():
+                self.counts[word] = self.counts.get(word, 0) + number
+
+    def check_what_is_left(self, witness):
+        """Everybody has gone: nothing is parked, and no reply channel is left."""
+        deadline = time.monotonic() + DEADLINE_S
+        while left := [row for row in witness.ask(id=1, op="list")["channels"] if row["parked_puts"] or row["parked_takes"] or row["ephemeral"]]:
+            self.assertLess(time.monotonic(), deadline, left)
+
+    def check_what_was_reached(self):
+        early, late = self.most_resident(0.2, 0.4), self.most_resident(0.8, 1)
+        print(f"{sum(self.counts.values())} replies: {json.dumps(self.counts)}; {self.n_killed} killed; resident: {early} KiB after a fifth, {late} KiB at the end", file=sys.stderr)
+        self.assertNotIn("internal", self.counts)
+        for word in ("ok", "timeout", "dropped", "overloaded", "cancelled"):
+            self.assertGreater(self.counts.get(word, 0), 2 * SECONDS, word)
+        if not IS_SANITIZED:
+            self.assertLess(late, early * 1.1)
+
+    def test_soak(self):
+        settings = [word for setting in SETTINGS for word in ("--set", setting)]
+        with Daemon(*settings) as daemon, Connection(daemon) as witness:
+            self.ports = [daemon.port, daemon.port, self.start_proxy(daemon.port)]
+            workers = [self.start_worker(name) for name in WORKERS]
+            n_looks = 0
+            while self.gone_by() < 1:
+                self.look(daemon, witness)
+                n_looks += 1
+                if n_looks % LOOKS_A_SECOND == 0 and self.gone_by() < 0.9:
+                    self.kill_one(workers)
+                # The clock of a soak is the wall's: this is no wait for an event.
+                witness.ask(id=2, op="take", channel="clock", timeout_ms=1000 // LOOKS_A_SECOND)
+            self.finish(workers)
+            self.check_what_is_left(witness)
+        self.check_what_was_reached()
+
+
+if __name__ == "__main__":
+    unittest.main()
