@@ -11,6 +11,7 @@ PKG_CONFIG ?= pkg-config
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
 TEST_PACKAGES  := $(BUILD_PACKAGES) check python3
+VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
 
@@ -127,6 +128,19 @@ fuzz: deps-fuzz ## libFuzzer on every harness of tests/fuzz, $FUZZ_SECONDS (60) 
 fuzz-built: $(addprefix $(BUILD)/tests/fuzz/fuzz_,$(FUZZERS))
 	@BUILD=$(BUILD) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
+# Not those with a malloc of their own, nor the scanner's table of very deep texts, which takes it an hour.
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --num-callers=20
+valgrind: deps-valgrind ## the tests under valgrind's memcheck, the long ones in a shorter form
+	@$(MAKE) --no-print-directory valgrind-built BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g"
+valgrind-built: $(PROGRAMS) $(TESTS) $(REPLAYS)
+	@BUILD=$(BUILD) VALGRIND="$(VALGRIND)" tests/valgrind $(filter-out %/test_core_memory %/test_inside_faults %/test_proto_json_scan,$(TESTS) $(REPLAYS)) \
+		tests/e2e/test_attack.py tests/e2e/test_protocol.py
+
+SOAK_SECONDS ?= 600
+soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance, memory stays flat
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
+
 bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 5 minutes
 	@$(MAKE) --no-print-directory bench-built
 bench-quick: deps-bench ## the same in less than one
@@ -160,6 +174,8 @@ deps-build:
 	$(call install_lacking,$(BUILD_PACKAGES))
 deps-bench:
 	$(call install_lacking,$(BENCH_PACKAGES))
+deps-valgrind:
+	$(call install_lacking,$(VALGRIND_PACKAGES))
 deps-fuzz:
 	$(call install_lacking,$(FUZZ_PACKAGES))
 deps-test:

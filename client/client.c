@@ -242,7 +242,7 @@ enum client_event client_next(struct client *client, struct client_request **req
 		char *front;
 
 		drop_used(client);
-		front = client->in.bytes ? client->in.bytes + client->in.start : NULL;
+		front = buffer_front(&client->in);
 		switch (frame_next((struct slice){front, buffer_len(&client->in)}, client->max_reply_bytes, &body, &client->used, NULL)) {
 		case FRAME_MORE:
 			client->used = 0;

@@ -30,7 +30,7 @@ enum { UNSENT_FIRST_BYTES = 4096 }; /* for most turns enough: it grows from noth
 
 static const struct core_unsent *unsent_first(const struct session *session)
 {
-	return (const struct core_unsent *)(session->unsent.bytes + session->unsent.start);
+	return (const struct core_unsent *)buffer_front(&session->unsent);
 }
 
 static size_t unsent_n(const struct session *session)

@@ -24,6 +24,12 @@ static inline size_t buffer_len(const struct buffer *buffer)
 	return buffer->end - buffer->start;
 }
 
+/* The first byte of the content; NULL while the buffer has no memory. */
+static inline char *buffer_front(const struct buffer *buffer)
+{
+	return buffer->bytes ? buffer->bytes + buffer->start : NULL;
+}
+
 /* Makes room for `len` more bytes and returns where they go, or NULL (failed). What is written there counts after buffer_commit(). */
 static inline char *buffer_reserve(struct buffer *buffer, size_t len);
 static inline void buffer_commit(struct buffer *buffer, size_t len);

@@ -7,7 +7,10 @@
  *   .a                      client a ends its side
  *   !a                      client a closes
  *   +250                    250 ms go by
+ *
+ * The first "*" in a body stands for the lease that was given last.
  */
+#define _GNU_SOURCE
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +20,7 @@
 #include "tests/lib/inside.h"
 #include "tests/lib/system.h"
 
-enum { N_CLIENTS = 8, MAX_LINES = 200, MAX_SIZE = 100000, READ_BYTES = 65536 };
+enum { N_CLIENTS = 8, MAX_LINES = 200, MAX_SIZE = 100000, READ_BYTES = 65536, TOKEN_BYTES = 32 };
 
 struct peer {
 	int fd; /* -1: there is none */
@@ -27,6 +30,7 @@ struct peer {
 
 static struct inside inside;
 static struct peer peers[N_CLIENTS];
+static char token[TOKEN_BYTES]; /* of the lease that was given last */
 
 static void hang_up(struct peer *peer)
 {
@@ -45,6 +49,11 @@ static void check_reply(struct slice body)
 	fuzz_assert(json_scan_value(&scan, &raw) == JSON_TYPE_OBJECT && json_scan_at_end(&scan), "%.*s", (int)body.len, body.bytes);
 	fuzz_assert(message_decode_reply((char *)body.bytes, body.len, &reply) == 0, "%.*s", (int)body.len, body.bytes);
 	fuzz_assert(reply.status != STATUS_ERROR || reply.error != ERROR_INTERNAL, "%.*s", (int)body.len, body.bytes);
+
+	static const char key[] = "\"lease\":\"";
+	const char *lease = memmem(body.bytes, body.len, key, strlen(key)), *end = body.bytes + body.len;
+	if (lease && (size_t)(end - lease) > strlen(key) + TOKEN_BYTES)
+		memcpy(token, lease + strlen(key), TOKEN_BYTES);
 }
 
 /* Returns whether anything came. */
@@ -111,13 +120,27 @@ static void pass_time(const uint8_t *digits, size_t len)
 	fake_system.now_us += ms * 1000;
 }
 
+static void send_frame(struct peer *peer, const uint8_t *body, size_t len)
+{
+	struct buffer out = {0};
+	size_t mark = frame_begin(&out);
+	const uint8_t *star = memmem(body, len, "\"*\"", 3);
+	size_t before = star ? (size_t)(star - body) + 1 : len;
+	buffer_append(&out, body, before);
+	if (star) {
+		buffer_append(&out, token, TOKEN_BYTES);
+		buffer_append(&out, star + 2, len - before - 1);
+	}
+	frame_end(&out, mark);
+	send_bytes(peer, (const uint8_t *)out.bytes, buffer_len(&out));
+	buffer_finish(&out);
+}
+
 static void carry_out(const uint8_t *line, size_t len)
 {
 	struct peer *peer = peer_named(line[0]);
 	if (peer) {
-		uint8_t header[4] = {0, (uint8_t)((len - 1) >> 16), (uint8_t)((len - 1) >> 8), (uint8_t)(len - 1)};
-		send_bytes(peer, header, sizeof(header));
-		send_bytes(peer, line + 1, len - 1);
+		send_frame(peer, line + 1, len - 1);
 		return;
 	}
 	if (line[0] == '+')
@@ -140,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (int i = 0; i < N_CLIENTS; i++)
 		peers[i] = (struct peer){.fd = -1};
+	memset(token, '0', sizeof(token));
 	fuzz_assert(inside_start(&inside) == 0, "it does not start");
 	const uint8_t *end = data + size;
 	for (int n = 0; data < end && n < MAX_LINES; n++) {
@@ -154,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	settle();
 	struct core_totals totals;
 	core_totals(inside.core, &totals);
-	fuzz_assert(inside.sessions.n == 0 && totals.connections == 0 && totals.parked == 0, "%d sessions are left", (int)inside.sessions.n);
+	fuzz_assert(inside.sessions.n == 0 && totals.connections == 0 && inside_parked(&inside) == 0, "%d sessions are left", (int)inside.sessions.n);
 	fuzz_assert(loop_unsent_value_bytes(inside.loop) == 0, "unsent bytes of nobody");
 	inside_stop(&inside);
 	return 0;

@@ -20,6 +20,7 @@ static const struct {
 	{"c", {.kind = KIND_DROPPING, .capacity = 2}},
 	{"d", {.kind = KIND_SLIDING, .capacity = 2}},
 	{"e", {.kind = KIND_PROMISE, .capacity = 1}},
+	{"x", {.kind = KIND_BOUNDED, .capacity = 2, .max_deliveries = 2, .dead_letter = {"b", 1}}},
 };
 
 static const struct core_limits core_limits = {
@@ -47,8 +48,9 @@ static void on_turn_end(void *arg)
 int inside_start(struct inside *inside)
 {
 	signal(SIGPIPE, SIG_IGN); /* as the daemon does, and for its peers */
+	static const struct core_seed seed = {1, {2, 3}, {4, 5}};
 	fake_system.now_us = START_US;
-	*inside = (struct inside){.loop = loop_create(), .core = core_create(&core_limits, 1)};
+	*inside = (struct inside){.loop = loop_create(), .core = core_create(&core_limits, &seed)};
 	if (!inside->loop || !inside->core || !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
 		return -1;
 	inside->sessions = (struct sessions){.loop = inside->loop, .core = inside->core};
@@ -101,6 +103,16 @@ void inside_run(struct inside *inside)
 	while (quiet < 2) { /* an end is told in the turn after the one in which it was seen */
 		calls = fake_system.calls;
 		turn(inside);
+		fake_system.now_us += fake_system.now_us != 0; /* turns differ in their time */
 		quiet = fake_system.calls == calls ? quiet + 1 : 0;
 	}
+}
+
+unsigned inside_parked(const struct inside *inside)
+{
+	struct core_waiter_row row = {0};
+	unsigned n = 0;
+	while (core_next_waiter(inside->core, SLICE(""), row.seq, &row))
+		n += row.cookie != NULL;
+	return n;
 }

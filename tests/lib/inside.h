@@ -15,7 +15,7 @@ struct inside {
 	struct sessions sessions;
 };
 
-/* Small limits that tests can reach, with channels a unbuffered, b bounded 3, c dropping 2, d sliding 2, e promise. -1: no memory (which a test may have
+/* Small limits that tests can reach, with channels a unbuffered, b bounded 3, c dropping 2, d sliding 2, e promise, and x bounded 2 whose dead letters go to b at the second return. -1: no memory (which a test may have
  * brought about); inside_stop() is right then too. */
 int inside_start(struct inside *inside);
 void inside_stop(struct inside *inside);
@@ -25,5 +25,8 @@ int inside_connect(struct inside *inside);
 
 /* Runs turns until nothing happens any more at this time. */
 void inside_run(struct inside *inside);
+
+/* How many requests are parked that a connection brought; dead letters, which wait on their own, are none. */
+unsigned inside_parked(const struct inside *inside);
 
 #endif

@@ -59,6 +59,25 @@ class Worker:
         while reply["status"] == "ok" and reply["left"] > 0:
             self.count(reply := connection.receive())
 
+    def job_worker(self, rng, connection):
+        """Takes a lease, works, and then mostly acks; or nacks, or lets it run out. What it is killed with comes back."""
+        for i in range(200):
+            taken = connection.ask(id=1, op="take", channel="work", lease_ms=300, timeout_ms=100, sticky=rng.random() < 0.3)
+            self.count(taken)
+            if taken["status"] != "ok":
+                continue
+            end = rng.random()
+            if end < 0.05:
+                continue
+            if end < 0.1:
+                self.count(connection.ask(id=2, op="nack", lease=taken["lease"], delay_ms=rng.randrange(50)))
+                continue
+            if end < 0.3:
+                self.count(connection.ask(id=2, op="extend", lease=taken["lease"], lease_ms=500))
+            # Done first, acked then: if it dies between the two, the job is done twice, and the second time says so.
+            self.count(connection.ask(id=3, op="put", channel="done", value=[taken["value"], taken["deliveries"]]))
+            self.count(connection.ask(id=4, op="ack", lease=taken["lease"]))
+
     def chooser(self, rng, connection):
         for i in range(100):
             arms = []

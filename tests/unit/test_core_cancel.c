@@ -131,8 +131,9 @@ START_TEST(cancelling_one_of_very_many_is_not_a_scan)
 		event.id = MANY + 1;
 		event.cancel_id = (MANY / 2 + i * 7919) % MANY + 1;
 		core_step(fixture.core, &event, &effects);
+		core_effects_release(fixture.core, &effects);
+		effects = (struct core_effects){0};
 	}
-	core_effects_release(fixture.core, &effects);
 	snprintf(line, sizeof(line), "%s", fixture_books("c"));
 	ck_assert_str_eq(line, "");
 }
