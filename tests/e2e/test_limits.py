@@ -211,6 +211,7 @@ class Limits(unittest.TestCase):
     def test_not_even_one_open_file(self):
         """Below what is open already even the reserve is of no use: the listener rests, and what waits is served when there is room."""
         with Daemon("--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as first:
+            self.is_ok(first.ask(id=1, op="ping"))
             resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, 4096))
             with Connection(daemon) as waiting:
                 waiting.send(id=1, op="ping")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mixed load with faults for $SOAK_SECONDS (8): every kind of channel and op, memory at its cap, bad networks, clients that trickle, never read, vanish or are killed. Throughout,
+"""Mixed load with faults for $SOAK_SECONDS (6): every kind of channel and op, memory at its cap, bad networks, clients that trickle, never read, vanish or are killed. Throughout,
 the books of every channel balance; at the end nothing is left behind, and the daemon's memory is what it was after the first fifth."""
 import json
 import os
@@ -13,7 +13,7 @@ LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 sys.path.insert(0, LIB)
 from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", 8))
+SECONDS = float(os.environ.get("SOAK_SECONDS", 6))
 LOOKS_A_SECOND = 10
 IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan", "valgrind")  # where memory says nothing
 CHANNELS = """{meet: {kind: unbuffered}, jobs: {kind: bounded, capacity: 50}, store: {kind: bounded, capacity: 100000}, lossy: {kind: dropping, capacity: 20},
