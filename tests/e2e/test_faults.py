@@ -199,6 +199,26 @@ class Killed(Faults):
             self.kill({"id": 1, "op": "take", "channel": "jobs"}, **life)
             self.wait_stat("jobs", taken=n, buffered=0)
 
+    def test_with_a_lease(self):
+        """Read or not, it comes back: at least once; and says with deliveries that it was given before. A sticky one comes back when its time is over."""
+        self.assertEqual(self.witness.ask(id=1, op="put", channel="jobs", value="job")["status"], "ok")
+        take = {"id": 1, "op": "take", "channel": "jobs", "lease_ms": 3600000}
+        for deliveries, life in enumerate([{"wait": 10}, {"read": 1}, {"read": 30}], 1):
+            self.kill(take, **life)
+            self.wait_stat("jobs", leased=0, buffered=1)
+            taken = self.witness.ask(id=1, op="take", channel="jobs", lease_ms=3600000)
+            self.assertEqual((taken["value"], taken["deliveries"]), ("job", 2 * deliveries))
+            self.assertEqual(self.witness.ask(id=1, op="nack", lease=taken["lease"])["status"], "ok")
+        self.kill({**take, "lease_ms": 200, "sticky": True}, read=30)
+        self.assertEqual(self.witness.ask(id=1, op="take", channel="jobs", lease_ms=1000)["deliveries"], 8)
+
+    def test_with_a_count_and_leases(self):
+        """What it had been pushed comes back in its order."""
+        self.assertEqual(self.witness.ask(id=1, op="put", channel="jobs", values=list(range(100)))["status"], "ok")
+        self.kill({"id": 1, "op": "take", "channel": "jobs", "count": 70, "lease_ms": 3600000}, read=3000)
+        self.wait_stat("jobs", leased=0, buffered=100)
+        self.assertEqual(self.drain("jobs"), list(range(100)))
+
 
 class Crowds(Faults):
     def test_ten_thousand_visitors(self):

@@ -267,8 +267,10 @@ class Limits(unittest.TestCase):
                 connection.close()
 
     def test_max_idle_ms(self):
-        with Daemon("--set", "limits.max_idle_ms=100ms", "--set", "channels.c={kind: unbuffered}") as daemon:
-            with Connection(daemon) as waiting, Connection(daemon) as idle:
+        with Daemon("--set", "limits.max_idle_ms=100ms", "--set", "channels={c: {kind: unbuffered}, d: {kind: bounded, capacity: 1}}") as daemon:
+            with Connection(daemon) as waiting, Connection(daemon) as idle, Connection(daemon) as working:
+                self.is_ok(working.ask(id=1, op="put", channel="d", value=1))
+                lease = working.ask(id=2, op="take", channel="d", lease_ms=60000)["lease"]
                 waiting.send(id=1, op="take", channel="c")
                 notice = idle.receive()
                 self.assertIsNone(notice["id"])
@@ -280,6 +282,8 @@ class Limits(unittest.TestCase):
                     self.is_ok(busy.ask(id=1, op="put", channel="c", value=1))
                 self.assertEqual(waiting.receive()["value"], 1)
                 self.is_error(waiting.receive(), "overloaded", "max_idle_ms")  # and now it is
+                self.is_ok(working.ask(id=3, op="ack", lease=lease))  # nor is one that has work in its hands
+                self.is_error(working.receive(), "overloaded", "max_idle_ms")
 
     def test_tcp_timeout_ms_ends_who_has_no_room(self):
         """A client that is alive and reads nothing, while more waits for it than the systems' buffers hold."""

@@ -2,6 +2,7 @@
 """Mixed load with faults for $SOAK_SECONDS (6): every kind of channel and op, memory at its cap, bad networks, clients that trickle, never read, vanish or are killed. Throughout,
 the books of every channel balance; at the end nothing is left behind, and the daemon's memory is what it was after the first fifth."""
 import json
+import math
 import os
 import random
 import subprocess
@@ -15,6 +16,7 @@ from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", 6))
 LOOKS_A_SECOND = 10
+JOBS_A_LOOK = 40
 IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan", "valgrind")  # where memory says nothing
 CHANNELS = """{meet: {kind: unbuffered}, jobs: {kind: bounded, capacity: 50}, store: {kind: bounded, capacity: 100000}, lossy: {kind: dropping, capacity: 20},
 latest: {kind: sliding, capacity: 5}, leader: {kind: promise}, clock: {kind: unbuffered}, work: {kind: bounded, capacity: 30}, done: {kind: bounded, capacity: 1000}}"""
@@ -68,8 +70,10 @@ class Soak(unittest.TestCase):
         return max(size for part, size in self.resident if begin <= part <= end)
 
     def put_jobs(self, witness):
-        """As many as there is room for."""
-        while witness.ask(id=3, op="put", channel="work", value=self.n_jobs, timeout_ms=0)["status"] == "ok":
+        """As many as there is room for, and not for ever."""
+        for _ in range(JOBS_A_LOOK):
+            if witness.ask(id=3, op="put", channel="work", value=self.n_jobs, timeout_ms=0)["status"] != "ok":
+                break
             self.n_jobs += 1
 
     def collect_done(self, witness):
@@ -103,7 +107,7 @@ class Soak(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, left)
 
     def check_what_was_reached(self):
-        early, late = self.most_resident(0.2, 0.4), self.most_resident(0.8, 1)
+        early, late = self.most_resident(0.2, 0.4), self.most_resident(0.8, math.inf)
         print(f"{sum(self.counts.values())} replies: {json.dumps(self.counts)}; {self.n_killed} killed; {self.n_jobs} jobs, {sum(len(each) > 1 for each in self.done.values())} done again; resident: {early} KiB after a fifth, {late} KiB at the end", file=sys.stderr)
         self.assertNotIn("internal", self.counts)
         for word in ("ok", "timeout", "dropped", "overloaded", "cancelled"):
@@ -130,6 +134,7 @@ class Soak(unittest.TestCase):
                 # The clock of a soak is the wall's: this is no wait for an event.
                 witness.ask(id=2, op="take", channel="clock", timeout_ms=1000 // LOOKS_A_SECOND)
             self.finish(workers)
+            self.look(daemon, witness)
             self.check_what_is_left(witness)
             self.check_jobs(witness)
         self.check_what_was_reached()

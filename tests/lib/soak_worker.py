@@ -89,6 +89,10 @@ class Worker:
                 connection.send(id=1000 + i, op="cancel", request=i)
                 self.count(connection.receive())
             self.count(connection.receive())
+            connection.send(id=2000, op="take", channel="clock")  # where nothing ever comes
+            connection.send(id=2001, op="cancel", request=2000)
+            self.count(connection.receive())
+            self.count(connection.receive())
 
     def hoarder(self, rng, connection):
         """Fills the memory to its cap, and some more; then makes room."""
