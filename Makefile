@@ -128,7 +128,7 @@ fuzz: deps-fuzz ## libFuzzer on every harness of tests/fuzz, $FUZZ_SECONDS (60) 
 fuzz-built: $(addprefix $(BUILD)/tests/fuzz/fuzz_,$(FUZZERS))
 	@BUILD=$(BUILD) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-# Not those with a malloc of their own, nor the scanner's table of very deep texts, which takes it an hour.
+# Not those with a malloc of their own, nor the scanner's table of very deep texts, which takes too long there.
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --num-callers=20
 valgrind: deps-valgrind ## the tests under valgrind's memcheck, the long ones in a shorter form
 	@$(MAKE) --no-print-directory valgrind-built BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g"

@@ -1,3 +1,4 @@
+/* The sum, and the list of those that wait, the longest first. */
 #include "daemon/net/crowd.h"
 
 #include "daemon/net/stream.h"
