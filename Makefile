@@ -7,10 +7,19 @@ BUILD      ?= build
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 PKG_CONFIG ?= pkg-config
+OBJCOPY    ?= objcopy
+
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) check python3
+TEST_PACKAGES  := $(BUILD_PACKAGES) check python3 scdoc g++ bash zsh man-db
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
@@ -23,9 +32,12 @@ CLEARING  := $(shell echo | $(CC) $(CLEARING) -E - >/dev/null 2>&1 && echo $(CLE
 ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidden -pthread \
              -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CFLAGS)
 
+# What libmillrace needs of others, as pkg-config calls it.
+CLIENT_REQUIRES := jansson
+
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1)
-CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs $(CLIENT_REQUIRES))
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
 
 # One short line for each step; `make V=1` shows the commands.
@@ -53,7 +65,7 @@ $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)
 $(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c))
 $(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
-$(BUILD)/libmillrace.a: $(call objects,client/*.c proto/*.c)
+$(BUILD)/libclient.a:   $(call objects,client/*.c proto/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
 $(BUILD)/libsim.a:      $(filter-out $(BUILD)/tests/sim/test_%,$(call objects,tests/sim/*.c))
 $(BUILD)/%.a:
@@ -61,19 +73,26 @@ $(BUILD)/%.a:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/libmillrace.so.0: $(call objects,client/*.c proto/*.c)
+# The library shows what its headers say MR_API of, and nothing else: libclient.a, for the tests and the command line, is the same with its inside.
+$(BUILD)/libmillrace.a: $(call objects,client/*.c proto/*.c)
+	$(call TELL,AR  )
+	@rm -f $@
+	$(Q)$(LD) -r -o $(@:.a=.o) $^ && $(OBJCOPY) --localize-hidden $(@:.a=.o) && $(AR) rcs $@ $(@:.a=.o)
+
+$(BUILD)/libmillrace.so.0: $(call objects,client/*.c proto/*.c) client/libmillrace.map
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -o $@ $^ $(CLIENT_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -Wl,--version-script=client/libmillrace.map \
+		-o $@ $(filter %.o,$^) $(CLIENT_LIBS)
 
 $(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a libcore.a libproto.a)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
-$(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libmillrace.a
+$(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libclient.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libmillrace.a)
+TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libclient.a)
 $(TESTS): %: %.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
