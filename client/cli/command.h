@@ -42,6 +42,12 @@ enum option_id {
 	OPTION_BATCH,
 	OPTION_DURATION,
 	OPTION_KIND,
+	OPTION_JOBS,
+	OPTION_TO,
+	OPTION_FAILED,
+	OPTION_RETRY,
+	OPTION_BACKOFF,
+	OPTION_LIMIT,
 	OPTION_VERSION,
 	N_OPTIONS
 };
@@ -89,6 +95,12 @@ struct call {
 	uint64_t producers, consumers, size, window, batch; /* of bench; 0: not given */
 	int64_t duration_ms;                                /* 0: not given */
 	const char *kind;                                   /* NULL: not given */
+	uint64_t jobs; /* 0: not given */
+	uint64_t retries;
+	int64_t backoff_ms; /* MR_FOREVER: not given */
+	int64_t limit_ms;   /* MR_FOREVER: none */
+	const char *to;     /* NULL: not given */
+	const char *failed;
 	struct call_arm arms[MESSAGE_MAX_ARMS];
 	size_t n_arms;
 	char **args;
@@ -107,5 +119,8 @@ int run_peek(const struct call *call);
 int run_waiters(const struct call *call);
 int run_ping(const struct call *call);
 int run_bench(const struct call *call);
+int run_work(const struct call *call);
+int run_serve(const struct call *call);
+int run_request(const struct call *call);
 
 #endif

@@ -199,6 +199,78 @@ const struct command commands[] = {
 		.max_args = 0,
 		.run = run_bench,
 	},
+	{
+		.name = "work",
+		.arguments = "CHANNEL -- COMMAND [ARGUMENT...]",
+		.summary = "run a command for each value of a channel",
+		.description = "Takes values from CHANNEL, and runs COMMAND once for each, -j of them at a time, until the channel is closed and empty, or -n values are\n"
+			       "done. The command gets the value on its standard input, as one line of JSON; with --string the plain text of a string. It is run\n"
+			       "without a shell (for one, write sh -c '...'). A value is taken only when a command can begin with it.\n"
+			       "\n"
+			       "With --to what the command writes to standard output is put into that channel: one JSON value, or with --string any text, as a string\n"
+			       "without the line ends after it. Nothing written, nothing put. It waits for room there before it takes the next value. Results\n"
+			       "come in the order in which commands end. Without --to the commands write to this program's standard output.\n"
+			       "\n"
+			       "A command fails if its exit status is not 0, if a signal or --limit ends it, or if what it writes with --to is not JSON. With --retry it\n"
+			       "is tried again, after a pause. When it has failed for good, the value is put into the channel of --failed; without that, or if that\n"
+			       "cannot be, the value is written to standard error, all of it, and the exit code is 1 in the end. An exit status of 255 is not tried\n"
+			       "again, and stops all, as with xargs. A value belongs to this program from when it is taken: if this program is killed\n"
+			       "(SIGKILL), or its machine, the values of the commands that run are lost.\n"
+			       "\n"
+			       "Ctrl-C, SIGTERM or SIGHUP: no more values are taken; commands that run go on to their end, and their results are put; one that waits for\n"
+			       "its next attempt has it now, and no other. A second signal ends the commands: SIGTERM, and 5 s later SIGKILL. Their values have\n"
+			       "failed for good.\n"
+			       "\n"
+			       "The command finds in its environment: MILLRACE_CHANNEL, where the value came from; MILLRACE_ATTEMPT, 1 for the first; MILLRACE_WORKER,\n"
+			       "1 to -j, of which no two are the same at a time; MILLRACE_URL, if --url was given. Other than with xargs, Ctrl-C in a terminal\n"
+			       "does not reach it. The exit code is 3 if no value came for --timeout, 130 after Ctrl-C, 0 after SIGTERM. With -o json it\n"
+			       "prints in the end {\"done\":N,\"failed\":N,\"dropped\":N,\"lost\":N}.",
+		.examples = "  millrace work jobs -j 4 -- ./handle\n"
+			    "  millrace work urls --to pages --failed bad-urls -j 8 --retry 3 --limit 30s -s -- xargs curl -fsS\n"
+			    "  millrace work photos -n 100 -- sh -c 'convert \"$(jq -r .path)\" -resize 50% \"/tmp/$MILLRACE_WORKER.png\"'\n",
+		.options = OPTION(JOBS) | OPTION(TO) | OPTION(FAILED) | OPTION(RETRY) | OPTION(BACKOFF) | OPTION(LIMIT) | OPTION(NUMBER) | OPTION(TIMEOUT) |
+			   OPTION(STRING),
+		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(CLOSED) | EXIT(NO_CHANNEL) | EXIT(DROPPED),
+		.min_args = 2,
+		.max_args = -1,
+		.run = run_work,
+	},
+	{
+		.name = "request",
+		.arguments = "CHANNEL [VALUE]",
+		.summary = "ask whoever serves a channel, and print the answer",
+		.description = "Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, and prints it as `take` would. Without VALUE it\n"
+			       "reads it from standard input, all of that. --timeout is for the whole.\n"
+			       "\n"
+			       "What is put is {\"reply\":NAME,\"value\":VALUE}; NAME is a channel made for this one answer, which goes away with this program. Whoever takes\n"
+			       "the request puts {\"value\":VALUE} into it, or {\"error\":TEXT}: then that is told, and the exit code is 1. `millrace serve` does so.",
+		.examples = "  millrace request sums '[1, 2, 3]' --timeout 5s\n"
+			    "  millrace request -s greet Ada\n",
+		.options = OPTION(TIMEOUT) | OPTION(STRING),
+		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(CLOSED) | EXIT(NO_CHANNEL) | EXIT(DROPPED),
+		.min_args = 1,
+		.max_args = 2,
+		.run = run_request,
+	},
+	{
+		.name = "serve",
+		.arguments = "CHANNEL -- COMMAND [ARGUMENT...]",
+		.summary = "answer the requests of a channel by a command",
+		.description = "Takes requests from CHANNEL, as `millrace request` puts them, and runs COMMAND once for each, -j of them at a time. What `millrace help work`\n"
+			       "says of commands, signals and the environment holds here too. The command gets the value of the request on standard input, and what it\n"
+			       "writes is the answer: one JSON value, or with --string any text. A command that fails for good, or writes nothing, is answered by\n"
+			       "an error, in words.\n"
+			       "\n"
+			       "An answer that nobody waits for any more is thrown away, and told. What is no request is told and, if it names a channel for the\n"
+			       "answer, answered by an error.",
+		.examples = "  millrace serve sums -j 4 -- jq -c add\n"
+			    "  millrace serve -s greet -- sed 's/^/Hello, /'\n",
+		.options = OPTION(JOBS) | OPTION(RETRY) | OPTION(BACKOFF) | OPTION(LIMIT) | OPTION(NUMBER) | OPTION(TIMEOUT) | OPTION(STRING),
+		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(NO_CHANNEL),
+		.min_args = 2,
+		.max_args = -1,
+		.run = run_serve,
+	},
 	{.name = NULL},
 };
 

@@ -8,7 +8,11 @@
 #include "client/cli/report.h"
 #include "client/cli/units.h"
 
-enum { LONG_ONLY = 256 }; /* getopt's value of an option is this much more than its id */
+enum {
+	LONG_ONLY = 256, /* getopt's value of an option is this much more than its id */
+	HIGHEST_JOBS = 1000, /* each has a request parked: the daemon's default allows 1024 a connection */
+	HIGHEST_RETRIES = 1000000,
+};
 
 static int set_output(struct call *call, const char *word)
 {
@@ -23,9 +27,9 @@ static int set_output(struct call *call, const char *word)
 	return report_usage(call, "there is no output format '%s'; say text, json or raw", word);
 }
 
-static int set_timeout(struct call *call, const char *word)
+static int set_time(struct call *call, const char *word, int64_t *ms)
 {
-	if (units_parse_ms(word, &call->timeout_ms) < 0)
+	if (units_parse_ms(word, ms) < 0)
 		return report_usage(call, "'%s' is not a time; write milliseconds, or 250ms, 5s, 1m, 1h", word);
 	return 0;
 }
@@ -34,6 +38,20 @@ static int set_number(struct call *call, const char *word)
 {
 	if (units_parse_count(word, 1, UINT64_C(1) << 53, &call->number) < 0)
 		return report_usage(call, "'%s' is not a number of 1 or more", word);
+	return 0;
+}
+
+static int set_jobs(struct call *call, const char *word)
+{
+	if (units_parse_count(word, 1, HIGHEST_JOBS, &call->jobs) < 0)
+		return report_usage(call, "'%s' is not a number of commands at a time; give 1 to %d", word, HIGHEST_JOBS);
+	return 0;
+}
+
+static int set_retries(struct call *call, const char *word)
+{
+	if (units_parse_count(word, 0, HIGHEST_RETRIES, &call->retries) < 0)
+		return report_usage(call, "'%s' is not a number of retries; give 0 to %d", word, HIGHEST_RETRIES);
 	return 0;
 }
 
@@ -90,7 +108,7 @@ static const struct {
 	[OPTION_QUIET] = {'q', "quiet", NULL, "say nothing of success, progress, time-outs, closed channels, dropped values"},
 	[OPTION_HELP] = {'h', "help", NULL, "explain this, and do nothing"},
 	[OPTION_TIMEOUT] = {'t', "timeout", "TIME", "wait at most so long: 250 or 250ms, 5s, 1m, 1h; 0: at once or not at all"},
-	[OPTION_NUMBER] = {'n', "number", "N", "how many (default 1)"},
+	[OPTION_NUMBER] = {'n', "number", "N", "how many; by default 1, with `work` and `serve` without an end"},
 	[OPTION_FOLLOW] = {'f', "follow", NULL, "go on until the channel is closed"},
 	[OPTION_STRING] = {'s', "string", NULL, "values are not JSON, but the text of a string"},
 	[OPTION_TAKE] = {0, "take", "CHANNEL", "an arm that takes from a channel"},
@@ -105,6 +123,12 @@ static const struct {
 	[OPTION_BATCH] = {0, "batch", "N", "values in one put, and at most in one take (default 1)"},
 	[OPTION_DURATION] = {0, "duration", "TIME", "how long: 500ms, 5s, 1m (default 5s)"},
 	[OPTION_KIND] = {0, "kind", "KIND", "of the channel: bounded (default), unbuffered, dropping or sliding"},
+	[OPTION_JOBS] = {'j', "jobs", "N", "how many commands may run at a time (default 1)"},
+	[OPTION_TO] = {0, "to", "CHANNEL", "what a command writes is a value, to be put into this channel"},
+	[OPTION_FAILED] = {0, "failed", "CHANNEL", "values whose command failed for good are put into this channel"},
+	[OPTION_RETRY] = {'r', "retry", "N", "a command that fails is tried again, N times (default 0)"},
+	[OPTION_BACKOFF] = {0, "backoff", "TIME", "the pause before the first retry (default 1s); it doubles each time, up to a minute"},
+	[OPTION_LIMIT] = {0, "limit", "TIME", "a command that takes longer is ended, and has failed"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 
@@ -123,7 +147,7 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		call->wants_help = true;
 		return 0;
 	case OPTION_TIMEOUT:
-		return set_timeout(call, word);
+		return set_time(call, word, &call->timeout_ms);
 	case OPTION_NUMBER:
 		return set_number(call, word);
 	case OPTION_FOLLOW:
@@ -160,6 +184,20 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		return set_duration(call, word);
 	case OPTION_KIND:
 		return set_kind(call, word);
+	case OPTION_JOBS:
+		return set_jobs(call, word);
+	case OPTION_TO:
+		call->to = word;
+		return 0;
+	case OPTION_FAILED:
+		call->failed = word;
+		return 0;
+	case OPTION_RETRY:
+		return set_retries(call, word);
+	case OPTION_BACKOFF:
+		return set_time(call, word, &call->backoff_ms);
+	case OPTION_LIMIT:
+		return set_time(call, word, &call->limit_ms);
 	case OPTION_VERSION:
 		call->wants_version = true;
 		return 0;

@@ -55,10 +55,12 @@ void report(const struct call *call, const char *subject, const char *format, ..
 {
 	va_list args;
 
+	flockfile(stderr);
 	report_begin(call, subject);
 	va_start(args, format);
 	report_rest(format, args);
 	va_end(args);
+	funlockfile(stderr);
 }
 
 int report_usage(const struct call *call, const char *format, ...)
@@ -73,7 +75,7 @@ int report_usage(const struct call *call, const char *format, ...)
 	return EXIT_USAGE;
 }
 
-static int status_exit(int status)
+int report_code(int status)
 {
 	switch (status) {
 	case MR_OK:
@@ -101,5 +103,5 @@ int report_status(const struct call *call, const char *channel, int status, cons
 {
 	if (status != MR_OK && !(status > 0 && call->quiet))
 		report(call, channel, "%s%s", status > 0 ? status_text((enum status)status) : mr_message(), more ? more : "");
-	return status_exit(status);
+	return report_code(status);
 }

@@ -1,5 +1,5 @@
 /* What the program says to people, on standard error: "millrace put: jobs: what is wrong; what to do". Control characters that came from elsewhere are
- * shown, never sent to the terminal. */
+ * shown, never sent to the terminal. Lines of several threads do not mix. */
 #ifndef MILLRACE_CLI_REPORT_H
 #define MILLRACE_CLI_REPORT_H
 
@@ -17,6 +17,9 @@ int report_usage(const struct call *call, const char *format, ...) __attribute__
 /* Says how a library call ended, unless well, and returns the exit code that stands for it. `more` (or NULL) is added to the text. With --quiet
  * time-outs, closed channels and dropped values are only told by the exit code. Must come before the next library call. */
 int report_status(const struct call *call, const char *channel, int status, const char *more);
+
+/* The exit code that stands for a status of the library. */
+int report_code(int status);
 
 /* Writes text of others: control characters, DEL and C1 included, as \u00XX; invalid UTF-8 as \xXX. */
 void report_text(FILE *to, const char *text, size_t len);

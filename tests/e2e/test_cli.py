@@ -9,47 +9,16 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+from cli import CLOSED, CONNECT, DROPPED, ERROR, NO_CHANNEL, OK, PROGRAM, TIMEOUT, USAGE, Cli  # noqa: E402
+from millraced import BUILD, DEADLINE_S  # noqa: E402
 
-PROGRAM = os.path.join(BUILD, "millrace")
-OK, ERROR, USAGE, TIMEOUT, CLOSED, CONNECT, DENIED, NO_CHANNEL, DROPPED = range(9)
-COMMANDS = "put take alts create close delete ls stat peek waiters ping bench".split()
+COMMANDS = "put take alts create close delete ls stat peek waiters ping bench work request serve".split()
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
 
 
-class Cli(unittest.TestCase):
-    def setUp(self):
-        self.daemon = Daemon("--set", f"channels={CHANNELS}")
-        self.environment = {**os.environ, "MILLRACE_URL": f"unix://{self.daemon.socket_path}"}
-
-    def tearDown(self):
-        self.assertEqual(self.daemon.stop(), 0, self.daemon.log())
-
-    def run_cli(self, *arguments, stdin="", environment=None):
-        return subprocess.run(
-            [PROGRAM, *arguments], input=stdin, capture_output=True, text=True, timeout=DEADLINE_S, env=environment or self.environment
-        )
-
-    def expect(self, status, out, *arguments, stdin="", err=None):
-        """Exactly this on standard output, and these words on standard error; nothing there unless `err` is given."""
-        result = self.run_cli(*arguments, stdin=stdin)
-        self.assertEqual((result.returncode, result.stdout), (status, out), result.stderr)
-        if err is None:
-            self.assertEqual(result.stderr, "")
-        else:
-            self.assertIn(err, result.stderr)
-        return result
-
-    def start(self, *arguments, **options):
-        return subprocess.Popen([PROGRAM, *arguments], env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-
-    def wait_parked(self, channel, member="parked_takes", number=1):
-        with Connection(self.daemon) as connection:
-            while connection.ask(id=1, op="stat", channel=channel)[member] != number:
-                pass
-
-
 class Values(Cli):
+    channels = CHANNELS
+
     def test_put_and_take_keep_the_bytes(self):
         self.expect(OK, "", "put", "jobs", '{"a": 1.0,  "b":"\\u00e9"}')
         self.expect(OK, '{"a": 1.0,  "b":"\\u00e9"}\n', "take", "jobs")
@@ -155,6 +124,8 @@ class Values(Cli):
 
 
 class Choice(Cli):
+    channels = CHANNELS
+
     def test_a_take_that_can(self):
         self.expect(OK, "", "put", "jobs", '"work"')
         self.expect(OK, '1 jobs "work"\n', "alts", "--take", "meet", "--take", "jobs")
@@ -185,6 +156,8 @@ class Choice(Cli):
 
 
 class Channels(Cli):
+    channels = CHANNELS
+
     def test_create_close_delete(self):
         self.expect(OK, "created\n", "create", "new", "bounded", "3")
         self.assertEqual(self.run_cli("create", "new", "bounded", "3").returncode, OK)
@@ -238,6 +211,8 @@ class Channels(Cli):
 
 
 class Usage(Cli):
+    channels = CHANNELS
+
     def test_every_command_explains_itself(self):
         everything = self.run_cli("--help").stdout
         for command in COMMANDS:

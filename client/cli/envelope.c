@@ -1,0 +1,101 @@
+#include "client/cli/envelope.h"
+
+#include <string.h>
+
+#include "client/cli/text.h"
+#include "proto/json_scan.h"
+
+enum { LONGEST_KEY = 16 };
+
+/* Whether a raw key is this name, however it is written. */
+static bool is_named(struct slice key, const char *name)
+{
+	char scratch[6 * LONGEST_KEY + 2]; /* of all its characters in \u */
+	struct slice text;
+
+	if (key.len > sizeof scratch)
+		return false;
+	text = json_scan_text(key, scratch);
+	return text.len == strlen(name) && memcmp(text.bytes, name, text.len) == 0;
+}
+
+/* The member's raw value, the last of that name; bytes are NULL if there is none. *type is its type. */
+static struct slice find(struct slice object, const char *name, enum json_type *type)
+{
+	struct slice found = {NULL, 0}, key, raw;
+	struct json_scan scan;
+	bool first = true;
+
+	json_scan_init(&scan, object.bytes, object.len);
+	*type = JSON_TYPE_NONE;
+	if (!json_scan_enter(&scan, '{'))
+		return found;
+	while (json_scan_member(&scan, &first, &key)) {
+		enum json_type its_type = json_scan_value(&scan, &raw);
+
+		if (its_type == JSON_TYPE_NONE)
+			break;
+		if (is_named(key, name)) {
+			found = raw;
+			*type = its_type;
+		}
+	}
+	return found;
+}
+
+const char *envelope_read_request(struct slice text, struct envelope_request *request)
+{
+	enum json_type type;
+	struct slice reply = find(text, "reply", &type), name;
+	char scratch[6 * NAME_MAX_BYTES + 2];
+
+	*request = (struct envelope_request){.reply = ""};
+	if (type != JSON_TYPE_STRING || reply.len > sizeof scratch)
+		return "it is not {\"reply\":CHANNEL,\"value\":VALUE}: there is no reply channel";
+	name = json_scan_text(reply, scratch);
+	if (!name_is_valid(name))
+		return "its \"reply\" is not a channel's name";
+	memcpy(request->reply, name.bytes, name.len);
+	request->value = find(text, "value", &type);
+	if (type == JSON_TYPE_NONE)
+		return "there is no \"value\" in it";
+	return NULL;
+}
+
+const char *envelope_read_answer(struct slice text, struct envelope_answer *answer)
+{
+	enum json_type type;
+
+	*answer = (struct envelope_answer){.error = find(text, "error", &type)};
+	if (type == JSON_TYPE_STRING)
+		return NULL;
+	answer->error.bytes = NULL;
+	answer->value = find(text, "value", &type);
+	return type == JSON_TYPE_NONE ? "it has neither \"value\" nor \"error\"" : NULL;
+}
+
+void envelope_write_request(struct buffer *out, const char *reply, struct slice value)
+{
+	buffer_append(out, "{\"reply\":\"", 10);
+	buffer_append(out, reply, strlen(reply)); /* a name needs no escapes */
+	buffer_append(out, "\",\"value\":", 10);
+	buffer_append(out, value.bytes, value.len);
+	buffer_append(out, "}", 1);
+}
+
+void envelope_write_value(struct buffer *out, struct slice value)
+{
+	buffer_append(out, "{\"value\":", 9);
+	buffer_append(out, value.bytes, value.len);
+	buffer_append(out, "}", 1);
+}
+
+void envelope_write_error(struct buffer *out, const char *error)
+{
+	char why[TEXT_ERROR_BYTES];
+
+	buffer_append(out, "{\"error\":", 9);
+	if (text_to_string(slice_from(error), out, why) < 0)
+		buffer_append(out, "\"it failed\"", 11);
+	buffer_append(out, "}", 1);
+}

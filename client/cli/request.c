@@ -1,0 +1,144 @@
+/* millrace request: a value to whoever serves a channel, and the answer back. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/clock.h"
+#include "client/cli/envelope.h"
+#include "client/cli/lines.h"
+#include "client/cli/output.h"
+#include "client/cli/report.h"
+#include "client/cli/session.h"
+#include "client/cli/text.h"
+
+enum { LONGEST_INPUT = 64 * 1024 * 1024 }; /* more than any daemon takes */
+
+struct question {
+	struct lines input;   /* if the value comes from standard input */
+	struct buffer string; /* if it is made of text */
+	struct slice value;
+};
+
+static void question_finish(struct question *question)
+{
+	lines_finish(&question->input);
+	buffer_finish(&question->string);
+}
+
+static int read_input(const struct call *call, struct lines *input, struct slice *text)
+{
+	while (!input->at_end) {
+		if (lines_read(input) < 0) {
+			report(call, NULL, "standard input cannot be read: %s", strerror(errno));
+			return EXIT_ERROR;
+		}
+		if (lines_pending(input) > LONGEST_INPUT) {
+			report(call, NULL, "standard input is too long to be a value");
+			return EXIT_ERROR;
+		}
+	}
+	*text = (struct slice){input->bytes.bytes + input->bytes.start, lines_pending(input)};
+	if (call->strings && text->len && text->bytes[text->len - 1] == '\n')
+		text->len--;
+	return EXIT_OK;
+}
+
+static int read_question(const struct call *call, struct question *question)
+{
+	char error[TEXT_ERROR_BYTES];
+	struct slice text = slice_from(call->n_args > 1 ? call->args[1] : "");
+	int code = call->n_args > 1 ? EXIT_OK : read_input(call, &question->input, &text);
+
+	if (code != EXIT_OK)
+		return code;
+	if ((call->strings ? text_to_string(text, &question->string, error) : text_to_value(text, &question->value, error)) < 0) {
+		if (call->n_args > 1)
+			return report_usage(call, "%s", error);
+		report(call, NULL, "%s", error);
+		return EXIT_ERROR;
+	}
+	if (call->strings)
+		question->value = (struct slice){question->string.bytes + question->string.start, buffer_len(&question->string)};
+	return EXIT_OK;
+}
+
+/* The request is put, and *reply is the channel of its answer. */
+static int ask(const struct call *call, mr *m, struct slice value, char **reply)
+{
+	struct mr_definition definition = {.kind = "promise", .ephemeral = true};
+	struct buffer text = {0};
+	int code = report_status(call, call->args[0], mr_create(m, NULL, &definition, NULL, reply), NULL);
+
+	if (code != EXIT_OK)
+		return code;
+	envelope_write_request(&text, *reply, value);
+	if (text.failed) {
+		report(call, NULL, "out of memory");
+		code = EXIT_ERROR;
+	} else {
+		code = report_status(call, call->args[0],
+				     mr_put_raw(m, call->args[0], text.bytes + text.start, buffer_len(&text), call->timeout_ms), NULL);
+	}
+	buffer_finish(&text);
+	return code;
+}
+
+static int print_answer(const struct call *call, struct slice text)
+{
+	struct envelope_answer answer;
+	const char *wrong = envelope_read_answer(text, &answer);
+	struct buffer error = {0};
+
+	if (!wrong && answer.value.bytes) {
+		output_value(call, call->args[0], answer.value);
+		return EXIT_OK;
+	}
+	if (!wrong)
+		text_append_plain(&error, answer.error);
+	if (wrong || error.failed)
+		report(call, call->args[0], "the answer makes no sense: %s", wrong ? wrong : "no memory for it");
+	else
+		report(call, call->args[0], "%.*s", (int)buffer_len(&error), error.bytes + error.start);
+	buffer_finish(&error);
+	return EXIT_ERROR;
+}
+
+static int take_answer(const struct call *call, mr *m, const char *reply, int64_t begun_ms)
+{
+	int64_t left_ms = call->timeout_ms == MR_FOREVER ? MR_FOREVER : call->timeout_ms - (clock_ms() - begun_ms);
+	size_t len;
+	char *text;
+	int status, code;
+
+	if (call->timeout_ms != MR_FOREVER && left_ms < 0)
+		left_ms = 0;
+	status = mr_take_raw(m, reply, &text, &len, left_ms);
+	code = report_status(call, call->args[0], status, "; the request had been put, but no answer came");
+	if (status == MR_OK)
+		code = print_answer(call, (struct slice){text, len});
+	mr_free(text);
+	return code;
+}
+
+int run_request(const struct call *call)
+{
+	struct question question = {.input.fd = STDIN_FILENO};
+	int64_t begun_ms = clock_ms();
+	char *reply = NULL;
+	mr *m = NULL;
+	int code = session_check_channel(call, call->args[0]);
+
+	if (code == EXIT_OK)
+		code = read_question(call, &question);
+	if (code == EXIT_OK)
+		code = session_open(call, &m);
+	if (code == EXIT_OK)
+		code = ask(call, m, question.value, &reply);
+	if (code == EXIT_OK)
+		code = take_answer(call, m, reply, begun_ms);
+	mr_free(reply);
+	mr_destroy(m);
+	question_finish(&question);
+	return code;
+}

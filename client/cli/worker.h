@@ -1,0 +1,87 @@
+/* What `work` and `serve` have in common: values are taken from a channel, and each is given to a command, -j of them at a time.
+ *
+ * Each of the threads takes a value, runs the command until it has done it or the attempts are used up, hands on what came of it, and only
+ * then takes the next: so no more values are in here than commands run. Waiting is core.async's: a thread that takes, or puts, does so by
+ * an alts whose other arm is a private channel, a "gate". The first signal opens the gate `stop`, and who waits for a value ends; the
+ * second opens `abort`, which ends the commands, and whoever waits for room. An alts has one outcome, so no value is lost between the two
+ * arms.
+ *
+ * All that differs between the two commands is in struct worker_kind.
+ */
+#ifndef MILLRACE_CLI_WORKER_H
+#define MILLRACE_CLI_WORKER_H
+
+#include <pthread.h>
+
+#include "client/cli/command.h"
+#include "client/cli/text.h"
+#include "client/millrace.h"
+#include "proto/buffer.h"
+#include "proto/name.h"
+
+enum { WORKER_WHY_BYTES = TEXT_ERROR_BYTES + 64 };
+
+struct job {                            /* a value on its way */
+	struct slice taken;             /* as it came, for mr_free() */
+	struct slice value;             /* the part of it that the command gets */
+	char reply[NAME_MAX_BYTES + 1]; /* of serve: where the answer goes */
+	uint64_t attempt;
+	char why[WORKER_WHY_BYTES]; /* of an attempt that failed */
+	bool is_hopeless;           /* another attempt, or another value, would be no better */
+};
+
+struct gate {
+	char *channel; /* an ephemeral promise */
+	int fd;        /* readable when it is open */
+	bool is_open;
+};
+
+struct worker {
+	const struct call *call;
+	const struct worker_kind *kind;
+	mr *m;
+	size_t max_value_bytes;
+	struct gate stop, abort;
+	int ended_fd; /* counts threads that have ended */
+
+	pthread_mutex_t lock; /* of the gates' is_open and of what follows */
+	uint64_t n_left;      /* values that may still be taken */
+	uint64_t n_done, n_failed, n_dropped, n_lost;
+	bool is_interrupted; /* by Ctrl-C */
+	int code;            /* of the error that stopped it all, or EXIT_OK */
+};
+
+struct worker_kind {
+	bool is_server; /* what the command writes is wanted even without --to, and may be null */
+
+	/* Finds the value in what was taken, all of it to begin with. False: there is none, and what there was to do about that is done. */
+	bool (*open)(struct worker *worker, struct job *job);
+
+	/* The command has done it; `result` is one JSON value, or nothing (bytes are NULL). */
+	void (*succeed)(struct worker *worker, struct job *job, struct slice result);
+
+	/* It failed for good: job->why. */
+	void (*fail)(struct worker *worker, struct job *job);
+};
+
+/* Runs the command once, and hands on its result. False if it failed: job->why. `number` is a setting of the command's environment. */
+bool worker_attempt(struct worker *worker, struct job *job, const char *number);
+
+/* Runs until the channel is closed, -n values are done, a time-out, an error or a signal. Returns the exit code. */
+int worker_run(const struct call *call, const struct worker_kind *kind);
+
+/* -- for the kinds, from any of the threads -- */
+
+/* Puts a value; waits for room, but not longer than timeout_ms, nor when all is to be ended: then MR_CANCELLED. A daemon that has no room
+ * is asked again. */
+int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms);
+
+/* No more is taken, because of this status; told, if it is the first. */
+void worker_stop_for(struct worker *worker, const char *channel, int status);
+
+void worker_stop_with(struct worker *worker, int code); /* the same for something else that has been told */
+
+/* Adds one, under the lock. */
+void worker_count(struct worker *worker, uint64_t *counter);
+
+#endif
