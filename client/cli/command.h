@@ -122,5 +122,6 @@ int run_bench(const struct call *call);
 int run_work(const struct call *call);
 int run_serve(const struct call *call);
 int run_request(const struct call *call);
+int run_completion(const struct call *call);
 
 #endif

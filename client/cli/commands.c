@@ -271,6 +271,19 @@ const struct command commands[] = {
 		.max_args = -1,
 		.run = run_serve,
 	},
+	{
+		.name = "completion",
+		.arguments = "SHELL",
+		.summary = "print what makes a shell complete millrace's words",
+		.description = "Prints a script for SHELL, bash or zsh, that completes commands, options and the names of channels, for which it asks the daemon. An\n"
+			       "installed millrace has it in place already.",
+		.examples = "  eval \"$(millrace completion bash)\"        # in ~/.bashrc\n"
+			    "  millrace completion zsh > ~/.zfunc/_millrace  # with ~/.zfunc in $fpath, before compinit\n",
+		.exits = EXIT(OK) | EXIT(ERROR) | EXIT(USAGE),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_completion,
+	},
 	{.name = NULL},
 };
 

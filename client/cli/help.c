@@ -41,8 +41,8 @@ static void help_program(FILE *to)
 	      "Commands:\n",
 	      to);
 	for (const struct command *command = commands; command->name; command++)
-		fprintf(to, "  %-9s%s\n", command->name, command->summary);
-	fputs("  help     list the commands, or explain one: millrace help put\n", to);
+		fprintf(to, "  %-12s%s\n", command->name, command->summary);
+	fputs("  help        list the commands, or explain one: millrace help put\n", to);
 	options_explain(NULL, to);
 	fputs("\n"
 	      "Environment:\n"

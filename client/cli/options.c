@@ -97,12 +97,7 @@ static int add_arm(struct call *call, const char *channel, const char *value)
 	return 0;
 }
 
-static const struct {
-	char letter; /* 0: none */
-	const char *name;
-	const char *argument; /* NULL: it has none */
-	const char *help;
-} table[N_OPTIONS] = {
+static const struct option_row table[N_OPTIONS] = {
 	[OPTION_URL] = {'u', "url", "URL", "the daemon: tcp://HOST:PORT or unix:///PATH (else $MILLRACE_URL, else tcp://127.0.0.1:7223)"},
 	[OPTION_OUTPUT] = {'o', "output", "FORMAT", "text (default), json (one object a line) or raw (for other programs)"},
 	[OPTION_QUIET] = {'q', "quiet", NULL, "say nothing of success, progress, time-outs, closed channels, dropped values"},
@@ -207,8 +202,12 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 	return 0;
 }
 
-/* The bits of the options that a command has. */
-static unsigned options_of(const struct command *command)
+const struct option_row *options_row(enum option_id id)
+{
+	return &table[id];
+}
+
+unsigned options_of(const struct command *command)
 {
 	unsigned common = 1u << OPTION_URL | 1u << OPTION_OUTPUT | 1u << OPTION_QUIET | 1u << OPTION_HELP;
 

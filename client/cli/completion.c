@@ -1,0 +1,306 @@
+/* millrace completion: scripts that make a shell complete our words. What they know comes from the tables of commands and options; what a
+ * word can be is read from the name that its command's usage has for it. Channels they ask of the daemon, for a second at most, and say
+ * nothing if it is not there. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/cli/options.h"
+#include "client/cli/report.h"
+
+enum { LONGEST_WORD = 32 };
+
+/* What a word of the usage can be, if that is one of a few; else NULL. */
+static const char *choices_of(const char *word)
+{
+	static const struct {
+		const char *word, *choices;
+	} few[] = {{"KIND", "unbuffered bounded dropping sliding promise"}, {"FORMAT", "text json raw"}, {"SHELL", "bash zsh"}};
+
+	for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
+		if (strcmp(word, few[i].word) == 0)
+			return few[i].choices;
+	}
+	return NULL;
+}
+
+/* The next of a usage's words, without brackets and dots: "CHANNEL" of "CHANNEL [VALUE...]". False at the end, and at an option. *repeats:
+ * any number of them may follow. */
+static bool next_word(const char **at, char word[LONGEST_WORD], bool *repeats)
+{
+	size_t len;
+
+	*at += strspn(*at, " [");
+	len = strspn(*at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	if (len == 0 && strncmp(*at, "-- ", 3) == 0) {
+		*at += 3;
+		len = strspn(*at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	}
+	if (len == 0)
+		return false;
+	snprintf(word, LONGEST_WORD, "%.*s", (int)len, *at);
+	*at += len;
+	*repeats = strncmp(*at, "...", 3) == 0;
+	*at += strspn(*at, ".]");
+	return true;
+}
+
+/* -- bash -- */
+
+static const char bash_head[] = "# bash completion of millrace; `millrace completion bash` prints it\n"
+				"\n"
+				"# What is at a place: the options of a command, what an option's word is, what a command's n-th word is.\n"
+				"_millrace_table() {\n"
+				"\tcase $1 in\n";
+
+static const char bash_tail[] =
+    "\tesac\n"
+    "}\n"
+    "\n"
+    "_millrace() {\n"
+    "\tlocal line=${COMP_LINE:0:COMP_POINT} words word cur command= option= place=1 ended= url=() kind choices=\n"
+    "\tread -ra words <<<\"$line\"\n"
+    "\t[[ $line == *[[:space:]] ]] && words+=('')\n"
+    "\tcur=${words[-1]}\n"
+    "\tfor word in \"${words[@]:1:${#words[@]}-2}\"; do\n"
+    "\t\tif [[ $option ]]; then\n"
+    "\t\t\t[[ $option == -u || $option == --url ]] && url=(--url \"$word\")\n"
+    "\t\t\toption=\n"
+    "\t\telif [[ $word == -- ]]; then\n"
+    "\t\t\tended=1\n"
+    "\t\telif [[ ! $ended && $word == -* ]]; then\n"
+    "\t\t\t[[ $(_millrace_table \"option $word\") ]] && option=$word\n"
+    "\t\telif [[ ! $command ]]; then\n"
+    "\t\t\tcommand=$word\n"
+    "\t\telse\n"
+    "\t\t\t((place++))\n"
+    "\t\tfi\n"
+    "\tdone\n"
+    "\tif [[ $option ]]; then\n"
+    "\t\tkind=$(_millrace_table \"option $option\")\n"
+    "\telif [[ ! $ended && $cur == -* ]]; then\n"
+    "\t\tkind='WORDS '$(_millrace_table \"options $command\")\n"
+    "\telif [[ ! $command ]]; then\n"
+    "\t\tkind=$(_millrace_table commands)\n"
+    "\telse\n"
+    "\t\tkind=$(_millrace_table \"word $command $place\")\n"
+    "\t\t[[ $kind ]] || kind=$(_millrace_table \"word $command rest\")\n"
+    "\tfi\n"
+    "\tCOMPREPLY=()\n"
+    "\tcase $kind in\n"
+    "\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
+    "\tCHANNEL* | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" 2>/dev/null | cut -f1) ;;\n"
+    "\tCOMMAND) choices=$(compgen -c -- \"$cur\") ;;\n"
+    "\tARGUMENT) compopt -o default 2>/dev/null ;;\n"
+    "\tesac\n"
+    "\twhile IFS= read -r word; do # to readline a word begins behind its last colon\n"
+    "\t\t[[ $word && $word == \"$cur\"* ]] && COMPREPLY+=(\"${word#\"${cur%\"${cur##*:}\"}\"}\")\n"
+    "\tdone <<<\"$choices\"\n"
+    "}\n"
+    "complete -F _millrace millrace\n";
+
+static void bash_options(const struct command *command)
+{
+	unsigned ids = options_of(command);
+
+	printf("\t'options %s') echo '", command ? command->name : "");
+	for (int id = 0; id < N_OPTIONS; id++) {
+		const struct option_row *row = options_row((enum option_id)id);
+
+		if (!(ids >> id & 1))
+			continue;
+		if (row->letter)
+			printf("-%c ", row->letter);
+		printf("--%s ", row->name);
+	}
+	puts("' ;;");
+}
+
+/* Prints the end of a row: what the place takes. */
+static void bash_kind(const char *word)
+{
+	const char *choices = choices_of(word);
+
+	printf(") echo '%s%s' ;;\n", choices ? "WORDS " : "", choices ? choices : word);
+}
+
+static void bash_words(const struct command *command)
+{
+	const char *at = command->arguments;
+	char word[LONGEST_WORD];
+	bool repeats;
+
+	for (int place = 1; next_word(&at, word, &repeats); place++) {
+		if (repeats)
+			printf("\t'word %s rest'", command->name);
+		else
+			printf("\t'word %s %d'", command->name, place);
+		bash_kind(word);
+	}
+}
+
+static void print_bash(void)
+{
+	fputs(bash_head, stdout);
+	printf("\tcommands | 'word help 1') echo 'WORDS");
+	for (const struct command *command = commands; command->name; command++)
+		printf(" %s", command->name);
+	puts(" help' ;;");
+	bash_options(NULL);
+	for (const struct command *command = commands; command->name; command++) {
+		bash_options(command);
+		bash_words(command);
+	}
+	for (int id = 0; id < N_OPTIONS; id++) {
+		const struct option_row *row = options_row((enum option_id)id);
+
+		if (!row->argument)
+			continue;
+		if (row->letter)
+			printf("\t'option -%c' | ", row->letter);
+		printf("%s'option --%s'", row->letter ? "" : "\t", row->name);
+		bash_kind(row->argument);
+	}
+	fputs(bash_tail, stdout);
+}
+
+/* -- zsh -- */
+
+static const char zsh_head[] = "#compdef millrace\n"
+			       "# zsh completion of millrace; `millrace completion zsh` prints it\n"
+			       "\n"
+			       "_millrace_channels() {\n"
+			       "\tlocal -a names url\n"
+			       "\tlocal at=${_millrace_words[(I)(-u|--url)]}\n"
+			       "\t((at)) && url=(--url ${(Q)_millrace_words[at+1]})\n"
+			       "\tnames=(${(f)\"$(timeout 1 $_millrace_words[1] $url ls -o raw -- \"$PREFIX*\" 2>/dev/null | cut -f1)\"})\n"
+			       "\tcompadd -a names\n"
+			       "}\n"
+			       "\n"
+			       "_millrace() {\n"
+			       "\tlocal context state state_descr line curcontext=$curcontext\n"
+			       "\tlocal -a _millrace_words=(\"${words[@]}\") its_commands\n"
+			       "\tlocal at=${words[(i)--]}\n"
+			       "\ttypeset -A opt_args\n";
+
+static const char zsh_tail[] = "\t\tesac\n"
+			       "\t\t;;\n"
+			       "\tesac\n"
+			       "}\n"
+			       "if [[ $funcstack[1] = _millrace ]]; then _millrace \"$@\"; else compdef _millrace millrace; fi\n";
+
+/* Text within single quotes; brackets, and with `colons` colons, lose their meaning. */
+static void zsh_text(const char *text, bool colons)
+{
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else if (*text == '[' || *text == ']' || (colons && *text == ':'))
+			printf("\\%c", *text);
+		else
+			putchar(*text);
+	}
+}
+
+/* ":WHAT:how to complete it" */
+static void zsh_word(const char *word)
+{
+	printf(":%s:", word);
+	if (choices_of(word))
+		printf("(%s)", choices_of(word));
+	else if (strncmp(word, "CHANNEL", 7) == 0 || strcmp(word, "GLOB") == 0)
+		fputs("_millrace_channels", stdout);
+	else if (strcmp(word, "COMMAND") == 0)
+		fputs("_command_names -e", stdout);
+	else if (strcmp(word, "ARGUMENT") == 0)
+		fputs("_files", stdout);
+}
+
+/* An argument of "CHANNEL VALUE" is two words. */
+static void zsh_option_words(const char *argument)
+{
+	char word[LONGEST_WORD];
+	bool repeats;
+
+	while (next_word(&argument, word, &repeats))
+		zsh_word(word);
+}
+
+static void zsh_options(const struct command *command)
+{
+	unsigned ids = options_of(command);
+
+	for (int id = 0; id < N_OPTIONS; id++) {
+		const struct option_row *row = options_row((enum option_id)id);
+		bool may_repeat = id == OPTION_TAKE || id == OPTION_PUT;
+
+		if (!(ids >> id & 1))
+			continue;
+		if (row->letter)
+			printf(" \\\n\t\t\t\t'(-%c --%s)'{-%c,--%s}'[", row->letter, row->name, row->letter, row->name);
+		else
+			printf(" \\\n\t\t\t\t'%s--%s[", may_repeat ? "*" : "", row->name);
+		zsh_text(row->help, false);
+		putchar(']');
+		if (row->argument)
+			zsh_option_words(row->argument);
+		putchar('\'');
+	}
+}
+
+static void zsh_command(const struct command *command)
+{
+	const char *at = command->arguments;
+	char word[LONGEST_WORD];
+	bool repeats;
+
+	printf("\t\t%s)\n\t\t\t_arguments -S", command->name);
+	zsh_options(command);
+	for (int place = 1; next_word(&at, word, &repeats); place++) {
+		if (repeats)
+			printf(" \\\n\t\t\t\t'*");
+		else
+			printf(" \\\n\t\t\t\t'%d", place);
+		zsh_word(word);
+		putchar('\'');
+	}
+	puts("\n\t\t\t;;");
+}
+
+static void print_zsh(void)
+{
+	fputs(zsh_head, stdout);
+	puts("\tits_commands=(");
+	for (const struct command *command = commands; command->name; command++) {
+		printf("\t\t'%s:", command->name);
+		zsh_text(command->summary, true);
+		puts("'");
+	}
+	puts("\t\t'help:list the commands, or explain one'\n\t)");
+	fputs("\tif ((at < CURRENT)) && [[ -n ${(M)words[1,at]:#(", stdout); /* behind -- of these are another command's words */
+	for (const struct command *command = commands; command->name; command++) {
+		if (strstr(command->arguments, "-- COMMAND"))
+			printf("%s|", command->name);
+	}
+	puts("-)} ]]; then\n\t\twords=(\"${(@)words[at+1,-1]}\")\n\t\t((CURRENT -= at))\n\t\t_normal\n\t\treturn\n\tfi");
+	printf("\t_arguments -C");
+	zsh_options(NULL);
+	puts(" \\\n\t\t\t\t':command:->command' '*::word:->words'");
+	puts("\tcase $state in\n\tcommand) _describe command its_commands ;;\n\twords)\n\t\tcase $words[1] in");
+	puts("\t\thelp) _describe command its_commands ;;");
+	for (const struct command *command = commands; command->name; command++)
+		zsh_command(command);
+	fputs(zsh_tail, stdout);
+}
+
+int run_completion(const struct call *call)
+{
+	const char *shell = call->args[0];
+
+	if (strcmp(shell, "bash") == 0)
+		print_bash();
+	else if (strcmp(shell, "zsh") == 0)
+		print_zsh();
+	else
+		return report_usage(call, "there is no completion for '%s'; say bash or zsh", shell);
+	return EXIT_OK;
+}
