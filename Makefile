@@ -120,7 +120,7 @@ $(BENCH_PROGRAMS): %: %.o
 
 # -- What people call --
 
-.PHONY: demo examples check asan tsan bench bench-quick bench-built install help clean check-built deps-build deps-test deps-bench
+.PHONY: demo examples check asan tsan bench bench-quick bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
@@ -170,14 +170,61 @@ bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 check-built: $(PROGRAMS) $(TESTS) $(REPLAYS) $(EXAMPLES)
 	@BUILD=$(BUILD) tests/run $(TESTS) $(REPLAYS) $(SCRIPTS)
 
-install: all ## install below $(DESTDIR)$(PREFIX)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin sbin lib include share/doc/millrace)
-	install -m 755 $(BUILD)/millrace $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/millraced $(DESTDIR)$(PREFIX)/sbin/
-	install -m 644 $(BUILD)/libmillrace.a $(BUILD)/libmillrace.so.0 $(DESTDIR)$(PREFIX)/lib/
-	ln -sf libmillrace.so.0 $(DESTDIR)$(PREFIX)/lib/libmillrace.so
-	install -m 644 client/millrace.h client/millrace_patterns.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 config/millraced.yaml proto/PROTOCOL.md $(DESTDIR)$(PREFIX)/share/doc/millrace/
+# Public are the headers that declare something MR_API: millrace.h, and what goes into millrace/ beside it.
+HEADERS   := $(shell grep -l '^MR_API' client/*.h)
+FUNCTIONS := $(shell sed -n 's/^MR_API [^\x28]*[ *]\(mr_[a-z0-9_]*\)\x28.*/\1/p' $(HEADERS))
+MANUALS   := $(addprefix $(BUILD)/man/,millrace.1 millrace.3 millraced.yaml.5 millraced.8)
+SCRIPTED  := $(addprefix $(BUILD)/completion/,millrace.bash millrace.zsh)
+
+# Everything that is installed: mode:file:where.
+INSTALLED_PROGRAMS := 755:$(BUILD)/millrace:$(BINDIR)/millrace 755:$(BUILD)/millraced:$(SBINDIR)/millraced
+INSTALLED = $(INSTALLED_PROGRAMS) \
+	644:$(BUILD)/libmillrace.so.0:$(LIBDIR)/libmillrace.so.0 644:$(BUILD)/libmillrace.a:$(LIBDIR)/libmillrace.a \
+	644:$(BUILD)/millrace.pc:$(LIBDIR)/pkgconfig/millrace.pc \
+	$(foreach h,$(HEADERS),644:$h:$(INCLUDEDIR)/$(if $(filter %/millrace.h,$h),,millrace/)$(notdir $h)) \
+	$(foreach m,$(MANUALS),644:$m:$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$(notdir $m)) \
+	644:$(BUILD)/completion/millrace.bash:$(DATADIR)/bash-completion/completions/millrace \
+	644:$(BUILD)/completion/millrace.zsh:$(DATADIR)/zsh/site-functions/_millrace \
+	644:$(BUILD)/millraced.service:$(UNITDIR)/millraced.service \
+	$(foreach d,config/millraced.yaml proto/PROTOCOL.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
+
+install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
+
+install: all $(MANUALS) $(SCRIPTED) $(BUILD)/millrace.pc $(BUILD)/millraced.service ## install below $(DESTDIR)$(PREFIX); wants scdoc
+	$(call install_files,$(INSTALLED))
+	@ln -sf libmillrace.so.0 $(DESTDIR)$(LIBDIR)/libmillrace.so
+	@for f in $(FUNCTIONS); do ln -sf millrace.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done
+	@[ -n "$(DESTDIR)" ] || case $(LIBDIR) in /usr/*) ldconfig ;; esac
+install-programs: $(BUILD)/millrace $(BUILD)/millraced ## only these two
+	$(call install_files,$(INSTALLED_PROGRAMS))
+uninstall: ## remove what `install` has installed
+	@set -- $(foreach i,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$i))); rm -f "$$@" $(DESTDIR)$(LIBDIR)/libmillrace.so
+	@for f in $(FUNCTIONS); do rm -f $(DESTDIR)$(MANDIR)/man3/$$f.3; done
+	@for d in $(DATADIR)/doc/millrace $(INCLUDEDIR)/millrace; do rmdir $(DESTDIR)$$d 2>/dev/null || true; done
+
+# -- What is written by others than compilers --
+
+# Fills in what a template leaves open. Always: it may be another $(PREFIX) than last time.
+FILL = sed -e 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@INCLUDEDIR@|$(INCLUDEDIR)|g; s|@SBINDIR@|$(SBINDIR)|g' \
+	-e 's|@PRIVATE@|$(filter-out jansson,$(CLIENT_REQUIRES))|g'
+$(BUILD)/millrace.pc: client/millrace.pc.in FORCE
+	$(call TELL,GEN )
+	$(Q)mkdir -p $(@D) && $(FILL) $< > $@
+$(BUILD)/millraced.service: daemon/millraced.service.in FORCE
+	$(call TELL,GEN )
+	$(Q)mkdir -p $(@D) && $(FILL) $< > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/completion/millrace.%: $(BUILD)/millrace
+	$(call TELL,GEN )
+	$(Q)mkdir -p $(@D) && $(BUILD)/millrace completion $* > $@
+
+vpath %.scd client client/cli config daemon
+$(BUILD)/man/%: %.scd client/manual client/manual_help.awk client/manual_headers.awk $(BUILD)/millrace $(HEADERS)
+	$(call TELL,MAN )
+	$(Q)mkdir -p $(@D) && BUILD=$(BUILD) VERSION=$(VERSION) client/manual $< $(HEADERS) > $@.part && mv $@.part $@
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
