@@ -32,12 +32,9 @@ CLEARING  := $(shell echo | $(CC) $(CLEARING) -E - >/dev/null 2>&1 && echo $(CLE
 ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidden -pthread \
              -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CFLAGS)
 
-# What libmillrace needs of others, as pkg-config calls it.
-CLIENT_REQUIRES := jansson
-
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1)
-CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs $(CLIENT_REQUIRES))
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
 
 # One short line for each step; `make V=1` shows the commands.
@@ -46,7 +43,8 @@ TELL  = $(if $(V),,@echo "$(1) $(patsubst $(BUILD)/%,%,$@)")
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
-PROGRAMS := $(addprefix $(BUILD)/,millraced millrace libmillrace.a libmillrace.so.0)
+LIBRARIES := libmillrace
+PROGRAMS := $(addprefix $(BUILD)/,millraced millrace $(LIBRARIES:=.a) $(LIBRARIES:=.so.0))
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
@@ -73,16 +71,19 @@ $(BUILD)/%.a:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# The library shows what its headers say MR_API of, and nothing else: libclient.a, for the tests and the command line, is the same with its inside.
-$(BUILD)/libmillrace.a: $(call objects,client/*.c proto/*.c)
+# The public libraries: their objects, and what they are linked with. They show what their headers say MR_API of, and nothing else: libclient.a, for the tests
+# and the command line, is the same with its inside.
+libmillrace_OBJECTS := $(call objects,client/*.c proto/*.c)
+libmillrace_LIBS     = $(CLIENT_LIBS)
+
+$(foreach l,$(LIBRARIES),$(eval $(BUILD)/$l.a $(BUILD)/$l.so.0: $($l_OBJECTS)))
+$(LIBRARIES:%=$(BUILD)/%.a):
 	$(call TELL,AR  )
 	@rm -f $@
 	$(Q)$(LD) -r -o $(@:.a=.o) $^ && $(OBJCOPY) --localize-hidden $(@:.a=.o) && $(AR) rcs $@ $(@:.a=.o)
-
-$(BUILD)/libmillrace.so.0: $(call objects,client/*.c proto/*.c) client/libmillrace.map
+$(LIBRARIES:%=$(BUILD)/%.so.0): $(BUILD)/%.so.0: client/libmillrace.map
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmillrace.so.0 -Wl,--version-script=client/libmillrace.map \
-		-o $@ $(filter %.o,$^) $(CLIENT_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=client/libmillrace.map -o $@ $(filter-out %.map,$^) $($*_LIBS)
 
 $(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a libcore.a libproto.a)
 	$(call TELL,LINK)
@@ -170,18 +171,19 @@ bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 check-built: $(PROGRAMS) $(TESTS) $(REPLAYS) $(EXAMPLES)
 	@BUILD=$(BUILD) tests/run $(TESTS) $(REPLAYS) $(SCRIPTS)
 
-# Public are the headers that declare something MR_API: millrace.h, and what goes into millrace/ beside it.
+# Public are the headers that declare something MR_API.
 HEADERS   := $(shell grep -l '^MR_API' client/*.h)
 FUNCTIONS := $(shell sed -n 's/^MR_API [^\x28]*[ *]\(mr_[a-z0-9_]*\)\x28.*/\1/p' $(HEADERS))
 MANUALS   := $(addprefix $(BUILD)/man/,millrace.1 millrace.3 millraced.yaml.5 millraced.8)
+PKGCONFIGS := $(LIBRARIES:lib%=$(BUILD)/%.pc)
 SCRIPTED  := $(addprefix $(BUILD)/completion/,millrace.bash millrace.zsh)
 
 # Everything that is installed: mode:file:where.
 INSTALLED_PROGRAMS := 755:$(BUILD)/millrace:$(BINDIR)/millrace 755:$(BUILD)/millraced:$(SBINDIR)/millraced
 INSTALLED = $(INSTALLED_PROGRAMS) \
-	644:$(BUILD)/libmillrace.so.0:$(LIBDIR)/libmillrace.so.0 644:$(BUILD)/libmillrace.a:$(LIBDIR)/libmillrace.a \
-	644:$(BUILD)/millrace.pc:$(LIBDIR)/pkgconfig/millrace.pc \
-	$(foreach h,$(HEADERS),644:$h:$(INCLUDEDIR)/$(if $(filter %/millrace.h,$h),,millrace/)$(notdir $h)) \
+	$(foreach l,$(LIBRARIES),644:$(BUILD)/$l.so.0:$(LIBDIR)/$l.so.0 644:$(BUILD)/$l.a:$(LIBDIR)/$l.a) \
+	$(foreach p,$(PKGCONFIGS),644:$p:$(LIBDIR)/pkgconfig/$(notdir $p)) \
+	$(foreach h,$(HEADERS),644:$h:$(INCLUDEDIR)/$(notdir $h)) \
 	$(foreach m,$(MANUALS),644:$m:$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$(notdir $m)) \
 	644:$(BUILD)/completion/millrace.bash:$(DATADIR)/bash-completion/completions/millrace \
 	644:$(BUILD)/completion/millrace.zsh:$(DATADIR)/zsh/site-functions/_millrace \
@@ -190,24 +192,23 @@ INSTALLED = $(INSTALLED_PROGRAMS) \
 
 install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
 
-install: all $(MANUALS) $(SCRIPTED) $(BUILD)/millrace.pc $(BUILD)/millraced.service ## install below $(DESTDIR)$(PREFIX); wants scdoc
+install: all $(MANUALS) $(SCRIPTED) $(PKGCONFIGS) $(BUILD)/millraced.service ## install below $(DESTDIR)$(PREFIX); wants scdoc
 	$(call install_files,$(INSTALLED))
-	@ln -sf libmillrace.so.0 $(DESTDIR)$(LIBDIR)/libmillrace.so
+	@for l in $(LIBRARIES); do ln -sf $$l.so.0 $(DESTDIR)$(LIBDIR)/$$l.so; done
 	@for f in $(FUNCTIONS); do ln -sf millrace.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done
 	@[ -n "$(DESTDIR)" ] || case $(LIBDIR) in /usr/*) ldconfig ;; esac
 install-programs: $(BUILD)/millrace $(BUILD)/millraced ## only these two
 	$(call install_files,$(INSTALLED_PROGRAMS))
 uninstall: ## remove what `install` has installed
-	@set -- $(foreach i,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$i))); rm -f "$$@" $(DESTDIR)$(LIBDIR)/libmillrace.so
+	@set -- $(foreach i,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$i))); rm -f "$$@" $(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/%.so)
 	@for f in $(FUNCTIONS); do rm -f $(DESTDIR)$(MANDIR)/man3/$$f.3; done
-	@for d in $(DATADIR)/doc/millrace $(INCLUDEDIR)/millrace; do rmdir $(DESTDIR)$$d 2>/dev/null || true; done
+	@rmdir $(DESTDIR)$(DATADIR)/doc/millrace 2>/dev/null || true
 
 # -- What is written by others than compilers --
 
 # Fills in what a template leaves open. Always: it may be another $(PREFIX) than last time.
-FILL = sed -e 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@INCLUDEDIR@|$(INCLUDEDIR)|g; s|@SBINDIR@|$(SBINDIR)|g' \
-	-e 's|@PRIVATE@|$(filter-out jansson,$(CLIENT_REQUIRES))|g'
-$(BUILD)/millrace.pc: client/millrace.pc.in FORCE
+FILL = sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@INCLUDEDIR@|$(INCLUDEDIR)|g; s|@SBINDIR@|$(SBINDIR)|g'
+$(BUILD)/%.pc: client/%.pc.in FORCE
 	$(call TELL,GEN )
 	$(Q)mkdir -p $(@D) && $(FILL) $< > $@
 $(BUILD)/millraced.service: daemon/millraced.service.in FORCE

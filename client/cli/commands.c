@@ -261,7 +261,8 @@ const struct command commands[] = {
 			       "writes is the answer: one JSON value, or with --string any text. A command that fails for good, or writes nothing, is answered by\n"
 			       "an error, in words.\n"
 			       "\n"
-			       "An answer that nobody waits for any more is thrown away, and told. What is no request is told and, if it names a channel for the\n"
+			       "The channel for the answer must be one whose name the daemon made up, and must have room (a promise has): an answer is not waited\n"
+			       "with. One that nobody waits for any more is thrown away, and told. What is no request is told and, if it names a channel for the\n"
 			       "answer, answered by an error.",
 		.examples = "  millrace serve sums -j 4 -- jq -c add\n"
 			    "  millrace serve -s greet -- sed 's/^/Hello, /'\n",

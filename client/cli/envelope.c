@@ -5,6 +5,10 @@
 #include "client/cli/text.h"
 #include "proto/json_scan.h"
 
+/* The members' names. */
+static const char REPLY[] = "reply", VALUE[] = "value", ERROR[] = "error";
+static const char MADE_UP[] = "_r."; /* how the names that the daemon makes up begin */
+
 enum { LONGEST_KEY = 16 };
 
 /* Whether a raw key is this name, however it is written. */
@@ -46,17 +50,17 @@ static struct slice find(struct slice object, const char *name, enum json_type *
 const char *envelope_read_request(struct slice text, struct envelope_request *request)
 {
 	enum json_type type;
-	struct slice reply = find(text, "reply", &type), name;
+	struct slice reply = find(text, REPLY, &type), name;
 	char scratch[6 * NAME_MAX_BYTES + 2];
 
 	*request = (struct envelope_request){.reply = ""};
 	if (type != JSON_TYPE_STRING || reply.len > sizeof scratch)
 		return "it is not {\"reply\":CHANNEL,\"value\":VALUE}: there is no reply channel";
 	name = json_scan_text(reply, scratch);
-	if (!name_is_valid(name))
-		return "its \"reply\" is not a channel's name";
+	if (!name_is_valid(name) || name.len < strlen(MADE_UP) || memcmp(name.bytes, MADE_UP, strlen(MADE_UP)) != 0)
+		return "its \"reply\" is not a name that the daemon made up for a channel"; /* nobody shall make us put elsewhere */
 	memcpy(request->reply, name.bytes, name.len);
-	request->value = find(text, "value", &type);
+	request->value = find(text, VALUE, &type);
 	if (type == JSON_TYPE_NONE)
 		return "there is no \"value\" in it";
 	return NULL;
@@ -66,26 +70,36 @@ const char *envelope_read_answer(struct slice text, struct envelope_answer *answ
 {
 	enum json_type type;
 
-	*answer = (struct envelope_answer){.error = find(text, "error", &type)};
+	*answer = (struct envelope_answer){.error = find(text, ERROR, &type)};
 	if (type == JSON_TYPE_STRING)
 		return NULL;
 	answer->error.bytes = NULL;
-	answer->value = find(text, "value", &type);
+	answer->value = find(text, VALUE, &type);
 	return type == JSON_TYPE_NONE ? "it has neither \"value\" nor \"error\"" : NULL;
+}
+
+static void open_object(struct buffer *out, const char *name)
+{
+	buffer_append(out, "{\"", 2);
+	buffer_append(out, name, strlen(name));
+	buffer_append(out, "\":", 2);
 }
 
 void envelope_write_request(struct buffer *out, const char *reply, struct slice value)
 {
-	buffer_append(out, "{\"reply\":\"", 10);
+	open_object(out, REPLY);
+	buffer_append(out, "\"", 1);
 	buffer_append(out, reply, strlen(reply)); /* a name needs no escapes */
-	buffer_append(out, "\",\"value\":", 10);
+	buffer_append(out, "\",\"", 3);
+	buffer_append(out, VALUE, strlen(VALUE));
+	buffer_append(out, "\":", 2);
 	buffer_append(out, value.bytes, value.len);
 	buffer_append(out, "}", 1);
 }
 
 void envelope_write_value(struct buffer *out, struct slice value)
 {
-	buffer_append(out, "{\"value\":", 9);
+	open_object(out, VALUE);
 	buffer_append(out, value.bytes, value.len);
 	buffer_append(out, "}", 1);
 }
@@ -94,7 +108,7 @@ void envelope_write_error(struct buffer *out, const char *error)
 {
 	char why[TEXT_ERROR_BYTES];
 
-	buffer_append(out, "{\"error\":", 9);
+	open_object(out, ERROR);
 	if (text_to_string(slice_from(error), out, why) < 0)
 		buffer_append(out, "\"it failed\"", 11);
 	buffer_append(out, "}", 1);

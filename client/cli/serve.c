@@ -7,7 +7,8 @@
 #include "client/cli/report.h"
 #include "client/cli/worker.h"
 
-enum { ANSWER_PATIENCE_MS = 1000 }; /* a reply channel without room is its owner's mistake, and must not stop who serves */
+/* A reply channel without room is its owner's mistake, and must not hold up who serves: nothing waits for it. */
+enum { ANSWER_TIMEOUT_MS = 0 };
 
 /* Puts the answer. Whoever asked may have gone: that is no error of ours. Returns the status. */
 static int answer(struct worker *worker, const struct job *job, struct buffer *text)
@@ -19,7 +20,7 @@ static int answer(struct worker *worker, const struct job *job, struct buffer *t
 		report(call, call->args[0], "no memory for an answer");
 		return MR_EMEMORY;
 	}
-	status = worker_put(worker, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)}, ANSWER_PATIENCE_MS);
+	status = worker_put(worker, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)}, ANSWER_TIMEOUT_MS);
 	if (status == MR_ECONNECTION)
 		worker_stop_for(worker, NULL, status);
 	else if (status == MR_ENO_SUCH_CHANNEL && !call->quiet)

@@ -406,7 +406,7 @@ class Requests(Worker):
 
     def test_what_is_no_request_is_told(self):
         self.serve("--", "cat")
-        for value in (5, {"value": 1}, {"reply": 5, "value": 1}, {"reply": "..", "value": 1}):
+        for value in (5, {"value": 1}, {"reply": 5, "value": 1}, {"reply": "..", "value": 1}, {"reply": "go", "value": 1}):
             self.put(json.dumps(value), channel="sums")
             self.assertIn("not a request", self.server.stderr.readline())
         self.expect(OK, "6\n", "request", "sums", "6")
@@ -424,8 +424,10 @@ class Requests(Worker):
 
     def test_an_answer_without_room_holds_nobody_up(self):
         self.serve("--", "cat")
-        self.put('{"reply":"go","value":1}', channel="sums")
-        self.assertIn("the answer was not put", self.server.stderr.readline())
+        with Connection(self.daemon) as connection:
+            reply = connection.ask(id=1, op="create", kind="unbuffered", ephemeral=True)["channel"]
+            connection.ask(id=2, op="put", channel="sums", value={"reply": reply, "value": 1})
+            self.assertIn("the answer was not put", self.server.stderr.readline())
         self.end_server()
 
     def test_an_answer_that_makes_no_sense(self):

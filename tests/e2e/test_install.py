@@ -22,6 +22,7 @@ IS_SANITIZED = any(flag.startswith("-fsanitize") for flag in FLAGS)
 PROGRAM = r"""
 #include <millrace.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,11 +37,13 @@ int name_is_valid(void) { return 2; }
 
 int main(void)
 {
-	struct mr_definition definition = {"promise", 0, false, 0};
+	struct mr_definition definition;
 	json_t *value = NULL, *sum = json_integer(buffer_append() + name_is_valid());
 	mr *m;
 	int status = mr_connect(&m, NULL, NULL);
 
+	memset(&definition, 0, sizeof definition);
+	definition.kind = "promise";
 	if (status == MR_OK)
 		status = mr_create(m, "answer", &definition, NULL, NULL);
 	if (status == MR_OK)
@@ -73,6 +76,10 @@ def read(*path):
 
 def public_headers():
     return [path for path in glob.glob(os.path.join(ROOT, "client", "*.h")) if re.search(r"^MR_API ", read(path), re.M)]
+
+
+def libraries():
+    return re.search(r"^LIBRARIES := (.*)$", read(ROOT, "Makefile"), re.M)[1].split()
 
 
 def public_functions():
@@ -113,13 +120,14 @@ class Tree(Installed):
                 self.assertEqual(files, set())
                 continue
             expected = {
-                *("bin/millrace", "sbin/millraced", "include/millrace.h", "lib/pkgconfig/millrace.pc", "lib/systemd/system/millraced.service"),
-                *("lib/libmillrace.so.0", "lib/libmillrace.so", "lib/libmillrace.a"),
+                *("bin/millrace", "sbin/millraced", "lib/systemd/system/millraced.service"),
+                *(f"lib/{library}{suffix}" for library in libraries() for suffix in (".so.0", ".so", ".a")),
+                *(f"lib/pkgconfig/{library[3:]}.pc" for library in libraries()),
+                *(f"include/{os.path.basename(path)}" for path in public_headers()),
                 *("share/man/man1/millrace.1", "share/man/man3/millrace.3", "share/man/man5/millraced.yaml.5", "share/man/man8/millraced.8"),
                 *("share/bash-completion/completions/millrace", "share/zsh/site-functions/_millrace"),
                 *(f"share/doc/millrace/{name}" for name in ("millraced.yaml", "PROTOCOL.md", "README.md", "CHANGELOG.md", "LICENSE")),
                 *(f"share/man/man3/{name}.3" for name in public_functions()),
-                *(f"include/millrace/{os.path.basename(path)}" for path in public_headers() if not path.endswith("/millrace.h")),
             }
             self.assertEqual(files, {f"usr/{path}" for path in expected})
         self.assertEqual(read(staged, "usr/lib/pkgconfig/millrace.pc").count(self.directory), 0)
@@ -139,18 +147,21 @@ class Symbols(Installed):
         names = {line.split()[-1] for line in run("nm", "--defined-only", *arguments).stdout.splitlines() if len(line.split()) == 3}
         return {name for name in names if not (IS_SANITIZED and name.startswith("__"))}
 
-    def test_the_shared_library_shows_what_the_headers_declare(self):
+    def test_the_shared_libraries_show_what_the_headers_declare(self):
         self.assertGreater(len(public_functions()), 30)
-        names = self.defined("-D", self.installed("lib/libmillrace.so.0"))
+        names = self.defined("-D", *(self.installed("lib", library + ".so.0") for library in libraries()))
         self.assertEqual(names - {"MILLRACE_0"}, {f"{name}@@MILLRACE_0" for name in public_functions()})
-        self.assertIn("SONAME", run("objdump", "-p", self.installed("lib/libmillrace.so.0")).stdout)
+        for library in libraries():
+            self.assertRegex(run("objdump", "-p", self.installed("lib", library + ".so.0")).stdout, rf"SONAME +{library}\.so\.0\n")
 
-    def test_so_does_the_static_one(self):
-        self.assertEqual(self.defined("-g", self.installed("lib/libmillrace.a")), public_functions())
+    def test_so_do_the_static_ones(self):
+        self.assertEqual(self.defined("-g", *(self.installed("lib", library + ".a") for library in libraries())), public_functions())
 
     def test_they_all_have_the_prefix(self):
         for name in public_functions():
             self.assertRegex(name, "^mr_")
+        for path in public_headers():
+            self.assertRegex(os.path.basename(path), "^millrace")
 
 
 class Outside(Installed):
