@@ -63,8 +63,43 @@ static int read_question(const struct call *call, struct question *question)
 	return EXIT_OK;
 }
 
+/* What is left of --timeout. */
+static int64_t left_ms(const struct call *call, int64_t begun_ms)
+{
+	int64_t left = call->timeout_ms - (clock_ms() - begun_ms);
+
+	if (call->timeout_ms == MR_FOREVER)
+		return MR_FOREVER;
+	return left < 0 ? 0 : left;
+}
+
+/* Puts and takes in that time. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
+static int put_in_time(const struct call *call, mr *m, struct slice value, int64_t begun_ms)
+{
+	int64_t left;
+	int status;
+
+	do {
+		left = left_ms(call, begun_ms);
+		status = mr_put_raw(m, call->args[0], value.bytes, value.len, left);
+	} while (status == MR_TIMEOUT && left != 0);
+	return status;
+}
+
+static int take_in_time(const struct call *call, mr *m, const char *reply, int64_t begun_ms, char **text, size_t *len)
+{
+	int64_t left;
+	int status;
+
+	do {
+		left = left_ms(call, begun_ms);
+		status = mr_take_raw(m, reply, text, len, left);
+	} while (status == MR_TIMEOUT && left != 0);
+	return status;
+}
+
 /* The request is put, and *reply is the channel of its answer. */
-static int ask(const struct call *call, mr *m, struct slice value, char **reply)
+static int ask(const struct call *call, mr *m, struct slice value, int64_t begun_ms, char **reply)
 {
 	struct mr_definition definition = {.kind = "promise", .ephemeral = true};
 	struct buffer text = {0};
@@ -77,8 +112,9 @@ static int ask(const struct call *call, mr *m, struct slice value, char **reply)
 		report(call, NULL, "out of memory");
 		code = EXIT_ERROR;
 	} else {
-		code = report_status(call, call->args[0],
-				     mr_put_raw(m, call->args[0], text.bytes + text.start, buffer_len(&text), call->timeout_ms), NULL);
+		struct slice request = {text.bytes + text.start, buffer_len(&text)};
+
+		code = report_status(call, call->args[0], put_in_time(call, m, request, begun_ms), NULL);
 	}
 	buffer_finish(&text);
 	return code;
@@ -106,15 +142,11 @@ static int print_answer(const struct call *call, struct slice text)
 
 static int take_answer(const struct call *call, mr *m, const char *reply, int64_t begun_ms)
 {
-	int64_t left_ms = call->timeout_ms == MR_FOREVER ? MR_FOREVER : call->timeout_ms - (clock_ms() - begun_ms);
 	size_t len;
 	char *text;
-	int status, code;
+	int status = take_in_time(call, m, reply, begun_ms, &text, &len);
+	int code = report_status(call, call->args[0], status, "; the request had been put, but no answer came");
 
-	if (call->timeout_ms != MR_FOREVER && left_ms < 0)
-		left_ms = 0;
-	status = mr_take_raw(m, reply, &text, &len, left_ms);
-	code = report_status(call, call->args[0], status, "; the request had been put, but no answer came");
 	if (status == MR_OK)
 		code = print_answer(call, (struct slice){text, len});
 	mr_free(text);
@@ -124,17 +156,18 @@ static int take_answer(const struct call *call, mr *m, const char *reply, int64_
 int run_request(const struct call *call)
 {
 	struct question question = {.input.fd = STDIN_FILENO};
-	int64_t begun_ms = clock_ms();
+	int64_t begun_ms;
 	char *reply = NULL;
 	mr *m = NULL;
 	int code = session_check_channel(call, call->args[0]);
 
 	if (code == EXIT_OK)
 		code = read_question(call, &question);
+	begun_ms = clock_ms();
 	if (code == EXIT_OK)
 		code = session_open(call, &m);
 	if (code == EXIT_OK)
-		code = ask(call, m, question.value, &reply);
+		code = ask(call, m, question.value, begun_ms, &reply);
 	if (code == EXIT_OK)
 		code = take_answer(call, m, reply, begun_ms);
 	mr_free(reply);

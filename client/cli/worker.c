@@ -8,71 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "client/cli/child.h"
+#include "client/cli/clock.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 
 enum {
-	GATE_PATIENCE_MS = 5000,
 	OVERLOAD_PAUSE_MS = 250,
 	FIRST_PAUSE_MS = 1000,
 	LONGEST_PAUSE_MS = 60 * 1000,
 	ENVELOPE_BYTES = 1024, /* of an alts that puts, beside the value */
 	THREAD_STACK_BYTES = 512 * 1024,
+	FILES = 32,            /* that are open whatever runs */
+	FILES_PER_COMMAND = 5, /* while it begins */
 };
-
-/* -- Gates -- */
-
-static int gate_init(struct gate *gate, mr *m)
-{
-	struct mr_definition definition = {.kind = "promise", .ephemeral = true};
-
-	gate->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return mr_create(m, NULL, &definition, NULL, &gate->channel);
-}
-
-static void gate_finish(struct gate *gate)
-{
-	if (gate->fd >= 0)
-		close(gate->fd);
-	mr_free(gate->channel);
-}
-
-/* Lets all through who wait, or will wait, at it. Where the daemon does not answer, the handle breaks in time, which lets them go too. */
-static void gate_open(struct worker *worker, struct gate *gate)
-{
-	bool was_open;
-
-	pthread_mutex_lock(&worker->lock);
-	was_open = gate->is_open;
-	gate->is_open = true;
-	pthread_mutex_unlock(&worker->lock);
-	if (was_open)
-		return;
-	eventfd_write(gate->fd, 1);
-	(void)mr_put_raw(worker->m, gate->channel, "true", 4, GATE_PATIENCE_MS);
-}
-
-static bool gate_is_open(struct worker *worker, const struct gate *gate)
-{
-	bool is_open;
-
-	pthread_mutex_lock(&worker->lock);
-	is_open = gate->is_open;
-	pthread_mutex_unlock(&worker->lock);
-	return is_open;
-}
-
-/* Waits that long, or until the gate opens. */
-static void gate_pause(const struct gate *gate, int64_t ms)
-{
-	struct pollfd fd = {.fd = gate->fd, .events = POLLIN};
-
-	(void)poll(&fd, 1, (int)ms);
-}
 
 /* -- What the kinds use -- */
 
@@ -89,14 +42,34 @@ void worker_stop_with(struct worker *worker, int code)
 	if (worker->code == EXIT_OK)
 		worker->code = code;
 	pthread_mutex_unlock(&worker->lock);
-	gate_open(worker, &worker->stop);
+	gate_open(&worker->stop);
 }
 
 void worker_stop_for(struct worker *worker, const char *channel, int status)
 {
-	bool is_first = !gate_is_open(worker, &worker->stop);
+	bool is_first;
 
+	pthread_mutex_lock(&worker->lock);
+	is_first = !worker->has_told;
+	worker->has_told = true;
+	pthread_mutex_unlock(&worker->lock);
 	worker_stop_with(worker, is_first ? report_status(worker->call, channel, status, NULL) : report_code(status));
+}
+
+/* The first of two arms that can. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
+static int choose(struct worker *worker, const struct mr_arm arms[2], int64_t timeout_ms, struct mr_choice *choice)
+{
+	int64_t deadline_ms = clock_ms() + timeout_ms, left_ms = timeout_ms;
+	int status;
+
+	while ((status = mr_alts(worker->m, arms, 2, true, left_ms, choice)) == MR_TIMEOUT) {
+		if (timeout_ms == MR_FOREVER)
+			continue;
+		left_ms = deadline_ms - clock_ms();
+		if (left_ms <= 0)
+			break;
+	}
+	return status;
 }
 
 int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms)
@@ -105,7 +78,7 @@ int worker_put(struct worker *worker, const char *channel, struct slice value, i
 
 	for (;;) {
 		struct mr_choice choice;
-		int status = mr_alts(worker->m, arms, 2, true, timeout_ms, &choice);
+		int status = choose(worker, arms, timeout_ms, &choice);
 		bool is_put = choice.arm == 0;
 
 		mr_choice_finish(&choice);
@@ -113,7 +86,7 @@ int worker_put(struct worker *worker, const char *channel, struct slice value, i
 			return MR_CANCELLED;
 		if (status != MR_EOVERLOADED && status != MR_ETOO_MANY_WAITERS)
 			return status;
-		if (gate_is_open(worker, &worker->abort))
+		if (gate_is_open(&worker->abort))
 			return status;
 		gate_pause(&worker->abort, OVERLOAD_PAUSE_MS);
 	}
@@ -130,17 +103,18 @@ static void do_job(struct worker *worker, struct job *job, const char *number)
 	if (!worker->kind->open(worker, job))
 		return;
 	for (job->attempt = 1;; job->attempt++) {
-		is_last = job->attempt > call->retries ||
-			  gate_is_open(worker, &worker->stop); /* who stops gets one more attempt, without a pause */
+		is_last =
+		    job->attempt > call->retries || gate_is_open(&worker->stop); /* who stops gets one more attempt, without a pause */
 		if (worker_attempt(worker, job, number))
 			return;
-		if (is_last || job->is_hopeless || gate_is_open(worker, &worker->abort))
+		if (is_last || job->is_hopeless || gate_is_open(&worker->abort))
 			break;
 		if (!call->quiet)
 			report(call, call->args[0], "%s: %s; attempt %" PRIu64 " of %" PRIu64 ", again in %" PRId64 " ms", call->args[1],
 			       job->why, job->attempt, call->retries + 1, pause_ms);
 		gate_pause(&worker->stop, pause_ms);
-		pause_ms = 2 * pause_ms < LONGEST_PAUSE_MS ? 2 * pause_ms : LONGEST_PAUSE_MS;
+		if (pause_ms < LONGEST_PAUSE_MS)
+			pause_ms = 2 * pause_ms < LONGEST_PAUSE_MS ? 2 * pause_ms : LONGEST_PAUSE_MS;
 	}
 	worker_count(worker, &worker->n_failed);
 	worker->kind->fail(worker, job);
@@ -156,18 +130,18 @@ static bool take(struct worker *worker, struct job *job)
 	int status;
 
 	pthread_mutex_lock(&worker->lock);
-	may_take = worker->n_left > 0 && !worker->stop.is_open;
+	may_take = worker->n_left > 0 && !gate_is_open(&worker->stop);
 	worker->n_left -= may_take;
 	pthread_mutex_unlock(&worker->lock);
 	if (!may_take)
 		return false;
-	status = mr_alts(worker->m, arms, 2, true, call->timeout_ms, &choice);
+	status = choose(worker, arms, call->timeout_ms, &choice);
 	is_taken = status == MR_OK && choice.arm == 1;
 	if (is_taken) {
 		*job = (struct job){.taken = {choice.raw, choice.raw_len}, .value = {choice.raw, choice.raw_len}};
 		choice.raw = NULL;
 	} else if (status == MR_CLOSED) {
-		gate_open(worker, &worker->stop);
+		gate_open(&worker->stop);
 	} else if (status != MR_OK) {
 		worker_stop_for(worker, call->args[0], status);
 	}
@@ -196,21 +170,24 @@ static void *work(void *arg)
 
 /* -- All of it -- */
 
-/* A descriptor of the signals that end this program; they are blocked from here on, in all threads to come. One that is ignored stays so.
- */
+/* A descriptor of the signals that end this program, which all threads to come block. One that is ignored stays so. -1: they do what they
+ * did before. */
 static int catch_signals(void)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction old;
 	sigset_t set;
+	int fd;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaddset(&set, numbers[i]);
 	}
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd >= 0)
+		pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return fd;
 }
 
 static void take_signal(struct worker *worker, int signal_fd)
@@ -221,12 +198,12 @@ static void take_signal(struct worker *worker, int signal_fd)
 	if (read(signal_fd, &signal, sizeof signal) != sizeof signal)
 		return;
 	worker->is_interrupted |= signal.ssi_signo == SIGINT;
-	if (!gate_is_open(worker, &worker->stop)) {
+	if (!gate_is_open(&worker->stop)) {
 		if (!call->quiet)
 			report(call, call->args[0], "takes no more, and ends when the commands have ended; another signal ends them");
-		gate_open(worker, &worker->stop);
+		gate_open(&worker->stop);
 	} else {
-		gate_open(worker, &worker->abort);
+		gate_open(&worker->abort);
 	}
 }
 
@@ -314,6 +291,22 @@ static int conclude(const struct worker *worker)
 	return worker->n_dropped ? EXIT_DROPPED : EXIT_OK;
 }
 
+/* Makes sure that so many commands can be run at a time. */
+static int allow_files(const struct call *call)
+{
+	rlim_t needed = FILES + FILES_PER_COMMAND * (rlim_t)call->jobs;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return EXIT_OK;
+	if (limit.rlim_max < needed)
+		return report_usage(call, "-j %" PRIu64 " needs %ju open files, and only %ju are allowed (ulimit -Hn)", call->jobs,
+				    (uintmax_t)needed, (uintmax_t)limit.rlim_max);
+	limit.rlim_cur = needed;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return EXIT_OK;
+}
+
 /* Before anything is taken: a command that cannot be is a mistake of the caller's. */
 static int check_call(const struct call *call)
 {
@@ -325,7 +318,7 @@ static int check_call(const struct call *call)
 		code = session_check_channel(call, call->failed);
 	if (code == EXIT_OK && error)
 		code = report_usage(call, "the command '%s' cannot be run: %s", call->args[1], strerror(error));
-	return code;
+	return code == EXIT_OK ? allow_files(call) : code;
 }
 
 int worker_run(const struct call *call, const struct worker_kind *kind)

@@ -2,7 +2,7 @@
  *
  * Each of the threads takes a value, runs the command until it has done it or the attempts are used up, hands on what came of it, and only
  * then takes the next: so no more values are in here than commands run. Waiting is core.async's: a thread that takes, or puts, does so by
- * an alts whose other arm is a private channel, a "gate". The first signal opens the gate `stop`, and who waits for a value ends; the
+ * an alts whose other arm is a gate. The first signal opens the gate `stop`, and who waits for a value ends; the
  * second opens `abort`, which ends the commands, and whoever waits for room. An alts has one outcome, so no value is lost between the two
  * arms.
  *
@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "client/cli/command.h"
+#include "client/cli/gate.h"
 #include "client/cli/text.h"
 #include "client/millrace.h"
 #include "proto/buffer.h"
@@ -30,12 +31,6 @@ struct job {                            /* a value on its way */
 	bool is_hopeless;           /* another attempt, or another value, would be no better */
 };
 
-struct gate {
-	char *channel; /* an ephemeral promise */
-	int fd;        /* readable when it is open */
-	bool is_open;
-};
-
 struct worker {
 	const struct call *call;
 	const struct worker_kind *kind;
@@ -44,10 +39,11 @@ struct worker {
 	struct gate stop, abort;
 	int ended_fd; /* counts threads that have ended */
 
-	pthread_mutex_t lock; /* of the gates' is_open and of what follows */
+	pthread_mutex_t lock; /* of what follows */
 	uint64_t n_left;      /* values that may still be taken */
 	uint64_t n_done, n_failed, n_dropped, n_lost;
 	bool is_interrupted; /* by Ctrl-C */
+	bool has_told;       /* an error that stopped it all */
 	int code;            /* of the error that stopped it all, or EXIT_OK */
 };
 

@@ -5,7 +5,9 @@ A command of these tests speaks with the test through the daemon: it puts into `
 """
 import json
 import os
+import resource
 import signal
+import subprocess
 import sys
 import unittest
 
@@ -145,6 +147,17 @@ class Work(Worker):
         self.expect(OK, "", "work", "jobs", "--to", "out", "-n", "1", "--", "sh", "-c", f"({WAIT}; echo 2) 2>/dev/null & echo 1")
         self.assertEqual(self.taken("out"), ["1"])
         self.put(1, channel="go")
+
+    def test_more_open_files_than_are_allowed(self):
+        def limit(soft, hard):
+            return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        for hard, status in ((100, USAGE), (500, OK)):
+            self.put(1)
+            command = [PROGRAM, "work", "jobs", "-j", "50", "-n", "50", "-t", "0", "-q", "--", "cat"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment, preexec_fn=limit(64, hard))
+            self.assertEqual(done.returncode, status if status else TIMEOUT, done.stderr)
+            self.assertEqual("open files" in done.stderr, status == USAGE)
 
     def test_wrong_usage(self):
         for arguments, words in (
@@ -438,6 +451,29 @@ class Requests(Worker):
         status, out, err = self.end(client)
         self.assertEqual((status, out), (ERROR, ""))
         self.assertIn("makes no sense", err)
+
+
+class Impatient(Worker):
+    """With a daemon that lets nobody park for long: who has all the time waits on."""
+
+    settings = ("limits.max_park_ms=1ms",)
+
+    def test_work_waits_on(self):
+        worker = self.start("work", "jobs", "-n", "1", "--to", "narrow", "--", "cat")
+        self.put(0, channel="narrow")
+        self.put(1)
+        self.expect(TIMEOUT, "", "work", "jobs", "-t", "5", "--", "cat", err="time ran out")
+        self.expect(OK, "0\n", "take", "narrow")
+        self.assertEqual(self.end(worker), (OK, "", ""))
+        self.assertEqual(self.taken("narrow"), ["1"])
+
+    def test_a_request_waits_on(self):
+        client = self.start("request", "jobs", "5")
+        self.expect(TIMEOUT, "", "request", "sums", "1", "-t", "5", err="time ran out")
+        self.expect(OK, "", "work", "jobs", "-n", "1", "--to", "narrow", "--", "cat")
+        request = json.loads(self.taken("narrow")[0])
+        self.put('{"value":6}', channel=request["reply"])
+        self.assertEqual(self.end(client), (OK, "6\n", ""))
 
 
 if __name__ == "__main__":

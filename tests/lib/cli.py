@@ -11,9 +11,10 @@ OK, ERROR, USAGE, TIMEOUT, CLOSED, CONNECT, DENIED, NO_CHANNEL, DROPPED = range(
 
 class Cli(unittest.TestCase):
     channels = "{}"
+    settings = ()  # more of them, KEY=VALUE
 
     def setUp(self):
-        self.daemon = Daemon("--set", f"channels={self.channels}")
+        self.daemon = Daemon(*(word for setting in (f"channels={self.channels}", *self.settings) for word in ("--set", setting)))
         self.environment = {**os.environ, "MILLRACE_URL": f"unix://{self.daemon.socket_path}"}
 
     def tearDown(self):
