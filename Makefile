@@ -171,18 +171,17 @@ bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 check-built: $(PROGRAMS) $(TESTS) $(REPLAYS) $(EXAMPLES)
 	@BUILD=$(BUILD) tests/run $(TESTS) $(REPLAYS) $(SCRIPTS)
 
-# Public are the headers that declare something MR_API.
-HEADERS   := $(shell grep -l '^MR_API' client/*.h)
+HEADERS   := $(wildcard client/millrace*.h)
 FUNCTIONS := $(shell sed -n 's/^MR_API [^\x28]*[ *]\(mr_[a-z0-9_]*\)\x28.*/\1/p' $(HEADERS))
 MANUALS   := $(addprefix $(BUILD)/man/,millrace.1 millrace.3 millraced.yaml.5 millraced.8)
-PKGCONFIGS := $(LIBRARIES:lib%=$(BUILD)/%.pc)
+PKGCONFIG := $(LIBRARIES:lib%=$(BUILD)/%.pc)
 SCRIPTED  := $(addprefix $(BUILD)/completion/,millrace.bash millrace.zsh)
 
 # Everything that is installed: mode:file:where.
 INSTALLED_PROGRAMS := 755:$(BUILD)/millrace:$(BINDIR)/millrace 755:$(BUILD)/millraced:$(SBINDIR)/millraced
 INSTALLED = $(INSTALLED_PROGRAMS) \
 	$(foreach l,$(LIBRARIES),644:$(BUILD)/$l.so.0:$(LIBDIR)/$l.so.0 644:$(BUILD)/$l.a:$(LIBDIR)/$l.a) \
-	$(foreach p,$(PKGCONFIGS),644:$p:$(LIBDIR)/pkgconfig/$(notdir $p)) \
+	$(foreach p,$(PKGCONFIG),644:$p:$(LIBDIR)/pkgconfig/$(notdir $p)) \
 	$(foreach h,$(HEADERS),644:$h:$(INCLUDEDIR)/$(notdir $h)) \
 	$(foreach m,$(MANUALS),644:$m:$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$(notdir $m)) \
 	644:$(BUILD)/completion/millrace.bash:$(DATADIR)/bash-completion/completions/millrace \
@@ -192,7 +191,7 @@ INSTALLED = $(INSTALLED_PROGRAMS) \
 
 install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
 
-install: all $(MANUALS) $(SCRIPTED) $(PKGCONFIGS) $(BUILD)/millraced.service ## install below $(DESTDIR)$(PREFIX); wants scdoc
+install: all $(MANUALS) $(SCRIPTED) $(PKGCONFIG) $(BUILD)/millraced.service ## install below $(DESTDIR)$(PREFIX); wants scdoc
 	$(call install_files,$(INSTALLED))
 	@for l in $(LIBRARIES); do ln -sf $$l.so.0 $(DESTDIR)$(LIBDIR)/$$l.so; done
 	@for f in $(FUNCTIONS); do ln -sf millrace.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done
