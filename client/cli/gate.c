@@ -9,7 +9,7 @@ enum { PATIENCE_MS = 5000 };
 
 int gate_init(struct gate *gate, mr *m)
 {
-	struct mr_definition definition = {.kind = "promise", .ephemeral = true};
+	struct mr_definition definition = {.kind = "unbuffered", .ephemeral = true};
 
 	*gate = (struct gate){.m = m, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	return mr_create(m, NULL, &definition, NULL, &gate->channel);
@@ -27,7 +27,8 @@ void gate_open(struct gate *gate)
 	if (atomic_exchange(&gate->is_open, true))
 		return;
 	eventfd_write(gate->fd, 1);
-	(void)mr_put_raw(gate->m, gate->channel, "true", 4, PATIENCE_MS);
+	(void)mr_ping(gate->m, PATIENCE_MS); /* which, other than a close, does not wait for ever */
+	(void)mr_close(gate->m, gate->channel);
 }
 
 bool gate_is_open(const struct gate *gate)

@@ -11,7 +11,7 @@
 
 struct gate {
 	mr *m;
-	char *channel; /* an ephemeral promise: taking from it waits until the gate opens */
+	char *channel; /* ephemeral and empty: taking from it waits until the gate opens, which closes it */
 	int fd;        /* can be read when it is open; never is */
 	atomic_bool is_open;
 };

@@ -79,10 +79,10 @@ int worker_put(struct worker *worker, const char *channel, struct slice value, i
 	for (;;) {
 		struct mr_choice choice;
 		int status = choose(worker, arms, timeout_ms, &choice);
-		bool is_put = choice.arm == 0;
+		bool is_aborted = status == MR_CLOSED && choice.arm == 1;
 
 		mr_choice_finish(&choice);
-		if (status == MR_OK && !is_put)
+		if (is_aborted)
 			return MR_CANCELLED;
 		if (status != MR_EOVERLOADED && status != MR_ETOO_MANY_WAITERS)
 			return status;
@@ -136,7 +136,7 @@ static bool take(struct worker *worker, struct job *job)
 	if (!may_take)
 		return false;
 	status = choose(worker, arms, call->timeout_ms, &choice);
-	is_taken = status == MR_OK && choice.arm == 1;
+	is_taken = status == MR_OK;
 	if (is_taken) {
 		*job = (struct job){.taken = {choice.raw, choice.raw_len}, .value = {choice.raw, choice.raw_len}};
 		choice.raw = NULL;
