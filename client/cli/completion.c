@@ -68,7 +68,7 @@ static const char bash_tail[] =
     "\t\telif [[ $word == -- ]]; then\n"
     "\t\t\tended=1\n"
     "\t\telif [[ ! $ended && $word == -* ]]; then\n"
-    "\t\t\t[[ $(_millrace_table \"option $word\") ]] && option=$word\n"
+    "\t\t\t[[ $(_millrace_table \"option $command $word\") ]] && option=$word\n"
     "\t\telif [[ ! $command ]]; then\n"
     "\t\t\tcommand=$word\n"
     "\t\telse\n"
@@ -76,7 +76,7 @@ static const char bash_tail[] =
     "\t\tfi\n"
     "\tdone\n"
     "\tif [[ $option ]]; then\n"
-    "\t\tkind=$(_millrace_table \"option $option\")\n"
+    "\t\tkind=$(_millrace_table \"option $command $option\")\n"
     "\telif [[ ! $ended && $cur == -* ]]; then\n"
     "\t\tkind='WORDS '$(_millrace_table \"options $command\")\n"
     "\telif [[ ! $command ]]; then\n"
@@ -98,6 +98,14 @@ static const char bash_tail[] =
     "}\n"
     "complete -F _millrace millrace\n";
 
+/* Prints the end of a row: what the place takes. */
+static void bash_kind(const char *word)
+{
+	const char *choices = choices_of(word);
+
+	printf(") echo '%s%s' ;;\n", choices ? "WORDS " : "", choices ? choices : word);
+}
+
 static void bash_options(const struct command *command)
 {
 	unsigned ids = options_of(command);
@@ -113,14 +121,18 @@ static void bash_options(const struct command *command)
 		printf("--%s ", row->name);
 	}
 	puts("' ;;");
-}
+	for (int id = 0; id < N_OPTIONS; id++) {
+		const struct option_row *row = options_row((enum option_id)id);
+		const char *name = command ? command->name : "";
 
-/* Prints the end of a row: what the place takes. */
-static void bash_kind(const char *word)
-{
-	const char *choices = choices_of(word);
-
-	printf(") echo '%s%s' ;;\n", choices ? "WORDS " : "", choices ? choices : word);
+		if (!(ids >> id & 1) || !row->argument)
+			continue;
+		fputs("\t", stdout);
+		if (row->letter)
+			printf("'option %s -%c' | ", name, row->letter);
+		printf("'option %s --%s'", name, row->name);
+		bash_kind(row->argument);
+	}
 }
 
 static void bash_words(const struct command *command)
@@ -149,16 +161,6 @@ static void print_bash(void)
 	for (const struct command *command = commands; command->name; command++) {
 		bash_options(command);
 		bash_words(command);
-	}
-	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = options_row((enum option_id)id);
-
-		if (!row->argument)
-			continue;
-		if (row->letter)
-			printf("\t'option -%c' | ", row->letter);
-		printf("%s'option --%s'", row->letter ? "" : "\t", row->name);
-		bash_kind(row->argument);
 	}
 	fputs(bash_tail, stdout);
 }

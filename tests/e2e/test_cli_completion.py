@@ -79,6 +79,8 @@ class Bash(Completion):
             "millrace take --output j": {"json"},
             "millrace alts --take la": {"latest"},
             "millrace alts --put la": {"latest"},
+            "millrace alts -p --take la": {"latest"},  # -p is another option of bench
+            "millrace bench -p 4 --kind sl": {"sliding"},
             "millrace work jobs --to lat": {"latest"},
             "millrace completion ": {"bash", "zsh"},
             "millrace take a:": {"one", "two"},
