@@ -242,8 +242,8 @@ const struct command commands[] = {
 		.description = "Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, and prints it as `take` would. Without VALUE it\n"
 			       "reads it from standard input, all of that. --timeout is for the whole.\n"
 			       "\n"
-			       "What is put is {\"reply\":NAME,\"value\":VALUE}; NAME is a channel made for this one answer, which goes away with this program. Whoever takes\n"
-			       "the request puts {\"value\":VALUE} into it, or {\"error\":TEXT}: then that is told, and the exit code is 1. `millrace serve` does so.",
+			       "What is put is {\"reply_to\":NAME,\"request\":VALUE}; NAME is a channel made for this one answer, which goes away with this program. Whoever takes\n"
+			       "the request puts {\"reply\":VALUE} into it, or {\"error\":TEXT}: then that is told, and the exit code is 1. `millrace serve` does so.",
 		.examples = "  millrace request sums '[1, 2, 3]' --timeout 5s\n"
 			    "  millrace request -s greet Ada\n",
 		.options = OPTION(TIMEOUT) | OPTION(STRING),

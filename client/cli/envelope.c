@@ -6,7 +6,7 @@
 #include "proto/json_scan.h"
 
 /* The members' names. */
-static const char REPLY[] = "reply", VALUE[] = "value", ERROR[] = "error";
+static const char REPLY_TO[] = "reply_to", REQUEST[] = "request", REPLY[] = "reply", ERROR[] = "error";
 static const char MADE_UP[] = "_r."; /* how the names that the daemon makes up begin */
 
 enum { LONGEST_KEY = 16 };
@@ -50,19 +50,19 @@ static struct slice find(struct slice object, const char *name, enum json_type *
 const char *envelope_read_request(struct slice text, struct envelope_request *request)
 {
 	enum json_type type;
-	struct slice reply = find(text, REPLY, &type), name;
+	struct slice reply_to = find(text, REPLY_TO, &type), name;
 	char scratch[6 * NAME_MAX_BYTES + 2];
 
-	*request = (struct envelope_request){.reply = ""};
-	if (type != JSON_TYPE_STRING || reply.len > sizeof scratch)
-		return "it is not {\"reply\":CHANNEL,\"value\":VALUE}: there is no reply channel";
-	name = json_scan_text(reply, scratch);
+	*request = (struct envelope_request){.reply_to = ""};
+	if (type != JSON_TYPE_STRING || reply_to.len > sizeof scratch)
+		return "it is not {\"reply_to\":CHANNEL,\"request\":VALUE}: there is no reply channel";
+	name = json_scan_text(reply_to, scratch);
 	if (!name_is_valid(name) || name.len < strlen(MADE_UP) || memcmp(name.bytes, MADE_UP, strlen(MADE_UP)) != 0)
-		return "its \"reply\" is not a name that the daemon made up for a channel"; /* nobody shall make us put elsewhere */
-	memcpy(request->reply, name.bytes, name.len);
-	request->value = find(text, VALUE, &type);
+		return "its \"reply_to\" is not a name that the daemon made up for a channel"; /* nobody shall make us put elsewhere */
+	memcpy(request->reply_to, name.bytes, name.len);
+	request->value = find(text, REQUEST, &type);
 	if (type == JSON_TYPE_NONE)
-		return "there is no \"value\" in it";
+		return "there is no \"request\" in it";
 	return NULL;
 }
 
@@ -74,8 +74,8 @@ const char *envelope_read_answer(struct slice text, struct envelope_answer *answ
 	if (type == JSON_TYPE_STRING)
 		return NULL;
 	answer->error.bytes = NULL;
-	answer->value = find(text, VALUE, &type);
-	return type == JSON_TYPE_NONE ? "it has neither \"value\" nor \"error\"" : NULL;
+	answer->value = find(text, REPLY, &type);
+	return type == JSON_TYPE_NONE ? "it has neither \"reply\" nor \"error\"" : NULL;
 }
 
 static void open_object(struct buffer *out, const char *name)
@@ -85,21 +85,21 @@ static void open_object(struct buffer *out, const char *name)
 	buffer_append(out, "\":", 2);
 }
 
-void envelope_write_request(struct buffer *out, const char *reply, struct slice value)
+void envelope_write_request(struct buffer *out, const char *reply_to, struct slice value)
 {
-	open_object(out, REPLY);
+	open_object(out, REPLY_TO);
 	buffer_append(out, "\"", 1);
-	buffer_append(out, reply, strlen(reply)); /* a name needs no escapes */
+	buffer_append(out, reply_to, strlen(reply_to)); /* a name needs no escapes */
 	buffer_append(out, "\",\"", 3);
-	buffer_append(out, VALUE, strlen(VALUE));
+	buffer_append(out, REQUEST, strlen(REQUEST));
 	buffer_append(out, "\":", 2);
 	buffer_append(out, value.bytes, value.len);
 	buffer_append(out, "}", 1);
 }
 
-void envelope_write_value(struct buffer *out, struct slice value)
+void envelope_write_reply(struct buffer *out, struct slice value)
 {
-	open_object(out, VALUE);
+	open_object(out, REPLY);
 	buffer_append(out, value.bytes, value.len);
 	buffer_append(out, "}", 1);
 }

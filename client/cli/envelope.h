@@ -1,5 +1,5 @@
-/* The request broker's envelopes: a request is {"reply":CHANNEL,"value":VALUE}, its answer, put to that channel, {"value":VALUE} or
- * {"error":TEXT}. Pure. Other members are allowed, and not looked at. */
+/* The request broker's envelopes: a request is {"reply_to":CHANNEL,"request":VALUE}, its answer, put to that channel,
+ * {"reply":VALUE} or {"error":TEXT}: those of mr_ask() and mr_serve(). Pure. Other members are allowed, and not looked at. */
 #ifndef MILLRACE_CLI_ENVELOPE_H
 #define MILLRACE_CLI_ENVELOPE_H
 
@@ -8,7 +8,7 @@
 #include "proto/slice.h"
 
 struct envelope_request {
-	char reply[NAME_MAX_BYTES + 1];
+	char reply_to[NAME_MAX_BYTES + 1];
 	struct slice value; /* in the text that was read */
 };
 
@@ -22,8 +22,8 @@ const char *envelope_read_request(struct slice text, struct envelope_request *re
 const char *envelope_read_answer(struct slice text, struct envelope_answer *answer);
 
 /* Append one. `value` is JSON, `error` any text. */
-void envelope_write_request(struct buffer *out, const char *reply, struct slice value);
-void envelope_write_value(struct buffer *out, struct slice value);
+void envelope_write_request(struct buffer *out, const char *reply_to, struct slice value);
+void envelope_write_reply(struct buffer *out, struct slice value);
 void envelope_write_error(struct buffer *out, const char *error);
 
 #endif

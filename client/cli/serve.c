@@ -44,7 +44,7 @@ static bool open_request(struct worker *worker, struct job *job)
 	struct envelope_request request;
 	const char *wrong = envelope_read_request(job->taken, &request);
 
-	memcpy(job->reply, request.reply, sizeof job->reply);
+	memcpy(job->reply, request.reply_to, sizeof job->reply);
 	job->value = request.value;
 	if (!wrong)
 		return true;
@@ -80,7 +80,7 @@ static void succeed(struct worker *worker, struct job *job, struct slice result)
 		fail_after_all(worker, job, "the command wrote no answer");
 		return;
 	}
-	envelope_write_value(&text, result);
+	envelope_write_reply(&text, result);
 	status = answer(worker, job, &text);
 	buffer_finish(&text);
 	if (status == MR_OK)

@@ -400,8 +400,8 @@ class Requests(Worker):
         client = self.start("request", "sums", '{"a": 1.0}')
         with Connection(self.daemon) as connection:
             request = connection.ask(id=1, op="take", channel="sums")["value"]
-            self.assertEqual((sorted(request), request["value"]), (["reply", "value"], {"a": 1.0}))
-            self.assertEqual(connection.ask(id=2, op="put", channel=request["reply"], value={"x": 1, "value": [2]})["status"], "ok")
+            self.assertEqual((sorted(request), request["request"]), (["reply_to", "request"], {"a": 1.0}))
+            self.assertEqual(connection.ask(id=2, op="put", channel=request["reply_to"], value={"x": 1, "reply": [2]})["status"], "ok")
         self.assertEqual(self.end(client), (OK, "[2]\n", ""))
 
     def test_the_envelopes_of_an_answer(self):
@@ -409,9 +409,9 @@ class Requests(Worker):
         with Connection(self.daemon) as connection:
             reply = connection.ask(id=1, op="create", kind="bounded", capacity=9, ephemeral=True)["channel"]
             for request, answer in (
-                ({"value": 1, "reply": reply}, {"value": 5}),
-                ({"reply": reply, "value": 2, "more": 3}, {"error": "exit status 1"}),
-                ({"reply": reply}, {"error": 'there is no "value" in it'}),
+                ({"request": 1, "reply_to": reply}, {"reply": 5}),
+                ({"reply_to": reply, "request": 2, "more": 3}, {"error": "exit status 1"}),
+                ({"reply_to": reply}, {"error": 'there is no "request" in it'}),
             ):
                 connection.ask(id=2, op="put", channel="sums", value=request)
                 self.assertEqual(connection.ask(id=3, op="take", channel=reply)["value"], answer)
@@ -419,7 +419,7 @@ class Requests(Worker):
 
     def test_what_is_no_request_is_told(self):
         self.serve("--", "cat")
-        for value in (5, {"value": 1}, {"reply": 5, "value": 1}, {"reply": "..", "value": 1}, {"reply": "go", "value": 1}):
+        for value in (5, {"request": 1}, {"reply_to": 5, "request": 1}, {"reply_to": "..", "request": 1}, {"reply_to": "go", "request": 1}):
             self.put(json.dumps(value), channel="sums")
             self.assertIn("not a request", self.server.stderr.readline())
         self.expect(OK, "6\n", "request", "sums", "6")
@@ -439,7 +439,7 @@ class Requests(Worker):
         self.serve("--", "cat")
         with Connection(self.daemon) as connection:
             reply = connection.ask(id=1, op="create", kind="unbuffered", ephemeral=True)["channel"]
-            connection.ask(id=2, op="put", channel="sums", value={"reply": reply, "value": 1})
+            connection.ask(id=2, op="put", channel="sums", value={"reply_to": reply, "request": 1})
             self.assertIn("the answer was not put", self.server.stderr.readline())
         self.end_server()
 
@@ -447,7 +447,7 @@ class Requests(Worker):
         client = self.start("request", "sums", "1")
         with Connection(self.daemon) as connection:
             request = connection.ask(id=1, op="take", channel="sums")["value"]
-            connection.ask(id=2, op="put", channel=request["reply"], value=5)
+            connection.ask(id=2, op="put", channel=request["reply_to"], value=5)
         status, out, err = self.end(client)
         self.assertEqual((status, out), (ERROR, ""))
         self.assertIn("makes no sense", err)
@@ -472,7 +472,7 @@ class Impatient(Worker):
         self.expect(TIMEOUT, "", "request", "sums", "1", "-t", "5", err="time ran out")
         self.expect(OK, "", "work", "jobs", "-n", "1", "--to", "narrow", "--", "cat")
         request = json.loads(self.taken("narrow")[0])
-        self.put('{"value":6}', channel=request["reply"])
+        self.put('{"reply":6}', channel=request["reply_to"])
         self.assertEqual(self.end(client), (OK, "6\n", ""))
 
 
