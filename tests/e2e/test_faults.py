@@ -84,8 +84,10 @@ class Network(Faults):
                             pass
                     except ConnectionError:
                         pass
+            if kind == "cut":  # the last one let the whole frame through; the daemon may not have come to it yet
+                self.assertEqual(self.witness.ask(id=1, op="take", channel="jobs", timeout_ms=1000 * DEADLINE_S)["value"], "whole")
             values = self.drain("jobs")
-            self.assertIn(len(values), (0, 1), kind)  # a reset may overtake the last byte
+            self.assertIn(len(values), (0, 1) if kind == "reset" else (0,), kind)  # a reset may overtake the last byte
             self.assertEqual(values, ["whole"] * len(values))
 
     def test_swallowed_replies_hold_nobody_up(self):

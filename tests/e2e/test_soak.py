@@ -110,10 +110,10 @@ class Soak(unittest.TestCase):
         early, late = self.most_resident(0.2, 0.4), self.most_resident(0.8, math.inf)
         print(f"{sum(self.counts.values())} replies: {json.dumps(self.counts)}; {self.n_killed} killed; {self.n_jobs} jobs, {sum(len(each) > 1 for each in self.done.values())} done again; resident: {early} KiB after a fifth, {late} KiB at the end", file=sys.stderr)
         self.assertNotIn("internal", self.counts)
+        if IS_SANITIZED:  # slow, so that it may not get everywhere; and memory says nothing
+            return
         for word in ("ok", "timeout", "dropped", "overloaded", "cancelled"):
             self.assertIn(word, self.counts)
-        if IS_SANITIZED:
-            return
         self.assertLess(late, MOST_RESIDENT_KIB)
         if SECONDS >= 60:  # a short one has not filled everything after a fifth
             self.assertLess(late, early * 1.1)
