@@ -41,6 +41,14 @@ static int write_arm(struct buffer *members, const struct mr_arm *arm)
 	return status;
 }
 
+static bool has_put_arm(const struct mr_arm *arms, size_t n_arms)
+{
+	for (size_t i = 0; i < n_arms; i++)
+		if (arms[i].put || arms[i].raw)
+			return true;
+	return false;
+}
+
 static int alts_members(struct buffer *members, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms)
 {
 	int status = members_timeout(members, timeout_ms);
@@ -93,6 +101,8 @@ int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int6
 	if (status == MR_OK || status == MR_CLOSED || status == MR_DROPPED)
 		return read_choice(&result, arms, n_arms, status, choice);
 	free(result.text);
+	if (status == MR_UNKNOWN && !has_put_arm(arms, n_arms)) /* a take is not a change */
+		status = MR_ECONNECTION;
 	return status;
 }
 

@@ -39,13 +39,32 @@ int members_channel(struct buffer *members, const char *channel)
 	return members_text(members, "channel", channel);
 }
 
+int timeout_check(int64_t timeout_ms)
+{
+	if (timeout_ms < MR_FOREVER || timeout_ms > (int64_t)MESSAGE_MAX_MS)
+		return words_fail(MR_EARGUMENT, "a time-out is 0 to 2147483647 milliseconds, or MR_FOREVER");
+	return MR_OK;
+}
+
 int members_timeout(struct buffer *members, int64_t timeout_ms)
 {
-	if (timeout_ms == MR_FOREVER)
-		return MR_OK;
-	if (timeout_ms < 0 || (uint64_t)timeout_ms > MESSAGE_MAX_MS)
-		return words_fail(MR_EARGUMENT, "a time-out is 0 to 2147483647 milliseconds, or MR_FOREVER");
-	message_uint(members, "timeout_ms", (uint64_t)timeout_ms);
+	int status = timeout_check(timeout_ms);
+
+	if (status == MR_OK && timeout_ms != MR_FOREVER)
+		message_uint(members, "timeout_ms", (uint64_t)timeout_ms);
+	return status;
+}
+
+int members_lease(struct buffer *members, int64_t lease_ms, bool sticky)
+{
+	if (lease_ms < 0 || lease_ms > (int64_t)MESSAGE_MAX_MS)
+		return words_fail(MR_EARGUMENT, "a lease is 1 to 2147483647 milliseconds, or 0 for none");
+	if (sticky && lease_ms == 0)
+		return words_fail(MR_EARGUMENT, "only a lease can be sticky");
+	if (lease_ms)
+		message_uint(members, "lease_ms", (uint64_t)lease_ms);
+	if (sticky)
+		message_bool(members, "sticky", true);
 	return MR_OK;
 }
 
@@ -78,6 +97,28 @@ void call_result_take(struct mr_request *request, struct call_result *result)
 	result->text = request->text;
 	result->text_len = request->text_len;
 	request->text = NULL;
+}
+
+void request_result(struct mr_request *request, struct mr_result *result)
+{
+	*result = (struct mr_result){.accepted = (size_t)request->accepted, .evicted = request->evicted};
+	if (request->status < 0)
+		return;
+	result->raw = request->text;
+	result->raw_len = request->text_len;
+	result->lease = request->lease;
+	result->deliveries = request->deliveries ? strtoull(request->deliveries + strspn(request->deliveries, "[ \t\r\n"), NULL, 10) : 0;
+	result->all_deliveries = request->deliveries;
+	request->text = request->lease = request->deliveries = NULL;
+}
+
+int call_cancel(mr *m, uint64_t id, int64_t timeout_ms)
+{
+	struct buffer members = {0};
+	struct call_result result;
+
+	message_uint(&members, "request", id);
+	return call_run(m, OP_CANCEL, &members, timeout_ms, WANT_NOTHING, &result);
 }
 
 int call_run(mr *m, enum message_op op, struct buffer *members, int64_t timeout_ms, enum want want, struct call_result *result)
@@ -176,19 +217,33 @@ static int quoted_len(const char *text, size_t len)
 	return (int)len;
 }
 
-int json_text_into(char *text, size_t len, json_t **value)
+int mr_result_json(const struct mr_result *result, json_t **value)
 {
 	json_error_t error;
+	const char *text = result->raw;
+	size_t len = result->raw_len;
 	int status = MR_OK;
 
 	*value = NULL;
 	if (!text)
-		return words_fail(MR_EPROTOCOL, "the reply lacks what was asked for");
+		return words_fail(MR_EARGUMENT, "the result has no value");
 	*value = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 	if (!*value && json_error_code(&error) == json_error_out_of_memory)
 		status = words_fail(MR_EMEMORY, "not enough memory for the value");
 	else if (!*value)
 		status = words_fail(MR_EJSON, "jansson cannot hold the value (%s): %.*s", error.text, quoted_len(text, len), text);
+	return status;
+}
+
+int json_text_into(char *text, size_t len, json_t **value)
+{
+	int status = MR_EPROTOCOL;
+
+	*value = NULL;
+	if (text)
+		status = mr_result_json(&(struct mr_result){.raw = text, .raw_len = len}, value);
+	else
+		words_fail(status, "the reply lacks what was asked for");
 	free(text);
 	return status;
 }

@@ -26,11 +26,26 @@ int call_run(mr *m, enum message_op op, struct buffer *members, int64_t timeout_
 /* The same for a reply that has to bring what is wanted: MR_EPROTOCOL if it does not. */
 int call_fetch(mr *m, enum message_op op, struct buffer *members, int64_t timeout_ms, enum want want, struct call_result *result);
 
+/* The members of a put of this text, which is checked: `value`, or with `many` `values`. On an error they are freed. */
+int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms);
+
+/* "lease_ms" and "sticky"; lease_ms 0: none. */
+int members_lease(struct buffer *members, int64_t lease_ms, bool sticky);
+
+/* Whether a time-out is possible. */
+int timeout_check(int64_t timeout_ms);
+
+/* Asks for the cancelling of the request with this id. */
+int call_cancel(mr *m, uint64_t id, int64_t timeout_ms);
+
 /* Whether the text is UTF-8; `what` is said of it if not. */
 int text_check(const char *what, const char *text);
 
 /* Moves what the reply brought out of a request that is done. */
 void call_result_take(struct mr_request *request, struct call_result *result);
+
+/* The same, all of it. Of an error nothing but its accepted is set. */
+void request_result(struct mr_request *request, struct mr_result *result);
 
 /* -- values -- */
 

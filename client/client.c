@@ -131,22 +131,16 @@ static void buffer_trim(struct buffer *buffer)
 	}
 }
 
-int client_begin(struct client *client, struct client_request *request, enum message_op op, struct slice members)
+static int append_frame(struct client *client, uint64_t id, enum message_op op, struct slice members)
 {
 	struct buffer *out = &client->out;
 	size_t before = buffer_len(out), mark, body;
 	int result = CLIENT_OK;
 
-	if (client->error)
-		return CLIENT_ENDED;
 	if (members.len > client->max_request_bytes)
 		return CLIENT_TOO_LARGE;
-	if (client->n_pending >= client->n_buckets && pending_grow(client) < 0)
-		return CLIENT_NO_MEMORY;
 	buffer_trim(out);
-
-	request->id = fresh_id(client);
-	mark = message_begin_request(out, request->id, op);
+	mark = message_begin_request(out, id, op);
 	buffer_append(out, members.bytes, members.len);
 	message_end(out, mark);
 
@@ -158,12 +152,46 @@ int client_begin(struct client *client, struct client_request *request, enum mes
 	if (result != CLIENT_OK) { /* as if nothing had been appended */
 		out->end = out->start + before;
 		out->failed = false;
-		return result;
 	}
+	return result;
+}
+
+static int begin(struct client *client, struct client_request *request, enum message_op op, struct slice members, uint64_t n_replies)
+{
+	int result;
+
+	if (client->error)
+		return CLIENT_ENDED;
+	if (client->n_pending >= client->n_buckets && pending_grow(client) < 0)
+		return CLIENT_NO_MEMORY;
+	request->id = fresh_id(client);
+	result = append_frame(client, request->id, op, members);
+	if (result != CLIENT_OK)
+		return result;
+	request->left = n_replies;
 	request->next = NULL;
 	*pending_find(client, request->id) = request;
 	client->n_pending++;
 	return CLIENT_OK;
+}
+
+int client_begin(struct client *client, struct client_request *request, enum message_op op, struct slice members)
+{
+	return begin(client, request, op, members, 1);
+}
+
+int client_begin_count(struct client *client, struct client_request *request, struct slice members, uint64_t count)
+{
+	return begin(client, request, OP_TAKE, members, count);
+}
+
+int client_tell(struct client *client, enum message_op op, struct slice members)
+{
+	if (client->error)
+		return CLIENT_ENDED;
+	if (client->n_buckets == 0 && pending_grow(client) < 0)
+		return CLIENT_NO_MEMORY;
+	return append_frame(client, op == OP_PUT ? MESSAGE_NO_ID : fresh_id(client), op, members);
 }
 
 /* -- in -- */
@@ -233,12 +261,29 @@ static int decode(struct client *client, char *body, size_t len, struct message_
 	return 0;
 }
 
+/* Whose reply it is, and whether the last: CLIENT_REPLY, CLIENT_PART, CLIENT_FAILED; CLIENT_MORE if it is nobody's. */
+static enum client_event pending_reply(struct client *client, const struct message_reply *reply, struct client_request **request)
+{
+	*request = client->n_pending ? *pending_find(client, reply->id) : NULL;
+	if (!*request)
+		return CLIENT_MORE;
+	if ((*request)->left <= 1 || reply->status != STATUS_OK) {
+		pending_remove(client, reply->id);
+		return CLIENT_REPLY;
+	}
+	if (!reply->has_left || reply->left != (*request)->left - 1) /* so that nobody gets more than he asked for */
+		return client_fail(client, "a reply to a take with count does not say how many are left");
+	(*request)->left--;
+	return CLIENT_PART;
+}
+
 enum client_event client_next(struct client *client, struct client_request **request, struct message_reply *reply)
 {
 	struct slice body;
 
 	*request = NULL;
 	while (!client->error) {
+		enum client_event event;
 		char *front;
 
 		drop_used(client);
@@ -257,9 +302,9 @@ enum client_event client_next(struct client *client, struct client_request **req
 			break;
 		if (!reply->has_id)
 			return CLIENT_NOTICE;
-		*request = pending_remove(client, reply->id);
-		if (*request)
-			return CLIENT_REPLY;
+		event = pending_reply(client, reply, request);
+		if (event != CLIENT_MORE)
+			return event;
 	}
 	return CLIENT_FAILED;
 }

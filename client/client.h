@@ -3,9 +3,10 @@
  *
  *   client_begin(&client, &request, OP_TAKE, members);    send buffer_len(&client.out) bytes, buffer_consume() them
  *   client_feed(&client, bytes, len);
- *   while ((event = client_next(&client, &request, &reply)) == CLIENT_REPLY || event == CLIENT_NOTICE) ...
+ *   while ((event = client_next(&client, &request, &reply)) < CLIENT_MORE) ...
  *
- * A pending request is the caller's memory, linked into a table by its id until its reply comes or the driver gives it up; each gets one end. A reply to
+ * A pending request is the caller's memory, linked into a table by its id until its last reply comes or the driver gives it up; each gets one end. A
+ * request has one reply, but for a take with `count`: that has one for each value, and is pending until none is left or it ends before. A reply to
  * an id that is not pending is ignored. What cannot be a reply of this protocol ends the machine for good: CLIENT_FAILED from then on.
  */
 #ifndef MILLRACE_CLIENT_CLIENT_H
@@ -33,14 +34,16 @@ enum client_result {
 };
 
 enum client_event {
-	CLIENT_MORE,   /* nothing whole is there: feed more */
 	CLIENT_REPLY,  /* *request has its *reply, and is no longer pending */
-	CLIENT_NOTICE, /* a reply with id null, which nobody asked for; many a driver ignores it */
+	CLIENT_PART,   /* *request has one of its replies, and more are to come */
+	CLIENT_NOTICE, /* a reply with id null: of a put without id, by its channel; or what the daemon has to say of the connection */
+	CLIENT_MORE,   /* nothing whole is there: feed more */
 	CLIENT_FAILED, /* the other side does not speak this protocol, see client_error(); or there is no memory for it */
 };
 
 struct client_request { /* embedded in what the driver knows about a request */
 	uint64_t id;
+	uint64_t left;               /* how many replies are to come, at most; 1 but for a take with `count` */
 	struct client_request *next; /* in its bucket */
 };
 
@@ -68,6 +71,12 @@ int client_set_max_frame(struct client *client, uint64_t bytes);
 /* Begins a request: gives it an id and appends its frame to `out`. `members` is what message_uint() and its like have written for it: `,"key":value`
  * each. A client_result; unless CLIENT_OK, nothing has happened. */
 int client_begin(struct client *client, struct client_request *request, enum message_op op, struct slice members);
+
+/* The same for a take whose members have this `count`. */
+int client_begin_count(struct client *client, struct client_request *request, struct slice members, uint64_t count);
+
+/* Appends a request that nobody waits for. A put goes without an id: only if it goes wrong a CLIENT_NOTICE comes. Of the other ops the reply is ignored. */
+int client_tell(struct client *client, enum message_op op, struct slice members);
 
 /* Bytes that were received: copied in, or received into the room (then told by client_fed()). False and NULL are no memory: the bytes are lost, and
  * the machine fails. */

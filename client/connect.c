@@ -231,7 +231,7 @@ int mr_ping(mr *m, int64_t timeout_ms)
 	struct buffer members = {0};
 	struct call_result result;
 
-	if (timeout_ms < MR_FOREVER || timeout_ms > (int64_t)MESSAGE_MAX_MS)
-		return words_fail(MR_EARGUMENT, "a time-out is 0 to 2147483647 milliseconds, or MR_FOREVER");
-	return call_run(m, OP_PING, &members, timeout_ms, WANT_NOTHING, &result);
+	int status = timeout_check(timeout_ms);
+
+	return status != MR_OK ? status : call_run(m, OP_PING, &members, timeout_ms, WANT_NOTHING, &result);
 }

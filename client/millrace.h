@@ -72,7 +72,8 @@ enum mr_status {
 	MR_EPROTOCOL = -102,   /* the other side does not speak this protocol */
 	MR_EARGUMENT = -103,   /* an argument is not possible; nothing was sent */
 	MR_EMEMORY = -104,
-	MR_EJSON = -105 /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message() has its text, shortened */
+	MR_EJSON = -105,  /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message() has its text, shortened */
+	MR_UNKNOWN = -106 /* the connection broke before the answer came: a put, or another change, has happened or has not */
 };
 
 typedef struct mr mr;
@@ -193,11 +194,14 @@ MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NUL
 
 typedef struct mr_request mr_request;
 
-struct mr_result { /* set by mr_wait() on every return; mr_result_finish() frees what is in it */
+struct mr_result { /* what came; mr_result_finish() frees what is in it */
 	char *raw;    /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
 	size_t raw_len;
 	size_t accepted; /* a batch put */
 	uint64_t evicted;
+	char *lease;          /* a take with a lease: its token, for mr_ack() and the like. Else NULL */
+	uint64_t deliveries;  /* with it: the how-manieth delivery of the value this is, from 1; with max ≥ 1, of the first value */
+	char *all_deliveries; /* the same as text: a number; with max ≥ 1, a JSON array of numbers */
 };
 
 /* Each sends one request and returns at once (it may wait for the socket to take the bytes). MR_OK: *request must go to mr_wait(), once. */
@@ -208,6 +212,9 @@ MR_API int mr_begin_take(mr *m, mr_request **request, const char *channel, size_
 /* Waits for its reply, returns its status, and frees the request, whatever comes. result may be NULL. */
 MR_API int mr_wait(mr *m, mr_request *request, struct mr_result *result);
 MR_API void mr_result_finish(struct mr_result *result);
+
+/* The value, or values, as jansson has them: a new reference. MR_EJSON if it cannot. */
+MR_API int mr_result_json(const struct mr_result *result, json_t **value);
 
 /* Whether mr_wait() would return at once. Never blocks: it reads what has arrived. */
 MR_API bool mr_is_done(mr *m, mr_request *request);

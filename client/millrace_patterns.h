@@ -19,7 +19,7 @@
  * hand is finished first. The daemon makes that choice, so that stopping loses nothing.
  *
  * What can be lost: a take is at-most-once. If the process or its connection dies, so does what it had in hand: one value for each worker.
- * What is taken and then cannot be handed on is given to a callback, `failed` or `lost`, with the reason; MR_ECONNECTION means that nobody
+ * What is taken and then cannot be handed on is given to a callback, `failed` or `lost`, with the reason; MR_UNKNOWN means that nobody
  * knows whether it arrived.
  *
  * A channel that does not exist, or one to put to that is closed already, ends a function before it takes anything. The daemon's

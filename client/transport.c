@@ -43,6 +43,7 @@ struct mr *transport_create(int fd)
 	TAILQ_INIT(&m->senders);
 	TAILQ_INIT(&m->followers);
 	TAILQ_INIT(&m->begun);
+	LIST_INIT(&m->listeners);
 	m->moved_ms = clock_now_ms();
 	return m;
 }
@@ -77,7 +78,9 @@ void request_finish(struct mr_request *request)
 {
 	pthread_cond_destroy(&request->woken);
 	free(request->text);
-	request->text = NULL;
+	free(request->lease);
+	free(request->deliveries);
+	request->text = request->lease = request->deliveries = NULL;
 }
 
 void transport_wake_leader(struct mr *m)
@@ -97,7 +100,7 @@ static void request_wake(struct mr *m, struct mr_request *request)
 		pthread_cond_signal(&request->woken);
 }
 
-static void request_end(struct mr *m, struct mr_request *request, int status)
+void request_end(struct mr *m, struct mr_request *request, int status)
 {
 	request->status = status;
 	request->is_done = true;
@@ -126,8 +129,21 @@ static int reply_status(const struct message_reply *reply)
 	return reply->error == ERROR_NONE ? MR_EINTERNAL : -(int)reply->error;
 }
 
-/* A reply has come for it: keeps of the reply what will be asked for. */
-static void request_complete(struct mr *m, struct mr_request *request, const struct message_reply *reply)
+/* A copy that ends with NUL. An empty slice is NULL; no memory is told by *status. */
+static char *copy_text(struct slice text, int *status)
+{
+	char *copy = text.len ? malloc(text.len + 1) : NULL;
+
+	if (copy) {
+		memcpy(copy, text.bytes, text.len);
+		copy[text.len] = '\0';
+	} else if (text.len && *status >= 0) {
+		*status = MR_EMEMORY;
+	}
+	return copy;
+}
+
+int request_keep(struct mr_request *request, const struct message_reply *reply)
 {
 	struct slice text = wanted_text(request, reply);
 	int status = reply_status(reply);
@@ -136,17 +152,19 @@ static void request_complete(struct mr *m, struct mr_request *request, const str
 	request->arm = reply->arm;
 	request->accepted = reply->accepted;
 	request->evicted = reply->evicted;
-	if (text.len) {
-		request->text = malloc(text.len + 1);
-		if (request->text) {
-			memcpy(request->text, text.bytes, text.len);
-			request->text[text.len] = '\0';
-			request->text_len = text.len;
-		} else if (status >= 0) {
-			status = MR_EMEMORY;
-		}
-	}
-	request_end(m, request, status);
+	request->text = copy_text(text, &status);
+	request->text_len = request->text ? text.len : 0;
+	request->lease = copy_text(reply->lease, &status);
+	request->deliveries = copy_text(reply->deliveries, &status);
+	return status;
+}
+
+static void request_reply(struct mr *m, struct mr_request *request, const struct message_reply *reply, bool is_last)
+{
+	if (request->on_reply)
+		request->on_reply(m, request, reply, is_last);
+	else
+		request_end(m, request, request_keep(request, reply));
 }
 
 /* -- the end of a connection -- */
@@ -154,6 +172,7 @@ static void request_complete(struct mr *m, struct mr_request *request, const str
 void transport_break(struct mr *m, int status, const char *format, ...)
 {
 	struct client_request *pending;
+	struct notice_listener *listener;
 	va_list arguments;
 
 	if (m->broken)
@@ -163,8 +182,16 @@ void transport_break(struct mr *m, int status, const char *format, ...)
 	vsnprintf(m->broken_text, sizeof m->broken_text, format, arguments);
 	va_end(arguments);
 	shutdown(m->fd, SHUT_RDWR); /* wakes whoever polls, and tells the daemon */
-	while ((pending = client_abandon(&m->client)))
-		request_end(m, (struct mr_request *)pending, status);
+	LIST_FOREACH(listener, &m->listeners, entry)
+		listener->on_notice(listener, status, NULL);
+	while ((pending = client_abandon(&m->client))) {
+		struct mr_request *request = (struct mr_request *)pending;
+
+		if (request->on_reply)
+			request->on_reply(m, request, NULL, true);
+		else
+			request_end(m, request, request->is_change && m->n_sent >= request->sent_at ? MR_UNKNOWN : status);
+	}
 }
 
 /* The daemon has closed. If it has said why, that is the reason to give. */
@@ -178,6 +205,22 @@ static void transport_break_by_peer(struct mr *m, const char *how)
 
 /* -- reading and writing -- */
 
+/* A reply with id null: of a put without one, or the daemon's last words. */
+static void take_notice(struct mr *m, const struct message_reply *reply)
+{
+	int status = reply_status(reply), len = reply->message.len < INT_MAX ? (int)reply->message.len : INT_MAX;
+	struct notice_listener *listener;
+
+	if (reply->channel.len) {
+		LIST_FOREACH(listener, &m->listeners, entry)
+			if (slice_equal(reply->channel, slice_from(listener->channel)))
+				listener->on_notice(listener, status, reply);
+	} else if (reply->status == STATUS_ERROR) {
+		m->notice = status;
+		snprintf(m->notice_text, sizeof m->notice_text, "%.*s", len, len ? reply->message.bytes : "");
+	}
+}
+
 /* What has been fed: each reply to its request. */
 static void deliver(struct mr *m)
 {
@@ -189,14 +232,13 @@ static void deliver(struct mr *m)
 		case CLIENT_MORE:
 			return;
 		case CLIENT_REPLY:
-			request_complete(m, (struct mr_request *)pending, &reply);
+			request_reply(m, (struct mr_request *)pending, &reply, true);
+			break;
+		case CLIENT_PART:
+			request_reply(m, (struct mr_request *)pending, &reply, false);
 			break;
 		case CLIENT_NOTICE:
-			if (reply.status != STATUS_ERROR)
-				break;
-			m->notice = reply_status(&reply);
-			snprintf(m->notice_text, sizeof m->notice_text, "%.*s", (int)(reply.message.len < INT_MAX ? reply.message.len : INT_MAX),
-				 reply.message.len ? reply.message.bytes : "");
+			take_notice(m, &reply);
 			break;
 		case CLIENT_FAILED:
 			transport_break(m, MR_EPROTOCOL, "%s", client_error(&m->client));

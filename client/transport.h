@@ -27,7 +27,18 @@ enum want { /* which text of an answer is kept for the caller */
 	WANT_BODY,  /* all of it */
 };
 
+/* Who wants to know of puts without id to a channel that went wrong; with the lock held. */
+struct notice_listener {
+	LIST_ENTRY(notice_listener) entry;
+	const char *channel;
+	void (*on_notice)(struct notice_listener *listener, int status, const struct message_reply *reply); /* NULL: the connection has ended */
+};
+
 TAILQ_HEAD(request_queue, mr_request);
+
+/* What a request's owner does with what comes for it, instead of keeping it for a thread that waits; with the lock held. `reply` NULL: the connection
+ * has ended, with m->broken. */
+typedef void request_reply_cb(struct mr *m, struct mr_request *request, const struct message_reply *reply, bool is_last);
 
 struct mr_request {
 	struct client_request pending; /* first: the machine knows the request by it */
@@ -36,13 +47,17 @@ struct mr_request {
 	pthread_cond_t woken;
 	bool is_sending;  /* its thread waits only until it is sent */
 	uint64_t sent_at; /* how many bytes of the handle have gone when it has */
+	bool is_local;    /* it stands for a thread that waits for something of this side alone: when its time is over, that is MR_TIMEOUT */
+	bool is_change;   /* if the connection ends before the answer, whether it happened cannot be known */
 	bool is_done;     /* what follows is set */
+	request_reply_cb *on_reply; /* NULL: what comes is kept here */
 	enum want want;
 	int status;  /* of mr_status */
 	char *text;  /* what is wanted, or of an error its message; terminated by NUL; NULL: there was none. The request's, until it is moved out */
 	size_t text_len;
 	bool has_arm;
 	uint64_t arm, accepted, evicted;
+	char *lease, *deliveries; /* of a take with a lease, as text: the request's, until they are moved out */
 	int64_t timeout_ms;  /* negative: waits for ever */
 	int64_t deadline_ms; /* when the daemon should have answered */
 };
@@ -59,6 +74,7 @@ struct mr {
 	struct request_queue senders;   /* asleep until they are sent; in the order of their frames */
 	struct request_queue followers; /* asleep until they are done */
 	struct request_queue begun; /* those of mr_begin_*() that nobody has waited for yet; on the heap */
+	LIST_HEAD(, notice_listener) listeners;
 	int broken;                 /* 0, or the status that ended it */
 	char broken_text[320];
 	int notice;            /* 0, or the status of the last error that came for nobody: the daemon's last words */
@@ -75,6 +91,30 @@ void request_finish(struct mr_request *request);
 
 /* Sends a request: returns when the socket has taken it, MR_OK. Else an error with its words, and the request is not pending. */
 int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, int64_t timeout_ms);
+
+/* -- with the lock held, for whoever builds more than one call of this -- */
+
+/* Appends a request that nobody waits for (a put: without an id), and writes what the socket takes. */
+int transport_tell(struct mr *m, enum message_op op, struct slice members);
+
+/* transport_begin() for a take of this `count` (or, with 1, any op). With `wait_sent` false it returns at once, and the frame may wait in the client's
+ * buffer: an error is then only that it was not appended; how the request ends, the connection's end included, its on_reply is told. */
+int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count, int64_t timeout_ms,
+			   bool wait_sent);
+
+/* Waits until the socket has taken all that is in the client's buffer. MR_OK, or how the connection ended. */
+int transport_drain(struct mr *m, int64_t timeout_ms);
+
+/* Waits for request_end(). A request that is local ends with MR_TIMEOUT when its time is over. */
+void transport_wait_locked(struct mr *m, struct mr_request *request);
+
+/* Ends it, and wakes whoever waits for it. */
+void request_end(struct mr *m, struct mr_request *request, int status);
+
+/* Keeps of a reply what will be asked for. Returns the status; MR_EMEMORY if it cannot be kept. */
+int request_keep(struct mr_request *request, const struct message_reply *reply);
+
+/* -- without it -- */
 
 /* Waits until the request is done. Returns its status, with its words if it is an error. */
 int transport_wait(struct mr *m, struct mr_request *request);

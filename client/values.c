@@ -6,8 +6,7 @@
 
 /* -- put -- */
 
-/* The members of a put of this text, which is checked. */
-static int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
+int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
 {
 	int status = many ? json_text_check_array(json, len) : json_text_check(json, len);
 
@@ -224,18 +223,18 @@ int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, 
 
 int mr_wait(mr *m, mr_request *request, struct mr_result *result)
 {
-	struct call_result came;
+	struct mr_result came;
 	int status;
 
 	transport_unkeep(m, request);
 	status = transport_wait(m, request);
-	call_result_take(request, &came);
-	if (status == MR_OK && request->want == WANT_VALUE && !came.text)
+	request_result(request, &came);
+	if (status == MR_OK && request->want == WANT_VALUE && !came.raw)
 		status = words_fail(MR_EPROTOCOL, "the reply lacks what was asked for");
 	if (result)
-		*result = (struct mr_result){came.text, came.text_len, (size_t)came.accepted, came.evicted};
+		*result = came;
 	else
-		free(came.text);
+		mr_result_finish(&came);
 	request_finish(request);
 	free(request);
 	return status;
@@ -244,6 +243,8 @@ int mr_wait(mr *m, mr_request *request, struct mr_result *result)
 void mr_result_finish(struct mr_result *result)
 {
 	free(result->raw);
+	free(result->lease);
+	free(result->all_deliveries);
 	*result = (struct mr_result){.raw = NULL};
 }
 
@@ -254,9 +255,5 @@ bool mr_is_done(mr *m, mr_request *request)
 
 int mr_cancel(mr *m, mr_request *request)
 {
-	struct buffer members = {0};
-	struct call_result result;
-
-	message_uint(&members, "request", request->pending.id);
-	return call_run(m, OP_CANCEL, &members, MR_FOREVER, WANT_NOTHING, &result);
+	return call_cancel(m, request->pending.id, MR_FOREVER);
 }

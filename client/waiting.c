@@ -13,15 +13,20 @@ static int64_t patience_end_ms(const struct mr *m, const struct mr_request *requ
 {
 	if (request->timeout_ms < 0)
 		return INT64_MAX;
+	if (request->is_local)
+		return request->deadline_ms;
 	return (request->deadline_ms > m->moved_ms ? request->deadline_ms : m->moved_ms) + SILENCE_GRACE_MS;
 }
 
 /* The time is over: the last look whether anything has come (this process itself may have been stopped for a while), then the end. */
-static void check_silence(struct mr *m, const struct mr_request *request)
+static void check_silence(struct mr *m, struct mr_request *request)
 {
 	if (request->is_done || clock_now_ms() < patience_end_ms(m, request) || transport_read(m) || request->is_done)
 		return;
-	transport_break(m, MR_ECONNECTION, "no answer came in time: the network or the daemon is silent");
+	if (request->is_local)
+		request_end(m, request, MR_TIMEOUT);
+	else
+		transport_break(m, MR_ECONNECTION, "no answer came in time: the network or the daemon is silent");
 }
 
 /* Until when poll() may wait for this request's sake. */
@@ -118,37 +123,99 @@ static int begin_failed(const struct mr *m, int result)
 	return words_fail(m->broken, "%s", m->broken_text);
 }
 
-int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, int64_t timeout_ms)
+/* Whether an unanswered request of this op may have changed something. Of an alts it depends on its arms, which its caller knows. */
+static bool is_change(enum message_op op)
 {
-	size_t before;
-	int result;
+	return op == OP_PUT || op == OP_DELETE || op == OP_ALTS;
+}
 
-	pthread_mutex_lock(&m->lock);
-	before = buffer_len(&m->client.out);
-	result = client_begin(&m->client, &request->pending, op, members);
-	if (result != CLIENT_OK) {
-		result = begin_failed(m, result);
-		pthread_mutex_unlock(&m->lock);
-		return result;
-	}
-	m->n_queued += buffer_len(&m->client.out) - before;
-	request->sent_at = m->n_queued;
-	request->timeout_ms = timeout_ms;
-	request->deadline_ms = timeout_ms < 0 ? 0 : clock_now_ms() + timeout_ms;
-
-	transport_write(m);
+/* Waits until the socket has taken what is to be sent before the request may go on. */
+static int wait_sent(struct mr *m, struct mr_request *request)
+{
 	if (!m->broken && m->n_sent < request->sent_at) {
-		transport_wake_leader(m); /* it has to wait for room, too, from now on */
 		request->is_sending = true;
 		wait_for(m, request);
 		request->is_sending = false;
-		if (timeout_ms >= 0)
-			request->deadline_ms = clock_now_ms() + timeout_ms; /* it counts from when the daemon has read it */
+		if (request->timeout_ms >= 0)
+			request->deadline_ms = clock_now_ms() + request->timeout_ms; /* it counts from when the daemon has read it */
 	}
-	if (m->broken && m->n_sent < request->sent_at)
-		result = words_fail(m->broken, "%s", m->broken_text);
+	return m->broken && m->n_sent < request->sent_at ? words_fail(m->broken, "%s", m->broken_text) : MR_OK;
+}
+
+/* A frame has been appended to a buffer that had `before` bytes. */
+static void send_some(struct mr *m, size_t before)
+{
+	m->n_queued += buffer_len(&m->client.out) - before;
+	transport_write(m);
+	if (!m->broken && buffer_len(&m->client.out))
+		transport_wake_leader(m); /* it has to wait for room, too, from now on */
+}
+
+int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count, int64_t timeout_ms,
+			   bool waits_sent)
+{
+	size_t before = buffer_len(&m->client.out);
+	int result = count > 1 ? client_begin_count(&m->client, &request->pending, members, count)
+			       : client_begin(&m->client, &request->pending, op, members);
+
+	if (result != CLIENT_OK)
+		return begin_failed(m, result);
+	request->is_change = is_change(op);
+	request->sent_at = m->n_queued + buffer_len(&m->client.out) - before;
+	request->timeout_ms = timeout_ms;
+	request->deadline_ms = timeout_ms < 0 ? 0 : clock_now_ms() + timeout_ms;
+	send_some(m, before);
+	return waits_sent ? wait_sent(m, request) : MR_OK;
+}
+
+int transport_tell(struct mr *m, enum message_op op, struct slice members)
+{
+	size_t before = buffer_len(&m->client.out);
+	int result = client_tell(&m->client, op, members);
+
+	if (result != CLIENT_OK)
+		return begin_failed(m, result);
+	send_some(m, before);
+	return MR_OK;
+}
+
+int transport_drain(struct mr *m, int64_t timeout_ms)
+{
+	struct mr_request all;
+	int status;
+
+	if (m->n_sent == m->n_queued && !m->broken)
+		return MR_OK;
+	request_init(m, &all, WANT_NOTHING);
+	all.sent_at = m->n_queued;
+	all.timeout_ms = timeout_ms;
+	all.deadline_ms = timeout_ms < 0 ? 0 : clock_now_ms() + timeout_ms;
+	status = wait_sent(m, &all);
+	request_finish(&all);
+	return status;
+}
+
+int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, int64_t timeout_ms)
+{
+	int result;
+
+	pthread_mutex_lock(&m->lock);
+	result = transport_begin_locked(m, request, op, members, 1, timeout_ms, true);
 	pthread_mutex_unlock(&m->lock);
 	return result;
+}
+
+void transport_wait_locked(struct mr *m, struct mr_request *request)
+{
+	wait_for(m, request);
+}
+
+/* What an error has to say. */
+static const char *error_words(const struct mr *m, const struct mr_request *request)
+{
+	if (request->text)
+		return request->text;
+	return m->broken && (request->status == m->broken || request->status == MR_UNKNOWN) ? m->broken_text : mr_status_name(request->status);
 }
 
 int transport_wait(struct mr *m, struct mr_request *request)
@@ -159,7 +226,7 @@ int transport_wait(struct mr *m, struct mr_request *request)
 	wait_for(m, request);
 	status = request->status;
 	if (status < 0)
-		words_fail(status, "%s", request->text ? request->text : status == m->broken ? m->broken_text : mr_status_name(status));
+		words_fail(status, "%s%s", error_words(m, request), status == MR_UNKNOWN ? "; whether it happened cannot be known" : "");
 	pthread_mutex_unlock(&m->lock);
 	return status;
 }

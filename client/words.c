@@ -66,6 +66,8 @@ const char *mr_status_name(int status)
 		return "memory";
 	case MR_EJSON:
 		return "json";
+	case MR_UNKNOWN:
+		return "outcome_unknown";
 	}
 	if (status >= 0 && status < STATUS_ERROR)
 		return status_name((enum status)status);

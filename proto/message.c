@@ -151,10 +151,13 @@ size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum st
 size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op)
 {
 	size_t mark = frame_begin(out);
-	append_literal(out, "{\"id\":");
-	buffer_append_uint(out, id);
-	message_key(out, "op");
-	append_literal(out, "\"");
+	append_literal(out, "{");
+	if (id != MESSAGE_NO_ID) {
+		append_literal(out, "\"id\":");
+		buffer_append_uint(out, id);
+		append_literal(out, ",");
+	}
+	append_literal(out, "\"op\":\"");
 	append_literal(out, message_op_name(op));
 	append_literal(out, "\"");
 	return mark;

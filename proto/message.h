@@ -141,7 +141,7 @@ int message_decode_request(struct message_decoder *decoder, char *body, size_t l
  *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out, mark);
  * Keys are trusted literals. Failure marks the buffer (see buffer.h). */
 size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum status status);
-size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op);
+size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op); /* MESSAGE_NO_ID: without one */
 void message_end(struct buffer *out, size_t mark);
 
 void message_uint(struct buffer *out, const char *key, uint64_t number);

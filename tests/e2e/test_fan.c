@@ -208,9 +208,9 @@ START_TEST(the_daemon_dies)
 	running_start(&running, run_mult, (void *)&telling);
 	await_stat("meet", "parked_puts", 1);
 	daemon_signal(d, SIGKILL);
-	IS(MR_ECONNECTION, running_join(&running));
+	IS(MR_UNKNOWN, running_join(&running));
 	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
-	ck_assert_str_eq(told, "1 connection\n");
+	ck_assert_str_eq(told, "1 outcome_unknown\n");
 }
 END_TEST
 

@@ -122,6 +122,82 @@ START_TEST(replies_come_in_any_order)
 }
 END_TEST
 
+START_TEST(a_take_with_count_has_a_reply_for_each)
+{
+	struct client_request many, one;
+
+	ck_assert_int_eq(client_begin_count(&client, &many, SLICE(",\"count\":3"), 3), CLIENT_OK);
+	begin(&one);
+	feed("{\"id\":1,\"status\":\"ok\",\"value\":7,\"left\":2}");
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_PART);
+	ck_assert_ptr_eq(got, &many);
+	ck_assert(reply.has_left);
+	ck_assert_uint_eq(reply.left, 2);
+	ck_assert_uint_eq(client.n_pending, 2);
+	feed("{\"id\":2,\"status\":\"ok\"}");
+	assert_reply(&one);
+	feed("{\"id\":1,\"status\":\"ok\",\"value\":8,\"left\":1}");
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_PART);
+	feed("{\"id\":1,\"status\":\"ok\",\"value\":9,\"left\":0}");
+	assert_reply(&many);
+	ck_assert_uint_eq(client.n_pending, 0);
+	feed("{\"id\":1,\"status\":\"ok\",\"value\":10,\"left\":0}");
+	assert_more();
+}
+END_TEST
+
+START_TEST(a_take_with_count_may_end_before)
+{
+	static const char *const ends[] = {"timeout", "closed", "cancelled", "error"};
+	struct client_request many;
+	char text[64];
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		ck_assert_int_eq(client_begin_count(&client, &many, SLICE(""), 1000), CLIENT_OK);
+		snprintf(text, sizeof text, "{\"id\":%zu,\"status\":\"%s\",\"left\":1000}", i + 1, ends[i]);
+		feed(text);
+		assert_reply(&many);
+		ck_assert_uint_eq(client.n_pending, 0);
+	}
+}
+END_TEST
+
+START_TEST(nobody_gets_more_than_he_asked_for)
+{
+	static const char *const wrong[] = {"", ",\"left\":3", ",\"left\":1", ",\"left\":0"};
+	struct client_request many;
+	char text[64];
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		client_finish(&client);
+		client_init(&client);
+		ck_assert_int_eq(client_begin_count(&client, &many, SLICE(""), 3), CLIENT_OK);
+		snprintf(text, sizeof text, "{\"id\":1,\"status\":\"ok\",\"value\":1%s}", wrong[i]);
+		feed(text);
+		ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+	}
+}
+END_TEST
+
+START_TEST(what_nobody_waits_for_is_not_pending)
+{
+	const char *frames = "\0\0\0\x1a{\"op\":\"put\",\"channel\":\"x\"}"
+			     "\0\0\0\x22{\"id\":1,\"op\":\"cancel\",\"request\":9}";
+	size_t len = 4 + 26 + 4 + 34;
+
+	ck_assert_int_eq(client_tell(&client, OP_PUT, SLICE(",\"channel\":\"x\"")), CLIENT_OK);
+	ck_assert_int_eq(client_tell(&client, OP_CANCEL, SLICE(",\"request\":9")), CLIENT_OK);
+	ck_assert_uint_eq(buffer_len(&client.out), len);
+	ck_assert_int_eq(memcmp(client.out.bytes + client.out.start, frames, len), 0);
+	ck_assert_uint_eq(client.n_pending, 0);
+	feed("{\"id\":1,\"status\":\"ok\"}");
+	assert_more();
+	feed("{\"id\":null,\"status\":\"closed\",\"channel\":\"x\"}");
+	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_NOTICE);
+	ck_assert(slice_equal(reply.channel, SLICE("x")));
+}
+END_TEST
+
 START_TEST(many_replies_may_come_at_once)
 {
 	struct client_request first, second;
@@ -372,7 +448,8 @@ int main(void)
 	Suite *suite = suite_create("client");
 	TCase *urls = tcase_create("addresses"), *bad = tcase_create("not replies");
 	const TTest *const machine[] = {
-		a_request_is_one_frame, a_reply_may_come_in_any_pieces, replies_come_in_any_order, many_replies_may_come_at_once,
+		a_request_is_one_frame, a_reply_may_come_in_any_pieces, replies_come_in_any_order, many_replies_may_come_at_once, a_take_with_count_has_a_reply_for_each,
+		a_take_with_count_may_end_before, nobody_gets_more_than_he_asked_for, what_nobody_waits_for_is_not_pending,
 		an_id_that_is_not_pending_is_ignored, a_forgotten_request_gets_no_reply, a_notice_is_told_apart,
 		unknown_members_statuses_and_codes_are_borne, a_frame_too_large_ends_it, http_ends_it, a_request_too_large_leaves_nothing_behind,
 		impossible_frame_sizes_are_refused, ids_go_round_and_skip_the_pending, abandon_gives_each_once, NULL,
