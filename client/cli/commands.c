@@ -37,7 +37,8 @@ const struct command commands[] = {
 		.summary = "take values from a channel",
 		.description = "Takes a value, or with -n up to N, and prints each on a line of its own as soon as it has come. It waits while there is none; with\n"
 			       "--timeout at most that long for each. With --follow it goes on until the channel is closed, which is then a success. (A promise\n"
-			       "gives its one value again and again.) When whoever reads its output goes away, it ends, and takes no more.\n"
+			       "gives its one value again and again.) When whoever reads its output goes away, it ends, and takes no more; with --follow up to 32\n"
+			       "values may be on their way to it then, and are lost.\n"
 			       "\n"
 			       "text prints a value as it was put (but never on more than one line), raw prints strings without quotes and escapes and other values\n"
 			       "as they are, json prints {\"channel\":NAME,\"value\":VALUE}.",

@@ -1,5 +1,5 @@
-/* millrace take: one request at a time, and nothing taken that cannot be printed, as far as that can be known: while it waits it watches
- * standard output and Ctrl-C too, and then cancels the request before it ends. */
+/* millrace take: nothing taken that cannot be printed, as far as that can be known: while it waits it watches standard output and Ctrl-C too, and then
+ * cancels before it ends. A number of values is taken in batches; --follow has a consumer with little credit, which is what can be lost at most. */
 #include <poll.h>
 #include <unistd.h>
 
@@ -7,36 +7,53 @@
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/millrace_stream.h"
 
 enum {
-	BATCH_FOLLOWING = 16, /* values at most in one request: what may be lost if the reader of our output goes away just then */
-	BATCH_COUNTED = 1000, /* somebody asked for so many */
+	BATCH = 1000,
+	FOLLOW_CREDIT = 16, /* what may be lost if the reader of our output goes away just then */
 };
 
 enum wake { WAKE_DONE, WAKE_INTERRUPTED, WAKE_ORPHANED };
 
-/* Waits until the request is done or there is no more use in waiting. With a time-out it ends soon after that: the library tells what is wrong then. */
-static enum wake wait_done(mr *m, mr_request *request, int interrupt_fd, int64_t timeout_ms)
-{
-	struct pollfd fds[] = {{.fd = interrupt_fd, .events = POLLIN}, {.fd = STDOUT_FILENO}, {.events = POLLIN}};
-	int patience_ms = timeout_ms == MR_FOREVER || timeout_ms > INT32_MAX - 1000 ? -1 : (int)timeout_ms + 1000;
+/* What the waiting looks at. */
+struct watch {
+	struct pollfd fds[3];
+};
 
-	while (!mr_is_done(m, request)) {
-		fds[2].fd = mr_fd(m);
-		if (poll(fds, 3, patience_ms) == 0)
-			break;
-		if (interrupt_happened())
-			return WAKE_INTERRUPTED;
-		if (fds[1].revents & (POLLERR | POLLHUP))
-			return WAKE_ORPHANED;
-		if (fds[1].revents & POLLNVAL)
-			fds[1].fd = -1;
-	}
+static void watch_init(struct watch *watch)
+{
+	*watch = (struct watch){{{.fd = interrupt_catch(), .events = POLLIN}, {.fd = STDOUT_FILENO}, {.events = POLLIN}}};
+}
+
+/* Waits until something has come, or the time is over, or there is no more use in waiting. *is_late: the time is over. */
+static enum wake watch_wait(struct watch *watch, mr *m, int patience_ms, bool *is_late)
+{
+	watch->fds[2].fd = mr_fd(m);
+	*is_late = poll(watch->fds, 3, patience_ms) == 0;
+	if (interrupt_happened())
+		return WAKE_INTERRUPTED;
+	if (watch->fds[1].revents & (POLLERR | POLLHUP))
+		return WAKE_ORPHANED;
+	if (watch->fds[1].revents & POLLNVAL)
+		watch->fds[1].fd = -1;
 	return WAKE_DONE;
 }
 
+/* Waits until the request is done. With a time-out it ends soon after that: the library tells what is wrong then. */
+static enum wake wait_done(struct watch *watch, mr *m, mr_request *request, int64_t timeout_ms)
+{
+	int patience_ms = timeout_ms == MR_FOREVER || timeout_ms > INT32_MAX - 1000 ? -1 : (int)timeout_ms + 1000;
+	enum wake wake = WAKE_DONE;
+	bool is_late = false;
+
+	while (wake == WAKE_DONE && !is_late && !mr_is_done(m, request))
+		wake = watch_wait(watch, m, patience_ms, &is_late);
+	return wake;
+}
+
 /* One request, and its values printed. *n counts them. Returns the library's status; MR_CANCELLED also if it ended in vain, *wake says why. */
-static int take_some(const struct call *call, mr *m, size_t max, int interrupt_fd, enum wake *wake, uint64_t *n)
+static int take_some(const struct call *call, mr *m, size_t max, struct watch *watch, enum wake *wake, uint64_t *n)
 {
 	const char *channel = call->args[0];
 	struct mr_result result;
@@ -45,7 +62,7 @@ static int take_some(const struct call *call, mr *m, size_t max, int interrupt_f
 
 	if (status != MR_OK)
 		return status;
-	*wake = wait_done(m, request, interrupt_fd, call->timeout_ms);
+	*wake = wait_done(watch, m, request, call->timeout_ms);
 	if (*wake != WAKE_DONE)
 		(void)mr_cancel(m, request); /* if a value was faster, it is printed */
 	status = mr_wait(m, request, &result);
@@ -63,30 +80,91 @@ static int take_some(const struct call *call, mr *m, size_t max, int interrupt_f
 	return status;
 }
 
+static int take_number(const struct call *call, mr *m, uint64_t wanted, size_t batch, struct watch *watch, enum wake *wake)
+{
+	int status = MR_OK;
+	uint64_t n = 0;
+
+	while (n < wanted && status == MR_OK && *wake == WAKE_DONE) {
+		uint64_t left = wanted - n;
+
+		if (output_is_orphaned()) {
+			*wake = WAKE_ORPHANED;
+			break;
+		}
+		status = take_some(call, m, left < batch ? left : batch, watch, wake, &n);
+		if (status == MR_OK && output_flush() < 0)
+			break; /* the program's end tells why */
+	}
+	return status;
+}
+
+/* Prints what has come by now, or comes in time, until there is reason to stop. */
+static int follow_values(const struct call *call, mr *m, mr_consumer *consumer, struct watch *watch, enum wake *wake)
+{
+	int patience_ms = call->timeout_ms == MR_FOREVER || call->timeout_ms > INT32_MAX ? -1 : (int)call->timeout_ms;
+	struct mr_result result;
+	bool is_late = false;
+	int status = MR_OK;
+
+	for (int n = 0; *wake == WAKE_DONE; n++) {
+		status = mr_consumer_next(consumer, &result, 0);
+		if (status == MR_OK)
+			output_value(call, call->args[0], (struct slice){result.raw, result.raw_len});
+		mr_result_finish(&result);
+		if (status != MR_OK || n % FOLLOW_CREDIT == FOLLOW_CREDIT - 1) {
+			if (output_flush() < 0)
+				return MR_OK; /* the program's end tells why */
+			if (output_is_orphaned())
+				*wake = WAKE_ORPHANED;
+		}
+		if ((status != MR_OK && status != MR_TIMEOUT) || (status == MR_TIMEOUT && is_late))
+			break;
+		is_late = false;
+		if (status == MR_TIMEOUT && *wake == WAKE_DONE)
+			*wake = watch_wait(watch, m, patience_ms, &is_late);
+		else if (interrupt_happened())
+			*wake = WAKE_INTERRUPTED;
+	}
+	return status;
+}
+
+static int follow(const struct call *call, mr *m, struct watch *watch, enum wake *wake)
+{
+	struct mr_result result;
+	mr_consumer *consumer;
+	int status = mr_consumer_create(&consumer, m, call->args[0], &(struct mr_consumer_options){.credit = FOLLOW_CREDIT});
+
+	if (status != MR_OK)
+		return status;
+	status = follow_values(call, m, consumer, watch, wake);
+	if (*wake == WAKE_INTERRUPTED && mr_consumer_cancel(consumer, MR_FOREVER) == MR_OK) {
+		while (mr_consumer_next(consumer, &result, MR_FOREVER) == MR_OK) {
+			output_value(call, call->args[0], (struct slice){result.raw, result.raw_len});
+			mr_result_finish(&result);
+		}
+	}
+	mr_consumer_destroy(consumer);
+	return status;
+}
+
 int run_take(const struct call *call)
 {
-	uint64_t wanted = call->number ? call->number : call->follow ? UINT64_MAX : 1;
-	uint64_t batch = call->number ? BATCH_COUNTED : BATCH_FOLLOWING;
 	enum wake wake = WAKE_DONE;
-	int status = MR_OK, interrupt_fd, code;
-	uint64_t n = 0;
+	int status, code;
+	struct watch watch;
 	mr *m;
 
 	code = session_open_for(call, call->args[0], &m);
 	if (code != EXIT_OK)
 		return code;
-	interrupt_fd = interrupt_catch();
-	while (n < wanted && status == MR_OK && wake == WAKE_DONE) {
-		uint64_t left = wanted - n;
-
-		if (output_is_orphaned()) {
-			wake = WAKE_ORPHANED;
-			break;
-		}
-		status = take_some(call, m, left < batch ? left : batch, interrupt_fd, &wake, &n);
-		if (status == MR_OK && output_flush() < 0)
-			break; /* the program's end tells why */
-	}
+	watch_init(&watch);
+	if (call->follow && !call->number)
+		status = follow(call, m, &watch, &wake);
+	else
+		status = take_number(call, m, call->number ? call->number : 1, BATCH, &watch, &wake);
+	if (status == MR_EBAD_REQUEST && call->follow) /* a promise: it has one value, for as many requests as one likes */
+		status = take_number(call, m, UINT64_MAX, 1, &watch, &wake);
 	if (wake == WAKE_ORPHANED)
 		code = EXIT_OK;
 	else if (wake == WAKE_INTERRUPTED)
