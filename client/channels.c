@@ -5,50 +5,28 @@
 #include "client/words.h"
 
 /* Runs a request whose whole reply is wanted, as a tree. */
-static int ask(mr *m, enum message_op op, struct buffer *members, json_t **reply)
+static int ask(mr *m, enum message_op op, struct buffer *members, int status, json_t **reply)
 {
 	struct call_result result;
-	int status = call_run(m, op, members, MR_FOREVER, WANT_BODY, &result);
 
+	status = call_run(m, op, members, status, MR_FOREVER, WANT_BODY, &result);
 	*reply = NULL;
 	return status == MR_OK ? json_text_into(result.text, result.text_len, reply) : status;
 }
 
 /* -- create, close, delete -- */
 
-static int definition_members(struct buffer *members, const char *channel, const struct mr_definition *definition)
-{
-	int status = MR_OK;
-
-	if (!definition || !definition->kind)
-		return words_fail(MR_EARGUMENT, "a channel's definition needs its kind");
-	if (channel)
-		status = members_channel(members, channel);
-	if (status == MR_OK)
-		status = members_text(members, "kind", definition->kind);
-	if (definition->capacity)
-		message_uint(members, "capacity", definition->capacity);
-	if (definition->max_waiters)
-		message_uint(members, "max_waiters", definition->max_waiters);
-	if (definition->ephemeral)
-		message_bool(members, "ephemeral", true);
-	if (status != MR_OK)
-		buffer_finish(members);
-	return status;
-}
-
 int mr_create(mr *m, const char *channel, const struct mr_definition *definition, bool *created, char **name)
 {
 	struct buffer members = {0};
 	json_t *reply = NULL;
-	int status = definition_members(&members, channel, definition);
+	int status = members_definition(&members, channel, definition);
 
 	if (name)
 		*name = NULL;
 	if (created)
 		*created = false;
-	if (status == MR_OK)
-		status = ask(m, OP_CREATE, &members, &reply);
+	status = ask(m, OP_CREATE, &members, status, &reply);
 	if (status == MR_OK && created)
 		*created = json_is_true(json_object_get(reply, "created"));
 	if (status == MR_OK && name) {
@@ -68,7 +46,7 @@ int mr_close(mr *m, const char *channel)
 	struct call_result result;
 	int status = members_channel(&members, channel);
 
-	return status == MR_OK ? call_run(m, OP_CLOSE, &members, MR_FOREVER, WANT_NOTHING, &result) : status;
+	return call_run(m, OP_CLOSE, &members, status, MR_FOREVER, WANT_NOTHING, &result);
 }
 
 int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded)
@@ -79,8 +57,7 @@ int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded)
 
 	if (status == MR_OK && force)
 		message_bool(&members, "force", true);
-	if (status == MR_OK)
-		status = ask(m, OP_DELETE, &members, &reply);
+	status = ask(m, OP_DELETE, &members, status, &reply);
 	if (discarded)
 		*discarded = (uint64_t)json_integer_value(json_object_get(reply, "discarded"));
 	json_decref(reply);
@@ -104,8 +81,7 @@ int mr_stat(mr *m, const char *channel, json_t **row)
 	json_t *reply = NULL;
 	int status = members_channel(&members, channel);
 
-	if (status == MR_OK)
-		status = ask(m, OP_STAT, &members, &reply);
+	status = ask(m, OP_STAT, &members, status, &reply);
 	json_object_del(reply, "id");
 	json_object_del(reply, "status");
 	give(reply, row);
@@ -121,10 +97,8 @@ static int peek(mr *m, const char *channel, size_t max, struct call_result *resu
 	if (max < 1 || max > MESSAGE_MAX_ROWS)
 		return words_fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_ROWS);
 	status = members_channel(&members, channel);
-	if (status != MR_OK)
-		return status;
 	message_uint(&members, "max", max);
-	return call_fetch(m, OP_PEEK, &members, MR_FOREVER, WANT_VALUE, result);
+	return call_fetch(m, OP_PEEK, &members, status, MR_FOREVER, WANT_VALUE, result);
 }
 
 int mr_peek(mr *m, const char *channel, size_t max, json_t **values)
@@ -161,13 +135,11 @@ static int page(mr *m, enum message_op op, const char *filter_key, const char *f
 	json_t *reply, *added;
 	int status = filter ? members_text(&members, filter_key, filter) : MR_OK;
 
-	if (status != MR_OK)
-		return status;
 	if (last && op == OP_LIST)
 		message_string(&members, "after", slice_from(json_string_value(json_object_get(last, "channel"))));
 	else if (last)
 		message_uint(&members, "after", (uint64_t)json_integer_value(json_object_get(last, "seq")));
-	status = ask(m, op, &members, &reply);
+	status = ask(m, op, &members, status, &reply);
 	if (status != MR_OK)
 		return status;
 	added = json_object_get(reply, rows_key);

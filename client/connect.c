@@ -150,11 +150,7 @@ static int greet(mr *m, const struct mr_options *options, int64_t timeout_ms)
 		status = members_text(&members, "name", options->name);
 	if (status == MR_OK && options->token)
 		status = members_text(&members, "token", options->token);
-	if (status != MR_OK) {
-		buffer_finish(&members);
-		return status;
-	}
-	status = hello_status(m, call_run(m, OP_HELLO, &members, timeout_ms, WANT_BODY, &result));
+	status = hello_status(m, call_run(m, OP_HELLO, &members, status, timeout_ms, WANT_BODY, &result));
 	if (status == MR_OK)
 		status = json_text_into(result.text, result.text_len, &hello);
 	if (status != MR_OK)
@@ -233,5 +229,5 @@ int mr_ping(mr *m, int64_t timeout_ms)
 
 	int status = timeout_check(timeout_ms);
 
-	return status != MR_OK ? status : call_run(m, OP_PING, &members, timeout_ms, WANT_NOTHING, &result);
+	return call_run(m, OP_PING, &members, status, timeout_ms, WANT_NOTHING, &result);
 }

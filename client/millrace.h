@@ -134,9 +134,32 @@ MR_API int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t 
 MR_API int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms);
 MR_API int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms);
 
+struct mr_result { /* what came; mr_result_finish() frees what is in it */
+	char *raw;    /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
+	size_t raw_len;
+	size_t accepted; /* a batch put */
+	uint64_t evicted;
+	char *lease;          /* a take with a lease: its token, for mr_ack() and the like. Else NULL */
+	uint64_t deliveries;  /* with it: the how-manieth delivery of the value this is, from 1; with max ≥ 1, of the first value */
+	char *all_deliveries; /* the same as text: a number; with max ≥ 1, a JSON array of numbers */
+};
+MR_API void mr_result_finish(struct mr_result *result);
+
+/* The value, or values, as jansson has them: a new reference. MR_EJSON if it cannot. */
+MR_API int mr_result_json(const struct mr_result *result, json_t **value);
+
+struct mr_take_options { /* zero-initialise */
+	size_t max;       /* 0: one value; else an array of 1 to max (at most 1000) */
+	int64_t lease_ms; /* 0: taken for good; else leased for so long, see below */
+	bool sticky;      /* the lease outlives the connection */
+};
+
+/* Takes as the options say. result may not be NULL; it is set on every return, and mr_result_finish() frees what is in it. */
+MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result);
+
 /* ---- alts ---- */
 
-struct mr_arm {
+struct mr_arm { /* zero-initialise */
 	const char *channel;
 	const json_t *put; /* the value of a put arm */
 	const char *raw;   /* or its bytes; both NULL: a take arm */
@@ -149,12 +172,22 @@ struct mr_choice { /* which arm happened */
 	char *raw;      /* the same as bytes, terminated by NUL: the caller's, for mr_free(); NULL for a put arm */
 	size_t raw_len;
 	uint64_t evicted; /* of a put arm on a sliding channel */
+	char *lease;      /* of a take arm with a lease: its token */
+	uint64_t deliveries;
 };
 
 /* Exactly one of 1 … 64 arms happens, or none with MR_TIMEOUT. `priority`: the first that can, in order; else any. choice may not be NULL; it is set on
  * every return. mr_choice_finish() frees what is in it. */
 MR_API int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms, struct mr_choice *choice);
 MR_API void mr_choice_finish(struct mr_choice *choice);
+
+struct mr_alts_options { /* zero-initialise */
+	bool priority;
+	int64_t lease_ms; /* of what a take arm takes; 0: none */
+	bool sticky;
+};
+MR_API int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options, int64_t timeout_ms,
+			struct mr_choice *choice);
 
 /* ---- channels ---- */
 
@@ -163,6 +196,8 @@ struct mr_definition { /* zero-initialise */
 	uint64_t capacity;    /* bounded, dropping, sliding: at least 1; the others: 0 */
 	bool ephemeral;       /* it goes when this connection does */
 	uint64_t max_waiters; /* 0: the daemon's default */
+	uint64_t max_deliveries; /* with dead_letter: after so many deliveries of a leased value it goes to that channel; 0: never */
+	const char *dead_letter; /* a bounded channel, or NULL */
 };
 
 /* Creates a channel. *created: false if it was there already with the same definition. With channel NULL the daemon makes up an unguessable name (a reply
@@ -194,27 +229,14 @@ MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NUL
 
 typedef struct mr_request mr_request;
 
-struct mr_result { /* what came; mr_result_finish() frees what is in it */
-	char *raw;    /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
-	size_t raw_len;
-	size_t accepted; /* a batch put */
-	uint64_t evicted;
-	char *lease;          /* a take with a lease: its token, for mr_ack() and the like. Else NULL */
-	uint64_t deliveries;  /* with it: the how-manieth delivery of the value this is, from 1; with max ≥ 1, of the first value */
-	char *all_deliveries; /* the same as text: a number; with max ≥ 1, a JSON array of numbers */
-};
-
 /* Each sends one request and returns at once (it may wait for the socket to take the bytes). MR_OK: *request must go to mr_wait(), once. */
 MR_API int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms);
 MR_API int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms);
 MR_API int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, int64_t timeout_ms); /* max 0: one value, not an array */
+MR_API int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options, int64_t timeout_ms);
 
 /* Waits for its reply, returns its status, and frees the request, whatever comes. result may be NULL. */
 MR_API int mr_wait(mr *m, mr_request *request, struct mr_result *result);
-MR_API void mr_result_finish(struct mr_result *result);
-
-/* The value, or values, as jansson has them: a new reference. MR_EJSON if it cannot. */
-MR_API int mr_result_json(const struct mr_result *result, json_t **value);
 
 /* Whether mr_wait() would return at once. Never blocks: it reads what has arrived. */
 MR_API bool mr_is_done(mr *m, mr_request *request);

@@ -287,13 +287,13 @@ int mr_producer_put_raw(mr_producer *producer, const char *json, size_t len, enu
 	int status = timeout_check(timeout_ms);
 
 	if (status == MR_OK)
-		status = put_members(&members, producer->listener.channel, false, json, len, MR_FOREVER);
-	if (status == MR_OK && members.failed) {
-		buffer_finish(&members);
+		status = members_put(&members, producer->listener.channel, false, json, len);
+	if (status == MR_OK && members.failed)
 		status = words_fail(MR_EMEMORY, "not enough memory for the value");
-	}
-	if (status != MR_OK)
+	if (status != MR_OK) {
+		buffer_finish(&members);
 		return status;
+	}
 	pthread_mutex_lock(&producer->m->lock);
 	status = producer_put(producer, &members, more, timeout_ms);
 	pthread_mutex_unlock(&producer->m->lock);

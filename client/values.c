@@ -6,29 +6,20 @@
 
 /* -- put -- */
 
-int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
+static int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
 {
-	int status = many ? json_text_check_array(json, len) : json_text_check(json, len);
+	int status = members_put(members, channel, many, json, len);
 
-	if (status == MR_OK)
-		status = members_channel(members, channel);
-	if (status == MR_OK)
-		status = members_timeout(members, timeout_ms);
-	if (status == MR_OK)
-		message_raw(members, many ? "values" : "value", (struct slice){json, len});
-	else
-		buffer_finish(members);
-	return status;
+	return status == MR_OK ? members_timeout(members, timeout_ms) : status;
 }
 
 static int put(mr *m, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, size_t *accepted)
 {
 	struct buffer members = {0};
-	struct call_result result = {0};
+	struct call_result result;
 	int status = put_members(&members, channel, many, json, len, timeout_ms);
 
-	if (status == MR_OK)
-		status = call_run(m, OP_PUT, &members, timeout_ms, WANT_NOTHING, &result);
+	status = call_run(m, OP_PUT, &members, status, timeout_ms, WANT_NOTHING, &result);
 	if (accepted)
 		*accepted = (size_t)result.accepted;
 	return status;
@@ -77,30 +68,19 @@ int mr_offer(mr *m, const char *channel, const json_t *value)
 
 enum { ONE_VALUE = 0 }; /* as `max`: not an array */
 
-static int take_members(struct buffer *members, const char *channel, size_t max, int64_t timeout_ms)
+static int take_members(struct buffer *members, const char *channel, const struct mr_take_options *options, int64_t timeout_ms)
 {
-	int status = MR_OK;
+	int status = members_take(members, channel, options);
 
-	if (max > MESSAGE_MAX_TAKE)
-		status = words_fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_TAKE);
-	if (status == MR_OK)
-		status = members_channel(members, channel);
-	if (status == MR_OK)
-		status = members_timeout(members, timeout_ms);
-	if (status == MR_OK && max != ONE_VALUE)
-		message_uint(members, "max", max);
-	if (status != MR_OK)
-		buffer_finish(members);
-	return status;
+	return status == MR_OK ? members_timeout(members, timeout_ms) : status;
 }
 
 static int take(mr *m, const char *channel, size_t max, int64_t timeout_ms, struct call_result *result)
 {
 	struct buffer members = {0};
-	int status = take_members(&members, channel, max, timeout_ms);
+	int status = take_members(&members, channel, &(struct mr_take_options){.max = max}, timeout_ms);
 
-	*result = (struct call_result){.text = NULL};
-	return status == MR_OK ? call_fetch(m, OP_TAKE, &members, timeout_ms, WANT_VALUE, result) : status;
+	return call_fetch(m, OP_TAKE, &members, status, timeout_ms, WANT_VALUE, result);
 }
 
 static int take_raw(mr *m, const char *channel, size_t max, int64_t timeout_ms, char **json, size_t *len)
@@ -172,34 +152,23 @@ int mr_poll(mr *m, const char *channel, json_t **value)
 	return mr_take(m, channel, value, 0);
 }
 
-/* -- requests in flight -- */
-
-static int begin(mr *m, mr_request **request, enum message_op op, struct buffer *members, int64_t timeout_ms, enum want want)
+int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result)
 {
-	mr_request *begun = malloc(sizeof(*begun));
-	int status;
+	mr_request *request;
+	int status = mr_begin_take_with(m, &request, channel, options, timeout_ms);
 
-	if (!begun) {
-		buffer_finish(members);
-		return words_fail(MR_EMEMORY, "not enough memory for the request");
-	}
-	status = call_begin(m, begun, op, members, timeout_ms, want);
-	if (status != MR_OK) {
-		free(begun);
-		return status;
-	}
-	transport_keep(m, begun);
-	*request = begun;
-	return MR_OK;
+	*result = (struct mr_result){.raw = NULL};
+	return status == MR_OK ? mr_wait(m, request, result) : status;
 }
+
+/* -- requests in flight -- */
 
 static int begin_put(mr *m, mr_request **request, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
 {
 	struct buffer members = {0};
 	int status = put_members(&members, channel, many, json, len, timeout_ms);
 
-	*request = NULL;
-	return status == MR_OK ? begin(m, request, OP_PUT, &members, timeout_ms, WANT_NOTHING) : status;
+	return call_begin_kept(m, request, OP_PUT, &members, status, timeout_ms, WANT_NOTHING);
 }
 
 int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
@@ -212,13 +181,17 @@ int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const ch
 	return begin_put(m, request, channel, true, json, len, timeout_ms);
 }
 
-int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, int64_t timeout_ms)
+int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options, int64_t timeout_ms)
 {
 	struct buffer members = {0};
-	int status = take_members(&members, channel, max, timeout_ms);
+	int status = take_members(&members, channel, options, timeout_ms);
 
-	*request = NULL;
-	return status == MR_OK ? begin(m, request, OP_TAKE, &members, timeout_ms, WANT_VALUE) : status;
+	return call_begin_kept(m, request, OP_TAKE, &members, status, timeout_ms, WANT_VALUE);
+}
+
+int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, int64_t timeout_ms)
+{
+	return mr_begin_take_with(m, request, channel, &(struct mr_take_options){.max = max}, timeout_ms);
 }
 
 int mr_wait(mr *m, mr_request *request, struct mr_result *result)
