@@ -2,77 +2,43 @@
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "client/call.h"
+#include "client/lookup.h"
 #include "client/url.h"
 #include "client/words.h"
 
-enum {
-	CONNECT_TIMEOUT_MS = 5000,
-	DEAD_PEER_MS = 60 * 1000, /* a network that takes nothing for so long is dead */
-	KEEPALIVE_IDLE_S = 60,
-	KEEPALIVE_INTERVAL_S = 15,
-	KEEPALIVE_PROBES = 4,
-};
-
-/* Waits for a connect() in progress. 0, or the error's number. */
-static int finish_connect(int fd, int64_t deadline_ms)
+/* Waits for a connect() in progress. 0, or the negative number of an error. */
+static int finish_connect(struct link *link, int64_t deadline_ms)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLOUT};
-	int error = 0, n;
-	socklen_t len = sizeof(error);
+	struct pollfd ready = {.fd = link->fd, .events = POLLOUT};
+	int n;
 
 	do {
 		int64_t left_ms = deadline_ms - clock_now_ms();
 
 		n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
 	} while (n < 0 && errno == EINTR);
-	if (n == 0)
-		return ETIMEDOUT;
-	if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return errno;
-	return error;
+	if (n > 0)
+		return link_connected(link);
+	link_close(link);
+	return n == 0 ? -ETIMEDOUT : -errno;
 }
 
-static void tune(int fd)
+/* A link to this address in time; or the negative number of an error. */
+static int connect_address(struct link *link, const struct addrinfo *address, int64_t deadline_ms)
 {
-	int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES, dead = DEAD_PEER_MS;
+	int progress = link_connect(link, address->ai_family, address->ai_addr, address->ai_addrlen);
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
-}
-
-/* Returns a connected socket, or a negative error number. */
-static int connect_address(int family, const struct sockaddr *address, socklen_t len, int64_t deadline_ms)
-{
-	int error = 0, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, address, len) < 0)
-		error = errno == EINPROGRESS || errno == EINTR ? finish_connect(fd, deadline_ms) : errno;
-	if (error) {
-		close(fd);
-		return -error;
-	}
-	tune(fd);
-	return fd;
+	return progress == LINK_CONNECTING ? finish_connect(link, deadline_ms) : progress;
 }
 
 /* Only connect() itself can wait until a listener whose queue is full takes one more: it does so within the time that sending may take. */
-static int connect_unix(const struct url *url, int64_t deadline_ms)
+static int connect_unix(struct link *link, const struct url *url, int64_t deadline_ms)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int64_t left_ms = deadline_ms - clock_now_ms();
@@ -90,43 +56,39 @@ static int connect_unix(const struct url *url, int64_t deadline_ms)
 		close(fd);
 		return error == EAGAIN ? -ETIMEDOUT : -error;
 	}
-	return fd;
+	link_init(link, fd);
+	return 0;
 }
 
 /* Tries every address of the host, each for an equal share of the time that is left. *failure: what getaddrinfo() says, or 0. */
-static int connect_tcp(const struct url *url, int64_t deadline_ms, int *failure)
+static int connect_tcp(struct link *link, const struct url *url, int64_t deadline_ms, int *failure)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
-	int fd = -ECONNREFUSED, n_left = 0;
+	int problem = -ECONNREFUSED, n_left = 0;
+	struct addrinfo *found;
 
-	*failure = getaddrinfo(url->host, url->port, &hints, &found);
+	*failure = lookup(url->host, url->port, deadline_ms, &found);
 	if (*failure)
-		return -1;
+		return -EHOSTUNREACH;
 	for (struct addrinfo *address = found; address; address = address->ai_next)
 		n_left++;
-	for (struct addrinfo *address = found; address && fd < 0; address = address->ai_next, n_left--) {
+	for (struct addrinfo *address = found; address && problem; address = address->ai_next, n_left--) {
 		int64_t now_ms = clock_now_ms();
 
-		fd = connect_address(address->ai_family, address->ai_addr, address->ai_addrlen, now_ms + (deadline_ms - now_ms) / n_left);
+		problem = connect_address(link, address, now_ms + (deadline_ms - now_ms) / n_left);
 	}
 	freeaddrinfo(found);
-	return fd;
+	return problem;
 }
 
-static int connect_url(const char *text, int64_t deadline_ms, int *fd)
+static int connect_url(struct link *link, const struct url *url, int64_t deadline_ms)
 {
-	struct url url;
 	int failure = 0;
-	const char *fault = url_parse(&url, text);
+	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms) : connect_tcp(link, url, deadline_ms, &failure);
 
-	if (fault)
-		return words_fail(MR_EARGUMENT, "\"%.200s\" is not the address of a daemon: %s", text, fault);
-	*fd = url.kind == URL_UNIX ? connect_unix(&url, deadline_ms) : connect_tcp(&url, deadline_ms, &failure);
-	if (failure)
-		return words_fail(MR_ECONNECT, "cannot connect to %.200s: %s", text, failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
-	if (*fd < 0)
-		return words_fail(MR_ECONNECT, "cannot connect to %.200s: %s", text, strerror(-*fd));
-	return MR_OK;
+	if (problem)
+		words_fail(MR_ECONNECT, "cannot connect to %s: %s", url->text,
+			   failure && failure != EAI_SYSTEM ? gai_strerror(failure) : strerror(-problem));
+	return problem ? MR_ECONNECT : MR_OK;
 }
 
 /* A daemon that says why it does not want us, and closes, has said that to hello. */
@@ -166,38 +128,54 @@ static int greet(mr *m, const struct mr_options *options, int64_t timeout_ms)
 	return status;
 }
 
-int mr_connect(mr **out, const char *url, const struct mr_options *options)
+/* Connects to this address, and says hello. */
+static int open_url(mr **out, const struct url *url, const struct mr_options *options, int64_t deadline_ms)
+{
+	struct link link;
+	int64_t left_ms;
+	int status = connect_url(&link, url, deadline_ms);
+	mr *m;
+
+	if (status != MR_OK)
+		return status;
+	m = transport_create(link);
+	if (!m) {
+		link_close(&link);
+		return words_fail(MR_EMEMORY, "not enough memory for a connection");
+	}
+	left_ms = deadline_ms - clock_now_ms();
+	status = greet(m, options, left_ms > 0 ? left_ms : 0);
+	if (status == MR_OK)
+		*out = m;
+	else
+		mr_destroy(m);
+	return status;
+}
+
+int mr_connect(mr **out, const char *urls, const struct mr_options *options)
 {
 	static const struct mr_options none;
 	const struct mr_options *chosen = options ? options : &none;
-	int64_t timeout_ms = chosen->connect_timeout_ms ? chosen->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	int64_t timeout_ms = chosen->connect_timeout_ms ? chosen->connect_timeout_ms : URL_CONNECT_TIMEOUT_MS;
 	int64_t deadline_ms = clock_now_ms() + timeout_ms;
-	int fd = -1, status;
-	mr *m;
+	struct url_list list;
+	int status;
 
 	*out = NULL;
 	if (timeout_ms < 1 || timeout_ms > (int64_t)MESSAGE_MAX_MS)
 		return words_fail(MR_EARGUMENT, "connect_timeout_ms is 1 to 2147483647, or 0 for the default");
-	if (!url)
-		url = getenv("MILLRACE_URL");
-	if (!url || !*url)
-		url = URL_DEFAULT;
-	status = connect_url(url, deadline_ms, &fd);
-	if (status != MR_OK)
-		return status;
-	m = transport_create(fd);
-	if (!m) {
-		close(fd);
-		return words_fail(MR_EMEMORY, "not enough memory for a connection");
+	status = url_list_read(&list, urls);
+	for (size_t i = 0; status == MR_OK && i < list.n; i++) {
+		int64_t now_ms = clock_now_ms();
+
+		status = open_url(out, &list.urls[i], chosen, now_ms + (deadline_ms - now_ms) / (int64_t)(list.n - i));
+		if (status == MR_OK || status == MR_EARGUMENT || status == MR_EMEMORY)
+			break;
+		if (i + 1 < list.n)
+			status = MR_OK;
 	}
-	timeout_ms = deadline_ms - clock_now_ms();
-	status = greet(m, chosen, timeout_ms > 0 ? timeout_ms : 0);
-	if (status != MR_OK) {
-		mr_destroy(m);
-		return status;
-	}
-	*out = m;
-	return MR_OK;
+	url_list_finish(&list);
+	return status;
 }
 
 void mr_destroy(mr *m)
@@ -211,7 +189,7 @@ int mr_fd(mr *m)
 	int fd;
 
 	pthread_mutex_lock(&m->lock);
-	fd = m->broken ? -1 : m->fd;
+	fd = m->broken ? -1 : m->link.fd;
 	pthread_mutex_unlock(&m->lock);
 	return fd;
 }

@@ -81,7 +81,7 @@ typedef struct mr mr;
 struct mr_options { /* zero-initialise; 0 or NULL is the default */
 	const char *name;           /* of this client, for people who look at `waiters` */
 	const char *token;          /* a secret for `hello` */
-	int64_t connect_timeout_ms; /* 5000 by default */
+	int64_t connect_timeout_ms; /* 5000 by default; looking up the name included */
 };
 
 /* Words. Static storage, never NULL; any thread. */
@@ -91,9 +91,10 @@ MR_API const char *mr_version(void);           /* "0.1.0" */
 /* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL. */
 MR_API const char *mr_message(void);
 
-/* Connects and says hello. url: "tcp://host:port" (port 7223 if left out) or "unix:///path"; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223.
+/* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out) or "unix:///path", or several with commas between them, of which the first that
+ * can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223.
  * *out is the caller's, for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
-MR_API int mr_connect(mr **out, const char *url, const struct mr_options *options);
+MR_API int mr_connect(mr **out, const char *urls, const struct mr_options *options);
 
 /* Ends the connection: what is parked is cancelled by the daemon. NULL is fine. */
 MR_API void mr_destroy(mr *m);

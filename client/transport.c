@@ -1,30 +1,18 @@
 /* The socket: replies that are read go to their requests, frames that were appended are written. Every static function here is called
  * with the lock held. */
-#define _GNU_SOURCE /* strerrordesc_np() */
 #include "client/transport.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/words.h"
 
-int64_t clock_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-struct mr *transport_create(int fd)
+struct mr *transport_create(struct link link)
 {
 	struct mr *m = calloc(1, sizeof(*m));
 
@@ -35,7 +23,7 @@ struct mr *transport_create(int fd)
 		free(m);
 		return NULL;
 	}
-	m->fd = fd;
+	m->link = link;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&m->monotonic);
 	pthread_condattr_setclock(&m->monotonic, CLOCK_MONOTONIC);
@@ -57,7 +45,7 @@ void transport_destroy(struct mr *m)
 		request_finish(request);
 		free(request);
 	}
-	close(m->fd);
+	link_close(&m->link);
 	close(m->wake_fd);
 	client_finish(&m->client);
 	json_decref(m->hello);
@@ -181,7 +169,7 @@ void transport_break(struct mr *m, int status, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(m->broken_text, sizeof m->broken_text, format, arguments);
 	va_end(arguments);
-	shutdown(m->fd, SHUT_RDWR); /* wakes whoever polls, and tells the daemon */
+	link_shut(&m->link); /* wakes whoever polls, and tells the daemon */
 	LIST_FOREACH(listener, &m->listeners, entry)
 		listener->on_notice(listener, status, NULL);
 	while ((pending = client_abandon(&m->client))) {
@@ -260,19 +248,15 @@ bool transport_read(struct mr *m)
 		transport_break(m, MR_ECONNECTION, "the connection was given up: %s", client_error(&m->client));
 		return false;
 	}
-	do {
-		n = recv(m->fd, room, len, MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
+	n = link_read(&m->link, room, len);
 	if (n > 0) {
 		m->moved_ms = clock_now_ms();
 		client_fed(&m->client, (size_t)n);
 		deliver(m);
 		return true;
 	}
-	if (n == 0)
-		transport_break_by_peer(m, "the daemon closed it");
-	else if (errno != EAGAIN && errno != EWOULDBLOCK)
-		transport_break_by_peer(m, strerrordesc_np(errno));
+	if (n != LINK_AGAIN)
+		transport_break_by_peer(m, link_words(n));
 	return false;
 }
 
@@ -295,21 +279,19 @@ void transport_write(struct mr *m)
 	struct buffer *out = &m->client.out;
 
 	while (!m->broken && buffer_len(out)) {
-		ssize_t n = send(m->fd, out->bytes + out->start, buffer_len(out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = link_write(&m->link, out->bytes + out->start, buffer_len(out));
 
+		if (n == LINK_AGAIN)
+			return;
 		if (n > 0) {
 			m->moved_ms = clock_now_ms();
 			m->n_sent += (uint64_t)n;
 			buffer_consume(out, (size_t)n);
 			wake_sent(m);
-		} else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			return;
-		} else if (n < 0 && errno != EINTR) {
-			int problem = errno;
-
+		} else {
 			while (transport_read(m)) /* the daemon may have said why before it closed */
 				;
-			transport_break_by_peer(m, strerrordesc_np(problem));
+			transport_break_by_peer(m, link_words(n));
 		}
 	}
 }

@@ -16,6 +16,8 @@
 #include <sys/queue.h>
 
 #include "client/client.h"
+#include "client/clock.h"
+#include "client/link.h"
 #include "client/millrace.h"
 
 /* A call with a time-out gives a silent network this much longer: less than the second that is promised. */
@@ -63,7 +65,8 @@ struct mr_request {
 };
 
 struct mr {
-	int fd, wake_fd; /* set once */
+	struct link link;
+	int wake_fd; /* set once */
 	pthread_mutex_t lock;
 	pthread_condattr_t monotonic;
 	struct client client;
@@ -82,8 +85,8 @@ struct mr {
 	json_t *hello;         /* set once */
 };
 
-/* A handle around a connected socket, which becomes the handle's. NULL without memory; the socket stays the caller's. */
-struct mr *transport_create(int fd);
+/* A handle around a link, which becomes the handle's. NULL without memory; the link stays the caller's. */
+struct mr *transport_create(struct link link);
 void transport_destroy(struct mr *m);
 
 void request_init(struct mr *m, struct mr_request *request, enum want want);
@@ -125,8 +128,6 @@ void transport_unkeep(struct mr *m, struct mr_request *request);
 
 /* Whether it is done; reads what has arrived. */
 bool transport_poll(struct mr *m, const struct mr_request *request);
-
-int64_t clock_now_ms(void); /* monotonic */
 
 /* -- of the socket, for those who wait for it; with the lock held -- */
 

@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/millrace.h"
+#include "client/words.h"
+
 #define DEFAULT_PORT "7223"
+#define SEPARATORS ", \t\r\n"
 
 /* Copies into an array of `cap` bytes and terminates it; false if it is empty or does not fit. */
 static bool copy(char *to, size_t cap, const char *from, size_t len)
@@ -88,9 +92,53 @@ static const char *parse_unix(struct url *url, const char *text)
 const char *url_parse(struct url *url, const char *text)
 {
 	*url = (struct url){0};
+	if (!copy(url->text, sizeof url->text, text, strlen(text)))
+		return "an address is tcp://host:port or unix:///path";
 	if (strncmp(text, "tcp://", 6) == 0)
 		return parse_tcp(url, text + 6);
 	if (strncmp(text, "unix://", 7) == 0)
 		return parse_unix(url, text + 7);
 	return "an address is tcp://host:port or unix:///path";
+}
+
+/* One address of the text, which is `len` long. */
+static int add(struct url_list *list, const char *text, size_t len)
+{
+	char one[sizeof list->urls->text];
+	const char *fault = "it is too long";
+
+	if (list->n == URL_MOST)
+		return words_fail(MR_EARGUMENT, "these are more than %d addresses", URL_MOST);
+	if (copy(one, sizeof one, text, len))
+		fault = url_parse(&list->urls[list->n], one);
+	if (fault)
+		return words_fail(MR_EARGUMENT, "\"%.*s\" is not the address of a daemon: %s", (int)(len < 200 ? len : 200), text, fault);
+	list->n++;
+	return MR_OK;
+}
+
+int url_list_read(struct url_list *list, const char *text)
+{
+	int status = MR_OK;
+
+	*list = (struct url_list){.urls = calloc(URL_MOST, sizeof(struct url))};
+	if (!list->urls)
+		return words_fail(MR_EMEMORY, "not enough memory for addresses");
+	if (!text)
+		text = getenv("MILLRACE_URL");
+	if (!text || !text[strspn(text, SEPARATORS)])
+		text = URL_DEFAULT;
+	while (status == MR_OK && *(text += strspn(text, SEPARATORS))) {
+		size_t len = strcspn(text, SEPARATORS);
+
+		status = add(list, text, len);
+		text += len;
+	}
+	return status;
+}
+
+void url_list_finish(struct url_list *list)
+{
+	free(list->urls);
+	*list = (struct url_list){.urls = NULL};
 }

@@ -1,8 +1,12 @@
-/* Addresses of daemons: "tcp://host:port" (an IPv6 address in brackets; port 7223 if left out) and "unix:///path". Pure. */
+/* Addresses of daemons: "tcp://host:port" (an IPv6 address in brackets; port 7223 if left out) and "unix:///path". */
 #ifndef MILLRACE_CLIENT_URL_H
 #define MILLRACE_CLIENT_URL_H
 
+#include <stddef.h>
+
 #define URL_DEFAULT "tcp://127.0.0.1:7223"
+
+enum { URL_MOST = 16, URL_CONNECT_TIMEOUT_MS = 5000 };
 
 enum url_kind { URL_TCP, URL_UNIX };
 
@@ -11,7 +15,18 @@ struct url {
 	char host[256]; /* of TCP; without brackets */
 	char port[6];   /* of TCP; digits */
 	char path[108]; /* of a Unix socket; absolute */
+	char text[280]; /* as it was written */
 };
+
+struct url_list {
+	struct url *urls;
+	size_t n;
+};
+
+/* Addresses with commas or white space between them, at most URL_MOST; NULL: those of $MILLRACE_URL, else the default. MR_OK, or an error with its words. The list is to be
+ * finished in any case. */
+int url_list_read(struct url_list *list, const char *text);
+void url_list_finish(struct url_list *list);
 
 /* Returns NULL, or what is wrong with the text: static, for people. */
 const char *url_parse(struct url *url, const char *text);

@@ -49,7 +49,7 @@ static bool may_go_on(const struct mr *m, const struct mr_request *request)
 static void lead(struct mr *m, struct mr_request *request)
 {
 	struct pollfd ready[] = {
-		{.fd = m->fd, .events = (short)(buffer_len(&m->client.out) ? POLLIN | POLLOUT : POLLIN)},
+		{.fd = m->link.fd, .events = (short)(buffer_len(&m->client.out) ? POLLIN | POLLOUT : POLLIN)},
 		{.fd = m->wake_fd, .events = POLLIN},
 	};
 	int n, wait_ms = poll_ms(m, request);
