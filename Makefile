@@ -35,6 +35,7 @@ ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidde
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1)
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
+EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
 
 # One short line for each step; `make V=1` shows the commands.
@@ -43,7 +44,7 @@ TELL  = $(if $(V),,@echo "$(1) $(patsubst $(BUILD)/%,%,$@)")
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
-LIBRARIES := libmillrace
+LIBRARIES := libmillrace libmillrace-parking
 PROGRAMS := $(addprefix $(BUILD)/,millraced millrace $(LIBRARIES:=.a) $(LIBRARIES:=.so.0))
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -64,6 +65,7 @@ $(BUILD)/libconfig.a:   $(call objects,config/*.c)
 $(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c))
 $(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
 $(BUILD)/libclient.a:   $(call objects,client/*.c proto/*.c)
+$(BUILD)/libparking.a:  $(call objects,client/parking/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
 $(BUILD)/libsim.a:      $(filter-out $(BUILD)/tests/sim/test_%,$(call objects,tests/sim/*.c))
 $(BUILD)/%.a:
@@ -75,6 +77,10 @@ $(BUILD)/%.a:
 # and the command line, is the same with its inside.
 libmillrace_OBJECTS := $(call objects,client/*.c proto/*.c)
 libmillrace_LIBS     = $(CLIENT_LIBS)
+# It has a copy of its own of what it shares with the blocking client, but for the words of errors, which it finds there.
+libmillrace-parking_OBJECTS := $(call objects,client/parking/*.c proto/*.c) $(addprefix $(BUILD)/client/,client.o link.o members.o url.o)
+libmillrace-parking_LIBS     = $(BUILD)/libmillrace.so.0 $(CLIENT_LIBS) $(EVENT_LIBS)
+$(BUILD)/libmillrace-parking.so.0: | $(BUILD)/libmillrace.so.0
 
 $(foreach l,$(LIBRARIES),$(eval $(BUILD)/$l.a $(BUILD)/$l.so.0: $($l_OBJECTS)))
 $(LIBRARIES:%=$(BUILD)/%.a):
@@ -93,7 +99,7 @@ $(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libclient.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libclient.a)
+TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libparking.a libclient.a)
 $(TESTS): %: %.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "client/reply.h"
 #include "client/words.h"
 #include "proto/utf8.h"
 
@@ -46,7 +47,7 @@ void request_result(struct mr_request *request, struct mr_result *result)
 	result->raw = request->text;
 	result->raw_len = request->text_len;
 	result->lease = request->lease;
-	result->deliveries = request->deliveries ? strtoull(request->deliveries + strspn(request->deliveries, "[ \t\r\n"), NULL, 10) : 0;
+	result->deliveries = request->deliveries ? reply_deliveries(slice_from(request->deliveries)) : 0;
 	result->all_deliveries = request->deliveries;
 	request->text = request->lease = request->deliveries = NULL;
 }

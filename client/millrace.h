@@ -73,7 +73,8 @@ enum mr_status {
 	MR_EARGUMENT = -103,   /* an argument is not possible; nothing was sent */
 	MR_EMEMORY = -104,
 	MR_EJSON = -105,  /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message() has its text, shortened */
-	MR_UNKNOWN = -106 /* the connection broke before the answer came: a put, or another change, has happened or has not */
+	MR_UNKNOWN = -106, /* the connection broke before the answer came: a put, or another change, has happened or has not */
+	MR_EFULL = -107    /* too much waits to be sent already (parking API) */
 };
 
 typedef struct mr mr;

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "client/reply.h"
 #include "client/words.h"
 
 struct mr *transport_create(struct link link)
@@ -108,13 +109,6 @@ static struct slice wanted_text(const struct mr_request *request, const struct m
 		return reply->body;
 	}
 	return (struct slice){NULL, 0};
-}
-
-static int reply_status(const struct message_reply *reply)
-{
-	if (reply->status != STATUS_ERROR)
-		return (int)reply->status;
-	return reply->error == ERROR_NONE ? MR_EINTERNAL : -(int)reply->error;
 }
 
 /* A copy that ends with NUL. An empty slice is NULL; no memory is told by *status. */

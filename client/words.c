@@ -68,6 +68,8 @@ const char *mr_status_name(int status)
 		return "json";
 	case MR_UNKNOWN:
 		return "outcome_unknown";
+	case MR_EFULL:
+		return "full";
 	}
 	if (status >= 0 && status < STATUS_ERROR)
 		return status_name((enum status)status);

@@ -278,15 +278,16 @@ static void wait_log_end(struct daemon *daemon)
 	pthread_mutex_unlock(&daemon->lock);
 }
 
-void daemon_stop_by(struct daemon *daemon, int signal_number)
+/* Its end, and what a sanitizer has to say. */
+static void expect_end(struct daemon *daemon, int expected_code)
 {
 	int status;
-	if (signal_number)
-		daemon_signal(daemon, signal_number);
 	wait_log_end(daemon);
 	ck_assert_int_eq(waitpid(daemon->pid, &status, 0), daemon->pid);
 	pthread_join(daemon->reader, NULL);
-	ck_assert_msg(exit_code(status) == 0 || exit_code(status) == LEFT_VALUES, "the daemon ended with %d:\n%s", exit_code(status), daemon->log);
+	if (expected_code == 0 && exit_code(status) == LEFT_VALUES)
+		expected_code = LEFT_VALUES;
+	ck_assert_msg(exit_code(status) == expected_code, "the daemon ended with %d:\n%s", exit_code(status), daemon->log);
 	ck_assert_msg(!strstr(daemon->log, "Sanitizer") && !strstr(daemon->log, "runtime error"), "a sanitizer speaks:\n%s", daemon->log);
 
 	close(daemon->log_fd);
@@ -297,6 +298,19 @@ void daemon_stop_by(struct daemon *daemon, int signal_number)
 	free(daemon->url);
 	free(daemon->unix_url);
 	free(daemon);
+}
+
+void daemon_stop_by(struct daemon *daemon, int signal_number)
+{
+	if (signal_number)
+		daemon_signal(daemon, signal_number);
+	expect_end(daemon, 0);
+}
+
+void daemon_kill(struct daemon *daemon)
+{
+	daemon_signal(daemon, SIGKILL);
+	expect_end(daemon, 128 + SIGKILL);
 }
 
 void daemon_stop(struct daemon *daemon)

@@ -32,6 +32,8 @@ void daemon_stop(struct daemon *daemon);
 /* The same with another signal; 0: it has been asked to end already. */
 void daemon_stop_by(struct daemon *daemon, int signal_number);
 void daemon_signal(struct daemon *daemon, int signal_number);
+/* SIGKILL, and it has ended. Frees everything. */
+void daemon_kill(struct daemon *daemon);
 
 /* Addresses as the line with "ready" told them; valid until daemon_stop(). The test fails where there is none. */
 const char *daemon_url(const struct daemon *daemon);      /* tcp://127.0.0.1:40123 */
