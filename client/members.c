@@ -238,3 +238,19 @@ int members_definition(struct buffer *members, const char *channel, const struct
 		message_bool(members, "ephemeral", true);
 	return status;
 }
+
+int members_nack(struct buffer *members, const char *lease, int64_t delay_ms)
+{
+	if (delay_ms < 0 || delay_ms > (int64_t)MESSAGE_MAX_MS)
+		return words_fail(MR_EARGUMENT, "a delay is 0 to 2147483647 milliseconds");
+	if (delay_ms)
+		message_uint(members, "delay_ms", (uint64_t)delay_ms);
+	return members_text(members, "lease", lease);
+}
+
+int members_extend(struct buffer *members, const char *lease, int64_t lease_ms)
+{
+	int status = lease_ms == 0 ? words_fail(MR_EARGUMENT, "a lease is 1 to 2147483647 milliseconds") : members_lease(members, lease_ms, false);
+
+	return status == MR_OK ? members_text(members, "lease", lease) : status;
+}

@@ -18,6 +18,10 @@ int members_take(struct buffer *members, const char *channel, const struct mr_ta
 int members_alts(struct buffer *members, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options);
 int members_definition(struct buffer *members, const char *channel, const struct mr_definition *definition); /* channel NULL: the daemon makes up a name */
 
+int members_nack(struct buffer *members, const char *lease, int64_t delay_ms);
+int members_extend(struct buffer *members, const char *lease, int64_t lease_ms);
+
+
 bool arms_have_put(const struct mr_arm *arms, size_t n_arms);
 
 /* Whether a time-out is possible. */

@@ -159,6 +159,28 @@ struct mr_take_options { /* zero-initialise */
 /* Takes as the options say. result may not be NULL; it is set on every return, and mr_result_finish() frees what is in it. */
 MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result);
 
+/* ---- leases ---- A plain take is at most once: if its taker dies, the value is gone. A leased value stays the daemon's until mr_ack(). If that does not come in time, or the
+ * connection ends (unless the lease is sticky), or after mr_nack(), it goes back to its place in the channel, to be delivered once more.
+ *
+ *   while (mr_take_with(m, "jobs", &(struct mr_take_options){.lease_ms = 30000}, MR_FOREVER, &job) == MR_OK) {
+ *       if (work_on(job.raw))
+ *           mr_ack(m, job.lease);
+ *       else
+ *           mr_nack(m, job.lease, 1000);
+ *       mr_result_finish(&job);
+ *   }
+ *
+ * A lease's token works from any connection. MR_ENO_SUCH_LEASE: it has ended, and the value is, or will be, somebody else's. One of a batch is for all of it. */
+
+/* The work is done: the value is gone from the daemon. */
+MR_API int mr_ack(mr *m, const char *lease);
+
+/* It is not: the value goes back after delay_ms (0: at once). */
+MR_API int mr_nack(mr *m, const char *lease, int64_t delay_ms);
+
+/* It needs more time: the lease ends in lease_ms from now. */
+MR_API int mr_extend(mr *m, const char *lease, int64_t lease_ms);
+
 /* ---- alts ---- */
 
 struct mr_arm { /* zero-initialise */

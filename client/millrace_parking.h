@@ -153,6 +153,11 @@ MR_API int mr_park_take_count(mr_parking *p, const char *channel, uint64_t count
 MR_API int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options, int64_t timeout_ms,
 			mr_parked_cb *done, void *argument, mr_parked **request);
 
+/* Leases: see millrace.h. They are sent before what waits for room in the window. */
+MR_API int mr_park_ack(mr_parking *p, const char *lease, mr_parked_cb *done, void *argument, mr_parked **request);
+MR_API int mr_park_nack(mr_parking *p, const char *lease, int64_t delay_ms, mr_parked_cb *done, void *argument, mr_parked **request);
+MR_API int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked_cb *done, void *argument, mr_parked **request);
+
 /* Channels: see millrace.h. The name that the daemon made up (channel NULL) is `channel` in the outcome's body. */
 MR_API int mr_park_create(mr_parking *p, const char *channel, const struct mr_definition *definition, mr_parked_cb *done, void *argument,
 			  mr_parked **request);

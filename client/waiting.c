@@ -126,7 +126,7 @@ static int begin_failed(const struct mr *m, int result)
 /* Whether an unanswered request of this op may have changed something. Of an alts it depends on its arms, which its caller knows. */
 static bool is_change(enum message_op op)
 {
-	return op == OP_PUT || op == OP_DELETE || op == OP_ALTS;
+	return op == OP_PUT || op == OP_DELETE || op == OP_ALTS || op == OP_ACK || op == OP_NACK;
 }
 
 /* Waits until the socket has taken what is to be sent before the request may go on. */

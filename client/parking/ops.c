@@ -100,6 +100,31 @@ int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms, const 
 	return request_make(p, status, &form, request);
 }
 
+/* -- leases -- */
+
+/* It never parks, and must not wait behind what does: that may wait for just this. */
+static int lease_request(mr_parking *p, enum message_op op, int status, mr_parked_cb *done, void *argument, mr_parked **request)
+{
+	struct request_form form = {.op = op, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .is_urgent = true, .done = done, .argument = argument};
+
+	return request_make(p, status, &form, request);
+}
+
+int mr_park_ack(mr_parking *p, const char *lease, mr_parked_cb *done, void *argument, mr_parked **request)
+{
+	return lease_request(p, OP_ACK, members_text(&p->scratch, "lease", lease), done, argument, request);
+}
+
+int mr_park_nack(mr_parking *p, const char *lease, int64_t delay_ms, mr_parked_cb *done, void *argument, mr_parked **request)
+{
+	return lease_request(p, OP_NACK, members_nack(&p->scratch, lease, delay_ms), done, argument, request);
+}
+
+int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked_cb *done, void *argument, mr_parked **request)
+{
+	return lease_request(p, OP_EXTEND, members_extend(&p->scratch, lease, lease_ms), done, argument, request);
+}
+
 /* -- channels -- */
 
 /* A request of an op without a time-out, with what p->scratch has. */
