@@ -121,13 +121,15 @@ $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo growth proto)
 $(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a
 $(addprefix $(BUILD)/tests/bench/,growth proto): $(BUILD)/libproto.a
-$(BENCH_PROGRAMS): %: %.o
+$(BUILD)/tests/bench/client: $(addprefix $(BUILD)/,libmillrace-parking.a libmillrace.a)
+$(BUILD)/tests/bench/client: CLIENT_LIBS += $(EVENT_LIBS)
+$(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 # -- What people call --
 
-.PHONY: demo examples check asan tsan bench bench-quick bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
+.PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
@@ -171,6 +173,9 @@ bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 5 min
 	@$(MAKE) --no-print-directory bench-built
 bench-quick: deps-bench ## the same in less than one
 	@$(MAKE) --no-print-directory bench-built BENCH_OPTIONS=--quick
+bench-client: deps-bench ## what the client library costs beside work by hand
+	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/bench/,driver client)
+	@BUILD=$(BUILD) tests/bench/client_cost
 bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 
