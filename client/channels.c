@@ -16,6 +16,18 @@ static int ask(mr *m, enum message_op op, struct buffer *members, int status, js
 
 /* -- create, close, delete -- */
 
+/* It is created anew with the next connection. */
+static int remember(mr *m, const char *channel, const struct mr_definition *definition)
+{
+	struct buffer members = {0};
+	int status = members_definition(&members, channel, definition);
+
+	if (status == MR_OK)
+		status = handle_remember(m, channel, (struct slice){members.bytes, buffer_len(&members)});
+	buffer_finish(&members);
+	return status;
+}
+
 int mr_create(mr *m, const char *channel, const struct mr_definition *definition, bool *created, char **name)
 {
 	struct buffer members = {0};
@@ -27,6 +39,8 @@ int mr_create(mr *m, const char *channel, const struct mr_definition *definition
 	if (created)
 		*created = false;
 	status = ask(m, OP_CREATE, &members, status, &reply);
+	if (status == MR_OK && channel && definition->ephemeral && m->reopens)
+		status = remember(m, channel, definition);
 	if (status == MR_OK && created)
 		*created = json_is_true(json_object_get(reply, "created"));
 	if (status == MR_OK && name) {
@@ -58,6 +72,8 @@ int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded)
 	if (status == MR_OK && force)
 		message_bool(&members, "force", true);
 	status = ask(m, OP_DELETE, &members, status, &reply);
+	if (status == MR_OK)
+		handle_forget(m, channel);
 	if (discarded)
 		*discarded = (uint64_t)json_integer_value(json_object_get(reply, "discarded"));
 	json_decref(reply);

@@ -1,4 +1,6 @@
-/* The connection: found by its URL, made in time, greeted by hello. */
+/* A link to an address, in time. */
+#include "client/connect.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -7,9 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "client/call.h"
+#include "client/clock.h"
 #include "client/lookup.h"
-#include "client/url.h"
 #include "client/words.h"
 
 /* Waits for a connect() in progress. 0, or the negative number of an error. */
@@ -80,7 +81,7 @@ static int connect_tcp(struct link *link, const struct url *url, int64_t deadlin
 	return problem;
 }
 
-static int connect_url(struct link *link, const struct url *url, int64_t deadline_ms)
+int connect_url(struct link *link, const struct url *url, int64_t deadline_ms)
 {
 	int failure = 0;
 	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms) : connect_tcp(link, url, deadline_ms, &failure);
@@ -89,123 +90,4 @@ static int connect_url(struct link *link, const struct url *url, int64_t deadlin
 		words_fail(MR_ECONNECT, "cannot connect to %s: %s", url->text,
 			   failure && failure != EAI_SYSTEM ? gai_strerror(failure) : strerror(-problem));
 	return problem ? MR_ECONNECT : MR_OK;
-}
-
-/* A daemon that says why it does not want us, and closes, has said that to hello. */
-static int hello_status(struct mr *m, int status)
-{
-	if (status != MR_ECONNECTION)
-		return status;
-	return m->notice ? words_fail(m->notice, "%s", m->notice_text) : MR_ECONNECT;
-}
-
-/* hello, and what the daemon says to it. */
-static int greet(mr *m, const struct mr_options *options, int64_t timeout_ms)
-{
-	struct buffer members = {0};
-	struct call_result result;
-	json_t *hello = NULL;
-	int status = MR_OK;
-
-	message_uint(&members, "protocol", 1);
-	if (options->name)
-		status = members_text(&members, "name", options->name);
-	if (status == MR_OK && options->token)
-		status = members_text(&members, "token", options->token);
-	status = hello_status(m, call_run(m, OP_HELLO, &members, status, timeout_ms, WANT_BODY, &result));
-	if (status == MR_OK)
-		status = json_text_into(result.text, result.text_len, &hello);
-	if (status != MR_OK)
-		return status;
-	json_object_del(hello, "id");
-	json_object_del(hello, "status");
-	pthread_mutex_lock(&m->lock);
-	m->hello = hello;
-	if (json_integer_value(json_object_get(hello, "protocol")) != 1 ||
-	    client_set_max_frame(&m->client, (uint64_t)json_integer_value(json_object_get(hello, "max_frame_bytes"))) < 0)
-		status = words_fail(MR_EPROTOCOL, "the daemon's hello is not one of protocol 1");
-	pthread_mutex_unlock(&m->lock);
-	return status;
-}
-
-/* Connects to this address, and says hello. */
-static int open_url(mr **out, const struct url *url, const struct mr_options *options, int64_t deadline_ms)
-{
-	struct link link;
-	int64_t left_ms;
-	int status = connect_url(&link, url, deadline_ms);
-	mr *m;
-
-	if (status != MR_OK)
-		return status;
-	m = transport_create(link);
-	if (!m) {
-		link_close(&link);
-		return words_fail(MR_EMEMORY, "not enough memory for a connection");
-	}
-	left_ms = deadline_ms - clock_now_ms();
-	status = greet(m, options, left_ms > 0 ? left_ms : 0);
-	if (status == MR_OK)
-		*out = m;
-	else
-		mr_destroy(m);
-	return status;
-}
-
-int mr_connect(mr **out, const char *urls, const struct mr_options *options)
-{
-	static const struct mr_options none;
-	const struct mr_options *chosen = options ? options : &none;
-	int64_t timeout_ms = chosen->connect_timeout_ms ? chosen->connect_timeout_ms : URL_CONNECT_TIMEOUT_MS;
-	int64_t deadline_ms = clock_now_ms() + timeout_ms;
-	struct url_list list;
-	int status;
-
-	*out = NULL;
-	if (timeout_ms < 1 || timeout_ms > (int64_t)MESSAGE_MAX_MS)
-		return words_fail(MR_EARGUMENT, "connect_timeout_ms is 1 to 2147483647, or 0 for the default");
-	status = url_list_read(&list, urls);
-	for (size_t i = 0; status == MR_OK && i < list.n; i++) {
-		int64_t now_ms = clock_now_ms();
-
-		status = open_url(out, &list.urls[i], chosen, now_ms + (deadline_ms - now_ms) / (int64_t)(list.n - i));
-		if (status == MR_OK || status == MR_EARGUMENT || status == MR_EMEMORY)
-			break;
-		if (i + 1 < list.n)
-			status = MR_OK;
-	}
-	url_list_finish(&list);
-	return status;
-}
-
-void mr_destroy(mr *m)
-{
-	if (m)
-		transport_destroy(m);
-}
-
-int mr_fd(mr *m)
-{
-	int fd;
-
-	pthread_mutex_lock(&m->lock);
-	fd = m->broken ? -1 : m->link.fd;
-	pthread_mutex_unlock(&m->lock);
-	return fd;
-}
-
-int mr_hello(mr *m, json_t **hello)
-{
-	*hello = json_deep_copy(m->hello);
-	return *hello ? MR_OK : words_fail(MR_EMEMORY, "not enough memory");
-}
-
-int mr_ping(mr *m, int64_t timeout_ms)
-{
-	struct buffer members = {0};
-	struct call_result result;
-
-	int status = timeout_check(timeout_ms);
-
-	return call_run(m, OP_PING, &members, status, timeout_ms, WANT_NOTHING, &result);
 }

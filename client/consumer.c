@@ -197,6 +197,7 @@ int mr_consumer_create(mr_consumer **out, mr *m, const char *channel, const stru
 	STAILQ_INIT(&consumer->here);
 	TAILQ_INIT(&consumer->takers);
 	pthread_mutex_lock(&m->lock);
+	transport_ready(m, MR_FOREVER); /* if that fails, so does what follows */
 	top_up(consumer);
 	pthread_mutex_unlock(&m->lock);
 	*out = consumer;

@@ -18,8 +18,13 @@
  * json_t, mr_free() bytes. Strings in are NUL-terminated UTF-8; lengths are bytes.
  *
  * Times are milliseconds, from the moment at which the daemon reads the request. MR_FOREVER: no time-out. 0: at once or not at all.
- * If the network goes silent, a call with a time-out returns MR_ECONNECTION at most 1 s after it. After MR_ECONNECTION the handle is of no more use
- * but to be destroyed. Whether an unanswered put happened cannot be known then.
+ *
+ * Broken connections: if the network goes silent, a call with a time-out returns at most 1 s after it; one without waits as long as the network's own timers
+ * do. When a connection ends, each call that runs returns: a put, or another change, that was sent as MR_UNKNOWN, since it has happened or has not; anything else as
+ * MR_ECONNECTION. (If the daemon had handed a value to a take just then, that value is gone: a take without a lease is at most once.) Nothing is sent twice.
+ * From then on every call is MR_ECONNECTION at once, and the handle is only good for mr_destroy(); or, with the option `reconnect`, the next call connects again: within
+ * connect_timeout_ms, but a call with a time-out within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. Ephemeral channels that the handle
+ * created by a name are then created anew, empty.
  */
 #ifndef MILLRACE_H
 #define MILLRACE_H
@@ -83,6 +88,7 @@ struct mr_options { /* zero-initialise; 0 or NULL is the default */
 	const char *name;           /* of this client, for people who look at `waiters` */
 	const char *token;          /* a secret for `hello` */
 	int64_t connect_timeout_ms; /* 5000 by default; looking up the name included */
+	bool reconnect;             /* after the connection has ended, the next call makes another */
 };
 
 /* Words. Static storage, never NULL; any thread. */

@@ -22,6 +22,9 @@
  *   mr_producer_destroy(p);
  *
  * Threads may share a consumer: each value goes to one of them; or a producer. Both are destroyed before their handle is.
+ *
+ * When the connection ends, so does a consumer, after the values that are here; with the handle's option `reconnect` another can be created. A producer tells of
+ * what is unknown then by its flush, and goes on with the next connection.
  */
 #ifndef MILLRACE_STREAM_H
 #define MILLRACE_STREAM_H

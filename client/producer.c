@@ -209,7 +209,7 @@ static int failure(const mr_producer *producer)
 
 int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t window)
 {
-	uint64_t max_inflight = (uint64_t)json_integer_value(json_object_get(m->hello, "max_inflight"));
+	uint64_t max_inflight;
 	int status = text_check("channel", channel);
 	struct notice_listener *other;
 	mr_producer *producer;
@@ -228,6 +228,9 @@ int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t win
 	}
 	producer->m = m;
 	producer->listener.on_notice = on_notice;
+	pthread_mutex_lock(&m->lock);
+	max_inflight = (uint64_t)json_integer_value(json_object_get(m->hello, "max_inflight"));
+	pthread_mutex_unlock(&m->lock);
 	producer->window = window ? window : max_inflight >= 4 && max_inflight / 2 < DEFAULT_WINDOW ? (size_t)max_inflight / 2 : DEFAULT_WINDOW;
 	TAILQ_INIT(&producer->marks);
 	TAILQ_INIT(&producer->waiters);
@@ -256,6 +259,8 @@ static int producer_put(mr_producer *producer, struct buffer *members, enum mr_m
 	int status = MR_OK;
 
 	if (producer->failure == MR_OK)
+		status = transport_ready(producer->m, timeout_ms);
+	if (status == MR_OK && producer->failure == MR_OK)
 		status = wait_unanswered(producer, producer->window - 2, deadline_ms);
 	if (status == MR_OK)
 		status = failure(producer);

@@ -13,7 +13,7 @@
 #include "client/reply.h"
 #include "client/words.h"
 
-struct mr *transport_create(struct link link)
+struct mr *transport_create(void)
 {
 	struct mr *m = calloc(1, sizeof(*m));
 
@@ -24,15 +24,17 @@ struct mr *transport_create(struct link link)
 		free(m);
 		return NULL;
 	}
-	m->link = link;
+	m->link.fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&m->monotonic);
 	pthread_condattr_setclock(&m->monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->settled, &m->monotonic);
 	client_init(&m->client);
 	TAILQ_INIT(&m->senders);
 	TAILQ_INIT(&m->followers);
 	TAILQ_INIT(&m->begun);
 	LIST_INIT(&m->listeners);
+	LIST_INIT(&m->ephemerals);
 	m->moved_ms = clock_now_ms();
 	return m;
 }
@@ -50,9 +52,24 @@ void transport_destroy(struct mr *m)
 	close(m->wake_fd);
 	client_finish(&m->client);
 	json_decref(m->hello);
+	pthread_cond_destroy(&m->settled);
 	pthread_condattr_destroy(&m->monotonic);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
+}
+
+void transport_restart(struct mr *m, struct link link)
+{
+	uint64_t next_id = m->client.next_id;
+
+	link_close(&m->link);
+	m->link = link;
+	client_finish(&m->client);
+	client_init(&m->client);
+	m->client.next_id = next_id; /* so that nobody takes a request of now for one of then */
+	m->n_queued = m->n_sent = 0;
+	m->broken = m->notice = 0;
+	m->moved_ms = clock_now_ms();
 }
 
 /* -- requests -- */
@@ -169,10 +186,12 @@ void transport_break(struct mr *m, int status, const char *format, ...)
 	while ((pending = client_abandon(&m->client))) {
 		struct mr_request *request = (struct mr_request *)pending;
 
-		if (request->on_reply)
+		if (request->on_reply) {
 			request->on_reply(m, request, NULL, true);
-		else
-			request_end(m, request, request->is_change && m->n_sent >= request->sent_at ? MR_UNKNOWN : status);
+			continue;
+		}
+		request->text = strdup(m->broken_text); /* the handle may have another connection when somebody asks */
+		request_end(m, request, request->is_change && m->n_sent >= request->sent_at ? MR_UNKNOWN : status);
 	}
 }
 

@@ -19,9 +19,10 @@
 #include "client/clock.h"
 #include "client/link.h"
 #include "client/millrace.h"
+#include "client/url.h"
 
 /* A call with a time-out gives a silent network this much longer: less than the second that is promised. */
-enum { SILENCE_GRACE_MS = 900 };
+enum { SILENCE_GRACE_MS = 900, REOPEN_MS = 500 /* of that, at most, to open a connection anew */ };
 
 enum want { /* which text of an answer is kept for the caller */
 	WANT_NOTHING,
@@ -67,6 +68,11 @@ struct mr_request {
 struct mr {
 	struct link link;
 	int wake_fd; /* set once */
+	struct url_list urls; /* what follows is handle.c's; set once, but for the pause */
+	char *name, *token;
+	int64_t connect_timeout_ms;
+	bool reopens;
+	int64_t pause_ms, not_before_ms; /* of who opens it anew */
 	pthread_mutex_t lock;
 	pthread_condattr_t monotonic;
 	struct client client;
@@ -74,6 +80,10 @@ struct mr {
 	int64_t moved_ms;          /* when bytes last went or came */
 	struct mr_request *leader; /* whose thread polls for all, or NULL */
 	bool is_leader_woken;      /* by wake_fd */
+	size_t n_waiting;          /* threads that wait, leading or not */
+	bool is_reopening;         /* by a thread that has it alone, but for the lock */
+	pthread_cond_t settled;    /* fewer wait, or it is open again, or not */
+	LIST_HEAD(, ephemeral) ephemerals; /* handle.c's */
 	struct request_queue senders;   /* asleep until they are sent; in the order of their frames */
 	struct request_queue followers; /* asleep until they are done */
 	struct request_queue begun; /* those of mr_begin_*() that nobody has waited for yet; on the heap */
@@ -82,11 +92,11 @@ struct mr {
 	char broken_text[320];
 	int notice;            /* 0, or the status of the last error that came for nobody: the daemon's last words */
 	char notice_text[240];
-	json_t *hello;         /* set once */
+	json_t *hello;
 };
 
-/* A handle around a link, which becomes the handle's. NULL without memory; the link stays the caller's. */
-struct mr *transport_create(struct link link);
+/* A handle without a link yet. NULL without memory. */
+struct mr *transport_create(void);
 void transport_destroy(struct mr *m);
 
 void request_init(struct mr *m, struct mr_request *request, enum want want);
@@ -128,6 +138,20 @@ void transport_unkeep(struct mr *m, struct mr_request *request);
 
 /* Whether it is done; reads what has arrived. */
 bool transport_poll(struct mr *m, const struct mr_request *request);
+
+/* A link, which becomes the handle's, instead of the one that has ended; nobody may wait. With the lock held. */
+void transport_restart(struct mr *m, struct link link);
+
+/* Makes sure that there is a connection, if need be by opening one, when the handle is one that does. A call with a time-out spends little time on that. With the lock
+ * held; it is let go meanwhile. MR_OK, or why not. */
+int transport_ready(struct mr *m, int64_t timeout_ms);
+
+/* handle.c: opens it anew, within the deadline. The calling thread has the handle alone. */
+int handle_reopen(struct mr *m, int64_t deadline_ms);
+
+/* handle.c: this ephemeral channel is to be created anew with each connection, or not any more. */
+int handle_remember(struct mr *m, const char *channel, struct slice members);
+void handle_forget(struct mr *m, const char *channel);
 
 /* -- of the socket, for those who wait for it; with the lock held -- */
 

@@ -228,5 +228,7 @@ bool mr_is_done(mr *m, mr_request *request)
 
 int mr_cancel(mr *m, mr_request *request)
 {
+	if (transport_poll(m, request)) /* the connection may be another by now */
+		return words_fail(MR_ENO_SUCH_REQUEST, "the request has ended by itself");
 	return call_cancel(m, request->pending.id, MR_FOREVER);
 }

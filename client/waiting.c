@@ -103,6 +103,7 @@ static void hand_over(struct mr *m)
 
 static void wait_for(struct mr *m, struct mr_request *request)
 {
+	m->n_waiting++;
 	while (!may_go_on(m, request)) {
 		if (m->leader)
 			follow(m, request);
@@ -110,6 +111,8 @@ static void wait_for(struct mr *m, struct mr_request *request)
 			lead(m, request);
 	}
 	hand_over(m);
+	if (--m->n_waiting == 0 && m->is_reopening)
+		pthread_cond_broadcast(&m->settled);
 }
 
 static int begin_failed(const struct mr *m, int result)
@@ -195,12 +198,39 @@ int transport_drain(struct mr *m, int64_t timeout_ms)
 	return status;
 }
 
+int transport_ready(struct mr *m, int64_t timeout_ms)
+{
+	int64_t within_ms = timeout_ms >= 0 && m->connect_timeout_ms > REOPEN_MS ? REOPEN_MS : m->connect_timeout_ms;
+	int64_t deadline_ms = clock_now_ms() + within_ms;
+	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000), .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+	int status;
+
+	while (m->is_reopening)
+		if (pthread_cond_timedwait(&m->settled, &m->lock, &deadline) != 0)
+			return words_fail(MR_ECONNECT, "not connected: another thread is connecting");
+	if (!m->broken)
+		return MR_OK;
+	if (!m->reopens)
+		return words_fail(m->broken, "%s", m->broken_text);
+	m->is_reopening = true;
+	while (m->n_waiting) /* they all are about to end, with the connection */
+		pthread_cond_wait(&m->settled, &m->lock);
+	pthread_mutex_unlock(&m->lock);
+	status = handle_reopen(m, deadline_ms);
+	pthread_mutex_lock(&m->lock);
+	m->is_reopening = false;
+	pthread_cond_broadcast(&m->settled);
+	return status;
+}
+
 int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, int64_t timeout_ms)
 {
 	int result;
 
 	pthread_mutex_lock(&m->lock);
-	result = transport_begin_locked(m, request, op, members, 1, timeout_ms, true);
+	result = transport_ready(m, timeout_ms);
+	if (result == MR_OK)
+		result = transport_begin_locked(m, request, op, members, 1, timeout_ms, true);
 	pthread_mutex_unlock(&m->lock);
 	return result;
 }
@@ -208,14 +238,6 @@ int transport_begin(struct mr *m, struct mr_request *request, enum message_op op
 void transport_wait_locked(struct mr *m, struct mr_request *request)
 {
 	wait_for(m, request);
-}
-
-/* What an error has to say. */
-static const char *error_words(const struct mr *m, const struct mr_request *request)
-{
-	if (request->text)
-		return request->text;
-	return m->broken && (request->status == m->broken || request->status == MR_UNKNOWN) ? m->broken_text : mr_status_name(request->status);
 }
 
 int transport_wait(struct mr *m, struct mr_request *request)
@@ -226,7 +248,7 @@ int transport_wait(struct mr *m, struct mr_request *request)
 	wait_for(m, request);
 	status = request->status;
 	if (status < 0)
-		words_fail(status, "%s%s", error_words(m, request), status == MR_UNKNOWN ? "; whether it happened cannot be known" : "");
+		words_fail(status, "%s%s", request->text ? request->text : mr_status_name(status), status == MR_UNKNOWN ? "; whether it happened cannot be known" : "");
 	pthread_mutex_unlock(&m->lock);
 	return status;
 }

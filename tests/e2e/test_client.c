@@ -799,6 +799,105 @@ START_TEST(a_put_that_was_not_answered_is_unknown)
 }
 END_TEST
 
+/* -- connecting again -- */
+
+static mr *connect_again(const char *url)
+{
+	mr *made = NULL;
+
+	IS(MR_OK, mr_connect(&made, url, &(struct mr_options){.reconnect = true}));
+	return made;
+}
+
+START_TEST(the_next_call_connects_again)
+{
+	struct proxy *proxy = proxy_start(daemon_port(d));
+	mr *made = connect_again(proxy_url(proxy));
+	struct mr_definition definition = {.kind = "bounded", .capacity = 1, .ephemeral = true};
+	mr_request *take, *put;
+
+	IS(MR_OK, mr_create(made, "mine", &definition, NULL, NULL));
+	IS(MR_OK, mr_create(made, "short", &definition, NULL, NULL));
+	IS(MR_OK, mr_delete(made, "short", false, NULL));
+	IS(MR_OK, mr_begin_take(made, &take, "jobs", 0, MR_FOREVER));
+	client_await_parked(m, 1);
+	proxy_cut(proxy);
+	client_await_parked(m, 0);
+	while (!mr_is_done(made, take))
+		;
+	IS(MR_OK, mr_put_raw(made, "mine", "1", 1, 60000)); /* it is there again */
+	FAILS(MR_ENO_SUCH_CHANNEL, "short", mr_put_raw(made, "short", "1", 1, MR_FOREVER));
+	IS(MR_OK, mr_begin_put(made, &put, "meet", "1", 1, MR_FOREVER));
+	client_await_parked(m, 1);
+	FAILS(MR_ENO_SUCH_REQUEST, "ended", mr_cancel(made, take)); /* not whatever has its id now */
+	FAILS(MR_ECONNECTION, "ended", mr_wait(made, take, NULL));
+	client_take(m, "meet", "1");
+	IS(MR_OK, mr_wait(made, put, NULL));
+	mr_destroy(made);
+	proxy_stop(proxy);
+}
+END_TEST
+
+START_TEST(while_it_cannot_connect_each_call_says_so_in_time)
+{
+	struct proxy *proxy = proxy_start(daemon_port(d));
+	mr *made = connect_again(proxy_url(proxy));
+	uint64_t begun_ms;
+
+	proxy_swallow(proxy);
+	IS(MR_ECONNECTION, mr_ping(made, 0));
+	for (int i = 0; i < 2; i++) {
+		begun_ms = test_now_ms();
+		FAILS(MR_ECONNECT, "", mr_ping(made, 10));
+		ck_assert_uint_lt(test_now_ms() - begun_ms, 10000);
+	}
+	proxy_cut(proxy);
+	IS(MR_OK, mr_ping(made, MR_FOREVER));
+	mr_destroy(made);
+	proxy_stop(proxy);
+}
+END_TEST
+
+static void *put_through_cuts(void *argument)
+{
+	mr *made = argument;
+	intptr_t n_ok = 0;
+
+	for (int i = 0; i < 200; i++) {
+		int status = mr_put_raw(made, "latest", "1", 1, i % 2 ? 60000 : MR_FOREVER);
+
+		n_ok += status == MR_OK;
+		ck_assert_msg(status == MR_OK || status == MR_UNKNOWN || status == MR_ECONNECTION || status == MR_ECONNECT, "%s: %s",
+			      mr_status_name(status), mr_message());
+	}
+	return (void *)n_ok;
+}
+
+START_TEST(threads_share_a_handle_whose_connection_is_cut)
+{
+	struct proxy *proxy = proxy_start(daemon_port(d));
+	mr *made = connect_again(proxy_url(proxy));
+	pthread_t threads[PAIRS];
+	void *n_ok;
+
+	for (int i = 0; i < PAIRS; i++)
+		pthread_create(&threads[i], NULL, put_through_cuts, made);
+	for (int64_t accepted = 0, i = 0; i < 5; i++) {
+		while (client_stat(m, "latest", "accepted") < accepted + 50) /* somebody has come through */
+			;
+		accepted = client_stat(m, "latest", "accepted");
+		proxy_cut(proxy);
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		pthread_join(threads[i], &n_ok);
+		ck_assert_int_gt((intptr_t)n_ok, 0);
+	}
+	IS(MR_OK, mr_ping(made, MR_FOREVER));
+	mr_destroy(made);
+	proxy_stop(proxy);
+}
+END_TEST
+
 /* -- words -- */
 
 START_TEST(every_status_has_a_name)
@@ -831,7 +930,8 @@ int main(void)
 		a_value_of_a_whole_frame_and_one_byte_too_many, batches, alts_of_every_outcome, channels_are_made_and_removed, lists_are_whole,
 		waiters_are_all_told, begun_now_and_waited_for_later, cancelled_by_another_thread, who_reads_for_the_leader_wakes_it,
 		threads_share_a_handle, frames_larger_than_the_sockets_go_both_ways, a_silent_daemon_is_given_up,
-		a_silent_network_ends_every_call, a_put_that_was_not_answered_is_unknown, NULL,
+		a_silent_network_ends_every_call, a_put_that_was_not_answered_is_unknown, the_next_call_connects_again,
+		while_it_cannot_connect_each_call_says_so_in_time, threads_share_a_handle_whose_connection_is_cut, NULL,
 	};
 	const TTest *const ends[] = {a_daemon_that_is_killed_ends_every_call, is_done_sees_the_end_by_itself, NULL}; /* nothing is left to stop */
 	const TTest *const words[] = {every_status_has_a_name, NULL};
