@@ -9,7 +9,8 @@
 
 enum { QUOTED_BYTES = 200 }; /* of a value, in a message */
 
-int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want)
+int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status, int64_t timeout_ms,
+	       enum want want)
 {
 	struct slice text = {members->bytes + members->start, buffer_len(members)};
 
@@ -94,7 +95,8 @@ int call_run(mr *m, enum message_op op, struct buffer *members, int status, int6
 	return status;
 }
 
-int call_fetch(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want, struct call_result *result)
+int call_fetch(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
+	       struct call_result *result)
 {
 	status = call_run(m, op, members, status, timeout_ms, want, result);
 	if (status == MR_OK && !result->text)

@@ -1,5 +1,6 @@
-/* Consumers: takes with `count`, so many that at most `credit` values are promised or here. When half of the credit is used up, another request asks
- * for that half: the daemon never waits for us between two values. Few requests are open at a time, since each asks for half the credit or more.
+/* Consumers: takes with `count`, so many that at most `credit` values are promised or here. When half of the credit is used up, another
+ * request asks for that half: the daemon never waits for us between two values. Few requests are open at a time, since each asks for half
+ * the credit or more.
  *
  * What comes is handed to the thread that has waited longest, or queued. Everything is guarded by the handle's lock. */
 #include <assert.h>

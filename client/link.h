@@ -1,5 +1,5 @@
-/* One connection to a daemon: the only place of the client that touches a socket once it is there, so that what lies under the bytes (a socket; encryption)
- * is its affair alone. Nothing here ever waits. */
+/* One connection to a daemon: the only place of the client that touches a socket once it is there, so that what lies under the bytes (a
+ * socket; encryption) is its affair alone. Nothing here ever waits. */
 #ifndef MILLRACE_CLIENT_LINK_H
 #define MILLRACE_CLIENT_LINK_H
 
@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum link_result { /* beside them: the negative number of an error */
-	LINK_AGAIN = 0,     /* nothing now: wait until it is readable, or writable */
-	LINK_CLOSED = -10000, /* the other side has ended it */
+enum link_result {                       /* beside them: the negative number of an error */
+		   LINK_AGAIN = 0,       /* nothing now: wait until it is readable, or writable */
+		   LINK_CLOSED = -10000, /* the other side has ended it */
 };
 
 enum link_progress { LINK_CONNECTED, LINK_CONNECTING }; /* beside them: the negative number of an error */
@@ -18,7 +18,8 @@ struct link {
 	int fd; /* to wait for; -1: there is none */
 };
 
-/* Begins to connect. LINK_CONNECTING: wait until it is writable, then ask link_connected(): 0, or the negative number of an error. After an error there is no link. */
+/* Begins to connect. LINK_CONNECTING: wait until it is writable, then ask link_connected(): 0, or the negative number of an error. After an
+ * error there is no link. */
 int link_connect(struct link *link, int family, const struct sockaddr *address, socklen_t len);
 int link_connected(struct link *link);
 

@@ -250,7 +250,9 @@ int members_nack(struct buffer *members, const char *lease, int64_t delay_ms)
 
 int members_extend(struct buffer *members, const char *lease, int64_t lease_ms)
 {
-	int status = lease_ms == 0 ? words_fail(MR_EARGUMENT, "a lease is 1 to 2147483647 milliseconds") : members_lease(members, lease_ms, false);
+	int status = members_lease(members, lease_ms, false);
 
+	if (status == MR_OK && lease_ms == 0)
+		status = words_fail(MR_EARGUMENT, "a lease is 1 to 2147483647 milliseconds");
 	return status == MR_OK ? members_text(members, "lease", lease) : status;
 }

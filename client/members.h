@@ -16,11 +16,11 @@ int members_lease(struct buffer *members, int64_t lease_ms, bool sticky); /* lea
 int members_put(struct buffer *members, const char *channel, bool many, const char *json, size_t len);
 int members_take(struct buffer *members, const char *channel, const struct mr_take_options *options);
 int members_alts(struct buffer *members, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options);
-int members_definition(struct buffer *members, const char *channel, const struct mr_definition *definition); /* channel NULL: the daemon makes up a name */
+int members_definition(struct buffer *members, const char *channel,
+		       const struct mr_definition *definition); /* channel NULL: the daemon makes up a name */
 
 int members_nack(struct buffer *members, const char *lease, int64_t delay_ms);
 int members_extend(struct buffer *members, const char *lease, int64_t lease_ms);
-
 
 bool arms_have_put(const struct mr_arm *arms, size_t n_arms);
 

@@ -1,11 +1,30 @@
 /* libmillrace: channels over the network, after core.async. This is the blocking API.
  *
- * Link with -lmillrace -ljansson. C11 and C++.
+ * Link with -lmillrace -ljansson. C11 and C++. To try it: `build/millraced -c config/millraced.yaml`, and in another program
  *
- *   mr *m;
- *   if (mr_connect(&m, "tcp://127.0.0.1:7223", NULL) < 0) { fprintf(stderr, "%s\n", mr_message()); ... }
- *   mr_put(m, "jobs", value, MR_FOREVER);
- *   mr_destroy(m);
+ *   #include <millrace.h>
+ *
+ *   int main(void)
+ *   {
+ *       mr *m;
+ *       json_t *job = json_pack("{s:s}", "url", "http://x/y"), *taken;
+ *       if (mr_connect(&m, "tcp://127.0.0.1:7223", NULL) < 0 ||        // one connection, for all threads
+ *           mr_put(m, "jobs", job, MR_FOREVER) < 0 ||                  // waits while the channel is full
+ *           mr_take(m, "jobs", &taken, 5000) != MR_OK) {               // waits at most 5 s while it is empty
+ *           fprintf(stderr, "%s\n", mr_message());
+ *           return 1;
+ *       }
+ *       json_decref(taken);
+ *       json_decref(job);
+ *       mr_destroy(m);
+ *   }
+ *
+ * In this header: connecting · put and take, one value or many · leases (at-least-once) · alts (a choice) · channels · looking · requests in
+ * flight. Beside it:
+ *
+ *   millrace_stream.h     consumers with a credit, producers that do not wait for each answer: many values with few messages
+ *   millrace_patterns.h   pipelines, request and reply, fan-in and fan-out
+ *   millrace_parking.h    the same requests with callbacks on a libevent loop, in a library of its own
  *
  * Threads: a handle (`mr`) may be shared by any number of threads: each call blocks its own thread alone, and requests of different threads
  * are in flight together. Only mr_destroy() must be the last call. mr_message() belongs to the calling thread.
@@ -14,16 +33,17 @@
  * MR_TIMEOUT, MR_CLOSED, MR_DROPPED, MR_CANCELLED), less than 0 an error, with a text in mr_message(). Out parameters are set
  * where a function says so, and on errors to NULL or 0. An out parameter may be NULL where the caller does not want it.
  *
- * Ownership: what goes in is only borrowed during the call (a json_t keeps its reference count); what comes out is the caller's: json_decref() a
- * json_t, mr_free() bytes. Strings in are NUL-terminated UTF-8; lengths are bytes.
+ * Ownership: what goes in is only borrowed during the call (a json_t keeps its reference count); what comes out is the caller's:
+ * json_decref() a json_t, mr_free() bytes. Strings in are NUL-terminated UTF-8; lengths are bytes.
  *
  * Times are milliseconds, from the moment at which the daemon reads the request. MR_FOREVER: no time-out. 0: at once or not at all.
  *
- * Broken connections: if the network goes silent, a call with a time-out returns at most 1 s after it; one without waits as long as the network's own timers
- * do. When a connection ends, each call that runs returns: a put, or another change, that was sent as MR_UNKNOWN, since it has happened or has not; anything else as
- * MR_ECONNECTION. (If the daemon had handed a value to a take just then, that value is gone: a take without a lease is at most once.) Nothing is sent twice.
- * From then on every call is MR_ECONNECTION at once, and the handle is only good for mr_destroy(); or, with the option `reconnect`, the next call connects again: within
- * connect_timeout_ms, but a call with a time-out within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. Ephemeral channels that the handle
+ * Broken connections: if the network goes silent, a call with a time-out returns at most 1 s after it; one without waits as long as the
+ * network's own timers do. When a connection ends, each call that runs returns: a put, or another change, that was sent as MR_UNKNOWN,
+ * since it has happened or has not; anything else as MR_ECONNECTION. (If the daemon had handed a value to a take just then, that value is
+ * gone: a take without a lease is at most once.) Nothing is sent twice. From then on every call is MR_ECONNECTION at once, and the handle
+ * is only good for mr_destroy(); or, with the option `reconnect`, the next call connects again: within connect_timeout_ms, but a call with
+ * a time-out within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. Ephemeral channels that the handle
  * created by a name are then created anew, empty.
  */
 #ifndef MILLRACE_H
@@ -98,9 +118,9 @@ MR_API const char *mr_version(void);           /* "0.1.0" */
 /* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL. */
 MR_API const char *mr_message(void);
 
-/* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out) or "unix:///path", or several with commas between them, of which the first that
- * can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223.
- * *out is the caller's, for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
+/* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out) or "unix:///path", or several with commas between them, of which
+ * the first that can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223. *out is the caller's,
+ * for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
 MR_API int mr_connect(mr **out, const char *urls, const struct mr_options *options);
 
 /* Ends the connection: what is parked is cancelled by the daemon. NULL is fine. */
@@ -148,7 +168,7 @@ struct mr_result { /* what came; mr_result_finish() frees what is in it */
 	size_t accepted; /* a batch put */
 	uint64_t evicted;
 	char *lease;          /* a take with a lease: its token, for mr_ack() and the like. Else NULL */
-	uint64_t deliveries;  /* with it: the how-manieth delivery of the value this is, from 1; with max ≥ 1, of the first value */
+	uint64_t deliveries;  /* with it: how often the value has been delivered, this time included; with max ≥ 1, the first value */
 	char *all_deliveries; /* the same as text: a number; with max ≥ 1, a JSON array of numbers */
 };
 MR_API void mr_result_finish(struct mr_result *result);
@@ -165,8 +185,9 @@ struct mr_take_options { /* zero-initialise */
 /* Takes as the options say. result may not be NULL; it is set on every return, and mr_result_finish() frees what is in it. */
 MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result);
 
-/* ---- leases ---- A plain take is at most once: if its taker dies, the value is gone. A leased value stays the daemon's until mr_ack(). If that does not come in time, or the
- * connection ends (unless the lease is sticky), or after mr_nack(), it goes back to its place in the channel, to be delivered once more.
+/* ---- leases ---- A plain take is at most once: if its taker dies, the value is gone. A leased value stays the daemon's until mr_ack(). If
+ * that does not come in time, or the connection ends (unless the lease is sticky), or after mr_nack(), it goes back to its place in the
+ * channel, to be delivered once more.
  *
  *   while (mr_take_with(m, "jobs", &(struct mr_take_options){.lease_ms = 30000}, MR_FOREVER, &job) == MR_OK) {
  *       if (work_on(job.raw))
@@ -176,7 +197,8 @@ MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options
  *       mr_result_finish(&job);
  *   }
  *
- * A lease's token works from any connection. MR_ENO_SUCH_LEASE: it has ended, and the value is, or will be, somebody else's. One of a batch is for all of it. */
+ * A lease's token works from any connection. MR_ENO_SUCH_LEASE: it has ended, and the value is, or will be, somebody else's. One of a batch
+ * is for all of it. */
 
 /* The work is done: the value is gone from the daemon. */
 MR_API int mr_ack(mr *m, const char *lease);

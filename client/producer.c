@@ -1,9 +1,10 @@
-/* Producers: puts whose answers nobody waits for one by one. Most go without an id; one with an id, a mark, comes at least once in half a window, and whenever it is
- * not known that another put follows. Once a mark is answered `ok`, all before it have entered or were reported, since puts of one connection enter a channel in
- * their order. So at most `window` values are unanswered, and a flush, which makes a mark of the value that was kept back, knows about all.
+/* Producers: puts whose answers nobody waits for one by one. Most go without an id; one with an id, a mark, comes at least once in half a
+ * window, and whenever it is not known that another put follows. Once a mark is answered `ok`, all before it have entered or were reported,
+ * since puts of one connection enter a channel in their order. So at most `window` values are unanswered, and a flush, which makes a mark
+ * of the value that was kept back, knows about all.
  *
- * A mark that goes wrong says nothing of the puts before it, which may be parked still: those that were not reported are counted as unknown. Everything is
- * guarded by the handle's lock. */
+ * A mark that goes wrong says nothing of the puts before it, which may be parked still: those that were not reported are counted as
+ * unknown. Everything is guarded by the handle's lock. */
 #include <stdlib.h>
 
 #include "client/call.h"
@@ -207,6 +208,12 @@ static int failure(const mr_producer *producer)
 
 /* -- the API -- */
 
+/* Half of what a connection may park, so that others of the handle can park too. */
+static size_t default_window(uint64_t max_inflight)
+{
+	return max_inflight >= 4 && max_inflight / 2 < DEFAULT_WINDOW ? (size_t)max_inflight / 2 : DEFAULT_WINDOW;
+}
+
 int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t window)
 {
 	uint64_t max_inflight;
@@ -231,7 +238,7 @@ int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t win
 	pthread_mutex_lock(&m->lock);
 	max_inflight = (uint64_t)json_integer_value(json_object_get(m->hello, "max_inflight"));
 	pthread_mutex_unlock(&m->lock);
-	producer->window = window ? window : max_inflight >= 4 && max_inflight / 2 < DEFAULT_WINDOW ? (size_t)max_inflight / 2 : DEFAULT_WINDOW;
+	producer->window = window ? window : default_window(max_inflight);
 	TAILQ_INIT(&producer->marks);
 	TAILQ_INIT(&producer->waiters);
 

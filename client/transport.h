@@ -34,13 +34,14 @@ enum want { /* which text of an answer is kept for the caller */
 struct notice_listener {
 	LIST_ENTRY(notice_listener) entry;
 	const char *channel;
-	void (*on_notice)(struct notice_listener *listener, int status, const struct message_reply *reply); /* NULL: the connection has ended */
+	void (*on_notice)(struct notice_listener *listener, int status,
+			  const struct message_reply *reply); /* NULL: the connection has ended */
 };
 
 TAILQ_HEAD(request_queue, mr_request);
 
-/* What a request's owner does with what comes for it, instead of keeping it for a thread that waits; with the lock held. `reply` NULL: the connection
- * has ended, with m->broken. */
+/* What a request's owner does with what comes for it, instead of keeping it for a thread that waits; with the lock held. `reply` NULL: the
+ * connection has ended, with m->broken. */
 typedef void request_reply_cb(struct mr *m, struct mr_request *request, const struct message_reply *reply, bool is_last);
 
 struct mr_request {
@@ -50,7 +51,7 @@ struct mr_request {
 	pthread_cond_t woken;
 	bool is_sending;  /* its thread waits only until it is sent */
 	uint64_t sent_at; /* how many bytes of the handle have gone when it has */
-	bool is_local;    /* it stands for a thread that waits for something of this side alone: when its time is over, that is MR_TIMEOUT */
+	bool is_local; /* it stands for a thread that waits for something of this side alone: when its time is over, that is MR_TIMEOUT */
 	bool is_change;   /* if the connection ends before the answer, whether it happened cannot be known */
 	bool is_done;     /* what follows is set */
 	request_reply_cb *on_reply; /* NULL: what comes is kept here */
@@ -110,10 +111,11 @@ int transport_begin(struct mr *m, struct mr_request *request, enum message_op op
 /* Appends a request that nobody waits for (a put: without an id), and writes what the socket takes. */
 int transport_tell(struct mr *m, enum message_op op, struct slice members);
 
-/* transport_begin() for a take of this `count` (or, with 1, any op). With `wait_sent` false it returns at once, and the frame may wait in the client's
- * buffer: an error is then only that it was not appended; how the request ends, the connection's end included, its on_reply is told. */
-int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count, int64_t timeout_ms,
-			   bool wait_sent);
+/* transport_begin() for a take of this `count` (or, with 1, any op). With `wait_sent` false it returns at once, and the frame may wait in
+ * the client's buffer: an error is then only that it was not appended; how the request ends, the connection's end included, its on_reply is
+ * told. */
+int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count,
+			   int64_t timeout_ms, bool wait_sent);
 
 /* Waits until the socket has taken all that is in the client's buffer. MR_OK, or how the connection ended. */
 int transport_drain(struct mr *m, int64_t timeout_ms);
@@ -142,8 +144,8 @@ bool transport_poll(struct mr *m, const struct mr_request *request);
 /* A link, which becomes the handle's, instead of the one that has ended; nobody may wait. With the lock held. */
 void transport_restart(struct mr *m, struct link link);
 
-/* Makes sure that there is a connection, if need be by opening one, when the handle is one that does. A call with a time-out spends little time on that. With the lock
- * held; it is let go meanwhile. MR_OK, or why not. */
+/* Makes sure that there is a connection; a handle that reconnects opens one if need be. A call with a time-out spends little
+ * time on that. With the lock held; it is let go meanwhile. MR_OK, or why not. */
 int transport_ready(struct mr *m, int64_t timeout_ms);
 
 /* handle.c: opens it anew, within the deadline. The calling thread has the handle alone. */

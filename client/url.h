@@ -23,8 +23,8 @@ struct url_list {
 	size_t n;
 };
 
-/* Addresses with commas or white space between them, at most URL_MOST; NULL: those of $MILLRACE_URL, else the default. MR_OK, or an error with its words. The list is to be
- * finished in any case. */
+/* Addresses with commas or white space between them, at most URL_MOST; NULL: those of $MILLRACE_URL, else the default. MR_OK, or an error
+ * with its words. The list is to be finished in any case. */
 int url_list_read(struct url_list *list, const char *text);
 void url_list_finish(struct url_list *list);
 

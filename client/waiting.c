@@ -154,8 +154,8 @@ static void send_some(struct mr *m, size_t before)
 		transport_wake_leader(m); /* it has to wait for room, too, from now on */
 }
 
-int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count, int64_t timeout_ms,
-			   bool waits_sent)
+int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count,
+			   int64_t timeout_ms, bool waits_sent)
 {
 	size_t before = buffer_len(&m->client.out);
 	int result = count > 1 ? client_begin_count(&m->client, &request->pending, members, count)
@@ -201,7 +201,8 @@ int transport_drain(struct mr *m, int64_t timeout_ms)
 int transport_ready(struct mr *m, int64_t timeout_ms)
 {
 	int64_t within_ms = timeout_ms >= 0 && m->connect_timeout_ms > REOPEN_MS ? REOPEN_MS : m->connect_timeout_ms;
-	int64_t deadline_ms = clock_now_ms() + within_ms;
+	int64_t now_ms = clock_now_ms();
+	int64_t deadline_ms = (timeout_ms < 0 && m->not_before_ms > now_ms ? m->not_before_ms : now_ms) + within_ms;
 	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000), .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
 	int status;
 
@@ -248,7 +249,8 @@ int transport_wait(struct mr *m, struct mr_request *request)
 	wait_for(m, request);
 	status = request->status;
 	if (status < 0)
-		words_fail(status, "%s%s", request->text ? request->text : mr_status_name(status), status == MR_UNKNOWN ? "; whether it happened cannot be known" : "");
+		words_fail(status, "%s%s", request->text ? request->text : mr_status_name(status),
+			   status == MR_UNKNOWN ? "; whether it happened cannot be known" : "");
 	pthread_mutex_unlock(&m->lock);
 	return status;
 }

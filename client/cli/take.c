@@ -1,5 +1,6 @@
-/* millrace take: nothing taken that cannot be printed, as far as that can be known: while it waits it watches standard output and Ctrl-C too, and then
- * cancels before it ends. A number of values is taken in batches; --follow has a consumer with little credit, which is what can be lost at most. */
+/* millrace take: nothing taken that cannot be printed, as far as that can be known: while it waits it watches standard output and Ctrl-C
+ * too, and then cancels before it ends. A number of values is taken in batches; --follow has a consumer with little credit, which is what
+ * can be lost at most. */
 #include <poll.h>
 #include <unistd.h>
 

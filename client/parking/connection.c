@@ -291,7 +291,8 @@ void connection_timer(mr_parking *p)
 		connection_begin(p);
 		break;
 	case PARKING_LOOKS_UP:
-		connection_break(p, MR_ECONNECT, "cannot connect to %s: its name could not be looked up in time", p->urls.urls[p->url_at].text);
+		connection_break(p, MR_ECONNECT, "cannot connect to %s: its name could not be looked up in time",
+				 p->urls.urls[p->url_at].text);
 		break;
 	case PARKING_CONNECTS:
 		address_failed(p, ETIMEDOUT);
@@ -327,8 +328,8 @@ static bool create_anew(mr_parking *p)
 	struct ephemeral *ephemeral;
 
 	LIST_FOREACH(ephemeral, &p->ephemerals, entry)
-		if (!request_make_ours(p, OP_CREATE, (struct slice){ephemeral->members.bytes, buffer_len(&ephemeral->members)}, ephemeral->channel))
-			return false;
+	if (!request_make_ours(p, OP_CREATE, (struct slice){ephemeral->members.bytes, buffer_len(&ephemeral->members)}, ephemeral->channel))
+		return false;
 	return true;
 }
 

@@ -11,8 +11,8 @@ enum { MAX_COUNT = 1000000 };
 
 /* -- put, take, alts -- */
 
-static int put(mr_parking *p, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done, void *argument,
-	       mr_parked **request)
+static int put(mr_parking *p, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done,
+	       void *argument, mr_parked **request)
 {
 	int status = timeout_check(timeout_ms);
 	struct request_form form = {
@@ -37,14 +37,14 @@ int mr_park_put(mr_parking *p, const char *channel, const char *json, size_t len
 	return put(p, channel, false, json, len, timeout_ms, done, argument, request);
 }
 
-int mr_park_put_many(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done, void *argument,
-		     mr_parked **request)
+int mr_park_put_many(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done,
+		     void *argument, mr_parked **request)
 {
 	return put(p, channel, true, json, len, timeout_ms, done, argument, request);
 }
 
-static int take(mr_parking *p, const char *channel, uint64_t count, const struct mr_take_options *options, int64_t timeout_ms, mr_parked_cb *done,
-		void *argument, mr_parked **request)
+static int take(mr_parking *p, const char *channel, uint64_t count, const struct mr_take_options *options, int64_t timeout_ms,
+		mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	static const struct mr_take_options plain;
 	int status = timeout_check(timeout_ms);
@@ -63,8 +63,8 @@ static int take(mr_parking *p, const char *channel, uint64_t count, const struct
 	return request_make(p, status, &form, request);
 }
 
-int mr_park_take(mr_parking *p, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, mr_parked_cb *done, void *argument,
-		 mr_parked **request)
+int mr_park_take(mr_parking *p, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, mr_parked_cb *done,
+		 void *argument, mr_parked **request)
 {
 	return take(p, channel, 1, options, timeout_ms, done, argument, request);
 }
@@ -105,7 +105,8 @@ int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms, const 
 /* It never parks, and must not wait behind what does: that may wait for just this. */
 static int lease_request(mr_parking *p, enum message_op op, int status, mr_parked_cb *done, void *argument, mr_parked **request)
 {
-	struct request_form form = {.op = op, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .is_urgent = true, .done = done, .argument = argument};
+	struct request_form form = {
+	    .op = op, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .is_urgent = true, .done = done, .argument = argument};
 
 	return request_make(p, status, &form, request);
 }
@@ -128,7 +129,8 @@ int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked
 /* -- channels -- */
 
 /* A request of an op without a time-out, with what p->scratch has. */
-static int plain_request(mr_parking *p, enum message_op op, enum parked_kind kind, int status, mr_parked_cb *done, void *argument, mr_parked **request)
+static int plain_request(mr_parking *p, enum message_op op, enum parked_kind kind, int status, mr_parked_cb *done, void *argument,
+			 mr_parked **request)
 {
 	struct request_form form = {.op = op, .kind = kind, .timeout_ms = MR_FOREVER, .done = done, .argument = argument};
 
@@ -151,7 +153,8 @@ static struct ephemeral *ephemeral_create(const char *channel, const struct buff
 	return ephemeral;
 }
 
-int mr_park_create(mr_parking *p, const char *channel, const struct mr_definition *definition, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_create(mr_parking *p, const char *channel, const struct mr_definition *definition, mr_parked_cb *done, void *argument,
+		   mr_parked **request)
 {
 	int status = members_definition(&p->scratch, channel, definition);
 	struct request_form form = {.op = OP_CREATE, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .done = done, .argument = argument};

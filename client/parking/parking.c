@@ -119,7 +119,8 @@ static int check_options(const struct mr_parking_options *options)
 	    options->backoff_max_ms < 0 || options->backoff_max_ms > (int64_t)MESSAGE_MAX_MS ||
 	    options->backoff_min_ms > (options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS) ||
 	    options->heartbeat_ms > (int64_t)MESSAGE_MAX_MS)
-		status = words_fail(MR_EARGUMENT, "the times of the options are 0 to 2147483647 milliseconds, backoff_min_ms not over backoff_max_ms");
+		status = words_fail(MR_EARGUMENT,
+				    "the times of the options are 0 to 2147483647 milliseconds, backoff_min_ms not over backoff_max_ms");
 	if (status == MR_OK && options->name)
 		status = members_text(&members, "name", options->name);
 	if (status == MR_OK && options->token)
@@ -132,7 +133,9 @@ static void take_options(mr_parking *p, const struct mr_parking_options *options
 {
 	p->connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : URL_CONNECT_TIMEOUT_MS;
 	p->backoff_max_ms = options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS;
-	p->backoff_min_ms = options->backoff_min_ms ? options->backoff_min_ms : p->backoff_max_ms < BACKOFF_MIN_MS ? p->backoff_max_ms : BACKOFF_MIN_MS;
+	p->backoff_min_ms = options->backoff_min_ms ? options->backoff_min_ms : BACKOFF_MIN_MS;
+	if (p->backoff_min_ms > p->backoff_max_ms)
+		p->backoff_min_ms = p->backoff_max_ms;
 	p->heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : HEARTBEAT_MS;
 	p->window_asked = options->window;
 	p->max_waiting_bytes = options->max_waiting_bytes ? options->max_waiting_bytes : MAX_WAITING_BYTES;

@@ -1,10 +1,12 @@
 /* Inside the parking client: the same state machine as under the blocking API, and around it libevent.
  *
- * A request is in one of three lists: `waiting` (here, to be sent in this order), `sent` (in the machine, pending; in the order of their frames), or `ending` (its
- * status is known, and its callback is due). It ends by leaving the last one, with its callback, or silently with the client.
+ * A request is in one of three lists: `waiting` (here, to be sent in this order), `sent` (in the machine, pending; in the order of their
+ * frames), or `ending` (its status is known, and its callback is due). It ends by leaving the last one, with its callback, or silently with
+ * the client.
  *
- * Callbacks are called from the loop alone: every function that may call one is called only between parking_enter() and parking_leave(), which stand in the functions that
- * libevent calls. A callback may destroy the client: then it is dead, an empty shell until parking_leave(); so after everything that may call one, look at is_dead.
+ * Callbacks are called from the loop alone: every function that may call one is called only between parking_enter() and parking_leave(),
+ * which stand in the functions that libevent calls. A callback may destroy the client: then it is dead, an empty shell until
+ * parking_leave(); so after everything that may call one, look at is_dead.
  */
 #ifndef MILLRACE_CLIENT_PARKING_PARKING_H
 #define MILLRACE_CLIENT_PARKING_PARKING_H
@@ -31,11 +33,11 @@ enum parking_state {
 
 enum parked_place { PARKED_WAITING, PARKED_SENT, PARKED_ENDING, PARKED_ENDED };
 
-enum parked_kind { /* what becomes of it when the connection ends and it was sent */
-	PARKED_TAKE,    /* it ends as MR_ECONNECTION */
-	PARKED_CHANGE,  /* as MR_UNKNOWN */
-	PARKED_REPEATS, /* it is sent again */
-	PARKED_OURS,    /* the client's own: hello, heartbeats, channels created anew; it is dropped */
+enum parked_kind {                 /* what becomes of it when the connection ends and it was sent */
+		   PARKED_TAKE,    /* it ends as MR_ECONNECTION */
+		   PARKED_CHANGE,  /* as MR_UNKNOWN */
+		   PARKED_REPEATS, /* it is sent again */
+		   PARKED_OURS,    /* the client's own: hello, heartbeats, channels created anew; it is dropped */
 };
 
 TAILQ_HEAD(parked_list, mr_parked);
@@ -46,13 +48,13 @@ struct mr_parked {
 	enum parked_place place;
 	enum parked_kind kind;
 	enum message_op op;
-	bool is_silent; /* a put without an id: it never is in `sent` */
-	bool is_urgent; /* it never parks on the daemon, and does not wait for room in the window */
-	bool has_timeout_member; /* the op knows timeout_ms */
-	bool is_cancelled; /* somebody has asked for it */
-	int status;        /* ending */
-	const char *message; /* static, or of the client; ending */
-	uint64_t count;      /* a take with count: how many it asks for; else 1 */
+	bool is_silent;                  /* a put without an id: it never is in `sent` */
+	bool is_urgent;                  /* it never parks on the daemon, and does not wait for room in the window */
+	bool has_timeout_member;         /* the op knows timeout_ms */
+	bool is_cancelled;               /* somebody has asked for it */
+	int status;                      /* ending */
+	const char *message;             /* static, or of the client; ending */
+	uint64_t count;                  /* a take with count: how many it asks for; else 1 */
 	int64_t timeout_ms, deadline_ms; /* negative: none */
 	struct event *timer;             /* NULL without a time-out */
 	struct buffer members;           /* while it waits; of one that repeats until its end */
@@ -101,16 +103,16 @@ struct mr_parking {
 	bool is_writing;
 
 	struct client client;
-	uint64_t n_sent; /* bytes of this connection */
+	uint64_t n_sent;            /* bytes of this connection */
 	int64_t moved_ms;           /* when bytes last went or came */
 	int64_t heard_ms, asked_ms; /* when they last came; when a heartbeat last asked for one, or 0 */
-	struct buffer scratch;     /* members of the request that is being made */
+	struct buffer scratch;      /* members of the request that is being made */
 	struct parked_list waiting, sent, ending;
 	size_t n_waiting_bytes, n_in_flight, n_pending;
 	bool was_full;
 	LIST_HEAD(, ephemeral) ephemerals;
-	char broken_text[320];
-	int notice; /* 0, or the status of the daemon's last words */
+	char broken_text[320], message[320]; /* why the connection ended; of the outcome that is told */
+	int notice;                          /* 0, or the status of the daemon's last words */
 	char notice_text[240];
 	char lease[256]; /* of the outcome that is told */
 };
@@ -145,7 +147,8 @@ void traffic_write(mr_parking *p);
 
 /* -- requests.c -- */
 
-/* A new request of this op with p->scratch as its members, if `status` is MR_OK; else that is the result. Either way the scratch is empty afterwards. */
+/* A new request of this op with p->scratch as its members, if `status` is MR_OK; else that is the result. Either way the scratch is empty
+ * afterwards. */
 struct request_form {
 	enum message_op op;
 	enum parked_kind kind;
@@ -164,8 +167,24 @@ int request_make(mr_parking *p, int status, const struct request_form *form, mr_
 /* The client's own, sent at once. False: no memory. */
 bool request_make_ours(mr_parking *p, enum message_op op, struct slice members, const char *channel);
 
+/* Takes it out of its list; it is in none then. */
+void request_remove(mr_parked *request);
+
+/* Sets the timer for the end of its time, and `grace_ms` more. */
+void request_set_deadline(mr_parked *request, int64_t grace_ms);
+
+/* Its status is known; its callback comes from the loop. `message` is static or of the client. */
+void request_end_soon(mr_parked *request, int status, const char *message);
+
+void request_destroy(mr_parked *request); /* in no list */
+
 /* Sends what waits, as far as there is room. */
 void requests_pump(mr_parking *p);
+
+/* Frees them all, without callbacks. */
+void requests_drop(mr_parking *p);
+
+/* -- endings.c -- */
 
 /* A reply, or one of several. */
 void request_reply(mr_parking *p, mr_parked *request, const struct message_reply *reply, bool is_last);
@@ -175,9 +194,6 @@ void requests_unsend(mr_parking *p, int status);
 
 /* Calls the callbacks that are due. */
 void requests_tell_ends(mr_parking *p);
-
-/* Frees them all, without callbacks. */
-void requests_drop(mr_parking *p);
 
 void ephemeral_destroy(struct ephemeral *ephemeral);
 void ephemeral_forget(mr_parking *p, const char *channel);

@@ -1,4 +1,4 @@
-/* Requests: made, sent, ended. */
+/* Requests: made, and sent, at once or when there is room; and the end of their time. */
 #include "client/parking/parking.h"
 
 #include <assert.h>
@@ -14,12 +14,12 @@
 
 enum {
 	MAX_OUT_BYTES = 256 * 1024, /* what is ready for the socket; the rest waits as requests */
-	SILENCE_GRACE_MS = 900,     /* a request with a time-out gives a silent network this much longer: less than the second that is promised */
+	SILENCE_GRACE_MS = 900,     /* what a request with a time-out gives a silent network beyond it */
 };
 
 /* -- lists -- */
 
-static void list_remove(mr_parked *request)
+void request_remove(mr_parked *request)
 {
 	mr_parking *p = request->p;
 
@@ -50,10 +50,9 @@ static void wait_behind(mr_parked *request)
 	p->n_waiting_bytes += sizeof(*request) + buffer_len(&request->members);
 }
 
-/* Its status is known; its callback comes from the loop. */
-static void end_soon(mr_parked *request, int status, const char *message)
+void request_end_soon(mr_parked *request, int status, const char *message)
 {
-	list_remove(request);
+	request_remove(request);
 	request->place = PARKED_ENDING;
 	request->status = status;
 	request->message = message;
@@ -61,7 +60,7 @@ static void end_soon(mr_parked *request, int status, const char *message)
 	parking_run_soon(request->p);
 }
 
-static void destroy(mr_parked *request)
+void request_destroy(mr_parked *request)
 {
 	if (request->timer)
 		event_free(request->timer);
@@ -80,7 +79,7 @@ void requests_drop(mr_parking *p)
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
 		while ((request = TAILQ_FIRST(lists[i]))) {
 			TAILQ_REMOVE(lists[i], request, entry);
-			destroy(request);
+			request_destroy(request);
 		}
 	}
 	while ((ephemeral = LIST_FIRST(&p->ephemerals))) {
@@ -96,13 +95,14 @@ static void on_late(evutil_socket_t fd, short what, void *argument)
 {
 	mr_parked *request = argument;
 	mr_parking *p = request->p;
-	int64_t end_ms = (request->deadline_ms > p->moved_ms ? request->deadline_ms : p->moved_ms) + SILENCE_GRACE_MS, now_ms = clock_now_ms();
+	int64_t end_ms = (request->deadline_ms > p->moved_ms ? request->deadline_ms : p->moved_ms) + SILENCE_GRACE_MS;
+	int64_t now_ms = clock_now_ms();
 
 	(void)fd;
 	(void)what;
 	parking_enter(p);
 	if (request->place == PARKED_WAITING) {
-		end_soon(request, MR_TIMEOUT, "");
+		request_end_soon(request, MR_TIMEOUT, "");
 	} else if (request->place == PARKED_SENT && now_ms < end_ms) {
 		parking_set_timer(request->timer, end_ms - now_ms);
 	} else if (request->place == PARKED_SENT) {
@@ -113,7 +113,7 @@ static void on_late(evutil_socket_t fd, short what, void *argument)
 	parking_leave(p);
 }
 
-static void set_deadline(mr_parked *request, int64_t grace_ms)
+void request_set_deadline(mr_parked *request, int64_t grace_ms)
 {
 	if (request->timer)
 		parking_set_timer(request->timer, request->deadline_ms - clock_now_ms() + grace_ms);
@@ -130,11 +130,13 @@ static bool has_room(const mr_parking *p, bool is_urgent)
 static int refused(const mr_parking *p, int result)
 {
 	if (result == CLIENT_TOO_LARGE)
-		return words_fail(MR_EARGUMENT, "the request is larger than a frame of this daemon may be (%u bytes)", p->client.max_request_bytes);
+		return words_fail(MR_EARGUMENT, "the request is larger than a frame of this daemon may be (%u bytes)",
+				  p->client.max_request_bytes);
 	return words_fail(MR_EMEMORY, "not enough memory for the request");
 }
 
-/* Appends the frame with these members, the count, and what is left of the time-out. `members` is left as it was. MR_OK, or an error with its words, and it is not sent. */
+/* Appends the frame with these members, the count, and what is left of the time-out. `members` is left as it was. MR_OK, or an error with
+ * its words, and it is not sent. */
 static int append(mr_parked *request, struct buffer *members)
 {
 	mr_parking *p = request->p;
@@ -178,7 +180,7 @@ static void is_sent(mr_parked *request)
 	request->place = PARKED_SENT;
 	TAILQ_INSERT_TAIL(&p->sent, request, entry);
 	p->n_in_flight += request->kind != PARKED_OURS;
-	set_deadline(request, SILENCE_GRACE_MS);
+	request_set_deadline(request, SILENCE_GRACE_MS);
 	if (request->kind != PARKED_REPEATS)
 		buffer_finish(&request->members);
 }
@@ -191,12 +193,14 @@ void requests_pump(mr_parking *p)
 		int status = append(request, &request->members);
 
 		if (status != MR_OK) {
-			end_soon(request, status, status == MR_EMEMORY ? "not enough memory for the request" : "the request is larger than a frame of this daemon may be");
+			request_end_soon(request, status,
+					 status == MR_EMEMORY ? "not enough memory for the request"
+							      : "the request is larger than a frame of this daemon may be");
 			continue;
 		}
-		list_remove(request);
+		request_remove(request);
 		if (request->is_silent)
-			destroy(request);
+			request_destroy(request);
 		else
 			is_sent(request);
 	}
@@ -252,14 +256,14 @@ static int queue(mr_parked *request)
 {
 	mr_parking *p = request->p;
 
-	if (p->n_waiting_bytes + sizeof(*request) + buffer_len(&p->scratch) > p->max_waiting_bytes) {
+	if (p->n_waiting_bytes && p->n_waiting_bytes + sizeof(*request) + buffer_len(&p->scratch) > p->max_waiting_bytes) {
 		p->was_full = true;
 		return words_fail(MR_EFULL, "%zu bytes of requests wait to be sent already", p->n_waiting_bytes);
 	}
 	if (!keep_members(request))
 		return words_fail(MR_EMEMORY, "not enough memory for the request");
 	wait_behind(request);
-	set_deadline(request, 0);
+	request_set_deadline(request, 0);
 	return MR_OK;
 }
 
@@ -306,12 +310,12 @@ int request_make(mr_parking *p, int status, const struct request_form *form, mr_
 		request->ephemeral = form->ephemeral;
 		p->n_pending += !form->is_silent;
 		if (form->is_silent && is_now)
-			destroy(request);
+			request_destroy(request);
 		else if (out && !form->is_silent)
 			*out = request;
 	} else {
 		if (request)
-			destroy(request);
+			request_destroy(request);
 		ephemeral_destroy(form->ephemeral);
 	}
 	clear_scratch(p);
@@ -326,250 +330,11 @@ bool request_make_ours(mr_parking *p, enum message_op op, struct slice members, 
 	buffer_append(&p->scratch, members.bytes, members.len);
 	if (!request || p->scratch.failed || append(request, &p->scratch) != MR_OK) {
 		if (request)
-			destroy(request);
+			request_destroy(request);
 		request = NULL;
 	} else {
 		is_sent(request);
 	}
 	clear_scratch(p);
 	return request != NULL;
-}
-
-/* -- ending -- */
-
-/* Calls its callback for the last time, and frees it; it is in no list. */
-static void tell_end(mr_parked *request, const struct mr_outcome *outcome)
-{
-	mr_parking *p = request->p;
-
-	p->n_pending -= !request->is_silent && request->kind != PARKED_OURS;
-	if (request->timer)
-		event_del(request->timer);
-	if (request->done)
-		request->done(p, outcome, request->argument);
-	destroy(request);
-}
-
-static void tell_ending(mr_parked *request)
-{
-	struct mr_outcome outcome = {
-		.status = request->status,
-		.is_last = true,
-		.message = request->message,
-		.left = request->count > 1 ? request->pending.left : 0,
-	};
-
-	list_remove(request);
-	if (request->is_silent)
-		parking_tell_news(request->p, MR_EVENT_PUT_FAILED, request->status, request->message, request->channel);
-	tell_end(request, &outcome);
-}
-
-void requests_tell_ends(mr_parking *p)
-{
-	mr_parked *request, *last = TAILQ_LAST(&p->ending, parked_list); /* what comes while these are told has another turn of the loop */
-	bool is_last = !last;
-
-	while (!is_last && !p->is_dead) {
-		request = TAILQ_FIRST(&p->ending);
-		is_last = request == last;
-		tell_ending(request);
-	}
-	if (!p->is_dead && p->was_full && p->n_waiting_bytes <= p->max_waiting_bytes / 2) {
-		p->was_full = false;
-		parking_tell_news(p, MR_EVENT_ROOM, MR_OK, "", NULL);
-	}
-}
-
-/* How a request ends that was sent and is not answered. */
-static int end_unanswered(const mr_parked *request, int status)
-{
-	bool is_whole = request->ends_at <= request->p->n_sent;
-
-	if (request->is_cancelled && request->kind != PARKED_CHANGE)
-		return MR_CANCELLED;
-	return request->kind == PARKED_CHANGE && is_whole ? MR_UNKNOWN : status < 0 ? MR_ECONNECTION : status;
-}
-
-/* Its frame, of which nothing has gone, gives the members back. */
-static bool take_members_back(mr_parked *request, const struct buffer *out)
-{
-	size_t at = (size_t)(request->begins_at - request->p->n_sent) + request->members_at;
-
-	if (buffer_len(&request->members))
-		return true;
-	buffer_append(&request->members, out->bytes + out->start + at, request->members_len);
-	return !request->members.failed;
-}
-
-void requests_unsend(mr_parking *p, int status)
-{
-	struct parked_list again = TAILQ_HEAD_INITIALIZER(again);
-	const struct buffer *out = &p->client.out;
-	mr_parked *request;
-
-	while ((request = TAILQ_FIRST(&p->sent))) {
-		bool is_unsent = request->begins_at >= p->n_sent;
-
-		list_remove(request);
-		if (request->kind == PARKED_OURS) {
-			destroy(request);
-		} else if (!request->is_cancelled && (is_unsent || request->kind == PARKED_REPEATS) && (!is_unsent || take_members_back(request, out))) {
-			TAILQ_INSERT_TAIL(&again, request, entry);
-		} else {
-			end_soon(request, is_unsent && request->is_cancelled ? MR_CANCELLED : end_unanswered(request, status), p->broken_text);
-		}
-	}
-	while ((request = TAILQ_LAST(&again, parked_list))) { /* before all that waits */
-		TAILQ_REMOVE(&again, request, entry);
-		request->place = PARKED_WAITING;
-		TAILQ_INSERT_HEAD(&p->waiting, request, entry);
-		p->n_waiting_bytes += sizeof(*request) + buffer_len(&request->members);
-		request->count = request->count > 1 ? request->pending.left : 1;
-		set_deadline(request, 0);
-	}
-	client_finish(&p->client);
-	client_init(&p->client);
-	p->n_sent = 0;
-	p->n_in_flight = 0;
-}
-
-/* -- replies -- */
-
-/* A reply to the client's own request. */
-static void ours_reply(mr_parking *p, mr_parked *request, const struct message_reply *reply)
-{
-	char *channel = request->channel;
-	enum message_op op = request->op;
-
-	list_remove(request);
-	request->channel = NULL;
-	destroy(request);
-	if (op == OP_HELLO) {
-		connection_greeted(p, reply);
-	} else if (op == OP_CREATE && reply->status != STATUS_OK) {
-		ephemeral_forget(p, channel);
-		snprintf(p->notice_text, sizeof p->notice_text, "%.*s", (int)(reply->message.len < 239 ? reply->message.len : 239), reply->message.bytes);
-		parking_tell_news(p, MR_EVENT_CHANNEL_LOST, reply_status(reply), p->notice_text, channel);
-	}
-	free(channel);
-}
-
-/* What this client will have to create anew, or not any more. */
-static void remember_channel(mr_parking *p, mr_parked *request, const struct message_reply *reply)
-{
-	if (reply->status != STATUS_OK)
-		return;
-	if (request->op == OP_DELETE)
-		ephemeral_forget(p, request->channel);
-	if (!request->ephemeral)
-		return;
-	ephemeral_forget(p, request->ephemeral->channel);
-	LIST_INSERT_HEAD(&p->ephemerals, request->ephemeral, entry);
-	request->ephemeral = NULL;
-}
-
-static const char *text_of(char *to, size_t cap, struct slice text)
-{
-	size_t len = text.len < cap - 1 ? text.len : cap - 1;
-
-	if (len)
-		memcpy(to, text.bytes, len);
-	to[len] = '\0';
-	return to;
-}
-
-static void fill_outcome(mr_parking *p, struct mr_outcome *outcome, const struct message_reply *reply, bool is_last)
-{
-	struct slice raw = reply->value.len ? reply->value : reply->values;
-
-	*outcome = (struct mr_outcome){
-		.status = reply_status(reply),
-		.is_last = is_last,
-		.message = "",
-		.raw = raw.len ? raw.bytes : NULL,
-		.raw_len = raw.len,
-		.arm = (size_t)reply->arm,
-		.accepted = reply->accepted,
-		.evicted = reply->evicted,
-		.left = reply->left,
-		.body = reply->body.bytes,
-		.body_len = reply->body.len,
-	};
-	if (reply->status == STATUS_ERROR)
-		outcome->message = text_of(p->broken_text, sizeof p->broken_text, reply->message);
-	if (reply->lease.len) {
-		outcome->lease = text_of(p->lease, sizeof p->lease, reply->lease);
-		outcome->deliveries = reply_deliveries(reply->deliveries);
-	}
-}
-
-void request_reply(mr_parking *p, mr_parked *request, const struct message_reply *reply, bool is_last)
-{
-	struct mr_outcome outcome;
-
-	if (request->kind == PARKED_OURS) {
-		ours_reply(p, request, reply);
-		return;
-	}
-	fill_outcome(p, &outcome, reply, is_last);
-	if (!is_last) {
-		request->done(p, &outcome, request->argument);
-		return;
-	}
-	if (request->op == OP_CREATE || request->op == OP_DELETE)
-		remember_channel(p, request, reply);
-	list_remove(request);
-	tell_end(request, &outcome);
-}
-
-/* -- cancelling -- */
-
-int mr_parking_cancel(mr_parking *p, mr_parked *request)
-{
-	struct buffer members = {0};
-	int result = CLIENT_OK;
-
-	switch (request->place) {
-	case PARKED_WAITING:
-		end_soon(request, MR_CANCELLED, "");
-		return MR_OK;
-	case PARKED_SENT:
-		break;
-	case PARKED_ENDING:
-	case PARKED_ENDED:
-		return words_fail(MR_ENO_SUCH_REQUEST, "the request has ended already");
-	}
-	if (request->is_cancelled)
-		return MR_OK;
-	message_uint(&members, "request", request->pending.id);
-	result = members.failed ? CLIENT_NO_MEMORY : client_tell(&p->client, OP_CANCEL, (struct slice){members.bytes, buffer_len(&members)});
-	buffer_finish(&members);
-	if (result != CLIENT_OK)
-		return words_fail(MR_EMEMORY, "not enough memory for the request");
-	request->is_cancelled = true;
-	parking_run_soon(p);
-	return MR_OK;
-}
-
-/* -- ephemeral channels -- */
-
-void ephemeral_destroy(struct ephemeral *ephemeral)
-{
-	if (ephemeral)
-		buffer_finish(&ephemeral->members);
-	free(ephemeral);
-}
-
-void ephemeral_forget(mr_parking *p, const char *channel)
-{
-	struct ephemeral *ephemeral;
-
-	LIST_FOREACH(ephemeral, &p->ephemerals, entry) {
-		if (strcmp(ephemeral->channel, channel) == 0) {
-			LIST_REMOVE(ephemeral, entry);
-			ephemeral_destroy(ephemeral);
-			return;
-		}
-	}
 }

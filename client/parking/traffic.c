@@ -56,8 +56,8 @@ static void deliver(mr_parking *p)
 static void broken_by_peer(mr_parking *p, ssize_t problem)
 {
 	if (p->notice)
-		connection_break(p, p->state == PARKING_GREETS ? p->notice : MR_ECONNECTION, "the connection ended: %s: %s", mr_status_name(p->notice),
-				 p->notice_text);
+		connection_break(p, p->state == PARKING_GREETS ? p->notice : MR_ECONNECTION, "the connection ended: %s: %s",
+				 mr_status_name(p->notice), p->notice_text);
 	else
 		connection_break(p, MR_ECONNECTION, "the connection ended: %s", link_words(problem));
 }

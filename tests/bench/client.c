@@ -44,7 +44,8 @@ static void run_blocking(int64_t until_ms)
 		for (int i = 0; i < 100; i++, n_taken++) {
 			char *json;
 
-			if (mr_put_raw(m, channel, value, VALUE_BYTES, MR_FOREVER) != MR_OK || mr_take_raw(m, channel, &json, NULL, MR_FOREVER) != MR_OK)
+			if (mr_put_raw(m, channel, value, VALUE_BYTES, MR_FOREVER) != MR_OK ||
+			    mr_take_raw(m, channel, &json, NULL, MR_FOREVER) != MR_OK)
 				fail("put and take");
 			mr_free(json);
 		}

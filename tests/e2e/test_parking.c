@@ -1,4 +1,5 @@
-/* The parking client on an event loop, against the real daemon: every request, every outcome, broken connections, and destroying inside of callbacks. */
+/* The parking client on an event loop, against the real daemon: every request, every outcome, broken connections, and destroying inside of
+ * callbacks. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,11 +23,11 @@ static int put_failed_status;
 static char put_failed_channel[64];
 static bool is_calling; /* a function of the library runs */
 
-#define MAKES(call) \
-	do { \
-		is_calling = true; \
-		IS(MR_OK, call); \
-		is_calling = false; \
+#define MAKES(call)                                                                                                                        \
+	do {                                                                                                                               \
+		is_calling = true;                                                                                                         \
+		IS(MR_OK, call);                                                                                                           \
+		is_calling = false;                                                                                                        \
 	} while (0)
 
 /* -- the loop -- */
@@ -38,23 +39,23 @@ static void on_late(evutil_socket_t fd, short what, void *argument)
 	ck_abort_msg("the loop has waited too long for: %s", (const char *)argument);
 }
 
-#define LOOP_UNTIL(condition) \
-	do { \
-		struct event *late = evtimer_new(base, on_late, (char[]){#condition}); \
-		evtimer_add(late, &(struct timeval){.tv_sec = DAEMON_DEADLINE_MS / 1000}); \
-		while (!(condition)) \
-			ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0); \
-		event_free(late); \
+#define LOOP_UNTIL(condition)                                                                                                              \
+	do {                                                                                                                               \
+		struct event *late = evtimer_new(base, on_late, (char[]){#condition});                                                     \
+		evtimer_add(late, &(struct timeval){.tv_sec = DAEMON_DEADLINE_MS / 1000});                                                 \
+		while (!(condition))                                                                                                       \
+			ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);                                                           \
+		event_free(late);                                                                                                          \
 	} while (0)
 
 /* The same for what the loop is not told of. */
-#define TURN_UNTIL(condition) \
-	do { \
-		uint64_t deadline_ms = test_now_ms() + DAEMON_DEADLINE_MS; \
-		while (!(condition)) { \
-			ck_assert_msg(test_now_ms() < deadline_ms, "the loop has turned too long for: %s", #condition); \
-			event_base_loop(base, EVLOOP_NONBLOCK); \
-		} \
+#define TURN_UNTIL(condition)                                                                                                              \
+	do {                                                                                                                               \
+		uint64_t deadline_ms = test_now_ms() + DAEMON_DEADLINE_MS;                                                                 \
+		while (!(condition)) {                                                                                                     \
+			ck_assert_msg(test_now_ms() < deadline_ms, "the loop has turned too long for: %s", #condition);                    \
+			event_base_loop(base, EVLOOP_NONBLOCK);                                                                            \
+		}                                                                                                                          \
 	} while (0)
 
 static void on_news(mr_parking *of, const struct mr_news *news, void *argument)
@@ -199,7 +200,7 @@ static void ends(struct seen *seen, int status)
 static struct seen seen, other;
 
 #define PUT(channel, json, timeout_ms, seen) MAKES(mr_park_put(p, channel, json, strlen(json), timeout_ms, on_seen, seen, &(seen)->request))
-#define TAKE(channel, timeout_ms, seen) MAKES(mr_park_take(p, channel, NULL, timeout_ms, on_seen, seen, &(seen)->request))
+#define TAKE(channel, timeout_ms, seen)      MAKES(mr_park_take(p, channel, NULL, timeout_ms, on_seen, seen, &(seen)->request))
 
 static void clear(void)
 {
@@ -699,7 +700,8 @@ END_TEST
 START_TEST(an_ephemeral_channel_that_somebody_else_has_now_is_lost)
 {
 	clear();
-	MAKES(mr_park_create(p, "mine", &(struct mr_definition){.kind = "bounded", .capacity = 1, .ephemeral = true}, on_seen, &seen, NULL));
+	MAKES(
+	    mr_park_create(p, "mine", &(struct mr_definition){.kind = "bounded", .capacity = 1, .ephemeral = true}, on_seen, &seen, NULL));
 	ends(&seen, MR_OK);
 	kill_daemon();
 	restart_daemon();
@@ -900,24 +902,44 @@ int main(void)
 {
 	Suite *suite = suite_create("parking client and daemon");
 	const TTest *const requests[] = {
-		values_go_through, batches_and_counts, choices, channels_are_made_closed_looked_at_and_deleted,
-		a_put_without_a_callback_is_told_only_if_it_fails, impossible_requests_are_refused_at_once, what_is_cancelled_ends_from_the_loop,
-		cancelling_in_its_own_last_callback_is_in_vain, no_more_than_the_window_is_in_flight, too_much_waiting_is_refused_until_there_is_room,
-		NULL,
+	    values_go_through,
+	    batches_and_counts,
+	    choices,
+	    channels_are_made_closed_looked_at_and_deleted,
+	    a_put_without_a_callback_is_told_only_if_it_fails,
+	    impossible_requests_are_refused_at_once,
+	    what_is_cancelled_ends_from_the_loop,
+	    cancelling_in_its_own_last_callback_is_in_vain,
+	    no_more_than_the_window_is_in_flight,
+	    too_much_waiting_is_refused_until_there_is_room,
+	    NULL,
 	};
 	const TTest *const leases[] = {
-		leases_end_in_every_way, an_ack_does_not_wait_behind_takes_that_wait_for_it, a_leased_take_is_sent_once_more, NULL,
+	    leases_end_in_every_way,
+	    an_ack_does_not_wait_behind_takes_that_wait_for_it,
+	    a_leased_take_is_sent_once_more,
+	    NULL,
 	};
 	const TTest *const destroying[] = {
-		destroyed_in_the_callback_of_a_reply, destroyed_in_the_callback_of_one_of_many, destroyed_in_the_callback_of_what_was_never_sent,
-		destroyed_in_the_callback_of_a_time_out, destroyed_when_the_connection_breaks, destroyed_in_the_callback_of_news,
-		destroyed_at_any_moment, NULL,
+	    destroyed_in_the_callback_of_a_reply,
+	    destroyed_in_the_callback_of_one_of_many,
+	    destroyed_in_the_callback_of_what_was_never_sent,
+	    destroyed_in_the_callback_of_a_time_out,
+	    destroyed_when_the_connection_breaks,
+	    destroyed_in_the_callback_of_news,
+	    destroyed_at_any_moment,
+	    NULL,
 	};
 	const TTest *const connections[] = {
-		a_hundred_parked_end_once_each_when_the_daemon_is_killed, what_was_never_sent_waits_for_the_next_connection,
-		what_is_in_front_of_a_full_socket_is_sent_again, ephemeral_channels_are_created_anew,
-		an_ephemeral_channel_that_somebody_else_has_now_is_lost, the_next_address_is_tried, names_are_looked_up,
-		a_silent_daemon_is_given_up, NULL,
+	    a_hundred_parked_end_once_each_when_the_daemon_is_killed,
+	    what_was_never_sent_waits_for_the_next_connection,
+	    what_is_in_front_of_a_full_socket_is_sent_again,
+	    ephemeral_channels_are_created_anew,
+	    an_ephemeral_channel_that_somebody_else_has_now_is_lost,
+	    the_next_address_is_tried,
+	    names_are_looked_up,
+	    a_silent_daemon_is_given_up,
+	    NULL,
 	};
 
 	suite_case(suite, "requests", setup, teardown, requests);

@@ -8,7 +8,7 @@
 #include "tests/lib/daemon.h"
 
 /* The call has to return this status; FAILS: an error whose words have `needle`. */
-#define IS(expected, call) client_is((call), (expected), #call)
+#define IS(expected, call)            client_is((call), (expected), #call)
 #define FAILS(expected, needle, call) client_fails((call), (expected), (needle), #call)
 void client_is(int status, int expected, const char *call);
 void client_fails(int status, int expected, const char *needle, const char *call);
