@@ -130,22 +130,34 @@ char *json_text_from(const json_t *value, size_t *len, int *status)
 
 /* -- what the ops have -- */
 
-int members_put(struct buffer *members, const char *channel, bool many, const char *json, size_t len)
+int members_values(struct buffer *members, bool many, const char *json, size_t len)
 {
 	int status = many ? json_text_check_array(json, len) : json_text_check(json, len);
 
 	if (status == MR_OK)
-		status = members_channel(members, channel);
-	if (status == MR_OK)
 		message_raw(members, many ? "values" : "value", (struct slice){json, len});
 	return status;
+}
+
+int members_put(struct buffer *members, const char *channel, bool many, const char *json, size_t len)
+{
+	int status = members_channel(members, channel);
+
+	return status == MR_OK ? members_values(members, many, json, len) : status;
 }
 
 int members_take(struct buffer *members, const char *channel, const struct mr_take_options *options)
 {
 	int status = members_channel(members, channel);
 
-	if (status == MR_OK && options->max > MESSAGE_MAX_TAKE)
+	return status == MR_OK ? members_take_options(members, options) : status;
+}
+
+int members_take_options(struct buffer *members, const struct mr_take_options *options)
+{
+	int status = MR_OK;
+
+	if (options->max > MESSAGE_MAX_TAKE)
 		status = words_fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_TAKE);
 	if (status == MR_OK)
 		status = members_lease(members, options->lease_ms, options->sticky);

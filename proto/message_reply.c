@@ -78,6 +78,38 @@ static int read_member(struct message_reply *reply, struct slice key, enum json_
 	return 0;
 }
 
+/* Most replies have these members, in this order: {"id":7,"status":"ok"} and {"id":7,"status":"ok","value":…}. True: it is one of these, and *reply is set. */
+static bool decode_usual(const char *body, size_t len, struct message_reply *reply)
+{
+	static const char opening[] = "{\"id\":", status[] = ",\"status\":\"ok\"", value[] = ",\"value\":";
+	const char *at = body + sizeof opening - 1, *end = body + len;
+	struct json_scan scan;
+	uint64_t id = 0;
+
+	if (len < sizeof opening + sizeof status || memcmp(body, opening, sizeof opening - 1) != 0 || *at < '1' || *at > '9')
+		return false;
+	for (int digits = 0; at < end && *at >= '0' && *at <= '9' && digits < 18; digits++)
+		id = id * 10 + (uint64_t)(*at++ - '0');
+	if ((size_t)(end - at) < sizeof status || memcmp(at, status, sizeof status - 1) != 0)
+		return false;
+	at += sizeof status - 1;
+	if (*at == ',') {
+		if ((size_t)(end - at) < sizeof value || memcmp(at, value, sizeof value - 1) != 0)
+			return false;
+		at += sizeof value - 1;
+		json_scan_init(&scan, at, (size_t)(end - at));
+		if (json_scan_value(&scan, &reply->value) == JSON_TYPE_NONE)
+			return false;
+		at = scan.at;
+	}
+	if (end - at != 1 || *at != '}')
+		return false;
+	reply->has_id = true;
+	reply->id = id;
+	reply->status = STATUS_OK;
+	return true;
+}
+
 int message_decode_reply(char *body, size_t len, struct message_reply *reply)
 {
 	struct json_scan scan;
@@ -85,6 +117,9 @@ int message_decode_reply(char *body, size_t len, struct message_reply *reply)
 	bool first = true, has_status = false;
 
 	*reply = (struct message_reply){.body = {body, len}};
+	if (decode_usual(body, len, reply))
+		return 0;
+	reply->value = (struct slice){NULL, 0};
 	json_scan_init(&scan, body, len);
 	if (!json_scan_enter(&scan, '{'))
 		return -1;

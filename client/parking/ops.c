@@ -11,6 +11,26 @@ enum { MAX_COUNT = 1000000 };
 
 /* -- put, take, alts -- */
 
+/* members_channel(), which is quick for the channel of the last request. */
+static int channel_member(mr_parking *p, const char *channel)
+{
+	size_t before = buffer_len(&p->scratch), len;
+	int status;
+
+	if (channel && p->last_member_len && strcmp(channel, p->last_channel) == 0) {
+		buffer_append(&p->scratch, p->last_member, p->last_member_len);
+		return MR_OK;
+	}
+	status = members_channel(&p->scratch, channel);
+	len = buffer_len(&p->scratch) - before;
+	if (status == MR_OK && !p->scratch.failed && strlen(channel) < sizeof p->last_channel && len <= sizeof p->last_member) {
+		strcpy(p->last_channel, channel);
+		memcpy(p->last_member, p->scratch.bytes + p->scratch.start + before, len);
+		p->last_member_len = len;
+	}
+	return status;
+}
+
 static int put(mr_parking *p, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done,
 	       void *argument, mr_parked **request)
 {
@@ -27,7 +47,9 @@ static int put(mr_parking *p, const char *channel, bool many, const char *json, 
 	};
 
 	if (status == MR_OK)
-		status = members_put(&p->scratch, channel, many, json, len);
+		status = channel_member(p, channel);
+	if (status == MR_OK)
+		status = members_values(&p->scratch, many, json, len);
 	return request_make(p, status, &form, request);
 }
 
@@ -59,7 +81,9 @@ static int take(mr_parking *p, const char *channel, uint64_t count, const struct
 	};
 
 	if (status == MR_OK)
-		status = members_take(&p->scratch, channel, options ? options : &plain);
+		status = channel_member(p, channel);
+	if (status == MR_OK)
+		status = members_take_options(&p->scratch, options ? options : &plain);
 	return request_make(p, status, &form, request);
 }
 

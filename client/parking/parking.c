@@ -79,6 +79,7 @@ static void on_soon(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	parking_enter(p);
+	p->is_soon = false;
 	requests_tell_ends(p);
 	if (!p->is_dead)
 		traffic_write(p);
@@ -98,7 +99,9 @@ static void on_beat(evutil_socket_t fd, short what, void *argument)
 
 void parking_run_soon(mr_parking *p)
 {
-	event_active(p->soon, 0, 0);
+	if (!p->is_soon)
+		event_active(p->soon, 0, 0);
+	p->is_soon = true;
 }
 
 void parking_set_timer(struct event *timer, int64_t ms)
@@ -148,6 +151,7 @@ static void take_options(mr_parking *p, const struct mr_parking_options *options
 /* All that ties it to the loop, and all requests. */
 static void parking_finish(mr_parking *p)
 {
+	p->is_dead = true;
 	connection_close(p);
 	requests_drop(p);
 	if (p->dns)
@@ -184,6 +188,7 @@ int mr_parking_create(mr_parking **out, struct event_base *base, const char *url
 	TAILQ_INIT(&p->waiting);
 	TAILQ_INIT(&p->sent);
 	TAILQ_INIT(&p->ending);
+	TAILQ_INIT(&p->spare);
 	LIST_INIT(&p->ephemerals);
 	client_init(&p->client);
 	take_options(p, chosen);
@@ -205,7 +210,6 @@ void mr_parking_destroy(mr_parking *p)
 	if (!p)
 		return;
 	parking_finish(p);
-	p->is_dead = true;
 	if (p->depth == 0)
 		parking_free(p);
 }

@@ -100,14 +100,18 @@ struct mr_parking {
 	struct event *timer;             /* of the state */
 	struct event *soon;              /* runs what is due after a call: sending, endings */
 	struct event *beat;
-	bool is_writing;
+	bool is_writing, is_soon;
 
 	struct client client;
 	uint64_t n_sent;            /* bytes of this connection */
 	int64_t moved_ms;           /* when bytes last went or came */
 	int64_t heard_ms, asked_ms; /* when they last came; when a heartbeat last asked for one, or 0 */
 	struct buffer scratch;      /* members of the request that is being made */
-	struct parked_list waiting, sent, ending;
+	char last_channel[132];    /* which often is the next one's too: as it was given, checked, and as a member */
+	char last_member[160];
+	size_t last_member_len;
+	struct parked_list waiting, sent, ending, spare;
+	size_t n_spare;
 	size_t n_waiting_bytes, n_in_flight, n_pending;
 	bool was_full;
 	LIST_HEAD(, ephemeral) ephemerals;

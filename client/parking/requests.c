@@ -13,6 +13,7 @@
 #include "proto/frame.h"
 
 enum {
+	MAX_SPARE = 256, /* requests that are kept for the next ones */
 	MAX_OUT_BYTES = 256 * 1024, /* what is ready for the socket; the rest waits as requests */
 	SILENCE_GRACE_MS = 900,     /* what a request with a time-out gives a silent network beyond it */
 };
@@ -67,7 +68,12 @@ void request_destroy(mr_parked *request)
 	buffer_finish(&request->members);
 	ephemeral_destroy(request->ephemeral);
 	free(request->channel);
-	free(request);
+	if (request->p->is_dead || request->p->n_spare == MAX_SPARE) {
+		free(request);
+	} else {
+		TAILQ_INSERT_HEAD(&request->p->spare, request, entry);
+		request->p->n_spare++;
+	}
 }
 
 void requests_drop(mr_parking *p)
@@ -81,6 +87,10 @@ void requests_drop(mr_parking *p)
 			TAILQ_REMOVE(lists[i], request, entry);
 			request_destroy(request);
 		}
+	}
+	while ((request = TAILQ_FIRST(&p->spare))) {
+		TAILQ_REMOVE(&p->spare, request, entry);
+		free(request);
 	}
 	while ((ephemeral = LIST_FIRST(&p->ephemerals))) {
 		LIST_REMOVE(ephemeral, entry);
@@ -142,12 +152,14 @@ static int append(mr_parked *request, struct buffer *members)
 	mr_parking *p = request->p;
 	struct buffer *out = &p->client.out;
 	size_t before = buffer_len(out), len = buffer_len(members), frame, all;
-	int64_t left_ms = request->deadline_ms - clock_now_ms();
 	struct slice text;
 	int result;
 
-	if (request->has_timeout_member && request->timeout_ms >= 0)
+	if (request->has_timeout_member && request->timeout_ms >= 0) {
+		int64_t left_ms = request->deadline_ms - clock_now_ms();
+
 		message_uint(members, "timeout_ms", left_ms > 0 ? (uint64_t)left_ms : 0);
+	}
 	if (request->count > 1)
 		message_uint(members, "count", request->count);
 	text = (struct slice){members->bytes + members->start, buffer_len(members)};
@@ -212,21 +224,29 @@ void requests_pump(mr_parking *p)
 
 static mr_parked *create(mr_parking *p, const struct request_form *form)
 {
-	mr_parked *request = calloc(1, sizeof(*request));
+	mr_parked *request = TAILQ_FIRST(&p->spare);
 
-	if (!request)
-		return NULL;
-	request->p = p;
-	request->place = PARKED_ENDED;
-	request->kind = form->kind;
-	request->op = form->op;
-	request->count = form->count ? form->count : 1;
-	request->is_silent = form->is_silent;
-	request->is_urgent = form->is_urgent;
-	request->has_timeout_member = form->has_timeout_member;
-	request->done = form->done;
-	request->argument = form->argument;
-	request->timeout_ms = form->timeout_ms;
+	if (request) {
+		TAILQ_REMOVE(&p->spare, request, entry);
+		p->n_spare--;
+	} else {
+		request = malloc(sizeof(*request));
+		if (!request)
+			return NULL;
+	}
+	*request = (mr_parked){
+		.p = p,
+		.place = PARKED_ENDED,
+		.kind = form->kind,
+		.op = form->op,
+		.count = form->count ? form->count : 1,
+		.is_silent = form->is_silent,
+		.is_urgent = form->is_urgent,
+		.has_timeout_member = form->has_timeout_member,
+		.done = form->done,
+		.argument = form->argument,
+		.timeout_ms = form->timeout_ms,
+	};
 	if (form->channel && !(request->channel = strdup(form->channel))) {
 		free(request);
 		return NULL;

@@ -804,6 +804,7 @@ END_TEST
 START_TEST(an_ack_does_not_wait_behind_takes_that_wait_for_it)
 {
 	struct mr_parking_options chosen = options;
+	static struct seen given_back;
 	mr_parking *client;
 
 	client_put(m, "jobs", "1");
@@ -813,10 +814,12 @@ START_TEST(an_ack_does_not_wait_behind_takes_that_wait_for_it)
 	MAKES(mr_park_take(client, "jobs", NULL, MR_FOREVER, on_seen, &seen, NULL));
 	MAKES(mr_park_take(client, "jobs", NULL, MR_FOREVER, on_seen, &other, NULL));
 	TURN_UNTIL(client_stat(m, "jobs", "parked_takes") == 1);
-	MAKES(mr_park_nack(client, lease, 0, on_seen, &(struct seen){0}, NULL));
+	MAKES(mr_park_nack(client, lease, 0, on_seen, &given_back, NULL));
 	ends(&seen, MR_OK);
 	client_put(m, "jobs", "2");
 	ends(&other, MR_OK);
+	ends(&given_back, MR_OK);
+	seen_clear(&given_back);
 	mr_parking_destroy(client);
 }
 END_TEST

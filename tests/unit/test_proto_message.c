@@ -455,6 +455,38 @@ static int decode_reply(const char *text)
 	return message_decode_reply(body, len, &reply);
 }
 
+/* Most replies are read by a short way. It must know where it ends. */
+START_TEST(a_reply_in_the_usual_order_is_read_as_any_other)
+{
+	static const char *const usual[] = {"{\"id\":7,\"status\":\"ok\",\"value\":%s}", "{ \"id\":7,\"status\":\"ok\",\"value\":%s}",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":%s }", "{\"id\":7,\"status\":\"ok\",\"value\":%s,\"left\":0}",
+					    "{\"status\":\"ok\",\"id\":7,\"value\":%s}"};
+	static const char *const values[] = {"1", "\"}\"", "{\"a\": [1, {}]}", "\"\\u00e9\"", "[]"};
+	static const char *const wrong[] = {"{\"id\":7,\"status\":\"ok\"", "{\"id\":7,\"status\":\"ok\"}}", "{\"id\":7,\"status\":\"ok\",}",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":}", "{\"id\":7,\"status\":\"ok\",\"value\":1}x",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":1", "{\"id\":7,\"status\":\"ok\",\"value\":nul}",
+					    "{\"id\":99999999999999999999,\"status\":\"ok\"}", "{\"id\":07,\"status\":\"ok\"}", "{\"id\":,\"status\":\"ok\"}"};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+		for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++) {
+			snprintf(text, sizeof(text), usual[i], values[j]);
+			ck_assert_int_eq(decode_reply(text), 0);
+			ck_assert(reply.has_id && reply.id == 7 && reply.status == STATUS_OK && reply.error == ERROR_NONE);
+			equals(reply.value, values[j]);
+			ck_assert_uint_eq(reply.body.len, strlen(text));
+			ck_assert(reply.has_left == (i == 3));
+		}
+	}
+	ck_assert_int_eq(decode_reply("{\"id\":7,\"status\":\"ok\"}"), 0);
+	ck_assert_uint_eq(reply.value.len, 0);
+	ck_assert_int_eq(decode_reply("{\"id\":7,\"status\":\"okay\"}"), 0);
+	ck_assert_int_eq(reply.status, STATUS_ERROR);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		ck_assert_msg(decode_reply(wrong[i]) < 0, "%s", wrong[i]);
+}
+END_TEST
+
 START_TEST(a_reply_has_its_parts)
 {
 	ck_assert_int_eq(decode_reply("{\"id\":4,\"status\":\"ok\",\"arm\":2,\"channel\":\"c\\u0061\",\"value\":\"\\u00e9\",\"values\":[1],\"evicted\":3,\"accepted\":0}"), 0);
@@ -547,6 +579,7 @@ int main(void)
 		messages_are_one_object_in_a_frame,
 		strings_are_escaped_and_made_valid,
 		the_detail_of_an_error_is_escaped,
+		a_reply_in_the_usual_order_is_read_as_any_other,
 		a_reply_has_its_parts,
 		a_reply_may_say_more_than_we_know,
 		what_is_no_reply_is_refused,
