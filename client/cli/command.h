@@ -48,6 +48,7 @@ enum option_id {
 	OPTION_RETRY,
 	OPTION_BACKOFF,
 	OPTION_LIMIT,
+	OPTION_LEASE,
 	OPTION_VERSION,
 	N_OPTIONS
 };
@@ -99,6 +100,7 @@ struct call {
 	uint64_t retries;
 	int64_t backoff_ms; /* MR_FOREVER: not given */
 	int64_t limit_ms;   /* MR_FOREVER: none */
+	int64_t lease_ms;   /* MR_FOREVER: not given; 0: none */
 	const char *to;     /* NULL: not given */
 	const char *failed;
 	struct call_arm arms[MESSAGE_MAX_ARMS];

@@ -214,22 +214,26 @@ const struct command commands[] = {
 			       "\n"
 			       "A command fails if its exit status is not 0, if a signal or --limit ends it, or if what it writes with --to is not JSON. With --retry it\n"
 			       "is tried again, after a pause. When it has failed for good, the value is put into the channel of --failed; without that, or if that\n"
-			       "cannot be, the value is written to standard error, all of it, and the exit code is 1 in the end. An exit status of 255 is not tried\n"
-			       "again, and stops all, as with xargs. A value belongs to this program from when it is taken: if this program is killed\n"
-			       "(SIGKILL), or its machine, the values of the commands that run are lost.\n"
+			       "cannot be, it goes back to its place in CHANNEL, to be delivered once more after a pause, and the exit code is 1 in the end. An exit\n"
+			       "status of 255 is not tried again, and stops all, as with xargs.\n"
+			       "\n"
+			       "Until its command has done it, a value is only leased, and the lease extended as long as need be: if this program is killed, or its\n"
+			       "machine, the value goes back to CHANNEL, so each is done at least once. How often it is delivered before it goes to a\n"
+			       "dead letter channel is the definition of CHANNEL: max_deliveries. With --lease 0 (which a promise needs) a value is taken for good: then one that\n"
+			       "has failed is written to standard error, all of it, and one that is being done is lost with this program.\n"
 			       "\n"
 			       "Ctrl-C, SIGTERM or SIGHUP: no more values are taken; commands that run go on to their end, and their results are put; one that waits for\n"
 			       "its next attempt has it now, and no other. A second signal ends the commands: SIGTERM, and 5 s later SIGKILL. Their values have\n"
 			       "failed for good.\n"
 			       "\n"
-			       "The command finds in its environment: MILLRACE_CHANNEL, where the value came from; MILLRACE_ATTEMPT, 1 for the first; MILLRACE_WORKER,\n"
-			       "1 to -j, of which no two are the same at a time; MILLRACE_URL, if --url was given. Other than with xargs, Ctrl-C in a terminal\n"
+			       "The command finds in its environment: MILLRACE_CHANNEL, where the value came from; MILLRACE_ATTEMPT, 1 for the first; MILLRACE_DELIVERY,\n"
+			       "1 for the first, if it is leased; MILLRACE_WORKER, 1 to -j, of which no two are the same at a time; MILLRACE_URL, if --url was given. Other than with xargs, Ctrl-C in a terminal\n"
 			       "does not reach it. The exit code is 3 if no value came for --timeout, 130 after Ctrl-C, 0 after SIGTERM. With -o json it\n"
-			       "prints in the end {\"done\":N,\"failed\":N,\"dropped\":N,\"lost\":N}.",
+			       "prints in the end {\"done\":N,\"failed\":N,\"dropped\":N,\"lost\":N,\"returned\":N}.",
 		.examples = "  millrace work jobs -j 4 -- ./handle\n"
 			    "  millrace work urls --to pages --failed bad-urls -j 8 --retry 3 --limit 30s -s -- xargs curl -fsS\n"
 			    "  millrace work photos -n 100 -- sh -c 'convert \"$(jq -r .path)\" -resize 50% \"/tmp/$MILLRACE_WORKER.png\"'\n",
-		.options = OPTION(JOBS) | OPTION(TO) | OPTION(FAILED) | OPTION(RETRY) | OPTION(BACKOFF) | OPTION(LIMIT) | OPTION(NUMBER) | OPTION(TIMEOUT) |
+		.options = OPTION(JOBS) | OPTION(TO) | OPTION(FAILED) | OPTION(RETRY) | OPTION(BACKOFF) | OPTION(LIMIT) | OPTION(LEASE) | OPTION(NUMBER) | OPTION(TIMEOUT) |
 			   OPTION(STRING),
 		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(CLOSED) | EXIT(NO_CHANNEL) | EXIT(DROPPED),
 		.min_args = 2,
@@ -267,7 +271,7 @@ const struct command commands[] = {
 			       "answer, answered by an error.",
 		.examples = "  millrace serve sums -j 4 -- jq -c add\n"
 			    "  millrace serve -s greet -- sed 's/^/Hello, /'\n",
-		.options = OPTION(JOBS) | OPTION(RETRY) | OPTION(BACKOFF) | OPTION(LIMIT) | OPTION(NUMBER) | OPTION(TIMEOUT) | OPTION(STRING),
+		.options = OPTION(JOBS) | OPTION(RETRY) | OPTION(BACKOFF) | OPTION(LIMIT) | OPTION(LEASE) | OPTION(NUMBER) | OPTION(TIMEOUT) | OPTION(STRING),
 		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(NO_CHANNEL),
 		.min_args = 2,
 		.max_args = -1,

@@ -85,7 +85,7 @@ static int run(struct call *call, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct call call = {.timeout_ms = MR_FOREVER, .backoff_ms = MR_FOREVER, .limit_ms = MR_FOREVER};
+	struct call call = {.timeout_ms = MR_FOREVER, .backoff_ms = MR_FOREVER, .limit_ms = MR_FOREVER, .lease_ms = MR_FOREVER};
 
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);

@@ -124,6 +124,7 @@ static const struct option_row table[N_OPTIONS] = {
 	[OPTION_RETRY] = {'r', "retry", "N", "a command that fails is tried again, N times (default 0)"},
 	[OPTION_BACKOFF] = {0, "backoff", "TIME", "the pause before the first retry (default 1s); it doubles each time, up to a minute"},
 	[OPTION_LIMIT] = {0, "limit", "TIME", "a command that takes longer is ended, and has failed"},
+	[OPTION_LEASE] = {0, "lease", "TIME", "for how long a value is leased at a time (default 30s); 0: it is taken for good"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 
@@ -193,6 +194,8 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		return set_time(call, word, &call->backoff_ms);
 	case OPTION_LIMIT:
 		return set_time(call, word, &call->limit_ms);
+	case OPTION_LEASE:
+		return set_time(call, word, &call->lease_ms);
 	case OPTION_VERSION:
 		call->wants_version = true;
 		return 0;

@@ -62,6 +62,7 @@ static void fail(struct worker *worker, struct job *job)
 	if (!call->quiet)
 		report(call, call->args[0], "%s: %s", call->args[1], job->why);
 	answer_error(worker, job, job->why);
+	worker_settle(worker, job);
 }
 
 static void fail_after_all(struct worker *worker, struct job *job, const char *why)
@@ -87,6 +88,7 @@ static void succeed(struct worker *worker, struct job *job, struct slice result)
 		worker_count(worker, &worker->n_done);
 	else if (status == MR_EBAD_VALUE)
 		fail_after_all(worker, job, "the answer cannot be put; it is nested too deep"); /* the envelope is one level more */
+	worker_settle(worker, job);
 }
 
 int run_serve(const struct call *call)

@@ -33,24 +33,36 @@ static void tell_lost(struct worker *worker, const struct job *job)
 	worker_count(worker, &worker->n_lost);
 }
 
+/* The value goes back, if it is leased. */
+static void give_up(struct worker *worker, struct job *job)
+{
+	const struct call *call = worker->call;
+
+	if (!worker_return(worker, job))
+		tell_lost(worker, job);
+	else if (!call->quiet)
+		report(call, call->args[0], "%s: %s; the value is back in the channel", call->args[1], job->why);
+}
+
 static void fail(struct worker *worker, struct job *job)
 {
 	const struct call *call = worker->call;
 	int status;
 
 	if (!call->failed) {
-		tell_lost(worker, job);
+		give_up(worker, job);
 		return;
 	}
 	status = worker_put(worker, call->failed, job->value, MR_FOREVER);
 	if (status == MR_OK) {
 		if (!call->quiet)
 			report(call, call->args[0], "%s: %s; the value is in %s", call->args[1], job->why, call->failed);
+		worker_settle(worker, job);
 		return;
 	}
 	if (status != MR_DROPPED && status != MR_CANCELLED)
 		worker_stop_for(worker, call->failed, status);
-	tell_lost(worker, job);
+	give_up(worker, job);
 }
 
 static void succeed(struct worker *worker, struct job *job, struct slice result)
@@ -59,6 +71,7 @@ static void succeed(struct worker *worker, struct job *job, struct slice result)
 	int status = result.bytes ? worker_put(worker, to, result, MR_FOREVER) : MR_OK;
 
 	if (status == MR_OK || status == MR_DROPPED) {
+		worker_settle(worker, job);
 		worker_count(worker, &worker->n_done);
 		if (status == MR_DROPPED)
 			worker_count(worker, &worker->n_dropped);

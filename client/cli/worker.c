@@ -19,8 +19,7 @@
 
 enum {
 	OVERLOAD_PAUSE_MS = 250,
-	FIRST_PAUSE_MS = 1000,
-	LONGEST_PAUSE_MS = 60 * 1000,
+	LEASE_MS = 30 * 1000,
 	ENVELOPE_BYTES = 1024, /* of an alts that puts, beside the value */
 	THREAD_STACK_BYTES = 512 * 1024,
 	FILES = 32,            /* that are open whatever runs */
@@ -57,12 +56,13 @@ void worker_stop_for(struct worker *worker, const char *channel, int status)
 }
 
 /* The first of two arms that can. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
-static int choose(struct worker *worker, const struct mr_arm arms[2], int64_t timeout_ms, struct mr_choice *choice)
+static int choose(struct worker *worker, const struct mr_arm arms[2], const struct mr_alts_options *options, int64_t timeout_ms,
+		  struct mr_choice *choice)
 {
 	int64_t deadline_ms = clock_ms() + timeout_ms, left_ms = timeout_ms;
 	int status;
 
-	while ((status = mr_alts(worker->m, arms, 2, true, left_ms, choice)) == MR_TIMEOUT) {
+	while ((status = mr_alts_with(worker->m, arms, 2, options, left_ms, choice)) == MR_TIMEOUT) {
 		if (timeout_ms == MR_FOREVER)
 			continue;
 		left_ms = deadline_ms - clock_ms();
@@ -76,9 +76,11 @@ int worker_put(struct worker *worker, const char *channel, struct slice value, i
 {
 	struct mr_arm arms[] = {{.channel = channel, .raw = value.bytes, .raw_len = value.len}, {.channel = worker->abort.channel}};
 
+	struct mr_alts_options options = {.priority = true};
+
 	for (;;) {
 		struct mr_choice choice;
-		int status = choose(worker, arms, timeout_ms, &choice);
+		int status = choose(worker, arms, &options, timeout_ms, &choice);
 		bool is_aborted = status == MR_CLOSED && choice.arm == 1;
 
 		mr_choice_finish(&choice);
@@ -97,11 +99,13 @@ int worker_put(struct worker *worker, const char *channel, struct slice value, i
 static void do_job(struct worker *worker, struct job *job, const char *number)
 {
 	const struct call *call = worker->call;
-	int64_t pause_ms = call->backoff_ms == MR_FOREVER ? FIRST_PAUSE_MS : call->backoff_ms;
+	int64_t pause_ms;
 	bool is_last;
 
-	if (!worker->kind->open(worker, job))
+	if (!worker->kind->open(worker, job)) {
+		worker_settle(worker, job);
 		return;
+	}
 	for (job->attempt = 1;; job->attempt++) {
 		is_last =
 		    job->attempt > call->retries || gate_is_open(&worker->stop); /* who stops gets one more attempt, without a pause */
@@ -109,12 +113,11 @@ static void do_job(struct worker *worker, struct job *job, const char *number)
 			return;
 		if (is_last || job->is_hopeless || gate_is_open(&worker->abort))
 			break;
+		pause_ms = worker_pause_ms(worker, job->attempt);
 		if (!call->quiet)
 			report(call, call->args[0], "%s: %s; attempt %" PRIu64 " of %" PRIu64 ", again in %" PRId64 " ms", call->args[1],
 			       job->why, job->attempt, call->retries + 1, pause_ms);
 		gate_pause(&worker->stop, pause_ms);
-		if (pause_ms < LONGEST_PAUSE_MS)
-			pause_ms = 2 * pause_ms < LONGEST_PAUSE_MS ? 2 * pause_ms : LONGEST_PAUSE_MS;
 	}
 	worker_count(worker, &worker->n_failed);
 	worker->kind->fail(worker, job);
@@ -125,6 +128,7 @@ static bool take(struct worker *worker, struct job *job)
 {
 	const struct call *call = worker->call;
 	struct mr_arm arms[] = {{.channel = worker->stop.channel}, {.channel = call->args[0]}};
+	struct mr_alts_options options = {.priority = true, .lease_ms = worker->lease_ms};
 	struct mr_choice choice;
 	bool may_take, is_taken;
 	int status;
@@ -135,11 +139,17 @@ static bool take(struct worker *worker, struct job *job)
 	pthread_mutex_unlock(&worker->lock);
 	if (!may_take)
 		return false;
-	status = choose(worker, arms, call->timeout_ms, &choice);
+	status = choose(worker, arms, &options, call->timeout_ms, &choice);
 	is_taken = status == MR_OK;
 	if (is_taken) {
-		*job = (struct job){.taken = {choice.raw, choice.raw_len}, .value = {choice.raw, choice.raw_len}};
-		choice.raw = NULL;
+		*job = (struct job){
+		    .taken = {choice.raw, choice.raw_len},
+		    .value = {choice.raw, choice.raw_len},
+		    .lease.token = choice.lease,
+		    .delivery = choice.lease ? choice.deliveries : 0,
+		};
+		choice.raw = choice.lease = NULL;
+		keeper_hold(&worker->keeper, &job->lease);
 	} else if (status == MR_CLOSED) {
 		gate_open(&worker->stop);
 	} else if (status != MR_OK) {
@@ -162,6 +172,7 @@ static void *work(void *arg)
 
 	while (take(thread->worker, &job)) {
 		do_job(thread->worker, &job, thread->number);
+		keeper_let_go(&thread->worker->keeper, &job.lease);
 		mr_free((char *)job.taken.bytes);
 	}
 	eventfd_write(thread->worker->ended_fd, 1);
@@ -232,6 +243,11 @@ static void run_threads(struct worker *worker)
 	struct thread *threads;
 	pthread_attr_t attributes;
 
+	if (keeper_init(&worker->keeper, worker->m, worker->lease_ms) < 0) { /* after catch_signals(): no signal is this thread's */
+		report(worker->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
+		worker->code = EXIT_ERROR;
+		return;
+	}
 	wanted = wanted < worker->n_left ? wanted : worker->n_left;
 	threads = calloc(wanted, sizeof *threads);
 	pthread_attr_init(&attributes);
@@ -268,6 +284,7 @@ static int prepare(struct worker *worker)
 	if (status == MR_OK)
 		status = gate_init(&worker->abort, worker->m);
 	worker->ended_fd = eventfd(0, EFD_CLOEXEC);
+	worker->lease_ms = call->lease_ms == MR_FOREVER ? LEASE_MS : call->lease_ms;
 	if (status == MR_OK && (worker->stop.fd < 0 || worker->abort.fd < 0 || worker->ended_fd < 0)) {
 		report(call, NULL, "no more open files: %s", strerror(errno));
 		return EXIT_ERROR;
@@ -280,11 +297,12 @@ static int conclude(const struct worker *worker)
 	const struct call *call = worker->call;
 
 	if (call->format == FORMAT_JSON)
-		printf("{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"lost\":%" PRIu64 "}\n", worker->n_done,
-		       worker->n_failed, worker->n_dropped, worker->n_lost);
+		printf("{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"returned\":%" PRIu64
+		       "}\n",
+		       worker->n_done, worker->n_failed, worker->n_dropped, worker->n_lost, worker->n_returned);
 	if (worker->code != EXIT_OK)
 		return worker->code;
-	if (worker->n_lost)
+	if (worker->n_lost || worker->n_returned)
 		return EXIT_ERROR;
 	if (worker->is_interrupted)
 		return EXIT_INTERRUPTED;
@@ -330,6 +348,7 @@ int worker_run(const struct call *call, const struct worker_kind *kind)
 	    .stop.fd = -1,
 	    .abort.fd = -1,
 	    .ended_fd = -1,
+	    .keeper.end_fd = -1,
 	    .lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	int code = check_call(call);
@@ -343,6 +362,7 @@ int worker_run(const struct call *call, const struct worker_kind *kind)
 		run_threads(&worker);
 		code = conclude(&worker);
 	}
+	keeper_finish(&worker.keeper);
 	gate_finish(&worker.stop);
 	gate_finish(&worker.abort);
 	if (worker.ended_fd >= 0)

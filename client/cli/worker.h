@@ -15,6 +15,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/gate.h"
+#include "client/cli/keeper.h"
 #include "client/cli/text.h"
 #include "client/millrace.h"
 #include "proto/buffer.h"
@@ -26,6 +27,8 @@ struct job {                            /* a value on its way */
 	struct slice taken;             /* as it came, for mr_free() */
 	struct slice value;             /* the part of it that the command gets */
 	char reply[NAME_MAX_BYTES + 1]; /* of serve: where the answer goes */
+	struct kept lease;
+	uint64_t delivery; /* 0: without a lease */
 	uint64_t attempt;
 	char why[WORKER_WHY_BYTES]; /* of an attempt that failed */
 	bool is_hopeless;           /* another attempt, or another value, would be no better */
@@ -37,11 +40,13 @@ struct worker {
 	mr *m;
 	size_t max_value_bytes;
 	struct gate stop, abort;
+	int64_t lease_ms;
+	struct keeper keeper;
 	int ended_fd; /* counts threads that have ended */
 
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t n_left;      /* values that may still be taken */
-	uint64_t n_done, n_failed, n_dropped, n_lost;
+	uint64_t n_done, n_failed, n_dropped, n_lost, n_returned;
 	bool is_interrupted; /* by Ctrl-C */
 	bool has_told;       /* an error that stopped it all */
 	int code;            /* of the error that stopped it all, or EXIT_OK */
@@ -71,6 +76,15 @@ int worker_run(const struct call *call, const struct worker_kind *kind);
 /* Puts a value; waits for room, but not longer than timeout_ms, nor when all is to be ended: then MR_CANCELLED. A daemon that has no room
  * is asked again. */
 int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms);
+
+/* The value is done with: it is the daemon's no more. */
+void worker_settle(struct worker *worker, struct job *job);
+
+/* Gives the value back to its channel. False: it is not leased, or no more. */
+bool worker_return(struct worker *worker, struct job *job);
+
+/* The pause behind the n-th failure, from 1: it doubles each time. */
+int64_t worker_pause_ms(const struct worker *worker, uint64_t n);
 
 /* No more is taken, because of this status; told, if it is the first. */
 void worker_stop_for(struct worker *worker, const char *channel, int status);

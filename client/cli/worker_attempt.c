@@ -26,16 +26,17 @@ static void write_input(struct worker *worker, const struct job *job, struct buf
 static enum child_end run_command(struct worker *worker, const struct job *job, const char *number, struct buffer *output, int *detail)
 {
 	const struct call *call = worker->call;
-	char url[1024], channel[NAME_MAX_BYTES + 32], attempt[64];
-	char *settings[] = {channel, attempt, (char *)number, url};
+	char url[1024], channel[NAME_MAX_BYTES + 32], attempt[64], delivery[64];
+	char *settings[] = {channel, attempt, delivery, (char *)number, url};
 	struct buffer input = {0};
 	enum child_end end = CHILD_IMPOSSIBLE;
 	char **environment;
 
 	snprintf(channel, sizeof channel, "MILLRACE_CHANNEL=%s", call->args[0]);
 	snprintf(attempt, sizeof attempt, "MILLRACE_ATTEMPT=%" PRIu64, job->attempt);
+	snprintf(delivery, sizeof delivery, "MILLRACE_DELIVERY=%" PRIu64, job->delivery);
 	snprintf(url, sizeof url, "MILLRACE_URL=%s", call->url ? call->url : "");
-	environment = child_environment(settings, call->url ? 4 : 3);
+	environment = child_environment(settings, call->url ? 5 : 4);
 	write_input(worker, job, &input);
 	*detail = ENOMEM;
 	if (environment && !input.failed) {

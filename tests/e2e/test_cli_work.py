@@ -63,7 +63,7 @@ class Work(Worker):
         self.put(*range(10))
         result = self.work("--to", "out", "-j", "4", "-n", "10", "-o", "json", "--", "sh", "-c", "read -r x; echo $((x * x))")
         self.assertEqual((result.returncode, result.stderr), (OK, ""))
-        self.assertEqual(json.loads(result.stdout), {"done": 10, "failed": 0, "dropped": 0, "lost": 0})
+        self.assertEqual(json.loads(result.stdout), {"done": 10, "failed": 0, "dropped": 0, "lost": 0, "returned": 0})
         self.assertEqual(sorted(map(int, self.taken("out"))), [x * x for x in range(10)])
 
     def test_one_at_a_time_keeps_the_order(self):
@@ -183,7 +183,7 @@ class Failures(Worker):
     def test_a_value_that_fails_for_good_is_told_whole(self):
         value = '{"long":"' + 5000 * "x" + '"}'
         self.put(1, value, 3)
-        result = self.work("-n", "3", "--", "sh", "-c", "read -r x; [ ${#x} -lt 9 ] || exit 7")
+        result = self.work("--lease", "0", "-n", "3", "--", "sh", "-c", "read -r x; [ ${#x} -lt 9 ] || exit 7")
         self.assertEqual((result.returncode, result.stdout), (ERROR, ""))
         self.assertIn("exit status 7; this value is lost:\n" + value + "\n", result.stderr)
 
@@ -195,8 +195,8 @@ class Failures(Worker):
 
     def test_or_told_if_that_has_no_room(self):
         self.put(1, 2)
-        result = self.work("-n", "2", "--failed", "lossy", "-o", "json", "--", "false")
-        self.assertEqual((result.returncode, json.loads(result.stdout)), (ERROR, {"done": 0, "failed": 2, "dropped": 0, "lost": 1}))
+        result = self.work("--lease", "0", "-n", "2", "--failed", "lossy", "-o", "json", "--", "false")
+        self.assertEqual((result.returncode, json.loads(result.stdout)), (ERROR, {"done": 0, "failed": 2, "dropped": 0, "lost": 1, "returned": 0}))
         self.assertIn("lost:\n2\n", result.stderr)
 
     def test_retries(self):
@@ -207,11 +207,11 @@ class Failures(Worker):
 
     def test_retries_that_do_not_help(self):
         self.put(1)
-        self.expect(ERROR, "1\n2\n3\n", "work", "jobs", "-n", "1", "-r", "2", "--backoff", "0", "-q", "--", "sh", "-c", 'echo "$MILLRACE_ATTEMPT"; false', err="lost:\n1\n")
+        self.expect(ERROR, "1\n2\n3\n", "work", "jobs", "--lease", "0", "-n", "1", "-r", "2", "--backoff", "0", "-q", "--", "sh", "-c", 'echo "$MILLRACE_ATTEMPT"; false', err="lost:\n1\n")
 
     def test_what_a_failing_command_wrote_is_not_put(self):
         self.put(1)
-        self.expect(ERROR, "", "work", "jobs", "-n", "1", "--to", "out", "--", "sh", "-c", "echo 1; false", err="lost")
+        self.expect(ERROR, "", "work", "jobs", "--lease", "0", "-n", "1", "--to", "out", "--", "sh", "-c", "echo 1; false", err="lost")
         self.assertEqual(self.taken("out"), [])
 
     def test_a_status_of_255_stops_all(self):
@@ -235,7 +235,7 @@ class Failures(Worker):
 
     def test_a_result_without_a_channel(self):
         self.put(1, 2)
-        result = self.work("--to", "none", "--", "cat")
+        result = self.work("--lease", "0", "--to", "none", "--", "cat")
         self.assertEqual(result.returncode, NO_CHANNEL)
         self.assertIn("none: there is no such channel", result.stderr)
         self.assertIn("lost:\n1\n", result.stderr)
@@ -278,7 +278,7 @@ class Signals(Worker):
     def begin(self, *arguments, script=f"{START}; {WAIT}; cat"):
         """A worker with one command that runs, of value 1; 2 waits in the channel."""
         self.put(1, 2)
-        worker = self.start("work", "jobs", *arguments, "--", "sh", "-c", script)
+        worker = self.start("work", "jobs", "--lease", "0", *arguments, "--", "sh", "-c", script)
         self.run_cli("take", "started")
         return worker
 
@@ -317,7 +317,7 @@ class Signals(Worker):
     def test_the_second_ends_who_waits_for_room(self):
         self.put(0, channel="narrow")
         self.put(1)
-        worker = self.start("work", "jobs", "--to", "narrow", "--", "cat")
+        worker = self.start("work", "jobs", "--lease", "0", "--to", "narrow", "--", "cat")
         self.wait_parked("narrow", "parked_puts")
         self.signal(worker, signal.SIGTERM)
         worker.send_signal(signal.SIGTERM)
@@ -327,7 +327,7 @@ class Signals(Worker):
 
     def test_a_pause_ends_with_one_more_attempt(self):
         self.put(1)
-        worker = self.start("work", "jobs", "--retry", "9", "--backoff", "1h", "--", "sh", "-c", 'echo "$MILLRACE_ATTEMPT"; false')
+        worker = self.start("work", "jobs", "--lease", "0", "--retry", "9", "--backoff", "1h", "--", "sh", "-c", 'echo "$MILLRACE_ATTEMPT"; false')
         self.assertIn("again in 3600000 ms", worker.stderr.readline())
         self.signal(worker, signal.SIGTERM)
         code, out, err = self.end(worker)
@@ -451,6 +451,59 @@ class Requests(Worker):
         status, out, err = self.end(client)
         self.assertEqual((status, out), (ERROR, ""))
         self.assertIn("makes no sense", err)
+
+
+class Leases(Worker):
+    def test_a_value_that_fails_goes_back_and_comes_again(self):
+        self.put(1, 2)
+        script = 'echo "$(cat) $MILLRACE_DELIVERY"; [ "$MILLRACE_DELIVERY" = 3 ]'
+        result = self.work("-n", "4", "--backoff", "0", "-o", "json", "--", "sh", "-c", script)
+        self.assertEqual((result.returncode, result.stdout.splitlines()[:4]), (ERROR, ["1 1", "1 2", "1 3", "2 1"]), result.stderr)
+        self.assertEqual(json.loads(result.stdout.splitlines()[4]), {"done": 1, "failed": 3, "dropped": 0, "lost": 0, "returned": 3})
+        self.assertIn("exit status 1; the value is back in the channel", result.stderr)
+        self.assertEqual((self.taken("jobs"), self.stat("jobs")["leased"]), (["2"], 0))
+
+    def test_a_worker_that_is_killed_loses_nothing(self):
+        self.put(1, 2)
+        worker = self.start("work", "jobs", "-j", "2", "--", "sh", "-c", f"{START}; {WAIT}")
+        for _ in range(2):
+            self.run_cli("take", "started")
+        self.assertEqual(self.stat("jobs")["leased"], 2)
+        worker.kill()
+        self.end_of_all(worker)
+        self.expect(OK, "1\n2\n", "take", "jobs", "-n", "2")
+
+    def end_of_all(self, worker):
+        """It, and the commands that it leaves behind, which keep its standard error open."""
+        worker.wait(DEADLINE_S)
+        self.put(1, 1, channel="go")
+        self.end(worker)
+
+    def test_a_lease_is_extended_as_long_as_need_be(self):
+        self.put(1)
+        worker = self.start("work", "jobs", "-n", "1", "--lease", "2s", "--to", "out", "--", "sh", "-c", f"{START}; {WAIT}; cat")
+        self.run_cli("take", "started")
+        with Connection(self.daemon) as connection:  # longer than a lease
+            self.assertEqual(connection.ask(id=1, op="take", channel="jobs", timeout_ms=2100)["status"], "timeout")
+        self.put(1, channel="go")
+        self.assertEqual(self.end(worker), (OK, "", ""))
+        self.assertEqual((self.taken("out"), self.stat("jobs")["leased"]), (["1"], 0))
+
+    def test_a_second_signal_gives_the_value_back_at_once(self):
+        self.put(1)
+        worker = self.start("work", "jobs", "--", "sh", "-c", f"{START}; sleep 1000")
+        self.run_cli("take", "started")
+        worker.send_signal(signal.SIGTERM)
+        worker.stderr.readline()
+        worker.send_signal(signal.SIGTERM)
+        self.assertEqual(self.end(worker)[0], ERROR)
+        self.assertEqual(self.taken("jobs"), ["1"])
+
+    def test_a_request_that_was_answered_is_done(self):
+        server = self.start("serve", "sums", "-n", "1", "--", "cat")
+        self.expect(OK, "5\n", "request", "sums", "5")
+        self.assertEqual(self.end(server), (OK, "", ""))
+        self.assertEqual(self.stat("sums")["leased"], 0)
 
 
 class Impatient(Worker):
