@@ -1,4 +1,5 @@
 /* millrace alts: exactly one of many takes and puts. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "client/cli/output.h"
@@ -41,12 +42,16 @@ static void print_choice(const struct call *call, int status, const struct mr_ch
 		if (status != MR_OK)
 			return;
 		printf("%zu %s%s", choice->arm, channel, value.bytes ? " " : "");
+		if (choice->lease)
+			printf("%s %" PRIu64 " ", choice->lease, choice->deliveries);
 		if (value.bytes)
 			output_bare(call, value);
 		break;
 	case FORMAT_RAW:
 		if (!value.bytes)
 			return;
+		if (choice->lease)
+			printf("%s\t%" PRIu64 "\t", choice->lease, choice->deliveries);
 		output_bare(call, value);
 		break;
 	case FORMAT_JSON:
@@ -58,6 +63,8 @@ static void print_choice(const struct call *call, int status, const struct mr_ch
 			output_bare(call, value);
 			putchar(',');
 		}
+		if (choice->lease)
+			printf("\"lease\":\"%s\",\"deliveries\":%" PRIu64 ",", choice->lease, choice->deliveries);
 		printf("\"status\":\"%s\"}", mr_status_name(status));
 		break;
 	}
@@ -68,6 +75,7 @@ int run_alts(const struct call *call)
 {
 	struct mr_arm arms[MESSAGE_MAX_ARMS];
 	struct buffer made[MESSAGE_MAX_ARMS] = {{0}};
+	struct mr_alts_options options = {.priority = call->priority};
 	struct mr_choice choice;
 	int code, status;
 	mr *m;
@@ -80,7 +88,11 @@ int run_alts(const struct call *call)
 	code = session_open(call, &m);
 	if (code != EXIT_OK)
 		goto no_session;
-	status = mr_alts(m, arms, call->n_arms, call->priority, call->timeout_ms, &choice);
+	if (call->lease_ms != MR_FOREVER) { /* it has to outlive this program */
+		options.lease_ms = call->lease_ms;
+		options.sticky = true;
+	}
+	status = mr_alts_with(m, arms, call->n_arms, &options, call->timeout_ms, &choice);
 	code = report_status(call, status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL, status, NULL);
 	if (status == MR_OK || status == MR_TIMEOUT || status == MR_CLOSED || status == MR_DROPPED)
 		print_choice(call, status, &choice);

@@ -17,10 +17,20 @@ static int read_definition(const struct call *call, struct mr_definition *defini
 	} kinds[] = {{"unbuffered", false}, {"bounded", true}, {"dropping", true}, {"sliding", true}, {"promise", false}};
 	const char *kind = call->args[1];
 
+	if (!call->max_deliveries != !call->dead_letter)
+		return report_usage(call, "--max-deliveries and --dead-letter come together");
+	if (call->dead_letter && session_check_channel(call, call->dead_letter) != EXIT_OK)
+		return EXIT_USAGE;
+
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (strcmp(kind, kinds[i].name) != 0)
 			continue;
-		*definition = (struct mr_definition){.kind = kind, .max_waiters = call->max_waiters};
+		*definition = (struct mr_definition){
+			.kind = kind,
+			.max_waiters = call->max_waiters,
+			.max_deliveries = call->max_deliveries,
+			.dead_letter = call->dead_letter,
+		};
 		if (kinds[i].has_capacity && call->n_args < 3)
 			return report_usage(call, "a %s channel needs a capacity: how many values fit into it", kind);
 		if (!kinds[i].has_capacity && call->n_args > 2)

@@ -49,9 +49,15 @@ enum option_id {
 	OPTION_BACKOFF,
 	OPTION_LIMIT,
 	OPTION_LEASE,
+	OPTION_LEASED, /* --lease too, of commands that do not lease unless they are told to */
+	OPTION_DELAY,
+	OPTION_MAX_DELIVERIES,
+	OPTION_DEAD_LETTER,
 	OPTION_VERSION,
 	N_OPTIONS
 };
+
+#define OPTION_BIT(id) (UINT64_C(1) << (id)) /* of enum option_id */
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_RAW };
 
@@ -63,7 +69,7 @@ struct command {
 	const char *summary;   /* one line of the list of commands */
 	const char *description;
 	const char *examples;
-	unsigned options; /* bits: 1u << enum option_id, beside those that every command has */
+	uint64_t options; /* bits: OPTION_BIT(), beside those that every command has */
 	unsigned exits;   /* bits: 1u << enum exit_code; for the help */
 	int min_args;
 	int max_args; /* -1: any number */
@@ -101,6 +107,9 @@ struct call {
 	int64_t backoff_ms; /* MR_FOREVER: not given */
 	int64_t limit_ms;   /* MR_FOREVER: none */
 	int64_t lease_ms;   /* MR_FOREVER: not given; 0: none */
+	int64_t delay_ms;   /* of nack */
+	uint64_t max_deliveries; /* 0: not given */
+	const char *dead_letter; /* NULL: not given */
 	const char *to;     /* NULL: not given */
 	const char *failed;
 	struct call_arm arms[MESSAGE_MAX_ARMS];
@@ -120,6 +129,9 @@ int run_stat(const struct call *call);
 int run_peek(const struct call *call);
 int run_waiters(const struct call *call);
 int run_ping(const struct call *call);
+int run_ack(const struct call *call);
+int run_nack(const struct call *call);
+int run_extend(const struct call *call);
 int run_bench(const struct call *call);
 int run_work(const struct call *call);
 int run_serve(const struct call *call);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define OPTION(id) (1u << OPTION_##id)
+#define OPTION(id) OPTION_BIT(OPTION_##id)
 #define EXIT(code) (1u << EXIT_##code)
 
 enum { COMMON_EXITS = EXIT(OK) | EXIT(ERROR) | EXIT(USAGE) | EXIT(CONNECT) | EXIT(DENIED) };
@@ -41,11 +41,16 @@ const struct command commands[] = {
 			       "values may be on their way to it then, and are lost.\n"
 			       "\n"
 			       "text prints a value as it was put (but never on more than one line), raw prints strings without quotes and escapes and other values\n"
-			       "as they are, json prints {\"channel\":NAME,\"value\":VALUE}.",
+			       "as they are, json prints {\"channel\":NAME,\"value\":VALUE}.\n"
+			       "\n"
+			       "With --lease each value is only leased, and stands behind its lease and a number, how often it was delivered: LEASE N VALUE (json:\n"
+			       "\"lease\" and \"deliveries\"; raw: with tabs). The lease goes on when this program has ended. What becomes of it is said by `millrace\n"
+			       "ack LEASE`, `nack` and `extend`; when its time is over, the value is back in the channel.",
 		.examples = "  millrace take jobs\n"
 			    "  millrace take jobs -n 10 --timeout 5s\n"
+			    "  millrace take jobs --lease 1m | while read -r lease n job; do handle \"$job\" && millrace ack \"$lease\"; done\n"
 			    "  millrace take jobs --follow | while read -r job; do handle \"$job\"; done\n",
-		.options = OPTION(NUMBER) | OPTION(FOLLOW) | OPTION(TIMEOUT),
+		.options = OPTION(NUMBER) | OPTION(FOLLOW) | OPTION(TIMEOUT) | OPTION(LEASED),
 		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(CLOSED) | EXIT(NO_CHANNEL),
 		.min_args = 1,
 		.max_args = 1,
@@ -59,10 +64,11 @@ const struct command commands[] = {
 			       "may be 64 of them. If several can, any of them happens, or with --priority the first.\n"
 			       "\n"
 			       "text prints the arm's number (from 0), its channel and the value that was taken; raw prints only the value, as `take` does; json\n"
-			       "prints {\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}.",
+			       "prints {\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}. With --lease what is taken is only leased, as with `take`, and its lease\n"
+			       "and how often it was delivered stand before it (json: \"lease\", \"deliveries\").",
 		.examples = "  millrace alts --take requests --take control --timeout 250\n"
 			    "  millrace alts --priority --put log '\"ready\"' --take stop\n",
-		.options = OPTION(TAKE) | OPTION(PUT) | OPTION(PRIORITY) | OPTION(STRING) | OPTION(TIMEOUT),
+		.options = OPTION(TAKE) | OPTION(PUT) | OPTION(PRIORITY) | OPTION(STRING) | OPTION(TIMEOUT) | OPTION(LEASED),
 		.exits = COMMON_EXITS | EXIT(TIMEOUT) | EXIT(CLOSED) | EXIT(NO_CHANNEL) | EXIT(DROPPED),
 		.min_args = 0,
 		.max_args = 0,
@@ -80,12 +86,50 @@ const struct command commands[] = {
 			       "  promise     the first value stays for ever, later ones are dropped\n"
 			       "bounded, dropping and sliding need a CAPACITY.",
 		.examples = "  millrace create jobs bounded 32\n"
-			    "  millrace create answer promise\n",
-		.options = OPTION(MAX_WAITERS),
+			    "  millrace create answer promise\n"
+			    "  millrace create jobs bounded 32 --max-deliveries 5 --dead-letter failed\n",
+		.options = OPTION(MAX_WAITERS) | OPTION(MAX_DELIVERIES) | OPTION(DEAD_LETTER),
 		.exits = COMMON_EXITS,
 		.min_args = 2,
 		.max_args = 3,
 		.run = run_create,
+	},
+	{
+		.name = "ack",
+		.arguments = "LEASE...",
+		.summary = "a leased value is done, and gone",
+		.description = "Says that what was taken with these leases is done: it is gone from the daemon. A lease that has ended is an error: its value is, or\n"
+			       "will be, somebody else's.",
+		.examples = "  millrace ack \"$lease\"\n",
+		.exits = COMMON_EXITS,
+		.min_args = 1,
+		.max_args = -1,
+		.run = run_ack,
+	},
+	{
+		.name = "nack",
+		.arguments = "LEASE...",
+		.summary = "a leased value is not done, and goes back",
+		.description = "Says that what was taken with these leases is not done: it goes back to its place in its channel, at once or after --delay, and is\n"
+			       "delivered once more; or to the channel's dead-letter channel, if it was delivered too often.",
+		.examples = "  millrace nack \"$lease\" --delay 30s\n",
+		.options = OPTION(DELAY),
+		.exits = COMMON_EXITS,
+		.min_args = 1,
+		.max_args = -1,
+		.run = run_nack,
+	},
+	{
+		.name = "extend",
+		.arguments = "LEASE... --lease TIME",
+		.summary = "a leased value needs more time",
+		.description = "Gives these leases so much time, from now on.",
+		.examples = "  millrace extend \"$lease\" --lease 5m\n",
+		.options = OPTION(LEASED),
+		.exits = COMMON_EXITS,
+		.min_args = 1,
+		.max_args = -1,
+		.run = run_extend,
 	},
 	{
 		.name = "close",

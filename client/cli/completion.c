@@ -108,7 +108,7 @@ static void bash_kind(const char *word)
 
 static void bash_options(const struct command *command)
 {
-	unsigned ids = options_of(command);
+	uint64_t ids = options_of(command);
 
 	printf("\t'options %s') echo '", command ? command->name : "");
 	for (int id = 0; id < N_OPTIONS; id++) {
@@ -229,7 +229,7 @@ static void zsh_option_words(const char *argument)
 
 static void zsh_options(const struct command *command)
 {
-	unsigned ids = options_of(command);
+	uint64_t ids = options_of(command);
 
 	for (int id = 0; id < N_OPTIONS; id++) {
 		const struct option_row *row = options_row((enum option_id)id);

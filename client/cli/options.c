@@ -69,6 +69,13 @@ static int set_between(struct call *call, const char *word, const char *what, ui
 	return 0;
 }
 
+static int set_lease(struct call *call, const char *word)
+{
+	if (units_parse_ms(word, &call->lease_ms) < 0 || call->lease_ms == 0)
+		return report_usage(call, "'%s' is not a time for a lease; write milliseconds, or 500ms, 30s, 1m, 1h", word);
+	return 0;
+}
+
 static int set_duration(struct call *call, const char *word)
 {
 	if (units_parse_ms(word, &call->duration_ms) < 0 || call->duration_ms == 0)
@@ -125,6 +132,10 @@ static const struct option_row table[N_OPTIONS] = {
 	[OPTION_BACKOFF] = {0, "backoff", "TIME", "the pause before the first retry (default 1s); it doubles each time, up to a minute"},
 	[OPTION_LIMIT] = {0, "limit", "TIME", "a command that takes longer is ended, and has failed"},
 	[OPTION_LEASE] = {0, "lease", "TIME", "for how long a value is leased at a time (default 30s); 0: it is taken for good"},
+	[OPTION_LEASED] = {0, "lease", "TIME", "what is taken is only leased for so long; done with `ack`, it is gone, else it comes back"},
+	[OPTION_DELAY] = {0, "delay", "TIME", "it comes back after so long"},
+	[OPTION_MAX_DELIVERIES] = {0, "max-deliveries", "N", "a value that came back N times from leases goes to the channel of --dead-letter"},
+	[OPTION_DEAD_LETTER] = {0, "dead-letter", "CHANNEL", "where such a value goes: a bounded channel that is there"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 
@@ -196,6 +207,15 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		return set_time(call, word, &call->limit_ms);
 	case OPTION_LEASE:
 		return set_time(call, word, &call->lease_ms);
+	case OPTION_LEASED:
+		return set_lease(call, word);
+	case OPTION_DELAY:
+		return set_time(call, word, &call->delay_ms);
+	case OPTION_MAX_DELIVERIES:
+		return set_between(call, word, "deliveries", 1, MESSAGE_MAX_DELIVERIES, &call->max_deliveries);
+	case OPTION_DEAD_LETTER:
+		call->dead_letter = word;
+		return 0;
 	case OPTION_VERSION:
 		call->wants_version = true;
 		return 0;
@@ -210,11 +230,11 @@ const struct option_row *options_row(enum option_id id)
 	return &table[id];
 }
 
-unsigned options_of(const struct command *command)
+uint64_t options_of(const struct command *command)
 {
-	unsigned common = 1u << OPTION_URL | 1u << OPTION_OUTPUT | 1u << OPTION_QUIET | 1u << OPTION_HELP;
+	uint64_t common = OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_HELP);
 
-	return command ? common | command->options : common | 1u << OPTION_VERSION;
+	return command ? common | command->options : common | OPTION_BIT(OPTION_VERSION);
 }
 
 static int refuse(const struct call *call, int kind, char *const *argv)
@@ -237,7 +257,7 @@ static int refuse(const struct call *call, int kind, char *const *argv)
 
 int options_parse(struct call *call, int argc, char **argv)
 {
-	unsigned wanted = options_of(call->command);
+	uint64_t wanted = options_of(call->command);
 	struct option longs[N_OPTIONS + 1] = {{0}};
 	char shorts[2 * N_OPTIONS + 3] = "";
 	size_t n_longs = 0, n_shorts = 0;
@@ -274,7 +294,7 @@ int options_parse(struct call *call, int argc, char **argv)
 	return 0;
 }
 
-static void explain(unsigned ids, FILE *to)
+static void explain(uint64_t ids, FILE *to)
 {
 	for (int id = 0; id < N_OPTIONS; id++) {
 		char left[40];

@@ -15,7 +15,7 @@ struct option_row {
 const struct option_row *options_row(enum option_id id);
 
 /* The bits of all options that a command has; command may be NULL: of those before the command. */
-unsigned options_of(const struct command *command);
+uint64_t options_of(const struct command *command);
 
 /* Parses argv[1 …] into *call, whose command is set; options may stand anywhere, "--" ends them. What is no option becomes call->args. With no command
  * yet it stops at the first word that is no option. 0, or EXIT_USAGE with the mistake told. */

@@ -1,5 +1,6 @@
 #include "client/cli/output.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -26,6 +27,21 @@ void output_value(const struct call *call, const char *channel, struct slice val
 {
 	if (call->format == FORMAT_JSON)
 		printf("{\"channel\":\"%s\",\"value\":", channel);
+	output_bare(call, value);
+	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
+}
+
+void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease, uint64_t deliveries)
+{
+	static const char *const formats[] = {
+		[FORMAT_TEXT] = "%s %" PRIu64 " ",
+		[FORMAT_RAW] = "%s\t%" PRIu64 "\t",
+		[FORMAT_JSON] = "{\"lease\":\"%s\",\"deliveries\":%" PRIu64 ",",
+	};
+
+	printf(formats[call->format], lease, deliveries);
+	if (call->format == FORMAT_JSON)
+		printf("\"channel\":\"%s\",\"value\":", channel);
 	output_bare(call, value);
 	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
 }

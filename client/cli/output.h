@@ -7,6 +7,9 @@
 
 void output_value(const struct call *call, const char *channel, struct slice value);
 
+/* A value that is leased: with its lease, and how often it was delivered. */
+void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease, uint64_t deliveries);
+
 /* Each value of a JSON array. Returns how many there were. */
 size_t output_values(const struct call *call, const char *channel, struct slice array);
 

@@ -53,13 +53,30 @@ static enum wake wait_done(struct watch *watch, mr *m, mr_request *request, int6
 	return wake;
 }
 
+/* How long what is taken is leased; 0: it is not. A lease has to outlive this program, so it is sticky. */
+static int64_t lease_ms(const struct call *call)
+{
+	return call->lease_ms == MR_FOREVER ? 0 : call->lease_ms;
+}
+
+static void print(const struct call *call, const struct mr_result *result)
+{
+	struct slice value = {result->raw, result->raw_len};
+
+	if (result->lease)
+		output_leased(call, call->args[0], value, result->lease, result->deliveries);
+	else
+		output_value(call, call->args[0], value);
+}
+
 /* One request, and its values printed. *n counts them. Returns the library's status; MR_CANCELLED also if it ended in vain, *wake says why. */
 static int take_some(const struct call *call, mr *m, size_t max, struct watch *watch, enum wake *wake, uint64_t *n)
 {
+	const struct mr_take_options options = {.max = max == 1 ? 0 : max, .lease_ms = lease_ms(call), .sticky = lease_ms(call) > 0};
 	const char *channel = call->args[0];
 	struct mr_result result;
 	mr_request *request;
-	int status = mr_begin_take(m, &request, channel, max == 1 ? 0 : max, call->timeout_ms);
+	int status = mr_begin_take_with(m, &request, channel, &options, call->timeout_ms);
 
 	if (status != MR_OK)
 		return status;
@@ -68,13 +85,11 @@ static int take_some(const struct call *call, mr *m, size_t max, struct watch *w
 		(void)mr_cancel(m, request); /* if a value was faster, it is printed */
 	status = mr_wait(m, request, &result);
 	if (status == MR_OK) {
-		struct slice raw = {result.raw, result.raw_len};
-
 		if (max == 1) {
-			output_value(call, channel, raw);
+			print(call, &result);
 			*n += 1;
 		} else {
-			*n += output_values(call, channel, raw);
+			*n += output_values(call, channel, (struct slice){result.raw, result.raw_len});
 		}
 	}
 	mr_result_finish(&result);
@@ -111,7 +126,7 @@ static int follow_values(const struct call *call, mr *m, mr_consumer *consumer, 
 	for (int n = 0; *wake == WAKE_DONE; n++) {
 		status = mr_consumer_next(consumer, &result, 0);
 		if (status == MR_OK)
-			output_value(call, call->args[0], (struct slice){result.raw, result.raw_len});
+			print(call, &result);
 		mr_result_finish(&result);
 		if (status != MR_OK || n % FOLLOW_CREDIT == FOLLOW_CREDIT - 1) {
 			if (output_flush() < 0)
@@ -130,21 +145,33 @@ static int follow_values(const struct call *call, mr *m, mr_consumer *consumer, 
 	return status;
 }
 
-static int follow(const struct call *call, mr *m, struct watch *watch, enum wake *wake)
+/* What has come since somebody wanted no more: it is printed, or, if nobody reads that and it is leased, given back. */
+static void take_rest(const struct call *call, mr *m, mr_consumer *consumer, enum wake wake)
 {
 	struct mr_result result;
+
+	if (mr_consumer_cancel(consumer, MR_FOREVER) != MR_OK)
+		return;
+	while (mr_consumer_next(consumer, &result, MR_FOREVER) == MR_OK) {
+		if (wake == WAKE_INTERRUPTED)
+			print(call, &result);
+		else if (result.lease)
+			(void)mr_nack(m, result.lease, 0);
+		mr_result_finish(&result);
+	}
+}
+
+static int follow(const struct call *call, mr *m, struct watch *watch, enum wake *wake)
+{
+	const struct mr_consumer_options options = {.credit = FOLLOW_CREDIT, .lease_ms = lease_ms(call), .sticky = lease_ms(call) > 0};
 	mr_consumer *consumer;
-	int status = mr_consumer_create(&consumer, m, call->args[0], &(struct mr_consumer_options){.credit = FOLLOW_CREDIT});
+	int status = mr_consumer_create(&consumer, m, call->args[0], &options);
 
 	if (status != MR_OK)
 		return status;
 	status = follow_values(call, m, consumer, watch, wake);
-	if (*wake == WAKE_INTERRUPTED && mr_consumer_cancel(consumer, MR_FOREVER) == MR_OK) {
-		while (mr_consumer_next(consumer, &result, MR_FOREVER) == MR_OK) {
-			output_value(call, call->args[0], (struct slice){result.raw, result.raw_len});
-			mr_result_finish(&result);
-		}
-	}
+	if (*wake == WAKE_INTERRUPTED || *wake == WAKE_ORPHANED)
+		take_rest(call, m, consumer, *wake);
 	mr_consumer_destroy(consumer);
 	return status;
 }
@@ -163,8 +190,8 @@ int run_take(const struct call *call)
 	if (call->follow && !call->number)
 		status = follow(call, m, &watch, &wake);
 	else
-		status = take_number(call, m, call->number ? call->number : 1, BATCH, &watch, &wake);
-	if (status == MR_EBAD_REQUEST && call->follow) /* a promise: it has one value, for as many requests as one likes */
+		status = take_number(call, m, call->number ? call->number : 1, lease_ms(call) ? 1 : BATCH, &watch, &wake);
+	if (status == MR_EBAD_REQUEST && call->follow && !lease_ms(call)) /* a promise: it has one value, for as many requests as one likes */
 		status = take_number(call, m, UINT64_MAX, 1, &watch, &wake);
 	if (wake == WAKE_ORPHANED)
 		code = EXIT_OK;

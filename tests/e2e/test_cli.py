@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from cli import CLOSED, CONNECT, DROPPED, ERROR, NO_CHANNEL, OK, PROGRAM, TIMEOUT, USAGE, Cli  # noqa: E402
 from millraced import BUILD, DEADLINE_S  # noqa: E402
 
-COMMANDS = "put take alts create close delete ls stat peek waiters ping bench work request serve completion".split()
+COMMANDS = "put take alts ack nack extend create close delete ls stat peek waiters ping bench work request serve completion".split()
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
 
 
@@ -280,6 +280,76 @@ class Usage(Cli):
         _, err = taker.communicate(timeout=DEADLINE_S)
         self.assertEqual(taker.returncode, ERROR)
         self.assertIn("shutting down", err)
+
+
+class Leases(Cli):
+    channels = CHANNELS
+
+    def lease(self, *arguments):
+        """What `take --lease` prints, taken apart: lease, deliveries, value."""
+        result = self.run_cli("take", "jobs", "--lease", "1m", *arguments)
+        self.assertEqual((result.returncode, result.stderr), (OK, ""))
+        return result.stdout.rstrip("\n").split(" ", 2)
+
+    def test_taken_and_done(self):
+        self.expect(OK, "", "put", "jobs", '{"a": 1}', "2")
+        lease, deliveries, value = self.lease()
+        self.assertRegex(lease, "^[0-9a-f]{32}$")
+        self.assertEqual((deliveries, value), ("1", '{"a": 1}'))
+        self.expect(OK, "", "extend", lease, "--lease", "2m")
+        self.expect(OK, "", "ack", lease)
+        self.expect(ERROR, "", "ack", lease, err="no such lease")
+        self.expect(OK, "2\n", "take", "jobs")
+
+    def test_given_back(self):
+        self.expect(OK, "", "put", "jobs", "1", "2", "3")
+        leases = [self.lease()[0] for _ in range(2)]
+        self.expect(OK, "", "nack", *leases)
+        self.assertEqual([self.lease()[1:], self.lease()[1:]], [["2", "1"], ["2", "2"]])
+        first = self.lease()
+        self.expect(OK, "", "nack", first[0], "--delay", "1h")
+        self.expect(TIMEOUT, "", "take", "jobs", "--timeout", "0", err="time ran out")
+
+    def test_several_formats_and_following(self):
+        self.expect(OK, "", "put", "jobs", '"x y"', "2", "3")
+        row = json.loads(self.run_cli("take", "jobs", "--lease", "1m", "-o", "json").stdout)
+        self.assertEqual((row["channel"], row["value"], row["deliveries"]), ("jobs", "x y", 1))
+        self.expect(OK, "", "nack", row["lease"])
+        lines = self.run_cli("take", "jobs", "--lease", "1m", "-n", "2", "-o", "raw").stdout.splitlines()
+        self.assertEqual([line.split("\t")[1:] for line in lines], [["2", "x y"], ["1", "2"]])
+        self.expect(OK, "closed\n", "close", "jobs")
+        for line in lines:
+            self.expect(OK, "", "ack", line.split("\t")[0])
+        last = self.start("take", "jobs", "--lease", "1m", "--follow")
+        lease = last.stdout.readline().split()[0]
+        self.expect(OK, "", "ack", lease)  # nothing is left, and nothing can come back: it ends
+        self.assertEqual(last.communicate(timeout=DEADLINE_S), ("", ""))
+        self.assertEqual(last.returncode, OK)
+
+    def test_a_choice(self):
+        self.expect(OK, "", "put", "jobs", "1")
+        arm, channel, lease, deliveries, value = self.run_cli("alts", "--take", "jobs", "--take", "meet", "--lease", "1m").stdout.split()
+        self.assertEqual((arm, channel, deliveries, value), ("0", "jobs", "1", "1"))
+        self.expect(OK, "", "nack", lease)
+        row = json.loads(self.run_cli("alts", "--take", "jobs", "--lease", "1m", "-o", "json").stdout)
+        self.assertEqual((row["value"], row["deliveries"], row["status"]), (1, 2, "ok"))
+        self.expect(OK, "", "ack", row["lease"])
+
+    def test_too_often(self):
+        self.expect(OK, "created\n", "create", "failed", "bounded", "9")
+        self.expect(OK, "created\n", "create", "tried", "bounded", "9", "--max-deliveries", "1", "--dead-letter", "failed")
+        self.expect(OK, "", "put", "tried", "7")
+        lease = self.run_cli("take", "tried", "--lease", "1m").stdout.split()[0]
+        self.expect(OK, "", "nack", lease)
+        self.expect(OK, "7\n", "take", "failed", "--timeout", "0")
+        self.expect(USAGE, "", "create", "x", "bounded", "9", "--max-deliveries", "1", err="come together")
+        self.expect(ERROR, "", "create", "x", "bounded", "9", "--max-deliveries", "1", "--dead-letter", "nowhere", err="dead_letter")
+
+    def test_usage(self):
+        self.expect(USAGE, "", "ack", err="usage")
+        self.expect(USAGE, "", "extend", "x", err="--lease")
+        self.expect(USAGE, "", "take", "jobs", "--lease", "0", err="not a time for a lease")
+        self.expect(ERROR, "", "ack", "x", err="no such lease")
 
 
 class Demo(unittest.TestCase):
