@@ -114,9 +114,11 @@ $(BUILD)/tests/fuzz/test_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/rep
 .SECONDARY: $(FUZZERS:%=$(BUILD)/tests/fuzz/fuzz_%.o)
 
 $(EXAMPLES:=.o): ALL_CFLAGS += -Iclient
+$(BUILD)/client/examples/parking: $(BUILD)/libmillrace-parking.a
+$(BUILD)/client/examples/parking: EXAMPLE_LIBS = $(EVENT_LIBS)
 $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %-parking.a,$^) $(BUILD)/libmillrace.a $(EXAMPLE_LIBS) $(CLIENT_LIBS)
 
 BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo growth proto)
 $(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a

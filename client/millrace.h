@@ -99,7 +99,8 @@ enum mr_status {
 	MR_EMEMORY = -104,
 	MR_EJSON = -105,  /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message() has its text, shortened */
 	MR_UNKNOWN = -106, /* the connection broke before the answer came: a put, or another change, has happened or has not */
-	MR_EFULL = -107    /* too much waits to be sent already (parking API) */
+	MR_EFULL = -107,   /* too much waits to be sent already (parking API) */
+	MR_EFAILED = -108  /* a callback failed, here or at the other end (patterns) */
 };
 
 typedef struct mr mr;

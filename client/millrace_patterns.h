@@ -34,9 +34,6 @@
 extern "C" {
 #endif
 
-/* Beside those of mr_status, and unknown to mr_status_name(): a callback failed, here or at the other end. mr_message() has its words. */
-#define MR_EFAILED (-200)
-
 enum {
 	MR_MAX_SOURCES = 62, /* channels to take from at a time: an alts has 64 arms, and `stop` is one */
 	MR_MAX_WORKERS = 1000,

@@ -70,6 +70,8 @@ const char *mr_status_name(int status)
 		return "outcome_unknown";
 	case MR_EFULL:
 		return "full";
+	case MR_EFAILED:
+		return "failed";
 	}
 	if (status >= 0 && status < STATUS_ERROR)
 		return status_name((enum status)status);

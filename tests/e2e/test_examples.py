@@ -30,6 +30,9 @@ OUTPUTS = {
     "fan_out": "to one of two:\n  ann 1\n  bob 2\n  ann 3\n  bob 4\n  ann 5\n  bob 6\n"
     "to all:\n  example.log [1,2,3,4,5,6]\n  example.newest [6]\nto its own:\n  example.zero [3,6]\n  example.one [1,4]\n",
     "telemetry": 'accepted 100, dropped 150\nthe channel says dropped 150\ncollected 100, the first of them {"n":0,"load":0.0}\n',
+    "leases": '"first", delivery 1: its worker dies\n"first", delivery 2: done\n"bad", delivery 1: failed\n"bad", delivery 2: failed\n"last", delivery 1: done\n'
+    'a dead letter: "bad"\n',
+    "parking": "tick 1, 2 to come\ntick 2, 1 to come\ntick 3, 0 to come\nthe other take: cancelled\n",
     "latest": "the price is 104\nit has not changed since\n2 were out of date before anybody looked\n",
 }
 

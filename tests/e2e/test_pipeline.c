@@ -199,7 +199,7 @@ START_TEST(failures_are_told_and_replaced_in_their_place)
 	   run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
 	expect_values("out", "[\"sorry\",2,\"sorry\",4,\"sorry\"]");
 	expect_counts(5, 5, 3);
-	ck_assert_str_eq(told, "1 unknown\n3 unknown\n[1e999] json\n");
+	ck_assert_str_eq(told, "1 failed\n3 failed\n[1e999] json\n");
 }
 END_TEST
 
@@ -327,7 +327,7 @@ START_TEST(what_stands_in_for_a_failure_may_come_too_late)
 	put("meet", "1");
 	IS(MR_CLOSED, running_join(&running));
 	expect_counts(1, 0, 1);
-	ck_assert_str_eq(told, "1 unknown\n"); /* once for a value */
+	ck_assert_str_eq(told, "1 failed\n"); /* once for a value */
 }
 END_TEST
 
