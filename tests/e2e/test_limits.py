@@ -185,6 +185,7 @@ class Limits(unittest.TestCase):
             told = [connection for connection in crowd[19:] if self.is_refused(connection)]
             self.assertEqual(len(told), 11)
             self.is_ok(first.ask(id=1, op="ping"))
+            daemon.wait_log("a connection was refused")
             self.assertEqual(daemon.log().count("a connection was refused"), 1)  # and not one line for each
             for connection in crowd:
                 connection.close()
