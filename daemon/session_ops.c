@@ -168,7 +168,7 @@ static void op_put(struct session *session, const struct message_request *reques
 	event.batch = message_has(request, MEMBER_VALUES);
 	const struct slice *values = event.batch ? request->values : &request->value;
 	for (size_t i = 0, n = event.batch ? request->n_values : 1; i < n; i++) {
-		struct value *value = value_create(values[i].bytes, values[i].len);
+		struct value *value = value_create(values[i].bytes, values[i].len, NULL);
 		if (!value) {
 			value_list_clear(&event.values);
 			session_refuse(session, request->id, ERROR_OVERLOADED, request->channel);
@@ -196,7 +196,7 @@ static void op_alts(struct session *session, const struct message_request *reque
 	for (; n < request->n_arms; n++) {
 		const struct message_arm *arm = &request->arms[n];
 		arms[n] = (struct core_arm){.channel = arm->channel};
-		if (arm->is_put && !(arms[n].value = value_create(arm->value.bytes, arm->value.len)))
+		if (arm->is_put && !(arms[n].value = value_create(arm->value.bytes, arm->value.len, NULL)))
 			break;
 	}
 	if (n < request->n_arms) {

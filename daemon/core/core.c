@@ -165,3 +165,9 @@ bool core_is_engaged(const struct core_connection *connection)
 {
 	return connection->n_parked > 0 || !list_is_empty(&connection->leases);
 }
+
+void core_set_quota(struct core_connection *connection, struct core_quota *quota)
+{
+	assert(connection->n_parked == 0);
+	connection->quota = quota;
+}

@@ -197,6 +197,17 @@ bool core_id_in_use(const struct core *core, const struct core_connection *conne
 /* Whether anything would end with the connection but its name: a parked request, or a lease that is not sticky. */
 bool core_is_engaged(const struct core_connection *connection);
 
+/* Counts the parked requests of several connections together, and limits them: beyond it they get ERROR_TOO_MANY_INFLIGHT. */
+struct core_quota {
+	uint32_t n_parked, max_parked;
+};
+
+/* The quota is the shell's, and has to stay for as long as the connection; NULL: none. Only while the connection has nothing parked. */
+void core_set_quota(struct core_connection *connection, struct core_quota *quota);
+
+/* Whether the channel is there, is ephemeral, and was created by the connection. */
+bool core_owns(const struct core *core, const struct core_connection *connection, struct slice channel);
+
 /* What is there to see. Rows are copies but for their slices and values, which are valid until the next step. */
 struct core_channel_row {
 	struct slice name;

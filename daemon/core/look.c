@@ -32,6 +32,12 @@ bool core_stat(const struct core *core, struct slice name, struct core_channel_r
 	return channel != NULL;
 }
 
+bool core_owns(const struct core *core, const struct core_connection *connection, struct slice name)
+{
+	const struct channel *channel = directory_find(&core->directory, name);
+	return channel && channel->owner && channel->owner == connection;
+}
+
 bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row)
 {
 	const struct channel *channel = directory_after(&core->directory, after);

@@ -23,7 +23,8 @@ static uint64_t deadline_of(const struct core *core, const struct core_event *ev
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
 {
 	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
-	if (event->connection->n_parked >= core->limits.max_inflight) {
+	const struct core_quota *quota = event->connection->quota;
+	if (event->connection->n_parked >= core->limits.max_inflight || (quota && quota->n_parked >= quota->max_parked)) {
 		*error = ERROR_TOO_MANY_INFLIGHT;
 		return NULL;
 	}
@@ -87,6 +88,8 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	parked->parked_us = event->now_us;
 	list_append(parked->is_resting ? &event->connection->consumer->resting : &event->connection->parked, &parked->in_connection);
 	event->connection->n_parked++;
+	if (event->connection->quota)
+		event->connection->quota->n_parked++;
 	core->n_parked++;
 	if (parked->id != CORE_NO_ID)
 		ids_insert(&core->ids, request);
@@ -133,8 +136,12 @@ static void unlink_everywhere(struct core *core, struct request *request)
 		request->parked.lease = NULL;
 	}
 	list_remove(&request->parked.in_connection);
-	if (request->parked.connection)
-		request->parked.connection->n_parked--;
+	struct core_connection *connection = request->parked.connection;
+	if (connection) {
+		connection->n_parked--;
+		if (connection->quota)
+			connection->quota->n_parked--;
+	}
 	core->n_parked--;
 	if (request->parked.id != CORE_NO_ID)
 		ids_remove(&core->ids, request);

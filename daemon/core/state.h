@@ -16,6 +16,7 @@ struct core_connection {
 	struct link ephemeral;	 /* of struct channel */
 	struct link leases;	 /* of struct lease: those that end with it */
 	struct consumer *consumer; /* its takes with a count; NULL until it has one */
+	struct core_quota *quota;  /* NULL: none of its own */
 	uint32_t n_parked;	 /* those too */
 	bool is_paused;
 };

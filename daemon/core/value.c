@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct value *value_create(const void *bytes, size_t len)
+struct value *value_create(const void *bytes, size_t len, struct value_account *account)
 {
 	assert(len <= UINT32_MAX);
 	struct value *value = malloc(offsetof(struct value, bytes) + len);
@@ -13,12 +13,21 @@ struct value *value_create(const void *bytes, size_t len)
 	value->next = NULL;
 	value->len = (uint32_t)len;
 	value->deliveries = 0;
+	value->account = account;
+	if (account) {
+		account->bytes += len;
+		account->n++;
+	}
 	memcpy(value->bytes, bytes, len);
 	return value;
 }
 
 void value_destroy(struct value *value)
 {
+	if (value && value->account) {
+		value->account->bytes -= value->len;
+		value->account->n--;
+	}
 	free(value);
 }
 

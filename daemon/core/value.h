@@ -5,6 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A sum of values that are there: the bytes of those that count towards it. The shell's, which looks at it; it has to stay until n is 0. */
+struct value_account {
+	uint64_t bytes, n;
+};
+
 struct value {
 	union {
 		struct value *next; /* in the list that owns it */
@@ -14,6 +19,7 @@ struct value {
 		struct value *right;	 /* in a store's tree */
 		struct channel *channel; /* once it was taken: where from */
 	};
+	struct value_account *account; /* NULL: none */
 	uint64_t seq; /* rises in the order in which values entered their channel */
 	uint32_t len;
 	uint32_t deliveries; /* how often it was leased */
@@ -25,8 +31,8 @@ struct value_list { /* first in, first out; zero-initialised is empty */
 	size_t n;
 };
 
-/* A copy of the bytes, owned by the caller; NULL without memory. */
-struct value *value_create(const void *bytes, size_t len);
+/* A copy of the bytes, owned by the caller, which counts towards the account (NULL: none) for as long as it is there; NULL without memory. */
+struct value *value_create(const void *bytes, size_t len, struct value_account *account);
 void value_destroy(struct value *value);
 
 static inline void value_list_push(struct value_list *list, struct value *value)

@@ -148,7 +148,7 @@ static struct core_connection *connection_of(char letter)
 
 static struct value *value_from(const char *word)
 {
-	struct value *value = value_create(word, strlen(word));
+	struct value *value = value_create(word, strlen(word), NULL);
 	ck_assert_ptr_nonnull(value);
 	return value;
 }

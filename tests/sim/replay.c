@@ -44,7 +44,7 @@ __attribute__((format(printf, 2, 3))) static bool differ(struct world *world, co
 static struct value *make_value(uint32_t number)
 {
 	char text[SIM_VALUE_TEXT];
-	struct value *value = value_create(text, value_text(number, text));
+	struct value *value = value_create(text, value_text(number, text), NULL);
 	if (!value)
 		abort();
 	return value;

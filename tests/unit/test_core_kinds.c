@@ -207,7 +207,7 @@ START_TEST(a_value_keeps_its_bytes)
 	struct core_event put = {.op = CORE_PUT, .now_us = fixture.now_us, .connection = fixture.connections[0], .id = 3, .channel = SLICE("c")};
 	struct core_event take = {.op = CORE_TAKE, .now_us = fixture.now_us, .connection = fixture.connections[0], .id = 4, .channel = SLICE("c"), .max = 1};
 	struct core_effects effects = {0};
-	value_list_push(&put.values, value_create(binary, sizeof(binary)));
+	value_list_push(&put.values, value_create(binary, sizeof(binary), NULL));
 	core_step(fixture.core, &put, &effects);
 	core_effects_release(fixture.core, &effects);
 	core_step(fixture.core, &take, &effects);
