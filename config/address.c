@@ -1,4 +1,4 @@
-/* Addresses to listen on: tcp://HOST:PORT and unix:///PATH. */
+/* Addresses to listen on: tcp://HOST:PORT, tls://HOST:PORT and unix:///PATH. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +6,9 @@
 #include <sys/un.h>
 
 #include "config/config.h"
+#include "config/tls.h"
 
-static const char tcp_scheme[] = "tcp://", unix_scheme[] = "unix://";
+static const char tcp_scheme[] = "tcp://", tls_scheme[] = "tls://", unix_scheme[] = "unix://";
 
 /* Not allowed anywhere: an address ends up in lines of the log. */
 static bool is_control(char byte)
@@ -38,7 +39,7 @@ static int keep(struct address *address, enum address_scheme scheme, const char 
 	char *copy = strndup(host, len);
 	if (!copy)
 		return refuse(error, host, "cannot be kept: no memory");
-	*address = (struct address){scheme, copy, port};
+	*address = (struct address){.scheme = scheme, .host = copy, .port = port};
 	return 0;
 }
 
@@ -68,7 +69,7 @@ static int parse_port(const char *text, uint16_t *port)
 }
 
 /* HOST:PORT or [IPV6]:PORT, which stands at `host` in `url`. */
-static int parse_host_port(struct address *address, const char *url, const char *host, char error[CONFIG_ERROR_BYTES])
+static int parse_host_port(struct address *address, enum address_scheme scheme, const char *url, const char *host, char error[CONFIG_ERROR_BYTES])
 {
 	const char *colon = strrchr(host, ':'), *host_end = colon;
 	bool bracketed = host[0] == '[';
@@ -87,18 +88,20 @@ static int parse_host_port(struct address *address, const char *url, const char 
 		return refuse(error, url, "has an IPv6 address without brackets; expected [IPV6]:PORT");
 	if (memchr(host, '/', (size_t)(host_end - host)))
 		return refuse(error, url, "is not an address; expected HOST:PORT");
-	return keep(address, ADDRESS_TCP, host, (size_t)(host_end - host), port, error);
+	return keep(address, scheme, host, (size_t)(host_end - host), port, error);
 }
 
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES])
 {
 	if (has_control(url))
-		return refuse(error, url, "has a control character; expected tcp://HOST:PORT or unix:///PATH");
+		return refuse(error, url, "has a control character; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
 	if (strncmp(url, unix_scheme, strlen(unix_scheme)) == 0)
 		return parse_unix(address, url, error);
 	if (strncmp(url, tcp_scheme, strlen(tcp_scheme)) == 0)
-		return parse_host_port(address, url, url + strlen(tcp_scheme), error);
-	return refuse(error, url, "is not an address; expected tcp://HOST:PORT or unix:///PATH");
+		return parse_host_port(address, ADDRESS_TCP, url, url + strlen(tcp_scheme), error);
+	if (strncmp(url, tls_scheme, strlen(tls_scheme)) == 0)
+		return parse_host_port(address, ADDRESS_TLS, url, url + strlen(tls_scheme), error);
+	return refuse(error, url, "is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
 }
 
 int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES])
@@ -107,12 +110,13 @@ int address_parse_host_port(struct address *address, const char *text, char erro
 		return refuse(error, text, "has a control character; expected HOST:PORT");
 	if (strstr(text, "://"))
 		return refuse(error, text, "has a scheme; expected HOST:PORT alone");
-	return parse_host_port(address, text, text, error);
+	return parse_host_port(address, ADDRESS_TCP, text, text, error);
 }
 
 void address_finish(struct address *address)
 {
 	free(address->host);
+	tls_settings_finish(&address->tls);
 	*address = (struct address){.host = NULL};
 }
 

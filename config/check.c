@@ -5,10 +5,13 @@
 
 #include "config/channels.h"
 #include "config/config.h"
+#include "config/tls.h"
+#include "config/users.h"
 
 static bool same_address(const struct address *a, const struct address *b)
 {
-	return a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0;
+	bool same_family = (a->scheme == ADDRESS_UNIX) == (b->scheme == ADDRESS_UNIX);
+	return same_family && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
 /* As it is written; HTTP's has no scheme. */
@@ -27,12 +30,21 @@ static int check_open(const struct config *config, const struct address *address
 	char text[300];
 	if (config->insecure || address_is_local(address))
 		return 0;
+	bool has_tls = address->scheme == ADDRESS_TLS, has_login = config->n_users > 0;
+	if (has_tls && (has_login || config_tls(config, address).client_certificates == CLIENT_CERTIFICATES_REQUIRED))
+		return 0;
+	const char *lacking = has_tls ? "without login" : has_login ? "without TLS" : "without TLS and without login";
 	snprintf(
 	    error, CONFIG_ERROR_BYTES,
-	    "%s: %.200s can be reached from other machines, without TLS and without login; expected 127.0.0.1, [::1] or a Unix socket, or "
-	    "`insecure: true` (--set insecure=true) if everyone who can reach it may do everything",
-	    key, address_text(text, address, scheme));
+	    "%s: %.200s can be reached from other machines, %s; expected tls:// and users, or 127.0.0.1, [::1] or a Unix socket, or "
+	    "`insecure: true` (--set insecure=true) if that is meant",
+	    key, address_text(text, address, scheme), lacking);
 	return -1;
+}
+
+static const char *scheme_of(const struct address *address)
+{
+	return address->scheme == ADDRESS_TLS ? "tls://" : "tcp://";
 }
 
 static int check_addresses(const struct config *config, char error[CONFIG_ERROR_BYTES])
@@ -40,14 +52,19 @@ static int check_addresses(const struct config *config, char error[CONFIG_ERROR_
 	char text[300];
 	for (size_t i = 0; i < config->n_listen; i++) {
 		const struct address *address = &config->listen[i];
-		bool any_port = address->scheme == ADDRESS_TCP && address->port == 0;
-		if (check_open(config, address, "listen", "tcp://", error) < 0)
+		bool any_port = address->scheme != ADDRESS_UNIX && address->port == 0;
+		const char *fault = tls_fault(config, address);
+		if (fault) {
+			snprintf(error, CONFIG_ERROR_BYTES, "listen: %.200s: %s", address_text(text, address, scheme_of(address)), fault);
+			return -1;
+		}
+		if (check_open(config, address, "listen", scheme_of(address), error) < 0)
 			return -1;
 		for (size_t j = 0; j < i; j++) {
 			if (any_port || !same_address(address, &config->listen[j]))
 				continue;
 			snprintf(error, CONFIG_ERROR_BYTES, "listen: %s is there twice; expected it once",
-				 address_text(text, address, "tcp://"));
+				 address_text(text, address, scheme_of(address)));
 			return -1;
 		}
 		if (config->has_http && !config->http_is_default && !any_port && same_address(address, &config->http)) {
@@ -82,7 +99,7 @@ static int check_channels(const struct config *config, char error[CONFIG_ERROR_B
 
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
-	if (check_addresses(config, error) < 0 || check_channels(config, error) < 0)
+	if (check_addresses(config, error) < 0 || check_channels(config, error) < 0 || users_check(config, error) < 0)
 		return -1;
 	if (config->limits.max_frame > config->limits.max_memory) {
 		snprintf(error, CONFIG_ERROR_BYTES, "limits: max_memory is less than max_frame; expected room for one frame at least");

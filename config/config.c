@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config/channels.h"
+#include "config/tls.h"
+#include "config/users.h"
 #include "config/yaml_reader.h"
 
 enum { MAX_TEXT_BYTES = 4 * 1024 * 1024 };
@@ -35,7 +38,7 @@ int config_init(struct config *config)
 		},
 	};
 	if (config->listen)
-		config->listen[0] = (struct address){ADDRESS_TCP, strdup("127.0.0.1"), 7223};
+		config->listen[0] = (struct address){.scheme = ADDRESS_TCP, .host = strdup("127.0.0.1"), .port = 7223};
 	if (config->listen && config->listen[0].host && config->http.host)
 		return 0;
 	config_finish(config);
@@ -56,6 +59,10 @@ void config_finish(struct config *config)
 	drop_listen(config);
 	address_finish(&config->http);
 	channels_drop(config);
+	users_drop(config);
+	tls_settings_finish(&config->tls);
+	free(config->users_file);
+	free(config->user);
 	*config = (struct config){.listen = NULL};
 }
 
@@ -63,7 +70,14 @@ static int copy_address(struct address *to, const struct address *from)
 {
 	*to = *from;
 	to->host = from->host ? strdup(from->host) : NULL;
-	return from->host && !to->host ? -1 : 0;
+	int result = tls_settings_copy(&to->tls, &from->tls);
+	return from->host && !to->host ? -1 : result;
+}
+
+static int copy_text(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -1 : 0;
 }
 
 static int copy(struct config *to, const struct config *from)
@@ -77,11 +91,17 @@ static int copy(struct config *to, const struct config *from)
 	    .listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
 	    .channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
 	};
+	if (copy_text(&to->users_file, from->users_file) < 0 || copy_text(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
+	    users_copy(to, from) < 0)
+		goto no_memory;
 	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0)
 		goto no_memory;
-	for (; to->n_listen < from->n_listen; to->n_listen++)
-		if (copy_address(&to->listen[to->n_listen], &from->listen[to->n_listen]) < 0)
+	while (to->n_listen < from->n_listen) {
+		int result = copy_address(&to->listen[to->n_listen], &from->listen[to->n_listen]);
+		to->n_listen++;
+		if (result < 0)
 			goto no_memory;
+	}
 	for (; to->n_channels < from->n_channels; to->n_channels++) {
 		if (channels_copy(&to->channels[to->n_channels], &from->channels[to->n_channels]) < 0)
 			goto no_memory;
@@ -120,11 +140,16 @@ static int read_address(struct yaml_reader *reader, const yaml_node_t *node, str
 {
 	char why[CONFIG_ERROR_BYTES];
 	struct address address;
-	const char *url = yaml_text(reader, node, "an address");
-	if (!url)
-		return -1;
-	if (address_parse(&address, url, why) < 0)
-		return yaml_refuse(reader, node, "%s", why);
+	if (node->type == YAML_MAPPING_NODE) {
+		if (tls_read_listener(reader, node, &address) < 0)
+			return -1;
+	} else {
+		const char *url = yaml_text(reader, node, "an address");
+		if (!url)
+			return -1;
+		if (address_parse(&address, url, why) < 0)
+			return yaml_refuse(reader, node, "%s", why);
+	}
 	if (add_listen(config, &address) < 0) {
 		address_finish(&address);
 		return yaml_refuse(reader, node, "no memory");
@@ -190,6 +215,29 @@ static int read_spin_us(struct yaml_reader *reader, const yaml_node_t *node, con
 	return 0;
 }
 
+/* A text that is not empty; `arg` says which member of the configuration it is. */
+static int read_text(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	char **field = (char **)((char *)into + *(const size_t *)arg);
+	const char *text = yaml_text(reader, node, "a text");
+	if (!text)
+		return -1;
+	if (text[0] == '\0')
+		return yaml_refuse(reader, node, "there is nothing; expected a text");
+	char *fresh = strdup(text);
+	if (!fresh)
+		return yaml_refuse(reader, node, "no memory");
+	free(*field);
+	*field = fresh;
+	return 0;
+}
+
+static int read_own_users(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	users_drop(into);
+	return users_read(reader, node, arg, into);
+}
+
 struct limit_row {
 	size_t offset; /* in struct limits */
 	enum limit_unit unit;
@@ -222,7 +270,13 @@ static int read_limits(struct yaml_reader *reader, const yaml_node_t *node, cons
 static const struct yaml_key keys[] = {
     {"listen", read_listen, NULL},   {"http", read_http, NULL},     {"insecure", read_insecure, NULL},
     {"spin_us", read_spin_us, NULL}, {"limits", read_limits, NULL}, {"channels", channels_read, NULL},
+    {"tls", tls_read, NULL},         {"users", read_own_users, NULL},
+    {"user", read_text, &(const size_t){offsetof(struct config, user)}},
+    {"users_file", read_text, &(const size_t){offsetof(struct config, users_file)}},
 };
+
+/* What a users_file has. */
+static const struct yaml_key users_file_keys[] = {{"users", users_read, NULL}};
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
 
@@ -253,13 +307,21 @@ static int refuse_file(const char *path, int reason, char error[CONFIG_ERROR_BYT
 	return -1;
 }
 
-/* The file as far as config_parse() may accept it, and a byte more. To be freed; NULL and the error. */
-static char *read_file(const char *path, size_t *len, char error[CONFIG_ERROR_BYTES])
+static int refuse_open(const char *path, char error[CONFIG_ERROR_BYTES])
 {
+	snprintf(error, CONFIG_ERROR_BYTES, "%.200s: everybody can read it, and it has users' tokens; expected chmod o-r, or the users in a users_file of their own", path);
+	return -1;
+}
+
+/* The file as far as config_parse() may accept it, and a byte more. To be freed; NULL and the error. *is_open: whether everybody can read it. */
+static char *read_file(const char *path, size_t *len, bool *is_open, char error[CONFIG_ERROR_BYTES])
+{
+	struct stat status;
 	char *text = malloc(MAX_TEXT_BYTES + 1);
 	FILE *file = text ? fopen(path, "re") : NULL;
-	if (!file)
+	if (!file || fstat(fileno(file), &status) < 0)
 		goto failed;
+	*is_open = status.st_mode & S_IROTH;
 	*len = fread(text, 1, MAX_TEXT_BYTES + 1, file);
 	if (ferror(file))
 		goto failed;
@@ -276,10 +338,60 @@ failed:
 int config_load(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES])
 {
 	size_t len;
-	char *text = read_file(path, &len, error);
+	bool is_open;
+	struct config fresh;
+	char *text = read_file(path, &len, &is_open, error);
 	if (!text)
 		return -1;
-	int result = config_parse(config, text, len, path, error);
+	int result = -1;
+	if (config_init(&fresh) < 0) {
+		refuse_memory(error);
+	} else {
+		result = config_parse(&fresh, text, len, path, error);
+		if (result == 0 && is_open && users_have_secrets(&fresh))
+			result = refuse_open(path, error);
+		result = commit(config, &fresh, result);
+	}
+	free(text);
+	return result;
+}
+
+/* The users in the text come to those that *config has. */
+static int parse_users(struct config *config, const char *text, size_t len, const char *path, char error[CONFIG_ERROR_BYTES])
+{
+	struct yaml_reader reader;
+	int result = 0;
+	if (len > MAX_TEXT_BYTES) {
+		snprintf(error, CONFIG_ERROR_BYTES, "%.200s:1:1: the text is too long; expected at most 4 MiB", path);
+		return -1;
+	}
+	if (yaml_reader_init(&reader, text, len, path, true, error) < 0)
+		return -1;
+	if (yaml_root(&reader))
+		result = yaml_mapping(&reader, yaml_root(&reader), "a file of users", users_file_keys, 1, config);
+	yaml_reader_finish(&reader);
+	return result;
+}
+
+int config_load_users(struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+	struct config changed;
+	size_t len;
+	bool is_open;
+	if (!config->users_file)
+		return 0;
+	char *text = read_file(config->users_file, &len, &is_open, error);
+	if (!text)
+		return -1;
+	int result = -1;
+	if (copy(&changed, config) < 0) {
+		refuse_memory(error);
+	} else {
+		result = parse_users(&changed, text, len, config->users_file, error);
+		if (result == 0 && is_open && users_have_secrets(&changed))
+			result = refuse_open(config->users_file, error);
+		result = commit(config, &changed, result);
+	}
 	free(text);
 	return result;
 }

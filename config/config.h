@@ -20,12 +20,44 @@ struct config_channel {
 	char *dead_letter;	 /* with it: the name of another, bounded one; else NULL */
 };
 
-enum address_scheme { ADDRESS_TCP, ADDRESS_UNIX };
+enum client_certificates { CLIENT_CERTIFICATES_DEFAULT, CLIENT_CERTIFICATES_NONE, CLIENT_CERTIFICATES_OPTIONAL, CLIENT_CERTIFICATES_REQUIRED };
+
+struct tls_settings { /* NULL: not written */
+	char *cert, *key; /* PEM files: the daemon's certificate, with its chain, and the key */
+	char *ca;	  /* PEM file: who signs clients' certificates */
+	enum client_certificates client_certificates; /* by default optional where there is a ca */
+};
+
+enum address_scheme { ADDRESS_TCP, ADDRESS_TLS, ADDRESS_UNIX };
 
 struct address {
 	enum address_scheme scheme;
-	char *host; /* tcp: a literal address or a name, without brackets; unix: the path */
+	char *host; /* tcp, tls: a literal address or a name, without brackets; unix: the path */
 	uint16_t port;
+	struct tls_settings tls; /* of a listener; see config_tls() */
+};
+
+enum right { RIGHT_PUT, RIGHT_TAKE, RIGHT_MANAGE, RIGHT_OBSERVE, RIGHT_COUNT };
+
+struct config_token { /* what is kept of one: see config/users.h */
+	uint8_t salt[TOKEN_SALT_BYTES];
+	uint8_t hash[TOKEN_HASH_BYTES];
+};
+
+struct config_texts {
+	char **items;
+	size_t n;
+};
+
+struct config_user {
+	char *name;
+	struct config_token *tokens;
+	size_t n_tokens;
+	struct config_texts certificates; /* "CN=a,O=b" (a whole subject, RFC 2253), "DNS:…", "URI:…", "email:…" */
+	uint32_t *uids;			  /* of peers on Unix sockets */
+	size_t n_uids;
+	struct config_texts rights[RIGHT_COUNT]; /* globs of channels' names */
+	uint64_t max_connections, max_requests_per_s, max_inflight, max_memory; /* 0: no limit of their own */
 };
 
 struct config {
@@ -36,6 +68,11 @@ struct config {
 	struct address http;
 	uint32_t spin_us; /* how long the loop polls before it blocks */
 	bool insecure; /* may listen beyond loopback without TLS and authentication */
+	char *user;	  /* the account that the daemon becomes once it listens; NULL: it stays what it is */
+	struct tls_settings tls; /* for every listener that does not say */
+	char *users_file;	 /* NULL: there is none */
+	struct config_user *users; /* in the order of the file; without any, everybody may do everything */
+	size_t n_users;
 	struct limits limits;
 	struct config_channel *channels; /* in the order of the file */
 	size_t n_channels;
@@ -54,20 +91,28 @@ void config_finish(struct config *config);
 int config_parse(struct config *config, const char *text, size_t len, const char *name, char error[CONFIG_ERROR_BYTES]);
 int config_load(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES]);
 
+/* Adds the users of users_file, if there is one. Like config_load(), it refuses a file that everybody can read and that has secrets in it. */
+int config_load_users(struct config *config, char error[CONFIG_ERROR_BYTES]);
+
 /* The command line's overrides: --listen (the first replaces what the file says, the next ones are added), --http ADDR|none, --set
  * key=value where key is a dotted path ("limits.max_frame", "channels.jobs.kind", "insecure", "http") and value is YAML. */
 int config_set_listen(struct config *config, const char *url, bool first, char error[CONFIG_ERROR_BYTES]);
 int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
 
-/* What only the whole can tell: listeners beyond loopback need `insecure: true`, channels a whole definition and the channels that their dead letters go to, limits
+/* What only the whole can tell: listeners beyond loopback need TLS and users, or `insecure: true`; channels a whole definition and the channels that their dead letters go to, limits
  * must go together. Call it last. */
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
 /* The order in which channels have to be created, that of their dead letters before each: n_channels indexes, to be freed. NULL: one cannot be, or no memory. */
 size_t *config_channel_order(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
-/* "tcp://host:port" (IPv6 in brackets) or "unix:///path"; and the HTTP address, which has no scheme. The host is allocated. */
+/* What is in force for a listener: its own, or else the configuration's. The texts are theirs. */
+struct tls_settings config_tls(const struct config *config, const struct address *address);
+
+const char *right_name(enum right right); /* "put" */
+
+/* "tcp://host:port" (IPv6 in brackets), "tls://host:port" or "unix:///path"; and the HTTP address, which has no scheme. The host is allocated. */
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES]);
 int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES]);
 void address_finish(struct address *address);

@@ -26,6 +26,7 @@
 	LIMIT(max_buffers, BYTES, 256 * MIB, 1 * MIB, 1024 * GIB)                      \
 	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
 	LIMIT(max_idle_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
+	LIMIT(max_login_ms, MS, 10 * 1000, 100, 600 * 1000)                    \
 	LIMIT(tcp_timeout_ms, MS, 120 * 1000, 1000, 12 * 3600 * 1000)                  \
 	LIMIT(grace_ms, MS, 5000, 0, 3600000)
 
@@ -43,6 +44,12 @@ enum {
 	MAX_LISTENERS = 16,
 	MAX_DEAD_LETTER_STEPS = 16,   /* of configured channels, from one to the last that its dead letters may reach */
 	MAX_SPIN_US = 1000,
+	MAX_USERS = 10000,
+	MAX_USER_ITEMS = 1000, /* tokens, patterns and their like of one user */
+	MAX_REQUESTS_PER_S = 100000000,
+	TOKEN_SALT_BYTES = 16,
+	TOKEN_HASH_BYTES = 32,
+	STRANGER_FRAME_BYTES = 64 * 1024, /* of who has yet to say who it is */
 	TOO_LARGE_LINGER_MS = 1000,   /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
 	TOO_LARGE_LINGER_BYTES = 1024 * 1024,
 	REPLY_ENVELOPE_BYTES = 1024,  /* a reply is at most this much longer than max_frame */

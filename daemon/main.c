@@ -78,7 +78,7 @@ static int load_config(void *arg, struct config *config, char error[CONFIG_ERROR
 		return -1;
 	}
 	if ((line->config_path && config_load(config, line->config_path, error) < 0) || apply_overrides(line, config, error) < 0 ||
-	    config_check(config, error) < 0) {
+	    config_load_users(config, error) < 0 || config_check(config, error) < 0) {
 		config_finish(config);
 		memset(config, 0, sizeof(*config));
 		return -1;

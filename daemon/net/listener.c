@@ -228,6 +228,8 @@ int listener_open(struct listener **chain, struct loop *loop, const struct addre
 	switch (address->scheme) {
 	case ADDRESS_TCP:
 		return open_tcp(chain, loop, address, handlers, error);
+	case ADDRESS_TLS:
+		break;
 	case ADDRESS_UNIX:
 		return open_unix(chain, loop, address, handlers, error);
 	}

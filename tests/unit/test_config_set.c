@@ -135,7 +135,7 @@ START_TEST(set_refuses_and_names_the_assignment)
 	    "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
 	expect_refused(
 	    "limit.max_frame=1",
-	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, spin_us, limits, channels");
+	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, spin_us, limits, channels, tls, users, user, users_file");
 	expect_refused("insecure", "--set insecure: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("=true", "--set =true: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("insecure=", "--set insecure=: expected a value behind the =");
@@ -169,7 +169,7 @@ START_TEST(listen_replaces_and_then_adds)
 	ck_assert_int_eq(config_set_listen(&config, "tcp://127.0.0.1:0", false, error), -1);
 	ck_assert_str_eq(error, "--listen: more than 16 addresses");
 	ck_assert_int_eq(config_set_listen(&config, "7223", true, error), -1);
-	ck_assert_str_eq(error, "--listen: \"7223\" is not an address; expected tcp://HOST:PORT or unix:///PATH");
+	ck_assert_str_eq(error, "--listen: \"7223\" is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
 	ck_assert_uint_eq(config.n_listen, MAX_LISTENERS);
 	expect_checked();
 }
@@ -191,8 +191,8 @@ END_TEST
 /* -- check -- */
 
 #define OPEN                                                                                                                               \
-	" can be reached from other machines, without TLS and without login; expected 127.0.0.1, [::1] or a Unix socket, or "              \
-	"`insecure: true` (--set insecure=true) if everyone who can reach it may do everything"
+	" can be reached from other machines, without TLS and without login; expected tls:// and users, or 127.0.0.1, [::1] or a Unix socket, or " \
+	"`insecure: true` (--set insecure=true) if that is meant"
 
 START_TEST(beyond_loopback_only_if_insecure)
 {

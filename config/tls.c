@@ -1,0 +1,136 @@
+#include "config/tls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void tls_settings_finish(struct tls_settings *settings)
+{
+	free(settings->cert);
+	free(settings->key);
+	free(settings->ca);
+	*settings = (struct tls_settings){.cert = NULL};
+}
+
+static int copy_text(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -1 : 0;
+}
+
+int tls_settings_copy(struct tls_settings *to, const struct tls_settings *from)
+{
+	*to = (struct tls_settings){.client_certificates = from->client_certificates};
+	return copy_text(&to->cert, from->cert) < 0 || copy_text(&to->key, from->key) < 0 || copy_text(&to->ca, from->ca) < 0 ? -1 : 0;
+}
+
+struct tls_settings config_tls(const struct config *config, const struct address *address)
+{
+	struct tls_settings settings = address->tls;
+	/* A certificate and its key belong together. */
+	if (!settings.cert && !settings.key) {
+		settings.cert = config->tls.cert;
+		settings.key = config->tls.key;
+	}
+	if (!settings.ca)
+		settings.ca = config->tls.ca;
+	if (settings.client_certificates == CLIENT_CERTIFICATES_DEFAULT)
+		settings.client_certificates = config->tls.client_certificates;
+	if (settings.client_certificates == CLIENT_CERTIFICATES_DEFAULT)
+		settings.client_certificates = settings.ca ? CLIENT_CERTIFICATES_OPTIONAL : CLIENT_CERTIFICATES_NONE;
+	return settings;
+}
+
+const char *tls_fault(const struct config *config, const struct address *address)
+{
+	struct tls_settings settings = config_tls(config, address);
+	if (address->scheme != ADDRESS_TLS) {
+		bool has_tls = address->tls.cert || address->tls.key || address->tls.ca || address->tls.client_certificates;
+		return has_tls ? "only tls:// has certificates" : NULL;
+	}
+	if (!settings.cert || !settings.key)
+		return "TLS needs a certificate and its key; expected `tls: {cert: FILE, key: FILE}`, or both with the address";
+	if (settings.client_certificates > CLIENT_CERTIFICATES_NONE && !settings.ca)
+		return "clients' certificates need somebody who signs them; expected `ca: FILE`";
+	return NULL;
+}
+
+/* -- Reading -- */
+
+static int read_file(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	char **field = (char **)((char *)into + *(const size_t *)arg);
+	const char *path = yaml_text(reader, node, "a file");
+	if (!path)
+		return -1;
+	if (path[0] == '\0')
+		return yaml_refuse(reader, node, "there is no file; expected a path");
+	char *copy = strdup(path);
+	if (!copy)
+		return yaml_refuse(reader, node, "no memory");
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int read_client_certificates(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	static const char *const words[] = {
+	    [CLIENT_CERTIFICATES_NONE] = "none", [CLIENT_CERTIFICATES_OPTIONAL] = "optional", [CLIENT_CERTIFICATES_REQUIRED] = "required"};
+	struct tls_settings *settings = (struct tls_settings *)((char *)into + *(const size_t *)arg);
+	const char *word = yaml_text(reader, node, "none, optional or required");
+	if (!word)
+		return -1;
+	for (int i = CLIENT_CERTIFICATES_NONE; i <= CLIENT_CERTIFICATES_REQUIRED; i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		settings->client_certificates = (enum client_certificates)i;
+		return 0;
+	}
+	return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected none, optional or required", word);
+}
+
+static int read_address(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct address *address = into, parsed;
+	char why[CONFIG_ERROR_BYTES];
+	const char *url = yaml_text(reader, node, "an address");
+	(void)arg;
+	if (!url)
+		return -1;
+	if (address_parse(&parsed, url, why) < 0)
+		return yaml_refuse(reader, node, "%s", why);
+	address->scheme = parsed.scheme;
+	address->host = parsed.host;
+	address->port = parsed.port;
+	return 0;
+}
+
+/* The same members, in a struct config and in a struct address. */
+#define TLS_KEYS(type)                                                                        \
+	{"cert", read_file, &(const size_t){offsetof(type, tls.cert)}},                       \
+	{"key", read_file, &(const size_t){offsetof(type, tls.key)}},                         \
+	{"ca", read_file, &(const size_t){offsetof(type, tls.ca)}},                           \
+	{"client_certificates", read_client_certificates, &(const size_t){offsetof(type, tls)}}
+
+static const struct yaml_key config_keys[] = {TLS_KEYS(struct config)};
+static const struct yaml_key listener_keys[] = {{"address", read_address, NULL}, TLS_KEYS(struct address)};
+
+int tls_read(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config *config = into;
+	(void)arg;
+	tls_settings_finish(&config->tls);
+	return yaml_mapping(reader, node, "tls", config_keys, sizeof(config_keys) / sizeof(config_keys[0]), config);
+}
+
+int tls_read_listener(struct yaml_reader *reader, const yaml_node_t *node, struct address *address)
+{
+	*address = (struct address){.host = NULL};
+	int result = yaml_mapping(reader, node, "a listener", listener_keys, sizeof(listener_keys) / sizeof(listener_keys[0]), address);
+	if (result == 0 && !address->host)
+		result = yaml_refuse(reader, node, "a listener without an address; expected {address: tls://HOST:PORT, ...}");
+	if (result < 0)
+		address_finish(address);
+	return result;
+}
