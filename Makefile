@@ -18,8 +18,8 @@ MANDIR     ?= $(DATADIR)/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 
 # What Debian calls what we need: to build, and to test.
-BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libyaml-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) check python3 scdoc g++ bash zsh man-db
+BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man-db
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
@@ -33,7 +33,7 @@ ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidde
              -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CFLAGS)
 
 # Asked once a run, when first needed, and again in the run that follows an installation.
-DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra yaml-0.1)
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra libssl libcrypto yaml-0.1)
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)

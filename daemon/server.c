@@ -186,6 +186,10 @@ static void on_reload_signal(void *arg, int signal_number)
 		log_error("not reloaded, and everything stays as it was: %s", error);
 		return;
 	}
+	if (server_reload_access(server, &fresh) < 0) {
+		config_finish(&fresh);
+		return;
+	}
 	if (!same_listeners(&server->config, &fresh))
 		log_warning("changed addresses take effect at the next start");
 	apply_limits(server, &fresh.limits);
@@ -193,16 +197,23 @@ static void on_reload_signal(void *arg, int signal_number)
 	log_removed_channels(&server->config, &fresh);
 	size_t failed = create_channels(server, &fresh);
 	log_info("reloaded: %zu channels in the configuration, %zu could not be created", fresh.n_channels, failed);
+	/* The addresses stay those that are listened on, and so do the contexts at their places. */
+	struct address *listen = server->config.listen;
+	size_t n_listen = server->config.n_listen;
+	server->config.listen = fresh.listen;
+	server->config.n_listen = fresh.n_listen;
+	fresh.listen = listen;
+	fresh.n_listen = n_listen;
 	config_finish(&server->config);
 	server->config = fresh;
 }
 
 /* -- Starting -- */
 
-static void on_accept(void *arg, int fd)
+static void on_accept(void *arg, int fd, struct tls_context *tls)
 {
 	struct server *server = arg;
-	session_accept(&server->sessions, fd);
+	session_accept(&server->sessions, fd, tls);
 }
 
 static void on_accept_none(void *arg, int fd)
@@ -217,7 +228,7 @@ static int start_listeners(struct server *server)
 	char error[LISTENER_ERROR_BYTES];
 	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
 	for (size_t i = server->config.n_listen; i-- > 0;) {
-		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], &handlers, error) < 0) {
+		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i], &handlers, error) < 0) {
 			log_error("%s", error);
 			return -1;
 		}
@@ -250,11 +261,18 @@ static void on_timer(void *arg)
 	session_step(&server->sessions, &event);
 }
 
+static void on_login_timer(void *arg)
+{
+	struct server *server = arg;
+	session_end_strangers(&server->sessions);
+}
+
 static void on_turn_end(void *arg)
 {
 	struct server *server = arg;
 	server_look_for_end(server);
 	loop_timer_set(server->timer, core_deadline(server->core));
+	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
 }
 
 static int start(struct server *server)
@@ -269,6 +287,7 @@ static int start(struct server *server)
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
 	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
 	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
+	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
 	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server))) {
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
@@ -283,9 +302,9 @@ static int start(struct server *server)
 	loop_set_spin(server->loop, server->config.spin_us);
 	if (create_channels(server, &server->config) > 0)
 		return -1;
-	if (start_listeners(server) < 0)
+	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0)
 		return -1;
-	return start_http(server);
+	return server_drop_privileges(server);
 }
 
 static void log_ready(const struct server *server)
@@ -305,6 +324,7 @@ int server_main(server_load_config *load_config, void *arg)
 	int status = 1;
 	signal(SIGPIPE, SIG_IGN);
 	if (start(&server) == 0) {
+		server_log_access(&server);
 		log_ready(&server);
 		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
 		log_info("ended");
@@ -314,9 +334,11 @@ int server_main(server_load_config *load_config, void *arg)
 	session_drop_all(&server.sessions);
 	message_decoder_finish(&server.sessions.decoder);
 	core_destroy(server.core);
+	server_finish_access(&server);
 	loop_timer_destroy(server.timer);
 	loop_timer_destroy(server.end_timer);
 	loop_timer_destroy(server.idle_timer);
+	loop_timer_destroy(server.login_timer);
 	loop_destroy(server.loop);
 	config_finish(&server.config);
 	return status;

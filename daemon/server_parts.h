@@ -1,9 +1,10 @@
-/* What the parts of the server share: server.c (starting, serving, reloading) and server_end.c (draining and ending). */
+/* What the parts of the server share: server.c (starting, serving, reloading), server_access.c (who gets in) and server_end.c (draining and ending). */
 #ifndef MILLRACE_SERVER_PARTS_H
 #define MILLRACE_SERVER_PARTS_H
 
 #include "daemon/http/http.h"
 #include "daemon/net/listener.h"
+#include "daemon/net/tls.h"
 #include "daemon/server.h"
 #include "daemon/session.h"
 
@@ -23,11 +24,24 @@ struct server {
 	struct core *core;
 	struct sessions sessions;
 	struct listener *listeners;
+	struct tls_context *tls[MAX_LISTENERS]; /* of config.listen; NULL: it has none */
+	struct loop_timer *login_timer;
 	struct http *http;
 	enum server_stage stage;
 	struct loop_timer *end_timer; /* the end of the stage, at the latest */
 	bool has_left;                /* values that nobody took */
 };
+
+/* Users and certificates, before anybody listens. -1: after a line in the log. */
+int server_start_access(struct server *server);
+
+/* Once everybody listens that needs to be root for it. */
+int server_drop_privileges(const struct server *server);
+
+/* Takes over what has changed there; `fresh` is about to become the configuration. -1, after a line in the log: no memory, and nothing has changed. */
+int server_reload_access(struct server *server, const struct config *fresh);
+void server_log_access(const struct server *server);
+void server_finish_access(struct server *server); /* when core and sessions are gone */
 
 /* SIGTERM, SIGINT. */
 void server_on_end_signal(void *arg, int signal_number);

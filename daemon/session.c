@@ -13,7 +13,10 @@
 #include "daemon/session_parts.h"
 #include "proto/frame.h"
 
-enum { SWEEPS_AN_IDLE_TIME = 8 };
+enum {
+	SWEEPS_AN_IDLE_TIME = 8,
+	TLS_FIRST_BYTE = 0x16, /* of a handshake */
+};
 
 enum error session_step(struct sessions *sessions, struct core_event *event)
 {
@@ -97,6 +100,7 @@ static void session_destroy(struct session *session)
 	if (session->next)
 		session->next->at = session->at;
 	session->all->n--;
+	auth_end(session);
 	unsent_forget(session, true);
 	stream_finish(&session->stream);
 	free(session->name);
@@ -124,8 +128,7 @@ static void handle_frame(struct session *session, struct slice body)
 		refuse_frame(session, &request);
 }
 
-/* The end of a connection by the daemon, who says why. */
-static void end_session(struct session *session, enum error error, const char *why)
+void session_end(struct session *session, enum error error, const char *why)
 {
 	message_error(stream_output(&session->stream, 0), false, 0, error, why);
 	hang_up(session);
@@ -142,13 +145,12 @@ void session_pause_if_full(struct session *session)
 static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 {
 	struct session *session = (struct session *)stream;
-	uint32_t max_frame = (uint32_t)session->all->limits.max_frame;
 	size_t done = 0;
 	session->heard_us = loop_now_us(session->all->loop);
 	while (!stream_is_full(stream)) {
 		struct slice body;
 		size_t used;
-		switch (frame_next((struct slice){bytes + done, len - done}, max_frame, &body, &used, NULL)) {
+		switch (frame_next((struct slice){bytes + done, len - done}, auth_max_frame(session), &body, &used, NULL)) {
 		case FRAME_MORE:
 			return done;
 		case FRAME_WHOLE:
@@ -156,7 +158,7 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 			handle_frame(session, body);
 			break;
 		case FRAME_TOO_LARGE:
-			end_session(session, ERROR_FRAME_TOO_LARGE, NULL);
+			session_end(session, ERROR_FRAME_TOO_LARGE, bytes[done] == TLS_FIRST_BYTE ? "this was TLS: connect with tcp://" : NULL);
 			return len;
 		}
 	}
@@ -187,7 +189,7 @@ static void on_gone(struct stream *stream)
 
 static void on_crowded(struct stream *stream)
 {
-	end_session((struct session *)stream, ERROR_OVERLOADED, "the connection is closed with its incomplete frame: all buffers are full (max_buffers)");
+	session_end((struct session *)stream, ERROR_OVERLOADED, "the connection is closed with its incomplete frame: all buffers are full (max_buffers)");
 }
 
 static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone, on_crowded};
@@ -213,14 +215,14 @@ void session_accept_none(struct sessions *sessions, int fd)
 	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
 }
 
-void session_accept(struct sessions *sessions, int fd)
+void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
 {
 	if (sessions->n >= sessions->limits.max_connections) {
 		refuse_connection(sessions, fd, "there are max_connections connections");
 		return;
 	}
 	struct session *session = calloc(1, sizeof(*session));
-	if (!session || stream_init(&session->stream, sessions->loop, fd, (uint32_t)sessions->limits.max_output, &handlers) < 0) {
+	if (!session || stream_init(&session->stream, sessions->loop, fd, tls, (uint32_t)sessions->limits.max_output, &handlers) < 0) {
 		free(session);
 		refuse_connection(sessions, fd, "no memory for another connection");
 		return;
@@ -235,6 +237,7 @@ void session_accept(struct sessions *sessions, int fd)
 		session->next->at = &session->next;
 	sessions->first = session;
 	sessions->n++;
+	auth_begin(session);
 	session->connection = core_connect(sessions->core, session);
 	if (!session->connection) {
 		message_error(stream_output(&session->stream, 0), false, 0, ERROR_OVERLOADED, "no memory for another connection");
@@ -260,7 +263,7 @@ uint64_t session_close_idle(struct sessions *sessions)
 			continue;
 		if (session->heard_us + idle_us <= now_us) {
 			log_seldom(&sessions->idle_log, now_us, "a connection is closed that has sent nothing for max_idle_ms");
-			end_session(session, ERROR_OVERLOADED, "the connection is closed, as it has sent nothing for max_idle_ms and waits for nothing");
+			session_end(session, ERROR_OVERLOADED, "the connection is closed, as it has sent nothing for max_idle_ms and waits for nothing");
 		} else if (session->heard_us + idle_us < next_us) {
 			next_us = session->heard_us + idle_us;
 		}

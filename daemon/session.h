@@ -6,7 +6,10 @@
 #include "daemon/core/core.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
+#include "daemon/users.h"
 #include "proto/message.h"
+
+struct tls_context;
 
 /* What all sessions share. The server owns it. */
 struct sessions {
@@ -17,11 +20,21 @@ struct sessions {
 	struct session *first;          /* all of them */
 	uint64_t n;
 	uint64_t last_number;
+	struct users *users; /* NULL: none, and there never will be any */
+	struct session *first_stranger, **strangers_end;
+	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;
 };
 
-/* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. */
-void session_accept(struct sessions *sessions, int fd);
+/* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. With a context it has to speak TLS. */
+void session_accept(struct sessions *sessions, int fd, struct tls_context *tls);
+
+/* Closes the connections that have not shaken hands, or have not said hello where there are users, in max_login_ms; and when there may be one. */
+void session_end_strangers(struct sessions *sessions);
+uint64_t session_strangers_deadline(const struct sessions *sessions);
+
+/* After users_apply(): closes the connections whose users are gone, or known by something else now. */
+void session_users_changed(struct sessions *sessions);
 
 /* Whether no session has anything to be sent. */
 bool session_all_sent(const struct sessions *sessions);

@@ -113,6 +113,8 @@ void session_list(struct session *session, const struct message_request *request
 		after = row.name;
 		if (message_has(request, MEMBER_MATCH) && !name_matches(row.name, request->match))
 			continue;
+		if (!auth_may_see(session, row.name))
+			continue;
 		if (!page_row(&page))
 			break;
 		buffer_append(page.out, "{\"channel\":", strlen("{\"channel\":"));
@@ -160,19 +162,35 @@ static void write_owner(struct buffer *out, const struct session *owner)
 	char peer[128];
 	stream_peer(&owner->stream, peer, sizeof(peer));
 	message_uint(out, "connection", owner->number);
+	if (owner->proof.user)
+		message_string(out, "user", slice_from(user_name(owner->proof.user)));
 	if (owner->name)
 		message_string(out, "name", slice_from(owner->name));
 	message_string(out, "peer", slice_from(peer));
 }
 
-static void write_arms(struct buffer *out, const struct core_waiter_row *row)
+/* Whether any of its arms is on a channel that the session may see. */
+static bool may_see_waiter(const struct session *session, const struct core_waiter_row *row)
 {
+	bool is_put, may = false;
+	for (uint32_t i = 0; i < row->n_arms && !may; i++)
+		may = auth_may_see(session, core_waiter_arm(row, i, &is_put));
+	return may;
+}
+
+/* Those arms alone. */
+static void write_arms(struct buffer *out, const struct core_waiter_row *row, const struct session *session)
+{
+	bool is_first = true;
 	message_key(out, "arms");
 	for (uint32_t i = 0; i < row->n_arms; i++) {
 		bool is_put;
 		struct slice channel = core_waiter_arm(row, i, &is_put);
 		const char *opening = is_put ? "{\"put\":" : "{\"take\":";
-		buffer_append(out, i ? "," : "[", 1);
+		if (!auth_may_see(session, channel))
+			continue;
+		buffer_append(out, is_first ? "[" : ",", 1);
+		is_first = false;
 		buffer_append(out, opening, strlen(opening));
 		message_text(out, channel);
 		buffer_append(out, "}", 1);
@@ -180,8 +198,9 @@ static void write_arms(struct buffer *out, const struct core_waiter_row *row)
 	buffer_append(out, "]", 1);
 }
 
-static void write_waiter(struct buffer *out, const struct core_waiter_row *row, uint64_t now_us)
+static void write_waiter(struct buffer *out, const struct core_waiter_row *row, const struct session *session)
 {
+	uint64_t now_us = loop_now_us(session->all->loop);
 	buffer_append(out, "{\"seq\":", strlen("{\"seq\":"));
 	buffer_append_uint(out, row->seq);
 	if (row->cookie)
@@ -189,7 +208,7 @@ static void write_waiter(struct buffer *out, const struct core_waiter_row *row, 
 	if (row->id != CORE_NO_ID)
 		message_uint(out, "request", row->id);
 	message_string(out, "op", slice_from(waiter_op(row)));
-	write_arms(out, row);
+	write_arms(out, row, session);
 	message_uint(out, "age_ms", (now_us - row->parked_us) / 1000);
 	if (row->deadline_us != CORE_NEVER)
 		message_uint(out, "deadline_ms", row->deadline_us > now_us ? (row->deadline_us - now_us) / 1000 : 0);
@@ -210,9 +229,11 @@ void session_waiters(struct session *session, const struct message_request *requ
 	page_begin(&page, session, request, "waiters");
 	while (core_next_waiter(core, request->channel, after, &row)) {
 		after = row.seq;
+		if (!may_see_waiter(session, &row))
+			continue;
 		if (!page_row(&page))
 			break;
-		write_waiter(page.out, &row, loop_now_us(session->all->loop));
+		write_waiter(page.out, &row, session);
 		if (!page_row_end(&page))
 			break;
 	}

@@ -58,6 +58,8 @@ static void op_hello(struct session *session, const struct message_request *requ
 		message_error(out, true, request->id, ERROR_BAD_REQUEST, "\"name\" has at most 128 bytes, and no NUL");
 		return;
 	}
+	if (!auth_hello(session, request))
+		return;
 	if (request->name.len && remember_name(session, request->name) < 0) {
 		message_error(out, true, request->id, ERROR_OVERLOADED, NULL);
 		return;
@@ -69,6 +71,8 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_raw(out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
 	message_uint(out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(out, "max_inflight", session->all->limits.max_inflight);
+	if (session->proof.user)
+		message_string(out, "user", slice_from(user_name(session->proof.user)));
 	message_end(out, mark);
 }
 
@@ -168,7 +172,7 @@ static void op_put(struct session *session, const struct message_request *reques
 	event.batch = message_has(request, MEMBER_VALUES);
 	const struct slice *values = event.batch ? request->values : &request->value;
 	for (size_t i = 0, n = event.batch ? request->n_values : 1; i < n; i++) {
-		struct value *value = value_create(values[i].bytes, values[i].len, NULL);
+		struct value *value = value_create(values[i].bytes, values[i].len, auth_account(session));
 		if (!value) {
 			value_list_clear(&event.values);
 			session_refuse(session, request->id, ERROR_OVERLOADED, request->channel);
@@ -196,7 +200,7 @@ static void op_alts(struct session *session, const struct message_request *reque
 	for (; n < request->n_arms; n++) {
 		const struct message_arm *arm = &request->arms[n];
 		arms[n] = (struct core_arm){.channel = arm->channel};
-		if (arm->is_put && !(arms[n].value = value_create(arm->value.bytes, arm->value.len, NULL)))
+		if (arm->is_put && !(arms[n].value = value_create(arm->value.bytes, arm->value.len, auth_account(session))))
 			break;
 	}
 	if (n < request->n_arms) {
@@ -276,6 +280,6 @@ void session_handle(struct session *session, const struct message_request *reque
 	assert(session->connection && request->op < OP_COUNT && ops[request->op]);
 	if (core_id_in_use(session->all->core, session->connection, request->id))
 		session_refuse(session, request->id, ERROR_DUPLICATE_ID, SLICE(""));
-	else
+	else if (auth_admits(session, request))
 		ops[request->op](session, request);
 }

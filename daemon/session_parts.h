@@ -1,5 +1,5 @@
-/* What the parts of the session module share: session.c (life, frames, what is unsent), session_ops.c (requests to events), session_reply.c (replies to
- * frames) and session_look.c (list, stat, peek, waiters). */
+/* What the parts of the session module share: session.c (life, frames, what is unsent), auth.c (who it is, and what it may), session_ops.c (requests to events),
+ * session_reply.c (replies to frames) and session_look.c (list, stat, peek, waiters). */
 #ifndef MILLRACE_SESSION_PARTS_H
 #define MILLRACE_SESSION_PARTS_H
 
@@ -15,6 +15,9 @@ struct session {
 	struct buffer unsent;               /* struct core_unsent, in the order in which their replies were written */
 	uint64_t number;
 	uint64_t heard_us; /* when it last sent anything */
+	uint64_t since_us; /* when it came */
+	struct user_proof proof; /* who it is: nobody, until its hello; without users always */
+	struct session *stranger_next, **stranger_at; /* in all->first_stranger; stranger_at is NULL: it is not */
 };
 
 /* Carries out one request that was decoded; every answer but those of parked requests is written when it returns. */
@@ -31,6 +34,26 @@ void session_pause_if_full(struct session *session);
 
 /* An error reply. `subject`: what it is about, to be quoted, or empty. */
 void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject);
+
+/* The daemon ends the connection, and says why. Only while the stream is open or opening. */
+void session_end(struct session *session, enum error error, const char *why);
+
+/* -- auth.c -- */
+
+void auth_begin(struct session *session);
+void auth_end(struct session *session);
+
+/* The part of a hello that says who it is. False: it was refused, and told so. */
+bool auth_hello(struct session *session, const struct message_request *request);
+
+/* Whether the request may be carried out. False: it was refused, and told so; nothing has happened. */
+bool auth_admits(struct session *session, const struct message_request *request);
+
+bool auth_may_see(const struct session *session, struct slice channel);
+uint32_t auth_max_frame(const struct session *session);
+
+/* Towards which the values count that the session puts; NULL: none. */
+struct value_account *auth_account(const struct session *session);
 
 void session_list(struct session *session, const struct message_request *request);
 void session_stat(struct session *session, const struct message_request *request);

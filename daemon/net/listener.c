@@ -31,6 +31,7 @@ struct listener {
 	struct event *event;
 	struct loop_timer *rest; /* until it accepts again */
 	struct listener_handlers handlers;
+	struct tls_context *tls;
 	int fd;
 	int reserve_fd;
 	struct log_seldom log;
@@ -84,7 +85,7 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
 		if (fd >= 0) {
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a Unix socket refuses it, and needs none */
-			listener->handlers.on_accept(listener->handlers.arg, fd);
+			listener->handlers.on_accept(listener->handlers.arg, fd, listener->tls);
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno == EMFILE || errno == ENFILE) {
@@ -145,15 +146,16 @@ static int listen_at(const struct sockaddr *address, socklen_t len, int family)
 	return fd;
 }
 
-static int open_tcp(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
-		    char error[LISTENER_ERROR_BYTES])
+static int open_tcp(struct listener **chain, struct loop *loop, const struct address *address, struct tls_context *tls,
+		    const struct listener_handlers *handlers, char error[LISTENER_ERROR_BYTES])
 {
+	const char *scheme = tls ? "tls" : "tcp";
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
 	char port[8];
 	snprintf(port, sizeof(port), "%u", address->port);
 	int failure = getaddrinfo(address->host, port, &hints, &found);
 	if (failure) {
-		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on tcp://%.100s:%s: %s", address->host, port, gai_strerror(failure));
+		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on %s://%.100s:%s: %s", scheme, address->host, port, gai_strerror(failure));
 		return -1;
 	}
 	int opened = 0, result = 0;
@@ -162,10 +164,12 @@ static int open_tcp(struct listener **chain, struct loop *loop, const struct add
 		/* A name may have an address of a family that this machine does not have. */
 		if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && (each->ai_next || opened))
 			continue;
-		if (listener_add(chain, loop, fd, handlers)) {
+		struct listener *listener = listener_add(chain, loop, fd, handlers);
+		if (listener) {
+			listener->tls = tls;
 			opened++;
 		} else {
-			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on tcp://%.100s:%s: %s", address->host, port, strerror(errno));
+			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on %s://%.100s:%s: %s", scheme, address->host, port, strerror(errno));
 			result = -1;
 		}
 	}
@@ -222,14 +226,13 @@ static int open_unix(struct listener **chain, struct loop *loop, const struct ad
 	return 0;
 }
 
-int listener_open(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
-		  char error[LISTENER_ERROR_BYTES])
+int listener_open(struct listener **chain, struct loop *loop, const struct address *address, struct tls_context *tls,
+		  const struct listener_handlers *handlers, char error[LISTENER_ERROR_BYTES])
 {
 	switch (address->scheme) {
 	case ADDRESS_TCP:
-		return open_tcp(chain, loop, address, handlers, error);
 	case ADDRESS_TLS:
-		break;
+		return open_tcp(chain, loop, address, tls, handlers, error);
 	case ADDRESS_UNIX:
 		return open_unix(chain, loop, address, handlers, error);
 	}
@@ -270,11 +273,12 @@ void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES])
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
 	char host[INET6_ADDRSTRLEN + 32], port[16];
+	const char *scheme = listener->tls ? "tls" : "tcp";
 	if (listener->path)
 		snprintf(url, LISTENER_URL_BYTES, "unix://%s", listener->path);
 	else if (getsockname(listener->fd, (struct sockaddr *)&address, &len) == 0 &&
 		 getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		snprintf(url, LISTENER_URL_BYTES, address.ss_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
+		snprintf(url, LISTENER_URL_BYTES, address.ss_family == AF_INET6 ? "%s://[%s]:%s" : "%s://%s:%s", scheme, host, port);
 	else
-		snprintf(url, LISTENER_URL_BYTES, "tcp://?");
+		snprintf(url, LISTENER_URL_BYTES, "%s://?", scheme);
 }

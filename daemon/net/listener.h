@@ -1,4 +1,4 @@
-/* Listening sockets: TCP, and Unix-domain ones. They hand out connected, non-blocking sockets. */
+/* Listening sockets: TCP, with TLS or without, and Unix-domain ones. They hand out connected, non-blocking sockets. */
 #ifndef MILLRACE_NET_LISTENER_H
 #define MILLRACE_NET_LISTENER_H
 
@@ -10,8 +10,10 @@
 
 struct listener;
 
+struct tls_context;
+
 struct listener_handlers { /* `fd` is the callee's */
-	void (*on_accept)(void *arg, int fd);
+	void (*on_accept)(void *arg, int fd, struct tls_context *tls); /* NULL: without TLS */
 	void (*on_crowded)(void *arg, int fd); /* one that the process has no descriptor for: to be told so, and closed before it returns */
 	void *arg;
 };
@@ -19,16 +21,16 @@ struct listener_handlers { /* `fd` is the callee's */
 enum { LISTENER_ERROR_BYTES = 256, LISTENER_URL_BYTES = 160 };
 
 /* Listens at every address that the host's name has, and adds the listeners to the front of *chain. A Unix socket's file that nobody listens on any
- * more is replaced; the new one is for its owner and group. -1, with `error` saying why: those that were opened are in the chain all the same. */
-int listener_open(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
-		  char error[LISTENER_ERROR_BYTES]);
+ * more is replaced; the new one is for its owner and group. `tls`, of a tls:// address alone, has to stay for as long as they do. -1, with `error` saying why: those that were opened are in the chain all the same. */
+int listener_open(struct listener **chain, struct loop *loop, const struct address *address, struct tls_context *tls,
+		  const struct listener_handlers *handlers, char error[LISTENER_ERROR_BYTES]);
 
 /* Closes all of a chain, and removes its Unix sockets' files. NULL is fine. */
 void listener_close(struct listener *chain);
 
 struct listener *listener_next(const struct listener *listener);
 
-/* Where it really listens: "tcp://127.0.0.1:40123", "unix:///run/m.sock". */
+/* Where it really listens: "tcp://127.0.0.1:40123", "tls://[::1]:7225", "unix:///run/m.sock". */
 void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES]);
 
 #endif

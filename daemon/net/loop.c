@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "daemon/net/later.h"
 #include "daemon/net/loop_state.h"
 
 struct loop_signal {
@@ -21,6 +22,12 @@ struct loop_timer {
 	uint64_t at_us;
 };
 
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	later_turn(arg);
+}
+
 struct loop *loop_create(void)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
@@ -29,13 +36,15 @@ struct loop *loop_create(void)
 		goto failed;
 	loop->takers.tail = &loop->takers.head;
 	loop->others.tail = &loop->others.head;
+	loop->later_reads.end = &loop->later_reads.first;
+	loop->later_openings.end = &loop->later_openings.first;
 	loop->crowd.max_bytes = UINT64_MAX;
 	/* Milliseconds of a coarse clock would round time-outs; one thread needs no locks. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	loop->scratch = malloc(LOOP_READ_BYTES);
 	loop->base = event_base_new_with_config(config);
-	if (!loop->scratch || !loop->base)
+	if (!loop->scratch || !loop->base || !(loop->later_event = evtimer_new(loop->base, on_later, loop)))
 		goto failed;
 	event_config_free(config);
 	return loop;
@@ -60,6 +69,8 @@ void loop_destroy(struct loop *loop)
 	while (loop->pool_blocks)
 		free(loop->pool[--loop->pool_blocks]);
 	free(loop->scratch);
+	if (loop->later_event)
+		event_free(loop->later_event);
 	if (loop->base)
 		event_base_free(loop->base);
 	free(loop);

@@ -22,6 +22,12 @@ struct stream_queue {
 	struct stream *head, **tail;
 };
 
+/* Streams that go on in the next turn. */
+struct later_list {
+	struct stream *first, **end;
+	size_t n;
+};
+
 struct loop {
 	struct event_base *base;
 	bool stopped;
@@ -33,7 +39,9 @@ struct loop {
 	struct stream_queue others;
 	uint64_t unsent_value_bytes;
 	struct crowd crowd;
-	struct log_seldom timeouts_log;
+	struct log_seldom timeouts_log, handshakes_log;
+	struct later_list later_reads, later_openings;
+	struct event *later_event;
 	char *pool[LOOP_POOL_BLOCKS];
 	size_t pool_blocks;
 	char *scratch; /* LOOP_READ_BYTES that all streams read into */

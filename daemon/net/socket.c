@@ -1,4 +1,5 @@
 /* What the system does for a stream's socket, and what it knows about it. */
+#define _GNU_SOURCE /* struct ucred */
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -6,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "daemon/net/stream.h"
+#include "daemon/net/tls.h"
 
 enum { KEEPALIVE_PROBES = 4 }; /* in the second half of the time */
 
@@ -37,4 +39,22 @@ void stream_peer(const struct stream *stream, char *text, size_t size)
 		snprintf(text, size, "unknown");
 	else
 		snprintf(text, size, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+bool stream_peer_uid(const struct stream *stream, uint32_t *uid)
+{
+	struct sockaddr_storage address;
+	struct ucred peer;
+	socklen_t len = sizeof(address), peer_len = sizeof(peer);
+	if (getsockname(stream->fd, (struct sockaddr *)&address, &len) < 0 || address.ss_family != AF_UNIX)
+		return false;
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) < 0 || peer_len != sizeof(peer))
+		return false;
+	*uid = peer.uid;
+	return true;
+}
+
+bool stream_peer_is(const struct stream *stream, bool (*is_known)(void *arg, const char *name), void *arg)
+{
+	return stream->tls && tls_peer_is(stream->tls, is_known, arg);
 }

@@ -12,7 +12,10 @@
 
 #include "config/limits.h"
 #include "daemon/log.h"
+#include "daemon/net/later.h"
 #include "daemon/net/loop_state.h"
+#include "daemon/net/stream_io.h"
+#include "daemon/net/tls.h"
 
 enum {
 	CARRY_BYTES = 16 * 1024, /* an incomplete frame up to this length is copied in front of the next read */
@@ -23,6 +26,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void on_deadline(evutil_socket_t fd, short what, void *arg);
 static void begin_gone(struct stream *stream);
+static void break_writing(struct stream *stream);
+static int wait_for_room(struct stream *stream);
 static void send_output(struct stream *stream);
 
 static void set_reading(struct stream *stream, bool reading)
@@ -36,13 +41,21 @@ static void set_reading(struct stream *stream, bool reading)
 		begin_gone(stream); /* rather than never to hear of it again */
 }
 
-int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_output, const struct stream_handlers *handlers)
+int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_context *context, uint32_t max_output,
+		const struct stream_handlers *handlers)
 {
-	*stream = (struct stream){.loop = loop, .handlers = handlers, .fd = fd, .max_output = max_output};
-	if (event_assign(&stream->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, stream) < 0)
+	*stream = (struct stream){.loop = loop, .handlers = handlers, .io = &stream_io_plain, .fd = fd, .state = STREAM_OPEN, .max_output = max_output};
+	if (context) {
+		stream->io = &stream_io_tls;
+		stream->state = STREAM_OPENING;
+		if (!(stream->tls = tls_create(context, fd)))
+			return -1;
+	}
+	if (event_assign(&stream->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, stream) < 0 ||
+	    event_add(&stream->read_event, NULL) < 0) {
+		tls_destroy(stream->tls);
 		return -1;
-	if (event_add(&stream->read_event, NULL) < 0)
-		return -1;
+	}
 	stream->is_reading = true;
 	return 0;
 }
@@ -76,11 +89,13 @@ void stream_finish(struct stream *stream)
 	drop_output(stream);
 	buffer_finish(&stream->in);
 	crowd_leave(&stream->loop->crowd, stream);
+	later_leave(stream);
 	set_reading(stream, false);
 	if (stream->write_event)
 		event_free(stream->write_event);
 	if (stream->deadline_event)
 		event_free(stream->deadline_event);
+	stream->io->finish(stream);
 	close(stream->fd);
 }
 
@@ -109,6 +124,7 @@ static void begin_gone(struct stream *stream)
 {
 	stream->state = STREAM_GONE;
 	set_reading(stream, false);
+	later_leave(stream);
 	drop_output(stream);
 	buffer_finish(&stream->in);
 	settle(stream, false);
@@ -146,6 +162,10 @@ static void end_input(struct stream *stream)
 
 void stream_refuse(struct stream *stream)
 {
+	if (stream->state == STREAM_OPENING) {
+		begin_gone(stream);
+		return;
+	}
 	assert(stream->state == STREAM_OPEN);
 	stream->state = STREAM_REFUSED;
 	stream->is_unparsed = false;
@@ -154,7 +174,7 @@ void stream_refuse(struct stream *stream)
 	set_reading(stream, true);
 	set_deadline(stream, TOO_LARGE_LINGER_MS);
 	if (!buffer_len(&stream->out))
-		shutdown(stream->fd, SHUT_WR);
+		stream->io->end_sending(stream);
 }
 
 /* -- Reading -- */
@@ -185,8 +205,13 @@ static ssize_t receive(struct stream *stream, char *to, size_t room)
 {
 	ssize_t n;
 	do
-		n = recv(stream->fd, to, room, 0);
+		n = stream->io->receive(stream, to, room);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EINPROGRESS) {
+		set_reading(stream, false);
+		stream->is_reading_blocked = true;
+		errno = wait_for_room(stream) < 0 ? ENOMEM : EAGAIN;
+	}
 	return n;
 }
 
@@ -218,12 +243,13 @@ static ssize_t receive_short(struct stream *stream)
 	return n;
 }
 
+/* Whatever it is, nobody needs to know: so TLS does not either. */
 static void discard(struct stream *stream)
 {
-	ssize_t n = receive(stream, stream->loop->scratch, LOOP_READ_BYTES);
+	ssize_t n = recv(stream->fd, stream->loop->scratch, LOOP_READ_BYTES, 0);
 	if (n > 0)
 		stream->discarded += (uint32_t)n;
-	if (n == 0 || (n < 0 && errno != EAGAIN) || stream->discarded > TOO_LARGE_LINGER_BYTES)
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || stream->discarded > TOO_LARGE_LINGER_BYTES)
 		begin_gone(stream);
 }
 
@@ -240,6 +266,8 @@ static void read_more(struct stream *stream)
 		end_input(stream);
 	else if (stream->in.failed && stream->state == STREAM_OPEN)
 		end_input(stream);
+	else if (stream->state == STREAM_OPEN && n > 0 && stream->is_reading && stream->io->has_more(stream))
+		later_read(stream);
 }
 
 /* What has been written in this turn is sent at once then, as it may be what takes the memory. */
@@ -266,7 +294,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	struct stream *stream = arg;
 	switch ((enum stream_state)stream->state) {
+	case STREAM_OPENING:
+		set_reading(stream, false);
+		stream_go_on_opening(stream);
+		break;
 	case STREAM_OPEN:
+		if (!stream->is_reading)
+			break;
 		read_more(stream);
 		settle(stream, true);
 		make_room(stream);
@@ -278,6 +312,41 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	case STREAM_GONE:
 		break;
 	}
+}
+
+void stream_read_on(struct stream *stream)
+{
+	on_readable(stream->fd, EV_READ, stream);
+}
+
+/* -- Opening -- */
+
+void stream_opened(struct stream *stream)
+{
+	stream->state = STREAM_OPEN;
+	unblock_sending(stream);
+	set_reading(stream, true);
+	if (stream->state == STREAM_OPEN && stream->io->has_more(stream))
+		later_read(stream);
+	if (buffer_len(&stream->out))
+		enqueue(stream, &stream->loop->others);
+}
+
+void stream_opening_failed(struct stream *stream)
+{
+	break_writing(stream);
+	end_input(stream);
+}
+
+void stream_wait_to_read(struct stream *stream)
+{
+	set_reading(stream, true);
+}
+
+void stream_wait_to_write(struct stream *stream)
+{
+	if (wait_for_room(stream) < 0)
+		stream_opening_failed(stream);
 }
 
 /* -- Sending -- */
@@ -340,9 +409,14 @@ static void after_sending(struct stream *stream)
 		unblock_sending(stream);
 		loop_take_back(stream->loop, &stream->out);
 		if (stream->state == STREAM_REFUSED)
-			shutdown(stream->fd, SHUT_WR);
+			stream->io->end_sending(stream);
 		if (stream->state == STREAM_ENDED)
 			begin_gone(stream);
+	}
+	if (stream->state == STREAM_OPEN && stream->is_reading_blocked && !stream->is_sending_blocked) {
+		stream->is_reading_blocked = false;
+		set_reading(stream, !stream->is_unparsed);
+		later_read(stream);
 	}
 	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
 		set_reading(stream, true);
@@ -358,8 +432,8 @@ static void send_output(struct stream *stream)
 		stream_break(stream);
 	if (stream->is_write_broken)
 		drop_output(stream);
-	while (buffer_len(out)) {
-		ssize_t n = send(stream->fd, out->bytes + out->start, buffer_len(out), MSG_NOSIGNAL);
+	while (buffer_len(out) && stream->state != STREAM_OPENING) {
+		ssize_t n = stream->io->send(stream, out->bytes + out->start, buffer_len(out));
 		if (n >= 0) {
 			buffer_consume(out, (size_t)n);
 			stream->n_sent += (uint64_t)n;
@@ -382,6 +456,11 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct stream *stream = arg;
+	if (stream->state == STREAM_OPENING) {
+		unblock_sending(stream);
+		stream_go_on_opening(stream);
+		return;
+	}
 	if (stream->state != STREAM_GONE && !stream->is_queued)
 		send_output(stream);
 }

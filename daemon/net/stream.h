@@ -21,6 +21,10 @@
 #include "proto/buffer.h"
 
 struct stream;
+struct stream_io;
+struct later_list;
+struct tls;
+struct tls_context;
 
 struct stream_handlers {
 	/* Consumes from the front of `bytes`, which it may write over, and returns how many it has used. */
@@ -35,6 +39,7 @@ struct stream_handlers {
 };
 
 enum stream_state {
+	STREAM_OPENING, /* the handshake of TLS: nothing is read or sent yet */
 	STREAM_OPEN,
 	STREAM_REFUSED, /* its input is thrown away, until its end or a limit */
 	STREAM_ENDED,   /* its input is at the end; the output is still sent */
@@ -44,12 +49,16 @@ enum stream_state {
 struct stream { /* embedded; all of it is stream.c's */
 	struct loop *loop;
 	const struct stream_handlers *handlers;
+	const struct stream_io *io;
+	struct tls *tls; /* NULL: there is none */
 	int fd;
 	uint8_t state; /* enum stream_state */
 	bool is_reading;
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
 	bool is_queued;
 	bool is_write_broken;
+	bool is_greeted; /* by the first bytes of TLS */
+	bool is_reading_blocked; /* TLS has to send before it can receive */
 	bool is_sending_blocked; /* the peer has no room for what is left of `out` */
 	uint32_t max_output;
 	uint32_t discarded; /* bytes of input, while refused */
@@ -58,14 +67,18 @@ struct stream { /* embedded; all of it is stream.c's */
 	uint64_t n_sent; /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
+	struct stream *later_next, **later_at; /* in one of the loop's lists of what goes on in the next turn: */
+	struct later_list *later_list;
 	struct crowd_place place;
 	struct event read_event;
 	struct event *write_event;    /* once a send has found the socket full */
 	struct event *deadline_event; /* once it has ended */
 };
 
-/* Takes the connected, non-blocking socket over. -1: no memory; the socket is still the caller's. */
-int stream_init(struct stream *stream, struct loop *loop, int fd, uint32_t max_output, const struct stream_handlers *handlers);
+/* Takes the connected, non-blocking socket over. With a context it is a server's end of TLS, and first shakes hands; without (NULL) it is open at once. -1: no
+ * memory; the socket is still the caller's. */
+int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_context *context, uint32_t max_output,
+		const struct stream_handlers *handlers);
 
 /* A peer whose system has answered nothing for so long (within 1 s to 12 h), or that has had no room for what waits to be sent to it, is gone. Unix sockets, whose
  * peers cannot vanish without a word, ignore it. */
@@ -77,9 +90,16 @@ void stream_finish(struct stream *stream);
 /* Where to write; it is sent at the end of the turn. `value_bytes`: how many bytes of values will be in what is written. */
 struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 
-/* How many bytes were written, and how many of them were sent, since the beginning. What could not be written for lack of memory counts as never sent. */
+/* How many bytes were written, and how many of them were sent, since the beginning. With TLS too these are the bytes that were written here, and one is sent once the
+ * whole record that it is in has been given to the socket: of a part of a record the peer could read nothing. What could not be written for lack of memory counts as never sent. */
 uint64_t stream_written(const struct stream *stream);
 uint64_t stream_sent(const struct stream *stream);
+
+/* Whether TLS is still shaking hands. stream_refuse() then ends it without a word. */
+static inline bool stream_is_opening(const struct stream *stream)
+{
+	return stream->state == STREAM_OPENING;
+}
 
 /* Whether input is still handled. */
 static inline bool stream_is_open(const struct stream *stream)
@@ -105,5 +125,11 @@ void stream_refuse(struct stream *stream);
 
 /* The peer's address for people: "127.0.0.1:4711", "[::1]:4711", "unix". */
 void stream_peer(const struct stream *stream, char *text, size_t size);
+
+/* Who runs the process at the other end of a Unix socket, when it connected. False: it is no Unix socket. */
+bool stream_peer_uid(const struct stream *stream, uint32_t *uid);
+
+/* Calls back for each name of the peer's certificate until it returns true: see tls_peer_is(). False: none is known, or there is no certificate. */
+bool stream_peer_is(const struct stream *stream, bool (*is_known)(void *arg, const char *name), void *arg);
 
 #endif

@@ -84,7 +84,7 @@ int inside_connect(struct inside *inside)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	session_accept(&inside->sessions, pair[0]);
+	session_accept(&inside->sessions, pair[0], NULL);
 	return pair[1];
 }
 

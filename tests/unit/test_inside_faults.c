@@ -286,7 +286,7 @@ START_TEST(a_tcp_connection_is_watched_for_the_death_of_its_peer)
 
 	ck_assert_int_eq(inside_start(&inside), 0);
 	inside.sessions.limits.tcp_timeout_ms = 30000;
-	session_accept(&inside.sessions, fd);
+	session_accept(&inside.sessions, fd, NULL);
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
 	int idle = option(fd, IPPROTO_TCP, TCP_KEEPIDLE), interval = option(fd, IPPROTO_TCP, TCP_KEEPINTVL), probes = option(fd, IPPROTO_TCP, TCP_KEEPCNT);
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
