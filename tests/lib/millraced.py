@@ -47,8 +47,12 @@ class Daemon:
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.reader.start()
         ready = self.wait_log("ready")
-        match = re.search(r"tcp://[^ ]*:(\d+)", ready)
-        self.port = int(match[1]) if match else None
+        self.port, self.tls_port = (self.port_of(scheme, ready) for scheme in ("tcp", "tls"))
+
+    @staticmethod
+    def port_of(scheme, ready):
+        match = re.search(rf"{scheme}://[^ ]*:(\d+)", ready)
+        return int(match[1]) if match else None
 
     def read_log(self):
         for line in self.process.stderr:
