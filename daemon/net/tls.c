@@ -17,6 +17,7 @@
 struct tls {
 	SSL *ssl;
 	int fd;
+	bool is_at_end;	 /* the peer has closed the socket */
 	bool has_failed; /* nothing may be asked of OpenSSL any more */
 };
 
@@ -30,8 +31,9 @@ static int after_call(BIO *bio, ssize_t n)
 
 static int bio_read(BIO *bio, char *to, int room)
 {
-	const struct tls *tls = BIO_get_data(bio);
+	struct tls *tls = BIO_get_data(bio);
 	int n = after_call(bio, recv(tls->fd, to, (size_t)room, 0));
+	tls->is_at_end = n == 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_read(bio);
 	return n;
@@ -48,8 +50,9 @@ static int bio_write(BIO *bio, const char *from, int len)
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)
 {
-	(void)bio, (void)number, (void)pointer;
-	return command == BIO_CTRL_FLUSH;
+	const struct tls *tls = BIO_get_data(bio);
+	(void)number, (void)pointer;
+	return command == BIO_CTRL_FLUSH || (command == BIO_CTRL_EOF && tls->is_at_end);
 }
 
 static BIO_METHOD *socket_method(void)
@@ -106,7 +109,6 @@ void tls_break(struct tls *tls)
 /* What has become of a call that returned `n` <= 0, in errno. 0: the peer's end. */
 static ssize_t explain(struct tls *tls, int n)
 {
-	int reason;
 	switch (SSL_get_error(tls->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
 		errno = EAGAIN;
@@ -121,10 +123,8 @@ static ssize_t explain(struct tls *tls, int n)
 		return errno == 0 ? 0 : -1;
 	default:
 		tls->has_failed = true;
-		reason = ERR_GET_REASON(ERR_peek_error());
 		errno = EPROTO;
-		/* A frame says itself how long it is, so an end that TLS did not announce cuts off no more than any other end does. */
-		return reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ? 0 : -1;
+		return -1;
 	}
 }
 
@@ -173,7 +173,7 @@ ssize_t tls_send(struct tls *tls, const char *from, size_t len)
 
 bool tls_has_more(const struct tls *tls)
 {
-	return !tls->has_failed && SSL_has_pending(tls->ssl);
+	return tls->has_failed || SSL_has_pending(tls->ssl) || SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN;
 }
 
 int tls_shake_hands(struct tls *tls, char error[TLS_ERROR_BYTES])

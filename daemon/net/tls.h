@@ -34,7 +34,7 @@ void tls_break(struct tls *tls);
 ssize_t tls_receive(struct tls *tls, char *to, size_t room);
 ssize_t tls_send(struct tls *tls, const char *from, size_t len);
 
-/* Whether bytes have come that the socket does not tell of any more. */
+/* Whether bytes, or an end, have come that the socket does not tell of any more. */
 bool tls_has_more(const struct tls *tls);
 
 /* Goes on with the handshake: 0 done; -1 with errno as tls_receive(); `error`: what was wrong, if it has failed. */

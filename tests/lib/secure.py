@@ -45,9 +45,13 @@ def client_context(ca, cert=None, key=None):
 
 
 class TlsConnection(Connection):
-    def __init__(self, port, context, host="localhost"):
-        plain = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+    def __init__(self, port, context, host="localhost", receive_bytes=None):
+        plain = socket.socket()
         try:
+            plain.settimeout(DEADLINE_S)
+            if receive_bytes:
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+            plain.connect(("127.0.0.1", port))
             self.socket = context.wrap_socket(plain, server_hostname=host)
         except BaseException:
             plain.close()
