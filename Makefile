@@ -34,7 +34,7 @@ ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidde
 
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra libssl libcrypto yaml-0.1)
-CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson libssl libcrypto)
 EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
 
@@ -78,7 +78,7 @@ $(BUILD)/%.a:
 libmillrace_OBJECTS := $(call objects,client/*.c proto/*.c)
 libmillrace_LIBS     = $(CLIENT_LIBS)
 # It has a copy of its own of what it shares with the blocking client, but for the words of errors, which it finds there.
-libmillrace-parking_OBJECTS := $(call objects,client/parking/*.c proto/*.c) $(addprefix $(BUILD)/client/,client.o link.o members.o url.o)
+libmillrace-parking_OBJECTS := $(call objects,client/parking/*.c proto/*.c) $(addprefix $(BUILD)/client/,client.o link.o members.o secure.o url.o)
 libmillrace-parking_LIBS     = $(BUILD)/libmillrace.so.0 $(CLIENT_LIBS) $(EVENT_LIBS)
 $(BUILD)/libmillrace-parking.so.0: | $(BUILD)/libmillrace.so.0
 

@@ -13,10 +13,10 @@
 #include "client/lookup.h"
 #include "client/words.h"
 
-/* Waits for a connect() in progress. 0, or the negative number of an error. */
-static int finish_connect(struct link *link, int64_t deadline_ms)
+/* Waits until the link is ready for these events: 0, or the negative number of an error. */
+static int wait_for(const struct link *link, short events, int64_t deadline_ms)
 {
-	struct pollfd ready = {.fd = link->fd, .events = POLLOUT};
+	struct pollfd ready = {.fd = link->fd, .events = events};
 	int n;
 
 	do {
@@ -24,10 +24,32 @@ static int finish_connect(struct link *link, int64_t deadline_ms)
 
 		n = left_ms > 0 ? poll(&ready, 1, (int)left_ms) : 0;
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
+	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
+}
+
+/* Waits for a connect() in progress. 0, or the negative number of an error. */
+static int finish_connect(struct link *link, int64_t deadline_ms)
+{
+	int problem = wait_for(link, POLLOUT, deadline_ms);
+
+	if (!problem)
 		return link_connected(link);
 	link_close(link);
-	return n == 0 ? -ETIMEDOUT : -errno;
+	return problem;
+}
+
+static int shake_hands(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms)
+{
+	int progress = link_secure(link, secure, url->host);
+
+	while (progress > LINK_CONNECTED) {
+		int problem = wait_for(link, progress == LINK_SHAKING ? POLLIN : POLLOUT, deadline_ms);
+
+		progress = problem ? problem : link_shake_hands(link);
+	}
+	if (progress < 0)
+		link_close(link);
+	return progress;
 }
 
 /* A link to this address in time; or the negative number of an error. */
@@ -62,7 +84,7 @@ static int connect_unix(struct link *link, const struct url *url, int64_t deadli
 }
 
 /* Tries every address of the host, each for an equal share of the time that is left. *failure: what getaddrinfo() says, or 0. */
-static int connect_tcp(struct link *link, const struct url *url, int64_t deadline_ms, int *failure)
+static int connect_tcp(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms, int *failure)
 {
 	int problem = -ECONNREFUSED, n_left = 0;
 	struct addrinfo *found;
@@ -73,21 +95,23 @@ static int connect_tcp(struct link *link, const struct url *url, int64_t deadlin
 	for (struct addrinfo *address = found; address; address = address->ai_next)
 		n_left++;
 	for (struct addrinfo *address = found; address && problem; address = address->ai_next, n_left--) {
-		int64_t now_ms = clock_now_ms();
+		int64_t now_ms = clock_now_ms(), end_ms = now_ms + (deadline_ms - now_ms) / n_left;
 
-		problem = connect_address(link, address, now_ms + (deadline_ms - now_ms) / n_left);
+		problem = connect_address(link, address, end_ms);
+		if (!problem && url->kind == URL_TLS)
+			problem = shake_hands(link, url, secure, end_ms);
 	}
 	freeaddrinfo(found);
 	return problem;
 }
 
-int connect_url(struct link *link, const struct url *url, int64_t deadline_ms)
+int connect_url(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms)
 {
 	int failure = 0;
-	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms) : connect_tcp(link, url, deadline_ms, &failure);
+	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms) : connect_tcp(link, url, secure, deadline_ms, &failure);
 
 	if (problem)
 		words_fail(MR_ECONNECT, "cannot connect to %s: %s", url->text,
-			   failure && failure != EAI_SYSTEM ? gai_strerror(failure) : strerror(-problem));
+			   failure && failure != EAI_SYSTEM ? gai_strerror(failure) : link_words(problem));
 	return problem ? MR_ECONNECT : MR_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "client/call.h"
 #include "client/connect.h"
+#include "client/secure.h"
 #include "client/words.h"
 
 enum { PAUSE_MIN_MS = 50, PAUSE_MAX_MS = 5000 }; /* between attempts to open a handle anew */
@@ -151,7 +152,7 @@ static int create_anew(mr *m, int64_t deadline_ms)
 static int open_url(mr *m, const struct url *url, int64_t deadline_ms)
 {
 	struct link link;
-	int status = connect_url(&link, url, deadline_ms);
+	int status = connect_url(&link, url, m->secure, deadline_ms);
 
 	if (status != MR_OK)
 		return status;
@@ -244,6 +245,8 @@ int mr_connect(mr **out, const char *urls, const struct mr_options *options)
 	if (status == MR_OK)
 		status = url_list_read(&m->urls, urls);
 	if (status == MR_OK)
+		status = secure_create(&m->secure, options ? &options->tls : &none.tls, &m->urls);
+	if (status == MR_OK)
 		status = open_any(m, clock_now_ms() + m->connect_timeout_ms);
 	if (status == MR_OK)
 		*out = m;
@@ -260,7 +263,10 @@ void mr_destroy(mr *m)
 		drop(LIST_FIRST(&m->ephemerals));
 	url_list_finish(&m->urls);
 	free(m->name);
+	if (m->token)
+		explicit_bzero(m->token, strlen(m->token));
 	free(m->token);
+	secure_destroy(m->secure);
 	transport_destroy(m);
 }
 

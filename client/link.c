@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/secure.h"
+
 enum {
 	DEAD_PEER_MS = 60 * 1000, /* a network that takes nothing for so long is dead */
 	KEEPALIVE_IDLE_S = 60,
@@ -28,14 +30,14 @@ static void tune(int fd)
 
 void link_init(struct link *link, int fd)
 {
-	link->fd = fd;
+	*link = (struct link){.fd = fd};
 }
 
 int link_connect(struct link *link, int family, const struct sockaddr *address, socklen_t len)
 {
 	int error = 0, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	link->fd = -1;
+	*link = (struct link){.fd = -1};
 	if (fd < 0)
 		return -errno;
 	if (family != AF_UNIX)
@@ -64,15 +66,34 @@ int link_connected(struct link *link)
 
 void link_close(struct link *link)
 {
+	secure_end(link->ssl);
 	if (link->fd >= 0)
 		close(link->fd);
-	link->fd = -1;
+	*link = (struct link){.fd = -1};
+}
+
+int link_secure(struct link *link, const struct secure *secure, const char *host)
+{
+	link->ssl = secure_begin(secure, link->fd, host);
+	return link->ssl ? link_shake_hands(link) : -ENOMEM;
+}
+
+int link_shake_hands(struct link *link)
+{
+	return secure_shake_hands(link->ssl);
+}
+
+bool link_has_more(const struct link *link)
+{
+	return link->ssl && secure_has_more(link->ssl);
 }
 
 ssize_t link_read(struct link *link, void *bytes, size_t len)
 {
 	ssize_t n;
 
+	if (link->ssl)
+		return secure_read(link->ssl, bytes, len);
 	do {
 		n = recv(link->fd, bytes, len, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
@@ -87,6 +108,8 @@ ssize_t link_write(struct link *link, const void *bytes, size_t len)
 {
 	ssize_t n;
 
+	if (link->ssl)
+		return secure_write(link->ssl, bytes, len);
 	do {
 		n = send(link->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
@@ -102,7 +125,9 @@ void link_shut(struct link *link)
 
 const char *link_words(ssize_t error)
 {
-	const char *words = error == LINK_CLOSED ? "the daemon closed it" : strerrordesc_np(-(int)error);
+	const char *words = secure_words(error);
 
+	if (!words)
+		words = error == LINK_CLOSED ? "the daemon closed it" : strerrordesc_np(-(int)error);
 	return words ? words : "unknown error";
 }

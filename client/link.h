@@ -3,6 +3,7 @@
 #ifndef MILLRACE_CLIENT_LINK_H
 #define MILLRACE_CLIENT_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -12,16 +13,26 @@ enum link_result {                       /* beside them: the negative number of 
 		   LINK_CLOSED = -10000, /* the other side has ended it */
 };
 
-enum link_progress { LINK_CONNECTED, LINK_CONNECTING }; /* beside them: the negative number of an error */
+/* Connecting waits until it is writable; shaking hands waits for that or until it is readable. Beside them: the negative number of an error */
+enum link_progress { LINK_CONNECTED, LINK_CONNECTING, LINK_SHAKING };
+
+struct secure;
+struct ssl_st;
 
 struct link {
-	int fd; /* to wait for; -1: there is none */
+	int fd;		    /* to wait for; -1: there is none */
+	struct ssl_st *ssl; /* of TLS; NULL: there is none */
 };
 
 /* Begins to connect. LINK_CONNECTING: wait until it is writable, then ask link_connected(): 0, or the negative number of an error. After an
  * error there is no link. */
 int link_connect(struct link *link, int family, const struct sockaddr *address, socklen_t len);
 int link_connected(struct link *link);
+
+/* Makes TLS of a link that is connected, to this host, and shakes hands: to be asked on with link_shake_hands() until it is LINK_CONNECTED. While it is LINK_CONNECTING
+ * wait until it is writable, while LINK_SHAKING until it is readable. After an error it has still to be closed. */
+int link_secure(struct link *link, const struct secure *secure, const char *host);
+int link_shake_hands(struct link *link);
 
 /* Around a socket that is connected already. */
 void link_init(struct link *link, int fd);
@@ -32,10 +43,13 @@ void link_close(struct link *link); /* none is fine */
 ssize_t link_read(struct link *link, void *bytes, size_t len);
 ssize_t link_write(struct link *link, const void *bytes, size_t len);
 
+/* Whether more can be read at once, though the socket may not be readable. */
+bool link_has_more(const struct link *link);
+
 /* Ends it for whoever waits for it, in this thread or another; it still has to be closed. */
 void link_shut(struct link *link);
 
-/* What an error is, for people. Static. */
+/* What an error is, for people. Static, or of this thread until its next call. */
 const char *link_words(ssize_t error);
 
 #endif

@@ -105,9 +105,16 @@ enum mr_status {
 
 typedef struct mr mr;
 
+struct mr_tls_options { /* of tls:// addresses; files in PEM */
+	const char *ca;         /* who signs the daemon's certificate; NULL: whom the system trusts */
+	const char *cert, *key; /* a certificate of this client's, by which the daemon may know it, and its key. NULL: none */
+	bool insecure_accept_any_certificate; /* whoever it is that answers: then everybody on the way may read along, and change what is said */
+};
+
 struct mr_options { /* zero-initialise; 0 or NULL is the default */
 	const char *name;           /* of this client, for people who look at `waiters` */
 	const char *token;          /* a secret for `hello` */
+	struct mr_tls_options tls;
 	int64_t connect_timeout_ms; /* 5000 by default; looking up the name included */
 	bool reconnect;             /* after the connection has ended, the next call makes another */
 };
@@ -119,7 +126,8 @@ MR_API const char *mr_version(void);           /* "0.1.0" */
 /* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL. */
 MR_API const char *mr_message(void);
 
-/* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out) or "unix:///path", or several with commas between them, of which
+/* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out), "tls://host:port" (7225; the
+ * certificate of who answers has to be the host's) or "unix:///path", or several with commas between them, of which
  * the first that can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223. *out is the caller's,
  * for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
 MR_API int mr_connect(mr **out, const char *urls, const struct mr_options *options);

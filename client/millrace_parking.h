@@ -88,6 +88,7 @@ typedef void mr_news_cb(mr_parking *p, const struct mr_news *news, void *argumen
 struct mr_parking_options {         /* zero-initialise; 0 or NULL is the default */
 	const char *name;           /* of this client, for people who look at `waiters` */
 	const char *token;          /* a secret for `hello` */
+	struct mr_tls_options tls;
 	int64_t connect_timeout_ms; /* for each address; 5000 */
 	int64_t backoff_min_ms;     /* the first pause before connecting again; 50 */
 	int64_t backoff_max_ms;     /* 5000 */

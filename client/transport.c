@@ -248,7 +248,7 @@ static void deliver(struct mr *m)
 	}
 }
 
-bool transport_read(struct mr *m)
+static bool read_once(struct mr *m)
 {
 	size_t len;
 	char *room;
@@ -271,6 +271,18 @@ bool transport_read(struct mr *m)
 	if (n != LINK_AGAIN)
 		transport_break_by_peer(m, link_words(n));
 	return false;
+}
+
+bool transport_read(struct mr *m)
+{
+	bool any = false;
+
+	while (read_once(m)) {
+		any = true;
+		if (m->broken || !link_has_more(&m->link))
+			break;
+	}
+	return any;
 }
 
 /* Those whose frames the socket has taken need not wait any longer for that. */

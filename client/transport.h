@@ -71,6 +71,7 @@ struct mr {
 	int wake_fd; /* set once */
 	struct url_list urls; /* what follows is handle.c's; set once, but for the pause */
 	char *name, *token;
+	struct secure *secure; /* NULL: no address asks for TLS */
 	int64_t connect_timeout_ms;
 	bool reopens;
 	int64_t pause_ms, not_before_ms; /* of who opens it anew */

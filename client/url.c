@@ -9,6 +9,7 @@
 #include "client/words.h"
 
 #define DEFAULT_PORT "7223"
+#define DEFAULT_TLS_PORT "7225"
 #define SEPARATORS ", \t\r\n"
 
 /* Copies into an array of `cap` bytes and terminates it; false if it is empty or does not fit. */
@@ -39,7 +40,7 @@ static bool is_port(const char *text, size_t len)
 static const char *parse_port(struct url *url, const char *text, size_t len)
 {
 	if (len == 0) {
-		strcpy(url->port, DEFAULT_PORT);
+		strcpy(url->port, url->kind == URL_TLS ? DEFAULT_TLS_PORT : DEFAULT_PORT);
 		return NULL;
 	}
 	if (*text != ':')
@@ -50,14 +51,14 @@ static const char *parse_port(struct url *url, const char *text, size_t len)
 	return NULL;
 }
 
-static const char *parse_tcp(struct url *url, const char *text)
+static const char *parse_tcp(struct url *url, enum url_kind kind, const char *text)
 {
 	size_t len = strcspn(text, "/"), host_len;
 	const char *host = text, *rest;
 
-	url->kind = URL_TCP;
+	url->kind = kind;
 	if (text[len] == '/' && text[len + 1] != '\0')
-		return "nothing may follow tcp://host:port";
+		return "nothing may follow host:port";
 	if (*text == '[') {
 		const char *bracket = memchr(text, ']', len);
 
@@ -93,12 +94,14 @@ const char *url_parse(struct url *url, const char *text)
 {
 	*url = (struct url){0};
 	if (!copy(url->text, sizeof url->text, text, strlen(text)))
-		return "an address is tcp://host:port or unix:///path";
+		return "an address is tcp://host:port, tls://host:port or unix:///path";
 	if (strncmp(text, "tcp://", 6) == 0)
-		return parse_tcp(url, text + 6);
+		return parse_tcp(url, URL_TCP, text + 6);
+	if (strncmp(text, "tls://", 6) == 0)
+		return parse_tcp(url, URL_TLS, text + 6);
 	if (strncmp(text, "unix://", 7) == 0)
 		return parse_unix(url, text + 7);
-	return "an address is tcp://host:port or unix:///path";
+	return "an address is tcp://host:port, tls://host:port or unix:///path";
 }
 
 /* One address of the text, which is `len` long. */

@@ -1,4 +1,4 @@
-/* Addresses of daemons: "tcp://host:port" (an IPv6 address in brackets; port 7223 if left out) and "unix:///path". */
+/* Addresses of daemons: "tcp://host:port" and "tls://host:port" (an IPv6 address in brackets; ports 7223 and 7225 if left out), and "unix:///path". */
 #ifndef MILLRACE_CLIENT_URL_H
 #define MILLRACE_CLIENT_URL_H
 
@@ -8,12 +8,12 @@
 
 enum { URL_MOST = 16, URL_CONNECT_TIMEOUT_MS = 5000 };
 
-enum url_kind { URL_TCP, URL_UNIX };
+enum url_kind { URL_TCP, URL_TLS, URL_UNIX };
 
 struct url {
 	enum url_kind kind;
-	char host[256]; /* of TCP; without brackets */
-	char port[6];   /* of TCP; digits */
+	char host[256]; /* of TCP and TLS; without brackets */
+	char port[6];   /* of TCP and TLS; digits */
 	char path[108]; /* of a Unix socket; absolute */
 	char text[280]; /* as it was written */
 };

@@ -109,6 +109,8 @@ void connection_break(mr_parking *p, int status, const char *format, ...)
 
 /* -- connecting -- */
 
+static void shake_hands(mr_parking *p, int progress);
+
 static void on_readable(evutil_socket_t fd, short what, void *argument)
 {
 	mr_parking *p = argument;
@@ -116,9 +118,13 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	parking_enter(p);
-	traffic_read(p);
-	if (!p->is_dead)
-		traffic_write(p);
+	if (p->state == PARKING_CONNECTS) {
+		shake_hands(p, link_shake_hands(&p->link));
+	} else {
+		traffic_read(p);
+		if (!p->is_dead)
+			traffic_write(p);
+	}
 	parking_leave(p);
 }
 
@@ -159,6 +165,28 @@ static void address_failed(mr_parking *p, int problem)
 		connection_break(p, MR_ECONNECT, "cannot connect to %s: %s", p->urls.urls[p->url_at].text, link_words(-problem));
 }
 
+/* Goes on with TLS, or with what follows if there is none or it is there. `progress` is what has come of it so far. */
+static void shake_hands(mr_parking *p, int progress)
+{
+	if (progress < 0) {
+		address_failed(p, -progress);
+		return;
+	}
+	event_del(p->reading);
+	event_del(p->writing);
+	if (progress == LINK_CONNECTED)
+		greet(p);
+	else
+		event_add(progress == LINK_SHAKING ? p->reading : p->writing, NULL);
+}
+
+static void connected(mr_parking *p)
+{
+	const struct url *url = &p->urls.urls[p->url_at];
+
+	shake_hands(p, url->kind == URL_TLS ? link_secure(&p->link, p->secure, url->host) : LINK_CONNECTED);
+}
+
 /* The link is there, or it is known why not; later on it is writable again. */
 static void on_writable(evutil_socket_t fd, short what, void *argument)
 {
@@ -168,13 +196,14 @@ static void on_writable(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	parking_enter(p);
-	if (p->state == PARKING_CONNECTS) {
-		event_del(p->writing);
+	if (p->state == PARKING_CONNECTS && p->link.ssl) {
+		shake_hands(p, link_shake_hands(&p->link));
+	} else if (p->state == PARKING_CONNECTS) {
 		problem = link_connected(&p->link);
 		if (problem)
 			address_failed(p, -problem);
 		else
-			greet(p);
+			connected(p);
 	} else {
 		traffic_write(p);
 	}
@@ -195,11 +224,12 @@ static void open_link(mr_parking *p, int family, const struct sockaddr *address,
 	p->state = PARKING_CONNECTS;
 	if (!p->reading || !p->writing) {
 		address_failed(p, ENOMEM);
-	} else if (progress == LINK_CONNECTED) {
-		greet(p);
 	} else {
-		event_add(p->writing, NULL);
 		parking_set_timer(p->timer, within_ms);
+		if (progress == LINK_CONNECTED)
+			connected(p);
+		else
+			event_add(p->writing, NULL);
 	}
 }
 

@@ -27,6 +27,7 @@ static void parking_free(mr_parking *p)
 	client_finish(&p->client);
 	buffer_finish(&p->scratch);
 	url_list_finish(&p->urls);
+	secure_destroy(p->secure);
 	free(p->name);
 	free(p->token);
 	free(p);
@@ -169,6 +170,7 @@ int mr_parking_create(mr_parking **out, struct event_base *base, const char *url
 	static const struct mr_parking_options none;
 	const struct mr_parking_options *chosen = options ? options : &none;
 	struct url_list list;
+	struct secure *secure = NULL;
 	int status = check_options(chosen);
 	mr_parking *p;
 
@@ -176,13 +178,17 @@ int mr_parking_create(mr_parking **out, struct event_base *base, const char *url
 	if (status != MR_OK)
 		return status;
 	status = url_list_read(&list, urls);
+	if (status == MR_OK)
+		status = secure_create(&secure, &chosen->tls, &list);
 	p = status == MR_OK ? calloc(1, sizeof(*p)) : NULL;
 	if (!p) {
+		secure_destroy(secure);
 		url_list_finish(&list);
 		return status == MR_OK ? words_fail(MR_EMEMORY, "not enough memory for a client") : status;
 	}
 	p->base = base;
 	p->urls = list;
+	p->secure = secure;
 	p->link.fd = -1;
 	p->state = PARKING_RESTS;
 	TAILQ_INIT(&p->waiting);

@@ -21,12 +21,13 @@
 #include "client/client.h"
 #include "client/link.h"
 #include "client/millrace_parking.h"
+#include "client/secure.h"
 #include "client/url.h"
 
 enum parking_state {
 	PARKING_RESTS,    /* no link; the timer is the pause before the next attempt */
 	PARKING_LOOKS_UP, /* the timer is the end of the attempt, from here on */
-	PARKING_CONNECTS,
+	PARKING_CONNECTS, /* and shakes hands, with TLS */
 	PARKING_GREETS,
 	PARKING_UP,
 };
@@ -81,6 +82,7 @@ struct mr_parking {
 	struct url_list urls;
 	size_t url_at;
 	char *name, *token;
+	struct secure *secure; /* NULL: no address asks for TLS */
 	int64_t connect_timeout_ms, backoff_min_ms, backoff_max_ms, heartbeat_ms;
 	size_t window_asked, window, max_waiting_bytes;
 	mr_news_cb *on_news;

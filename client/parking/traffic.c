@@ -78,7 +78,7 @@ static bool read_once(mr_parking *p)
 		p->moved_ms = p->heard_ms = clock_now_ms();
 		client_fed(&p->client, (size_t)n);
 		deliver(p);
-		return !p->is_dead && p->link.fd >= 0 && (size_t)n == len;
+		return !p->is_dead && p->link.fd >= 0 && ((size_t)n == len || link_has_more(&p->link));
 	}
 	if (n != LINK_AGAIN)
 		broken_by_peer(p, n);
@@ -87,8 +87,11 @@ static bool read_once(mr_parking *p)
 
 void traffic_read(mr_parking *p)
 {
-	for (int i = 0; i < READS_A_TURN && read_once(p); i++)
-		;
+	for (int i = 0; i < READS_A_TURN; i++)
+		if (!read_once(p))
+			return;
+	if (link_has_more(&p->link)) /* of which the socket does not tell */
+		event_active(p->reading, EV_READ, 0);
 }
 
 void traffic_write(mr_parking *p)
