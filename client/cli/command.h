@@ -22,10 +22,14 @@ enum exit_code { /* what shells branch on; told by every --help */
 };
 
 enum option_id {
-	OPTION_URL, /* the first four are every command's */
+	OPTION_URL, /* the first eight are every command's */
 	OPTION_OUTPUT,
 	OPTION_QUIET,
 	OPTION_HELP,
+	OPTION_CA,
+	OPTION_CERT,
+	OPTION_KEY,
+	OPTION_INSECURE,
 	OPTION_TIMEOUT,
 	OPTION_NUMBER,
 	OPTION_FOLLOW,
@@ -88,6 +92,8 @@ struct call_arm { /* of alts */
 struct call {
 	const struct command *command; /* NULL: none yet, only options before the command */
 	const char *url;               /* NULL: the library's default */
+	const char *ca, *cert, *key;   /* NULL: not given */
+	bool insecure;
 	enum format format;
 	bool quiet;
 	bool wants_help;
@@ -118,6 +124,7 @@ struct call {
 	int n_args;
 };
 
+int run_token(const struct call *call);
 int run_put(const struct call *call);
 int run_take(const struct call *call);
 int run_alts(const struct call *call);

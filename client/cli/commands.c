@@ -334,6 +334,20 @@ const struct command commands[] = {
 		.max_args = 1,
 		.run = run_completion,
 	},
+	{
+		.name = "token",
+		.arguments = "",
+		.summary = "make a token for a user of the daemon",
+		.description = "Makes a token: a secret by which a user logs in. It prints two lines: the token, for the user ($MILLRACE_TOKEN, or a file that\n"
+			       "$MILLRACE_TOKEN_FILE names), and what the daemon's configuration has of it (`users: {NAME: {token: ...}}`), from which the token\n"
+			       "cannot be found out. No daemon is asked. json prints {\"token\":TOKEN,\"hash\":HASH}.",
+		.examples = "  millrace token\n"
+			    "  millrace token -o json | jq -r .hash\n",
+		.exits = EXIT(OK) | EXIT(ERROR) | EXIT(USAGE),
+		.min_args = 0,
+		.max_args = 0,
+		.run = run_token,
+	},
 	{.name = NULL},
 };
 

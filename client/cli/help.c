@@ -46,7 +46,10 @@ static void help_program(FILE *to)
 	options_explain(NULL, to);
 	fputs("\n"
 	      "Environment:\n"
-	      "  MILLRACE_URL  where the daemon is, if --url does not say; without both tcp://127.0.0.1:7223\n"
+	      "  MILLRACE_URL         where the daemon is, if --url does not say; without both tcp://127.0.0.1:7223\n"
+	      "  MILLRACE_TOKEN       the token to log in with, where the daemon has users\n"
+	      "  MILLRACE_TOKEN_FILE  a file whose first line is that token\n"
+	      "  MILLRACE_CA, MILLRACE_CERT, MILLRACE_KEY  as --ca, --cert and --key\n"
 	      "\n"
 	      "Examples:\n"
 	      "  millrace create jobs bounded 32\n"

@@ -105,10 +105,14 @@ static int add_arm(struct call *call, const char *channel, const char *value)
 }
 
 static const struct option_row table[N_OPTIONS] = {
-	[OPTION_URL] = {'u', "url", "URL", "the daemon: tcp://HOST:PORT or unix:///PATH (else $MILLRACE_URL, else tcp://127.0.0.1:7223)"},
+	[OPTION_URL] = {'u', "url", "URL", "the daemon: tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH (else $MILLRACE_URL, else tcp://127.0.0.1:7223)"},
 	[OPTION_OUTPUT] = {'o', "output", "FORMAT", "text (default), json (one object a line) or raw (for other programs)"},
 	[OPTION_QUIET] = {'q', "quiet", NULL, "say nothing of success, progress, time-outs, closed channels, dropped values"},
 	[OPTION_HELP] = {'h', "help", NULL, "explain this, and do nothing"},
+	[OPTION_CA] = {0, "ca", "FILE", "who signs the daemon's certificate (else $MILLRACE_CA, else whom the system trusts)"},
+	[OPTION_CERT] = {0, "cert", "FILE", "our own certificate, by which the daemon may know us (else $MILLRACE_CERT)"},
+	[OPTION_KEY] = {0, "key", "FILE", "its key (else $MILLRACE_KEY)"},
+	[OPTION_INSECURE] = {0, "insecure-accept-any-certificate", NULL, "with tls://, whoever answers is the daemon: anybody may read along"},
 	[OPTION_TIMEOUT] = {'t', "timeout", "TIME", "wait at most so long: 250 or 250ms, 5s, 1m, 1h; 0: at once or not at all"},
 	[OPTION_NUMBER] = {'n', "number", "N", "how many; by default 1, with `work` and `serve` without an end"},
 	[OPTION_FOLLOW] = {'f', "follow", NULL, "go on until the channel is closed"},
@@ -152,6 +156,18 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		return 0;
 	case OPTION_HELP:
 		call->wants_help = true;
+		return 0;
+	case OPTION_CA:
+		call->ca = word;
+		return 0;
+	case OPTION_CERT:
+		call->cert = word;
+		return 0;
+	case OPTION_KEY:
+		call->key = word;
+		return 0;
+	case OPTION_INSECURE:
+		call->insecure = true;
 		return 0;
 	case OPTION_TIMEOUT:
 		return set_time(call, word, &call->timeout_ms);
@@ -232,7 +248,7 @@ const struct option_row *options_row(enum option_id id)
 
 uint64_t options_of(const struct command *command)
 {
-	uint64_t common = OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_HELP);
+	uint64_t common = OPTION_BIT(OPTION_INSECURE + 1) - 1; /* the first eight */
 
 	return command ? common | command->options : common | OPTION_BIT(OPTION_VERSION);
 }

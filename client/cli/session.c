@@ -1,10 +1,15 @@
 #include "client/cli/session.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/cli/report.h"
 #include "proto/name.h"
+
+enum { TOKEN_ROOM = 4096 };
 
 int session_check_channel(const struct call *call, const char *channel)
 {
@@ -14,14 +19,52 @@ int session_check_channel(const struct call *call, const char *channel)
 			    NAME_MAX_BYTES);
 }
 
+/* The token of the environment, or of the file that it names: into `room`. NULL: there is none. EXIT_OK, or the mistake told. */
+static int read_token(const struct call *call, char room[TOKEN_ROOM], const char **token)
+{
+	const char *path = getenv("MILLRACE_TOKEN_FILE");
+	FILE *file;
+
+	*token = getenv("MILLRACE_TOKEN");
+	if (*token || !path || !*path)
+		return EXIT_OK;
+	file = fopen(path, "re");
+	if (!file || !fgets(room, TOKEN_ROOM, file)) {
+		report(call, path, "the token cannot be read: %s", file && !ferror(file) ? "there is none" : strerror(errno));
+		if (file)
+			fclose(file);
+		return EXIT_ERROR;
+	}
+	fclose(file);
+	room[strcspn(room, "\r\n")] = '\0';
+	*token = room;
+	return EXIT_OK;
+}
+
+static const char *or_environment(const char *word, const char *name)
+{
+	const char *other = getenv(name);
+
+	return word ? word : other && *other ? other : NULL;
+}
+
 int session_open(const struct call *call, mr **m)
 {
-	char name[64];
-	struct mr_options options = {.name = name};
-	int status, code;
+	char name[64], room[TOKEN_ROOM];
+	struct mr_options options = {
+		.name = name,
+		.tls = {.ca = or_environment(call->ca, "MILLRACE_CA"),
+			.cert = or_environment(call->cert, "MILLRACE_CERT"),
+			.key = or_environment(call->key, "MILLRACE_KEY"),
+			.insecure_accept_any_certificate = call->insecure},
+	};
+	int status, code = read_token(call, room, &options.token);
 
+	if (code != EXIT_OK)
+		return code;
 	snprintf(name, sizeof name, "millrace %s (%ld)", call->command->name, (long)getpid());
 	status = mr_connect(m, call->url, &options);
+	explicit_bzero(room, sizeof room);
 	if (status == MR_OK)
 		return EXIT_OK;
 	if (status == MR_EARGUMENT)

@@ -27,7 +27,7 @@ struct daemon {
 	int log_fd;
 	pthread_t reader;
 	char *directory;
-	char *url, *unix_url;
+	char *url, *tls_url, *unix_url;
 	uint16_t http_port;
 
 	pthread_mutex_t lock;
@@ -167,6 +167,7 @@ static void learn_addresses(struct daemon *daemon)
 	pthread_mutex_lock(&daemon->lock);
 	const char *line = strstr(daemon->log, "ready: ");
 	daemon->url = ready_address(line, "tcp://");
+	daemon->tls_url = ready_address(line, "tls://");
 	daemon->unix_url = ready_address(line, "unix://");
 	const char *http = strstr(daemon->log, "http://");
 	if (http)
@@ -226,6 +227,12 @@ const char *daemon_url(const struct daemon *daemon)
 {
 	ck_assert_ptr_nonnull(daemon->url);
 	return daemon->url;
+}
+
+const char *daemon_tls_url(const struct daemon *daemon)
+{
+	ck_assert_ptr_nonnull(daemon->tls_url);
+	return daemon->tls_url;
 }
 
 const char *daemon_unix_url(const struct daemon *daemon)
@@ -296,6 +303,7 @@ static void expect_end(struct daemon *daemon, int expected_code)
 	directory_destroy(daemon->directory);
 	free(daemon->log);
 	free(daemon->url);
+	free(daemon->tls_url);
 	free(daemon->unix_url);
 	free(daemon);
 }

@@ -37,6 +37,7 @@ void daemon_kill(struct daemon *daemon);
 
 /* Addresses as the line with "ready" told them; valid until daemon_stop(). The test fails where there is none. */
 const char *daemon_url(const struct daemon *daemon);      /* tcp://127.0.0.1:40123 */
+const char *daemon_tls_url(const struct daemon *daemon);  /* tls://127.0.0.1:40124 */
 const char *daemon_unix_url(const struct daemon *daemon); /* unix:///tmp/x/m.sock */
 const char *daemon_unix_path(const struct daemon *daemon);
 uint16_t daemon_port(const struct daemon *daemon);

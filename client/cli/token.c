@@ -1,0 +1,43 @@
+/* millrace token: a new secret, and the hash of it that the daemon is given. No daemon is asked. */
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/cli/report.h"
+
+enum {
+	SALT_BYTES = 16,
+	SECRET_BYTES = 32,
+	TOKEN_ROOM = 4 + 2 * SALT_BYTES + 1 + 2 * SECRET_BYTES + 1,
+};
+
+static void write_hex(char *to, const unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(to + 2 * i, 3, "%02x", bytes[i]);
+}
+
+int run_token(const struct call *call)
+{
+	static const char *const forms[] = {
+		[FORMAT_TEXT] = "%s\nsha256:%s:%s\n", [FORMAT_JSON] = "{\"token\":\"%s\",\"hash\":\"sha256:%s:%s\"}\n", [FORMAT_RAW] = "%s\nsha256:%s:%s\n"};
+	unsigned char random[SALT_BYTES + SECRET_BYTES], digest[SHA256_DIGEST_LENGTH];
+	char salt[2 * SALT_BYTES + 1], secret[2 * SECRET_BYTES + 1], hash[2 * SHA256_DIGEST_LENGTH + 1], token[TOKEN_ROOM];
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+		report(call, NULL, "the system has no randomness");
+		return EXIT_ERROR;
+	}
+	write_hex(salt, random, SALT_BYTES);
+	write_hex(secret, random + SALT_BYTES, SECRET_BYTES);
+	snprintf(token, sizeof token, "mrt_%s_%s", salt, secret);
+	SHA256((const unsigned char *)token, strlen(token), digest);
+	write_hex(hash, digest, sizeof digest);
+	printf(forms[call->format], token, salt, hash);
+	OPENSSL_cleanse(random, sizeof random);
+	OPENSSL_cleanse(secret, sizeof secret);
+	OPENSSL_cleanse(token, sizeof token);
+	return EXIT_OK;
+}
