@@ -18,13 +18,13 @@ static const char usage[] =
 	"  -c, --config FILE     read this configuration (YAML); without it: the defaults, and no channels\n"
 	"      --check           only check the configuration: exit status 0 if it is good\n"
 	"      --listen URL      listen here instead of where the file says; may be given several times:\n"
-	"                        tcp://HOST:PORT (port 0: any free one), unix:///PATH\n"
+	"                        tcp://HOST:PORT, tls://HOST:PORT (port 0: any free one), unix:///PATH\n"
 	"      --http ADDR       health checks at HOST:PORT, or `none`\n"
 	"      --set KEY=VALUE   override one setting: limits.max_memory=1GiB, channels.jobs.kind=bounded\n"
 	"      --version         print the version\n"
 	"  -h, --help            print this\n"
 	"\n"
-	"Signals: SIGHUP reads the configuration again (new channels, limits). SIGTERM drains: nothing new is taken, and it ends when\n"
+	"Signals: SIGHUP reads the configuration again (new channels, limits, users, certificates). SIGTERM drains: nothing new is taken, and it ends when\n"
 	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
 	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took.\n";
 
