@@ -15,10 +15,10 @@
 #include "client/link.h"
 #include "client/words.h"
 
-enum { /* errors, beside those of the system: this much less than zero, and a number of OpenSSL's less */
-	UNTRUSTED = -20000, /* of X509_V_ERR_* */
-	FAILED = -30000,    /* of SSL_R_* */
-	READ_BUFFER_BYTES = 64 * 1024,
+enum {                     /* errors, beside those of the system: this much less than zero, and a number of OpenSSL's less */
+       UNTRUSTED = -20000, /* of X509_V_ERR_* */
+       FAILED = -30000,    /* of SSL_R_* */
+       READ_BUFFER_BYTES = 64 * 1024,
 };
 
 struct secure {
@@ -104,7 +104,8 @@ static int load(SSL_CTX *context, const struct mr_tls_options *options)
 		return words_fail(MR_EARGUMENT, "TLS: a certificate needs its key, and a key its certificate");
 	if (options->cert && SSL_CTX_use_certificate_chain_file(context, options->cert) != 1)
 		return refuse("certificate", options->cert);
-	if (options->key && (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1))
+	if (options->key &&
+	    (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1))
 		return refuse("key", options->key);
 	return MR_OK;
 }
@@ -121,7 +122,8 @@ int secure_create(struct secure **out, const struct mr_tls_options *options, con
 	if (!is_needed)
 		return MR_OK;
 	secure = calloc(1, sizeof(*secure));
-	if (!secure || !CRYPTO_THREAD_run_once(&method_once, make_method) || !method || !(secure->context = SSL_CTX_new(TLS_client_method()))) {
+	if (!secure || !CRYPTO_THREAD_run_once(&method_once, make_method) || !method ||
+	    !(secure->context = SSL_CTX_new(TLS_client_method()))) {
 		free(secure);
 		return words_fail(MR_EMEMORY, "not enough memory for TLS");
 	}
@@ -279,7 +281,8 @@ const char *secure_words(ssize_t error)
 		return words;
 	}
 	if (error <= UNTRUSTED) {
-		snprintf(words, sizeof words, "TLS: the daemon's certificate cannot be trusted: %s", X509_verify_cert_error_string(UNTRUSTED - (long)error));
+		snprintf(words, sizeof words, "TLS: the daemon's certificate cannot be trusted: %s",
+			 X509_verify_cert_error_string(UNTRUSTED - (long)error));
 		return words;
 	}
 	return NULL;

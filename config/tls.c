@@ -107,11 +107,15 @@ static int read_address(struct yaml_reader *reader, const yaml_node_t *node, con
 }
 
 /* The same members, in a struct config and in a struct address. */
-#define TLS_KEYS(type)                                                                        \
-	{"cert", read_file, &(const size_t){offsetof(type, tls.cert)}},                       \
-	{"key", read_file, &(const size_t){offsetof(type, tls.key)}},                         \
-	{"ca", read_file, &(const size_t){offsetof(type, tls.ca)}},                           \
-	{"client_certificates", read_client_certificates, &(const size_t){offsetof(type, tls)}}
+#define TLS_KEYS(type)                                                                                                                     \
+	{"cert", read_file, &(const size_t){offsetof(type, tls.cert)}}, {"key", read_file, &(const size_t){offsetof(type, tls.key)}},      \
+	    {"ca", read_file, &(const size_t){offsetof(type, tls.ca)}},                                                                    \
+	{                                                                                                                                  \
+		"client_certificates", read_client_certificates, &(const size_t)                                                           \
+		{                                                                                                                          \
+			offsetof(type, tls)                                                                                                \
+		}                                                                                                                          \
+	}
 
 static const struct yaml_key config_keys[] = {TLS_KEYS(struct config)};
 static const struct yaml_key listener_keys[] = {{"address", read_address, NULL}, TLS_KEYS(struct address)};

@@ -6,8 +6,7 @@
 
 #include "proto/name.h"
 
-static const char *const rights[] = {
-    [RIGHT_PUT] = "put", [RIGHT_TAKE] = "take", [RIGHT_MANAGE] = "manage", [RIGHT_OBSERVE] = "observe"};
+static const char *const rights[] = {[RIGHT_PUT] = "put", [RIGHT_TAKE] = "take", [RIGHT_MANAGE] = "manage", [RIGHT_OBSERVE] = "observe"};
 
 const char *right_name(enum right right)
 {
@@ -158,8 +157,8 @@ static int read_token(struct yaml_reader *reader, const yaml_node_t *node, void 
 		return -1;
 	if (strncmp(text, "mrt_", 4) == 0) /* which is not quoted: it is a secret */
 		return yaml_refuse(reader, node, "a token itself; %s", expected);
-	if (strlen(text) != LENGTH || strncmp(text, scheme, SALT) != 0 || text[COLON] != ':' || !parse_hex(text + SALT, token.salt, TOKEN_SALT_BYTES) ||
-	    !parse_hex(text + HASH, token.hash, TOKEN_HASH_BYTES))
+	if (strlen(text) != LENGTH || strncmp(text, scheme, SALT) != 0 || text[COLON] != ':' ||
+	    !parse_hex(text + SALT, token.salt, TOKEN_SALT_BYTES) || !parse_hex(text + HASH, token.hash, TOKEN_HASH_BYTES))
 		return yaml_refuse(reader, node, "not a token's hash; %s", expected);
 	struct config_token *tokens = reallocarray(user->tokens, user->n_tokens + 1, sizeof(*tokens));
 	if (!tokens)
@@ -184,7 +183,10 @@ static int read_certificate(struct yaml_reader *reader, const yaml_node_t *node,
 	if (!text)
 		return -1;
 	if (!strchr(text, '=') && strncmp(text, "DNS:", 4) != 0 && strncmp(text, "URI:", 4) != 0 && strncmp(text, "email:", 6) != 0)
-		return yaml_refuse(reader, node, "\"%.64s\" names no certificate; expected a whole subject (CN=worker,O=Example), or DNS:, URI: or email: with a name", text);
+		return yaml_refuse(
+		    reader, node,
+		    "\"%.64s\" names no certificate; expected a whole subject (CN=worker,O=Example), or DNS:, URI: or email: with a name",
+		    text);
 	return add_text(reader, node, text, &user->certificates);
 }
 
@@ -222,7 +224,8 @@ static int read_pattern(struct yaml_reader *reader, const yaml_node_t *node, voi
 	if (!text)
 		return -1;
 	if (text[0] == '\0' || strlen(text) > MESSAGE_MAX_GLOB_BYTES)
-		return yaml_refuse(reader, node, "\"%.64s\" is no pattern; expected 1 to %d bytes, such as jobs, \"jobs.*\" or \"*\"", text, MESSAGE_MAX_GLOB_BYTES);
+		return yaml_refuse(reader, node, "\"%.64s\" is no pattern; expected 1 to %d bytes, such as jobs, \"jobs.*\" or \"*\"", text,
+				   MESSAGE_MAX_GLOB_BYTES);
 	return add_text(reader, node, text, into);
 }
 
@@ -244,8 +247,20 @@ static int read_limit(struct yaml_reader *reader, const yaml_node_t *node, const
 	return yaml_number(reader, node, limit->unit, 1, limit->highest, (uint64_t *)((char *)into + limit->offset));
 }
 
-#define USER_RIGHT(word, which) {word, read_right, &(const enum right){which}}
-#define USER_LIMIT(field, unit, highest) {#field, read_limit, &(const struct user_limit){offsetof(struct config_user, field), unit, highest}}
+#define USER_RIGHT(word, which)                                                                                                            \
+	{                                                                                                                                  \
+		word, read_right, &(const enum right)                                                                                      \
+		{                                                                                                                          \
+			which                                                                                                              \
+		}                                                                                                                          \
+	}
+#define USER_LIMIT(field, unit, highest)                                                                                                   \
+	{                                                                                                                                  \
+#field, read_limit, &(const struct user_limit)                                                                             \
+		{                                                                                                                          \
+			offsetof(struct config_user, field), unit, highest                                                                 \
+		}                                                                                                                          \
+	}
 
 static const struct yaml_key keys[] = {
     {"token", read_tokens, NULL},
@@ -269,7 +284,9 @@ static int read_user(struct yaml_reader *reader, const yaml_node_t *key_node, co
 	if (!name)
 		return -1;
 	if (!name_is_valid(slice_from(name)))
-		return yaml_refuse(reader, key_node, "\"%.64s\" is not a user's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
+		return yaml_refuse(
+		    reader, key_node,
+		    "\"%.64s\" is not a user's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
 	if (!(user->name = strdup(name)))
 		return yaml_refuse(reader, key_node, "no memory");
 	if (yaml_mapping(reader, node, name, keys, sizeof(keys) / sizeof(keys[0]), user) < 0)
@@ -349,9 +366,12 @@ int users_check(const struct config *config, char error[CONFIG_ERROR_BYTES])
 	for (size_t i = 1; i < n && result == 0; i++) {
 		if (compare_claims(&claims[i - 1], &claims[i]) != 0)
 			continue;
-		const char *what = claims[i].kind == 'n' ? "name" : claims[i].kind == 't' ? "token" : claims[i].kind == 'c' ? "certificate" : "uid";
-		snprintf(error, CONFIG_ERROR_BYTES, "users: \"%.128s\" and \"%.128s\" have the same %s; expected each once", claims[i - 1].user->name,
-			 claims[i].user->name, what);
+		const char *what = claims[i].kind == 'n'   ? "name"
+				   : claims[i].kind == 't' ? "token"
+				   : claims[i].kind == 'c' ? "certificate"
+							   : "uid";
+		snprintf(error, CONFIG_ERROR_BYTES, "users: \"%.128s\" and \"%.128s\" have the same %s; expected each once",
+			 claims[i - 1].user->name, claims[i].user->name, what);
 		result = -1;
 	}
 	free(claims);

@@ -1,8 +1,8 @@
 /* Who a session is, and what it may do. Without users everybody may do everything, and nothing here is asked but whether there are any.
  *
- * Rights depend on the names of user and channel alone, and are looked at before anything else about the channel: so the answer to who lacks one is the same whether
- * the channel is there or not. What is more than the patterns say: a connection has all rights on its own ephemeral channels, and everybody may put to a reply channel,
- * whose name nobody can guess. */
+ * Rights depend on the names of user and channel alone, and are looked at before anything else about the channel: so the answer to who
+ * lacks one is the same whether the channel is there or not. What is more than the patterns say: a connection has all rights on its own
+ * ephemeral channels, and everybody may put to a reply channel, whose name nobody can guess. */
 #include <stdio.h>
 #include <string.h>
 
@@ -119,7 +119,8 @@ bool auth_hello(struct session *session, const struct message_request *request)
 	if (!proof.user)
 		return refuse_hello(session, request, ERROR_UNAUTHENTICATED, NULL);
 	if (session->proof.user)
-		return proof.user == session->proof.user || refuse_hello(session, request, ERROR_UNAUTHENTICATED, "this connection is another user's already");
+		return proof.user == session->proof.user ||
+		       refuse_hello(session, request, ERROR_UNAUTHENTICATED, "this connection is another user's already");
 	if (!user_enter(proof.user))
 		return refuse_hello(session, request, ERROR_OVERLOADED, "this user has max_connections connections");
 	session->proof = proof;
@@ -138,7 +139,8 @@ void session_users_changed(struct sessions *sessions)
 		if (!proof->user)
 			is_known_still = !users_exist(sessions->users);
 		else
-			is_known_still = proof->is_by_token ? users_still_know(sessions->users, proof) : identify(session).user == proof->user;
+			is_known_still =
+			    proof->is_by_token ? users_still_know(sessions->users, proof) : identify(session).user == proof->user;
 		if (!is_known_still)
 			session_end(session, ERROR_UNAUTHENTICATED, "the connection is closed, as the daemon's users have changed");
 	}
@@ -195,7 +197,8 @@ static bool need_for_arms(struct session *session, const struct message_request 
 	return true;
 }
 
-/* A channel without a name of its own that ends with its connection is everybody's right. What goes to a dead_letter channel is put there. */
+/* A channel without a name of its own that ends with its connection is everybody's right. What goes to a dead_letter channel is put there.
+ */
 static bool need_for_create(struct session *session, const struct message_request *request)
 {
 	if (message_has(request, MEMBER_DEAD_LETTER) && !need(session, request, RIGHT_PUT, request->dead_letter))
@@ -228,7 +231,7 @@ static bool has_rights(struct session *session, const struct message_request *re
 	case OP_HELLO:
 	case OP_PING:
 	case OP_CANCEL: /* its own requests alone */
-	case OP_ACK:	/* who knows a lease's token was given it */
+	case OP_ACK:    /* who knows a lease's token was given it */
 	case OP_NACK:
 	case OP_EXTEND:
 	case OP_NONE:

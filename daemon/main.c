@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/net/tls.h"
 #include "daemon/server.h"
 
 enum { EXIT_USAGE = 2, MAX_OVERRIDES = 64 };
@@ -86,12 +87,32 @@ static int load_config(void *arg, struct config *config, char error[CONFIG_ERROR
 	return 0;
 }
 
+/* Whether the files of TLS can be used. */
+static int check_certificates(const struct config *config, char error[TLS_ERROR_BYTES])
+{
+	for (size_t i = 0; i < config->n_listen; i++) {
+		struct tls_settings settings = config_tls(config, &config->listen[i]);
+		if (config->listen[i].scheme != ADDRESS_TLS)
+			continue;
+		struct tls_context *context = tls_context_create(&settings, error);
+		if (!context)
+			return -1;
+		tls_context_destroy(context);
+	}
+	return 0;
+}
+
 static int check(struct command_line *line)
 {
 	struct config config;
 	char error[CONFIG_ERROR_BYTES];
 	if (load_config(line, &config, error) < 0) {
 		fprintf(stderr, "millraced: %s\n", error);
+		return EXIT_FAILURE;
+	}
+	if (check_certificates(&config, error) < 0) {
+		fprintf(stderr, "millraced: %s\n", error);
+		config_finish(&config);
 		return EXIT_FAILURE;
 	}
 	printf("%s is good: %zu channels\n", line->config_path ? line->config_path : "the default configuration", config.n_channels);

@@ -105,7 +105,8 @@ static const char *who(const struct config *config, const struct address *addres
 		return "everybody with a certificate, who may do everything";
 	if (address->scheme == ADDRESS_UNIX)
 		return "the socket's owner and group, who may do everything";
-	return address_is_local(address) ? "everybody on this machine, who may do everything" : "EVERYBODY WHO CAN REACH IT, who may do everything";
+	return address_is_local(address) ? "everybody on this machine, who may do everything"
+					 : "EVERYBODY WHO CAN REACH IT, who may do everything";
 }
 
 void server_log_access(const struct server *server)
@@ -119,9 +120,10 @@ void server_log_access(const struct server *server)
 		if (is_unix)
 			snprintf(text, sizeof(text), "unix://%s", address->host);
 		else
-			snprintf(text, sizeof(text), strchr(address->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u", is_plain ? "tcp" : "tls", address->host, address->port);
-		log_line(is_open && (is_plain || config->n_users == 0) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "open: %s, to %s%s", text, who(config, address),
-			 is_plain && is_open ? "; what is said there can be read on its way" : "");
+			snprintf(text, sizeof(text), strchr(address->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u", is_plain ? "tcp" : "tls",
+				 address->host, address->port);
+		log_line(is_open && (is_plain || config->n_users == 0) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "open: %s, to %s%s", text,
+			 who(config, address), is_plain && is_open ? "; what is said there can be read on its way" : "");
 	}
 	if (config->n_users > 0)
 		log_info("users: %zu", config->n_users);

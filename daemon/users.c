@@ -1,7 +1,7 @@
 /* Users by name, in a list: there are few, and names are looked up at a reload alone.
  *
- * A token is found by its salt, which it begins with and which is no secret. All salts are compared, and one hash is made and compared whether a salt was found or not, so that
- * the time does not depend on what is wrong. */
+ * A token is found by its salt, which it begins with and which is no secret. All salts are compared, and one hash is made and compared
+ * whether a salt was found or not, so that the time does not depend on what is wrong. */
 #include "daemon/users.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@ struct user {
 	struct user *next;
 	char *name;
 	const struct config_user *says; /* the configuration's; NULL: it has no such user any more */
-	struct answer *answers;		/* ANSWERS of them, once one was asked */
+	struct answer *answers;         /* ANSWERS of them, once one was asked */
 	uint64_t n_connections;
 	struct value_account account;
 	struct core_quota quota;

@@ -21,8 +21,9 @@ static void write_hex(char *to, const unsigned char *bytes, size_t n)
 
 int run_token(const struct call *call)
 {
-	static const char *const forms[] = {
-		[FORMAT_TEXT] = "%s\nsha256:%s:%s\n", [FORMAT_JSON] = "{\"token\":\"%s\",\"hash\":\"sha256:%s:%s\"}\n", [FORMAT_RAW] = "%s\nsha256:%s:%s\n"};
+	static const char *const forms[] = {[FORMAT_TEXT] = "%s\nsha256:%s:%s\n",
+					    [FORMAT_JSON] = "{\"token\":\"%s\",\"hash\":\"sha256:%s:%s\"}\n",
+					    [FORMAT_RAW] = "%s\nsha256:%s:%s\n"};
 	unsigned char random[SALT_BYTES + SECRET_BYTES], digest[SHA256_DIGEST_LENGTH];
 	char salt[2 * SALT_BYTES + 1], secret[2 * SECRET_BYTES + 1], hash[2 * SHA256_DIGEST_LENGTH + 1], token[TOKEN_ROOM];
 

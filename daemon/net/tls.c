@@ -17,7 +17,7 @@
 struct tls {
 	SSL *ssl;
 	int fd;
-	bool is_at_end;	 /* the peer has closed the socket */
+	bool is_at_end;  /* the peer has closed the socket */
 	bool has_failed; /* nothing may be asked of OpenSSL any more */
 };
 
@@ -164,7 +164,8 @@ ssize_t tls_send(struct tls *tls, const char *from, size_t len)
 	ssize_t result = explain(tls, n);
 	if (result < 0 && errno == EINPROGRESS)
 		errno = EAGAIN;
-	else if (result == 0 || errno == EAGAIN) { /* that it would have to read first happens only in renegotiations, of which there are none */
+	else if (result == 0 ||
+		 errno == EAGAIN) { /* that it would have to read first happens only in renegotiations, of which there are none */
 		tls->has_failed = true;
 		errno = EPROTO;
 	}

@@ -1,6 +1,6 @@
-/* Contexts: TLS 1.2 and 1.3, OpenSSL's own choice of ciphers, no compression, no renegotiation, no resumption. Connections live long, so resumption would save little, and
- * every connection's certificate is looked at anew. An end that TLS did not announce is an end: a frame says itself how long it is, so nothing that was cut off is taken
- * for whole. */
+/* Contexts: TLS 1.2 and 1.3, OpenSSL's own choice of ciphers, no compression, no renegotiation, no resumption. Connections live long, so
+ * resumption would save little, and every connection's certificate is looked at anew. An end that TLS did not announce is an end: a frame
+ * says itself how long it is, so nothing that was cut off is taken for whole. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -74,7 +74,7 @@ static SSL_CTX *make(const struct tls_settings *settings, char error[TLS_ERROR_B
 		goto failed;
 	}
 	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
-					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+				     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);

@@ -1,4 +1,5 @@
-/* Both APIs of the client over TLS: whom they trust, who they are, large values and many, threads, and a daemon that is no friend of TLS. */
+/* Both APIs of the client over TLS: whom they trust, who they are, large values and many, threads, and a daemon that is no friend of TLS.
+ */
 #define _GNU_SOURCE
 #include <check.h>
 #include <event2/event.h>
@@ -246,8 +247,14 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {by_token_and_by_certificate, whom_it_does_not_trust, mistakes, large_values, threads_share_a_connection,
-				      parking,			   parking_trusts_nobody_else, NULL};
+	const TTest *const tests[] = {by_token_and_by_certificate,
+				      whom_it_does_not_trust,
+				      mistakes,
+				      large_values,
+				      threads_share_a_connection,
+				      parking,
+				      parking_trusts_nobody_else,
+				      NULL};
 	Suite *suite = suite_create("the client over TLS");
 	suite_case(suite, "tls", setup, teardown, tests);
 	return suite_run(suite);

@@ -366,6 +366,9 @@ class Certificates(unittest.TestCase):
             done = run("-c", self.config, "--listen", listen, "--http", "none")
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn(text, done.stderr)
+            checked = run("--check", "-c", self.config, "--listen", listen, "--http", "none")
+            self.assertEqual(checked.returncode, 1, checked.stderr)
+            self.assertIn(text, checked.stderr)
 
         os.chmod(self.key, 0o604)
         refuse("everybody can read it")
