@@ -75,8 +75,8 @@ class Worker:
             if end < 0.3:
                 self.count(connection.ask(id=2, op="extend", lease=taken["lease"], lease_ms=500))
             # Done first, acked then: if it dies between the two, the job is done twice, and the second time says so.
-            self.count(connection.ask(id=3, op="put", channel="done", value=[taken["value"], taken["deliveries"]]))
-            self.count(connection.ask(id=4, op="ack", lease=taken["lease"]))
+            self.count(put := connection.ask(id=3, op="put", channel="done", value=[taken["value"], taken["deliveries"]]))
+            self.count(connection.ask(id=4, op="ack" if put["status"] == "ok" else "nack", lease=taken["lease"]))  # "overloaded": another time
 
     def chooser(self, rng, connection):
         for i in range(100):
