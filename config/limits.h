@@ -26,7 +26,7 @@
 	LIMIT(max_buffers, BYTES, 256 * MIB, 1 * MIB, 1024 * GIB)                      \
 	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
 	LIMIT(max_idle_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
-	LIMIT(max_login_ms, MS, 10 * 1000, 100, 600 * 1000)                    \
+	LIMIT(max_login_ms, MS, 10 * 1000, 100, 600 * 1000)                            \
 	LIMIT(tcp_timeout_ms, MS, 120 * 1000, 1000, 12 * 3600 * 1000)                  \
 	LIMIT(grace_ms, MS, 5000, 0, 3600000)
 

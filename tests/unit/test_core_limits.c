@@ -16,6 +16,57 @@ START_TEST(max_inflight_counts_parked_requests_of_one_connection)
 }
 END_TEST
 
+START_TEST(a_quota_counts_parked_requests_of_several_connections)
+{
+	struct core_quota quota = {.max_parked = 2};
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("b9 take c timeout 0", "b9 timeout");
+	expect("c9 take c timeout 0", "c9 timeout");
+	core_set_quota(fixture.connections[1], &quota);
+	core_set_quota(fixture.connections[2], &quota);
+	expect("b1 take c", "");
+	expect("c1 take c count 5", "");
+	expect("b2 take c", "b2 error too_many_inflight");
+	expect("c2 alts take:c take:c", "c2 error too_many_inflight");
+	expect("a2 take c timeout 1000", "");
+	ck_assert_uint_eq(quota.n_parked, 2);
+	expect("a3 put c x", "b1 ok x; a3 ok");
+	expect("b2 take c", "");
+	expect("c leaves", "");
+	ck_assert_uint_eq(quota.n_parked, 1);
+	expect("b leaves", "");
+	ck_assert_uint_eq(quota.n_parked, 0);
+}
+END_TEST
+
+START_TEST(values_count_towards_their_account_for_as_long_as_they_are_there)
+{
+	struct value_account account = {0};
+	struct value *a = value_create("12345", 5, &account), *b = value_create("67", 2, &account), *other = value_create("x", 1, NULL);
+	ck_assert_uint_eq(account.bytes, 7);
+	ck_assert_uint_eq(account.n, 2);
+	value_destroy(a);
+	value_destroy(other);
+	ck_assert_uint_eq(account.bytes, 2);
+	value_destroy(b);
+	value_destroy(NULL);
+	ck_assert_uint_eq(account.bytes, 0);
+	ck_assert_uint_eq(account.n, 0);
+}
+END_TEST
+
+START_TEST(only_the_creator_owns_an_ephemeral_channel)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create e unbuffered ephemeral", "a2 ok created");
+	expect("b1 take c timeout 0", "b1 timeout");
+	ck_assert(core_owns(fixture.core, fixture.connections[0], SLICE("e")));
+	ck_assert(!core_owns(fixture.core, fixture.connections[1], SLICE("e")));
+	ck_assert(!core_owns(fixture.core, fixture.connections[0], SLICE("c")));
+	ck_assert(!core_owns(fixture.core, fixture.connections[0], SLICE("nowhere")));
+}
+END_TEST
+
 START_TEST(what_does_not_park_is_not_counted)
 {
 	fixture.limits.max_inflight = 1;
@@ -116,6 +167,9 @@ int main(void)
 {
 	const TTest *tests[] = {
 	    max_inflight_counts_parked_requests_of_one_connection,
+	    a_quota_counts_parked_requests_of_several_connections,
+	    values_count_towards_their_account_for_as_long_as_they_are_there,
+	    only_the_creator_owns_an_ephemeral_channel,
 	    what_does_not_park_is_not_counted,
 	    max_waiters_of_a_channel_counts_arms_and_refuses_whole_requests,
 	    max_waiters_never_refuses_a_match,
