@@ -154,11 +154,18 @@ uint32_t auth_max_frame(const struct session *session)
 
 /* -- Rights -- */
 
+/* Whether it is an ephemeral channel that this user has created, on any connection. */
+static bool is_own(const struct session *session, struct slice channel)
+{
+	const struct session *owner = core_owner(session->all->core, channel);
+	return owner && owner->proof.user == session->proof.user;
+}
+
 static bool has_right(const struct session *session, enum right right, struct slice channel)
 {
 	if (user_rights(session->proof.user, channel) & 1u << right)
 		return true;
-	return (right == RIGHT_PUT && is_reply_channel(channel)) || core_owns(session->all->core, session->connection, channel);
+	return (right == RIGHT_PUT && is_reply_channel(channel)) || is_own(session, channel);
 }
 
 bool auth_may_see(const struct session *session, struct slice channel)

@@ -205,8 +205,8 @@ struct core_quota {
 /* The quota is the shell's, and has to stay for as long as the connection; NULL: none. Only while the connection has nothing parked. */
 void core_set_quota(struct core_connection *connection, struct core_quota *quota);
 
-/* Whether the channel is there, is ephemeral, and was created by the connection. */
-bool core_owns(const struct core *core, const struct core_connection *connection, struct slice channel);
+/* The cookie of the connection that created this ephemeral channel; NULL: it is not there, or not ephemeral. */
+void *core_owner(const struct core *core, struct slice channel);
 
 /* What is there to see. Rows are copies but for their slices and values, which are valid until the next step. */
 struct core_channel_row {

@@ -32,10 +32,10 @@ bool core_stat(const struct core *core, struct slice name, struct core_channel_r
 	return channel != NULL;
 }
 
-bool core_owns(const struct core *core, const struct core_connection *connection, struct slice name)
+void *core_owner(const struct core *core, struct slice name)
 {
 	const struct channel *channel = directory_find(&core->directory, name);
-	return channel && channel->owner && channel->owner == connection;
+	return channel && channel->owner ? channel->owner->cookie : NULL;
 }
 
 bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row)

@@ -198,6 +198,8 @@ class Rights(unittest.TestCase):
             self.assertEqual(creator.ask(id=1, op="take", channel=name)["value"], "answer")
             self.assertEqual([row["channel"] for row in creator.ask(id=1, op="list")["channels"]], [name])
             self.assertEqual(self.admin.ask(id=1, op="stat", channel=name)["status"], "ok")  # "_*" is asked for expressly
+            with self.login("tcp", "none") as same:
+                self.assertEqual(same.ask(id=1, op="stat", channel=name)["status"], "ok")
             self.assertEqual(creator.ask(id=1, op="delete", channel=name)["status"], "ok")
             self.assertEqual(creator.ask(id=1, op="create", **CHANNEL)["error"], "denied")  # it would stay
 
