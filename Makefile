@@ -22,7 +22,7 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-de
 TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man-db
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
-BENCH_PACKAGES := $(BUILD_PACKAGES) python3 redis-server beanstalkd nats-server
+BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
             $(if $(CI),-Werror)
@@ -121,7 +121,7 @@ $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %-parking.a,$^) $(BUILD)/libmillrace.a $(EXAMPLE_LIBS) $(CLIENT_LIBS)
 
 BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo growth proto)
-$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a
+$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o secure.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a
 $(addprefix $(BUILD)/tests/bench/,growth proto): $(BUILD)/libproto.a
 $(BUILD)/tests/bench/client: $(addprefix $(BUILD)/,libmillrace-parking.a libmillrace.a)
 $(BUILD)/tests/bench/client: CLIENT_LIBS += $(EVENT_LIBS)

@@ -22,6 +22,10 @@ CHANNELS = (
 MILLRACED = [os.path.join(BUILD, "millraced"), "--http", "none", "--listen", "tcp://127.0.0.1:{port}", "--set", "channels={channels}"]
 COMMANDS = {
     "millrace": MILLRACED,
+    "millrace TLS": [
+        *MILLRACED[:3],
+        *("--listen", "tls://127.0.0.1:{port}", "--set", "channels={channels}", "--set", "tls={{cert: {directory}/certificate.pem, key: {directory}/key.pem}}"),
+    ],
     "millrace spinning": [*MILLRACED, "--set", "spin_us=50"],
     "redis": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1", "--maxclients", "5000"],
     "nats": ["nats-server", "-a", "127.0.0.1", "-p", "{port}"],
@@ -47,13 +51,21 @@ def start_on(core, command, **options):
     return subprocess.Popen(command, preexec_fn=prepare, **options)
 
 
+def make_certificate(directory):
+    """One of nobody, for the time of a benchmark."""
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout key.pem -out certificate.pem"
+    subprocess.run(["openssl", *words.split()], cwd=directory, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 class Broker:
     def __init__(self, name, core):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.directory = tempfile.mkdtemp(prefix="millrace-bench.")
-        command = [part.format(port=self.port, channels=CHANNELS) for part in COMMANDS[name]]
+        command = [part.format(port=self.port, channels=CHANNELS, directory=self.directory) for part in COMMANDS[name]]
+        if name == "millrace TLS":
+            make_certificate(self.directory)
         self.process = start_on(core, command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             self.wait_until_ready(name)

@@ -2,7 +2,7 @@
  * line of JSON.
  *
  *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES] [arms=N] [ms=N]
- * [pingpong=1] [queue=NAME]
+ * [pingpong=1] [tls=1] [queue=NAME]
  *
  * A hand-off is a value that was put and has been taken. Every connection keeps `window` requests in flight; pairs put and take in turn. In
  * a ping-pong a take waits before each put, and the time is from the put to the value's arrival. What is taken is compared with what was
@@ -52,7 +52,7 @@ void addf(struct buffer *out, const char *format, ...)
 
 static void set(struct workload *work, const char *assignment)
 {
-	unsigned pingpong = work->pingpong;
+	unsigned pingpong = work->pingpong, tls = work->tls;
 	if (sscanf(assignment, "queue=%31s", queue) == 1)
 		return;
 	const struct {
@@ -69,12 +69,14 @@ static void set(struct workload *work, const char *assignment)
 	    {"ms=", &work->ms},
 	    {"consumer_window=", &work->consumer_window},
 	    {"pingpong=", &pingpong},
+	    {"tls=", &tls},
 	};
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		size_t len = strlen(settings[i].name);
 		if (strncmp(assignment, settings[i].name, len) == 0) {
 			*settings[i].number = (unsigned)strtoul(assignment + len, NULL, 10);
 			work->pingpong = pingpong > 0;
+			work->tls = tls > 0;
 			return;
 		}
 	}

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "tests/bench/secure.h"
+
 enum { READ_BYTES = 256 * 1024, MAX_EVENTS = 1024, PATIENCE_MS = 2000, MAX_LATENCIES = 1 << 20 };
 
 static struct workload work;
@@ -76,7 +78,9 @@ static void send_out(struct connection *connection)
 	if (out->failed)
 		fail("no memory");
 	while (buffer_len(out)) {
-		ssize_t n = send(connection->fd, out->bytes + out->start, buffer_len(out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		const char *bytes = out->bytes + out->start;
+		ssize_t n = work.tls ? secure_send(connection, bytes, buffer_len(out))
+				     : send(connection->fd, bytes, buffer_len(out), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			buffer_consume(out, (size_t)n);
 		else if (n < 0 && errno == EAGAIN)
@@ -215,7 +219,8 @@ static void on_readable(struct connection *connection)
 		fail("%s: a reply of more than %zu bytes", work.protocol->name, len);
 	if (len)
 		memcpy(scratch, connection->in.bytes + connection->in.start, len);
-	ssize_t n = recv(connection->fd, scratch + len, READ_BYTES - len, MSG_DONTWAIT);
+	ssize_t n = work.tls ? secure_receive(connection, scratch + len, READ_BYTES - len)
+			     : recv(connection->fd, scratch + len, READ_BYTES - len, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0)
@@ -307,6 +312,8 @@ static void connect_one(struct connection *connection, const struct shape *shape
 	if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		fail("%s: connect: %s", work.protocol->name, strerror(errno));
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (work.tls)
+		secure_begin(connection);
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connection->fd, &event) < 0)
 		fail("epoll_ctl: %s", strerror(errno));
 	work.protocol->write_put(&connection->put, shape);

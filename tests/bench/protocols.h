@@ -31,6 +31,7 @@ struct request {
 
 struct connection {
 	int fd;
+	void *secure; /* an SSL; NULL: plain */
 	enum role role;
 	struct request put, take;
 	char id[ID_DIGITS];    /* the last one used */

@@ -5,6 +5,7 @@ from typing import NamedTuple
 TARGETS = {
     "millrace": ("millrace", "millrace", ""),
     "millrace credit": ("millrace", "millrace-credit", ""),  # put without `id`, take with `count`
+    "millrace TLS": ("millrace TLS", "millrace", "tls=1"),  # 1.3
     "millrace spinning": ("millrace spinning", "millrace", ""),  # spin_us: 50
     "redis": ("redis", "redis", ""),
     "nats": ("nats", "nats", ""),  # verbose off, as its users run it: no put is acknowledged
@@ -56,14 +57,14 @@ WORKLOADS = {
     "window-50": Workload(
         "4 connections, 64 in flight, 50 B",
         "pairs=4 window=64 size=50",
-        ["millrace", "millrace credit", *PEERS, "echo"],
-        [Goal("millrace", "redis", 3), Goal("millrace", "nats", 1), Goal("millrace", "nats verbose", 1.5), Goal("millrace", "beanstalkd", 40)],
+        ["millrace", "millrace credit", "millrace TLS", *PEERS, "echo"],
+        [Goal("millrace TLS", "millrace", 0.5), Goal("millrace", "redis", 3), Goal("millrace", "nats", 1), Goal("millrace", "nats verbose", 1.5), Goal("millrace", "beanstalkd", 40)],
     ),
     "window-1k": Workload(
         "4 connections, 64 in flight, 1 KiB",
         "pairs=4 window=64 size=1024",
-        ["millrace", "millrace credit", *PEERS, "echo"],
-        [Goal("millrace", "redis", 2.5), Goal("millrace", "nats", 1.4)],
+        ["millrace", "millrace credit", "millrace TLS", *PEERS, "echo"],
+        [Goal("millrace TLS", "millrace", 0.5), Goal("millrace", "redis", 2.5), Goal("millrace", "nats", 1.4)],
     ),
     "batch-50": Workload("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", ["millrace", "redis"], [Goal("millrace", "redis", 1.2)]),
     "batch-1k": Workload("batches of 64, 1 KiB", "pairs=4 window=4 batch=64 size=1024", ["millrace", "redis"], [Goal("millrace", "redis", 1)]),
