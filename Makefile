@@ -15,11 +15,14 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR    ?= $(PREFIX)/share
 MANDIR     ?= $(DATADIR)/man
+SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man-db
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man-db systemd
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server
@@ -30,7 +33,7 @@ WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing
 CLEARING  := -mmemset-strategy=unrolled_loop:512:noalign,libcall:-1:noalign
 CLEARING  := $(shell echo | $(CC) $(CLEARING) -E - >/dev/null 2>&1 && echo $(CLEARING))
 ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidden -pthread \
-             -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CFLAGS)
+             -ffile-prefix-map=$(CURDIR)=. -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CPPFLAGS) $(CFLAGS)
 
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra libssl libcrypto yaml-0.1)
@@ -133,9 +136,14 @@ $(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 
 .PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
+.PHONY: run deb deps-deb
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
+
+run: deps-build ## build, and run the daemon with the sample configuration until Ctrl-C
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/millraced -c config/millraced.yaml
 
 examples: deps-build ## build client/examples/
 	@$(MAKE) --no-print-directory $(EXAMPLES)
@@ -199,7 +207,8 @@ INSTALLED = $(INSTALLED_PROGRAMS) \
 	$(foreach m,$(MANUALS),644:$m:$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$(notdir $m)) \
 	644:$(BUILD)/completion/millrace.bash:$(DATADIR)/bash-completion/completions/millrace \
 	644:$(BUILD)/completion/millrace.zsh:$(DATADIR)/zsh/site-functions/_millrace \
-	644:$(BUILD)/millraced.service:$(UNITDIR)/millraced.service \
+	644:$(BUILD)/millraced.service:$(UNITDIR)/millraced.service 644:daemon/millraced.socket:$(UNITDIR)/millraced.socket \
+	644:daemon/millrace.sysusers:$(SYSUSERDIR)/millrace.conf 644:daemon/millrace.tmpfiles:$(TMPFILEDIR)/millrace.conf \
 	$(foreach d,config/millraced.yaml proto/PROTOCOL.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
 
 install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
@@ -219,7 +228,7 @@ uninstall: ## remove what `install` has installed
 # -- What is written by others than compilers --
 
 # Fills in what a template leaves open. Always: it may be another $(PREFIX) than last time.
-FILL = sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@INCLUDEDIR@|$(INCLUDEDIR)|g; s|@SBINDIR@|$(SBINDIR)|g'
+FILL = sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g; s|@INCLUDEDIR@|$(INCLUDEDIR)|g; s|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 $(BUILD)/%.pc: client/%.pc.in FORCE
 	$(call TELL,GEN )
 	$(Q)mkdir -p $(@D) && $(FILL) $< > $@

@@ -27,6 +27,7 @@ int config_init(struct config *config)
 	*config = (struct config){
 	    .listen = calloc(1, sizeof(struct address)),
 	    .n_listen = 1,
+	    .listen_is_default = true,
 	    .has_http = true,
 	    .http_is_default = true,
 	    .http = {.host = strdup("127.0.0.1"), .port = 7224},
@@ -52,6 +53,7 @@ static void drop_listen(struct config *config)
 	free(config->listen);
 	config->listen = NULL;
 	config->n_listen = 0;
+	config->listen_is_default = false;
 }
 
 void config_finish(struct config *config)
@@ -83,6 +85,7 @@ static int copy_text(char **to, const char *from)
 static int copy(struct config *to, const struct config *from)
 {
 	*to = (struct config){
+	    .listen_is_default = from->listen_is_default,
 	    .has_http = from->has_http,
 	    .http_is_default = from->http_is_default,
 	    .insecure = from->insecure,
@@ -415,6 +418,7 @@ int config_set_listen(struct config *config, const char *url, bool first, char e
 		address_finish(&address);
 		return refuse_memory(error);
 	}
+	config->listen_is_default = false;
 	if (first) {
 		struct address added = config->listen[--config->n_listen];
 		for (size_t i = 0; i < config->n_listen; i++)
@@ -460,12 +464,18 @@ static int set_path(struct yaml_reader *reader, const yaml_node_t *node, char *p
 
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES])
 {
-	struct yaml_reader reader;
-	struct config changed;
-	char name[300], path[256];
-	const char *equals = strchr(assignment, '=');
+	char name[300];
 	snprintf(name, sizeof(name), "--set %.200s", assignment);
 	yaml_one_line(name);
+	return config_set_from(config, name, assignment, error);
+}
+
+int config_set_from(struct config *config, const char *name, const char *assignment, char error[CONFIG_ERROR_BYTES])
+{
+	struct yaml_reader reader;
+	struct config changed;
+	char path[256];
+	const char *equals = strchr(assignment, '=');
 	if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof(path)) {
 		snprintf(error, CONFIG_ERROR_BYTES, "%s: expected KEY=VALUE, such as limits.max_frame=2MiB", name);
 		return -1;
@@ -487,4 +497,9 @@ int config_set(struct config *config, const char *assignment, char error[CONFIG_
 	}
 	yaml_reader_finish(&reader);
 	return result;
+}
+
+const char *config_library_version(void)
+{
+	return yaml_get_version_string();
 }

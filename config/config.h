@@ -63,6 +63,7 @@ struct config_user {
 struct config {
 	struct address *listen;
 	size_t n_listen;
+	bool listen_is_default; /* nobody wrote it: sockets that are handed over take its place */
 	bool has_http;        /* false: `http: none` */
 	bool http_is_default; /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
 	struct address http;
@@ -99,6 +100,11 @@ int config_load_users(struct config *config, char error[CONFIG_ERROR_BYTES]);
 int config_set_listen(struct config *config, const char *url, bool first, char error[CONFIG_ERROR_BYTES]);
 int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
+
+/* As config_set(), with `name` instead of the --set in the errors: where the assignment comes from. */
+int config_set_from(struct config *config, const char *name, const char *assignment, char error[CONFIG_ERROR_BYTES]);
+
+const char *config_library_version(void); /* libyaml's */
 
 /* What only the whole can tell: listeners beyond loopback need TLS and users, or `insecure: true`; channels a whole definition and the channels that their dead letters go to, limits
  * must go together. Call it last. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/environment.h"
+#include "daemon/net/loop.h"
 #include "daemon/net/tls.h"
 #include "daemon/server.h"
 
@@ -16,15 +18,17 @@ static const char usage[] =
 	"Hosts named channels. Runs in the foreground, and logs to standard error; when it accepts connections\n"
 	"it logs one line that contains \"ready\" and its addresses.\n"
 	"\n"
-	"  -c, --config FILE     read this configuration (YAML); without it: the defaults, and no channels\n"
+	"  -c, --config FILE     read this configuration (YAML); without it $MILLRACE_CONFIG, or the defaults, and no channels\n"
 	"      --check           only check the configuration: exit status 0 if it is good\n"
 	"      --listen URL      listen here instead of where the file says; may be given several times:\n"
 	"                        tcp://HOST:PORT, tls://HOST:PORT (port 0: any free one), unix:///PATH\n"
 	"      --http ADDR       health checks at HOST:PORT, or `none`\n"
 	"      --set KEY=VALUE   override one setting: limits.max_memory=1GiB, channels.jobs.kind=bounded\n"
-	"      --version         print the version\n"
+	"      --version         print the version, and those of its libraries\n"
 	"  -h, --help            print this\n"
 	"\n"
+	"Environment: MILLRACE_SET_KEY=VALUE is --set KEY=VALUE in capitals, such as MILLRACE_SET_LIMITS_MAX_MEMORY=1GiB. The command line comes\n"
+	"over it, and it over the file.\n"
 	"Signals: SIGHUP reads the configuration again (new channels, limits, users, certificates). SIGTERM drains: nothing new is taken, and it ends when\n"
 	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
 	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took.\n";
@@ -78,8 +82,8 @@ static int load_config(void *arg, struct config *config, char error[CONFIG_ERROR
 		snprintf(error, CONFIG_ERROR_BYTES, "no memory");
 		return -1;
 	}
-	if ((line->config_path && config_load(config, line->config_path, error) < 0) || apply_overrides(line, config, error) < 0 ||
-	    config_load_users(config, error) < 0 || config_check(config, error) < 0) {
+	if ((line->config_path && config_load(config, line->config_path, error) < 0) || environment_apply(config, error) < 0 ||
+	    apply_overrides(line, config, error) < 0 || config_load_users(config, error) < 0 || config_check(config, error) < 0) {
 		config_finish(config);
 		memset(config, 0, sizeof(*config));
 		return -1;
@@ -153,7 +157,7 @@ static int parse(struct command_line *line, int argc, char **argv)
 			line->overrides[line->n_overrides++].value = optarg;
 			break;
 		case OPTION_VERSION:
-			puts("millraced " MILLRACE_VERSION);
+			printf("millraced " MILLRACE_VERSION "\nlibevent %s\nlibyaml %s\n", loop_library_version(), config_library_version());
 			return EXIT_SUCCESS;
 		case OPTION_HELP:
 			fputs(usage, stdout);
@@ -167,7 +171,7 @@ static int parse(struct command_line *line, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct command_line line = {0};
+	struct command_line line = {.config_path = environment_config_path()};
 	int status = parse(&line, argc, argv);
 	if (status >= 0)
 		return status;

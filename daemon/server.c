@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "daemon/log.h"
+#include "daemon/net/inherited.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own, HTTP */
 
@@ -176,19 +177,18 @@ static void apply_limits(struct server *server, const struct limits *limits)
 	core_set_limits(server->core, &core_limits);
 }
 
-static void on_reload_signal(void *arg, int signal_number)
+/* 0, or -1 with `error`; then everything stays as it was. */
+static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 {
-	(void)signal_number;
-	struct server *server = arg;
 	struct config fresh;
-	char error[CONFIG_ERROR_BYTES];
 	if (server->load_config(server->load_arg, &fresh, error) < 0) {
 		log_error("not reloaded, and everything stays as it was: %s", error);
-		return;
+		return -1;
 	}
 	if (server_reload_access(server, &fresh) < 0) {
+		snprintf(error, CONFIG_ERROR_BYTES, "no memory for users");
 		config_finish(&fresh);
-		return;
+		return -1;
 	}
 	if (!same_listeners(&server->config, &fresh))
 		log_warning("changed addresses take effect at the next start");
@@ -206,6 +206,17 @@ static void on_reload_signal(void *arg, int signal_number)
 	fresh.n_listen = n_listen;
 	config_finish(&server->config);
 	server->config = fresh;
+	return 0;
+}
+
+static void on_reload_signal(void *arg, int signal_number)
+{
+	(void)signal_number;
+	struct server *server = arg;
+	char error[CONFIG_ERROR_BYTES];
+	server_tell_reloading(server);
+	int result = reload(server, error);
+	server_tell_reloaded(server, result < 0 ? error : NULL);
 }
 
 /* -- Starting -- */
@@ -226,12 +237,24 @@ static int start_listeners(struct server *server)
 {
 	const struct listener_handlers handlers = {on_accept, on_accept_none, server};
 	char error[LISTENER_ERROR_BYTES];
+	int n_inherited = inherited_init(error);
+	if (n_inherited < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	if (n_inherited > 0)
+		log_info("%d listening sockets were handed over", n_inherited);
 	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
-	for (size_t i = server->config.n_listen; i-- > 0;) {
+	size_t n_listen = n_inherited > 0 && server->config.listen_is_default ? 0 : server->config.n_listen;
+	for (size_t i = n_listen; i-- > 0;) {
 		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i], &handlers, error) < 0) {
 			log_error("%s", error);
 			return -1;
 		}
+	}
+	if (listener_open_inherited(&server->listeners, server->loop, &handlers, server->config.insecure, error) < 0) {
+		log_error("%s", error);
+		return -1;
 	}
 	return 0;
 }
@@ -302,20 +325,9 @@ static int start(struct server *server)
 	loop_set_spin(server->loop, server->config.spin_us);
 	if (create_channels(server, &server->config) > 0)
 		return -1;
-	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0)
+	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 || server_start_service(server) < 0)
 		return -1;
 	return server_drop_privileges(server);
-}
-
-static void log_ready(const struct server *server)
-{
-	char line[1600] = "", url[LISTENER_URL_BYTES];
-	size_t len = 0;
-	for (struct listener *listener = server->listeners; listener && len < sizeof(line); listener = listener_next(listener)) {
-		listener_url(listener, url);
-		len += (size_t)snprintf(line + len, sizeof(line) - len, " %s", url);
-	}
-	log_info("ready:%s", line);
 }
 
 int server_main(server_load_config *load_config, void *arg)
@@ -323,23 +335,27 @@ int server_main(server_load_config *load_config, void *arg)
 	struct server server = {.load_config = load_config, .load_arg = arg};
 	int status = 1;
 	signal(SIGPIPE, SIG_IGN);
+	service_init(&server.service);
 	if (start(&server) == 0) {
 		server_log_access(&server);
-		log_ready(&server);
+		server_tell_ready(&server);
 		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
 		log_info("ended");
 	}
 	http_stop(server.http);
 	listener_close(server.listeners);
+	inherited_finish();
 	session_drop_all(&server.sessions);
 	message_decoder_finish(&server.sessions.decoder);
 	core_destroy(server.core);
 	server_finish_access(&server);
 	loop_timer_destroy(server.timer);
 	loop_timer_destroy(server.end_timer);
+	loop_timer_destroy(server.alive_timer);
 	loop_timer_destroy(server.idle_timer);
 	loop_timer_destroy(server.login_timer);
 	loop_destroy(server.loop);
 	config_finish(&server.config);
+	service_finish(&server.service);
 	return status;
 }

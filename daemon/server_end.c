@@ -35,6 +35,7 @@ static void end(struct server *server)
 	server->stage = SERVER_ENDING;
 	session_step(&server->sessions, &event);
 	set_end_timer(server, LAST_REPLIES_MS);
+	server_tell_stopping(server, LAST_REPLIES_MS);
 }
 
 static void drain(struct server *server)
@@ -44,6 +45,7 @@ static void drain(struct server *server)
 	server->listeners = NULL;
 	server->stage = SERVER_DRAINING;
 	set_end_timer(server, server->config.limits.grace_ms);
+	server_tell_stopping(server, server->config.limits.grace_ms + LAST_REPLIES_MS);
 	log_info("draining for at most %llu ms, with %llu connections", (unsigned long long)server->config.limits.grace_ms,
 		 (unsigned long long)server->sessions.n);
 }

@@ -6,6 +6,7 @@
 #include "daemon/net/listener.h"
 #include "daemon/net/tls.h"
 #include "daemon/server.h"
+#include "daemon/service.h"
 #include "daemon/session.h"
 
 enum server_stage {
@@ -30,6 +31,8 @@ struct server {
 	enum server_stage stage;
 	struct loop_timer *end_timer; /* the end of the stage, at the latest */
 	bool has_left;                /* values that nobody took */
+	struct service service;
+	struct loop_timer *alive_timer; /* to tell the supervisor */
 };
 
 /* Users and certificates, before anybody listens. -1: after a line in the log. */
@@ -42,6 +45,13 @@ int server_drop_privileges(const struct server *server);
 int server_reload_access(struct server *server, const struct config *fresh);
 void server_log_access(const struct server *server);
 void server_finish_access(struct server *server); /* when core and sessions are gone */
+
+/* What the supervisor is told. server_start_service() begins to say that the daemon is alive; -1: no memory. */
+int server_start_service(struct server *server);
+void server_tell_ready(struct server *server); /* to the log too */
+void server_tell_reloading(struct server *server);
+void server_tell_reloaded(struct server *server, const char *failure); /* NULL: it went well */
+void server_tell_stopping(struct server *server, uint64_t within_ms);
 
 /* SIGTERM, SIGINT. */
 void server_on_end_signal(void *arg, int signal_number);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/net/inherited.h"
 
 enum {
 	BACKLOG = 4096, /* the kernel caps it at net.core.somaxconn */
@@ -35,7 +36,8 @@ struct listener {
 	int fd;
 	int reserve_fd;
 	struct log_seldom log;
-	char *path; /* of a Unix socket that is ours to remove */
+	char *path; /* of a Unix socket */
+	bool is_inherited; /* then its file is not ours to remove */
 	dev_t device;
 	ino_t inode;
 };
@@ -130,7 +132,10 @@ failed:
 
 static int listen_at(const struct sockaddr *address, socklen_t len, int family)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+	int fd = inherited_claim(address, len), on = 1;
+	if (fd >= 0)
+		return fd;
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (family != AF_UNIX)
@@ -209,18 +214,22 @@ static int open_unix(struct listener **chain, struct loop *loop, const struct ad
 		return -1;
 	}
 	strcpy(name.sun_path, address->host);
-	if (clear_path(&name, error) < 0)
-		return -1;
-
-	mode_t mask = umask(0117);
-	int fd = listen_at((struct sockaddr *)&name, sizeof(name), AF_UNIX);
-	umask(mask);
+	int fd = inherited_claim((struct sockaddr *)&name, sizeof(name));
+	bool is_inherited = fd >= 0;
+	if (!is_inherited) {
+		if (clear_path(&name, error) < 0)
+			return -1;
+		mode_t mask = umask(0117);
+		fd = listen_at((struct sockaddr *)&name, sizeof(name), AF_UNIX);
+		umask(mask);
+	}
 	struct stat status;
 	struct listener *listener = listener_add(chain, loop, fd, handlers);
 	if (!listener || stat(name.sun_path, &status) < 0 || !(listener->path = strdup(name.sun_path))) {
 		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on unix://%s: %s", name.sun_path, strerror(errno));
 		return -1;
 	}
+	listener->is_inherited = is_inherited;
 	listener->device = status.st_dev;
 	listener->inode = status.st_ino;
 	return 0;
@@ -239,11 +248,45 @@ int listener_open(struct listener **chain, struct loop *loop, const struct addre
 	return -1;
 }
 
+/* The name of a Unix socket: its path, or what Linux keeps without a file, written with an @. To be freed; NULL: it is none, or without memory. */
+static char *name_of_unix(int fd)
+{
+	struct sockaddr_un name = {0};
+	socklen_t len = sizeof(name) - 1;
+	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 || name.sun_family != AF_UNIX)
+		return NULL;
+	if (name.sun_path[0] == '\0')
+		name.sun_path[0] = '@';
+	return strdup(name.sun_path);
+}
+
+int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers, bool may_be_open,
+			    char error[LISTENER_ERROR_BYTES])
+{
+	for (int fd = inherited_claim_any(); fd >= 0; fd = inherited_claim_any()) {
+		bool is_open = !inherited_is_local(fd);
+		struct listener *listener = listener_add(chain, loop, fd, handlers);
+		if (!listener) {
+			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on a socket that was handed over: no memory");
+			return -1;
+		}
+		listener->is_inherited = true;
+		listener->path = name_of_unix(fd);
+		if (is_open && !may_be_open) {
+			char url[LISTENER_URL_BYTES];
+			listener_url(listener, url);
+			snprintf(error, LISTENER_ERROR_BYTES, "%.100s was handed over, and other machines can reach it; expected a loopback address or a Unix socket, or `insecure: true`", url);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /* Another daemon may have replaced the file since: that one is not ours. */
 static void remove_file(const struct listener *listener)
 {
 	struct stat status;
-	if (listener->path && lstat(listener->path, &status) == 0 && status.st_dev == listener->device && status.st_ino == listener->inode)
+	if (listener->path && !listener->is_inherited && lstat(listener->path, &status) == 0 && status.st_dev == listener->device && status.st_ino == listener->inode)
 		unlink(listener->path);
 }
 

@@ -25,7 +25,12 @@ enum { LISTENER_ERROR_BYTES = 256, LISTENER_URL_BYTES = 160 };
 int listener_open(struct listener **chain, struct loop *loop, const struct address *address, struct tls_context *tls,
 		  const struct listener_handlers *handlers, char error[LISTENER_ERROR_BYTES]);
 
-/* Closes all of a chain, and removes its Unix sockets' files. NULL is fine. */
+/* Listens on those of inherited.h that nobody has claimed: call it after listener_open() for all addresses, which use those that are at their own. -1, with `error`, if one
+ * cannot be used, or other machines can reach it and `may_be_open` is false. */
+int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers, bool may_be_open,
+			    char error[LISTENER_ERROR_BYTES]);
+
+/* Closes all of a chain, and removes its Unix sockets' files, but those of inherited ones. NULL is fine. */
 void listener_close(struct listener *chain);
 
 struct listener *listener_next(const struct listener *listener);

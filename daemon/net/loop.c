@@ -219,6 +219,11 @@ uint64_t loop_unsent_value_bytes(const struct loop *loop)
 	return loop->unsent_value_bytes;
 }
 
+const char *loop_library_version(void)
+{
+	return event_get_version();
+}
+
 struct event_base *loop_base(struct loop *loop)
 {
 	return loop->base;

@@ -42,6 +42,8 @@ void loop_set_max_buffers(struct loop *loop, uint64_t bytes);
 /* Bytes of values in the output of all streams. */
 uint64_t loop_unsent_value_bytes(const struct loop *loop);
 
+const char *loop_library_version(void); /* libevent's */
+
 /* For http/, which is libevent's own server. */
 struct event_base *loop_base(struct loop *loop);
 

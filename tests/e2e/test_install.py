@@ -126,7 +126,8 @@ class Tree(Installed):
                 self.assertEqual(files, set())
                 continue
             expected = {
-                *("bin/millrace", "sbin/millraced", "lib/systemd/system/millraced.service"),
+                *("bin/millrace", "sbin/millraced", "lib/systemd/system/millraced.service", "lib/systemd/system/millraced.socket"),
+                *("lib/sysusers.d/millrace.conf", "lib/tmpfiles.d/millrace.conf"),
                 *(f"lib/{library}{suffix}" for library in libraries() for suffix in (".so.0", ".so", ".a")),
                 *(f"lib/pkgconfig/{library[3:]}.pc" for library in libraries()),
                 *(f"include/{os.path.basename(path)}" for path in public_headers()),
@@ -142,10 +143,35 @@ class Tree(Installed):
 
     def test_one_version(self):
         for program in ("bin/millrace", "sbin/millraced"):
-            self.assertEqual(run(self.installed(program), "--version").stdout.split()[-1], version())
+            self.assertEqual(run(self.installed(program), "--version").stdout.split()[1], version())
         self.assertIn(f"\nVersion: {version()}\n", read(self.installed("lib/pkgconfig/millrace.pc")))
         for page in glob.glob(self.installed("share/man/man*/*")):
             self.assertIn(f'"Millrace {version()}"', read(page).replace("\\ ", " "))
+
+
+class Service(Installed):
+    def test_the_units_are_good(self):
+        units = [self.installed("lib/systemd/system", name) for name in ("millraced.service", "millraced.socket")]
+        done = run("systemd-analyze", "verify", "--man=no", *units)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_the_service_is_hardened(self):
+        done = run("systemd-analyze", "security", "--offline=true", "--no-pager", self.installed("lib/systemd/system/millraced.service"))
+        exposure = re.search(r"exposure level for millraced\.service: ([\d.]+)", done.stdout)
+        self.assertIsNotNone(exposure, done.stdout + done.stderr)
+        self.assertLess(float(exposure[1]), 1.5)
+
+    def test_its_user_and_its_directory_are_made(self):
+        root = os.path.join(self.directory, "root")
+        os.makedirs(os.path.join(root, "etc"))
+        for program, path in ((("systemd-sysusers",), "lib/sysusers.d/millrace.conf"), (("systemd-tmpfiles", "--create"), "lib/tmpfiles.d/millrace.conf")):
+            done = run(*program, f"--root={root}", self.installed(path))
+            if os.getuid() != 0:
+                self.skipTest("only root may give a directory away")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        user = re.search(r"^millrace:[^:]*:(\d+):(\d+):", read(root, "etc/passwd"), re.M)
+        made = os.stat(os.path.join(root, "run/millrace"))
+        self.assertEqual((str(made.st_uid), str(made.st_gid)), user.groups())
 
 
 class Symbols(Installed):

@@ -27,20 +27,21 @@ LEFT_VALUES = 3  # the exit status if nobody took what was there
 class Daemon:
     """Started with a free port of 127.0.0.1 and a Unix socket (unless `listen` says otherwise), ready when made. For `with`.
 
-    When it ends it does not wait for values to be taken, unless an argument sets limits.grace_ms."""
+    When it ends it does not wait for values to be taken, unless an argument sets limits.grace_ms. `launcher` is a command that runs it, in its own place; `popen` are options of
+    subprocess.Popen."""
 
-    def __init__(self, *arguments, listen=None, http="none", nofile=None):
+    def __init__(self, *arguments, listen=None, http="none", nofile=None, launcher=(), **popen):
         self.directory = tempfile.mkdtemp(prefix="millrace-test.")
         self.socket_path = os.path.join(self.directory, "m.sock")
         listen = ["tcp://127.0.0.1:0", f"unix://{self.socket_path}"] if listen is None else listen
-        command = [PROGRAM, "--http", http, "--set", "limits.grace_ms=0", *arguments]
+        command = [*launcher, PROGRAM, "--http", http, "--set", "limits.grace_ms=0", *arguments]
         for url in listen:
             command += ["--listen", url]
 
         def limit():
             resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
 
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=limit if nofile else None)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=limit if nofile else None, **popen)
         self.lines = []
         self.changed = threading.Condition()
         self.ended = False
