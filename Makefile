@@ -25,6 +25,7 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-de
 TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man-db systemd
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
+DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
 BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
@@ -225,6 +226,9 @@ uninstall: ## remove what `install` has installed
 	@for f in $(FUNCTIONS); do rm -f $(DESTDIR)$(MANDIR)/man3/$$f.3; done
 	@rmdir $(DESTDIR)$(DATADIR)/doc/millrace 2>/dev/null || true
 
+deb: deps-deb ## Debian packages, into $(BUILD)/deb/
+	@debian/packages $(VERSION) $(BUILD)/deb
+
 # -- What is written by others than compilers --
 
 # Fills in what a template leaves open. Always: it may be another $(PREFIX) than last time.
@@ -260,6 +264,8 @@ install_lacking = @lacking=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$lacking >/dev/null; }
 deps-build:
 	$(call install_lacking,$(BUILD_PACKAGES))
+deps-deb:
+	$(call install_lacking,$(DEB_PACKAGES))
 deps-bench:
 	$(call install_lacking,$(BENCH_PACKAGES))
 deps-valgrind:
@@ -269,4 +275,4 @@ deps-fuzz:
 deps-test:
 	$(call install_lacking,$(TEST_PACKAGES))
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
