@@ -210,7 +210,7 @@ INSTALLED = $(INSTALLED_PROGRAMS) \
 	644:$(BUILD)/completion/millrace.zsh:$(DATADIR)/zsh/site-functions/_millrace \
 	644:$(BUILD)/millraced.service:$(UNITDIR)/millraced.service 644:daemon/millraced.socket:$(UNITDIR)/millraced.socket \
 	644:daemon/millrace.sysusers:$(SYSUSERDIR)/millrace.conf 644:daemon/millrace.tmpfiles:$(TMPFILEDIR)/millrace.conf \
-	$(foreach d,config/millraced.yaml proto/PROTOCOL.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
+	$(foreach d,config/millraced.yaml proto/PROTOCOL.md daemon/OPERATIONS.md daemon/COMPARISON.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
 
 install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
 

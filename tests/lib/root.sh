@@ -28,6 +28,9 @@ root_remove() {
 	mountpoint -q "$root/proc" || rm -rf --one-file-system "$root"
 }
 
-root_run() {
-	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
+root_run() { (root_exec "$@"); }
+
+# Takes the place of the shell that calls it: for one in the background, whose process id is the command's then.
+root_exec() {
+	exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
 }
