@@ -157,7 +157,8 @@ static int parse(struct command_line *line, int argc, char **argv)
 			line->overrides[line->n_overrides++].value = optarg;
 			break;
 		case OPTION_VERSION:
-			printf("millraced " MILLRACE_VERSION "\nlibevent %s\nlibyaml %s\n", loop_library_version(), config_library_version());
+			printf("millraced " MILLRACE_VERSION "\nlibevent %s\nOpenSSL %s\nlibyaml %s\n", loop_library_version(), tls_library_version(),
+			       config_library_version());
 			return EXIT_SUCCESS;
 		case OPTION_HELP:
 			fputs(usage, stdout);

@@ -21,6 +21,8 @@ void tls_context_destroy(struct tls_context *context); /* NULL is fine. Connecti
 /* Connections that are made from now on have what the files say now. -1, with `error`: they have what they had. */
 int tls_context_reload(struct tls_context *context, const struct tls_settings *settings, char error[TLS_ERROR_BYTES]);
 
+const char *tls_library_version(void); /* OpenSSL's */
+
 /* One connection's. */
 struct tls;
 

@@ -128,3 +128,8 @@ int tls_context_reload(struct tls_context *context, const struct tls_settings *s
 	context->ssl = fresh;
 	return 0;
 }
+
+const char *tls_library_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
