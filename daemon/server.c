@@ -245,8 +245,8 @@ static int start_listeners(struct server *server)
 	if (n_inherited > 0)
 		log_info("%d listening sockets were handed over", n_inherited);
 	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
-	size_t n_listen = n_inherited > 0 && server->config.listen_is_default ? 0 : server->config.n_listen;
-	for (size_t i = n_listen; i-- > 0;) {
+	server->listen_gave_way = n_inherited > 0 && server->config.listen_is_default;
+	for (size_t i = server->listen_gave_way ? 0 : server->config.n_listen; i-- > 0;) {
 		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i], &handlers, error) < 0) {
 			log_error("%s", error);
 			return -1;

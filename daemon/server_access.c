@@ -112,7 +112,8 @@ static const char *who(const struct config *config, const struct address *addres
 void server_log_access(const struct server *server)
 {
 	const struct config *config = &server->config;
-	for (size_t i = 0; i < config->n_listen; i++) {
+	size_t n_listen = server->listen_gave_way ? 0 : config->n_listen;
+	for (size_t i = 0; i < n_listen; i++) {
 		const struct address *address = &config->listen[i];
 		bool is_unix = address->scheme == ADDRESS_UNIX, is_open = !address_is_local(address);
 		bool is_plain = address->scheme == ADDRESS_TCP;

@@ -25,6 +25,7 @@ struct server {
 	struct core *core;
 	struct sessions sessions;
 	struct listener *listeners;
+	bool listen_gave_way; /* the default address, to sockets that were handed over */
 	struct tls_context *tls[MAX_LISTENERS]; /* of config.listen; NULL: it has none */
 	struct loop_timer *login_timer;
 	struct http *http;

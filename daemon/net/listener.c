@@ -263,6 +263,7 @@ static char *name_of_unix(int fd)
 int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers, bool may_be_open,
 			    char error[LISTENER_ERROR_BYTES])
 {
+	char url[LISTENER_URL_BYTES];
 	for (int fd = inherited_claim_any(); fd >= 0; fd = inherited_claim_any()) {
 		bool is_open = !inherited_is_local(fd);
 		struct listener *listener = listener_add(chain, loop, fd, handlers);
@@ -272,12 +273,16 @@ int listener_open_inherited(struct listener **chain, struct loop *loop, const st
 		}
 		listener->is_inherited = true;
 		listener->path = name_of_unix(fd);
+		listener_url(listener, url);
 		if (is_open && !may_be_open) {
-			char url[LISTENER_URL_BYTES];
-			listener_url(listener, url);
-			snprintf(error, LISTENER_ERROR_BYTES, "%.100s was handed over, and other machines can reach it; expected a loopback address or a Unix socket, or `insecure: true`", url);
+			snprintf(error, LISTENER_ERROR_BYTES,
+				 "%.100s was handed over, and other machines can reach it; expected a loopback address or a Unix socket, or "
+				 "`insecure: true`",
+				 url);
 			return -1;
 		}
+		log_line(is_open ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "open: %s, which was handed over%s", url,
+			 is_open ? "; what is said there can be read on its way" : "");
 	}
 	return 0;
 }
@@ -286,7 +291,8 @@ int listener_open_inherited(struct listener **chain, struct loop *loop, const st
 static void remove_file(const struct listener *listener)
 {
 	struct stat status;
-	if (listener->path && !listener->is_inherited && lstat(listener->path, &status) == 0 && status.st_dev == listener->device && status.st_ino == listener->inode)
+	if (listener->path && !listener->is_inherited && lstat(listener->path, &status) == 0 && status.st_dev == listener->device &&
+	    status.st_ino == listener->inode)
 		unlink(listener->path);
 }
 

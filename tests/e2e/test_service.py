@@ -201,6 +201,7 @@ class Handed(Directory):
         self.listen(self.path("s"), socket.AF_UNIX)
         with Daemon(listen=[], **self.options()) as daemon:
             self.assertTrue(daemon.wait_log("ready").endswith(f"ready: unix://{self.path('s')}\n"))
+            self.assertNotIn("7223", daemon.log())
             self.ping(self.path("s"))
         self.assertTrue(os.path.exists(self.path("s")))
 
