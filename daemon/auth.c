@@ -102,7 +102,7 @@ static struct user_proof identify(const struct session *session)
 static bool refuse_hello(struct session *session, const struct message_request *request, enum error error, const char *detail)
 {
 	char line[256], peer[128];
-	message_error(stream_output(&session->stream, 0), true, request->id, error, detail);
+	answer_error(session, request->id, error, detail);
 	stream_peer(&session->stream, peer, sizeof(peer));
 	snprintf(line, sizeof(line), "a login from %s was refused: %s", peer, error_name(error));
 	log_seldom(&session->all->logins_log, loop_now_us(session->all->loop), line);
@@ -177,11 +177,10 @@ static bool deny(struct session *session, const struct message_request *request,
 {
 	char detail[NAME_MAX_BYTES + 64];
 	snprintf(detail, sizeof(detail), "%s%s on \"%.*s\"", where, right_name(right), (int)channel.len, channel.bytes);
-	struct buffer *out = stream_output(&session->stream, 0);
-	size_t mark = message_begin_error(out, request->id != MESSAGE_NO_ID, request->id, ERROR_DENIED, detail);
-	message_string(out, "right", slice_from(right_name(right)));
-	message_string(out, "channel", channel);
-	message_end(out, mark);
+	struct answer answer = answer_begin_error(session, request->id, ERROR_DENIED, detail);
+	message_string(answer.out, "right", slice_from(right_name(right)));
+	message_string(answer.out, "channel", channel);
+	answer_end(session, answer);
 	return false;
 }
 
@@ -283,13 +282,12 @@ static void overload(struct session *session, const struct message_request *requ
 	char detail[NAME_MAX_BYTES + 64];
 	bool has_id = request->id != MESSAGE_NO_ID;
 	snprintf(detail, sizeof(detail), "%s of user \"%s\"", limit, user_name(session->proof.user));
-	struct buffer *out = stream_output(&session->stream, 0);
-	size_t mark = message_begin_error(out, has_id, request->id, ERROR_OVERLOADED, detail);
+	struct answer answer = answer_begin_error(session, request->id, ERROR_OVERLOADED, detail);
 	if (retry_ms > 0)
-		message_uint(out, "retry_ms", retry_ms);
+		message_uint(answer.out, "retry_ms", retry_ms);
 	if (!has_id)
-		message_string(out, "channel", request->channel);
-	message_end(out, mark);
+		message_string(answer.out, "channel", request->channel);
+	answer_end(session, answer);
 }
 
 static uint64_t bytes_to_put(const struct message_request *request)

@@ -70,7 +70,7 @@ static void unsent_forget(struct session *session, bool all)
 
 /* -- The end -- */
 
-static void hang_up(struct session *session)
+void session_hang_up(struct session *session)
 {
 	if (!session->connection)
 		return;
@@ -96,6 +96,8 @@ static void disconnect(struct session *session)
 
 static void session_destroy(struct session *session)
 {
+	if (session->wire->finish)
+		session->wire->finish(session);
 	*session->at = session->next;
 	if (session->next)
 		session->next->at = session->at;
@@ -111,11 +113,10 @@ static void session_destroy(struct session *session)
 
 static void refuse_frame(struct session *session, const struct message_request *request)
 {
-	struct buffer *out = stream_output(&session->stream, 0);
-	size_t mark = message_begin_error(out, request->has_id, request->id, request->error, request->detail);
+	struct answer answer = answer_begin_error(session, request->has_id ? request->id : CORE_NO_ID, request->error, request->detail);
 	if (!request->has_id && request->channel.len)
-		message_string(out, "channel", request->channel);
-	message_end(out, mark);
+		message_string(answer.out, "channel", request->channel);
+	answer_end(session, answer);
 }
 
 static void handle_frame(struct session *session, struct slice body)
@@ -130,8 +131,8 @@ static void handle_frame(struct session *session, struct slice body)
 
 void session_end(struct session *session, enum error error, const char *why)
 {
-	message_error(stream_output(&session->stream, 0), false, 0, error, why);
-	hang_up(session);
+	session_hang_up(session);
+	answer_error(session, CORE_NO_ID, error, why);
 	stream_refuse(&session->stream);
 }
 
@@ -142,12 +143,11 @@ void session_pause_if_full(struct session *session)
 	core_pause(session->all->core, session->connection);
 }
 
-static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
+static size_t read_frames(struct session *session, char *bytes, size_t len)
 {
-	struct session *session = (struct session *)stream;
 	size_t done = 0;
 	session->heard_us = loop_now_us(session->all->loop);
-	while (!stream_is_full(stream)) {
+	while (!stream_is_full(&session->stream)) {
 		struct slice body;
 		size_t used;
 		switch (frame_next((struct slice){bytes + done, len - done}, auth_max_frame(session), &body, &used, NULL)) {
@@ -166,10 +166,36 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 	return done;
 }
 
+static struct answer begin_frame(struct session *session, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes)
+{
+	struct buffer *out = stream_output(&session->stream, value_bytes);
+	bool has_id = id != CORE_NO_ID;
+	size_t mark = status == STATUS_ERROR ? message_begin_error(out, has_id, id, error, detail) : message_begin_reply(out, has_id, id, status);
+	return (struct answer){out, mark};
+}
+
+static void end_frame(struct session *session, struct answer answer)
+{
+	(void)session;
+	message_end(answer.out, answer.mark);
+}
+
+const struct session_wire session_frames = {.bytes = sizeof(struct session), .on_bytes = read_frames, .begin = begin_frame, .end = end_frame};
+
+/* -- What the stream tells -- */
+
+static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
+{
+	struct session *session = (struct session *)stream;
+	return session->wire->on_bytes(session, bytes, len);
+}
+
 static void on_sent(struct stream *stream)
 {
 	struct session *session = (struct session *)stream;
 	unsent_forget(session, false);
+	if (session->wire->on_sent)
+		session->wire->on_sent(session);
 	if (!session->connection || !core_is_paused(session->connection) || stream_is_full(stream))
 		return;
 	struct core_event event = {.op = CORE_RESUME, .connection = session->connection};
@@ -178,7 +204,10 @@ static void on_sent(struct stream *stream)
 
 static void on_end(struct stream *stream)
 {
-	hang_up((struct session *)stream);
+	struct session *session = (struct session *)stream;
+	session_hang_up(session);
+	if (session->wire->on_end)
+		session->wire->on_end(session);
 }
 
 static void on_gone(struct stream *stream)
@@ -215,19 +244,15 @@ void session_accept_none(struct sessions *sessions, int fd)
 	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
 }
 
-void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
+struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd, struct tls_context *tls)
 {
-	if (sessions->n >= sessions->limits.max_connections) {
-		refuse_connection(sessions, fd, "there are max_connections connections");
-		return;
-	}
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = calloc(1, wire->bytes);
 	if (!session || stream_init(&session->stream, sessions->loop, fd, tls, (uint32_t)sessions->limits.max_output, &handlers) < 0) {
 		free(session);
-		refuse_connection(sessions, fd, "no memory for another connection");
-		return;
+		return NULL;
 	}
 	stream_set_timeout(&session->stream, sessions->limits.tcp_timeout_ms);
+	session->wire = wire;
 	session->all = sessions;
 	session->heard_us = loop_now_us(sessions->loop);
 	session->number = ++sessions->last_number;
@@ -239,8 +264,20 @@ void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
 	sessions->n++;
 	auth_begin(session);
 	session->connection = core_connect(sessions->core, session);
-	if (!session->connection) {
-		message_error(stream_output(&session->stream, 0), false, 0, ERROR_OVERLOADED, "no memory for another connection");
+	return session;
+}
+
+void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
+{
+	if (sessions->n >= sessions->limits.max_connections) {
+		refuse_connection(sessions, fd, "there are max_connections connections");
+		return;
+	}
+	struct session *session = session_create(sessions, &session_frames, fd, tls);
+	if (!session) {
+		refuse_connection(sessions, fd, "no memory for another connection");
+	} else if (!session->connection) {
+		answer_error(session, CORE_NO_ID, ERROR_OVERLOADED, "no memory for another connection");
 		stream_refuse(&session->stream);
 	}
 }

@@ -9,7 +9,8 @@
 /* A reply with an array of rows. */
 struct page {
 	struct buffer *out;
-	size_t mark;    /* of the frame */
+	struct session *session;
+	struct answer answer;
 	size_t row_start;
 	uint64_t n;     /* rows */
 	uint64_t limit; /* of rows */
@@ -20,11 +21,12 @@ struct page {
 static void page_begin(struct page *page, struct session *session, const struct message_request *request, const char *key)
 {
 	*page = (struct page){
-		.out = stream_output(&session->stream, 0),
+		.session = session,
+		.answer = answer_begin(session, request->id, STATUS_OK, 0),
 		.limit = request->limit,
 		.max_bytes = (size_t)session->all->limits.max_frame,
 	};
-	page->mark = message_begin_reply(page->out, true, request->id, STATUS_OK);
+	page->out = page->answer.out;
 	message_key(page->out, key);
 	buffer_append(page->out, "[", 1);
 }
@@ -46,7 +48,7 @@ static bool page_row(struct page *page)
 static bool page_row_end(struct page *page)
 {
 	size_t len = page->out->end - page->out->start;
-	if (page->n && len - page->mark > page->max_bytes) {
+	if (page->n && len - page->answer.mark > page->max_bytes) {
 		page->out->end = page->out->start + page->row_start;
 		page->more = true;
 		return false;
@@ -59,7 +61,7 @@ static void page_end(struct page *page)
 {
 	buffer_append(page->out, "]", 1);
 	message_bool(page->out, "more", page->more);
-	message_end(page->out, page->mark);
+	answer_end(page->session, page->answer);
 }
 
 /* -- Channels -- */
@@ -96,11 +98,10 @@ void session_stat(struct session *session, const struct message_request *request
 		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
 		return;
 	}
-	struct buffer *out = stream_output(&session->stream, 0);
-	size_t mark = message_begin_reply(out, true, request->id, STATUS_OK);
-	message_string(out, "channel", row.name);
-	write_channel(out, &row);
-	message_end(out, mark);
+	struct answer answer = answer_begin(session, request->id, STATUS_OK, 0);
+	message_string(answer.out, "channel", row.name);
+	write_channel(answer.out, &row);
+	answer_end(session, answer);
 }
 
 void session_list(struct session *session, const struct message_request *request)

@@ -49,37 +49,35 @@ static int remember_name(struct session *session, struct slice name)
 
 static void op_hello(struct session *session, const struct message_request *request)
 {
-	struct buffer *out = stream_output(&session->stream, 0);
 	if (request->protocol != 1) {
-		message_error(out, true, request->id, ERROR_UNSUPPORTED_PROTOCOL, NULL);
+		answer_error(session, request->id, ERROR_UNSUPPORTED_PROTOCOL, NULL);
 		return;
 	}
 	if (request->name.len > MAX_NAME_BYTES || memchr(request->name.bytes ? request->name.bytes : "", '\0', request->name.len)) {
-		message_error(out, true, request->id, ERROR_BAD_REQUEST, "\"name\" has at most 128 bytes, and no NUL");
+		answer_error(session, request->id, ERROR_BAD_REQUEST, "\"name\" has at most 128 bytes, and no NUL");
 		return;
 	}
 	if (!auth_hello(session, request))
 		return;
 	if (request->name.len && remember_name(session, request->name) < 0) {
-		message_error(out, true, request->id, ERROR_OVERLOADED, NULL);
+		answer_error(session, request->id, ERROR_OVERLOADED, NULL);
 		return;
 	}
-	size_t mark = message_begin_reply(out, true, request->id, STATUS_OK);
-	message_string(out, "server", slice_from(server_name));
-	message_uint(out, "protocol", 1);
-	message_raw(out, "protocols", SLICE("[1]"));
-	message_raw(out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
-	message_uint(out, "max_frame_bytes", session->all->limits.max_frame);
-	message_uint(out, "max_inflight", session->all->limits.max_inflight);
+	struct answer answer = answer_begin(session, request->id, STATUS_OK, 0);
+	message_string(answer.out, "server", slice_from(server_name));
+	message_uint(answer.out, "protocol", 1);
+	message_raw(answer.out, "protocols", SLICE("[1]"));
+	message_raw(answer.out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
+	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
+	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (session->proof.user)
-		message_string(out, "user", slice_from(user_name(session->proof.user)));
-	message_end(out, mark);
+		message_string(answer.out, "user", slice_from(user_name(session->proof.user)));
+	answer_end(session, answer);
 }
 
 static void op_ping(struct session *session, const struct message_request *request)
 {
-	struct buffer *out = stream_output(&session->stream, 0);
-	message_end(out, message_begin_reply(out, true, request->id, STATUS_OK));
+	answer_end(session, answer_begin(session, request->id, STATUS_OK, 0));
 }
 
 /* -- Channels -- */
@@ -137,7 +135,7 @@ static void op_create(struct session *session, const struct message_request *req
 	if (!wrong && name_is_reserved(request->channel))
 		wrong = "names that begin with '_' are the daemon's own";
 	if (wrong) {
-		message_error(stream_output(&session->stream, 0), true, request->id, ERROR_BAD_CHANNEL, wrong);
+		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
 		return;
 	}
 	if (!message_has(request, MEMBER_CHANNEL)) {

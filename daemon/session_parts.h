@@ -6,8 +6,28 @@
 #include "daemon/net/stream.h"
 #include "daemon/session.h"
 
+/* An answer that is being written: its members are appended to `out`. */
+struct answer {
+	struct buffer *out;
+	size_t mark; /* where it begins: a distance from out->start */
+};
+
+/* How the peer of a session speaks. Frames are session.c's; HTTP is in http/. */
+struct session_wire {
+	size_t bytes; /* of a session with what is the wire's own, of which struct session is the first member */
+	size_t (*on_bytes)(struct session *session, char *bytes, size_t len); /* see stream.h */
+	void (*on_sent)(struct session *session);			      /* NULL: nothing to do; likewise the next two */
+	void (*on_end)(struct session *session);
+	void (*finish)(struct session *session); /* frees what is the wire's own */
+	/* An answer to the request `id` (CORE_NO_ID: to none) in which there will be so many bytes of values. With STATUS_ERROR: `error`, and for people
+	 * `detail`, or NULL. */
+	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes);
+	void (*end)(struct session *session, struct answer answer);
+};
+
 struct session {
 	struct stream stream; /* must come first */
+	const struct session_wire *wire;
 	struct sessions *all;
 	struct session *next, **at; /* in all->first; *at points here */
 	struct core_connection *connection;
@@ -20,11 +40,40 @@ struct session {
 	struct session *stranger_next, **stranger_at; /* in all->first_stranger; stranger_at is NULL: it is not */
 };
 
+extern const struct session_wire session_frames;
+
+/* A connected, non-blocking socket becomes a session. NULL, and `fd` is still the caller's: no memory. It may have no connection in the core, for lack of
+ * memory too: then it can ask nothing. */
+struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd, struct tls_context *tls);
+
+static inline struct answer answer_begin(struct session *session, uint64_t id, enum status status, size_t value_bytes)
+{
+	return session->wire->begin(session, id, status, ERROR_NONE, NULL, value_bytes);
+}
+
+static inline struct answer answer_begin_error(struct session *session, uint64_t id, enum error error, const char *detail)
+{
+	return session->wire->begin(session, id, STATUS_ERROR, error, detail, 0);
+}
+
+static inline void answer_end(struct session *session, struct answer answer)
+{
+	session->wire->end(session, answer);
+}
+
+static inline void answer_error(struct session *session, uint64_t id, enum error error, const char *detail)
+{
+	answer_end(session, answer_begin_error(session, id, error, detail));
+}
+
 /* Carries out one request that was decoded; every answer but those of parked requests is written when it returns. */
 void session_handle(struct session *session, const struct message_request *request);
 
 /* Writes every reply of a step to whom it belongs, and releases them. Returns the error of the daemon's own request. */
 enum error session_deliver(struct sessions *sessions, struct core_effects *effects);
+
+/* The peer asks nothing more, and waits for nothing: its parked requests are cancelled. */
+void session_hang_up(struct session *session);
 
 /* The values of a reply that was just written are kept until it is sent. */
 void session_keep(struct session *session, struct core_reply *reply);

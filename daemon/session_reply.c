@@ -1,4 +1,4 @@
-/* Core replies to frames. */
+/* Core replies to answers. */
 #include "daemon/session_parts.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ void session_refuse(struct session *session, uint64_t id, enum error error, stru
 {
 	char detail[NAME_MAX_BYTES + 8];
 	format_subject(detail, sizeof(detail), subject);
-	message_error(stream_output(&session->stream, 0), id != CORE_NO_ID, id, error, subject.len ? detail : NULL);
+	answer_error(session, id, error, subject.len ? detail : NULL);
 }
 
 static size_t value_bytes(const struct core_reply *reply)
@@ -156,11 +156,10 @@ static void write_error(struct session *session, const struct core_reply *reply)
 	char detail[NAME_MAX_BYTES + 128] = "";
 	describe_error(reply, detail, sizeof(detail));
 
-	struct buffer *out = stream_output(&session->stream, 0);
-	size_t mark = message_begin_error(out, reply->id != CORE_NO_ID, reply->id, reply->error, detail[0] ? detail : NULL);
+	struct answer answer = answer_begin_error(session, reply->id, reply->error, detail[0] ? detail : NULL);
 	if (reply->op == CORE_PUT || reply->op == CORE_TAKE)
-		write_members(out, reply);
-	message_end(out, mark);
+		write_members(answer.out, reply);
+	answer_end(session, answer);
 }
 
 static void write_reply(struct session *session, struct core_reply *reply)
@@ -169,10 +168,9 @@ static void write_reply(struct session *session, struct core_reply *reply)
 		write_error(session, reply);
 		return;
 	}
-	struct buffer *out = stream_output(&session->stream, value_bytes(reply));
-	size_t mark = message_begin_reply(out, reply->id != CORE_NO_ID, reply->id, reply->status);
-	write_members(out, reply);
-	message_end(out, mark);
+	struct answer answer = answer_begin(session, reply->id, reply->status, value_bytes(reply));
+	write_members(answer.out, reply);
+	answer_end(session, answer);
 	session_keep(session, reply);
 	session_pause_if_full(session);
 }
