@@ -45,6 +45,20 @@ bool channel_can_put(const struct channel *channel)
 	return channel->closed || channel->n_takes > 0 || channel_has_room(channel);
 }
 
+const uint64_t core_wait_bounds_us[CORE_WAIT_BOUNDS] = {1000, 5000, 25000, 100000, 500000, 2500000, 10000000, 60000000};
+
+void channel_count_wait(struct channel *channel, bool is_put, uint64_t us)
+{
+	if (!channel->waits && !(channel->waits = calloc(1, sizeof(*channel->waits))))
+		return;
+	struct core_waits *waits = is_put ? &channel->waits->puts : &channel->waits->takes;
+	size_t i = 0;
+	while (i < CORE_WAIT_BOUNDS && us > core_wait_bounds_us[i])
+		i++;
+	waits->n[i]++;
+	waits->sum_us += us;
+}
+
 struct channel *channel_create(struct slice name, const struct core_definition *definition)
 {
 	assert(name.len >= 1 && name.len <= UINT8_MAX);
@@ -74,5 +88,6 @@ void channel_destroy(struct channel *channel)
 		return;
 	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting) && channel->n_leased == 0);
 	store_clear(&channel->buffer);
+	free(channel->waits);
 	free(channel);
 }

@@ -5,6 +5,10 @@
 #include "daemon/core/core.h"
 #include "daemon/core/list.h"
 
+struct waits {
+	struct core_waits puts, takes;
+};
+
 /* What each put and take needs stands together at the end, before the name: with many channels every line of memory is one that has to be fetched. */
 struct channel {
 	struct channel *left, *right;  /* directory.c's */
@@ -14,6 +18,7 @@ struct channel {
 	struct link leases;	  /* of struct lease, held or delayed */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
+	struct waits *waits;	  /* of those who waited here and were served; NULL: of nobody yet */
 	bool is_removed;
 	bool is_ghost; /* removed, and there only for values that are kept */
 
@@ -57,6 +62,9 @@ bool channel_has_room(const struct channel *channel);
 
 /* Whether a put would have an outcome at once. */
 bool channel_can_put(const struct channel *channel);
+
+/* One who waited so long was served. Without memory for the first one, it is not counted. */
+void channel_count_wait(struct channel *channel, bool is_put, uint64_t us);
 
 /* NULL without memory. */
 struct channel *channel_create(struct slice name, const struct core_definition *definition);

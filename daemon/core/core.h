@@ -208,6 +208,15 @@ void core_set_quota(struct core_connection *connection, struct core_quota *quota
 /* The cookie of the connection that created this ephemeral channel; NULL: it is not there, or not ephemeral. */
 void *core_owner(const struct core *core, struct slice channel);
 
+/* How long parked requests have waited until they were served: how many for at most core_wait_bounds_us[i] (and more than the bound before), those that waited longer in
+ * the last place; and the sum. A request counts once, on the channel of the arm that happened; one that ended otherwise, and a take with a count, does not. */
+enum { CORE_WAIT_BOUNDS = 8 };
+extern const uint64_t core_wait_bounds_us[CORE_WAIT_BOUNDS];
+struct core_waits {
+	uint64_t n[CORE_WAIT_BOUNDS + 1];
+	uint64_t sum_us;
+};
+
 /* What is there to see. Rows are copies but for their slices and values, which are valid until the next step. */
 struct core_channel_row {
 	struct slice name;
@@ -215,6 +224,8 @@ struct core_channel_row {
 	bool closed;
 	uint64_t buffered, leased, parked_puts, parked_takes, bytes;
 	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+	uint64_t oldest_put_us, oldest_take_us; /* since when the first in each queue has waited; CORE_NEVER: nobody waits */
+	const struct core_waits *put_waits, *take_waits; /* NULL: nobody who waited has been served yet. Valid until the next step */
 };
 
 bool core_stat(const struct core *core, struct slice channel, struct core_channel_row *row); /* false: no such channel */
@@ -247,7 +258,8 @@ bool core_next_waiter(const struct core *core, struct slice channel, uint64_t af
 struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);
 
 struct core_totals {
-	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes; /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the unsent ones not included */
+	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes, unsent_bytes, max_memory; /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the unsent ones not included */
+	bool is_draining;
 };
 void core_totals(const struct core *core, struct core_totals *totals);
 

@@ -1,7 +1,12 @@
 /* What there is to see: stat, list, peek, waiters. Nothing here changes anything. */
 #include "daemon/core/state.h"
 
-static void row_of(const struct core *core, const struct channel *channel, struct core_channel_row *row)
+static uint64_t oldest_us(struct link *queue)
+{
+	return list_is_empty(queue) ? CORE_NEVER : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.parked_us;
+}
+
+static void row_of(const struct core *core, struct channel *channel, struct core_channel_row *row)
 {
 	*row = (struct core_channel_row){
 		.name = channel_name(channel),
@@ -19,6 +24,10 @@ static void row_of(const struct core *core, const struct channel *channel, struc
 		.evicted = channel->evicted,
 		.dead_lettered = channel->dead_lettered,
 		.discarded = channel->discarded,
+		.oldest_put_us = oldest_us(&channel->puts),
+		.oldest_take_us = oldest_us(&channel->takes),
+		.put_waits = channel->waits ? &channel->waits->puts : NULL,
+		.take_waits = channel->waits ? &channel->waits->takes : NULL,
 	};
 	if (row->definition.max_waiters == 0)
 		row->definition.max_waiters = core->limits.max_waiters;
@@ -26,7 +35,7 @@ static void row_of(const struct core *core, const struct channel *channel, struc
 
 bool core_stat(const struct core *core, struct slice name, struct core_channel_row *row)
 {
-	const struct channel *channel = directory_find(&core->directory, name);
+	struct channel *channel = directory_find(&core->directory, name);
 	if (channel)
 		row_of(core, channel, row);
 	return channel != NULL;
@@ -40,7 +49,7 @@ void *core_owner(const struct core *core, struct slice name)
 
 bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row)
 {
-	const struct channel *channel = directory_after(&core->directory, after);
+	struct channel *channel = directory_after(&core->directory, after);
 	if (channel)
 		row_of(core, channel, row);
 	return channel != NULL;
@@ -135,5 +144,8 @@ void core_totals(const struct core *core, struct core_totals *totals)
 		.promised = core->n_promised,
 		.leased = core->n_leased,
 		.bytes = core->bytes,
+		.unsent_bytes = core->unsent_bytes,
+		.max_memory = core->limits.max_memory,
+		.is_draining = core->is_draining,
 	};
 }

@@ -154,6 +154,8 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 {
 	unlink_everywhere(core, request);
 	struct parked was = request->parked;
+	if (status == STATUS_OK && arm && !was.is_counted)
+		channel_count_wait(arm->channel, arm->is_put, core->now_us - was.parked_us);
 	struct core_reply *reply = &request->reply;
 	*reply = (struct core_reply){
 		.cookie = was.connection->cookie,

@@ -101,6 +101,77 @@ START_TEST(totals_are_sums)
 }
 END_TEST
 
+static struct core_channel_row row_of(const char *channel)
+{
+	struct core_channel_row row;
+	ck_assert(core_stat(fixture.core, slice_from(channel), &row));
+	return row;
+}
+
+START_TEST(the_oldest_waiter_of_each_side_is_known)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	ck_assert(row_of("c").oldest_put_us == CORE_NEVER && row_of("c").oldest_take_us == CORE_NEVER);
+	uint64_t begin_us = fixture.now_us;
+	expect("b1 take c", "");
+	fixture_later(5);
+	expect("b2 take c", "");
+	ck_assert_uint_eq(row_of("c").oldest_take_us, begin_us);
+	expect("b3 cancel 1", "b1 cancelled; b3 ok");
+	ck_assert_uint_eq(row_of("c").oldest_take_us, begin_us + 5000);
+	fixture_later(5);
+	expect("a2 puts c x y z", "b2 ok x");
+	ck_assert(row_of("c").oldest_take_us == CORE_NEVER);
+	ck_assert_uint_eq(row_of("c").oldest_put_us, begin_us + 10000);
+}
+END_TEST
+
+static uint64_t sum_of(const struct core_waits *waits)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i <= CORE_WAIT_BOUNDS; i++)
+		sum += waits->n[i];
+	return sum;
+}
+
+START_TEST(waits_are_counted_where_they_ended_by_how_long_they_were)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	ck_assert_ptr_null(row_of("c").put_waits);
+	expect("b1 take c", "");
+	fixture_later(1);
+	expect("a3 put c x", "b1 ok x; a3 ok"); /* the take waited exactly the first bound; the put did not wait */
+	ck_assert_uint_eq(row_of("c").take_waits->n[0], 1);
+	ck_assert_uint_eq(row_of("c").take_waits->sum_us, 1000);
+	ck_assert_uint_eq(sum_of(row_of("c").put_waits), 0);
+	expect("a4 put c y", "");
+	fixture_later(2);
+	expect("b2 take c", "b2 ok y; a4 ok");
+	ck_assert_uint_eq(row_of("c").put_waits->n[1], 1);
+	expect("b3 alts take:c put:d=z", "");
+	fixture_later(100000);
+	expect("a5 take d", "a5 ok z; b3 ok arm 1 put d");
+	ck_assert_uint_eq(row_of("d").put_waits->n[CORE_WAIT_BOUNDS], 1);
+	ck_assert_uint_eq(sum_of(row_of("c").take_waits), 1);
+}
+END_TEST
+
+START_TEST(waits_that_nobody_served_are_not_counted)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("b1 take c timeout 5", "");
+	fixture_later(10);
+	expect("- tick", "b1 timeout");
+	expect("b2 take c count 2", "");
+	fixture_later(10);
+	expect("a2 puts c x y", "b2 ok x left 1; b2 ok y left 0; a2 ok accepted 2");
+	expect("b3 take c", "");
+	expect("a3 close c", "b3 closed; a3 ok");
+	ck_assert_ptr_null(row_of("c").take_waits);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -112,6 +183,9 @@ int main(void)
 	    channels_are_listed_in_order_of_name,
 	    peek_takes_nothing,
 	    totals_are_sums,
+	    the_oldest_waiter_of_each_side_is_known,
+	    waits_are_counted_where_they_ended_by_how_long_they_were,
+	    waits_that_nobody_served_are_not_counted,
 	};
 	return fixture_main("core: books and looking", tests, sizeof(tests) / sizeof(tests[0]));
 }
