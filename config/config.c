@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "config/channels.h"
+#include "config/observe.h"
 #include "config/tls.h"
 #include "config/users.h"
 #include "config/yaml_reader.h"
@@ -30,6 +31,7 @@ int config_init(struct config *config)
 	    .listen_is_default = true,
 	    .has_http = true,
 	    .http_is_default = true,
+	    .log_level = CONFIG_LOG_INFO,
 	    .http = {.host = strdup("127.0.0.1"), .port = 7224},
 	    .limits =
 		{
@@ -60,6 +62,7 @@ void config_finish(struct config *config)
 {
 	drop_listen(config);
 	address_finish(&config->http);
+	observe_drop_hosts(config);
 	channels_drop(config);
 	users_drop(config);
 	tls_settings_finish(&config->tls);
@@ -89,6 +92,8 @@ static int copy(struct config *to, const struct config *from)
 	    .has_http = from->has_http,
 	    .http_is_default = from->http_is_default,
 	    .insecure = from->insecure,
+	    .log_json = from->log_json,
+	    .log_level = from->log_level,
 	    .spin_us = from->spin_us,
 	    .limits = from->limits,
 	    .listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
@@ -97,7 +102,7 @@ static int copy(struct config *to, const struct config *from)
 	if (copy_text(&to->users_file, from->users_file) < 0 || copy_text(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
 	    users_copy(to, from) < 0)
 		goto no_memory;
-	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0)
+	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0 || observe_copy_hosts(to, from) < 0)
 		goto no_memory;
 	while (to->n_listen < from->n_listen) {
 		int result = copy_address(&to->listen[to->n_listen], &from->listen[to->n_listen]);
@@ -272,6 +277,7 @@ static int read_limits(struct yaml_reader *reader, const yaml_node_t *node, cons
 
 static const struct yaml_key keys[] = {
     {"listen", read_listen, NULL},   {"http", read_http, NULL},     {"insecure", read_insecure, NULL},
+    {"http_hosts", observe_read_hosts, NULL}, {"log", observe_read_log, NULL}, {"log_level", observe_read_log_level, NULL},
     {"spin_us", read_spin_us, NULL}, {"limits", read_limits, NULL}, {"channels", channels_read, NULL},
     {"tls", tls_read, NULL},         {"users", read_own_users, NULL},
     {"user", read_text, &(const size_t){offsetof(struct config, user)}},

@@ -28,6 +28,8 @@ struct tls_settings { /* NULL: not written */
 	enum client_certificates client_certificates; /* by default optional where there is a ca */
 };
 
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO }; /* what is told: these, and those before */
+
 enum address_scheme { ADDRESS_TCP, ADDRESS_TLS, ADDRESS_UNIX };
 
 struct address {
@@ -67,6 +69,10 @@ struct config {
 	bool has_http;        /* false: `http: none` */
 	bool http_is_default; /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
 	struct address http;
+	char **http_hosts; /* names, beside those of loopback, by which HTTP may be asked */
+	size_t n_http_hosts;
+	bool log_json; /* the log is lines of JSON */
+	enum config_log_level log_level;
 	uint32_t spin_us; /* how long the loop polls before it blocks */
 	bool insecure; /* may listen beyond loopback without TLS and authentication */
 	char *user;	  /* the account that the daemon becomes once it listens; NULL: it stays what it is */

@@ -17,6 +17,7 @@
  * "1h" or plain milliseconds). */
 #define LIMITS(LIMIT)                                                                  \
 	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                               \
+	LIMIT(max_http_connections, COUNT, 1000, 1, 100000)                            \
 	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                \
 	LIMIT(max_inflight, COUNT, 1024, 1, 1000000)                                   \
 	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                              \
@@ -42,6 +43,7 @@ enum {
 	MAX_CAPACITY = 100000000,     /* of one channel */
 	MAX_WAITERS = 10000000,       /* parked on one channel */
 	MAX_LISTENERS = 16,
+	MAX_HTTP_HOSTS = 16,
 	MAX_DEAD_LETTER_STEPS = 16,   /* of configured channels, from one to the last that its dead letters may reach */
 	MAX_SPIN_US = 1000,
 	MAX_USERS = 10000,

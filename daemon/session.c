@@ -269,7 +269,7 @@ struct session *session_create(struct sessions *sessions, const struct session_w
 
 void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
 {
-	if (sessions->n >= sessions->limits.max_connections) {
+	if (sessions->n - sessions->n_http >= sessions->limits.max_connections) {
 		refuse_connection(sessions, fd, "there are max_connections connections");
 		return;
 	}

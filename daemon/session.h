@@ -18,7 +18,7 @@ struct sessions {
 	struct limits limits;
 	struct message_decoder decoder; /* zero-initialise */
 	struct session *first;          /* all of them */
-	uint64_t n;
+	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;
 	struct users *users; /* NULL: none, and there never will be any */
 	struct session *first_stranger, **strangers_end;

@@ -66,7 +66,13 @@ static void page_end(struct page *page)
 
 /* -- Channels -- */
 
-static void write_channel(struct buffer *out, const struct core_channel_row *row)
+static void write_age(struct buffer *out, const char *key, uint64_t since_us, uint64_t now_us)
+{
+	if (since_us != CORE_NEVER)
+		message_uint(out, key, now_us > since_us ? (now_us - since_us) / 1000 : 0);
+}
+
+static void write_channel(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
 {
 	message_string(out, "kind", slice_from(channel_kind_name(row->definition.kind)));
 	message_uint(out, "capacity", row->definition.capacity);
@@ -76,6 +82,8 @@ static void write_channel(struct buffer *out, const struct core_channel_row *row
 	message_uint(out, "leased", row->leased);
 	message_uint(out, "parked_puts", row->parked_puts);
 	message_uint(out, "parked_takes", row->parked_takes);
+	write_age(out, "oldest_put_ms", row->oldest_put_us, now_us);
+	write_age(out, "oldest_take_ms", row->oldest_take_us, now_us);
 	message_uint(out, "bytes", row->bytes);
 	message_uint(out, "max_waiters", row->definition.max_waiters);
 	if (row->definition.max_deliveries) {
@@ -91,6 +99,13 @@ static void write_channel(struct buffer *out, const struct core_channel_row *row
 	message_uint(out, "discarded", row->discarded);
 }
 
+void session_write_channel(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
+{
+	buffer_append(out, "{\"channel\":", strlen("{\"channel\":"));
+	message_text(out, row->name);
+	write_channel(out, row, now_us);
+	buffer_append(out, "}", 1);
+}
 void session_stat(struct session *session, const struct message_request *request)
 {
 	struct core_channel_row row;
@@ -100,7 +115,7 @@ void session_stat(struct session *session, const struct message_request *request
 	}
 	struct answer answer = answer_begin(session, request->id, STATUS_OK, 0);
 	message_string(answer.out, "channel", row.name);
-	write_channel(answer.out, &row);
+	write_channel(answer.out, &row, loop_now_us(session->all->loop));
 	answer_end(session, answer);
 }
 
@@ -118,10 +133,7 @@ void session_list(struct session *session, const struct message_request *request
 			continue;
 		if (!page_row(&page))
 			break;
-		buffer_append(page.out, "{\"channel\":", strlen("{\"channel\":"));
-		message_text(page.out, row.name);
-		write_channel(page.out, &row);
-		buffer_append(page.out, "}", 1);
+		session_write_channel(page.out, &row, loop_now_us(session->all->loop));
 		if (!page_row_end(&page))
 			break;
 	}

@@ -217,6 +217,9 @@ struct core_waits {
 	uint64_t sum_us;
 };
 
+/* How many requests of the connection are parked. */
+uint32_t core_parked(const struct core_connection *connection);
+
 /* What is there to see. Rows are copies but for their slices and values, which are valid until the next step. */
 struct core_channel_row {
 	struct slice name;

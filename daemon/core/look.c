@@ -133,6 +133,11 @@ struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool
 	return channel_name(request->arms[i].channel);
 }
 
+uint32_t core_parked(const struct core_connection *connection)
+{
+	return connection->n_parked;
+}
+
 void core_totals(const struct core *core, struct core_totals *totals)
 {
 	*totals = (struct core_totals){

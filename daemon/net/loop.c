@@ -76,18 +76,37 @@ void loop_destroy(struct loop *loop)
 	free(loop);
 }
 
-static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
-{
-	stream_flush_all(loop);
-	on_turn_end(arg);
-	loop->now_is_read = false;
-}
-
 static uint64_t clock_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS] = {20, 50, 100, 200, 500, 1000, 2000, 5000, 20000, 100000};
+
+static void count_turn(struct loop *loop)
+{
+	uint64_t us = clock_us() - loop->now_us;
+	size_t i = 0;
+	while (i < LOOP_TURN_BOUNDS && us > loop_turn_bounds_us[i])
+		i++;
+	loop->turns.n[i]++;
+	loop->turns.sum_us += us;
+}
+
+const struct loop_turns *loop_turns(const struct loop *loop)
+{
+	return &loop->turns;
+}
+
+static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
+{
+	stream_flush_all(loop);
+	on_turn_end(arg);
+	if (loop->now_is_read)
+		count_turn(loop);
+	loop->now_is_read = false;
 }
 
 void loop_set_spin(struct loop *loop, uint32_t spin_us)

@@ -27,6 +27,16 @@ void loop_set_spin(struct loop *loop, uint32_t spin_us);
 /* The time in microseconds of a monotonic clock, read once a turn. */
 uint64_t loop_now_us(struct loop *loop);
 
+/* How long turns were busy: from when their time was read until all was sent. How many took at most loop_turn_bounds_us[i] (and more than the bound before), and
+ * longer, in the last place. */
+enum { LOOP_TURN_BOUNDS = 10 };
+extern const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS];
+struct loop_turns {
+	uint64_t n[LOOP_TURN_BOUNDS + 1];
+	uint64_t sum_us;
+};
+const struct loop_turns *loop_turns(const struct loop *loop);
+
 /* Calls back for each arrival of that signal, in a turn. -1: no memory. */
 int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, void *arg);
 

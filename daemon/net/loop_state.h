@@ -34,6 +34,7 @@ struct loop {
 	bool now_is_read;
 	uint32_t spin_us;
 	uint64_t now_us;
+	struct loop_turns turns;
 	struct loop_signal *signals;
 	struct stream_queue takers; /* those that got a value are sent to first: a value in the hand is work that can begin */
 	struct stream_queue others;

@@ -253,6 +253,15 @@ static void discard(struct stream *stream)
 		begin_gone(stream);
 }
 
+void stream_resume(struct stream *stream)
+{
+	if (stream->state != STREAM_OPEN || !buffer_len(&stream->in))
+		return;
+	stream->is_unparsed = true;
+	set_reading(stream, true);
+	event_active(&stream->read_event, EV_READ, 0);
+}
+
 static void read_more(struct stream *stream)
 {
 	if (stream->is_unparsed && buffer_len(&stream->in)) {

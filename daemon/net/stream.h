@@ -116,6 +116,9 @@ static inline bool stream_has_unsent(const struct stream *stream)
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
+/* on_bytes has left whole frames for later, though the stream was not full: it is called again with them, in a turn to come. */
+void stream_resume(struct stream *stream);
+
 /* Nothing more can be sent, not even what waits: the connection ends. */
 void stream_break(struct stream *stream);
 
