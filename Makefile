@@ -37,7 +37,7 @@ ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidde
              -ffile-prefix-map=$(CURDIR)=. -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(CLEARING) $(CPPFLAGS) $(CFLAGS)
 
 # Asked once a run, when first needed, and again in the run that follows an installation.
-DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra libssl libcrypto yaml-0.1)
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libssl libcrypto yaml-0.1)
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson libssl libcrypto)
 EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
@@ -63,6 +63,8 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call TELL,CC  )
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/daemon/http/assets.o: daemon/http/dashboard.html proto/openapi.json
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)
@@ -106,15 +108,15 @@ $(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libclient.a
 TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libparking.a libclient.a)
 $(TESTS): %: %.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) $(EVENT_LIBS) -lm
 
 # A harness with libFuzzer's main, and with one that replays its corpus.
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) $(EVENT_LIBS) -lm
 $(BUILD)/tests/fuzz/test_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) $(EVENT_LIBS) -lm
 .SECONDARY: $(FUZZERS:%=$(BUILD)/tests/fuzz/fuzz_%.o)
 
 $(EXAMPLES:=.o): ALL_CFLAGS += -Iclient

@@ -11,7 +11,7 @@
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
 
-enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own, HTTP */
+enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own */
 
 static struct core_limits core_limits_of(const struct limits *limits)
 {
@@ -140,16 +140,17 @@ static void on_idle_timer(void *arg)
 }
 
 /* Every connection is a descriptor, and some are kept back. Returns how many connections there may be, at most as many as are wanted. */
-static uint64_t raise_descriptor_limit(uint64_t max_connections)
+static uint64_t raise_descriptor_limit(const struct limits *limits)
 {
 	struct rlimit limit;
-	rlim_t wanted = max_connections + SPARE_DESCRIPTORS;
+	uint64_t max_connections = limits->max_connections;
+	rlim_t enough = max_connections + SPARE_DESCRIPTORS, wanted = enough + limits->max_http_connections;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return max_connections;
 	struct rlimit raised = {.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max, .rlim_max = limit.rlim_max};
 	if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
 		limit = raised;
-	if (limit.rlim_cur >= wanted)
+	if (limit.rlim_cur >= enough)
 		return max_connections;
 	uint64_t possible = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : (limit.rlim_cur + 1) / 2;
 	log_warning("max_connections is %llu, but the system allows this process %llu open files: there can be %llu connections",
@@ -161,7 +162,7 @@ static uint64_t raise_descriptor_limit(uint64_t max_connections)
 static void set_limits(struct server *server, const struct limits *limits)
 {
 	server->sessions.limits = *limits;
-	server->sessions.limits.max_connections = raise_descriptor_limit(limits->max_connections);
+	server->sessions.limits.max_connections = raise_descriptor_limit(limits);
 	loop_set_max_buffers(server->loop, limits->max_buffers);
 	on_idle_timer(server);
 }
@@ -206,6 +207,8 @@ static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 	fresh.n_listen = n_listen;
 	config_finish(&server->config);
 	server->config = fresh;
+	if (server->http)
+		http_set_hosts(server->http, server->config.http_hosts, server->config.n_http_hosts);
 	return 0;
 }
 
@@ -264,9 +267,9 @@ static int start_http(struct server *server)
 	char error[HTTP_ERROR_BYTES];
 	if (!server->config.has_http)
 		return 0;
-	server->http = http_start(server->loop, &server->config.http, error);
+	server->http = http_start(&server->sessions, &server->config.http, server->config.http_hosts, server->config.n_http_hosts, error);
 	if (server->http) {
-		log_info("health: %s/healthz", http_url(server->http));
+		log_info("http: %s (dashboard, /metrics, /healthz, /api/v1)", http_url(server->http));
 		return 0;
 	}
 	if (server->config.http_is_default) {
@@ -342,10 +345,10 @@ int server_main(server_load_config *load_config, void *arg)
 		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
 		log_info("ended");
 	}
-	http_stop(server.http);
 	listener_close(server.listeners);
 	inherited_finish();
 	session_drop_all(&server.sessions);
+	http_stop(server.http);
 	message_decoder_finish(&server.sessions.decoder);
 	core_destroy(server.core);
 	server_finish_access(&server);

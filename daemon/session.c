@@ -132,8 +132,9 @@ static void handle_frame(struct session *session, struct slice body)
 void session_end(struct session *session, enum error error, const char *why)
 {
 	session_hang_up(session);
-	answer_error(session, CORE_NO_ID, error, why);
-	stream_refuse(&session->stream);
+	session->wire->refuse(session, error, why);
+	if (stream_is_open(&session->stream) || stream_is_opening(&session->stream))
+		stream_refuse(&session->stream);
 }
 
 void session_pause_if_full(struct session *session)
@@ -174,13 +175,18 @@ static struct answer begin_frame(struct session *session, uint64_t id, enum stat
 	return (struct answer){out, mark};
 }
 
+static void refuse_by_frame(struct session *session, enum error error, const char *why)
+{
+	answer_error(session, CORE_NO_ID, error, why);
+}
+
 static void end_frame(struct session *session, struct answer answer)
 {
 	(void)session;
 	message_end(answer.out, answer.mark);
 }
 
-const struct session_wire session_frames = {.bytes = sizeof(struct session), .on_bytes = read_frames, .begin = begin_frame, .end = end_frame};
+const struct session_wire session_frames = {.bytes = sizeof(struct session), .on_bytes = read_frames, .begin = begin_frame, .end = end_frame, .refuse = refuse_by_frame};
 
 /* -- What the stream tells -- */
 
@@ -262,7 +268,6 @@ struct session *session_create(struct sessions *sessions, const struct session_w
 		session->next->at = &session->next;
 	sessions->first = session;
 	sessions->n++;
-	auth_begin(session);
 	session->connection = core_connect(sessions->core, session);
 	return session;
 }
@@ -279,6 +284,8 @@ void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
 	} else if (!session->connection) {
 		answer_error(session, CORE_NO_ID, ERROR_OVERLOADED, "no memory for another connection");
 		stream_refuse(&session->stream);
+	} else {
+		auth_begin(session);
 	}
 }
 
@@ -296,7 +303,7 @@ uint64_t session_close_idle(struct sessions *sessions)
 	if (idle_us == 0)
 		return UINT64_MAX;
 	for (struct session *session = sessions->first; session; session = session->next) {
-		if (!stream_is_open(&session->stream) || core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
+		if (session->wire != &session_frames || !stream_is_open(&session->stream) || core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
 			continue;
 		if (session->heard_us + idle_us <= now_us) {
 			log_seldom(&sessions->idle_log, now_us, "a connection is closed that has sent nothing for max_idle_ms");

@@ -23,6 +23,8 @@ struct session_wire {
 	 * `detail`, or NULL. */
 	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes);
 	void (*end)(struct session *session, struct answer answer);
+	/* The daemon ends the connection, and says why. */
+	void (*refuse)(struct session *session, enum error error, const char *why);
 };
 
 struct session {

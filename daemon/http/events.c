@@ -1,0 +1,322 @@
+/* GET /api/v1/events: server-sent events with what changes, for pages that look at the daemon all the time.
+ *
+ *   event: reset    forget all: everything comes anew
+ *   event: rows     an array of channels' rows, as `list` has them: they are so now, whatever was told before
+ *   event: gone     an array of names: these channels are no more
+ *   event: synced   all channels have been told
+ *   event: tick     once a second, an object: the whole daemon
+ *
+ * Once a second, while anybody listens, all channels are looked at, in slices, and what differs from the time before (the baseline) goes to all. Who is new gets all
+ * channels, at the pace at which it reads, and what changes from then on. Who does not read fast enough for the changes misses some, and is told all anew. */
+#include <stdlib.h>
+
+#include "daemon/http/http_parts.h"
+#include "daemon/http/snapshot.h"
+
+enum {
+	TICK_MS = 1000,
+	WALK_ROWS = 64, /* in a slice */
+	SYNC_ROWS = 32,
+	MAX_SUBSCRIBERS = 32,
+};
+
+struct subscriber {
+	struct http_job job; /* must come first */
+	struct http_session *session;
+	struct subscriber *next, **at; /* in events->first; *at points here */
+	bool is_begun, is_synced;
+	bool is_lagging; /* has missed something */
+	char after[NAME_MAX_BYTES]; /* the last channel that it was told while it is not synced */
+	size_t after_len;
+};
+
+struct events {
+	struct http *http;
+	struct loop_timer *timer;
+	struct subscriber *first;
+	unsigned n;
+	bool is_walking, has_baseline;
+	uint64_t walk_us; /* when the last walk began */
+	struct snapshot last, now;
+	struct snapshot_cursor last_cursor, now_cursor;
+	const struct snapshot_row *last_row; /* the next of the last walk's */
+	struct buffer rows, gone;
+};
+
+static void append(struct buffer *out, const char *text)
+{
+	buffer_append(out, text, strlen(text));
+}
+
+/* -- Telling -- */
+
+/* What a subscriber gets beside its answers is dropped while it has not read so much of it. */
+static void tell(struct subscriber *subscriber, const struct buffer *event)
+{
+	if (stream_is_full(&subscriber->session->session.stream))
+		subscriber->is_lagging = true;
+	else
+		http_write_slice(subscriber->session, (struct slice){event->bytes + event->start, buffer_len(event)});
+}
+
+/* To all who have begun; the event is then empty again. Without memory for it, all have missed it. */
+static void tell_all(struct events *events, struct buffer *event)
+{
+	for (struct subscriber *at = events->first; at; at = at->next) {
+		if (event->failed)
+			at->is_lagging = true;
+		else if (at->is_begun && !at->is_lagging)
+			tell(at, event);
+	}
+	if (event->failed)
+		buffer_finish(event);
+	buffer_clear(event);
+}
+
+/* Before each element of an event that is an array. */
+static void begin_element(struct buffer *event, const char *name)
+{
+	if (buffer_len(event)) {
+		append(event, ",");
+		return;
+	}
+	append(event, "event: ");
+	append(event, name);
+	append(event, "\ndata: [");
+}
+
+static void end_array(struct buffer *event)
+{
+	if (buffer_len(event))
+		append(event, "]\n\n");
+}
+
+/* -- Walks -- */
+
+static bool differs(const struct core_channel_row *a, const struct core_channel_row *b)
+{
+	return a->definition.kind != b->definition.kind || a->definition.capacity != b->definition.capacity || a->closed != b->closed ||
+	       a->buffered != b->buffered || a->leased != b->leased || a->parked_puts != b->parked_puts || a->parked_takes != b->parked_takes ||
+	       a->bytes != b->bytes || a->accepted != b->accepted || a->taken != b->taken || a->returned != b->returned || a->dropped != b->dropped ||
+	       a->evicted != b->evicted || a->dead_lettered != b->dead_lettered || a->discarded != b->discarded || a->oldest_put_us != b->oldest_put_us ||
+	       a->oldest_take_us != b->oldest_take_us || a->definition.max_waiters != b->definition.max_waiters || a->definition.ephemeral != b->definition.ephemeral;
+}
+
+/* Bytes in order, as the directory's. */
+static int compare(struct slice a, struct slice b)
+{
+	int result = memcmp(a.bytes, b.bytes, a.len < b.len ? a.len : b.len);
+	return result ? result : a.len < b.len ? -1 : a.len > b.len;
+}
+
+static void next_of_last(struct events *events)
+{
+	events->last_row = snapshot_next(&events->last, &events->last_cursor);
+}
+
+static void tell_gone(struct events *events)
+{
+	begin_element(&events->gone, "gone");
+	message_text(&events->gone, events->last_row->row.name);
+	next_of_last(events);
+}
+
+/* Both walks are in order of name: they are compared as they go on. */
+static void compare_row(struct events *events, const struct core_channel_row *row, uint64_t now_us)
+{
+	int order = 1;
+	while (events->last_row && (order = compare(events->last_row->row.name, row->name)) < 0)
+		tell_gone(events);
+	bool is_known = events->last_row && order == 0;
+	if (!is_known || differs(&events->last_row->row, row)) {
+		begin_element(&events->rows, "rows");
+		session_write_channel(&events->rows, row, now_us);
+	}
+	if (is_known)
+		next_of_last(events);
+}
+
+static void write_tick(struct events *events, struct buffer *out)
+{
+	const struct sessions *sessions = events->http->sessions;
+	const struct loop_turns *turns = loop_turns(sessions->loop);
+	struct core_totals totals;
+	uint64_t n_turns = 0;
+	core_totals(sessions->core, &totals);
+	for (int i = 0; i <= LOOP_TURN_BOUNDS; i++)
+		n_turns += turns->n[i];
+	append(out, "event: tick\ndata: {\"version\":\"" MILLRACE_VERSION "\"");
+	message_uint(out, "now_us", loop_now_us(sessions->loop));
+	message_uint(out, "channels", totals.channels);
+	message_uint(out, "connections", sessions->n - sessions->n_http);
+	message_uint(out, "http_connections", sessions->n_http);
+	message_uint(out, "parked", totals.parked);
+	message_uint(out, "value_bytes", totals.bytes);
+	message_uint(out, "unsent_bytes", loop_unsent_value_bytes(sessions->loop));
+	message_uint(out, "max_memory", totals.max_memory);
+	message_bool(out, "draining", totals.is_draining);
+	message_uint(out, "turns", n_turns);
+	message_uint(out, "turns_us", turns->sum_us);
+	append(out, "}\n\n");
+}
+
+static void begin_walk(struct events *events)
+{
+	events->is_walking = true;
+	events->walk_us = loop_now_us(events->http->sessions->loop);
+	events->last_cursor = snapshot_begin(&events->last);
+	events->now_cursor = snapshot_begin(&events->now);
+	next_of_last(events);
+}
+
+static void end_walk(struct events *events)
+{
+	while (events->last_row && !events->now.failed)
+		tell_gone(events);
+	events->is_walking = false;
+	events->has_baseline = !events->now.failed;
+	snapshot_finish(&events->last);
+	events->last = events->now;
+	events->now = (struct snapshot){NULL};
+	for (struct subscriber *at = events->first; at; at = at->next) {
+		at->is_lagging |= !events->has_baseline;
+		if (!at->is_begun || at->is_lagging)
+			http_wake(at->session);
+	}
+}
+
+static void forget(struct events *events)
+{
+	events->is_walking = events->has_baseline = false;
+	snapshot_finish(&events->last);
+	snapshot_finish(&events->now);
+	buffer_finish(&events->rows);
+	buffer_finish(&events->gone);
+}
+
+static void on_timer(void *arg)
+{
+	struct events *events = arg;
+	struct sessions *sessions = events->http->sessions;
+	uint64_t now_us = loop_now_us(sessions->loop);
+	const struct snapshot_row *row;
+	if (!events->n) {
+		forget(events);
+		return;
+	}
+	if (!events->is_walking)
+		begin_walk(events);
+	bool more = snapshot_slice(&events->now, sessions->core, WALK_ROWS);
+	while ((row = snapshot_next(&events->now, &events->now_cursor)) && events->has_baseline)
+		compare_row(events, &row->row, now_us);
+	if (!more)
+		end_walk(events);
+	end_array(&events->gone);
+	tell_all(events, &events->gone);
+	end_array(&events->rows);
+	tell_all(events, &events->rows);
+	if (!more) {
+		write_tick(events, &events->rows);
+		tell_all(events, &events->rows);
+	}
+	loop_timer_set(events->timer, more ? now_us : events->walk_us + TICK_MS * 1000);
+}
+
+/* -- Subscribers -- */
+
+static bool pump(struct http_session *session, struct http_job *job)
+{
+	struct subscriber *subscriber = (struct subscriber *)job;
+	struct sessions *all = session->session.all;
+	struct buffer *out = &session->http->scratch;
+	struct core_channel_row row;
+	struct slice after = {subscriber->after, subscriber->after_len};
+	unsigned n = 0;
+	if (!session->http->events->has_baseline)
+		return true;
+	buffer_clear(out);
+	if (!subscriber->is_begun || subscriber->is_lagging) {
+		http_write_slice(session, SLICE("event: reset\ndata: {}\n\n"));
+		subscriber->is_begun = true;
+		subscriber->is_synced = subscriber->is_lagging = false;
+		after.len = 0;
+	}
+	if (subscriber->is_synced)
+		return true;
+	while (n < SYNC_ROWS && core_next_channel(all->core, after, &row)) {
+		begin_element(out, "rows");
+		session_write_channel(out, &row, loop_now_us(all->loop));
+		after = row.name;
+		n++;
+	}
+	end_array(out);
+	subscriber->is_synced = n < SYNC_ROWS;
+	if (subscriber->is_synced)
+		append(out, "event: synced\ndata: {}\n\n");
+	subscriber->after_len = after.len;
+	if (after.len && after.bytes != subscriber->after)
+		memcpy(subscriber->after, after.bytes, after.len);
+	if (out->failed) {
+		buffer_finish(out);
+		subscriber->is_lagging = true;
+	} else {
+		http_write_slice(session, (struct slice){out->bytes + out->start, buffer_len(out)});
+	}
+	if (!subscriber->is_synced)
+		http_wake(session);
+	return true;
+}
+
+static void destroy(struct http_session *session, struct http_job *job)
+{
+	struct subscriber *subscriber = (struct subscriber *)job;
+	*subscriber->at = subscriber->next;
+	if (subscriber->next)
+		subscriber->next->at = subscriber->at;
+	session->http->events->n--;
+	free(subscriber);
+}
+
+static struct events *events_of(struct http *http)
+{
+	if (http->events)
+		return http->events;
+	struct events *events = calloc(1, sizeof(*events));
+	if (!events)
+		return NULL;
+	events->http = http;
+	events->timer = loop_timer_create(http->sessions->loop, on_timer, events);
+	if (!events->timer) {
+		free(events);
+		return NULL;
+	}
+	http->events = events;
+	return events;
+}
+
+void events_serve(struct http_session *session, const struct http_request *request)
+{
+	(void)request;
+	struct events *events = events_of(session->http);
+	struct subscriber *subscriber = events && events->n < MAX_SUBSCRIBERS ? calloc(1, sizeof(*subscriber)) : NULL;
+	if (!subscriber) {
+		http_refuse(session, 0, ERROR_OVERLOADED, "there are too many who listen to events");
+		return;
+	}
+	*subscriber = (struct subscriber){.job = {pump, destroy}, .session = session, .next = events->first, .at = &events->first};
+	if (subscriber->next)
+		subscriber->next->at = &subscriber->next;
+	events->first = subscriber;
+	if (events->n++ == 0)
+		loop_timer_set(events->timer, loop_now_us(session->session.all->loop));
+	http_begin_job(session, "text/event-stream", &subscriber->job);
+}
+
+void events_destroy(struct events *events)
+{
+	if (!events)
+		return;
+	forget(events);
+	loop_timer_destroy(events->timer);
+	free(events);
+}

@@ -1,0 +1,231 @@
+/* Requests are short and many readers are lenient: whatever is not exactly as RFC 9112 writes it ends the connection. */
+#define _GNU_SOURCE /* memmem */
+#include "daemon/http/head.h"
+
+#include <string.h>
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool http_text_is(struct slice slice, const char *text)
+{
+	if (slice.len != strlen(text))
+		return false;
+	for (size_t i = 0; i < slice.len; i++) {
+		if (lower(slice.bytes[i]) != text[i])
+			return false;
+	}
+	return true;
+}
+
+/* Takes what stands before `mark` off the front, and the mark; false: there is none. */
+static bool cut(struct slice *rest, const char *mark, struct slice *before)
+{
+	size_t len = strlen(mark);
+	const char *at = rest->len ? memmem(rest->bytes, rest->len, mark, len) : NULL;
+	if (!at)
+		return false;
+	*before = (struct slice){rest->bytes, (size_t)(at - rest->bytes)};
+	rest->len -= before->len + len;
+	rest->bytes = at + len;
+	return true;
+}
+
+static struct slice trim(struct slice text)
+{
+	while (text.len && (text.bytes[0] == ' ' || text.bytes[0] == '\t')) {
+		text.bytes++;
+		text.len--;
+	}
+	while (text.len && (text.bytes[text.len - 1] == ' ' || text.bytes[text.len - 1] == '\t'))
+		text.len--;
+	return text;
+}
+
+/* -- The request line -- */
+
+static bool is_token(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = lower(text.bytes[i]);
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+			return false;
+	}
+	return text.len > 0;
+}
+
+static bool is_visible(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.bytes[i] <= ' ' || text.bytes[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static const char *parse_request_line(struct slice line, struct http_head *head, int *code)
+{
+	struct slice target;
+	if (!cut(&line, " ", &head->method) || !cut(&line, " ", &target) || !is_token(head->method))
+		return "this is not HTTP: a request begins with a line such as GET /healthz HTTP/1.1";
+	if (!target.len || target.bytes[0] != '/' || !is_visible(target))
+		return "the target is a path that begins with '/'";
+	if (slice_equal(line, SLICE("HTTP/1.0"))) {
+		head->is_1_0 = true;
+	} else if (!slice_equal(line, SLICE("HTTP/1.1"))) {
+		*code = 505;
+		return "the version is HTTP/1.1 or HTTP/1.0";
+	}
+	head->keep_alive = !head->is_1_0;
+	if (!cut(&target, "?", &head->path)) {
+		head->path = target;
+		target.len = 0;
+	}
+	head->query = target;
+	return NULL;
+}
+
+/* -- Headers -- */
+
+static const char *parse_length(struct slice value, struct http_head *head)
+{
+	uint64_t length = 0;
+	if (head->has_body)
+		return "Content-Length is there twice";
+	if (!value.len || value.len > 15)
+		return "Content-Length is a number of bytes";
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.bytes[i] < '0' || value.bytes[i] > '9')
+			return "Content-Length is a number of bytes";
+		length = length * 10 + (uint64_t)(value.bytes[i] - '0');
+	}
+	head->has_body = true;
+	head->content_length = length;
+	return NULL;
+}
+
+static void parse_connection(struct slice value, struct http_head *head)
+{
+	struct slice word;
+	bool more;
+	do {
+		more = cut(&value, ",", &word);
+		word = trim(more ? word : value);
+		if (http_text_is(word, "close"))
+			head->keep_alive = false;
+		else if (http_text_is(word, "keep-alive") && head->is_1_0)
+			head->keep_alive = true;
+	} while (more);
+}
+
+static const char *keep_once(struct slice value, bool *has, struct slice *to, const char *twice)
+{
+	if (*has)
+		return twice;
+	*has = true;
+	*to = value;
+	return NULL;
+}
+
+static const char *parse_header(struct slice line, struct http_head *head, int *code)
+{
+	struct slice name;
+	if (!cut(&line, ":", &name) || !is_token(name))
+		return "a header is a name, a colon and a value";
+	struct slice value = trim(line);
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.bytes[i] < ' ' && value.bytes[i] != '\t')
+			return "a header has a control character in it";
+	}
+	if (http_text_is(name, "content-length"))
+		return parse_length(value, head);
+	if (http_text_is(name, "transfer-encoding")) {
+		*code = 411;
+		return "send the body with a Content-Length, not in chunks";
+	}
+	if (http_text_is(name, "host"))
+		return keep_once(value, &head->has_host, &head->host, "Host is there twice");
+	if (http_text_is(name, "origin"))
+		return keep_once(value, &head->has_origin, &head->origin, "Origin is there twice");
+	if (http_text_is(name, "content-type"))
+		head->content_type = value;
+	else if (http_text_is(name, "connection"))
+		parse_connection(value, head);
+	else if (http_text_is(name, "expect"))
+		head->expects_continue = http_text_is(value, "100-continue");
+	return NULL;
+}
+
+enum http_head_result http_head_parse(struct slice bytes, struct http_head *head, size_t *used, int *code, const char **why)
+{
+	size_t skipped = bytes.len >= 2 && memcmp(bytes.bytes, "\r\n", 2) == 0 ? 2 : 0; /* some clients end a body with an empty line */
+	struct slice rest = {bytes.bytes + skipped, bytes.len - skipped}, text, line;
+	struct slice window = {rest.bytes, rest.len < HTTP_MAX_HEAD_BYTES ? rest.len : HTTP_MAX_HEAD_BYTES};
+	*code = 400;
+	if (!cut(&window, "\r\n\r\n", &text)) {
+		*code = 431;
+		*why = "the head of the request is longer than 8 KiB";
+		return rest.len < HTTP_MAX_HEAD_BYTES ? HTTP_HEAD_MORE : HTTP_HEAD_BAD;
+	}
+	*head = (struct http_head){.is_1_0 = false};
+	*used = skipped + text.len + 4;
+	bool more = cut(&text, "\r\n", &line);
+	*why = parse_request_line(more ? line : text, head, code);
+	while (more && !*why) {
+		more = cut(&text, "\r\n", &line);
+		*why = parse_header(more ? line : text, head, code);
+	}
+	if (!*why && !head->has_host && !head->is_1_0)
+		*why = "there is no Host";
+	return *why ? HTTP_HEAD_BAD : HTTP_HEAD_WHOLE;
+}
+
+/* -- Paths and queries -- */
+
+static int hex(char c)
+{
+	c = lower(c);
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+long http_decode(struct slice text, bool is_query, char *to, size_t room)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.bytes[i];
+		if (c == '%') {
+			int high = i + 2 < text.len ? hex(text.bytes[i + 1]) : -1, low = i + 2 < text.len ? hex(text.bytes[i + 2]) : -1;
+			if (high < 0 || low < 0)
+				return -1;
+			c = (char)(high << 4 | low);
+			i += 2;
+		} else if (c == '+' && is_query) {
+			c = ' ';
+		}
+		if (len == room)
+			return -1;
+		to[len++] = c;
+	}
+	return (long)len;
+}
+
+bool http_query_next(struct slice *query, struct slice *name, struct slice *value)
+{
+	struct slice pair;
+	do {
+		if (!query->len)
+			return false;
+		if (!cut(query, "&", &pair)) {
+			pair = *query;
+			query->len = 0;
+		}
+	} while (!pair.len);
+	if (!cut(&pair, "=", name)) {
+		*name = pair;
+		pair.len = 0;
+	}
+	*value = pair;
+	return true;
+}

@@ -1,0 +1,112 @@
+#include "daemon/http/routes.h"
+
+#include <stdio.h>
+
+static const struct route routes[] = {
+	{"GET", "/", look_page, .op = OP_NONE},
+	{"GET", "/healthz", look_health, .op = OP_NONE},
+	{"GET", "/readyz", look_ready, .op = OP_NONE},
+	{"GET", "/metrics", metrics_serve, .op = OP_NONE},
+	{"GET", "/openapi.json", look_openapi, .op = OP_NONE},
+	{"GET", "/api/v1/channels", gateway_serve, OP_LIST, .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
+	{"GET", "/api/v1/channels/{channel}", gateway_serve, OP_STAT, .parameters = {{NULL}}},
+	{"PUT", "/api/v1/channels/{channel}", gateway_serve, OP_CREATE, BODY_MEMBERS, .parameters = {{NULL}}},
+	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", false}}},
+	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, OP_CLOSE, .parameters = {{NULL}}},
+	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", false}}},
+	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, BODY_VALUE, .parameters = {{"timeout_ms", false}, {"batch", false}}},
+	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE, .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
+	{"POST", "/api/v1/alts", gateway_serve, OP_ALTS, BODY_MEMBERS, .parameters = {{NULL}}},
+	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, OP_ACK, .parameters = {{NULL}}},
+	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK, .parameters = {{"delay_ms", false}}},
+	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .parameters = {{"lease_ms", false}}},
+	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS, .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
+	{"GET", "/api/v1/clients", look_clients, .parameters = {{"before", false}, {"limit", false}}},
+	{"GET", "/api/v1/events", events_serve, .op = OP_NONE},
+};
+
+enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };
+
+const struct route_parameter *route_parameter(const struct route *route, struct slice name)
+{
+	const struct route_parameter *parameter = route->parameters;
+	while (parameter->name && !slice_equal(slice_from(parameter->name), name))
+		parameter++;
+	return parameter->name ? parameter : NULL;
+}
+
+/* Whether the path is one of the pattern's. *argument is what stands for its {…}; empty without one. */
+static bool matches(const char *pattern, struct slice path, struct slice *argument)
+{
+	const char *at = path.bytes, *end = path.bytes + path.len;
+	*argument = (struct slice){NULL, 0};
+	while (*pattern && at < end) {
+		if (*pattern == '{') {
+			pattern = strchr(pattern, '}') + 1;
+			argument->bytes = at;
+			while (at < end && *at != '/')
+				at++;
+			argument->len = (size_t)(at - argument->bytes);
+			if (!argument->len)
+				return false;
+		} else if (*pattern++ != *at++) {
+			return false;
+		}
+	}
+	return !*pattern && at == end;
+}
+
+/* The route of that method; or NULL, and `allowed` has the methods that there are for the path ("" if it is no path at all). */
+static const struct route *find(const struct http_head *head, struct slice *argument, char *allowed, size_t room)
+{
+	struct slice method = slice_equal(head->method, SLICE("HEAD")) ? SLICE("GET") : head->method;
+	size_t len = 0;
+	allowed[0] = '\0';
+	for (size_t i = 0; i < N_ROUTES; i++) {
+		if (!matches(routes[i].path, head->path, argument))
+			continue;
+		if (slice_equal(slice_from(routes[i].method), method))
+			return &routes[i];
+		len += (size_t)snprintf(allowed + len, room - len, "%s%s", len ? ", " : "", routes[i].method);
+	}
+	return NULL;
+}
+
+static void refuse_method(struct http_session *session, const char *allowed)
+{
+	char header[80];
+	static const char body[] = "{\"status\":\"error\",\"error\":\"unknown_op\",\"message\":\"there is no such method for this path; Allow says which\"}\n";
+	snprintf(header, sizeof(header), "Allow: %s\r\n", allowed);
+	http_respond(session, &(struct http_response){.code = 405, .type = "application/json", .more = header, .body = {body, sizeof(body) - 1}});
+}
+
+void http_route(struct http_session *session, struct http_request *request)
+{
+	char allowed[64];
+	struct slice raw;
+	const char *why = http_access(session, request);
+	if (why) {
+		http_refuse(session, 0, ERROR_DENIED, why);
+		return;
+	}
+	request->route = find(&request->head, &raw, allowed, sizeof(allowed));
+	if (!request->route && allowed[0]) {
+		refuse_method(session, allowed);
+		return;
+	}
+	if (!request->route) {
+		http_refuse(session, 404, ERROR_UNKNOWN_OP, "there is nothing at this path; /openapi.json says what there is, such as /healthz, /metrics and /api/v1/channels");
+		return;
+	}
+	if (!http_brings_json(request)) {
+		http_refuse(session, 415, ERROR_BAD_REQUEST, "POST and PUT need Content-Type: application/json");
+		return;
+	}
+	long len = raw.len ? http_decode(raw, false, request->argument_bytes, sizeof(request->argument_bytes)) : 0;
+	if (len < 0) {
+		http_refuse(session, 400, ERROR_BAD_REQUEST, "a part of the path is too long, or has a % without two hexadecimal digits");
+		return;
+	}
+	request->argument = (struct slice){request->argument_bytes, (size_t)len};
+	request->route->serve(session, request);
+}
