@@ -26,6 +26,9 @@ TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
+# The browser's test is a target of its own: a browser is large.
+BROWSER_PACKAGES := $(BUILD_PACKAGES) chromium $(if $(shell command -v npm),,nodejs npm)
+PLAYWRIGHT       := playwright-core@1.49.1
 BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
@@ -140,6 +143,7 @@ $(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 .PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
 .PHONY: run deb deps-deb
+.PHONY: check-browser deps-browser
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
@@ -153,6 +157,12 @@ examples: deps-build ## build client/examples/
 
 check: deps-test ## build, and pass all tests
 	@$(MAKE) --no-print-directory check-built
+
+check-browser: deps-browser ## the dashboard in a real browser, which it installs
+	@$(MAKE) --no-print-directory all
+	@mkdir -p $(BUILD)/browser && cd $(BUILD)/browser && { [ -d node_modules/playwright-core ] || { echo '{"private": true}' >package.json; \
+		echo "installing with npm: $(PLAYWRIGHT)"; npm install --silent --no-audit --no-fund $(PLAYWRIGHT); }; }
+	@BUILD=$(BUILD) node tests/browser/dashboard.mjs
 
 SANITIZE = $(MAKE) --no-print-directory check-built BUILD=$(BUILD)/$@ CFLAGS="-O1 -g -fno-omit-frame-pointer $(1)" LDFLAGS="$(1)"
 asan: deps-test ## the same under the address and undefined-behaviour sanitizers
@@ -268,6 +278,8 @@ deps-build:
 	$(call install_lacking,$(BUILD_PACKAGES))
 deps-deb:
 	$(call install_lacking,$(DEB_PACKAGES))
+deps-browser:
+	$(call install_lacking,$(BROWSER_PACKAGES))
 deps-bench:
 	$(call install_lacking,$(BENCH_PACKAGES))
 deps-valgrind:
