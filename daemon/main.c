@@ -22,7 +22,8 @@ static const char usage[] =
 	"      --check           only check the configuration: exit status 0 if it is good\n"
 	"      --listen URL      listen here instead of where the file says; may be given several times:\n"
 	"                        tcp://HOST:PORT, tls://HOST:PORT (port 0: any free one), unix:///PATH\n"
-	"      --http ADDR       health checks at HOST:PORT, or `none`\n"
+	"      --http ADDR       HTTP (dashboard, metrics, gateway, health) at HOST:PORT, or `none`\n"
+	"      --log FORMAT      text, or json: an object a line\n"
 	"      --set KEY=VALUE   override one setting: limits.max_memory=1GiB, channels.jobs.kind=bounded\n"
 	"      --version         print the version, and those of its libraries\n"
 	"  -h, --help            print this\n"
@@ -33,7 +34,7 @@ static const char usage[] =
 	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
 	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took.\n";
 
-enum option_id { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_LISTEN, OPTION_HTTP, OPTION_SET, OPTION_VERSION };
+enum option_id { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_LISTEN, OPTION_HTTP, OPTION_LOG, OPTION_SET, OPTION_VERSION };
 
 /* What the command line says, to be applied over the file at every load. */
 struct command_line {
@@ -49,6 +50,7 @@ struct command_line {
 static int apply_overrides(const struct command_line *line, struct config *config, char error[CONFIG_ERROR_BYTES])
 {
 	bool first_listen = true;
+	char setting[100];
 	for (size_t i = 0; i < line->n_overrides; i++) {
 		const char *value = line->overrides[i].value;
 		int result = 0;
@@ -59,6 +61,10 @@ static int apply_overrides(const struct command_line *line, struct config *confi
 			break;
 		case OPTION_HTTP:
 			result = config_set_http(config, value, error);
+			break;
+		case OPTION_LOG:
+			snprintf(setting, sizeof(setting), "log=%.80s", value);
+			result = config_set(config, setting, error);
 			break;
 		case OPTION_SET:
 			result = config_set(config, value, error);
@@ -136,7 +142,7 @@ static int parse(struct command_line *line, int argc, char **argv)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, OPTION_CONFIG}, {"check", no_argument, NULL, OPTION_CHECK},
 		{"listen", required_argument, NULL, OPTION_LISTEN}, {"http", required_argument, NULL, OPTION_HTTP},
-		{"set", required_argument, NULL, OPTION_SET},	    {"version", no_argument, NULL, OPTION_VERSION},
+		{"log", required_argument, NULL, OPTION_LOG}, {"set", required_argument, NULL, OPTION_SET},	    {"version", no_argument, NULL, OPTION_VERSION},
 		{"help", no_argument, NULL, OPTION_HELP},	    {0},
 	};
 	int option;
@@ -150,6 +156,7 @@ static int parse(struct command_line *line, int argc, char **argv)
 			break;
 		case OPTION_LISTEN:
 		case OPTION_HTTP:
+		case OPTION_LOG:
 		case OPTION_SET:
 			if (line->n_overrides == MAX_OVERRIDES)
 				return refuse("too many options: put them into a file", "");

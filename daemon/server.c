@@ -178,6 +178,11 @@ static void apply_limits(struct server *server, const struct limits *limits)
 	core_set_limits(server->core, &core_limits);
 }
 
+static void set_log(const struct config *config)
+{
+	log_setup(config->log_json, config->log_level == CONFIG_LOG_ERROR ? LOG_LEVEL_ERROR : config->log_level == CONFIG_LOG_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+}
+
 /* 0, or -1 with `error`; then everything stays as it was. */
 static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 {
@@ -193,6 +198,7 @@ static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 	}
 	if (!same_listeners(&server->config, &fresh))
 		log_warning("changed addresses take effect at the next start");
+	set_log(&fresh);
 	apply_limits(server, &fresh.limits);
 	loop_set_spin(server->loop, fresh.spin_us);
 	log_removed_channels(&server->config, &fresh);
@@ -309,6 +315,7 @@ static int start(struct server *server)
 		log_error("%s", error);
 		return -1;
 	}
+	set_log(&server->config);
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
 	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||

@@ -106,6 +106,7 @@ static void session_destroy(struct session *session)
 	unsent_forget(session, true);
 	stream_finish(&session->stream);
 	free(session->name);
+	free(session->full_channel);
 	free(session);
 }
 
@@ -200,6 +201,8 @@ static void on_sent(struct stream *stream)
 {
 	struct session *session = (struct session *)stream;
 	unsent_forget(session, false);
+	if (stream_is_full(stream))
+		session_watch_slow(session);
 	if (session->wire->on_sent)
 		session->wire->on_sent(session);
 	if (!session->connection || !core_is_paused(session->connection) || stream_is_full(stream))

@@ -11,6 +11,10 @@
 
 struct tls_context;
 
+struct watch_lines { /* session_watch.c's */
+	uint64_t until_us, n;
+};
+
 /* What all sessions share. The server owns it. */
 struct sessions {
 	struct loop *loop;
@@ -24,6 +28,7 @@ struct sessions {
 	struct session *first_stranger, **strangers_end;
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;
+	struct watch_lines watch_lines;
 };
 
 /* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. With a context it has to speak TLS. */

@@ -1,8 +1,9 @@
 /* What the parts of the session module share: session.c (life, frames, what is unsent), auth.c (who it is, and what it may), session_ops.c (requests to events),
- * session_reply.c (replies to frames) and session_look.c (list, stat, peek, waiters). */
+ * session_reply.c (replies to answers), session_look.c (list, stat, peek, waiters) and session_watch.c (overload, for the log). */
 #ifndef MILLRACE_SESSION_PARTS_H
 #define MILLRACE_SESSION_PARTS_H
 
+#include "daemon/log.h"
 #include "daemon/net/stream.h"
 #include "daemon/session.h"
 
@@ -40,6 +41,8 @@ struct session {
 	uint64_t since_us; /* when it came */
 	struct user_proof proof; /* who it is: nobody, until its hello; without users always */
 	struct session *stranger_next, **stranger_at; /* in all->first_stranger; stranger_at is NULL: it is not */
+	struct log_seldom shed_log, slow_log;
+	char *full_channel; /* of the reply that made its output full, or NULL */
 };
 
 extern const struct session_wire session_frames;
@@ -82,6 +85,11 @@ void session_keep(struct session *session, struct core_reply *reply);
 
 /* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. */
 void session_pause_if_full(struct session *session);
+
+/* For the log: a put of this session has shed values; a reply about this channel has made its output full; and its output is full even after sending. */
+void session_watch_shed(struct session *session, const struct core_reply *reply);
+void session_watch_full(struct session *session, struct slice channel);
+void session_watch_slow(struct session *session);
 
 /* An error reply. `subject`: what it is about, to be quoted, or empty. */
 void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject);

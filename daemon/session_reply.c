@@ -173,6 +173,14 @@ static void write_reply(struct session *session, struct core_reply *reply)
 	answer_end(session, answer);
 	session_keep(session, reply);
 	session_pause_if_full(session);
+	if (stream_is_full(&session->stream))
+		session_watch_full(session, reply->channel);
+}
+
+static bool has_shed(const struct core_reply *reply)
+{
+	bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
+	return is_put && (reply->status == STATUS_DROPPED || (reply->status == STATUS_OK && reply->evicted > 0));
 }
 
 /* A put without an id is told only what its sender has to know. */
@@ -185,6 +193,8 @@ enum error session_deliver(struct sessions *sessions, struct core_effects *effec
 {
 	enum error own = ERROR_NONE;
 	for (struct core_reply *reply = effects->head; reply; reply = reply->next) {
+		if (reply->cookie && has_shed(reply))
+			session_watch_shed(reply->cookie, reply);
 		if (reply->cookie && !is_silent(reply))
 			write_reply(reply->cookie, reply);
 		else if (!reply->cookie)
