@@ -226,7 +226,7 @@ static size_t on_bytes(struct session *base, char *bytes, size_t len)
 		session->since_us = now_us_of(session);
 	}
 	if (session->is_busy && len - done > base->all->limits.max_frame + HTTP_MAX_HEAD_BYTES)
-		stream_break(&base->stream);
+		end_connection(session);
 	return done;
 }
 
@@ -303,5 +303,8 @@ void http_sweep(struct http_session *session, uint64_t now_us)
 	}
 	if ((session->is_busy && !has_unsent) || session->since_us + QUIET_MS * UINT64_C(1000) > now_us)
 		return;
-	stream_break(stream);
+	if (has_unsent)
+		stream_break(stream);
+	else
+		end_connection(session);
 }
