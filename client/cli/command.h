@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/cli/top_rows.h"
 #include "proto/message.h"
 
 enum exit_code { /* what shells branch on; told by every --help */
@@ -57,6 +58,8 @@ enum option_id {
 	OPTION_DELAY,
 	OPTION_MAX_DELIVERIES,
 	OPTION_DEAD_LETTER,
+	OPTION_ONCE,
+	OPTION_SORT,
 	OPTION_VERSION,
 	N_OPTIONS
 };
@@ -102,6 +105,8 @@ struct call {
 	bool strings;
 	bool priority;
 	bool force;
+	bool once;
+	enum top_order order;
 	int64_t timeout_ms; /* MR_FOREVER: not given */
 	uint64_t number;    /* 0: not given */
 	uint64_t max_waiters;
@@ -135,6 +140,7 @@ int run_ls(const struct call *call);
 int run_stat(const struct call *call);
 int run_peek(const struct call *call);
 int run_waiters(const struct call *call);
+int run_top(const struct call *call);
 int run_ping(const struct call *call);
 int run_ack(const struct call *call);
 int run_nack(const struct call *call);

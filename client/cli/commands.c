@@ -211,6 +211,22 @@ const struct command commands[] = {
 		.run = run_waiters,
 	},
 	{
+		.name = "top",
+		.arguments = "[GLOB]",
+		.summary = "watch channels: depth, rates, what is shed, who waits",
+		.description = "Shows the channels whose names match GLOB, or all, once a second, the deepest first. Keys: d by depth, r by rate, s by what is shed, o by the oldest\n"
+			       "waiter, n by name, q ends it. Rates are values a second. With --once, or where its output is no terminal, it looks for one second and prints\n"
+			       "a table, with -n its first N rows; json prints one object a line, raw the same columns with tabs between them and no heading.",
+		.examples = "  millrace top\n"
+			    "  millrace top --once --sort shed -n 5\n"
+			    "  millrace top --once -o json | jq -r 'select(.shed_rate > 0).channel'\n",
+		.options = OPTION(ONCE) | OPTION(SORT) | OPTION(NUMBER),
+		.exits = COMMON_EXITS,
+		.min_args = 0,
+		.max_args = 1,
+		.run = run_top,
+	},
+	{
 		.name = "ping",
 		.arguments = "",
 		.summary = "see whether the daemon answers, and how fast",

@@ -34,6 +34,14 @@ static int set_time(struct call *call, const char *word, int64_t *ms)
 	return 0;
 }
 
+static int set_order(struct call *call, const char *word)
+{
+	call->order = top_order_find(word);
+	if (call->order == N_TOP_ORDERS)
+		return report_usage(call, "'%s' is no order; say depth, rate, shed, oldest or name", word);
+	return 0;
+}
+
 static int set_number(struct call *call, const char *word)
 {
 	if (units_parse_count(word, 1, UINT64_C(1) << 53, &call->number) < 0)
@@ -140,6 +148,8 @@ static const struct option_row table[N_OPTIONS] = {
 	[OPTION_DELAY] = {0, "delay", "TIME", "it comes back after so long"},
 	[OPTION_MAX_DELIVERIES] = {0, "max-deliveries", "N", "a value that came back N times from leases goes to the channel of --dead-letter"},
 	[OPTION_DEAD_LETTER] = {0, "dead-letter", "CHANNEL", "where such a value goes: a bounded channel that is there"},
+	[OPTION_ONCE] = {0, "once", NULL, "look once, print a table, and end"},
+	[OPTION_SORT] = {0, "sort", "KEY", "depth (default), rate, shed, oldest or name"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 
@@ -232,6 +242,11 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 	case OPTION_DEAD_LETTER:
 		call->dead_letter = word;
 		return 0;
+	case OPTION_ONCE:
+		call->once = true;
+		return 0;
+	case OPTION_SORT:
+		return set_order(call, word);
 	case OPTION_VERSION:
 		call->wants_version = true;
 		return 0;

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from cli import CLOSED, CONNECT, DROPPED, ERROR, NO_CHANNEL, OK, PROGRAM, TIMEOUT, USAGE, Cli  # noqa: E402
 from millraced import BUILD, DEADLINE_S  # noqa: E402
 
-COMMANDS = "put take alts ack nack extend create close delete ls stat peek waiters ping bench work request serve completion token".split()
+COMMANDS = "put take alts ack nack extend create close delete ls stat peek waiters top ping bench work request serve completion token".split()
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
 
 
