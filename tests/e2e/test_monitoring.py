@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""docker/'s dashboard for Grafana, and alerts: they are well formed, and name metrics that there are."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from millraced import Connection, Daemon  # noqa: E402
+from web import Web  # noqa: E402
+
+DOCKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docker")
+
+
+def read(name):
+    with open(os.path.join(DOCKER, name), encoding="utf-8") as file:
+        return file.read()
+
+
+class Monitoring(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with Daemon("--set", "channels.u={kind: unbuffered}", http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
+            connection.send(id=1, op="take", channel="u")
+            connection.ask(id=2, op="put", channel="u", value=1)
+            cls.names = set(re.findall(r"^([a-z_]+)[{ ]", web.ask("GET", "/metrics").body.decode(), re.M))
+
+    def are_known(self, text):
+        used = set(re.findall(r"\bmillrace_[a-z_]+\b", text))
+        self.assertGreater(len(used), 5)
+        self.assertEqual(used - self.names, set())
+
+    def test_the_dashboard(self):
+        dashboard = json.loads(read("grafana/dashboards/millrace.json"))
+        ids = [panel["id"] for panel in dashboard["panels"]]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.are_known("\n".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"]))
+
+    def test_the_alerts(self):
+        self.are_known("\n".join(re.findall(r"expr: (.*)", read("prometheus/rules/millrace.yml"))))
+
+    @unittest.skipUnless(shutil.which("promtool"), "promtool is of the package prometheus")
+    def test_prometheus_takes_them(self):
+        for command in (["check", "rules", "prometheus/rules/millrace.yml"], ["check", "config", "prometheus/prometheus.yml"]):
+            done = subprocess.run(["promtool", *command], cwd=DOCKER, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
