@@ -115,9 +115,9 @@ static void park(struct core *core, const struct core_event *event, struct chann
 		return;
 	}
 	for (uint32_t i = 0; i < event->n_arms; i++) {
-		if (!park_arm(core, request, i, channels[i], event->arms[i].value != NULL, values[i])) {
+		if ((error = park_arm(core, request, i, channels[i], event->arms[i].value != NULL, values[i])) != ERROR_NONE) {
 			park_abandon(core, request);
-			refuse_arm(core, event, i, ERROR_TOO_MANY_WAITERS, effects);
+			refuse_arm(core, event, i, error, effects);
 			return;
 		}
 		values[i] = NULL;

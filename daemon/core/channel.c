@@ -47,10 +47,16 @@ bool channel_can_put(const struct channel *channel)
 
 const uint64_t core_wait_bounds_us[CORE_WAIT_BOUNDS] = {1000, 5000, 25000, 100000, 500000, 2500000, 10000000, 60000000};
 
+bool channel_expect_waits(struct channel *channel)
+{
+	if (!channel->waits)
+		channel->waits = calloc(1, sizeof(*channel->waits));
+	return channel->waits;
+}
+
 void channel_count_wait(struct channel *channel, bool is_put, uint64_t us)
 {
-	if (!channel->waits && !(channel->waits = calloc(1, sizeof(*channel->waits))))
-		return;
+	assert(channel->waits);
 	struct core_waits *waits = is_put ? &channel->waits->puts : &channel->waits->takes;
 	size_t i = 0;
 	while (i < CORE_WAIT_BOUNDS && us > core_wait_bounds_us[i])

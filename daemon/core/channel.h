@@ -18,7 +18,7 @@ struct channel {
 	struct link leases;	  /* of struct lease, held or delayed */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
-	struct waits *waits;	  /* of those who waited here and were served; NULL: of nobody yet */
+	struct waits *waits;	  /* of those who waited here and were served; NULL: nobody has waited yet */
 	bool is_removed;
 	bool is_ghost; /* removed, and there only for values that are kept */
 
@@ -63,7 +63,9 @@ bool channel_has_room(const struct channel *channel);
 /* Whether a put would have an outcome at once. */
 bool channel_can_put(const struct channel *channel);
 
-/* One who waited so long was served. Without memory for the first one, it is not counted. */
+/* Somebody is about to wait. False: no memory. */
+bool channel_expect_waits(struct channel *channel);
+/* One who waited so long was served. */
 void channel_count_wait(struct channel *channel, bool is_put, uint64_t us);
 
 /* NULL without memory. */

@@ -228,7 +228,7 @@ struct core_channel_row {
 	uint64_t buffered, leased, parked_puts, parked_takes, bytes;
 	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
 	uint64_t oldest_put_us, oldest_take_us; /* since when the first in each queue has waited; CORE_NEVER: nobody waits */
-	const struct core_waits *put_waits, *take_waits; /* NULL: nobody who waited has been served yet. Valid until the next step */
+	const struct core_waits *put_waits, *take_waits; /* NULL: nobody has waited yet. Valid until the next step */
 };
 
 bool core_stat(const struct core *core, struct slice channel, struct core_channel_row *row); /* false: no such channel */

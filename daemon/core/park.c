@@ -49,11 +49,13 @@ err_timer:
 	return NULL;
 }
 
-bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
+enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
 {
 	assert(index == request->parked.n_arms);
 	if (!park_has_room(core, channel))
-		return false;
+		return ERROR_TOO_MANY_WAITERS;
+	if (!channel_expect_waits(channel))
+		return ERROR_OVERLOADED;
 	struct arm *arm = &request->arms[index];
 	*arm = (struct arm){.channel = channel, .value = value, .index = (uint8_t)index, .is_put = is_put};
 	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
@@ -68,7 +70,7 @@ bool park_arm(struct core *core, struct request *request, uint32_t index, struct
 		core->bytes += value->len;
 	}
 	request->parked.n_arms++;
-	return true;
+	return ERROR_NONE;
 }
 
 void park_resting(struct request *request, struct channel *channel)

@@ -19,9 +19,9 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 	struct request *request = park_begin(core, event, 1, &error);
 	if (!request)
 		return error;
-	if (!park_arm(core, request, 0, channel, true, NULL)) {
+	if ((error = park_arm(core, request, 0, channel, true, NULL)) != ERROR_NONE) {
 		park_abandon(core, request);
-		return ERROR_TOO_MANY_WAITERS;
+		return error;
 	}
 	request->parked.accepted = (uint32_t)accepted;
 	request->parked.values = *values;
@@ -81,9 +81,9 @@ static enum error park_take(struct core *core, const struct core_event *event, s
 	struct request *request = park_begin(core, event, 1, &error);
 	if (!request)
 		return error;
-	if (!park_arm(core, request, 0, channel, false, NULL)) {
+	if ((error = park_arm(core, request, 0, channel, false, NULL)) != ERROR_NONE) {
 		park_abandon(core, request);
-		return ERROR_TOO_MANY_WAITERS;
+		return error;
 	}
 	request->parked.max = event->max;
 	park_commit(core, request, event);

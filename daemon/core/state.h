@@ -81,8 +81,8 @@ enum timer_kind { TIMER_REQUEST, TIMER_LEASE };
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error);
 /* Whether one more may wait there. */
 bool park_has_room(const struct core *core, const struct channel *channel);
-/* Links an arm; false, and nothing done, if the channel has too many waiters. */
-bool park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value);
+/* Links an arm. An error, and nothing done: the channel has too many waiters, or there is no memory. */
+enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value);
 /* Instead, of a take with a count: its one arm begins to rest on the channel. */
 void park_resting(struct request *request, struct channel *channel);
 void park_commit(struct core *core, struct request *request, const struct core_event *event);
