@@ -22,7 +22,7 @@ TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 scdoc g++ bash zsh man-db systemd
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
@@ -222,7 +222,7 @@ INSTALLED = $(INSTALLED_PROGRAMS) \
 	644:$(BUILD)/completion/millrace.zsh:$(DATADIR)/zsh/site-functions/_millrace \
 	644:$(BUILD)/millraced.service:$(UNITDIR)/millraced.service 644:daemon/millraced.socket:$(UNITDIR)/millraced.socket \
 	644:daemon/millrace.sysusers:$(SYSUSERDIR)/millrace.conf 644:daemon/millrace.tmpfiles:$(TMPFILEDIR)/millrace.conf \
-	$(foreach d,config/millraced.yaml proto/PROTOCOL.md daemon/OPERATIONS.md daemon/COMPARISON.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
+	$(foreach d,config/millraced.yaml proto/PROTOCOL.md proto/HTTP.md proto/openapi.json daemon/OPERATIONS.md daemon/COMPARISON.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
 
 install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
 

@@ -97,6 +97,7 @@ test("it lives under load", async ({page, daemon, browser}) => {
 		assert.equal(await page.locator("tbody#rows tr").first().getAttribute("data-channel"), "telemetry");
 		await until(page, () => document.querySelector('tr[data-channel="jobs"] .spark-in').getAttribute("d").split("L").length > 25);
 		await shot(page, "channels-light");
+		await shot(page, "readme", {clip: {x: 0, y: 0, width: 1200, height: 728}});
 		await page.emulateMedia({colorScheme: "dark"});
 		await shot(page, "channels-dark");
 		await page.emulateMedia({colorScheme: "light"});

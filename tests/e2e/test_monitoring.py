@@ -23,7 +23,7 @@ def read(name):
 class Monitoring(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with Daemon("--set", "channels.u={kind: unbuffered}", http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
+        with Daemon("--set", "channels={u: {kind: unbuffered}, b: {kind: bounded, capacity: 1}}", http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
             connection.send(id=1, op="take", channel="u")
             connection.ask(id=2, op="put", channel="u", value=1)
             cls.names = set(re.findall(r"^([a-z_]+)[{ ]", web.ask("GET", "/metrics").body.decode(), re.M))

@@ -56,7 +56,7 @@ START_TEST(set_simple_keys)
 	set("http=none");
 	set("listen=[unix:///a, tcp://h:1]");
 	ck_assert_uint_eq(config.limits.max_frame, 2097152);
-	ck_assert(config.insecure && !config.has_http);
+	ck_assert(config.insecure && config.has_http && config.n_http_hosts == 1);
 	ck_assert_uint_eq(config.n_listen, 2);
 	ck_assert_str_eq(config.listen[0].host, "/a");
 	set("http=127.0.0.1:1");
@@ -135,7 +135,7 @@ START_TEST(set_refuses_and_names_the_assignment)
 	    "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
 	expect_refused(
 	    "limit.max_frame=1",
-	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, spin_us, limits, channels, tls, users, user, users_file");
+	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, http_hosts, log, log_level, spin_us, limits, channels, tls, users, user, users_file");
 	expect_refused("insecure", "--set insecure: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("=true", "--set =true: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("insecure=", "--set insecure=: expected a value behind the =");
@@ -319,7 +319,7 @@ START_TEST(the_containers_file_is_good)
 {
 	ck_assert_msg(config_load(&config, "docker/millraced.yaml", error) == 0, "%s", error);
 	expect_checked();
-	ck_assert(config.insecure && !config.has_http);
+	ck_assert(config.insecure && config.has_http && config.n_http_hosts == 1);
 	ck_assert_str_eq(config.listen[0].host, "0.0.0.0");
 }
 END_TEST
