@@ -133,7 +133,7 @@ class Tree(Installed):
                 *(f"include/{os.path.basename(path)}" for path in public_headers()),
                 *("share/man/man1/millrace.1", "share/man/man3/millrace.3", "share/man/man5/millraced.yaml.5", "share/man/man8/millraced.8"),
                 *("share/bash-completion/completions/millrace", "share/zsh/site-functions/_millrace"),
-                *(f"share/doc/millrace/{name}" for name in ("millraced.yaml", "PROTOCOL.md", "OPERATIONS.md", "COMPARISON.md", "README.md", "CHANGELOG.md", "LICENSE")),
+                *(f"share/doc/millrace/{name}" for name in ("millraced.yaml", "PROTOCOL.md", "HTTP.md", "openapi.json", "OPERATIONS.md", "COMPARISON.md", "README.md", "CHANGELOG.md", "LICENSE")),
                 *(f"share/man/man3/{name}.3" for name in public_functions()),
             }
             self.assertEqual(files, {f"usr/{path}" for path in expected})
