@@ -129,6 +129,25 @@ bool auth_hello(struct session *session, const struct message_request *request)
 	return true;
 }
 
+enum error auth_as(struct session *session, bool has_token, struct slice token)
+{
+	const struct users *users = session->all->users;
+	if (!users_exist(users))
+		return ERROR_NONE;
+	struct user_proof proof = has_token ? users_by_token(users, token) : identify(session);
+	if (proof.user != session->proof.user) {
+		auth_end(session);
+		core_set_quota(session->connection, NULL);
+		if (proof.user && !user_enter(proof.user))
+			return ERROR_OVERLOADED;
+	}
+	if (!proof.user)
+		return ERROR_UNAUTHENTICATED;
+	session->proof = proof;
+	core_set_quota(session->connection, user_quota(proof.user));
+	return ERROR_NONE;
+}
+
 void session_users_changed(struct sessions *sessions)
 {
 	for (struct session *session = sessions->first; session; session = session->next) {

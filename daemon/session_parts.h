@@ -105,6 +105,9 @@ void auth_end(struct session *session);
 /* The part of a hello that says who it is. False: it was refused, and told so. */
 bool auth_hello(struct session *session, const struct message_request *request);
 
+/* Who asks with this request alone, by this token or else by what the connection is; nobody must be parked. ERROR_NONE, or why it may not: then the session is nobody's. */
+enum error auth_as(struct session *session, bool has_token, struct slice token);
+
 /* Whether the request may be carried out. False: it was refused, and told so; nothing has happened. */
 bool auth_admits(struct session *session, const struct message_request *request);
 

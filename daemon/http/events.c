@@ -26,6 +26,7 @@ struct subscriber {
 	struct subscriber *next, **at; /* in events->first; *at points here */
 	bool is_begun, is_synced;
 	bool is_lagging; /* has missed something */
+	struct buffer rows, gone; /* of a user, who may not see all */
 	char after[NAME_MAX_BYTES]; /* the last channel that it was told while it is not synced */
 	size_t after_len;
 };
@@ -59,18 +60,27 @@ static void tell(struct subscriber *subscriber, const struct buffer *event)
 		http_write_slice(subscriber->session, (struct slice){event->bytes + event->start, buffer_len(event)});
 }
 
-/* To all who have begun; the event is then empty again. Without memory for it, all have missed it. */
-static void tell_all(struct events *events, struct buffer *event)
+static void tell_if_begun(struct subscriber *subscriber, const struct buffer *event)
 {
-	for (struct subscriber *at = events->first; at; at = at->next) {
-		if (event->failed)
-			at->is_lagging = true;
-		else if (at->is_begun && !at->is_lagging)
-			tell(at, event);
-	}
+	if (event->failed)
+		subscriber->is_lagging = true;
+	else if (buffer_len(event) && subscriber->is_begun && !subscriber->is_lagging)
+		tell(subscriber, event);
+}
+
+static void empty(struct buffer *event)
+{
 	if (event->failed)
 		buffer_finish(event);
 	buffer_clear(event);
+}
+
+/* To all who have begun; the event is then empty again. Without memory for it, they have missed it. */
+static void tell_all(struct events *events, struct buffer *event)
+{
+	for (struct subscriber *at = events->first; at; at = at->next)
+		tell_if_begun(at, event);
+	empty(event);
 }
 
 /* Before each element of an event that is an array. */
@@ -114,11 +124,41 @@ static void next_of_last(struct events *events)
 	events->last_row = snapshot_next(&events->last, &events->last_cursor);
 }
 
+static bool has_user(const struct subscriber *subscriber)
+{
+	return subscriber->session->session.proof.user;
+}
+
+static void write_gone(struct buffer *event, struct slice name)
+{
+	begin_element(event, "gone");
+	message_text(event, name);
+}
+
+static void write_row(struct buffer *event, const struct core_channel_row *row, uint64_t now_us)
+{
+	begin_element(event, "rows");
+	session_write_channel(event, row, now_us);
+}
+
 static void tell_gone(struct events *events)
 {
-	begin_element(&events->gone, "gone");
-	message_text(&events->gone, events->last_row->row.name);
+	struct slice name = events->last_row->row.name;
+	write_gone(&events->gone, name);
+	for (struct subscriber *at = events->first; at; at = at->next) {
+		if (has_user(at) && auth_may_see(&at->session->session, name))
+			write_gone(&at->gone, name);
+	}
 	next_of_last(events);
+}
+
+static void tell_row(struct events *events, const struct core_channel_row *row, uint64_t now_us)
+{
+	write_row(&events->rows, row, now_us);
+	for (struct subscriber *at = events->first; at; at = at->next) {
+		if (has_user(at) && auth_may_see(&at->session->session, row->name))
+			write_row(&at->rows, row, now_us);
+	}
 }
 
 /* Both walks are in order of name: they are compared as they go on. */
@@ -128,10 +168,8 @@ static void compare_row(struct events *events, const struct core_channel_row *ro
 	while (events->last_row && (order = compare(events->last_row->row.name, row->name)) < 0)
 		tell_gone(events);
 	bool is_known = events->last_row && order == 0;
-	if (!is_known || differs(&events->last_row->row, row)) {
-		begin_element(&events->rows, "rows");
-		session_write_channel(&events->rows, row, now_us);
-	}
+	if (!is_known || differs(&events->last_row->row, row))
+		tell_row(events, row, now_us);
 	if (is_known)
 		next_of_last(events);
 }
@@ -194,6 +232,24 @@ static void forget(struct events *events)
 	buffer_finish(&events->gone);
 }
 
+/* What a slice of the walk has found: to those who may see all, and to each user their own. */
+static void tell_changes(struct events *events)
+{
+	end_array(&events->gone);
+	end_array(&events->rows);
+	for (struct subscriber *at = events->first; at; at = at->next) {
+		bool is_own = has_user(at);
+		end_array(&at->gone);
+		end_array(&at->rows);
+		tell_if_begun(at, is_own ? &at->gone : &events->gone);
+		tell_if_begun(at, is_own ? &at->rows : &events->rows);
+		empty(&at->gone);
+		empty(&at->rows);
+	}
+	empty(&events->gone);
+	empty(&events->rows);
+}
+
 static void on_timer(void *arg)
 {
 	struct events *events = arg;
@@ -211,10 +267,7 @@ static void on_timer(void *arg)
 		compare_row(events, &row->row, now_us);
 	if (!more)
 		end_walk(events);
-	end_array(&events->gone);
-	tell_all(events, &events->gone);
-	end_array(&events->rows);
-	tell_all(events, &events->rows);
+	tell_changes(events);
 	if (!more) {
 		write_tick(events, &events->rows);
 		tell_all(events, &events->rows);
@@ -243,11 +296,10 @@ static bool pump(struct http_session *session, struct http_job *job)
 	}
 	if (subscriber->is_synced)
 		return true;
-	while (n < SYNC_ROWS && core_next_channel(all->core, after, &row)) {
-		begin_element(out, "rows");
-		session_write_channel(out, &row, loop_now_us(all->loop));
+	for (; n < SYNC_ROWS && core_next_channel(all->core, after, &row); n++) {
 		after = row.name;
-		n++;
+		if (auth_may_see(&session->session, row.name))
+			write_row(out, &row, loop_now_us(all->loop));
 	}
 	end_array(out);
 	subscriber->is_synced = n < SYNC_ROWS;
@@ -274,6 +326,8 @@ static void destroy(struct http_session *session, struct http_job *job)
 	if (subscriber->next)
 		subscriber->next->at = subscriber->at;
 	session->http->events->n--;
+	buffer_finish(&subscriber->rows);
+	buffer_finish(&subscriber->gone);
 	free(subscriber);
 }
 

@@ -219,7 +219,7 @@ void gateway_end(struct session *base, struct answer answer)
 {
 	static const char only_ok[] = "{\"status\":\"ok\"}\n";
 	struct http_session *session = (struct http_session *)base;
-	char headers[96];
+	char headers[160];
 	struct buffer *out = answer.out;
 	append(out, "}\n");
 	if (out->failed) {
@@ -235,7 +235,8 @@ void gateway_end(struct session *base, struct answer answer)
 		code = 204;
 	if (session->error == ERROR_DRAINING)
 		session->keep_alive = false;
-	snprintf(headers, sizeof(headers), "Millrace-Status: %s\r\n%s", status_name(session->status), code == 429 || code == 503 ? "Retry-After: 1\r\n" : "");
+	snprintf(headers, sizeof(headers), "Millrace-Status: %s\r\n%s%s", status_name(session->status), code == 429 || code == 503 ? "Retry-After: 1\r\n" : "",
+		 code == 401 ? "WWW-Authenticate: Basic realm=\"millrace\", charset=\"UTF-8\"\r\n" : "");
 	http_respond(session, &(struct http_response){
 				      .code = code,
 				      .type = code == 204 ? NULL : "application/json",

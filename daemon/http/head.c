@@ -149,6 +149,8 @@ static const char *parse_header(struct slice line, struct http_head *head, int *
 		return keep_once(value, &head->has_host, &head->host, "Host is there twice");
 	if (http_text_is(name, "origin"))
 		return keep_once(value, &head->has_origin, &head->origin, "Origin is there twice");
+	if (http_text_is(name, "authorization"))
+		return keep_once(value, &head->has_authorization, &head->authorization, "Authorization is there twice");
 	if (http_text_is(name, "content-type"))
 		head->content_type = value;
 	else if (http_text_is(name, "connection"))

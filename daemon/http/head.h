@@ -14,8 +14,9 @@ struct http_head { /* slices of what was read */
 	struct slice query; /* behind the '?'; not decoded */
 	struct slice host;
 	struct slice origin;
+	struct slice authorization;
 	struct slice content_type;
-	bool has_host, has_origin;
+	bool has_host, has_origin, has_authorization;
 	bool has_body; /* a Content-Length, even 0 */
 	uint64_t content_length;
 	bool keep_alive;       /* the connection may be used again */

@@ -1,4 +1,4 @@
-/* What the parts of HTTP share: http.c (listening, and what is due with time), connection.c (requests in, responses out), access.c (who may ask), routes.c (what there is),
+/* What the parts of HTTP share: http.c (listening, and what is due with time), connection.c (requests in, responses out), access.c (from where it may be asked), login.c (by whom), routes.c (what there is),
  * gateway.c (the protocol's ops), look.c (health, clients, pages), metrics.c and events.c (long answers, in slices). */
 #ifndef MILLRACE_HTTP_PARTS_H
 #define MILLRACE_HTTP_PARTS_H
@@ -98,6 +98,8 @@ void http_sweep(struct http_session *session, uint64_t now_us);
 
 /* The one place where it is decided whether a request is let in at all: 403 if not, with this text, and nothing has happened. NULL: it is. */
 const char *http_access(const struct http_session *session, const struct http_request *request);
+/* Finds who asks. False: nobody who may, and that was the answer. */
+bool http_login(struct http_session *session, const struct http_request *request);
 /* What changes anything says that it is JSON, as no form can: else 415. */
 bool http_brings_json(const struct http_request *request);
 

@@ -78,6 +78,12 @@ static bool read_clients_query(struct http_session *session, const struct http_r
 	return true;
 }
 
+/* With users, everybody sees only their own connections. */
+static bool is_shown(const struct http_session *session, const struct session *other)
+{
+	return !session->session.proof.user || other->proof.user == session->session.proof.user;
+}
+
 /* The newest first: that is their order. */
 void look_clients(struct http_session *session, const struct http_request *request)
 {
@@ -89,7 +95,7 @@ void look_clients(struct http_session *session, const struct http_request *reque
 	buffer_append(answer.out, "[", 1);
 	const struct session *at = session->session.all->first;
 	for (; at && n < limit; at = at->next) {
-		if (at->number < before)
+		if (at->number < before && is_shown(session, at))
 			write_client(answer.out, at, n++ == 0);
 	}
 	buffer_append(answer.out, "]", 1);

@@ -247,13 +247,13 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 
 /* -- Slices -- */
 
-static bool is_told(const struct core_channel_row *row)
+static bool is_told(const struct session *session, const struct core_channel_row *row)
 {
-	return row->name.len < 3 || memcmp(row->name.bytes, "_r.", 3) != 0;
+	return (row->name.len < 3 || memcmp(row->name.bytes, "_r.", 3) != 0) && auth_may_see(session, row->name);
 }
 
 /* Writes samples until there are enough for a slice; false when all are written. */
-static bool write_slice(struct scrape *scrape, struct buffer *out)
+static bool write_slice(const struct session *session, struct scrape *scrape, struct buffer *out)
 {
 	unsigned n = 0;
 	while (n < WRITE_SAMPLES) {
@@ -269,7 +269,7 @@ static bool write_slice(struct scrape *scrape, struct buffer *out)
 		if (!row) {
 			scrape->family++;
 			scrape->has_begun = false;
-		} else if (is_told(&row->row)) {
+		} else if (is_told(session, &row->row)) {
 			n += family->write(out, family, &row->row, scrape->now_us);
 		}
 	}
@@ -289,7 +289,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 		if (scrape->is_copied)
 			write_process(out, all);
 	} else {
-		more = write_slice(scrape, out);
+		more = write_slice(&session->session, scrape, out);
 	}
 	if (out->failed || scrape->snapshot.failed) { /* less than all would be taken for all: the connection breaks */
 		buffer_finish(out);

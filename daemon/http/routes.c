@@ -4,19 +4,19 @@
 
 static const struct route routes[] = {
 	{"GET", "/", look_page, .op = OP_NONE},
-	{"GET", "/healthz", look_health, .op = OP_NONE},
-	{"GET", "/readyz", look_ready, .op = OP_NONE},
+	{"GET", "/healthz", look_health, .is_open = true},
+	{"GET", "/readyz", look_ready, .is_open = true},
 	{"GET", "/metrics", metrics_serve, .op = OP_NONE},
 	{"GET", "/openapi.json", look_openapi, .op = OP_NONE},
 	{"GET", "/api/v1/channels", gateway_serve, OP_LIST, .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
 	{"GET", "/api/v1/channels/{channel}", gateway_serve, OP_STAT, .parameters = {{NULL}}},
-	{"PUT", "/api/v1/channels/{channel}", gateway_serve, OP_CREATE, BODY_MEMBERS, .parameters = {{NULL}}},
+	{"PUT", "/api/v1/channels/{channel}", gateway_serve, OP_CREATE, .body = BODY_MEMBERS, .parameters = {{NULL}}},
 	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", false}}},
 	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, OP_CLOSE, .parameters = {{NULL}}},
 	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", false}}},
-	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, BODY_VALUE, .parameters = {{"timeout_ms", false}, {"batch", false}}},
+	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, .body = BODY_VALUE, .parameters = {{"timeout_ms", false}, {"batch", false}}},
 	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE, .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
-	{"POST", "/api/v1/alts", gateway_serve, OP_ALTS, BODY_MEMBERS, .parameters = {{NULL}}},
+	{"POST", "/api/v1/alts", gateway_serve, OP_ALTS, .body = BODY_MEMBERS, .parameters = {{NULL}}},
 	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, OP_ACK, .parameters = {{NULL}}},
 	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK, .parameters = {{"delay_ms", false}}},
 	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .parameters = {{"lease_ms", false}}},
@@ -98,6 +98,8 @@ void http_route(struct http_session *session, struct http_request *request)
 		http_refuse(session, 404, ERROR_UNKNOWN_OP, "there is nothing at this path; /openapi.json says what there is, such as /healthz, /metrics and /api/v1/channels");
 		return;
 	}
+	if (!request->route->is_open && !http_login(session, request))
+		return;
 	if (!http_brings_json(request)) {
 		http_refuse(session, 415, ERROR_BAD_REQUEST, "POST and PUT need Content-Type: application/json");
 		return;

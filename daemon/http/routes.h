@@ -22,6 +22,7 @@ struct route {
 	const char *path; /* one part may be {…}: the member of the op that it is */
 	void (*serve)(struct http_session *session, const struct http_request *request);
 	enum message_op op; /* of gateway_serve */
+	bool is_open;	    /* nobody needs to be known for it */
 	enum route_body body;
 	struct route_parameter parameters[ROUTE_MAX_PARAMETERS + 1]; /* to the first without a name */
 };

@@ -136,9 +136,9 @@ class Metrics(unittest.TestCase):
 class Listener:
     """What the events have told."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, headers=None):
         self.web = Web(daemon)
-        self.web.send("GET", "/api/v1/events")
+        self.web.send("GET", "/api/v1/events", headers=headers)
         head = self.web.receive_head()
         assert head.code == 200 and head.headers["content-type"] == "text/event-stream", head
         self.rows, self.tick, self.text, self.names = {}, None, b"", []
