@@ -52,6 +52,7 @@ enum {
 	TOKEN_SALT_BYTES = 16,
 	TOKEN_HASH_BYTES = 32,
 	STRANGER_FRAME_BYTES = 64 * 1024, /* of who has yet to say who it is */
+	TURN_OUTPUT_BYTES = 256 * 1024, /* once its requests have written so much, one connection has had its turn, and the others have theirs */
 	TOO_LARGE_LINGER_MS = 1000,   /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
 	TOO_LARGE_LINGER_BYTES = 1024 * 1024,
 	REPLY_ENVELOPE_BYTES = 1024,  /* a reply is at most this much longer than max_frame */

@@ -148,8 +148,9 @@ void session_pause_if_full(struct session *session)
 static size_t read_frames(struct session *session, char *bytes, size_t len)
 {
 	size_t done = 0;
+	uint64_t written_before = stream_written(&session->stream);
 	session->heard_us = loop_now_us(session->all->loop);
-	while (!stream_is_full(&session->stream)) {
+	while (!stream_has_had_its_turn(&session->stream, written_before)) {
 		struct slice body;
 		size_t used;
 		switch (frame_next((struct slice){bytes + done, len - done}, auth_max_frame(session), &body, &used, NULL)) {

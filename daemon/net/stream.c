@@ -183,6 +183,7 @@ void stream_refuse(struct stream *stream)
 static void parse(struct stream *stream, char *bytes, size_t len)
 {
 	bool in_place = buffer_len(&stream->in) && bytes == stream->in.bytes + stream->in.start;
+	uint64_t written_before = stream_written(stream);
 	size_t used = stream->handlers->on_bytes(stream, bytes, len);
 	assert(used <= len);
 	if (stream->state != STREAM_OPEN) {
@@ -197,7 +198,8 @@ static void parse(struct stream *stream, char *bytes, size_t len)
 	}
 	if (!buffer_len(&stream->in) && stream->in.cap)
 		buffer_finish(&stream->in);
-	stream->is_unparsed = stream_is_full(stream);
+	/* What it has written is sent at the end of this turn, and then it goes on. */
+	stream->is_unparsed = stream_has_had_its_turn(stream, written_before);
 	set_reading(stream, !stream->is_unparsed);
 }
 
@@ -377,6 +379,12 @@ bool stream_is_full(const struct stream *stream)
 	return buffer_len(&stream->out) > stream->max_output;
 }
 
+/* What has been written may have been thrown away since: then it stops too. */
+bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before)
+{
+	return stream_is_full(stream) || stream_written(stream) - written_before > TURN_OUTPUT_BYTES;
+}
+
 uint64_t stream_written(const struct stream *stream)
 {
 	return stream->out.failed ? UINT64_MAX : stream->n_sent + buffer_len(&stream->out);
@@ -429,7 +437,7 @@ static void after_sending(struct stream *stream)
 	}
 	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
 		set_reading(stream, true);
-		event_active(&stream->read_event, EV_READ, 0);
+		later_read(stream); /* not in this turn, though it may go on still: this is called from within it too */
 	}
 }
 

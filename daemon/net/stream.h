@@ -4,7 +4,8 @@
  * frame is copied and kept. Out: what is written goes to one buffer, which is sent once at the end of the turn.
  *
  * While more than max_output bytes wait to be sent, the stream is not read: on_bytes stops when stream_is_full(), and is called
- * again with the rest when the output has drained below it.
+ * again with the rest when the output has drained below it. It stops too when it has written so much that others should have their turn, and is
+ * called again with the rest in the next turn.
  *
  * All buffers together are bounded by loop_set_max_buffers(): over it, the stream that has waited for its peer the longest is closed.
  *
@@ -54,7 +55,7 @@ struct stream { /* embedded; all of it is stream.c's */
 	int fd;
 	uint8_t state; /* enum stream_state */
 	bool is_reading;
-	bool is_unparsed; /* `in` may hold whole frames, left there while it was full */
+	bool is_unparsed; /* `in` may hold whole frames, left there while it was full, or for the next turn */
 	bool is_queued;
 	bool is_write_broken;
 	bool is_greeted; /* by the first bytes of TLS */
@@ -118,6 +119,9 @@ bool stream_is_full(const struct stream *stream);
 
 /* on_bytes has left whole frames for later, though the stream was not full: it is called again with them, in a turn to come. */
 void stream_resume(struct stream *stream);
+
+/* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. */
+bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before);
 
 /* Nothing more can be sent, not even what waits: the connection ends. */
 void stream_break(struct stream *stream);

@@ -267,6 +267,20 @@ class Limits(unittest.TestCase):
             for connection in crowd:
                 connection.close()
 
+    def test_requests_that_have_had_their_turn_go_on_by_themselves(self):
+        """More replies than one turn may write, to requests of one flight, after which the client says nothing more, or has ended its side."""
+        with Daemon("--set", "channels.c={kind: bounded, capacity: 9}") as daemon, Connection(daemon) as other:
+            self.is_ok(other.ask(id=1, op="put", channel="c", value="x" * (200 * KIB)))
+            for where in (daemon, daemon.socket_path):
+                for ends in (False, True):
+                    with Connection(where) as connection:
+                        connection.socket.sendall(b"".join(Connection.frame({"id": i, "op": "peek", "channel": "c"}) for i in range(40)))
+                        if ends:
+                            connection.socket.shutdown(socket.SHUT_WR)
+                        for i in range(40):
+                            reply = connection.receive()
+                            self.assertEqual((reply["id"], len(reply["values"][0])), (i, 200 * KIB))
+
     def test_max_idle_ms(self):
         with Daemon("--set", "limits.max_idle_ms=100ms", "--set", "channels={c: {kind: unbuffered}, d: {kind: bounded, capacity: 1}}") as daemon:
             with Connection(daemon) as waiting, Connection(daemon) as idle, Connection(daemon) as working:

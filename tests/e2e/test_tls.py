@@ -95,6 +95,17 @@ class Tls(unittest.TestCase):
                 connection.socket.sendall(b"".join(Connection.frame({"id": i, "op": "ping"}) for i in range(start, start + 4000)))
                 self.assertEqual([connection.receive()["id"] for _ in range(4000)], list(range(start, start + 4000)))
 
+    def test_requests_that_have_had_their_turn_go_on_by_themselves(self):
+        """More replies than one turn may write, to requests of one flight, after which the client says nothing more."""
+        with self.connect() as connection:
+            self.assertEqual(connection.ask(id=0, op="put", channel="c", value="x" * 200000)["status"], "ok")
+            frames = b"".join(Connection.frame({"id": i, "op": "peek", "channel": "c"}) for i in range(1, 41))
+            connection.socket.sendall(frames + Connection.frame({"id": 41, "op": "take", "channel": "c"}))
+            for i in range(1, 41):
+                reply = connection.receive()
+                self.assertEqual((reply["id"], len(reply["values"][0])), (i, 200000))
+            self.assertEqual(connection.receive()["id"], 41)
+
     def test_byte_by_byte(self):
         with self.connect() as connection:
             for byte in Connection.frame({"id": 5, "op": "ping"}):

@@ -89,7 +89,7 @@ int inside_connect(struct inside *inside)
 }
 
 /* As loop_run(), which would wait: stopped beforehand, it only ends the turn. */
-static void turn(struct inside *inside)
+void inside_turn(struct inside *inside)
 {
 	event_base_loop(loop_base(inside->loop), EVLOOP_NONBLOCK);
 	loop_stop(inside->loop);
@@ -102,7 +102,7 @@ void inside_run(struct inside *inside)
 	unsigned quiet = 0;
 	while (quiet < 2) { /* an end is told in the turn after the one in which it was seen */
 		calls = fake_system.calls;
-		turn(inside);
+		inside_turn(inside);
 		fake_system.now_us += fake_system.now_us != 0; /* turns differ in their time */
 		quiet = fake_system.calls == calls ? quiet + 1 : 0;
 	}

@@ -23,6 +23,9 @@ void inside_stop(struct inside *inside);
 /* The other end of a new connection: a non-blocking descriptor, the caller's to close; small buffers, so that they fill. -1: no descriptors. */
 int inside_connect(struct inside *inside);
 
+/* Handles what is there just now, and sends what was written. */
+void inside_turn(struct inside *inside);
+
 /* Runs turns until nothing happens any more at this time. */
 void inside_run(struct inside *inside);
 

@@ -1,0 +1,166 @@
+/* The daemon's inside, turn by turn: what one connection's requests may write in one of them, and that they go on by themselves in the next. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/session_parts.h"
+#include "proto/frame.h"
+#include "tests/lib/inside.h"
+#include "tests/lib/suite.h"
+#include "tests/lib/system.h"
+
+enum {
+	VALUE_BYTES = 60000,
+	PEEKS = 100,
+	MAX_OUTPUT = 64 * PEEKS * 1024, /* more than all replies: nobody is ever full */
+};
+
+static struct inside inside;
+static struct buffer received;
+
+static void setup(void)
+{
+	ck_assert_int_eq(inside_start(&inside), 0);
+	inside.sessions.limits.max_output = MAX_OUTPUT;
+	loop_set_max_buffers(inside.loop, UINT64_MAX);
+}
+
+static void teardown(void)
+{
+	inside_run(&inside);
+	ck_assert_uint_eq(inside.sessions.n, 0);
+	inside_stop(&inside);
+	buffer_finish(&received);
+}
+
+static void append_frame(struct buffer *out, const char *body)
+{
+	size_t mark = frame_begin(out);
+	buffer_append(out, body, strlen(body));
+	frame_end(out, mark);
+}
+
+static void send_all(int fd, struct buffer *frames)
+{
+	while (buffer_len(frames) > 0) {
+		ssize_t n = write(fd, frames->bytes + frames->start, buffer_len(frames));
+		ck_assert(n > 0 || errno == EAGAIN);
+		if (n > 0)
+			buffer_consume(frames, (size_t)n);
+		else
+			inside_run(&inside);
+	}
+	buffer_finish(frames);
+}
+
+static void put_value(int fd)
+{
+	static char body[VALUE_BYTES + 100];
+	struct buffer frames = {0};
+	snprintf(body, sizeof(body), "{\"op\":\"put\",\"channel\":\"d\",\"value\":\"%0*d\"}", VALUE_BYTES, 0);
+	append_frame(&frames, body);
+	send_all(fd, &frames);
+	inside_run(&inside);
+}
+
+/* In one write, of which the daemon has seen nothing yet. */
+static void send_peeks(int fd)
+{
+	struct buffer frames = {0};
+	for (int i = 0; i < PEEKS; i++) {
+		char body[64];
+		snprintf(body, sizeof(body), "{\"id\":%d,\"op\":\"peek\",\"channel\":\"d\"}", i);
+		append_frame(&frames, body);
+	}
+	ck_assert_int_eq(write(fd, frames.bytes, buffer_len(&frames)), (ssize_t)buffer_len(&frames));
+	buffer_finish(&frames);
+}
+
+/* Replies have to come in the order of their ids. */
+static int read_replies(int fd, int expected)
+{
+	char bytes[65536];
+	ssize_t n;
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		buffer_append(&received, bytes, (size_t)n);
+	struct slice body;
+	size_t used;
+	while (frame_next((struct slice){received.bytes + received.start, buffer_len(&received)}, VALUE_BYTES + 1024, &body, &used, NULL) == FRAME_WHOLE) {
+		struct message_reply reply;
+		ck_assert_int_eq(message_decode_reply((char *)body.bytes, body.len, &reply), 0);
+		ck_assert_int_eq((int)reply.id, expected);
+		ck_assert_uint_gt(used, VALUE_BYTES);
+		expected++;
+		buffer_consume(&received, used);
+	}
+	return expected;
+}
+
+static uint64_t written(void)
+{
+	return stream_written(&inside.sessions.first->stream);
+}
+
+/* Runs the turns in which they come, the peer saying nothing more. */
+static void expect_all(int fd)
+{
+	int expected = 0;
+	for (int turns = 0; expected < PEEKS; turns++) {
+		uint64_t before = written();
+		inside_turn(&inside);
+		ck_assert_uint_le(written() - before, TURN_OUTPUT_BYTES + VALUE_BYTES + 1024);
+		expected = read_replies(fd, expected);
+		ck_assert_int_lt(turns, 100 * PEEKS);
+	}
+}
+
+START_TEST(a_turn_is_over_for_who_has_written_much_and_goes_on_in_the_next)
+{
+	int fd = inside_connect(&inside);
+	put_value(fd);
+	send_peeks(fd);
+	expect_all(fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_peer_that_does_not_read_keeps_nobody_busy)
+{
+	int fd = inside_connect(&inside), other = inside_connect(&inside);
+	put_value(fd);
+	close(other);
+	inside_run(&inside);
+	send_peeks(fd);
+	inside_run(&inside); /* which comes to an end */
+	ck_assert_uint_gt(written(), (uint64_t)PEEKS * VALUE_BYTES);
+	expect_all(fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_full_one_waits_until_it_is_read)
+{
+	inside.sessions.limits.max_output = 65536;
+	int fd = inside_connect(&inside);
+	put_value(fd);
+	send_peeks(fd);
+	inside_run(&inside); /* which comes to an end */
+	ck_assert_uint_lt(written(), 4 * VALUE_BYTES);
+	expect_all(fd);
+	close(fd);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_turn_is_over_for_who_has_written_much_and_goes_on_in_the_next,
+		a_peer_that_does_not_read_keeps_nobody_busy,
+		a_full_one_waits_until_it_is_read,
+		NULL,
+	};
+	Suite *suite = suite_create("inside: turns");
+	suite_case(suite, "all", setup, teardown, tests);
+	return suite_run(suite);
+}
