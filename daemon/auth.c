@@ -3,11 +3,21 @@
  * Rights depend on the names of user and channel alone, and are looked at before anything else about the channel: so the answer to who
  * lacks one is the same whether the channel is there or not. What is more than the patterns say: a connection has all rights on its own
  * ephemeral channels, and everybody may put to a reply channel, whose name nobody can guess. */
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/session_parts.h"
 #include "proto/name.h"
+
+/* What a session has while it is a stranger, and once it is a user. */
+struct login {
+	struct session *session;
+	struct user_proof proof;
+	uint64_t since_us;	  /* when it came */
+	struct login *next, **at; /* in all->first_stranger; `at` is NULL: it is not */
+};
 
 static const char reply_channel_prefix[] = "_r.";
 
@@ -17,43 +27,72 @@ static bool is_reply_channel(struct slice channel)
 	return channel.len >= len && memcmp(channel.bytes, reply_channel_prefix, len) == 0;
 }
 
+struct user *auth_user(const struct session *session)
+{
+	return session->login ? session->login->proof.user : NULL;
+}
+
 static bool lacks_login(const struct session *session)
 {
-	return users_exist(session->all->users) && !session->proof.user;
+	return users_exist(session->all->users) && !auth_user(session);
 }
 
 /* -- Strangers: those who have yet to shake hands or to say who they are; in the order in which they came -- */
 
-void auth_begin(struct session *session)
+/* NULL: no memory. */
+static struct login *need_login(struct session *session)
 {
-	struct sessions *all = session->all;
-	session->since_us = loop_now_us(all->loop);
-	if (!lacks_login(session) && !stream_is_opening(&session->stream))
-		return;
-	session->stranger_at = all->first_stranger ? all->strangers_end : &all->first_stranger;
-	*session->stranger_at = session;
-	all->strangers_end = &session->stranger_next;
+	if (!session->login && (session->login = calloc(1, sizeof(*session->login))))
+		*session->login = (struct login){.session = session, .since_us = loop_now_us(session->all->loop)};
+	return session->login;
 }
 
+bool auth_begin(struct session *session)
+{
+	struct sessions *all = session->all;
+	if (!lacks_login(session) && !stream_is_opening(&session->stream))
+		return true;
+	struct login *login = need_login(session);
+	if (!login)
+		return false;
+	login->at = all->first_stranger ? all->strangers_end : &all->first_stranger;
+	*login->at = login;
+	all->strangers_end = &login->next;
+	return true;
+}
+
+static void leave_strangers(struct sessions *all, struct login *login)
+{
+	if (!login->at)
+		return;
+	*login->at = login->next;
+	if (login->next)
+		login->next->at = login->at;
+	else
+		all->strangers_end = login->at;
+	login->at = NULL;
+	login->next = NULL;
+}
+
+/* It has become a user, or need not any more, or is at its end. */
 static void end_stranger(struct session *session)
 {
-	if (!session->stranger_at)
+	if (!session->login)
 		return;
-	*session->stranger_at = session->stranger_next;
-	if (session->stranger_next)
-		session->stranger_next->stranger_at = session->stranger_at;
-	else
-		session->all->strangers_end = session->stranger_at;
-	session->stranger_at = NULL;
-	session->stranger_next = NULL;
+	leave_strangers(session->all, session->login);
+	if (auth_user(session))
+		return;
+	free(session->login);
+	session->login = NULL;
 }
 
 void auth_end(struct session *session)
 {
+	if (auth_user(session)) {
+		user_leave(auth_user(session));
+		session->login->proof = (struct user_proof){.user = NULL};
+	}
 	end_stranger(session);
-	if (session->proof.user)
-		user_leave(session->proof.user);
-	session->proof = (struct user_proof){.user = NULL};
 }
 
 uint64_t session_strangers_deadline(const struct sessions *sessions)
@@ -65,7 +104,7 @@ void session_end_strangers(struct sessions *sessions)
 {
 	uint64_t now_us = loop_now_us(sessions->loop);
 	while (session_strangers_deadline(sessions) <= now_us) {
-		struct session *session = sessions->first_stranger;
+		struct session *session = sessions->first_stranger->session;
 		bool is_late = lacks_login(session) || stream_is_opening(&session->stream);
 		end_stranger(session);
 		if (!is_late || !(stream_is_open(&session->stream) || stream_is_opening(&session->stream)))
@@ -113,17 +152,19 @@ bool auth_hello(struct session *session, const struct message_request *request)
 {
 	const struct users *users = session->all->users;
 	bool has_token = message_has(request, MEMBER_TOKEN);
-	if (!users_exist(users) || (session->proof.user && !has_token))
+	const struct user *user = auth_user(session);
+	if (!users_exist(users) || (user && !has_token))
 		return true;
 	struct user_proof proof = has_token ? users_by_token(users, request->token) : identify(session);
 	if (!proof.user)
 		return refuse_hello(session, request, ERROR_UNAUTHENTICATED, NULL);
-	if (session->proof.user)
-		return proof.user == session->proof.user ||
+	if (user)
+		return proof.user == user ||
 		       refuse_hello(session, request, ERROR_UNAUTHENTICATED, "this connection is another user's already");
 	if (!user_enter(proof.user))
 		return refuse_hello(session, request, ERROR_OVERLOADED, "this user has max_connections connections");
-	session->proof = proof;
+	assert(session->login); /* others were closed when there began to be users */
+	session->login->proof = proof;
 	core_set_quota(session->connection, user_quota(proof.user));
 	end_stranger(session);
 	return true;
@@ -135,7 +176,7 @@ enum error auth_as(struct session *session, bool has_token, struct slice token)
 	if (!users_exist(users))
 		return ERROR_NONE;
 	struct user_proof proof = has_token ? users_by_token(users, token) : identify(session);
-	if (proof.user != session->proof.user) {
+	if (proof.user != auth_user(session)) {
 		auth_end(session);
 		core_set_quota(session->connection, NULL);
 		if (proof.user && !user_enter(proof.user))
@@ -143,7 +184,11 @@ enum error auth_as(struct session *session, bool has_token, struct slice token)
 	}
 	if (!proof.user)
 		return ERROR_UNAUTHENTICATED;
-	session->proof = proof;
+	if (!need_login(session)) {
+		user_leave(proof.user);
+		return ERROR_OVERLOADED;
+	}
+	session->login->proof = proof;
 	core_set_quota(session->connection, user_quota(proof.user));
 	return ERROR_NONE;
 }
@@ -151,11 +196,11 @@ enum error auth_as(struct session *session, bool has_token, struct slice token)
 void session_users_changed(struct sessions *sessions)
 {
 	for (struct session *session = sessions->first; session; session = session->next) {
-		const struct user_proof *proof = &session->proof;
-		bool is_known_still;
-		if (!stream_is_open(&session->stream) || (session->stranger_at && !proof->user))
+		const struct user_proof *proof = auth_user(session) ? &session->login->proof : NULL;
+		bool is_stranger = session->login && !proof, is_known_still;
+		if (!stream_is_open(&session->stream) || is_stranger)
 			continue;
-		if (!proof->user)
+		if (!proof)
 			is_known_still = !users_exist(sessions->users);
 		else
 			is_known_still =
@@ -177,19 +222,19 @@ uint32_t auth_max_frame(const struct session *session)
 static bool is_own(const struct session *session, struct slice channel)
 {
 	const struct session *owner = core_owner(session->all->core, channel);
-	return owner && owner->proof.user == session->proof.user;
+	return owner && auth_user(owner) == auth_user(session);
 }
 
 static bool has_right(const struct session *session, enum right right, struct slice channel)
 {
-	if (user_rights(session->proof.user, channel) & 1u << right)
+	if (user_rights(auth_user(session), channel) & 1u << right)
 		return true;
 	return (right == RIGHT_PUT && is_reply_channel(channel)) || is_own(session, channel);
 }
 
 bool auth_may_see(const struct session *session, struct slice channel)
 {
-	return !session->proof.user || has_right(session, RIGHT_OBSERVE, channel);
+	return !auth_user(session) || has_right(session, RIGHT_OBSERVE, channel);
 }
 
 static bool deny(struct session *session, const struct message_request *request, enum right right, struct slice channel, const char *where)
@@ -300,7 +345,7 @@ static void overload(struct session *session, const struct message_request *requ
 {
 	char detail[NAME_MAX_BYTES + 64];
 	bool has_id = request->id != MESSAGE_NO_ID;
-	snprintf(detail, sizeof(detail), "%s of user \"%s\"", limit, user_name(session->proof.user));
+	snprintf(detail, sizeof(detail), "%s of user \"%s\"", limit, user_name(auth_user(session)));
 	struct answer answer = answer_begin_error(session, request->id, ERROR_OVERLOADED, detail);
 	if (retry_ms > 0)
 		message_uint(answer.out, "retry_ms", retry_ms);
@@ -321,7 +366,7 @@ static uint64_t bytes_to_put(const struct message_request *request)
 
 bool auth_admits(struct session *session, const struct message_request *request)
 {
-	struct user *user = session->proof.user;
+	struct user *user = auth_user(session);
 	uint64_t retry_ms;
 	if (!users_exist(session->all->users) || request->op == OP_HELLO || request->op == OP_PING)
 		return true;
@@ -345,5 +390,5 @@ bool auth_admits(struct session *session, const struct message_request *request)
 
 struct value_account *auth_account(const struct session *session)
 {
-	return session->proof.user ? user_account(session->proof.user) : NULL;
+	return auth_user(session) ? user_account(auth_user(session)) : NULL;
 }

@@ -27,47 +27,6 @@ enum error session_step(struct sessions *sessions, struct core_event *event)
 	return session_deliver(sessions, &effects);
 }
 
-/* -- What is unsent -- */
-
-enum { UNSENT_FIRST_BYTES = 4096 }; /* for most turns enough: it grows from nothing in each */
-
-static const struct core_unsent *unsent_first(const struct session *session)
-{
-	return (const struct core_unsent *)buffer_front(&session->unsent);
-}
-
-static size_t unsent_n(const struct session *session)
-{
-	return buffer_len(&session->unsent) / sizeof(struct core_unsent);
-}
-
-void session_keep(struct session *session, struct core_reply *reply)
-{
-	struct core_unsent unsent;
-	if (!core_keep(reply, &unsent))
-		return;
-	unsent.end = stream_written(&session->stream);
-	if (!session->unsent.cap)
-		buffer_reserve(&session->unsent, UNSENT_FIRST_BYTES);
-	buffer_append(&session->unsent, &unsent, sizeof(unsent));
-	if (session->unsent.failed) { /* as for lack of memory for the reply itself: nothing of what waits is sent */
-		session->unsent.failed = false;
-		core_sent(session->all->core, &unsent);
-		stream_break(&session->stream);
-	}
-}
-
-/* Forgets what has been sent; with `all`, everything. */
-static void unsent_forget(struct session *session, bool all)
-{
-	while (unsent_n(session) && (all || unsent_first(session)->end <= stream_sent(&session->stream))) {
-		core_sent(session->all->core, unsent_first(session));
-		buffer_consume(&session->unsent, sizeof(struct core_unsent));
-	}
-	if (!unsent_n(session) && session->unsent.cap)
-		buffer_finish(&session->unsent);
-}
-
 /* -- The end -- */
 
 void session_hang_up(struct session *session)
@@ -82,16 +41,9 @@ static void disconnect(struct session *session)
 {
 	if (!session->connection)
 		return;
-	unsent_forget(session, false);
-	struct core_event event = {
-		.op = CORE_DISCONNECT,
-		.connection = session->connection,
-		.unsent = unsent_first(session),
-		.n_unsent = unsent_n(session),
-	};
-	session_step(session->all, &event);
+	struct core_event event = {.op = CORE_DISCONNECT, .connection = session->connection};
+	unsent_return(session, &event);
 	session->connection = NULL;
-	buffer_finish(&session->unsent);
 }
 
 static void session_destroy(struct session *session)
@@ -103,10 +55,10 @@ static void session_destroy(struct session *session)
 		session->next->at = session->at;
 	session->all->n--;
 	auth_end(session);
-	unsent_forget(session, true);
+	unsent_forget(session);
 	stream_finish(&session->stream);
 	free(session->name);
-	free(session->full_channel);
+	watch_end(session);
 	free(session);
 }
 
@@ -201,7 +153,7 @@ static size_t on_bytes(struct stream *stream, char *bytes, size_t len)
 static void on_sent(struct stream *stream)
 {
 	struct session *session = (struct session *)stream;
-	unsent_forget(session, false);
+	unsent_forget_sent(session);
 	if (stream_is_full(stream))
 		session_watch_slow(session);
 	if (session->wire->on_sent)
@@ -285,11 +237,9 @@ void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
 	struct session *session = session_create(sessions, &session_frames, fd, tls);
 	if (!session) {
 		refuse_connection(sessions, fd, "no memory for another connection");
-	} else if (!session->connection) {
+	} else if (!session->connection || !auth_begin(session)) {
 		answer_error(session, CORE_NO_ID, ERROR_OVERLOADED, "no memory for another connection");
 		stream_refuse(&session->stream);
-	} else {
-		auth_begin(session);
 	}
 }
 

@@ -25,7 +25,7 @@ struct sessions {
 	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;
 	struct users *users; /* NULL: none, and there never will be any */
-	struct session *first_stranger, **strangers_end;
+	struct login *first_stranger, **strangers_end; /* auth.c's */
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;
 	struct watch_lines watch_lines;

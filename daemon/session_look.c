@@ -175,8 +175,8 @@ static void write_owner(struct buffer *out, const struct session *owner)
 	char peer[128];
 	stream_peer(&owner->stream, peer, sizeof(peer));
 	message_uint(out, "connection", owner->number);
-	if (owner->proof.user)
-		message_string(out, "user", slice_from(user_name(owner->proof.user)));
+	if (auth_user(owner))
+		message_string(out, "user", slice_from(user_name(auth_user(owner))));
 	if (owner->name)
 		message_string(out, "name", slice_from(owner->name));
 	message_string(out, "peer", slice_from(peer));

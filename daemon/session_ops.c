@@ -70,8 +70,8 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_raw(answer.out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
-	if (session->proof.user)
-		message_string(answer.out, "user", slice_from(user_name(session->proof.user)));
+	if (auth_user(session))
+		message_string(answer.out, "user", slice_from(user_name(auth_user(session))));
 	answer_end(session, answer);
 }
 

@@ -1,5 +1,6 @@
-/* What the parts of the session module share: session.c (life, frames, what is unsent), auth.c (who it is, and what it may), session_ops.c (requests to events),
- * session_reply.c (replies to answers), session_look.c (list, stat, peek, waiters) and session_watch.c (overload, for the log). */
+/* What the parts of the session module share: session.c (life, frames), auth.c (who it is, and what it may), session_ops.c (requests to events),
+ * session_reply.c (replies to answers), session_look.c (list, stat, peek, waiters), session_unsent.c (what was
+ * written and is not sent yet) and session_watch.c (overload, for the log). */
 #ifndef MILLRACE_SESSION_PARTS_H
 #define MILLRACE_SESSION_PARTS_H
 
@@ -28,21 +29,22 @@ struct session_wire {
 	void (*refuse)(struct session *session, enum error error, const char *why);
 };
 
-struct session {
+struct login;
+struct unsent;
+struct watch;
+
+struct session { /* there are many idle ones: keep it small */
 	struct stream stream; /* must come first */
 	const struct session_wire *wire;
 	struct sessions *all;
 	struct session *next, **at; /* in all->first; *at points here */
 	struct core_connection *connection;
-	char *name;                         /* from hello, or NULL */
-	struct buffer unsent;               /* struct core_unsent, in the order in which their replies were written */
+	char *name;            /* from hello, or NULL */
+	struct unsent *unsent; /* session_unsent.c's; NULL: nothing is */
+	struct login *login;   /* auth.c's; NULL: it is nobody, and need not say who it is */
 	uint64_t number;
 	uint64_t heard_us; /* when it last sent anything */
-	uint64_t since_us; /* when it came */
-	struct user_proof proof; /* who it is: nobody, until its hello; without users always */
-	struct session *stranger_next, **stranger_at; /* in all->first_stranger; stranger_at is NULL: it is not */
-	struct log_seldom shed_log, slow_log;
-	char *full_channel; /* of the reply that made its output full, or NULL */
+	struct watch *watch; /* session_watch.c's; NULL: there was nothing to tell */
 };
 
 extern const struct session_wire session_frames;
@@ -80,9 +82,6 @@ enum error session_deliver(struct sessions *sessions, struct core_effects *effec
 /* The peer asks nothing more, and waits for nothing: its parked requests are cancelled. */
 void session_hang_up(struct session *session);
 
-/* The values of a reply that was just written are kept until it is sent. */
-void session_keep(struct session *session, struct core_reply *reply);
-
 /* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. */
 void session_pause_if_full(struct session *session);
 
@@ -90,6 +89,7 @@ void session_pause_if_full(struct session *session);
 void session_watch_shed(struct session *session, const struct core_reply *reply);
 void session_watch_full(struct session *session, struct slice channel);
 void session_watch_slow(struct session *session);
+void watch_end(struct session *session);
 
 /* An error reply. `subject`: what it is about, to be quoted, or empty. */
 void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject);
@@ -97,10 +97,25 @@ void session_refuse(struct session *session, uint64_t id, enum error error, stru
 /* The daemon ends the connection, and says why. Only while the stream is open or opening. */
 void session_end(struct session *session, enum error error, const char *why);
 
+/* -- session_unsent.c -- */
+
+/* The values of a reply that was just written are kept until it is sent. */
+void session_keep(struct session *session, struct core_reply *reply);
+
+/* Forgets those that have been sent; or all of them. */
+void unsent_forget_sent(struct session *session);
+void unsent_forget(struct session *session);
+
+/* They go back to where they were taken from, with the session's end in the core. */
+void unsent_return(struct session *session, struct core_event *disconnect);
+
 /* -- auth.c -- */
 
-void auth_begin(struct session *session);
+bool auth_begin(struct session *session); /* false: no memory */
 void auth_end(struct session *session);
+
+/* Who it is; NULL: nobody, until its hello, and without users always. */
+struct user *auth_user(const struct session *session);
 
 /* The part of a hello that says who it is. False: it was refused, and told so. */
 bool auth_hello(struct session *session, const struct message_request *request);

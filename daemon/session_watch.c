@@ -9,6 +9,27 @@
 
 enum { MAX_LINES = 10 }; /* in LOG_SELDOM_MS, of all clients */
 
+struct watch { /* of a session */
+	struct log_seldom shed_log, slow_log;
+	char *full_channel; /* of the reply that made its output full, or NULL */
+};
+
+/* NULL: no memory, and nothing is told. */
+static struct watch *need_watch(struct session *session)
+{
+	if (!session->watch)
+		session->watch = calloc(1, sizeof(*session->watch));
+	return session->watch;
+}
+
+void watch_end(struct session *session)
+{
+	if (session->watch)
+		free(session->watch->full_channel);
+	free(session->watch);
+	session->watch = NULL;
+}
+
 /* Whether there is a line left for anybody. */
 static bool take_line(struct sessions *sessions, uint64_t now_us)
 {
@@ -46,7 +67,8 @@ void session_watch_shed(struct session *session, const struct core_reply *reply)
 	struct core_channel_row row;
 	struct who who;
 	uint64_t n, now_us = loop_now_us(all->loop);
-	if (!log_is_due(&session->shed_log, now_us, &n) || !core_stat(all->core, reply->channel, &row) || row.definition.kind == KIND_PROMISE || !take_line(all, now_us))
+	struct watch *watch = need_watch(session);
+	if (!watch || !log_is_due(&watch->shed_log, now_us, &n) || !core_stat(all->core, reply->channel, &row) || row.definition.kind == KIND_PROMISE || !take_line(all, now_us))
 		return;
 	describe(&who, session, reply->channel);
 	log_with(row.definition.kind == KIND_SLIDING ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, who.fields, 4,
@@ -57,9 +79,10 @@ void session_watch_shed(struct session *session, const struct core_reply *reply)
 /* One large reply does that until the turn's end, too: only then can be told who is slow. */
 void session_watch_full(struct session *session, struct slice channel)
 {
-	if (!session->full_channel && channel.len && (session->full_channel = malloc(channel.len + 1))) {
-		memcpy(session->full_channel, channel.bytes, channel.len);
-		session->full_channel[channel.len] = '\0';
+	struct watch *watch = need_watch(session);
+	if (watch && !watch->full_channel && channel.len && (watch->full_channel = malloc(channel.len + 1))) {
+		memcpy(watch->full_channel, channel.bytes, channel.len);
+		watch->full_channel[channel.len] = '\0';
 	}
 }
 
@@ -68,11 +91,12 @@ void session_watch_slow(struct session *session)
 	struct sessions *all = session->all;
 	struct who who;
 	uint64_t n, now_us = loop_now_us(all->loop);
-	if (!session->full_channel || !log_is_due(&session->slow_log, now_us, &n) || !take_line(all, now_us))
+	struct watch *watch = session->watch;
+	if (!watch || !watch->full_channel || !log_is_due(&watch->slow_log, now_us, &n) || !take_line(all, now_us))
 		return;
-	describe(&who, session, slice_from(session->full_channel));
+	describe(&who, session, slice_from(watch->full_channel));
 	log_with(LOG_LEVEL_WARNING, who.fields, 4, "%s does not read its replies of channel %s: %llu bytes wait (max_output), and it is not read either until it does", who.text,
 		 who.channel, (unsigned long long)(stream_written(&session->stream) - stream_sent(&session->stream)));
-	free(session->full_channel);
-	session->full_channel = NULL;
+	free(watch->full_channel);
+	watch->full_channel = NULL;
 }

@@ -126,7 +126,7 @@ static void next_of_last(struct events *events)
 
 static bool has_user(const struct subscriber *subscriber)
 {
-	return subscriber->session->session.proof.user;
+	return auth_user(&subscriber->session->session);
 }
 
 static void write_gone(struct buffer *event, struct slice name)

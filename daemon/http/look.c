@@ -81,7 +81,7 @@ static bool read_clients_query(struct http_session *session, const struct http_r
 /* With users, everybody sees only their own connections. */
 static bool is_shown(const struct http_session *session, const struct session *other)
 {
-	return !session->session.proof.user || other->proof.user == session->session.proof.user;
+	return !auth_user(&session->session) || auth_user(other) == auth_user(&session->session);
 }
 
 /* The newest first: that is their order. */

@@ -19,13 +19,12 @@ struct crowd { /* of a loop; zero-initialise, then set max_bytes */
 	struct log_seldom log;
 };
 
-struct crowd_place { /* of a stream; zero-initialise */
+struct crowd_place { /* of a stream that waits, or has; zero-initialise */
 	struct stream *previous, *next;
-	size_t bytes;
 	bool is_waiting;
 };
 
-/* What the stream's buffers take now, whether it waits, and whether it has got on since the last time. */
+/* What the stream's buffers take now, whether it waits (then it has a place), and whether it has got on since the last time. */
 void crowd_update(struct crowd *crowd, struct stream *stream, size_t bytes, bool is_waiting, bool has_moved);
 void crowd_leave(struct crowd *crowd, struct stream *stream);
 

@@ -15,13 +15,13 @@ static void hurry(struct loop *loop)
 
 static void append(struct loop *loop, struct later_list *list, struct stream *stream)
 {
-	if (stream->later_at)
+	if (stream->extra->later_at)
 		return;
-	stream->later_at = list->end;
-	stream->later_next = NULL;
+	stream->extra->later_at = list->end;
+	stream->extra->later_next = NULL;
 	*list->end = stream;
-	list->end = &stream->later_next;
-	stream->later_list = list;
+	list->end = &stream->extra->later_next;
+	stream->extra->later_list = list;
 	list->n++;
 	hurry(loop);
 }
@@ -38,15 +38,15 @@ void later_open(struct stream *stream)
 
 void later_leave(struct stream *stream)
 {
-	if (!stream->later_at)
+	if (!stream->extra || !stream->extra->later_at)
 		return;
-	*stream->later_at = stream->later_next;
-	if (stream->later_next)
-		stream->later_next->later_at = stream->later_at;
+	*stream->extra->later_at = stream->extra->later_next;
+	if (stream->extra->later_next)
+		stream->extra->later_next->extra->later_at = stream->extra->later_at;
 	else
-		stream->later_list->end = stream->later_at;
-	stream->later_list->n--;
-	stream->later_at = NULL;
+		stream->extra->later_list->end = stream->extra->later_at;
+	stream->extra->later_list->n--;
+	stream->extra->later_at = NULL;
 }
 
 static struct stream *take(struct later_list *list)

@@ -56,5 +56,5 @@ bool stream_peer_uid(const struct stream *stream, uint32_t *uid)
 
 bool stream_peer_is(const struct stream *stream, bool (*is_known)(void *arg, const char *name), void *arg)
 {
-	return stream->tls && tls_peer_is(stream->tls, is_known, arg);
+	return stream->extra && stream->extra->tls && tls_peer_is(stream->extra->tls, is_known, arg);
 }

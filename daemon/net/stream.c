@@ -14,6 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/net/later.h"
 #include "daemon/net/loop_state.h"
+#include "daemon/net/stream_extra.h"
 #include "daemon/net/stream_io.h"
 #include "daemon/net/tls.h"
 
@@ -48,12 +49,16 @@ int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_con
 	if (context) {
 		stream->io = &stream_io_tls;
 		stream->state = STREAM_OPENING;
-		if (!(stream->tls = tls_create(context, fd)))
+		if (!stream_need_extra(stream) || !(stream->extra->tls = tls_create(context, fd))) {
+			stream_free_extra(stream);
 			return -1;
+		}
 	}
 	if (event_assign(&stream->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, stream) < 0 ||
 	    event_add(&stream->read_event, NULL) < 0) {
-		tls_destroy(stream->tls);
+		if (context)
+			tls_destroy(stream->extra->tls);
+		stream_free_extra(stream);
 		return -1;
 	}
 	stream->is_reading = true;
@@ -63,15 +68,16 @@ int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_con
 /* Tells the crowd what has become of the stream. */
 static void settle(struct stream *stream, bool has_moved)
 {
-	bool is_waiting = stream->state != STREAM_GONE && (buffer_len(&stream->in) || stream->is_sending_blocked);
-	crowd_update(&stream->loop->crowd, stream, stream->in.cap + stream->out.cap, is_waiting, has_moved);
+	bool is_waiting = stream->state != STREAM_GONE && (stream_input_len(stream) || stream->is_sending_blocked);
+	size_t input_cap = stream->extra ? stream->extra->in.cap : 0;
+	crowd_update(&stream->loop->crowd, stream, input_cap + stream->out.cap, is_waiting, has_moved);
 }
 
 static void unblock_sending(struct stream *stream)
 {
 	stream->is_sending_blocked = false;
-	if (stream->write_event)
-		event_del(stream->write_event);
+	if (stream->extra && stream->extra->write_event)
+		event_del(stream->extra->write_event);
 }
 
 static void drop_output(struct stream *stream)
@@ -87,15 +93,11 @@ void stream_finish(struct stream *stream)
 {
 	assert(!stream->is_queued);
 	drop_output(stream);
-	buffer_finish(&stream->in);
 	crowd_leave(&stream->loop->crowd, stream);
 	later_leave(stream);
 	set_reading(stream, false);
-	if (stream->write_event)
-		event_free(stream->write_event);
-	if (stream->deadline_event)
-		event_free(stream->deadline_event);
 	stream->io->finish(stream);
+	stream_free_extra(stream);
 	close(stream->fd);
 }
 
@@ -126,7 +128,7 @@ static void begin_gone(struct stream *stream)
 	set_reading(stream, false);
 	later_leave(stream);
 	drop_output(stream);
-	buffer_finish(&stream->in);
+	stream_drop_input(stream);
 	settle(stream, false);
 	enqueue(stream, &stream->loop->others);
 }
@@ -134,8 +136,8 @@ static void begin_gone(struct stream *stream)
 static void set_deadline(struct stream *stream, long ms)
 {
 	struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-	stream->deadline_event = evtimer_new(stream->loop->base, on_deadline, stream);
-	if (!stream->deadline_event || event_add(stream->deadline_event, &timeout) < 0)
+	struct stream_extra *extra = stream_need_extra(stream);
+	if (!extra || !(extra->deadline_event = evtimer_new(stream->loop->base, on_deadline, stream)) || event_add(extra->deadline_event, &timeout) < 0)
 		begin_gone(stream);
 }
 
@@ -150,7 +152,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 static void end_input(struct stream *stream)
 {
 	set_reading(stream, false);
-	buffer_finish(&stream->in);
+	stream_drop_input(stream);
 	stream->is_unparsed = false;
 	stream->state = STREAM_ENDED;
 	stream->handlers->on_end(stream);
@@ -169,7 +171,7 @@ void stream_refuse(struct stream *stream)
 	assert(stream->state == STREAM_OPEN);
 	stream->state = STREAM_REFUSED;
 	stream->is_unparsed = false;
-	buffer_finish(&stream->in);
+	stream_drop_input(stream);
 	settle(stream, false);
 	set_reading(stream, true);
 	set_deadline(stream, TOO_LARGE_LINGER_MS);
@@ -182,22 +184,20 @@ void stream_refuse(struct stream *stream)
 /* Gives the bytes to the owner, and keeps what it leaves. `bytes` are the scratch, or the content of `in`. */
 static void parse(struct stream *stream, char *bytes, size_t len)
 {
-	bool in_place = buffer_len(&stream->in) && bytes == stream->in.bytes + stream->in.start;
+	bool in_place = bytes == stream_input(stream);
 	uint64_t written_before = stream_written(stream);
 	size_t used = stream->handlers->on_bytes(stream, bytes, len);
 	assert(used <= len);
 	if (stream->state != STREAM_OPEN) {
-		buffer_finish(&stream->in);
+		stream_drop_input(stream);
 		return;
 	}
-	if (in_place) {
-		buffer_consume(&stream->in, used);
-	} else {
-		buffer_clear(&stream->in);
-		buffer_append(&stream->in, bytes + used, len - used);
+	if (in_place && used < len) {
+		buffer_consume(&stream->extra->in, used);
+	} else if (!stream_keep_input(stream, bytes + used, len - used)) {
+		end_input(stream);
+		return;
 	}
-	if (!buffer_len(&stream->in) && stream->in.cap)
-		buffer_finish(&stream->in);
 	/* What it has written is sent at the end of this turn, and then it goes on. */
 	stream->is_unparsed = stream_has_had_its_turn(stream, written_before);
 	set_reading(stream, !stream->is_unparsed);
@@ -220,15 +220,16 @@ static ssize_t receive(struct stream *stream, char *to, size_t room)
 /* A long frame is read into its own buffer, as much at once as others. An announced length alone costs nothing. */
 static ssize_t receive_long(struct stream *stream)
 {
-	char *to = buffer_reserve(&stream->in, LOOP_READ_BYTES);
+	struct buffer *in = &stream->extra->in;
+	char *to = buffer_reserve(in, LOOP_READ_BYTES);
 	if (!to) {
 		errno = ENOMEM;
 		return -1;
 	}
 	ssize_t n = receive(stream, to, LOOP_READ_BYTES);
 	if (n > 0) {
-		buffer_commit(&stream->in, (size_t)n);
-		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
+		buffer_commit(in, (size_t)n);
+		parse(stream, buffer_front(in), buffer_len(in));
 	}
 	return n;
 }
@@ -236,9 +237,9 @@ static ssize_t receive_long(struct stream *stream)
 static ssize_t receive_short(struct stream *stream)
 {
 	char *scratch = stream->loop->scratch;
-	size_t have = buffer_len(&stream->in);
+	size_t have = stream_input_len(stream);
 	if (have)
-		memcpy(scratch, stream->in.bytes + stream->in.start, have);
+		memcpy(scratch, stream_input(stream), have);
 	ssize_t n = receive(stream, scratch + have, LOOP_READ_BYTES - have);
 	if (n > 0)
 		parse(stream, scratch, have + (size_t)n);
@@ -250,14 +251,14 @@ static void discard(struct stream *stream)
 {
 	ssize_t n = recv(stream->fd, stream->loop->scratch, LOOP_READ_BYTES, 0);
 	if (n > 0)
-		stream->discarded += (uint32_t)n;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || stream->discarded > TOO_LARGE_LINGER_BYTES)
+		stream->extra->discarded += (uint32_t)n;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || stream->extra->discarded > TOO_LARGE_LINGER_BYTES)
 		begin_gone(stream);
 }
 
 void stream_resume(struct stream *stream)
 {
-	if (stream->state != STREAM_OPEN || !buffer_len(&stream->in))
+	if (stream->state != STREAM_OPEN || !stream_input_len(stream))
 		return;
 	stream->is_unparsed = true;
 	set_reading(stream, true);
@@ -266,16 +267,14 @@ void stream_resume(struct stream *stream)
 
 static void read_more(struct stream *stream)
 {
-	if (stream->is_unparsed && buffer_len(&stream->in)) {
-		parse(stream, stream->in.bytes + stream->in.start, buffer_len(&stream->in));
+	if (stream->is_unparsed && stream_input_len(stream)) {
+		parse(stream, stream_input(stream), stream_input_len(stream));
 		if (stream->state != STREAM_OPEN || stream->is_unparsed)
 			return;
 	}
-	ssize_t n = buffer_len(&stream->in) > CARRY_BYTES ? receive_long(stream) : receive_short(stream);
+	ssize_t n = stream_input_len(stream) > CARRY_BYTES ? receive_long(stream) : receive_short(stream);
 	log_timeout(stream, n);
 	if (n == 0 || (n < 0 && errno != EAGAIN))
-		end_input(stream);
-	else if (stream->in.failed && stream->state == STREAM_OPEN)
 		end_input(stream);
 	else if (stream->state == STREAM_OPEN && n > 0 && stream->is_reading && stream->io->has_more(stream))
 		later_read(stream);
@@ -397,9 +396,10 @@ uint64_t stream_sent(const struct stream *stream)
 
 static int wait_for_room(struct stream *stream)
 {
-	if (!stream->write_event)
-		stream->write_event = event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
-	stream->is_sending_blocked = stream->write_event && event_add(stream->write_event, NULL) == 0;
+	struct stream_extra *extra = stream_need_extra(stream);
+	if (extra && !extra->write_event)
+		extra->write_event = event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
+	stream->is_sending_blocked = extra && extra->write_event && event_add(extra->write_event, NULL) == 0;
 	return stream->is_sending_blocked ? 0 : -1;
 }
 
@@ -437,7 +437,8 @@ static void after_sending(struct stream *stream)
 	}
 	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
 		set_reading(stream, true);
-		later_read(stream); /* not in this turn, though it may go on still: this is called from within it too */
+		if (stream_input_len(stream) || stream->io->has_more(stream))
+			later_read(stream); /* not in this turn, though it may go on still: this is called from within it too */
 	}
 }
 

@@ -47,33 +47,39 @@ enum stream_state {
 	STREAM_GONE,    /* to be freed at the next safe moment */
 };
 
-struct stream { /* embedded; all of it is stream.c's */
+/* What an idle stream does without. */
+struct stream_extra {
+	struct buffer in;
+	struct stream *later_next, **later_at; /* in one of the loop's lists of what goes on in the next turn: */
+	struct later_list *later_list;
+	struct crowd_place place;
+	struct event *write_event;    /* once a send has found the socket full */
+	struct event *deadline_event; /* once it has ended */
+	struct tls *tls;	      /* NULL: there is none */
+	uint32_t discarded;	      /* bytes of input, while refused */
+	bool is_greeted;	      /* by the first bytes of TLS */
+};
+
+struct stream { /* embedded; all of it is stream.c's. There are many idle ones: keep it small */
 	struct loop *loop;
 	const struct stream_handlers *handlers;
 	const struct stream_io *io;
-	struct tls *tls; /* NULL: there is none */
+	struct stream_extra *extra; /* from when it is first needed, and always with TLS; until then NULL */
 	int fd;
+	uint32_t max_output;
 	uint8_t state; /* enum stream_state */
 	bool is_reading;
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full, or for the next turn */
 	bool is_queued;
 	bool is_write_broken;
-	bool is_greeted; /* by the first bytes of TLS */
 	bool is_reading_blocked; /* TLS has to send before it can receive */
 	bool is_sending_blocked; /* the peer has no room for what is left of `out` */
-	uint32_t max_output;
-	uint32_t discarded; /* bytes of input, while refused */
-	struct buffer in;
 	struct buffer out;
 	uint64_t n_sent; /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
-	struct stream *later_next, **later_at; /* in one of the loop's lists of what goes on in the next turn: */
-	struct later_list *later_list;
-	struct crowd_place place;
+	size_t crowd_bytes; /* what the crowd knows of */
 	struct event read_event;
-	struct event *write_event;    /* once a send has found the socket full */
-	struct event *deadline_event; /* once it has ended */
 };
 
 /* Takes the connected, non-blocking socket over. With a context it is a server's end of TLS, and first shakes hands; without (NULL) it is open at once. -1: no

@@ -39,30 +39,30 @@ const struct stream_io stream_io_plain = {plain_receive, plain_send, plain_has_m
 
 static ssize_t secret_receive(struct stream *stream, char *to, size_t room)
 {
-	return tls_receive(stream->tls, to, room);
+	return tls_receive(stream->extra->tls, to, room);
 }
 
 static ssize_t secret_send(struct stream *stream, const char *from, size_t len)
 {
-	return tls_send(stream->tls, from, len);
+	return tls_send(stream->extra->tls, from, len);
 }
 
 static bool secret_has_more(const struct stream *stream)
 {
-	return tls_has_more(stream->tls);
+	return tls_has_more(stream->extra->tls);
 }
 
 static void secret_end_sending(struct stream *stream)
 {
-	tls_end_sending(stream->tls);
+	tls_end_sending(stream->extra->tls);
 	shutdown(stream->fd, SHUT_WR);
 }
 
 static void secret_finish(struct stream *stream)
 {
 	if (stream->is_write_broken)
-		tls_break(stream->tls); /* a part of a record has been sent: nothing can follow */
-	tls_destroy(stream->tls);
+		tls_break(stream->extra->tls); /* a part of a record has been sent: nothing can follow */
+	tls_destroy(stream->extra->tls);
 }
 
 const struct stream_io stream_io_tls = {secret_receive, secret_send, secret_has_more, secret_end_sending, secret_finish};

@@ -49,13 +49,13 @@ static void fail(struct stream *stream, const char *why)
 void stream_open_on(struct stream *stream)
 {
 	char error[TLS_ERROR_BYTES];
-	if (!stream->is_greeted && is_plain(stream)) {
+	if (!stream->extra->is_greeted && is_plain(stream)) {
 		tell_plainly(stream);
 		fail(stream, "it does not speak TLS");
 		return;
 	}
-	stream->is_greeted = true;
-	if (tls_shake_hands(stream->tls, error) == 0)
+	stream->extra->is_greeted = true;
+	if (tls_shake_hands(stream->extra->tls, error) == 0)
 		stream_opened(stream);
 	else if (errno == EAGAIN || errno == EINTR)
 		stream_wait_to_read(stream);

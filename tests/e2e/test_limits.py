@@ -13,6 +13,7 @@ from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
 KIB, MIB = 1024, 1024 * 1024
 IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan")  # where memory says nothing
 CROWD = 10000
+IDLE = 4000
 PARKED = 100000
 
 
@@ -309,12 +310,15 @@ class Limits(unittest.TestCase):
             self.assertIn("timed out", daemon.wait_log("tcp_timeout_ms"))
             stuck.close()
 
-    def test_ten_thousand_connections_park_and_vanish(self):
+    def allow_files(self, number):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard < CROWD + 100:
+        if hard < number:
             self.skipTest(f"only {hard} open files are allowed here")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, CROWD + 100), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_ten_thousand_connections_park_and_vanish(self):
+        self.allow_files(CROWD + 100)
         with Daemon("--set", "channels.c={kind: unbuffered}", "--set", f"limits.max_connections={CROWD + 2}") as daemon, Connection(daemon) as witness:
             frame, crowd = Connection.frame({"id": 1, "op": "take", "channel": "c"}), []
             for _ in range(CROWD):
@@ -329,6 +333,24 @@ class Limits(unittest.TestCase):
         deadline = time.monotonic() + DEADLINE_S
         while (now := connection.ask(id=1, op="stat", channel="c")[member]) != number:
             self.assertLess(time.monotonic(), deadline, f"{member} is {now}, not {number}")
+
+    @unittest.skipIf(IS_SANITIZED, "memory says nothing under a sanitizer")
+    def test_what_an_idle_connection_costs(self):
+        """Under 512 bytes, once it has put a value and taken it again, so that what was needed for that has to be gone."""
+        self.allow_files(IDLE + 100)
+        frames = b"".join(Connection.frame({"id": 1, "op": op, "channel": "c", **members}) for op, members in (("put", {"value": 1}), ("take", {})))
+        replies = Connection.frame('{"id":1,"status":"ok"}') + Connection.frame('{"id":1,"status":"ok","value":1}')
+        with Daemon("--set", "channels.c={kind: bounded, capacity: 9}", "--set", f"limits.max_connections={IDLE + 2}") as daemon:
+            before, crowd = 0, []
+            for i in range(IDLE):
+                if i == IDLE // 10:  # what it needs once, it has by now
+                    before = resident_bytes(daemon)
+                crowd.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=DEADLINE_S))
+                crowd[-1].sendall(frames)
+                self.assertEqual(crowd[-1].recv(len(replies), socket.MSG_WAITALL), replies)
+            self.assertLess((resident_bytes(daemon) - before) / (IDLE - IDLE // 10), 512)
+            for connection in crowd:
+                connection.close()
 
     @unittest.skipIf(IS_SANITIZED, "memory says nothing under a sanitizer")
     def test_what_a_parked_request_costs(self):
