@@ -232,6 +232,40 @@ START_TEST(each_allocation_of_a_whole_session_fails_in_turn)
 }
 END_TEST
 
+START_TEST(each_allocation_of_a_login_fails_in_turn)
+{
+	uint32_t uid = getuid();
+	struct config_user user = {.name = (char[]){"u"}, .uids = &uid, .n_uids = 1};
+	struct config config = {.users = &user, .n_users = 1};
+	bool has_failed = memory_can_fail(), is_refused = false;
+	for (unsigned long n = 1; n == 1 || has_failed; n++) {
+		start();
+		ck_assert((inside.sessions.users = users_create()) && users_apply(inside.sessions.users, &config) == 0);
+		hang_up(&peers[3]);
+		memory.countdown = memory_can_fail() ? n : 0;
+		memory.run = 1;
+		memory.has_failed = false;
+		connect_peer(&peers[3]);
+		send_frame(&peers[3], "{\"id\":1,\"op\":\"hello\",\"protocol\":1}");
+		has_failed = memory.has_failed;
+		memory.countdown = 0;
+		is_refused = is_refused || strstr(said, "no memory for another connection");
+		look();
+		said[0] = '\0';
+		send_frame(&peers[3], "{\"id\":2,\"op\":\"hello\",\"protocol\":1}");
+		ck_assert_ptr_nonnull(strstr(said, "\"user\":\"u\""));
+		struct users *users = inside.sessions.users;
+		for (int i = 0; i < N_CLIENTS; i++)
+			hang_up(&peers[i]);
+		run();
+		ck_assert_ptr_null(inside.sessions.first_stranger);
+		stop();
+		users_destroy(users);
+	}
+	ck_assert(is_refused || !memory_can_fail());
+}
+END_TEST
+
 /* What everybody is told, with one system and another. */
 static size_t replies_with(size_t max_bytes, unsigned again, uint64_t seed)
 {
@@ -302,6 +336,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		each_allocation_of_a_whole_session_fails_in_turn,
+		each_allocation_of_a_login_fails_in_turn,
 		short_reads_and_writes_change_nothing,
 		a_tcp_connection_is_watched_for_the_death_of_its_peer,
 		NULL,
