@@ -46,6 +46,13 @@ class Worker(Cli):
     def work(self, *arguments):
         return self.run_cli("work", "jobs", *arguments)
 
+    def line(self, stream):
+        """One line, and not a byte more: end() reads the rest."""
+        text = b""
+        while not text.endswith(b"\n") and (byte := os.read(stream.fileno(), 1)):
+            text += byte
+        return text.decode()
+
     def end(self, worker):
         out, err = worker.communicate(timeout=DEADLINE_S)
         return worker.returncode, out, err
@@ -285,7 +292,7 @@ class Signals(Worker):
     def signal(self, worker, number):
         """Sends it and waits until it has been understood."""
         worker.send_signal(number)
-        self.assertIn("takes no more", worker.stderr.readline())
+        self.assertIn("takes no more", self.line(worker.stderr))
 
     def test_the_first_lets_the_command_end(self):
         for number, status in ((signal.SIGTERM, OK), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, OK)):
@@ -328,7 +335,7 @@ class Signals(Worker):
     def test_a_pause_ends_with_one_more_attempt(self):
         self.put(1)
         worker = self.start("work", "jobs", "--lease", "0", "--retry", "9", "--backoff", "1h", "--", "sh", "-c", 'echo "$MILLRACE_ATTEMPT"; false')
-        self.assertIn("again in 3600000 ms", worker.stderr.readline())
+        self.assertIn("again in 3600000 ms", self.line(worker.stderr))
         self.signal(worker, signal.SIGTERM)
         code, out, err = self.end(worker)
         self.assertEqual((code, out), (ERROR, "1\n2\n"))
@@ -421,7 +428,7 @@ class Requests(Worker):
         self.serve("--", "cat")
         for value in (5, {"request": 1}, {"reply_to": 5, "request": 1}, {"reply_to": "..", "request": 1}, {"reply_to": "go", "request": 1}):
             self.put(json.dumps(value), channel="sums")
-            self.assertIn("not a request", self.server.stderr.readline())
+            self.assertIn("not a request", self.line(self.server.stderr))
         self.expect(OK, "6\n", "request", "sums", "6")
         self.end_server()
 
@@ -432,7 +439,7 @@ class Requests(Worker):
         client.kill()
         self.end(client)
         self.put(1, channel="go")
-        self.assertIn("whoever asked has gone", self.server.stderr.readline())
+        self.assertIn("whoever asked has gone", self.line(self.server.stderr))
         self.end_server()
 
     def test_an_answer_without_room_holds_nobody_up(self):
@@ -440,7 +447,7 @@ class Requests(Worker):
         with Connection(self.daemon) as connection:
             reply = connection.ask(id=1, op="create", kind="unbuffered", ephemeral=True)["channel"]
             connection.ask(id=2, op="put", channel="sums", value={"reply_to": reply, "request": 1})
-            self.assertIn("the answer was not put", self.server.stderr.readline())
+            self.assertIn("the answer was not put", self.line(self.server.stderr))
         self.end_server()
 
     def test_an_answer_that_makes_no_sense(self):
@@ -494,7 +501,7 @@ class Leases(Worker):
         worker = self.start("work", "jobs", "--", "sh", "-c", f"{START}; sleep 1000")
         self.run_cli("take", "started")
         worker.send_signal(signal.SIGTERM)
-        worker.stderr.readline()
+        self.line(worker.stderr)
         worker.send_signal(signal.SIGTERM)
         self.assertEqual(self.end(worker)[0], ERROR)
         self.assertEqual(self.taken("jobs"), ["1"])
