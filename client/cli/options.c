@@ -153,56 +153,73 @@ static const struct option_row table[N_OPTIONS] = {
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 
-static int set_option(struct call *call, enum option_id id, const char *word, int argc, char **argv)
+/* What an option without a word sets, and NULL for others. */
+static bool *flag_of(struct call *call, enum option_id id)
+{
+	switch (id) {
+	case OPTION_QUIET:
+		return &call->quiet;
+	case OPTION_HELP:
+		return &call->wants_help;
+	case OPTION_INSECURE:
+		return &call->insecure;
+	case OPTION_FOLLOW:
+		return &call->follow;
+	case OPTION_STRING:
+		return &call->strings;
+	case OPTION_PRIORITY:
+		return &call->priority;
+	case OPTION_FORCE:
+		return &call->force;
+	case OPTION_ONCE:
+		return &call->once;
+	case OPTION_VERSION:
+		return &call->wants_version;
+	default:
+		return NULL;
+	}
+}
+
+/* Where the word of an option is kept that needs no looking at, and NULL for others. */
+static const char **word_of(struct call *call, enum option_id id)
 {
 	switch (id) {
 	case OPTION_URL:
-		call->url = word;
-		return 0;
+		return &call->url;
+	case OPTION_CA:
+		return &call->ca;
+	case OPTION_CERT:
+		return &call->cert;
+	case OPTION_KEY:
+		return &call->key;
+	case OPTION_TO:
+		return &call->to;
+	case OPTION_FAILED:
+		return &call->failed;
+	case OPTION_DEAD_LETTER:
+		return &call->dead_letter;
+	default:
+		return NULL;
+	}
+}
+
+static int set_value(struct call *call, enum option_id id, const char *word, int argc, char **argv)
+{
+	switch (id) {
 	case OPTION_OUTPUT:
 		return set_output(call, word);
-	case OPTION_QUIET:
-		call->quiet = true;
-		return 0;
-	case OPTION_HELP:
-		call->wants_help = true;
-		return 0;
-	case OPTION_CA:
-		call->ca = word;
-		return 0;
-	case OPTION_CERT:
-		call->cert = word;
-		return 0;
-	case OPTION_KEY:
-		call->key = word;
-		return 0;
-	case OPTION_INSECURE:
-		call->insecure = true;
-		return 0;
 	case OPTION_TIMEOUT:
 		return set_time(call, word, &call->timeout_ms);
 	case OPTION_NUMBER:
 		return set_number(call, word);
-	case OPTION_FOLLOW:
-		call->follow = true;
-		return 0;
-	case OPTION_STRING:
-		call->strings = true;
-		return 0;
 	case OPTION_TAKE:
 		return add_arm(call, word, NULL);
 	case OPTION_PUT: /* its second word is the next of argv, whatever that looks like */
 		if (optind >= argc)
 			return report_usage(call, "--put takes two words, a channel and a value; there is no value after '%s'", word);
 		return add_arm(call, word, argv[optind++]);
-	case OPTION_PRIORITY:
-		call->priority = true;
-		return 0;
 	case OPTION_MAX_WAITERS:
 		return set_max_waiters(call, word);
-	case OPTION_FORCE:
-		call->force = true;
-		return 0;
 	case OPTION_PRODUCERS:
 		return set_between(call, word, "producers", 1, 1000, &call->producers);
 	case OPTION_CONSUMERS:
@@ -219,12 +236,6 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		return set_kind(call, word);
 	case OPTION_JOBS:
 		return set_jobs(call, word);
-	case OPTION_TO:
-		call->to = word;
-		return 0;
-	case OPTION_FAILED:
-		call->failed = word;
-		return 0;
 	case OPTION_RETRY:
 		return set_retries(call, word);
 	case OPTION_BACKOFF:
@@ -239,20 +250,24 @@ static int set_option(struct call *call, enum option_id id, const char *word, in
 		return set_time(call, word, &call->delay_ms);
 	case OPTION_MAX_DELIVERIES:
 		return set_between(call, word, "deliveries", 1, MESSAGE_MAX_DELIVERIES, &call->max_deliveries);
-	case OPTION_DEAD_LETTER:
-		call->dead_letter = word;
-		return 0;
-	case OPTION_ONCE:
-		call->once = true;
-		return 0;
 	case OPTION_SORT:
 		return set_order(call, word);
-	case OPTION_VERSION:
-		call->wants_version = true;
-		return 0;
-	case N_OPTIONS:
+	default: /* set_option() has those */
 		break;
 	}
+	return 0;
+}
+
+static int set_option(struct call *call, enum option_id id, const char *word, int argc, char **argv)
+{
+	bool *flag = flag_of(call, id);
+	const char **place = word_of(call, id);
+	if (flag)
+		*flag = true;
+	else if (place)
+		*place = word;
+	else
+		return set_value(call, id, word, argc, argv);
 	return 0;
 }
 
