@@ -215,7 +215,7 @@ static void end_walk(struct events *events)
 	events->has_baseline = !events->now.failed;
 	snapshot_finish(&events->last);
 	events->last = events->now;
-	events->now = (struct snapshot){NULL};
+	events->now = (struct snapshot){.first = NULL};
 	for (struct subscriber *at = events->first; at; at = at->next) {
 		at->is_lagging |= !events->has_baseline;
 		if (!at->is_begun || at->is_lagging)

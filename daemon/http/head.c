@@ -59,7 +59,8 @@ static bool is_token(struct slice text)
 static bool is_visible(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.bytes[i] <= ' ' || text.bytes[i] == 0x7f)
+		unsigned char c = (unsigned char)text.bytes[i];
+		if (c <= ' ' || c >= 0x7f)
 			return false;
 	}
 	return true;

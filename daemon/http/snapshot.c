@@ -82,7 +82,7 @@ void snapshot_finish(struct snapshot *snapshot)
 		next = block->next;
 		free(block);
 	}
-	*snapshot = (struct snapshot){NULL};
+	*snapshot = (struct snapshot){.first = NULL};
 }
 
 struct snapshot_cursor snapshot_begin(const struct snapshot *snapshot)
