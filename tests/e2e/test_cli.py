@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cli import CLOSED, CONNECT, DROPPED, ERROR, NO_CHANNEL, OK, PROGRAM, TIMEOUT, USAGE, Cli  # noqa: E402
 from millraced import BUILD, DEADLINE_S  # noqa: E402
+from terminal import needs_terminal  # noqa: E402
 
 COMMANDS = "put take alts ack nack extend create close delete ls stat peek waiters top ping bench work request serve completion token".split()
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
@@ -110,6 +111,7 @@ class Values(Cli):
         self.assertEqual(putter.returncode, 130)
         self.assertIn("4", err)
 
+    @needs_terminal
     def test_progress_is_for_terminals(self):
         leader, follower = pty.openpty()
         lines = "".join(f"{i}\n" for i in range(20))

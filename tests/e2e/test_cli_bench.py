@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+from terminal import needs_terminal  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, "millrace")
 OK, ERROR, USAGE, CONNECT, INTERRUPTED = 0, 1, 2, 5, 130
@@ -91,6 +92,7 @@ class Bench(unittest.TestCase):
         self.assertEqual((process.returncode, out), (ERROR, ""))
         self.assertIn("millrace bench: ", err)
 
+    @needs_terminal
     def test_progress_is_for_terminals(self):
         leader, follower = pty.openpty()
         process = subprocess.Popen([PROGRAM, "bench", "--duration", "1h"], env=self.environment, stdout=subprocess.PIPE, stderr=follower)

@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cli import OK, USAGE, Cli  # noqa: E402
 from millraced import BUILD, DEADLINE_S  # noqa: E402
+from terminal import needs_terminal  # noqa: E402
 
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}, 'a:one': {kind: promise}, 'a:two': {kind: promise}}"
 KINDS = {"unbuffered", "bounded", "dropping", "sliding", "promise"}
@@ -96,13 +97,13 @@ class Bash(Completion):
         self.assertEqual(self.complete(f"millrace -u unix://{self.daemon.socket_path} take jo", environment=nowhere), {"jobs"})
 
 
+@needs_terminal
+@unittest.skipUnless(shutil.which("zsh"), "there is no zsh here")
 class Zsh(Completion):
     """A zsh in a terminal of its own. What is on its line goes to a pipe at the key ^X."""
 
     def setUp(self):
         super().setUp()
-        if not shutil.which("zsh"):
-            self.skipTest("there is no zsh here")
         with open(os.path.join(self.daemon.directory, "_millrace"), "w", encoding="utf-8") as file:
             file.write(self.script("zsh"))
         self.fifo = os.path.join(self.daemon.directory, "line")

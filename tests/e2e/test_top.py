@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cli import OK, PROGRAM, USAGE, Cli  # noqa: E402
 from millraced import DEADLINE_S, Connection  # noqa: E402
+from terminal import needs_terminal  # noqa: E402
 
 
 class Top(Cli):
@@ -59,6 +60,7 @@ class Top(Cli):
     def test_mistakes(self):
         self.expect(USAGE, "", "top", "--sort", "size", err="depth, rate, shed, oldest or name")
 
+    @needs_terminal
     def test_live(self):
         pid, terminal = pty.fork()
         if pid == 0:
