@@ -37,7 +37,8 @@ class Bench(unittest.TestCase):
         return subprocess.Popen([PROGRAM, "bench", *arguments], env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def wait_for_traffic(self):
-        while not any(row["taken"] > 0 for row in self.channels()):
+        """Until so much has been taken that it cannot all be still under way."""
+        while not any(row["taken"] > 1000 for row in self.channels()):
             pass
 
     def check(self, result):
