@@ -211,10 +211,7 @@ static int wait_next(mr_consumer *consumer, struct mr_result *result, int64_t de
 	struct taker taker = {.result = {.raw = NULL}};
 	int status;
 
-	request_init(consumer->m, &taker.request, WANT_NOTHING);
-	taker.request.is_local = true;
-	taker.request.timeout_ms = deadline_ms < 0 ? MR_FOREVER : 0;
-	taker.request.deadline_ms = deadline_ms;
+	request_init_local(consumer->m, &taker.request, deadline_ms);
 	TAILQ_INSERT_TAIL(&consumer->takers, &taker, entry);
 	transport_wait_locked(consumer->m, &taker.request);
 	status = taker.request.status;

@@ -136,10 +136,7 @@ static int wait_unanswered(mr_producer *producer, size_t most, int64_t deadline_
 
 	if (producer->n_unanswered <= most)
 		return MR_OK;
-	request_init(producer->m, &waiter.request, WANT_NOTHING);
-	waiter.request.is_local = true;
-	waiter.request.timeout_ms = deadline_ms < 0 ? MR_FOREVER : 0;
-	waiter.request.deadline_ms = deadline_ms;
+	request_init_local(producer->m, &waiter.request, deadline_ms);
 	TAILQ_INSERT_TAIL(&producer->waiters, &waiter, entry);
 	transport_wait_locked(producer->m, &waiter.request);
 	status = waiter.request.status;

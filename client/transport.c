@@ -80,6 +80,14 @@ void request_init(struct mr *m, struct mr_request *request, enum want want)
 	pthread_cond_init(&request->woken, &m->monotonic);
 }
 
+void request_init_local(struct mr *m, struct mr_request *request, int64_t deadline_ms)
+{
+	request_init(m, request, WANT_NOTHING);
+	request->is_local = true;
+	request->timeout_ms = deadline_ms < 0 ? MR_FOREVER : 0;
+	request->deadline_ms = deadline_ms;
+}
+
 void request_finish(struct mr_request *request)
 {
 	pthread_cond_destroy(&request->woken);

@@ -102,6 +102,8 @@ struct mr *transport_create(void);
 void transport_destroy(struct mr *m);
 
 void request_init(struct mr *m, struct mr_request *request, enum want want);
+/* One that is_local, until then (< 0: for ever). */
+void request_init_local(struct mr *m, struct mr_request *request, int64_t deadline_ms);
 void request_finish(struct mr_request *request);
 
 /* Sends a request: returns when the socket has taken it, MR_OK. Else an error with its words, and the request is not pending. */

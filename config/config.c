@@ -144,8 +144,9 @@ static int add_listen(struct config *config, const struct address *address)
 	return 0;
 }
 
-static int read_address(struct yaml_reader *reader, const yaml_node_t *node, struct config *config)
+static int read_address(struct yaml_reader *reader, const yaml_node_t *node, void *into)
 {
+	struct config *config = into;
 	char why[CONFIG_ERROR_BYTES];
 	struct address address;
 	if (node->type == YAML_MAPPING_NODE) {
@@ -170,16 +171,7 @@ static int read_listen(struct yaml_reader *reader, const yaml_node_t *node, cons
 	struct config *config = into;
 	(void)arg;
 	drop_listen(config);
-	if (node->type != YAML_SEQUENCE_NODE)
-		return read_address(reader, node, config);
-	const yaml_node_item_t *items = node->data.sequence.items.start;
-	size_t n = (size_t)(node->data.sequence.items.top - items);
-	if (n < 1 || n > MAX_LISTENERS)
-		return yaml_refuse(reader, node, "%zu addresses to listen on; expected 1 to %d", n, MAX_LISTENERS);
-	for (size_t i = 0; i < n; i++)
-		if (read_address(reader, yaml_node(reader, items[i]), config) < 0)
-			return -1;
-	return 0;
+	return yaml_list(reader, node, 1, MAX_LISTENERS, "addresses to listen on", read_address, config);
 }
 
 static int set_http(struct config *config, const char *text, char error[CONFIG_ERROR_BYTES])

@@ -32,7 +32,7 @@ int observe_copy_hosts(struct config *to, const struct config *from)
 	return 0;
 }
 
-static int read_host(struct yaml_reader *reader, const yaml_node_t *node, struct config *config)
+static int read_host(struct yaml_reader *reader, const yaml_node_t *node, void *into)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 	const char *name = yaml_text(reader, node, "a host's name");
@@ -40,7 +40,7 @@ static int read_host(struct yaml_reader *reader, const yaml_node_t *node, struct
 		return -1;
 	if (!name[0] || strlen(name) > MAX_HOST_BYTES || name[strspn(name, allowed)])
 		return yaml_refuse(reader, node, "\"%.64s\" is no host's name; expected one such as millrace.example.org, without a port", name);
-	return add_host(config, name) < 0 ? yaml_refuse(reader, node, "no memory") : 0;
+	return add_host(into, name) < 0 ? yaml_refuse(reader, node, "no memory") : 0;
 }
 
 int observe_read_hosts(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
@@ -48,16 +48,7 @@ int observe_read_hosts(struct yaml_reader *reader, const yaml_node_t *node, cons
 	struct config *config = into;
 	(void)arg;
 	observe_drop_hosts(config);
-	if (node->type != YAML_SEQUENCE_NODE)
-		return read_host(reader, node, config);
-	const yaml_node_item_t *items = node->data.sequence.items.start;
-	size_t n = (size_t)(node->data.sequence.items.top - items);
-	if (n > MAX_HTTP_HOSTS)
-		return yaml_refuse(reader, node, "%zu names; expected at most %d", n, MAX_HTTP_HOSTS);
-	for (size_t i = 0; i < n; i++)
-		if (read_host(reader, yaml_node(reader, items[i]), config) < 0)
-			return -1;
-	return 0;
+	return yaml_list(reader, node, 0, MAX_HTTP_HOSTS, "names", read_host, config);
 }
 
 int observe_read_log(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)

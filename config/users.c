@@ -96,22 +96,6 @@ bool users_have_secrets(const struct config *config)
 
 /* -- Lists: one thing, or several in brackets -- */
 
-typedef int item_fn(struct yaml_reader *reader, const yaml_node_t *node, void *into);
-
-static int read_items(struct yaml_reader *reader, const yaml_node_t *node, item_fn *read, void *into)
-{
-	if (node->type != YAML_SEQUENCE_NODE)
-		return read(reader, node, into);
-	const yaml_node_item_t *items = node->data.sequence.items.start;
-	size_t n = (size_t)(node->data.sequence.items.top - items);
-	if (n > MAX_USER_ITEMS)
-		return yaml_refuse(reader, node, "%zu of them; expected at most %d", n, MAX_USER_ITEMS);
-	for (size_t i = 0; i < n; i++)
-		if (read(reader, yaml_node(reader, items[i]), into) < 0)
-			return -1;
-	return 0;
-}
-
 static int add_text(struct yaml_reader *reader, const yaml_node_t *node, const char *text, struct config_texts *texts)
 {
 	char **items = reallocarray(texts->items, texts->n + 1, sizeof(*items));
@@ -171,7 +155,7 @@ static int read_token(struct yaml_reader *reader, const yaml_node_t *node, void 
 static int read_tokens(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	(void)arg;
-	return read_items(reader, node, read_token, into);
+	return yaml_list(reader, node, 0, MAX_USER_ITEMS, "of them", read_token, into);
 }
 
 /* -- The other ways to be known -- */
@@ -193,7 +177,7 @@ static int read_certificate(struct yaml_reader *reader, const yaml_node_t *node,
 static int read_certificates(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	(void)arg;
-	return read_items(reader, node, read_certificate, into);
+	return yaml_list(reader, node, 0, MAX_USER_ITEMS, "of them", read_certificate, into);
 }
 
 static int read_uid(struct yaml_reader *reader, const yaml_node_t *node, void *into)
@@ -213,7 +197,7 @@ static int read_uid(struct yaml_reader *reader, const yaml_node_t *node, void *i
 static int read_uids(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	(void)arg;
-	return read_items(reader, node, read_uid, into);
+	return yaml_list(reader, node, 0, MAX_USER_ITEMS, "of them", read_uid, into);
 }
 
 /* -- Rights and limits -- */
@@ -232,7 +216,7 @@ static int read_pattern(struct yaml_reader *reader, const yaml_node_t *node, voi
 static int read_right(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	struct config_user *user = into;
-	return read_items(reader, node, read_pattern, &user->rights[*(const enum right *)arg]);
+	return yaml_list(reader, node, 0, MAX_USER_ITEMS, "of them", read_pattern, &user->rights[*(const enum right *)arg]);
 }
 
 struct user_limit {

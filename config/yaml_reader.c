@@ -40,6 +40,20 @@ int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char 
 	return -1;
 }
 
+int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least, size_t most, const char *what, yaml_item_fn *read, void *into)
+{
+	if (node->type != YAML_SEQUENCE_NODE)
+		return read(reader, node, into);
+	const yaml_node_item_t *items = node->data.sequence.items.start;
+	size_t n = (size_t)(node->data.sequence.items.top - items);
+	if (n < least || n > most)
+		return yaml_refuse(reader, node, "%zu %s; expected %zu to %zu", n, what, least, most);
+	for (size_t i = 0; i < n; i++)
+		if (read(reader, yaml_node(reader, items[i]), into) < 0)
+			return -1;
+	return 0;
+}
+
 __attribute__((format(printf, 3, 4))) static int refuse_mark(struct yaml_reader *reader, const yaml_mark_t *mark, const char *format, ...)
 {
 	va_list args;

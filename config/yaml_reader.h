@@ -25,6 +25,10 @@ void yaml_reader_finish(struct yaml_reader *reader);
 yaml_node_t *yaml_root(struct yaml_reader *reader); /* NULL: the text is empty */
 yaml_node_t *yaml_node(struct yaml_reader *reader, int index);
 
+/* Reads each of a list's items, of which there are `least` to `most`, or one alone without a list. `what` they are, for the error. */
+typedef int yaml_item_fn(struct yaml_reader *reader, const yaml_node_t *node, void *into);
+int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least, size_t most, const char *what, yaml_item_fn *read, void *into);
+
 /* Writes "NAME:LINE:COLUMN: …", in one line whatever is quoted, and returns -1. */
 __attribute__((format(printf, 3, 4))) int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char *format, ...);
 

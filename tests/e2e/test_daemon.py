@@ -7,28 +7,12 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import DEADLINE_S, LEFT_VALUES, Connection, Daemon, run  # noqa: E402
+from millraced import DEADLINE_S, LEFT_VALUES, Connection, Daemon, Directory, run  # noqa: E402
 
 SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "millraced.yaml")
-
-
-class Directory(unittest.TestCase):
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="millrace-test.")
-        self.addCleanup(directory.cleanup)
-        self.directory = directory.name
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def write(self, text, name="m.yaml"):
-        with open(self.path(name), "w", encoding="utf-8") as file:
-            file.write(text)
-        return self.path(name)
 
 
 class Options(Directory):

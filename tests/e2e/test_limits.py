@@ -165,6 +165,8 @@ class Limits(unittest.TestCase):
         """It gets no more than its output holds, and what it does not take goes to others; when it reads, it is served again."""
         with Daemon("--set", "channels.c={kind: unbuffered}") as daemon, Connection(daemon) as other, Connection(daemon) as slow:
             slow.send(id=1, op="take", channel="c", count=1000)
+            while other.ask(id=1, op="stat", channel="c")["parked_takes"] == 0:
+                pass
             text, n, parked = "x" * (200 * KIB), 0, False
             while not parked and n < 200:
                 parked = other.ask(id=n, op="put", channel="c", value=[n, text], timeout_ms=0)["status"] == "timeout"

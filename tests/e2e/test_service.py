@@ -9,13 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import DEADLINE_S, PROGRAM, Connection, Daemon, run  # noqa: E402
+from millraced import DEADLINE_S, PROGRAM, Connection, Daemon, Directory, run  # noqa: E402
 
 # Runs a program in its own place with the descriptors of the first argument as the ones from 3 on, and says so in its environment, as systemd does.
 LAUNCHER = """
@@ -27,21 +26,6 @@ os.environ.setdefault("LISTEN_PID", str(os.getpid()))
 os.environ.setdefault("LISTEN_FDS", str(len(fds)))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-
-class Directory(unittest.TestCase):
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="millrace-test.")
-        self.addCleanup(directory.cleanup)
-        self.directory = directory.name
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def write(self, text, name="m.yaml"):
-        with open(self.path(name), "w", encoding="utf-8") as file:
-            file.write(text)
-        return self.path(name)
 
 
 class Supervisor:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import unittest
 
 BUILD = os.environ.get("BUILD", "build")
 PROGRAM = os.path.join(BUILD, "millraced")
@@ -19,6 +20,23 @@ DEADLINE_S = 60
 def run(*arguments, **options):
     """Runs it to its end: for options that make it end, and for mistakes."""
     return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, **options)
+
+
+class Directory(unittest.TestCase):
+    """Has a directory of its own for each test."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="millrace-test.")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, text, name="m.yaml"):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
 
 
 LEFT_VALUES = 3  # the exit status if nobody took what was there
