@@ -5,7 +5,8 @@
 #include "client/words.h"
 
 /* What the reply says of the arm that happened; its texts go into the choice. */
-static int read_choice(struct mr_request *request, const struct mr_arm *arms, size_t n_arms, int status, struct mr_choice *choice)
+static int read_choice(struct mr_request *request, const struct mr_arm *arms, size_t n_arms, int status,
+		       struct mr_choice *choice)
 {
 	const struct mr_arm *arm = request->has_arm && request->arm < n_arms ? &arms[request->arm] : NULL;
 	bool has_value = arm && status == MR_OK && !arm->put && !arm->raw;
@@ -30,8 +31,8 @@ static int read_choice(struct mr_request *request, const struct mr_arm *arms, si
 	return status;
 }
 
-int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options, int64_t timeout_ms,
-		 struct mr_choice *choice)
+int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options,
+		 int64_t timeout_ms, struct mr_choice *choice)
 {
 	struct buffer members = {0};
 	struct mr_request request;
@@ -52,7 +53,8 @@ int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct m
 	return status;
 }
 
-int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms, struct mr_choice *choice)
+int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms,
+	    struct mr_choice *choice)
 {
 	return mr_alts_with(m, arms, n_arms, &(struct mr_alts_options){.priority = priority}, timeout_ms, choice);
 }

@@ -9,8 +9,8 @@
 
 enum { QUOTED_BYTES = 200 }; /* of a value, in a message */
 
-int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status, int64_t timeout_ms,
-	       enum want want)
+int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status,
+	       int64_t timeout_ms, enum want want)
 {
 	struct slice text = {members->bytes + members->start, buffer_len(members)};
 
@@ -62,7 +62,8 @@ int call_cancel(mr *m, uint64_t id, int64_t timeout_ms)
 	return call_run(m, OP_CANCEL, &members, MR_OK, timeout_ms, WANT_NOTHING, &result);
 }
 
-int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want)
+int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buffer *members, int status,
+		    int64_t timeout_ms, enum want want)
 {
 	mr_request *begun = malloc(sizeof(*begun));
 
@@ -81,7 +82,8 @@ int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buff
 	return MR_OK;
 }
 
-int call_run(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want, struct call_result *result)
+int call_run(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
+	     struct call_result *result)
 {
 	struct mr_request request;
 
@@ -130,7 +132,8 @@ int mr_result_json(const struct mr_result *result, json_t **value)
 	if (!*value && json_error_code(&error) == json_error_out_of_memory)
 		status = words_fail(MR_EMEMORY, "not enough memory for the value");
 	else if (!*value)
-		status = words_fail(MR_EJSON, "jansson cannot hold the value (%s): %.*s", error.text, quoted_len(text, len), text);
+		status = words_fail(MR_EJSON, "jansson cannot hold the value (%s): %.*s", error.text,
+				    quoted_len(text, len), text);
 	return status;
 }
 

@@ -5,12 +5,13 @@
 #include "client/members.h"
 #include "client/transport.h"
 
-/* The members are what members.h has written into a zero-initialised buffer, and `status` is what it said of them: unless MR_OK nothing is
- * sent, and it is the result. Whatever comes, the members are freed. */
+/* The members are what members.h has written into a zero-initialised buffer, and `status` is what it said of them:
+ * unless MR_OK nothing is sent, and it is the result. Whatever comes, the members are freed. */
 
-/* Begins a request, whose memory is the caller's, with MR_OK; else an error with its words, and the request is finished. */
-int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status, int64_t timeout_ms,
-	       enum want want);
+/* Begins a request, whose memory is the caller's, with MR_OK; else an error with its words, and the request is
+ * finished. */
+int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status,
+	       int64_t timeout_ms, enum want want);
 
 /* Begins it, waits, and gives what was wanted: *text is the caller's (NULL: there was none), as *len if not NULL. */
 struct call_result {
@@ -19,15 +20,16 @@ struct call_result {
 	uint64_t arm, accepted, evicted;
 	bool has_arm;
 };
-int call_run(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want, struct call_result *result);
+int call_run(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
+	     struct call_result *result);
 
 /* The same for a reply that has to bring what is wanted: MR_EPROTOCOL if it does not. */
 int call_fetch(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
 	       struct call_result *result);
 
 /* call_begin() for a request on the heap, which is the handle's until mr_wait(). *request is NULL on errors. */
-int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buffer *members, int status, int64_t timeout_ms,
-		    enum want want);
+int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buffer *members, int status,
+		    int64_t timeout_ms, enum want want);
 
 /* Asks for the cancelling of the request with this id. */
 int call_cancel(mr *m, uint64_t id, int64_t timeout_ms);

@@ -48,7 +48,8 @@ int mr_create(mr *m, const char *channel, const struct mr_definition *definition
 
 		*name = given ? strdup(given) : NULL;
 		if (!*name)
-			status = words_fail(given ? MR_EMEMORY : MR_EPROTOCOL, given ? "not enough memory" : "the reply does not name the channel");
+			status = words_fail(given ? MR_EMEMORY : MR_EPROTOCOL,
+					    given ? "not enough memory" : "the reply does not name the channel");
 	}
 	json_decref(reply);
 	return status;
@@ -144,7 +145,8 @@ int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len
 }
 
 /* One page behind `last`, a row of the page before or NULL, added to *rows. *more says whether there is another. */
-static int page(mr *m, enum message_op op, const char *filter_key, const char *filter, const json_t *last, json_t *rows, bool *more)
+static int page(mr *m, enum message_op op, const char *filter_key, const char *filter, const json_t *last, json_t *rows,
+		bool *more)
 {
 	const char *rows_key = op == OP_LIST ? "channels" : "waiters";
 	struct buffer members = {0};

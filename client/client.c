@@ -1,4 +1,5 @@
-/* The client's state machine. The table of pending requests is a hash table by id with chains: ids count up, so that those in flight spread evenly. */
+/* The client's state machine. The table of pending requests is a hash table by id with chains: ids count up, so that
+ * those in flight spread evenly. */
 #include "client/client.h"
 
 #include <assert.h>
@@ -156,7 +157,8 @@ static int append_frame(struct client *client, uint64_t id, enum message_op op, 
 	return result;
 }
 
-static int begin(struct client *client, struct client_request *request, enum message_op op, struct slice members, uint64_t n_replies)
+static int begin(struct client *client, struct client_request *request, enum message_op op, struct slice members,
+		 uint64_t n_replies)
 {
 	int result;
 
@@ -239,7 +241,8 @@ bool client_feed(struct client *client, const void *bytes, size_t len)
 	return !client->in.failed;
 }
 
-/* Decoding unescapes strings where they stand. If there is anything to unescape, the body is copied first, so that it can be given as it was. */
+/* Decoding unescapes strings where they stand. If there is anything to unescape, the body is copied first, so that it
+ * can be given as it was. */
 static int decode(struct client *client, char *body, size_t len, struct message_reply *reply)
 {
 	struct buffer *pristine = &client->pristine;
@@ -262,7 +265,8 @@ static int decode(struct client *client, char *body, size_t len, struct message_
 }
 
 /* Whose reply it is, and whether the last: CLIENT_REPLY, CLIENT_PART, CLIENT_FAILED; CLIENT_MORE if it is nobody's. */
-static enum client_event pending_reply(struct client *client, const struct message_reply *reply, struct client_request **request)
+static enum client_event pending_reply(struct client *client, const struct message_reply *reply,
+				       struct client_request **request)
 {
 	*request = client->n_pending ? *pending_find(client, reply->id) : NULL;
 	if (!*request)
@@ -288,7 +292,8 @@ enum client_event client_next(struct client *client, struct client_request **req
 
 		drop_used(client);
 		front = buffer_front(&client->in);
-		switch (frame_next((struct slice){front, buffer_len(&client->in)}, client->max_reply_bytes, &body, &client->used, NULL)) {
+		switch (frame_next((struct slice){front, buffer_len(&client->in)}, client->max_reply_bytes, &body,
+				   &client->used, NULL)) {
 		case FRAME_MORE:
 			client->used = 0;
 			return CLIENT_MORE;

@@ -60,12 +60,14 @@ static int connect_address(struct link *link, const struct addrinfo *address, in
 	return progress == LINK_CONNECTING ? finish_connect(link, deadline_ms) : progress;
 }
 
-/* Only connect() itself can wait until a listener whose queue is full takes one more: it does so within the time that sending may take. */
+/* Only connect() itself can wait until a listener whose queue is full takes one more: it does so within the time that
+ * sending may take. */
 static int connect_unix(struct link *link, const struct url *url, int64_t deadline_ms)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int64_t left_ms = deadline_ms - clock_now_ms();
-	struct timeval patience = {.tv_sec = left_ms > 0 ? left_ms / 1000 : 0, .tv_usec = left_ms > 0 ? left_ms % 1000 * 1000 + 1 : 1};
+	struct timeval patience = {.tv_sec = left_ms > 0 ? left_ms / 1000 : 0,
+				   .tv_usec = left_ms > 0 ? left_ms % 1000 * 1000 + 1 : 1};
 	int error = 0, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	static_assert(sizeof(url->path) <= sizeof(address.sun_path), "a URL's path fits");
@@ -83,8 +85,10 @@ static int connect_unix(struct link *link, const struct url *url, int64_t deadli
 	return 0;
 }
 
-/* Tries every address of the host, each for an equal share of the time that is left. *failure: what getaddrinfo() says, or 0. */
-static int connect_tcp(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms, int *failure)
+/* Tries every address of the host, each for an equal share of the time that is left. *failure: what getaddrinfo() says,
+ * or 0. */
+static int connect_tcp(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms,
+		       int *failure)
 {
 	int problem = -ECONNREFUSED, n_left = 0;
 	struct addrinfo *found;
@@ -108,7 +112,8 @@ static int connect_tcp(struct link *link, const struct url *url, const struct se
 int connect_url(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms)
 {
 	int failure = 0;
-	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms) : connect_tcp(link, url, secure, deadline_ms, &failure);
+	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms)
+					    : connect_tcp(link, url, secure, deadline_ms, &failure);
 
 	if (problem)
 		words_fail(MR_ECONNECT, "cannot connect to %s: %s", url->text,

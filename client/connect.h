@@ -9,7 +9,8 @@
 
 struct secure;
 
-/* A link to the address, at the deadline at the latest; `secure` is for tls:// alone. MR_OK, or MR_ECONNECT with its words. */
+/* A link to the address, at the deadline at the latest; `secure` is for tls:// alone. MR_OK, or MR_ECONNECT with its
+ * words. */
 int connect_url(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms);
 
 #endif

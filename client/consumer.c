@@ -1,6 +1,6 @@
-/* Consumers: takes with `count`, so many that at most `credit` values are promised or here. When half of the credit is used up, another
- * request asks for that half: the daemon never waits for us between two values. Few requests are open at a time, since each asks for half
- * the credit or more.
+/* Consumers: takes with `count`, so many that at most `credit` values are promised or here. When half of the credit is
+ * used up, another request asks for that half: the daemon never waits for us between two values. Few requests are open
+ * at a time, since each asks for half the credit or more.
  *
  * What comes is handed to the thread that has waited longest, or queued. Everything is guarded by the handle's lock. */
 #include <assert.h>
@@ -12,7 +12,7 @@
 
 enum { DEFAULT_CREDIT = 64, MAX_CREDIT = 1000000 };
 
-struct grant { /* one open request */
+struct grant {                     /* one open request */
 	struct mr_request request; /* first */
 	LIST_ENTRY(grant) entry;
 	mr_consumer *consumer;
@@ -23,7 +23,7 @@ struct taken { /* a value that nobody waited for */
 	struct mr_result result;
 };
 
-struct taker { /* a thread that waits */
+struct taker {                     /* a thread that waits */
 	struct mr_request request; /* first; local */
 	TAILQ_ENTRY(taker) entry;
 	struct mr_result result;
@@ -267,9 +267,11 @@ int mr_consumer_cancel(mr_consumer *consumer, int64_t timeout_ms)
 		pthread_mutex_unlock(&consumer->m->lock);
 		status = call_cancel(consumer->m, id, timeout_ms);
 		pthread_mutex_lock(&consumer->m->lock);
-		if (status == MR_ENO_SUCH_REQUEST) /* it had come to its end by itself, which has been told before this was */
+		if (status ==
+		    MR_ENO_SUCH_REQUEST) /* it had come to its end by itself, which has been told before this was */
 			status = MR_OK;
-		if (status == MR_OK && !LIST_EMPTY(&consumer->grants) && LIST_FIRST(&consumer->grants)->request.pending.id == id)
+		if (status == MR_OK && !LIST_EMPTY(&consumer->grants) &&
+		    LIST_FIRST(&consumer->grants)->request.pending.id == id)
 			status = words_fail(MR_EPROTOCOL, "a cancelled take did not end");
 	}
 	tell_end(consumer);

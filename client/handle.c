@@ -24,7 +24,8 @@ static int ask_alone(mr *m, enum message_op op, struct buffer *members, int64_t 
 	request_init(m, request, WANT_BODY);
 	if (status == MR_OK) {
 		pthread_mutex_lock(&m->lock);
-		status = transport_begin_locked(m, request, op, (struct slice){members->bytes, buffer_len(members)}, 1, timeout_ms, true);
+		status = transport_begin_locked(m, request, op, (struct slice){members->bytes, buffer_len(members)}, 1,
+						timeout_ms, true);
 		pthread_mutex_unlock(&m->lock);
 	}
 	if (status == MR_OK)
@@ -56,7 +57,8 @@ static int keep_hello(mr *m, const struct mr_request *request)
 	json_decref(m->hello);
 	m->hello = hello;
 	if (json_integer_value(json_object_get(hello, "protocol")) != 1 ||
-	    client_set_max_frame(&m->client, (uint64_t)json_integer_value(json_object_get(hello, "max_frame_bytes"))) < 0)
+	    client_set_max_frame(&m->client, (uint64_t)json_integer_value(json_object_get(hello, "max_frame_bytes"))) <
+		    0)
 		status = words_fail(MR_EPROTOCOL, "the daemon's hello is not one of protocol 1");
 	pthread_mutex_unlock(&m->lock);
 	return status;
@@ -119,7 +121,8 @@ void handle_forget(mr *m, const char *channel)
 	struct ephemeral *ephemeral;
 
 	pthread_mutex_lock(&m->lock);
-	LIST_FOREACH(ephemeral, &m->ephemerals, entry) {
+	LIST_FOREACH(ephemeral, &m->ephemerals, entry)
+	{
 		if (strcmp(ephemeral->channel, channel) == 0) {
 			drop(ephemeral);
 			break;
@@ -134,7 +137,8 @@ static int create_anew(mr *m, int64_t deadline_ms)
 	struct ephemeral *ephemeral;
 	int status = MR_OK;
 
-	LIST_FOREACH(ephemeral, &m->ephemerals, entry) {
+	LIST_FOREACH(ephemeral, &m->ephemerals, entry)
+	{
 		struct buffer members = {0};
 		struct mr_request request;
 

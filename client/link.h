@@ -1,5 +1,5 @@
-/* One connection to a daemon: the only place of the client that touches a socket once it is there, so that what lies under the bytes (a
- * socket; encryption) is its affair alone. Nothing here ever waits. */
+/* One connection to a daemon: the only place of the client that touches a socket once it is there, so that what lies
+ * under the bytes (a socket; encryption) is its affair alone. Nothing here ever waits. */
 #ifndef MILLRACE_CLIENT_LINK_H
 #define MILLRACE_CLIENT_LINK_H
 
@@ -13,24 +13,26 @@ enum link_result {                       /* beside them: the negative number of 
 		   LINK_CLOSED = -10000, /* the other side has ended it */
 };
 
-/* Connecting waits until it is writable; shaking hands waits for that or until it is readable. Beside them: the negative number of an error */
+/* Connecting waits until it is writable; shaking hands waits for that or until it is readable. Beside them: the
+ * negative number of an error */
 enum link_progress { LINK_CONNECTED, LINK_CONNECTING, LINK_SHAKING };
 
 struct secure;
 struct ssl_st;
 
 struct link {
-	int fd;		    /* to wait for; -1: there is none */
+	int fd;             /* to wait for; -1: there is none */
 	struct ssl_st *ssl; /* of TLS; NULL: there is none */
 };
 
-/* Begins to connect. LINK_CONNECTING: wait until it is writable, then ask link_connected(): 0, or the negative number of an error. After an
- * error there is no link. */
+/* Begins to connect. LINK_CONNECTING: wait until it is writable, then ask link_connected(): 0, or the negative number
+ * of an error. After an error there is no link. */
 int link_connect(struct link *link, int family, const struct sockaddr *address, socklen_t len);
 int link_connected(struct link *link);
 
-/* Makes TLS of a link that is connected, to this host, and shakes hands: to be asked on with link_shake_hands() until it is LINK_CONNECTED. While it is LINK_CONNECTING
- * wait until it is writable, while LINK_SHAKING until it is readable. After an error it has still to be closed. */
+/* Makes TLS of a link that is connected, to this host, and shakes hands: to be asked on with link_shake_hands() until
+ * it is LINK_CONNECTED. While it is LINK_CONNECTING wait until it is writable, while LINK_SHAKING until it is readable.
+ * After an error it has still to be closed. */
 int link_secure(struct link *link, const struct secure *secure, const char *host);
 int link_shake_hands(struct link *link);
 

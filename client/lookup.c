@@ -94,7 +94,8 @@ static int start(struct job *job)
 
 int lookup(const char *host, const char *port, int64_t deadline_ms, struct addrinfo **found)
 {
-	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000), .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000),
+				    .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
 	struct job *job;
 	bool is_done;
 	int result = EAI_AGAIN;

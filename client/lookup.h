@@ -1,5 +1,5 @@
-/* The addresses of a host, in time: getaddrinfo() itself knows no time-out, so it runs in a thread, which is left to itself when the time
- * is over. */
+/* The addresses of a host, in time: getaddrinfo() itself knows no time-out, so it runs in a thread, which is left to
+ * itself when the time is over. */
 #ifndef MILLRACE_CLIENT_LOOKUP_H
 #define MILLRACE_CLIENT_LOOKUP_H
 

@@ -211,7 +211,8 @@ bool arms_have_put(const struct mr_arm *arms, size_t n_arms)
 	return false;
 }
 
-int members_alts(struct buffer *members, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options)
+int members_alts(struct buffer *members, const struct mr_arm *arms, size_t n_arms,
+		 const struct mr_alts_options *options)
 {
 	int status = members_lease(members, options->lease_ms, options->sticky);
 

@@ -1,6 +1,8 @@
-/* Arguments into the members of requests, as text (see message.h): checked, so that what is impossible is never sent. For both APIs.
+/* Arguments into the members of requests, as text (see message.h): checked, so that what is impossible is never sent.
+ * For both APIs.
  *
- * Each appends to a buffer, which is the caller's, to be freed on an error too. Returns MR_OK, or an error with its words. */
+ * Each appends to a buffer, which is the caller's, to be freed on an error too. Returns MR_OK, or an error with its
+ * words. */
 #ifndef MILLRACE_CLIENT_MEMBERS_H
 #define MILLRACE_CLIENT_MEMBERS_H
 
@@ -15,9 +17,11 @@ int members_lease(struct buffer *members, int64_t lease_ms, bool sticky); /* lea
 
 int members_put(struct buffer *members, const char *channel, bool many, const char *json, size_t len);
 int members_take(struct buffer *members, const char *channel, const struct mr_take_options *options);
-int members_values(struct buffer *members, bool many, const char *json, size_t len);        /* of a put, without its channel */
-int members_take_options(struct buffer *members, const struct mr_take_options *options); /* of a take, without its channel */
-int members_alts(struct buffer *members, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options);
+int members_values(struct buffer *members, bool many, const char *json, size_t len); /* of a put, without its channel */
+int members_take_options(struct buffer *members,
+			 const struct mr_take_options *options); /* of a take, without its channel */
+int members_alts(struct buffer *members, const struct mr_arm *arms, size_t n_arms,
+		 const struct mr_alts_options *options);
 int members_definition(struct buffer *members, const char *channel,
 		       const struct mr_definition *definition); /* channel NULL: the daemon makes up a name */
 

@@ -1,6 +1,7 @@
 /* libmillrace: channels over the network, after core.async. This is the blocking API.
  *
- * Link with -lmillrace -ljansson. C11 and C++. To try it: `build/millraced -c config/millraced.yaml`, and in another program
+ * Link with -lmillrace -ljansson. C11 and C++. To try it: `build/millraced -c config/millraced.yaml`, and in another
+ * program
  *
  *   #include <millrace.h>
  *
@@ -19,32 +20,36 @@
  *       mr_destroy(m);
  *   }
  *
- * In this header: connecting · put and take, one value or many · leases (at-least-once) · alts (a choice) · channels · looking · requests in
- * flight. Beside it:
+ * In this header: connecting · put and take, one value or many · leases (at-least-once) · alts (a choice) · channels ·
+ * looking · requests in flight. Beside it:
  *
- *   millrace_stream.h     consumers with a credit, producers that do not wait for each answer: many values with few messages
- *   millrace_patterns.h   pipelines, request and reply, fan-in and fan-out
- *   millrace_parking.h    the same requests with callbacks on a libevent loop, in a library of its own
+ *   millrace_stream.h     consumers with a credit, producers that do not wait for each answer: many values with few
+ * messages millrace_patterns.h   pipelines, request and reply, fan-in and fan-out millrace_parking.h    the same
+ * requests with callbacks on a libevent loop, in a library of its own
  *
- * Threads: a handle (`mr`) may be shared by any number of threads: each call blocks its own thread alone, and requests of different threads
- * are in flight together. Only mr_destroy() must be the last call. mr_message() belongs to the calling thread.
+ * Threads: a handle (`mr`) may be shared by any number of threads: each call blocks its own thread alone, and requests
+ * of different threads are in flight together. Only mr_destroy() must be the last call. mr_message() belongs to the
+ * calling thread.
  *
- * Results: every function that returns `int` returns a status of mr_status: 0 or more is an answer that a channel can give (MR_OK,
- * MR_TIMEOUT, MR_CLOSED, MR_DROPPED, MR_CANCELLED), less than 0 an error, with a text in mr_message(). Out parameters are set
- * where a function says so, and on errors to NULL or 0. An out parameter may be NULL where the caller does not want it.
+ * Results: every function that returns `int` returns a status of mr_status: 0 or more is an answer that a channel can
+ * give (MR_OK, MR_TIMEOUT, MR_CLOSED, MR_DROPPED, MR_CANCELLED), less than 0 an error, with a text in mr_message(). Out
+ * parameters are set where a function says so, and on errors to NULL or 0. An out parameter may be NULL where the
+ * caller does not want it.
  *
- * Ownership: what goes in is only borrowed during the call (a json_t keeps its reference count); what comes out is the caller's:
- * json_decref() a json_t, mr_free() bytes. Strings in are NUL-terminated UTF-8; lengths are bytes.
+ * Ownership: what goes in is only borrowed during the call (a json_t keeps its reference count); what comes out is the
+ * caller's: json_decref() a json_t, mr_free() bytes. Strings in are NUL-terminated UTF-8; lengths are bytes.
  *
- * Times are milliseconds, from the moment at which the daemon reads the request. MR_FOREVER: no time-out. 0: at once or not at all.
+ * Times are milliseconds, from the moment at which the daemon reads the request. MR_FOREVER: no time-out. 0: at once or
+ * not at all.
  *
- * Broken connections: if the network goes silent, a call with a time-out returns at most 1 s after it; one without waits as long as the
- * network's own timers do. When a connection ends, each call that runs returns: a put, or another change, that was sent as MR_UNKNOWN,
- * since it has happened or has not; anything else as MR_ECONNECTION. (If the daemon had handed a value to a take just then, that value is
- * gone: a take without a lease is at most once.) Nothing is sent twice. From then on every call is MR_ECONNECTION at once, and the handle
- * is only good for mr_destroy(); or, with the option `reconnect`, the next call connects again: within connect_timeout_ms, but a call with
- * a time-out within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. Ephemeral channels that the handle
- * created by a name are then created anew, empty.
+ * Broken connections: if the network goes silent, a call with a time-out returns at most 1 s after it; one without
+ * waits as long as the network's own timers do. When a connection ends, each call that runs returns: a put, or another
+ * change, that was sent as MR_UNKNOWN, since it has happened or has not; anything else as MR_ECONNECTION. (If the
+ * daemon had handed a value to a take just then, that value is gone: a take without a lease is at most once.) Nothing
+ * is sent twice. From then on every call is MR_ECONNECTION at once, and the handle is only good for mr_destroy(); or,
+ * with the option `reconnect`, the next call connects again: within connect_timeout_ms, but a call with a time-out
+ * within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. Ephemeral channels that the
+ * handle created by a name are then created anew, empty.
  */
 #ifndef MILLRACE_H
 #define MILLRACE_H
@@ -59,7 +64,7 @@
 extern "C" {
 #endif
 
-#define MR_API __attribute__((visibility("default")))
+#define MR_API     __attribute__((visibility("default")))
 #define MR_FOREVER (-1)
 
 enum mr_status {
@@ -97,8 +102,10 @@ enum mr_status {
 	MR_EPROTOCOL = -102,   /* the other side does not speak this protocol */
 	MR_EARGUMENT = -103,   /* an argument is not possible; nothing was sent */
 	MR_EMEMORY = -104,
-	MR_EJSON = -105,  /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message() has its text, shortened */
-	MR_UNKNOWN = -106, /* the connection broke before the answer came: a put, or another change, has happened or has not */
+	MR_EJSON = -105,   /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message()
+			      has its text, shortened */
+	MR_UNKNOWN = -106, /* the connection broke before the answer came: a put, or another change, has happened or has
+			      not */
 	MR_EFULL = -107,   /* too much waits to be sent already (parking API) */
 	MR_EFAILED = -108  /* a callback failed, here or at the other end (patterns) */
 };
@@ -106,14 +113,16 @@ enum mr_status {
 typedef struct mr mr;
 
 struct mr_tls_options { /* of tls:// addresses; files in PEM */
-	const char *ca;         /* who signs the daemon's certificate; NULL: whom the system trusts */
-	const char *cert, *key; /* a certificate of this client's, by which the daemon may know it, and its key. NULL: none */
-	bool insecure_accept_any_certificate; /* whoever it is that answers: then everybody on the way may read along, and change what is said */
+	const char *ca; /* who signs the daemon's certificate; NULL: whom the system trusts */
+	const char *cert,
+		*key; /* a certificate of this client's, by which the daemon may know it, and its key. NULL: none */
+	bool insecure_accept_any_certificate; /* whoever it is that answers: then everybody on the way may read along,
+						 and change what is said */
 };
 
-struct mr_options { /* zero-initialise; 0 or NULL is the default */
-	const char *name;           /* of this client, for people who look at `waiters` */
-	const char *token;          /* a secret for `hello` */
+struct mr_options {        /* zero-initialise; 0 or NULL is the default */
+	const char *name;  /* of this client, for people who look at `waiters` */
+	const char *token; /* a secret for `hello` */
 	struct mr_tls_options tls;
 	int64_t connect_timeout_ms; /* 5000 by default; looking up the name included */
 	bool reconnect;             /* after the connection has ended, the next call makes another */
@@ -123,13 +132,15 @@ struct mr_options { /* zero-initialise; 0 or NULL is the default */
 MR_API const char *mr_status_name(int status); /* "ok", "timeout", "no_such_channel", "connect" … */
 MR_API const char *mr_version(void);           /* "0.1.0" */
 
-/* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL. */
+/* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL.
+ */
 MR_API const char *mr_message(void);
 
 /* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out), "tls://host:port" (7225; the
  * certificate of who answers has to be the host's) or "unix:///path", or several with commas between them, of which
- * the first that can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223. *out is the caller's,
- * for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
+ * the first that can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223.
+ * *out is the caller's, for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says
+ * to hello. */
 MR_API int mr_connect(mr **out, const char *urls, const struct mr_options *options);
 
 /* Ends the connection: what is parked is cancelled by the daemon. NULL is fine. */
@@ -138,8 +149,9 @@ MR_API void mr_destroy(mr *m);
 /* Frees bytes that this library gave. NULL is fine. */
 MR_API void mr_free(void *bytes);
 
-/* The connection's descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1 if the connection has
- * ended. Meant for a handle of one thread: what another thread reads does not make it readable. */
+/* The connection's descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1
+ * if the connection has ended. Meant for a handle of one thread: what another thread reads does not make it readable.
+ */
 MR_API int mr_fd(mr *m);
 
 /* A round trip that does nothing else. */
@@ -154,7 +166,8 @@ MR_API int mr_hello(mr *m, json_t **hello);
 MR_API int mr_put(mr *m, const char *channel, const json_t *value, int64_t timeout_ms);
 MR_API int mr_put_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms);
 
-/* Takes one value; parks while there is none. *value is set with MR_OK alone. The raw form is terminated by a NUL that len does not count. */
+/* Takes one value; parks while there is none. *value is set with MR_OK alone. The raw form is terminated by a NUL that
+ * len does not count. */
 MR_API int mr_take(mr *m, const char *channel, json_t **value, int64_t timeout_ms);
 MR_API int mr_take_raw(mr *m, const char *channel, char **json, size_t *len, int64_t timeout_ms);
 
@@ -162,22 +175,25 @@ MR_API int mr_take_raw(mr *m, const char *channel, char **json, size_t *len, int
 MR_API int mr_offer(mr *m, const char *channel, const json_t *value);
 MR_API int mr_poll(mr *m, const char *channel, json_t **value);
 
-/* Puts all of an array's values in order, in one step; parks until all are in. *accepted (of every status): how many are. The raw form takes
- * the text of a JSON array. An array that does not fit into one frame of the daemon is MR_EARGUMENT. */
+/* Puts all of an array's values in order, in one step; parks until all are in. *accepted (of every status): how many
+ * are. The raw form takes the text of a JSON array. An array that does not fit into one frame of the daemon is
+ * MR_EARGUMENT. */
 MR_API int mr_put_many(mr *m, const char *channel, const json_t *values, int64_t timeout_ms, size_t *accepted);
-MR_API int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms, size_t *accepted);
+MR_API int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms,
+			   size_t *accepted);
 
 /* Takes 1 to max values (max: 1 … 1000), whatever is there; parks only while there is none. *values: an array. */
 MR_API int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms);
 MR_API int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms);
 
 struct mr_result { /* what came; mr_result_finish() frees what is in it */
-	char *raw;    /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
+	char *raw; /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
 	size_t raw_len;
 	size_t accepted; /* a batch put */
 	uint64_t evicted;
-	char *lease;          /* a take with a lease: its token, for mr_ack() and the like. Else NULL */
-	uint64_t deliveries;  /* with it: how often the value has been delivered, this time included; with max ≥ 1, the first value */
+	char *lease;         /* a take with a lease: its token, for mr_ack() and the like. Else NULL */
+	uint64_t deliveries; /* with it: how often the value has been delivered, this time included; with max ≥ 1, the
+				first value */
 	char *all_deliveries; /* the same as text: a number; with max ≥ 1, a JSON array of numbers */
 };
 MR_API void mr_result_finish(struct mr_result *result);
@@ -185,18 +201,20 @@ MR_API void mr_result_finish(struct mr_result *result);
 /* The value, or values, as jansson has them: a new reference. MR_EJSON if it cannot. */
 MR_API int mr_result_json(const struct mr_result *result, json_t **value);
 
-struct mr_take_options { /* zero-initialise */
+struct mr_take_options {  /* zero-initialise */
 	size_t max;       /* 0: one value; else an array of 1 to max (at most 1000) */
 	int64_t lease_ms; /* 0: taken for good; else leased for so long, see below */
 	bool sticky;      /* the lease outlives the connection */
 };
 
-/* Takes as the options say. result may not be NULL; it is set on every return, and mr_result_finish() frees what is in it. */
-MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result);
+/* Takes as the options say. result may not be NULL; it is set on every return, and mr_result_finish() frees what is in
+ * it. */
+MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms,
+			struct mr_result *result);
 
-/* ---- leases ---- A plain take is at most once: if its taker dies, the value is gone. A leased value stays the daemon's until mr_ack(). If
- * that does not come in time, or the connection ends (unless the lease is sticky), or after mr_nack(), it goes back to its place in the
- * channel, to be delivered once more.
+/* ---- leases ---- A plain take is at most once: if its taker dies, the value is gone. A leased value stays the
+ * daemon's until mr_ack(). If that does not come in time, or the connection ends (unless the lease is sticky), or after
+ * mr_nack(), it goes back to its place in the channel, to be delivered once more.
  *
  *   while (mr_take_with(m, "jobs", &(struct mr_take_options){.lease_ms = 30000}, MR_FOREVER, &job) == MR_OK) {
  *       if (work_on(job.raw))
@@ -206,8 +224,8 @@ MR_API int mr_take_with(mr *m, const char *channel, const struct mr_take_options
  *       mr_result_finish(&job);
  *   }
  *
- * A lease's token works from any connection. MR_ENO_SUCH_LEASE: it has ended, and the value is, or will be, somebody else's. One of a batch
- * is for all of it. */
+ * A lease's token works from any connection. MR_ENO_SUCH_LEASE: it has ended, and the value is, or will be, somebody
+ * else's. One of a batch is for all of it. */
 
 /* The work is done: the value is gone from the daemon. */
 MR_API int mr_ack(mr *m, const char *lease);
@@ -227,19 +245,20 @@ struct mr_arm { /* zero-initialise */
 	size_t raw_len;
 };
 
-struct mr_choice { /* which arm happened */
-	size_t arm;     /* index; of MR_OK, MR_CLOSED, MR_DROPPED */
-	json_t *value;  /* of a take arm with MR_OK, if jansson can hold it: the caller's; else NULL */
-	char *raw;      /* the same as bytes, terminated by NUL: the caller's, for mr_free(); NULL for a put arm */
+struct mr_choice {     /* which arm happened */
+	size_t arm;    /* index; of MR_OK, MR_CLOSED, MR_DROPPED */
+	json_t *value; /* of a take arm with MR_OK, if jansson can hold it: the caller's; else NULL */
+	char *raw;     /* the same as bytes, terminated by NUL: the caller's, for mr_free(); NULL for a put arm */
 	size_t raw_len;
 	uint64_t evicted; /* of a put arm on a sliding channel */
 	char *lease;      /* of a take arm with a lease: its token */
 	uint64_t deliveries;
 };
 
-/* Exactly one of 1 … 64 arms happens, or none with MR_TIMEOUT. `priority`: the first that can, in order; else any. choice may not be NULL; it is set on
- * every return. mr_choice_finish() frees what is in it. */
-MR_API int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms, struct mr_choice *choice);
+/* Exactly one of 1 … 64 arms happens, or none with MR_TIMEOUT. `priority`: the first that can, in order; else any.
+ * choice may not be NULL; it is set on every return. mr_choice_finish() frees what is in it. */
+MR_API int mr_alts(mr *m, const struct mr_arm *arms, size_t n_arms, bool priority, int64_t timeout_ms,
+		   struct mr_choice *choice);
 MR_API void mr_choice_finish(struct mr_choice *choice);
 
 struct mr_alts_options { /* zero-initialise */
@@ -247,22 +266,23 @@ struct mr_alts_options { /* zero-initialise */
 	int64_t lease_ms; /* of what a take arm takes; 0: none */
 	bool sticky;
 };
-MR_API int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options, int64_t timeout_ms,
-			struct mr_choice *choice);
+MR_API int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options,
+			int64_t timeout_ms, struct mr_choice *choice);
 
 /* ---- channels ---- */
 
-struct mr_definition { /* zero-initialise */
-	const char *kind;     /* "unbuffered" "bounded" "dropping" "sliding" "promise" */
-	uint64_t capacity;    /* bounded, dropping, sliding: at least 1; the others: 0 */
-	bool ephemeral;       /* it goes when this connection does */
-	uint64_t max_waiters; /* 0: the daemon's default */
-	uint64_t max_deliveries; /* with dead_letter: after so many deliveries of a leased value it goes to that channel; 0: never */
+struct mr_definition {           /* zero-initialise */
+	const char *kind;        /* "unbuffered" "bounded" "dropping" "sliding" "promise" */
+	uint64_t capacity;       /* bounded, dropping, sliding: at least 1; the others: 0 */
+	bool ephemeral;          /* it goes when this connection does */
+	uint64_t max_waiters;    /* 0: the daemon's default */
+	uint64_t max_deliveries; /* with dead_letter: after so many deliveries of a leased value it goes to that
+				    channel; 0: never */
 	const char *dead_letter; /* a bounded channel, or NULL */
 };
 
-/* Creates a channel. *created: false if it was there already with the same definition. With channel NULL the daemon makes up an unguessable name (a reply
- * channel), which *name is set to: the caller's, for mr_free(). */
+/* Creates a channel. *created: false if it was there already with the same definition. With channel NULL the daemon
+ * makes up an unguessable name (a reply channel), which *name is set to: the caller's, for mr_free(). */
 MR_API int mr_create(mr *m, const char *channel, const struct mr_definition *definition, bool *created, char **name);
 
 /* No new put is accepted; what is in the channel can still be taken. Idempotent. */
@@ -274,12 +294,14 @@ MR_API int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded
 /* ---- looking ---- New references; rows as PROTOCOL.md says. */
 
 MR_API int mr_stat(mr *m, const char *channel, json_t **row);
-MR_API int mr_list(mr *m, const char *glob, json_t **rows);                  /* glob NULL: all. All pages of it, in order of name */
-MR_API int mr_peek(mr *m, const char *channel, size_t max, json_t **values); /* the buffer, oldest first; takes nothing */
+MR_API int mr_list(mr *m, const char *glob, json_t **rows); /* glob NULL: all. All pages of it, in order of name */
+MR_API int mr_peek(mr *m, const char *channel, size_t max,
+		   json_t **values); /* the buffer, oldest first; takes nothing */
 MR_API int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len);
 MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NULL: all. All pages of it, oldest first */
 
-/* ---- requests in flight ---- Begin now, wait later, cancel in between: for pipelining, and for cancelling from another thread.
+/* ---- requests in flight ---- Begin now, wait later, cancel in between: for pipelining, and for cancelling from
+ * another thread.
  *
  *   mr_request *r;
  *   if (mr_begin_take(m, &r, "jobs", 0, MR_FOREVER) == MR_OK) {
@@ -290,11 +312,16 @@ MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NUL
 
 typedef struct mr_request mr_request;
 
-/* Each sends one request and returns at once (it may wait for the socket to take the bytes). MR_OK: *request must go to mr_wait(), once. */
-MR_API int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms);
-MR_API int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms);
-MR_API int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max, int64_t timeout_ms); /* max 0: one value, not an array */
-MR_API int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options, int64_t timeout_ms);
+/* Each sends one request and returns at once (it may wait for the socket to take the bytes). MR_OK: *request must go to
+ * mr_wait(), once. */
+MR_API int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
+			int64_t timeout_ms);
+MR_API int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
+			     int64_t timeout_ms);
+MR_API int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max,
+			 int64_t timeout_ms); /* max 0: one value, not an array */
+MR_API int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options,
+			      int64_t timeout_ms);
 
 /* Waits for its reply, returns its status, and frees the request, whatever comes. result may be NULL. */
 MR_API int mr_wait(mr *m, mr_request *request, struct mr_result *result);
@@ -302,7 +329,8 @@ MR_API int mr_wait(mr *m, mr_request *request, struct mr_result *result);
 /* Whether mr_wait() would return at once. Never blocks: it reads what has arrived. */
 MR_API bool mr_is_done(mr *m, mr_request *request);
 
-/* Asks the daemon to cancel it; any thread, while mr_wait() has not returned. MR_OK: it ends as MR_CANCELLED. MR_ENO_SUCH_REQUEST: it had ended by itself. */
+/* Asks the daemon to cancel it; any thread, while mr_wait() has not returned. MR_OK: it ends as MR_CANCELLED.
+ * MR_ENO_SUCH_REQUEST: it had ended by itself. */
 MR_API int mr_cancel(mr *m, mr_request *request);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* The request broker. A server is a pipeline without `to`, whose workers put each answer to the channel that came with the request. */
+/* The request broker. A server is a pipeline without `to`, whose workers put each answer to the channel that came with
+ * the request. */
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +49,8 @@ static int take_until(mr *m, const char *channel, json_t **value, int64_t deadli
 }
 
 /* Puts the request and takes what comes back to `name`. */
-static int exchange(mr *m, const char *channel, const char *name, const json_t *request, int64_t deadline_ms, json_t **reply)
+static int exchange(mr *m, const char *channel, const char *name, const json_t *request, int64_t deadline_ms,
+		    json_t **reply)
 {
 	json_t *message = json_object(), *answer = NULL;
 	int status = MR_OK;
@@ -77,7 +79,8 @@ int mr_ask(mr *m, const char *channel, const json_t *request, int64_t timeout_ms
 	if (reply)
 		*reply = NULL;
 	if (timeout_ms < 0 || timeout_ms > INT32_MAX)
-		return words_fail(MR_EARGUMENT, "a request needs a time-out, of 0 to %d ms: its server may die", INT32_MAX);
+		return words_fail(MR_EARGUMENT, "a request needs a time-out, of 0 to %d ms: its server may die",
+				  INT32_MAX);
 	if (!request)
 		return words_fail(MR_EARGUMENT, "the request is NULL");
 	status = mr_create(m, NULL, &promise, NULL, &name);

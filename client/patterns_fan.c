@@ -1,4 +1,5 @@
-/* merge, mult and split: values taken one at a time, and handed on as they are. The next is taken when that has arrived. */
+/* merge, mult and split: values taken one at a time, and handed on as they are. The next is taken when that has
+ * arrived. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,8 @@ static bool pay(struct fan *fan, const struct mr_choice *taken)
 		int status = MR_OK;
 
 		if (debt->is_owed)
-			status = mr_begin_put(fan->m, &debt->request, fan->to[i], taken->raw, taken->raw_len, MR_FOREVER);
+			status = mr_begin_put(fan->m, &debt->request, fan->to[i], taken->raw, taken->raw_len,
+					      MR_FOREVER);
 		if (status != MR_OK)
 			settle(fan, i, taken, status);
 	}
@@ -219,10 +221,11 @@ int mr_mult(mr *m, const char *from, const char *const *taps, size_t n, const st
 	return fan_out(&(struct fan){.m = m, .flow = flow, .deliver = deliver_to_all}, &from, 1, taps, n);
 }
 
-int mr_split(mr *m, const char *from, size_t (*choose)(void *context, const json_t *value), const char *const *to, size_t n,
-	     const struct mr_flow *flow)
+int mr_split(mr *m, const char *from, size_t (*choose)(void *context, const json_t *value), const char *const *to,
+	     size_t n, const struct mr_flow *flow)
 {
 	if (!choose)
 		return words_fail(MR_EARGUMENT, "a split needs `choose`");
-	return fan_out(&(struct fan){.m = m, .flow = flow, .choose = choose, .deliver = deliver_chosen}, &from, 1, to, n);
+	return fan_out(&(struct fan){.m = m, .flow = flow, .choose = choose, .deliver = deliver_chosen}, &from, 1, to,
+		       n);
 }

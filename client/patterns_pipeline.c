@@ -1,8 +1,10 @@
-/* The worker pipeline. Each worker takes a value, works on it, and puts the result, until there is no more to take or the pipeline ends.
+/* The worker pipeline. Each worker takes a value, works on it, and puts the result, until there is no more to take or
+ * the pipeline ends.
  *
- * Whatever ends it before its time closes `halt`, a channel of the pipeline's own that every take looks at first: so the daemon wakes all
- * workers that are parked, and none of them takes another value. In order, one worker takes at a time, and the value's number is its place
- * in the row of those who put; every number that was given gets its turn, with a result or without.
+ * Whatever ends it before its time closes `halt`, a channel of the pipeline's own that every take looks at first: so
+ * the daemon wakes all workers that are parked, and none of them takes another value. In order, one worker takes at a
+ * time, and the value's number is its place in the row of those who put; every number that was given gets its turn,
+ * with a result or without.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +14,8 @@
 #include "client/patterns_take.h"
 #include "client/words.h"
 
-/* The values in hand have at most n numbers, all in a row: each waits for its turn at the place of its number, modulo n. */
+/* The values in hand have at most n numbers, all in a row: each waits for its turn at the place of its number, modulo
+ * n. */
 struct place {
 	pthread_cond_t turned;
 	pthread_t thread; /* of a worker; the last one is the caller's own */
@@ -40,7 +43,8 @@ struct job { /* a value in hand */
 
 /* -- the end -- */
 
-/* No more is taken. The first reason stays, but an error goes before an end that was asked for. mr_message() has the words of an error. */
+/* No more is taken. The first reason stays, but an error goes before an end that was asked for. mr_message() has the
+ * words of an error. */
 static void end(struct pipeline *p, int status)
 {
 	bool is_first;
@@ -196,8 +200,8 @@ static void *worker(void *argument)
 
 /* -- all of it -- */
 
-/* Starts the other workers, with no signals: they are the program's own threads' business. None takes anything before all are there.
- * Returns how many. */
+/* Starts the other workers, with no signals: they are the program's own threads' business. None takes anything before
+ * all are there. Returns how many. */
 static size_t start(struct pipeline *p, size_t n)
 {
 	sigset_t all, old;

@@ -1,4 +1,5 @@
-/* Taking from the first of several channels. The daemon chooses; here what is closed is left out, and what was cut short asked again. */
+/* Taking from the first of several channels. The daemon chooses; here what is closed is left out, and what was cut
+ * short asked again. */
 #include "client/patterns_take.h"
 
 #include <time.h>
@@ -29,8 +30,10 @@ int64_t patterns_left_ms(int64_t deadline_ms)
 	return left_ms < 0 ? 0 : left_ms;
 }
 
-/* Arms for the guards, and for the channels that are open; *n_guards of the former. index[] says which channel an arm is. */
-static size_t make_arms(const struct sources *sources, struct mr_arm arms[MAX_ARMS], size_t index[MAX_ARMS], size_t *n_guards)
+/* Arms for the guards, and for the channels that are open; *n_guards of the former. index[] says which channel an arm
+ * is. */
+static size_t make_arms(const struct sources *sources, struct mr_arm arms[MAX_ARMS], size_t index[MAX_ARMS],
+			size_t *n_guards)
 {
 	size_t n = 0;
 

@@ -1,4 +1,5 @@
-/* What the patterns have in common: taking from channels that may end, until somebody says stop; and looking whether channels exist. */
+/* What the patterns have in common: taking from channels that may end, until somebody says stop; and looking whether
+ * channels exist. */
 #ifndef MILLRACE_CLIENT_PATTERNS_TAKE_H
 #define MILLRACE_CLIENT_PATTERNS_TAKE_H
 
@@ -11,14 +12,15 @@ struct sources {
 	size_t first; /* whose turn it is to be the first that is looked at */
 };
 
-/* Takes one value. MR_OK: choice->arm is the index in `channels`. MR_CLOSED: all are. MR_CANCELLED: a guard is, or gave one. MR_TIMEOUT,
- * unless it is MR_FOREVER. */
+/* Takes one value. MR_OK: choice->arm is the index in `channels`. MR_CLOSED: all are. MR_CANCELLED: a guard is, or gave
+ * one. MR_TIMEOUT, unless it is MR_FOREVER. */
 int patterns_take(mr *m, const struct sources *sources, int64_t timeout_ms, struct mr_choice *choice);
 
 /* Whether a channel is there to be put to: MR_OK, MR_CLOSED, MR_ENO_SUCH_CHANNEL … */
 int patterns_find(mr *m, const char *channel);
 
-/* A moment of a monotonic clock in so many milliseconds; and how many are left until it. MR_FOREVER stays what it is. */
+/* A moment of a monotonic clock in so many milliseconds; and how many are left until it. MR_FOREVER stays what it is.
+ */
 int64_t patterns_deadline_ms(int64_t timeout_ms);
 int64_t patterns_left_ms(int64_t deadline_ms);
 

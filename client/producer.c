@@ -1,10 +1,10 @@
-/* Producers: puts whose answers nobody waits for one by one. Most go without an id; one with an id, a mark, comes at least once in half a
- * window, and whenever it is not known that another put follows. Once a mark is answered `ok`, all before it have entered or were reported,
- * since puts of one connection enter a channel in their order. So at most `window` values are unanswered, and a flush, which makes a mark
- * of the value that was kept back, knows about all.
+/* Producers: puts whose answers nobody waits for one by one. Most go without an id; one with an id, a mark, comes at
+ * least once in half a window, and whenever it is not known that another put follows. Once a mark is answered `ok`, all
+ * before it have entered or were reported, since puts of one connection enter a channel in their order. So at most
+ * `window` values are unanswered, and a flush, which makes a mark of the value that was kept back, knows about all.
  *
- * A mark that goes wrong says nothing of the puts before it, which may be parked still: those that were not reported are counted as
- * unknown. Everything is guarded by the handle's lock. */
+ * A mark that goes wrong says nothing of the puts before it, which may be parked still: those that were not reported
+ * are counted as unknown. Everything is guarded by the handle's lock. */
 #include <stdlib.h>
 
 #include "client/call.h"
@@ -22,7 +22,7 @@ struct mark {
 
 TAILQ_HEAD(waiter_queue, producer_waiter);
 
-struct producer_waiter { /* a thread that waits until fewer are unanswered */
+struct producer_waiter {           /* a thread that waits until fewer are unanswered */
 	struct mr_request request; /* first; local */
 	TAILQ_ENTRY(producer_waiter) entry;
 	size_t most; /* how many may be unanswered when it goes on */
@@ -199,7 +199,8 @@ static int send_kept(mr_producer *producer)
 static int failure(const mr_producer *producer)
 {
 	if (producer->failure < 0)
-		words_fail(producer->failure, "%s", producer->failure_text ? producer->failure_text : mr_status_name(producer->failure));
+		words_fail(producer->failure, "%s",
+			   producer->failure_text ? producer->failure_text : mr_status_name(producer->failure));
 	return producer->failure;
 }
 
@@ -241,8 +242,8 @@ int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t win
 
 	pthread_mutex_lock(&m->lock);
 	LIST_FOREACH(other, &m->listeners, entry)
-		if (strcmp(other->channel, channel) == 0)
-			status = words_fail(MR_EARGUMENT, "the handle has a producer for this channel already");
+	if (strcmp(other->channel, channel) == 0)
+		status = words_fail(MR_EARGUMENT, "the handle has a producer for this channel already");
 	if (status == MR_OK)
 		LIST_INSERT_HEAD(&m->listeners, &producer->listener, entry);
 	pthread_mutex_unlock(&m->lock);

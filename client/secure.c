@@ -15,7 +15,7 @@
 #include "client/link.h"
 #include "client/words.h"
 
-enum {                     /* errors, beside those of the system: this much less than zero, and a number of OpenSSL's less */
+enum { /* errors, beside those of the system: this much less than zero, and a number of OpenSSL's less */
        UNTRUSTED = -20000, /* of X509_V_ERR_* */
        FAILED = -30000,    /* of SSL_R_* */
        READ_BUFFER_BYTES = 64 * 1024,
@@ -104,8 +104,8 @@ static int load(SSL_CTX *context, const struct mr_tls_options *options)
 		return words_fail(MR_EARGUMENT, "TLS: a certificate needs its key, and a key its certificate");
 	if (options->cert && SSL_CTX_use_certificate_chain_file(context, options->cert) != 1)
 		return refuse("certificate", options->cert);
-	if (options->key &&
-	    (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1))
+	if (options->key && (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 ||
+			     SSL_CTX_check_private_key(context) != 1))
 		return refuse("key", options->key);
 	return MR_OK;
 }
@@ -129,8 +129,10 @@ int secure_create(struct secure **out, const struct mr_tls_options *options, con
 	}
 	secure->accepts_any = options->insecure_accept_any_certificate;
 	SSL_CTX_set_min_proto_version(secure->context, TLS1_2_VERSION);
-	SSL_CTX_set_options(secure->context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(secure->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_options(secure->context,
+			    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(secure->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+						  SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(secure->context, 1);
 	SSL_CTX_set_default_read_buffer_len(secure->context, READ_BUFFER_BYTES);
 	SSL_CTX_set_verify(secure->context, secure->accepts_any ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);

@@ -1,4 +1,5 @@
-/* TLS: what all connections of a client share, made of its options; and the handshake and the bytes of one, for link.c alone. */
+/* TLS: what all connections of a client share, made of its options; and the handshake and the bytes of one, for link.c
+ * alone. */
 #ifndef MILLRACE_CLIENT_SECURE_H
 #define MILLRACE_CLIENT_SECURE_H
 
@@ -11,7 +12,8 @@
 struct secure;
 struct ssl_st; /* OpenSSL's, of one connection */
 
-/* NULL in *out if none of the addresses asks for it. MR_OK, or MR_EARGUMENT or MR_EMEMORY with its words. Files are read here alone. */
+/* NULL in *out if none of the addresses asks for it. MR_OK, or MR_EARGUMENT or MR_EMEMORY with its words. Files are
+ * read here alone. */
 int secure_create(struct secure **out, const struct mr_tls_options *options, const struct url_list *urls);
 void secure_destroy(struct secure *secure); /* NULL is fine; connections go on */
 

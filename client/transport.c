@@ -1,5 +1,5 @@
-/* The socket: replies that are read go to their requests, frames that were appended are written. Every static function here is called
- * with the lock held. */
+/* The socket: replies that are read go to their requests, frames that were appended are written. Every static function
+ * here is called with the lock held. */
 #include "client/transport.h"
 
 #include <limits.h>
@@ -190,7 +190,7 @@ void transport_break(struct mr *m, int status, const char *format, ...)
 	va_end(arguments);
 	link_shut(&m->link); /* wakes whoever polls, and tells the daemon */
 	LIST_FOREACH(listener, &m->listeners, entry)
-		listener->on_notice(listener, status, NULL);
+	listener->on_notice(listener, status, NULL);
 	while ((pending = client_abandon(&m->client))) {
 		struct mr_request *request = (struct mr_request *)pending;
 
@@ -207,7 +207,8 @@ void transport_break(struct mr *m, int status, const char *format, ...)
 static void transport_break_by_peer(struct mr *m, const char *how)
 {
 	if (m->notice)
-		transport_break(m, MR_ECONNECTION, "the connection ended: %s: %s", mr_status_name(m->notice), m->notice_text);
+		transport_break(m, MR_ECONNECTION, "the connection ended: %s: %s", mr_status_name(m->notice),
+				m->notice_text);
 	else
 		transport_break(m, MR_ECONNECTION, "the connection ended: %s", how);
 }
@@ -222,8 +223,8 @@ static void take_notice(struct mr *m, const struct message_reply *reply)
 
 	if (reply->channel.len) {
 		LIST_FOREACH(listener, &m->listeners, entry)
-			if (slice_equal(reply->channel, slice_from(listener->channel)))
-				listener->on_notice(listener, status, reply);
+		if (slice_equal(reply->channel, slice_from(listener->channel)))
+			listener->on_notice(listener, status, reply);
 	} else if (reply->status == STATUS_ERROR) {
 		m->notice = status;
 		snprintf(m->notice_text, sizeof m->notice_text, "%.*s", len, len ? reply->message.bytes : "");
@@ -298,7 +299,8 @@ static void wake_sent(struct mr *m)
 {
 	struct mr_request *request;
 
-	TAILQ_FOREACH(request, &m->senders, sleeper) {
+	TAILQ_FOREACH(request, &m->senders, sleeper)
+	{
 		if (request->sent_at > m->n_sent)
 			break;
 		pthread_cond_signal(&request->woken);

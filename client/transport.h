@@ -1,10 +1,11 @@
 /* A handle of the blocking API: one socket, the client's state machine, and the threads that wait for replies.
  *
- * All is guarded by `lock`; a thread lets go of it only to wait. Waiting is leader and follower: one thread of those that wait (the leader) polls
- * the socket, without the lock, and reads and writes for all; the others sleep on their requests' conditions, and are woken by what they wait for,
- * or to lead when the leader has gone. A thread waits for its reply, or first, where the socket does not take its frame at once, for that. The leader
- * always reads while it writes, so a daemon that waits for us to read never waits for ever. Whoever reads or writes without leading
- * wakes the leader where that matters to it. Once broken, a handle stays so, and all that is pending ends.
+ * All is guarded by `lock`; a thread lets go of it only to wait. Waiting is leader and follower: one thread of those
+ * that wait (the leader) polls the socket, without the lock, and reads and writes for all; the others sleep on their
+ * requests' conditions, and are woken by what they wait for, or to lead when the leader has gone. A thread waits for
+ * its reply, or first, where the socket does not take its frame at once, for that. The leader always reads while it
+ * writes, so a daemon that waits for us to read never waits for ever. Whoever reads or writes without leading wakes the
+ * leader where that matters to it. Once broken, a handle stays so, and all that is pending ends.
  */
 #ifndef MILLRACE_CLIENT_TRANSPORT_H
 #define MILLRACE_CLIENT_TRANSPORT_H
@@ -25,9 +26,9 @@
 enum { SILENCE_GRACE_MS = 900, REOPEN_MS = 500 /* of that, at most, to open a connection anew */ };
 
 enum want { /* which text of an answer is kept for the caller */
-	WANT_NOTHING,
-	WANT_VALUE, /* `value`, or `values` */
-	WANT_BODY,  /* all of it */
+	    WANT_NOTHING,
+	    WANT_VALUE, /* `value`, or `values` */
+	    WANT_BODY,  /* all of it */
 };
 
 /* Who wants to know of puts without id to a channel that went wrong; with the lock held. */
@@ -40,9 +41,10 @@ struct notice_listener {
 
 TAILQ_HEAD(request_queue, mr_request);
 
-/* What a request's owner does with what comes for it, instead of keeping it for a thread that waits; with the lock held. `reply` NULL: the
- * connection has ended, with m->broken. */
-typedef void request_reply_cb(struct mr *m, struct mr_request *request, const struct message_reply *reply, bool is_last);
+/* What a request's owner does with what comes for it, instead of keeping it for a thread that waits; with the lock
+ * held. `reply` NULL: the connection has ended, with m->broken. */
+typedef void request_reply_cb(struct mr *m, struct mr_request *request, const struct message_reply *reply,
+			      bool is_last);
 
 struct mr_request {
 	struct client_request pending; /* first: the machine knows the request by it */
@@ -51,24 +53,26 @@ struct mr_request {
 	pthread_cond_t woken;
 	bool is_sending;  /* its thread waits only until it is sent */
 	uint64_t sent_at; /* how many bytes of the handle have gone when it has */
-	bool is_local; /* it stands for a thread that waits for something of this side alone: when its time is over, that is MR_TIMEOUT */
+	bool is_local;    /* it stands for a thread that waits for something of this side alone: when its time is over,
+			     that is MR_TIMEOUT */
 	bool is_change;   /* if the connection ends before the answer, whether it happened cannot be known */
 	bool is_done;     /* what follows is set */
 	request_reply_cb *on_reply; /* NULL: what comes is kept here */
 	enum want want;
-	int status;  /* of mr_status */
-	char *text;  /* what is wanted, or of an error its message; terminated by NUL; NULL: there was none. The request's, until it is moved out */
+	int status; /* of mr_status */
+	char *text; /* what is wanted, or of an error its message; terminated by NUL; NULL: there was none. The
+		       request's, until it is moved out */
 	size_t text_len;
 	bool has_arm;
 	uint64_t arm, accepted, evicted;
 	char *lease, *deliveries; /* of a take with a lease, as text: the request's, until they are moved out */
-	int64_t timeout_ms;  /* negative: waits for ever */
-	int64_t deadline_ms; /* when the daemon should have answered */
+	int64_t timeout_ms;       /* negative: waits for ever */
+	int64_t deadline_ms;      /* when the daemon should have answered */
 };
 
 struct mr {
 	struct link link;
-	int wake_fd; /* set once */
+	int wake_fd;          /* set once */
 	struct url_list urls; /* what follows is handle.c's; set once, but for the pause */
 	char *name, *token;
 	struct secure *secure; /* NULL: no address asks for TLS */
@@ -78,21 +82,21 @@ struct mr {
 	pthread_mutex_t lock;
 	pthread_condattr_t monotonic;
 	struct client client;
-	uint64_t n_queued, n_sent; /* bytes, since the beginning */
-	int64_t moved_ms;          /* when bytes last went or came */
-	struct mr_request *leader; /* whose thread polls for all, or NULL */
-	bool is_leader_woken;      /* by wake_fd */
-	size_t n_waiting;          /* threads that wait, leading or not */
-	bool is_reopening;         /* by a thread that has it alone, but for the lock */
-	pthread_cond_t settled;    /* fewer wait, or it is open again, or not */
+	uint64_t n_queued, n_sent;         /* bytes, since the beginning */
+	int64_t moved_ms;                  /* when bytes last went or came */
+	struct mr_request *leader;         /* whose thread polls for all, or NULL */
+	bool is_leader_woken;              /* by wake_fd */
+	size_t n_waiting;                  /* threads that wait, leading or not */
+	bool is_reopening;                 /* by a thread that has it alone, but for the lock */
+	pthread_cond_t settled;            /* fewer wait, or it is open again, or not */
 	LIST_HEAD(, ephemeral) ephemerals; /* handle.c's */
-	struct request_queue senders;   /* asleep until they are sent; in the order of their frames */
-	struct request_queue followers; /* asleep until they are done */
-	struct request_queue begun; /* those of mr_begin_*() that nobody has waited for yet; on the heap */
+	struct request_queue senders;      /* asleep until they are sent; in the order of their frames */
+	struct request_queue followers;    /* asleep until they are done */
+	struct request_queue begun;        /* those of mr_begin_*() that nobody has waited for yet; on the heap */
 	LIST_HEAD(, notice_listener) listeners;
-	int broken;                 /* 0, or the status that ended it */
+	int broken; /* 0, or the status that ended it */
 	char broken_text[320];
-	int notice;            /* 0, or the status of the last error that came for nobody: the daemon's last words */
+	int notice; /* 0, or the status of the last error that came for nobody: the daemon's last words */
 	char notice_text[240];
 	json_t *hello;
 };
@@ -106,19 +110,21 @@ void request_init(struct mr *m, struct mr_request *request, enum want want);
 void request_init_local(struct mr *m, struct mr_request *request, int64_t deadline_ms);
 void request_finish(struct mr_request *request);
 
-/* Sends a request: returns when the socket has taken it, MR_OK. Else an error with its words, and the request is not pending. */
-int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, int64_t timeout_ms);
+/* Sends a request: returns when the socket has taken it, MR_OK. Else an error with its words, and the request is not
+ * pending. */
+int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members,
+		    int64_t timeout_ms);
 
 /* -- with the lock held, for whoever builds more than one call of this -- */
 
 /* Appends a request that nobody waits for (a put: without an id), and writes what the socket takes. */
 int transport_tell(struct mr *m, enum message_op op, struct slice members);
 
-/* transport_begin() for a take of this `count` (or, with 1, any op). With `wait_sent` false it returns at once, and the frame may wait in
- * the client's buffer: an error is then only that it was not appended; how the request ends, the connection's end included, its on_reply is
- * told. */
-int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count,
-			   int64_t timeout_ms, bool wait_sent);
+/* transport_begin() for a take of this `count` (or, with 1, any op). With `wait_sent` false it returns at once, and the
+ * frame may wait in the client's buffer: an error is then only that it was not appended; how the request ends, the
+ * connection's end included, its on_reply is told. */
+int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members,
+			   uint64_t count, int64_t timeout_ms, bool wait_sent);
 
 /* Waits until the socket has taken all that is in the client's buffer. MR_OK, or how the connection ended. */
 int transport_drain(struct mr *m, int64_t timeout_ms);
@@ -147,8 +153,8 @@ bool transport_poll(struct mr *m, const struct mr_request *request);
 /* A link, which becomes the handle's, instead of the one that has ended; nobody may wait. With the lock held. */
 void transport_restart(struct mr *m, struct link link);
 
-/* Makes sure that there is a connection; a handle that reconnects opens one if need be. A call with a time-out spends little
- * time on that. With the lock held; it is let go meanwhile. MR_OK, or why not. */
+/* Makes sure that there is a connection; a handle that reconnects opens one if need be. A call with a time-out spends
+ * little time on that. With the lock held; it is let go meanwhile. MR_OK, or why not. */
 int transport_ready(struct mr *m, int64_t timeout_ms);
 
 /* handle.c: opens it anew, within the deadline. The calling thread has the handle alone. */

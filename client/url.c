@@ -8,9 +8,9 @@
 #include "client/millrace.h"
 #include "client/words.h"
 
-#define DEFAULT_PORT "7223"
+#define DEFAULT_PORT     "7223"
 #define DEFAULT_TLS_PORT "7225"
-#define SEPARATORS ", \t\r\n"
+#define SEPARATORS       ", \t\r\n"
 
 /* Copies into an array of `cap` bytes and terminates it; false if it is empty or does not fit. */
 static bool copy(char *to, size_t cap, const char *from, size_t len)
@@ -115,7 +115,8 @@ static int add(struct url_list *list, const char *text, size_t len)
 	if (copy(one, sizeof one, text, len))
 		fault = url_parse(&list->urls[list->n], one);
 	if (fault)
-		return words_fail(MR_EARGUMENT, "\"%.*s\" is not the address of a daemon: %s", (int)(len < 200 ? len : 200), text, fault);
+		return words_fail(MR_EARGUMENT, "\"%.*s\" is not the address of a daemon: %s",
+				  (int)(len < 200 ? len : 200), text, fault);
 	list->n++;
 	return MR_OK;
 }

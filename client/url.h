@@ -1,4 +1,5 @@
-/* Addresses of daemons: "tcp://host:port" and "tls://host:port" (an IPv6 address in brackets; ports 7223 and 7225 if left out), and "unix:///path". */
+/* Addresses of daemons: "tcp://host:port" and "tls://host:port" (an IPv6 address in brackets; ports 7223 and 7225 if
+ * left out), and "unix:///path". */
 #ifndef MILLRACE_CLIENT_URL_H
 #define MILLRACE_CLIENT_URL_H
 
@@ -23,8 +24,8 @@ struct url_list {
 	size_t n;
 };
 
-/* Addresses with commas or white space between them, at most URL_MOST; NULL: those of $MILLRACE_URL, else the default. MR_OK, or an error
- * with its words. The list is to be finished in any case. */
+/* Addresses with commas or white space between them, at most URL_MOST; NULL: those of $MILLRACE_URL, else the default.
+ * MR_OK, or an error with its words. The list is to be finished in any case. */
 int url_list_read(struct url_list *list, const char *text);
 void url_list_finish(struct url_list *list);
 

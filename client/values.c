@@ -6,14 +6,16 @@
 
 /* -- put -- */
 
-static int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
+static int put_members(struct buffer *members, const char *channel, bool many, const char *json, size_t len,
+		       int64_t timeout_ms)
 {
 	int status = members_put(members, channel, many, json, len);
 
 	return status == MR_OK ? members_timeout(members, timeout_ms) : status;
 }
 
-static int put(mr *m, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, size_t *accepted)
+static int put(mr *m, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms,
+	       size_t *accepted)
 {
 	struct buffer members = {0};
 	struct call_result result;
@@ -68,7 +70,8 @@ int mr_offer(mr *m, const char *channel, const json_t *value)
 
 enum { ONE_VALUE = 0 }; /* as `max`: not an array */
 
-static int take_members(struct buffer *members, const char *channel, const struct mr_take_options *options, int64_t timeout_ms)
+static int take_members(struct buffer *members, const char *channel, const struct mr_take_options *options,
+			int64_t timeout_ms)
 {
 	int status = members_take(members, channel, options);
 
@@ -152,7 +155,8 @@ int mr_poll(mr *m, const char *channel, json_t **value)
 	return mr_take(m, channel, value, 0);
 }
 
-int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result)
+int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms,
+		 struct mr_result *result)
 {
 	mr_request *request;
 	int status = mr_begin_take_with(m, &request, channel, options, timeout_ms);
@@ -163,7 +167,8 @@ int mr_take_with(mr *m, const char *channel, const struct mr_take_options *optio
 
 /* -- requests in flight -- */
 
-static int begin_put(mr *m, mr_request **request, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms)
+static int begin_put(mr *m, mr_request **request, const char *channel, bool many, const char *json, size_t len,
+		     int64_t timeout_ms)
 {
 	struct buffer members = {0};
 	int status = put_members(&members, channel, many, json, len, timeout_ms);
@@ -176,12 +181,14 @@ int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *j
 	return begin_put(m, request, channel, false, json, len, timeout_ms);
 }
 
-int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
+int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
+		      int64_t timeout_ms)
 {
 	return begin_put(m, request, channel, true, json, len, timeout_ms);
 }
 
-int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options, int64_t timeout_ms)
+int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options,
+		       int64_t timeout_ms)
 {
 	struct buffer members = {0};
 	int status = take_members(&members, channel, options, timeout_ms);

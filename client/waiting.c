@@ -1,4 +1,5 @@
-/* The threads around the socket: who of them polls, and who sleeps; see transport.h. Every static function here is called with the lock held. */
+/* The threads around the socket: who of them polls, and who sleeps; see transport.h. Every static function here is
+ * called with the lock held. */
 #include "client/transport.h"
 
 #include <limits.h>
@@ -18,7 +19,8 @@ static int64_t patience_end_ms(const struct mr *m, const struct mr_request *requ
 	return (request->deadline_ms > m->moved_ms ? request->deadline_ms : m->moved_ms) + SILENCE_GRACE_MS;
 }
 
-/* The time is over: the last look whether anything has come (this process itself may have been stopped for a while), then the end. */
+/* The time is over: the last look whether anything has come (this process itself may have been stopped for a while),
+ * then the end. */
 static void check_silence(struct mr *m, struct mr_request *request)
 {
 	if (request->is_done || clock_now_ms() < patience_end_ms(m, request) || transport_read(m) || request->is_done)
@@ -119,14 +121,16 @@ static int begin_failed(const struct mr *m, int result)
 {
 	switch (result) {
 	case CLIENT_TOO_LARGE:
-		return words_fail(MR_EARGUMENT, "the request is larger than a frame of this daemon may be (%u bytes)", m->client.max_request_bytes);
+		return words_fail(MR_EARGUMENT, "the request is larger than a frame of this daemon may be (%u bytes)",
+				  m->client.max_request_bytes);
 	case CLIENT_NO_MEMORY:
 		return words_fail(MR_EMEMORY, "not enough memory for the request");
 	}
 	return words_fail(m->broken, "%s", m->broken_text);
 }
 
-/* Whether an unanswered request of this op may have changed something. Of an alts it depends on its arms, which its caller knows. */
+/* Whether an unanswered request of this op may have changed something. Of an alts it depends on its arms, which its
+ * caller knows. */
 static bool is_change(enum message_op op)
 {
 	return op == OP_PUT || op == OP_DELETE || op == OP_ALTS || op == OP_ACK || op == OP_NACK;
@@ -140,7 +144,8 @@ static int wait_sent(struct mr *m, struct mr_request *request)
 		wait_for(m, request);
 		request->is_sending = false;
 		if (request->timeout_ms >= 0)
-			request->deadline_ms = clock_now_ms() + request->timeout_ms; /* it counts from when the daemon has read it */
+			request->deadline_ms =
+				clock_now_ms() + request->timeout_ms; /* it counts from when the daemon has read it */
 	}
 	return m->broken && m->n_sent < request->sent_at ? words_fail(m->broken, "%s", m->broken_text) : MR_OK;
 }
@@ -154,8 +159,8 @@ static void send_some(struct mr *m, size_t before)
 		transport_wake_leader(m); /* it has to wait for room, too, from now on */
 }
 
-int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, uint64_t count,
-			   int64_t timeout_ms, bool waits_sent)
+int transport_begin_locked(struct mr *m, struct mr_request *request, enum message_op op, struct slice members,
+			   uint64_t count, int64_t timeout_ms, bool waits_sent)
 {
 	size_t before = buffer_len(&m->client.out);
 	int result = count > 1 ? client_begin_count(&m->client, &request->pending, members, count)
@@ -203,7 +208,8 @@ int transport_ready(struct mr *m, int64_t timeout_ms)
 	int64_t within_ms = timeout_ms >= 0 && m->connect_timeout_ms > REOPEN_MS ? REOPEN_MS : m->connect_timeout_ms;
 	int64_t now_ms = clock_now_ms();
 	int64_t deadline_ms = (timeout_ms < 0 && m->not_before_ms > now_ms ? m->not_before_ms : now_ms) + within_ms;
-	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000), .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000),
+				    .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
 	int status;
 
 	while (m->is_reopening)
@@ -224,7 +230,8 @@ int transport_ready(struct mr *m, int64_t timeout_ms)
 	return status;
 }
 
-int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members, int64_t timeout_ms)
+int transport_begin(struct mr *m, struct mr_request *request, enum message_op op, struct slice members,
+		    int64_t timeout_ms)
 {
 	int result;
 

@@ -12,12 +12,14 @@
 
 /* The public numbers are the protocol's words by another name: they are told apart by their sign alone. */
 #define STATUS(name, word, text)
-#define ERROR(name, word, text) static_assert(MR_E##name == -(int)ERROR_##name, "mr_status has every error of the protocol");
+#define ERROR(name, word, text)                                                                                        \
+	static_assert(MR_E##name == -(int)ERROR_##name, "mr_status has every error of the protocol");
 #include "proto/status.def"
 #undef STATUS
 #undef ERROR
-static_assert((int)MR_OK == (int)STATUS_OK && (int)MR_TIMEOUT == (int)STATUS_TIMEOUT && (int)MR_CLOSED == (int)STATUS_CLOSED &&
-		      (int)MR_DROPPED == (int)STATUS_DROPPED && (int)MR_CANCELLED == (int)STATUS_CANCELLED && STATUS_ERROR == STATUS_COUNT - 1,
+static_assert((int)MR_OK == (int)STATUS_OK && (int)MR_TIMEOUT == (int)STATUS_TIMEOUT &&
+		      (int)MR_CLOSED == (int)STATUS_CLOSED && (int)MR_DROPPED == (int)STATUS_DROPPED &&
+		      (int)MR_CANCELLED == (int)STATUS_CANCELLED && STATUS_ERROR == STATUS_COUNT - 1,
 	      "mr_status has every status of the protocol");
 
 static _Thread_local char last_words[512];
@@ -76,7 +78,7 @@ const char *mr_status_name(int status)
 	if (status >= 0 && status < STATUS_ERROR)
 		return status_name((enum status)status);
 	if (status < 0 && status > -(int)ERROR_COUNT)
-		return error_name((enum error)-status);
+		return error_name((enum error) - status);
 	return "unknown";
 }
 

@@ -4,7 +4,8 @@
 
 #include "client/millrace.h"
 
-/* The parking library sets the same text, so the function has to be seen from outside this one, under a name that is ours. */
+/* The parking library sets the same text, so the function has to be seen from outside this one, under a name that is
+ * ours. */
 #define words_fail mr_words_fail
 
 /* Sets the thread's text (shortened if it is long) and returns `status`. */

@@ -48,7 +48,8 @@ static int parse_unix(struct address *address, const char *url, char error[CONFI
 	const char *path = url + strlen(unix_scheme);
 	size_t len = strlen(path);
 	if (path[0] != '/' || len < 2)
-		return refuse(error, url, "is not a Unix socket's address; expected unix:///PATH with an absolute path");
+		return refuse(error, url,
+			      "is not a Unix socket's address; expected unix:///PATH with an absolute path");
 	if (len >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return refuse(error, url, "is too long: a Unix socket's path has at most 107 bytes");
 	return keep(address, ADDRESS_UNIX, path, len, 0, error);
@@ -69,7 +70,8 @@ static int parse_port(const char *text, uint16_t *port)
 }
 
 /* HOST:PORT or [IPV6]:PORT, which stands at `host` in `url`. */
-static int parse_host_port(struct address *address, enum address_scheme scheme, const char *url, const char *host, char error[CONFIG_ERROR_BYTES])
+static int parse_host_port(struct address *address, enum address_scheme scheme, const char *url, const char *host,
+			   char error[CONFIG_ERROR_BYTES])
 {
 	const char *colon = strrchr(host, ':'), *host_end = colon;
 	bool bracketed = host[0] == '[';
@@ -94,7 +96,8 @@ static int parse_host_port(struct address *address, enum address_scheme scheme, 
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES])
 {
 	if (has_control(url))
-		return refuse(error, url, "has a control character; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
+		return refuse(error, url,
+			      "has a control character; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
 	if (strncmp(url, unix_scheme, strlen(unix_scheme)) == 0)
 		return parse_unix(address, url, error);
 	if (strncmp(url, tcp_scheme, strlen(tcp_scheme)) == 0)

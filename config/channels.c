@@ -7,8 +7,8 @@
 #include "proto/name.h"
 
 static const char *const kinds[] = {
-    [CONFIG_UNBUFFERED] = "unbuffered", [CONFIG_BOUNDED] = "bounded", [CONFIG_DROPPING] = "dropping",
-    [CONFIG_SLIDING] = "sliding",       [CONFIG_PROMISE] = "promise",
+	[CONFIG_UNBUFFERED] = "unbuffered", [CONFIG_BOUNDED] = "bounded", [CONFIG_DROPPING] = "dropping",
+	[CONFIG_SLIDING] = "sliding",       [CONFIG_PROMISE] = "promise",
 };
 
 /* -- Members -- */
@@ -16,11 +16,13 @@ static const char *const kinds[] = {
 static int check_name(struct yaml_reader *reader, const yaml_node_t *node, const char *name)
 {
 	if (!name_is_valid(slice_from(name)))
-		return yaml_refuse(
-		    reader, node,
-		    "\"%.64s\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
+		return yaml_refuse(reader, node,
+				   "\"%.64s\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - "
+				   "with neither . nor - first",
+				   name);
 	if (name_is_reserved(slice_from(name)))
-		return yaml_refuse(reader, node, "\"%.64s\" begins with _: such names are the daemon's own; expected another", name);
+		return yaml_refuse(reader, node,
+				   "\"%.64s\" begins with _: such names are the daemon's own; expected another", name);
 	return 0;
 }
 
@@ -37,7 +39,8 @@ static int read_kind(struct yaml_reader *reader, const yaml_node_t *node, const 
 		channel->kind = (enum config_kind)kind;
 		return 0;
 	}
-	return yaml_refuse(reader, node, "\"%.64s\" is not a kind; expected unbuffered, bounded, dropping, sliding or promise", word);
+	return yaml_refuse(reader, node,
+			   "\"%.64s\" is not a kind; expected unbuffered, bounded, dropping, sliding or promise", word);
 }
 
 static int read_capacity(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
@@ -85,11 +88,11 @@ static int read_dead_letter(struct yaml_reader *reader, const yaml_node_t *node,
 }
 
 static const struct yaml_key keys[] = {
-    {"kind", read_kind, NULL},
-    {"capacity", read_capacity, NULL},
-    {"max_waiters", read_max_waiters, NULL},
-    {"max_deliveries", read_max_deliveries, NULL},
-    {"dead_letter", read_dead_letter, NULL},
+	{"kind", read_kind, NULL},
+	{"capacity", read_capacity, NULL},
+	{"max_waiters", read_max_waiters, NULL},
+	{"max_deliveries", read_max_deliveries, NULL},
+	{"dead_letter", read_dead_letter, NULL},
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -145,7 +148,8 @@ void channels_drop(struct config *config)
 }
 
 /* A channel without a definition at the end of the list, which has room for it. */
-static int add(struct yaml_reader *reader, const yaml_node_t *node, const char *name, struct config *config, struct config_channel **added)
+static int add(struct yaml_reader *reader, const yaml_node_t *node, const char *name, struct config *config,
+	       struct config_channel **added)
 {
 	if (check_name(reader, node, name) < 0)
 		return -1;
@@ -201,8 +205,10 @@ static int check_double(struct yaml_reader *reader, const yaml_node_t *node, con
 		names[i] = yaml_node(reader, pairs[i].key);
 	qsort(names, n, sizeof(*names), compare_pairs);
 	for (size_t i = 1; i < n && result == 0; i++)
-		if (strcmp((const char *)names[i - 1]->data.scalar.value, (const char *)names[i]->data.scalar.value) == 0)
-			result = yaml_refuse(reader, names[i], "\"%.128s\" is there twice; expected it once", names[i]->data.scalar.value);
+		if (strcmp((const char *)names[i - 1]->data.scalar.value, (const char *)names[i]->data.scalar.value) ==
+		    0)
+			result = yaml_refuse(reader, names[i], "\"%.128s\" is there twice; expected it once",
+					     names[i]->data.scalar.value);
 	free(names);
 	return result;
 }
@@ -263,7 +269,8 @@ static void settle_capacity(struct config_channel *channel, enum config_kind bef
 		channel->capacity = 1;
 }
 
-int channels_set_member(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const char *member, struct config *config)
+int channels_set_member(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const char *member,
+			struct config *config)
 {
 	struct config_channel *channel;
 	const struct yaml_key *key = yaml_find_key(reader, node, member, keys, N_KEYS);

@@ -14,9 +14,11 @@ void channels_drop(struct config *config);
 /* Reads the mapping of names to definitions; `into` is a struct config, whose channels they become. */
 int channels_read(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into);
 
-/* --set: a whole definition for a channel, or one member of it ("capacity"). The channel is added if there is none of that name. */
+/* --set: a whole definition for a channel, or one member of it ("capacity"). The channel is added if there is none of
+ * that name. */
 int channels_set(struct yaml_reader *reader, const yaml_node_t *node, const char *name, struct config *config);
-int channels_set_member(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const char *member, struct config *config);
+int channels_set_member(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const char *member,
+			struct config *config);
 
 /* What is wrong with a definition, or NULL. */
 const char *channels_fault(const struct config_channel *channel);

@@ -20,7 +20,8 @@ static const char *address_text(char text[300], const struct address *address, c
 	if (address->scheme == ADDRESS_UNIX)
 		snprintf(text, 300, "unix://%.255s", address->host);
 	else
-		snprintf(text, 300, strchr(address->host, ':') ? "%s[%.255s]:%u" : "%s%.255s:%u", scheme, address->host, address->port);
+		snprintf(text, 300, strchr(address->host, ':') ? "%s[%.255s]:%u" : "%s%.255s:%u", scheme, address->host,
+			 address->port);
 	return text;
 }
 
@@ -34,11 +35,11 @@ static int check_open(const struct config *config, const struct address *address
 	if (has_tls && (has_login || config_tls(config, address).client_certificates == CLIENT_CERTIFICATES_REQUIRED))
 		return 0;
 	const char *lacking = has_tls ? "without login" : has_login ? "without TLS" : "without TLS and without login";
-	snprintf(
-	    error, CONFIG_ERROR_BYTES,
-	    "%s: %.200s can be reached from other machines, %s; expected tls:// and users, or 127.0.0.1, [::1] or a Unix socket, or "
-	    "`insecure: true` (--set insecure=true) if that is meant",
-	    key, address_text(text, address, scheme), lacking);
+	snprintf(error, CONFIG_ERROR_BYTES,
+		 "%s: %.200s can be reached from other machines, %s; expected tls:// and users, or 127.0.0.1, [::1] or "
+		 "a Unix socket, or "
+		 "`insecure: true` (--set insecure=true) if that is meant",
+		 key, address_text(text, address, scheme), lacking);
 	return -1;
 }
 
@@ -55,7 +56,8 @@ static int check_addresses(const struct config *config, char error[CONFIG_ERROR_
 		bool any_port = address->scheme != ADDRESS_UNIX && address->port == 0;
 		const char *fault = tls_fault(config, address);
 		if (fault) {
-			snprintf(error, CONFIG_ERROR_BYTES, "listen: %.200s: %s", address_text(text, address, scheme_of(address)), fault);
+			snprintf(error, CONFIG_ERROR_BYTES, "listen: %.200s: %s",
+				 address_text(text, address, scheme_of(address)), fault);
 			return -1;
 		}
 		if (check_open(config, address, "listen", scheme_of(address), error) < 0)
@@ -68,7 +70,8 @@ static int check_addresses(const struct config *config, char error[CONFIG_ERROR_
 			return -1;
 		}
 		if (config->has_http && !config->http_is_default && !any_port && same_address(address, &config->http)) {
-			snprintf(error, CONFIG_ERROR_BYTES, "http: %s is listened on already; expected another port, or none",
+			snprintf(error, CONFIG_ERROR_BYTES,
+				 "http: %s is listened on already; expected another port, or none",
 				 address_text(text, address, ""));
 			return -1;
 		}
@@ -90,7 +93,8 @@ static int check_channels(const struct config *config, char error[CONFIG_ERROR_B
 		return -1;
 	free(order);
 	if (config->n_channels > config->limits.max_channels) {
-		snprintf(error, CONFIG_ERROR_BYTES, "channels: %zu of them; expected at most limits.max_channels, which is %llu",
+		snprintf(error, CONFIG_ERROR_BYTES,
+			 "channels: %zu of them; expected at most limits.max_channels, which is %llu",
 			 config->n_channels, (unsigned long long)config->limits.max_channels);
 		return -1;
 	}
@@ -102,7 +106,8 @@ int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES])
 	if (check_addresses(config, error) < 0 || check_channels(config, error) < 0 || users_check(config, error) < 0)
 		return -1;
 	if (config->limits.max_frame > config->limits.max_memory) {
-		snprintf(error, CONFIG_ERROR_BYTES, "limits: max_memory is less than max_frame; expected room for one frame at least");
+		snprintf(error, CONFIG_ERROR_BYTES,
+			 "limits: max_memory is less than max_frame; expected room for one frame at least");
 		return -1;
 	}
 	return 0;

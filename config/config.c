@@ -1,4 +1,5 @@
-/* The configuration as a whole. Every change is made to a copy, which takes the old one's place when all of it is good. */
+/* The configuration as a whole. Every change is made to a copy, which takes the old one's place when all of it is good.
+ */
 #include "config/config.h"
 
 #include <errno.h>
@@ -26,19 +27,19 @@ static int refuse_memory(char error[CONFIG_ERROR_BYTES])
 int config_init(struct config *config)
 {
 	*config = (struct config){
-	    .listen = calloc(1, sizeof(struct address)),
-	    .n_listen = 1,
-	    .listen_is_default = true,
-	    .has_http = true,
-	    .http_is_default = true,
-	    .log_level = CONFIG_LOG_INFO,
-	    .http = {.host = strdup("127.0.0.1"), .port = 7224},
-	    .limits =
-		{
+		.listen = calloc(1, sizeof(struct address)),
+		.n_listen = 1,
+		.listen_is_default = true,
+		.has_http = true,
+		.http_is_default = true,
+		.log_level = CONFIG_LOG_INFO,
+		.http = {.host = strdup("127.0.0.1"), .port = 7224},
+		.limits =
+			{
 #define LIMIT(field, unit, fallback, lowest, highest) .field = fallback,
-		    LIMITS(LIMIT)
+				LIMITS(LIMIT)
 #undef LIMIT
-		},
+			},
 	};
 	if (config->listen)
 		config->listen[0] = (struct address){.scheme = ADDRESS_TCP, .host = strdup("127.0.0.1"), .port = 7223};
@@ -88,21 +89,22 @@ static int copy_text(char **to, const char *from)
 static int copy(struct config *to, const struct config *from)
 {
 	*to = (struct config){
-	    .listen_is_default = from->listen_is_default,
-	    .has_http = from->has_http,
-	    .http_is_default = from->http_is_default,
-	    .insecure = from->insecure,
-	    .log_json = from->log_json,
-	    .log_level = from->log_level,
-	    .spin_us = from->spin_us,
-	    .limits = from->limits,
-	    .listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
-	    .channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
+		.listen_is_default = from->listen_is_default,
+		.has_http = from->has_http,
+		.http_is_default = from->http_is_default,
+		.insecure = from->insecure,
+		.log_json = from->log_json,
+		.log_level = from->log_level,
+		.spin_us = from->spin_us,
+		.limits = from->limits,
+		.listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
+		.channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
 	};
-	if (copy_text(&to->users_file, from->users_file) < 0 || copy_text(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
-	    users_copy(to, from) < 0)
+	if (copy_text(&to->users_file, from->users_file) < 0 || copy_text(&to->user, from->user) < 0 ||
+	    tls_settings_copy(&to->tls, &from->tls) < 0 || users_copy(to, from) < 0)
 		goto no_memory;
-	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0 || observe_copy_hosts(to, from) < 0)
+	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0 ||
+	    observe_copy_hosts(to, from) < 0)
 		goto no_memory;
 	while (to->n_listen < from->n_listen) {
 		int result = copy_address(&to->listen[to->n_listen], &from->listen[to->n_listen]);
@@ -252,9 +254,9 @@ static int read_limit(struct yaml_reader *reader, const yaml_node_t *node, const
 }
 
 static const struct yaml_key limit_keys[] = {
-#define LIMIT(field, unit, fallback, lowest, highest)                                                                                      \
+#define LIMIT(field, unit, fallback, lowest, highest)                                                                  \
 	{#field, read_limit, &(const struct limit_row){offsetof(struct limits, field), LIMIT_##unit, lowest, highest}},
-    LIMITS(LIMIT)
+	LIMITS(LIMIT)
 #undef LIMIT
 };
 
@@ -268,12 +270,19 @@ static int read_limits(struct yaml_reader *reader, const yaml_node_t *node, cons
 }
 
 static const struct yaml_key keys[] = {
-    {"listen", read_listen, NULL},   {"http", read_http, NULL},     {"insecure", read_insecure, NULL},
-    {"http_hosts", observe_read_hosts, NULL}, {"log", observe_read_log, NULL}, {"log_level", observe_read_log_level, NULL},
-    {"spin_us", read_spin_us, NULL}, {"limits", read_limits, NULL}, {"channels", channels_read, NULL},
-    {"tls", tls_read, NULL},         {"users", read_own_users, NULL},
-    {"user", read_text, &(const size_t){offsetof(struct config, user)}},
-    {"users_file", read_text, &(const size_t){offsetof(struct config, users_file)}},
+	{"listen", read_listen, NULL},
+	{"http", read_http, NULL},
+	{"insecure", read_insecure, NULL},
+	{"http_hosts", observe_read_hosts, NULL},
+	{"log", observe_read_log, NULL},
+	{"log_level", observe_read_log_level, NULL},
+	{"spin_us", read_spin_us, NULL},
+	{"limits", read_limits, NULL},
+	{"channels", channels_read, NULL},
+	{"tls", tls_read, NULL},
+	{"users", read_own_users, NULL},
+	{"user", read_text, &(const size_t){offsetof(struct config, user)}},
+	{"users_file", read_text, &(const size_t){offsetof(struct config, users_file)}},
 };
 
 /* What a users_file has. */
@@ -310,11 +319,15 @@ static int refuse_file(const char *path, int reason, char error[CONFIG_ERROR_BYT
 
 static int refuse_open(const char *path, char error[CONFIG_ERROR_BYTES])
 {
-	snprintf(error, CONFIG_ERROR_BYTES, "%.200s: everybody can read it, and it has users' tokens; expected chmod o-r, or the users in a users_file of their own", path);
+	snprintf(error, CONFIG_ERROR_BYTES,
+		 "%.200s: everybody can read it, and it has users' tokens; expected chmod o-r, or the users in a "
+		 "users_file of their own",
+		 path);
 	return -1;
 }
 
-/* The file as far as config_parse() may accept it, and a byte more. To be freed; NULL and the error. *is_open: whether everybody can read it. */
+/* The file as far as config_parse() may accept it, and a byte more. To be freed; NULL and the error. *is_open: whether
+ * everybody can read it. */
 static char *read_file(const char *path, size_t *len, bool *is_open, char error[CONFIG_ERROR_BYTES])
 {
 	struct stat status;
@@ -358,7 +371,8 @@ int config_load(struct config *config, const char *path, char error[CONFIG_ERROR
 }
 
 /* The users in the text come to those that *config has. */
-static int parse_users(struct config *config, const char *text, size_t len, const char *path, char error[CONFIG_ERROR_BYTES])
+static int parse_users(struct config *config, const char *text, size_t len, const char *path,
+		       char error[CONFIG_ERROR_BYTES])
 {
 	struct yaml_reader reader;
 	int result = 0;
@@ -436,7 +450,8 @@ int config_set_http(struct config *config, const char *address, char error[CONFI
 	return -1;
 }
 
-/* "channels.NAME" or "channels.NAME.MEMBER", where a name may have dots: what is no mapping is a member. `path` is behind "channels." */
+/* "channels.NAME" or "channels.NAME.MEMBER", where a name may have dots: what is no mapping is a member. `path` is
+ * behind "channels." */
 static int set_channel(struct yaml_reader *reader, const yaml_node_t *node, char *path, struct config *config)
 {
 	char *dot = strrchr(path, '.');

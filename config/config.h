@@ -14,21 +14,30 @@ enum config_kind { CONFIG_UNBUFFERED, CONFIG_BOUNDED, CONFIG_DROPPING, CONFIG_SL
 struct config_channel {
 	char *name;
 	enum config_kind kind;
-	uint64_t capacity;    /* unbuffered 0, promise 1 */
-	uint32_t max_waiters; /* 0: the limits' */
+	uint64_t capacity;       /* unbuffered 0, promise 1 */
+	uint32_t max_waiters;    /* 0: the limits' */
 	uint32_t max_deliveries; /* 0: any number */
-	char *dead_letter;	 /* with it: the name of another, bounded one; else NULL */
+	char *dead_letter;       /* with it: the name of another, bounded one; else NULL */
 };
 
-enum client_certificates { CLIENT_CERTIFICATES_DEFAULT, CLIENT_CERTIFICATES_NONE, CLIENT_CERTIFICATES_OPTIONAL, CLIENT_CERTIFICATES_REQUIRED };
+enum client_certificates {
+	CLIENT_CERTIFICATES_DEFAULT,
+	CLIENT_CERTIFICATES_NONE,
+	CLIENT_CERTIFICATES_OPTIONAL,
+	CLIENT_CERTIFICATES_REQUIRED
+};
 
-struct tls_settings { /* NULL: not written */
+struct tls_settings {     /* NULL: not written */
 	char *cert, *key; /* PEM files: the daemon's certificate, with its chain, and the key */
-	char *ca;	  /* PEM file: who signs clients' certificates */
+	char *ca;         /* PEM file: who signs clients' certificates */
 	enum client_certificates client_certificates; /* by default optional where there is a ca */
 };
 
-enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO }; /* what is told: these, and those before */
+enum config_log_level {
+	CONFIG_LOG_ERROR,
+	CONFIG_LOG_WARNING,
+	CONFIG_LOG_INFO
+}; /* what is told: these, and those before */
 
 enum address_scheme { ADDRESS_TCP, ADDRESS_TLS, ADDRESS_UNIX };
 
@@ -56,9 +65,9 @@ struct config_user {
 	struct config_token *tokens;
 	size_t n_tokens;
 	struct config_texts certificates; /* "CN=a,O=b" (a whole subject, RFC 2253), "DNS:…", "URI:…", "email:…" */
-	uint32_t *uids;			  /* of peers on Unix sockets */
+	uint32_t *uids;                   /* of peers on Unix sockets */
 	size_t n_uids;
-	struct config_texts rights[RIGHT_COUNT]; /* globs of channels' names */
+	struct config_texts rights[RIGHT_COUNT];                                /* globs of channels' names */
 	uint64_t max_connections, max_requests_per_s, max_inflight, max_memory; /* 0: no limit of their own */
 };
 
@@ -66,18 +75,18 @@ struct config {
 	struct address *listen;
 	size_t n_listen;
 	bool listen_is_default; /* nobody wrote it: sockets that are handed over take its place */
-	bool has_http;        /* false: `http: none` */
-	bool http_is_default; /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
+	bool has_http;          /* false: `http: none` */
+	bool http_is_default;   /* nobody wrote it: the daemon goes on without HTTP if that address is taken */
 	struct address http;
 	char **http_hosts; /* names, beside those of loopback, by which HTTP may be asked */
 	size_t n_http_hosts;
 	bool log_json; /* the log is lines of JSON */
 	enum config_log_level log_level;
-	uint32_t spin_us; /* how long the loop polls before it blocks */
-	bool insecure; /* may listen beyond loopback without TLS and authentication */
-	char *user;	  /* the account that the daemon becomes once it listens; NULL: it stays what it is */
-	struct tls_settings tls; /* for every listener that does not say */
-	char *users_file;	 /* NULL: there is none */
+	uint32_t spin_us;          /* how long the loop polls before it blocks */
+	bool insecure;             /* may listen beyond loopback without TLS and authentication */
+	char *user;                /* the account that the daemon becomes once it listens; NULL: it stays what it is */
+	struct tls_settings tls;   /* for every listener that does not say */
+	char *users_file;          /* NULL: there is none */
 	struct config_user *users; /* in the order of the file; without any, everybody may do everything */
 	size_t n_users;
 	struct limits limits;
@@ -94,15 +103,18 @@ enum { CONFIG_ERROR_BYTES = 512 };
 int config_init(struct config *config);
 void config_finish(struct config *config);
 
-/* Reads a whole text over the defaults into *config, which must have been initialised. `name` stands for it in errors. */
+/* Reads a whole text over the defaults into *config, which must have been initialised. `name` stands for it in errors.
+ */
 int config_parse(struct config *config, const char *text, size_t len, const char *name, char error[CONFIG_ERROR_BYTES]);
 int config_load(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES]);
 
-/* Adds the users of users_file, if there is one. Like config_load(), it refuses a file that everybody can read and that has secrets in it. */
+/* Adds the users of users_file, if there is one. Like config_load(), it refuses a file that everybody can read and that
+ * has secrets in it. */
 int config_load_users(struct config *config, char error[CONFIG_ERROR_BYTES]);
 
-/* The command line's overrides: --listen (the first replaces what the file says, the next ones are added), --http ADDR|none, --set
- * key=value where key is a dotted path ("limits.max_frame", "channels.jobs.kind", "insecure", "http") and value is YAML. */
+/* The command line's overrides: --listen (the first replaces what the file says, the next ones are added), --http
+ * ADDR|none, --set key=value where key is a dotted path ("limits.max_frame", "channels.jobs.kind", "insecure", "http")
+ * and value is YAML. */
 int config_set_listen(struct config *config, const char *url, bool first, char error[CONFIG_ERROR_BYTES]);
 int config_set_http(struct config *config, const char *address, char error[CONFIG_ERROR_BYTES]);
 int config_set(struct config *config, const char *assignment, char error[CONFIG_ERROR_BYTES]);
@@ -112,11 +124,12 @@ int config_set_from(struct config *config, const char *name, const char *assignm
 
 const char *config_library_version(void); /* libyaml's */
 
-/* What only the whole can tell: listeners beyond loopback need TLS and users, or `insecure: true`; channels a whole definition and the channels that their dead letters go to, limits
- * must go together. Call it last. */
+/* What only the whole can tell: listeners beyond loopback need TLS and users, or `insecure: true`; channels a whole
+ * definition and the channels that their dead letters go to, limits must go together. Call it last. */
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
-/* The order in which channels have to be created, that of their dead letters before each: n_channels indexes, to be freed. NULL: one cannot be, or no memory. */
+/* The order in which channels have to be created, that of their dead letters before each: n_channels indexes, to be
+ * freed. NULL: one cannot be, or no memory. */
 size_t *config_channel_order(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
 /* What is in force for a listener: its own, or else the configuration's. The texts are theirs. */
@@ -124,7 +137,8 @@ struct tls_settings config_tls(const struct config *config, const struct address
 
 const char *right_name(enum right right); /* "put" */
 
-/* "tcp://host:port" (IPv6 in brackets), "tls://host:port" or "unix:///path"; and the HTTP address, which has no scheme. The host is allocated. */
+/* "tcp://host:port" (IPv6 in brackets), "tls://host:port" or "unix:///path"; and the HTTP address, which has no scheme.
+ * The host is allocated. */
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES]);
 int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES]);
 void address_finish(struct address *address);

@@ -1,4 +1,5 @@
-/* Where dead letters go: each channel's to another one of the configuration, which is bounded, and from there on perhaps further; never round in a circle. */
+/* Where dead letters go: each channel's to another one of the configuration, which is bounded, and from there on
+ * perhaps further; never round in a circle. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static int index_init(struct index *index, const struct config *config)
 static const struct config_channel *index_find(const struct index *index, const char *name)
 {
 	const struct config_channel wanted = {.name = (char *)name}, *key = &wanted;
-	const struct config_channel **found = bsearch(&key, index->sorted, index->config->n_channels, sizeof(*index->sorted), compare);
+	const struct config_channel **found =
+		bsearch(&key, index->sorted, index->config->n_channels, sizeof(*index->sorted), compare);
 	return found ? *found : NULL;
 }
 
@@ -50,7 +52,8 @@ static int steps_of(const struct index *index, const struct config_channel *chan
 		else if (next == channel || steps == MAX_DEAD_LETTER_STEPS)
 			fault = "leads back, or too far; expected an end after at most 16 channels";
 		if (fault) {
-			snprintf(error, CONFIG_ERROR_BYTES, "channels: \"%.128s\": dead_letter: \"%.128s\" %s", channel->name, at->dead_letter, fault);
+			snprintf(error, CONFIG_ERROR_BYTES, "channels: \"%.128s\": dead_letter: \"%.128s\" %s",
+				 channel->name, at->dead_letter, fault);
 			return -1;
 		}
 		at = next;

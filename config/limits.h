@@ -1,5 +1,5 @@
-/* Every bound of the daemon, in one place: its name in the configuration, default, lowest and highest value. How they relate is asserted
- * below. */
+/* Every bound of the daemon, in one place: its name in the configuration, default, lowest and highest value. How they
+ * relate is asserted below. */
 #ifndef MILLRACE_CONFIG_LIMITS_H
 #define MILLRACE_CONFIG_LIMITS_H
 
@@ -13,22 +13,22 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-/* LIMIT(field, unit, default, lowest, highest): unit is COUNT, BYTES ("64KiB", "1MiB", "2GiB" or plain bytes) or MS ("250ms", "5s", "10m",
- * "1h" or plain milliseconds). */
-#define LIMITS(LIMIT)                                                                  \
-	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                               \
-	LIMIT(max_http_connections, COUNT, 1000, 1, 100000)                            \
-	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                \
-	LIMIT(max_inflight, COUNT, 1024, 1, 1000000)                                   \
-	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                              \
-	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                       \
-	LIMIT(max_memory, BYTES, 512 * MIB, 1 * MIB, 1024 * GIB)                       \
-	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                           \
-	LIMIT(max_buffers, BYTES, 256 * MIB, 1 * MIB, 1024 * GIB)                      \
-	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
-	LIMIT(max_idle_ms, MS, 0, 0, MESSAGE_MAX_MS)                                   \
-	LIMIT(max_login_ms, MS, 10 * 1000, 100, 600 * 1000)                            \
-	LIMIT(tcp_timeout_ms, MS, 120 * 1000, 1000, 12 * 3600 * 1000)                  \
+/* LIMIT(field, unit, default, lowest, highest): unit is COUNT, BYTES ("64KiB", "1MiB", "2GiB" or plain bytes) or MS
+ * ("250ms", "5s", "10m", "1h" or plain milliseconds). */
+#define LIMITS(LIMIT)                                                                                                  \
+	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                                                               \
+	LIMIT(max_http_connections, COUNT, 1000, 1, 100000)                                                            \
+	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                                                \
+	LIMIT(max_inflight, COUNT, 1024, 1, 1000000)                                                                   \
+	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                                                              \
+	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                                                       \
+	LIMIT(max_memory, BYTES, 512 * MIB, 1 * MIB, 1024 * GIB)                                                       \
+	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                                                           \
+	LIMIT(max_buffers, BYTES, 256 * MIB, 1 * MIB, 1024 * GIB)                                                      \
+	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                                                   \
+	LIMIT(max_idle_ms, MS, 0, 0, MESSAGE_MAX_MS)                                                                   \
+	LIMIT(max_login_ms, MS, 10 * 1000, 100, 600 * 1000)                                                            \
+	LIMIT(tcp_timeout_ms, MS, 120 * 1000, 1000, 12 * 3600 * 1000)                                                  \
 	LIMIT(grace_ms, MS, 5000, 0, 3600000)
 
 enum limit_unit { LIMIT_COUNT, LIMIT_BYTES, LIMIT_MS };
@@ -40,11 +40,11 @@ struct limits {
 };
 
 enum {
-	MAX_CAPACITY = 100000000,     /* of one channel */
-	MAX_WAITERS = 10000000,       /* parked on one channel */
+	MAX_CAPACITY = 100000000, /* of one channel */
+	MAX_WAITERS = 10000000,   /* parked on one channel */
 	MAX_LISTENERS = 16,
 	MAX_HTTP_HOSTS = 16,
-	MAX_DEAD_LETTER_STEPS = 16,   /* of configured channels, from one to the last that its dead letters may reach */
+	MAX_DEAD_LETTER_STEPS = 16, /* of configured channels, from one to the last that its dead letters may reach */
 	MAX_SPIN_US = 1000,
 	MAX_USERS = 10000,
 	MAX_USER_ITEMS = 1000, /* tokens, patterns and their like of one user */
@@ -52,11 +52,13 @@ enum {
 	TOKEN_SALT_BYTES = 16,
 	TOKEN_HASH_BYTES = 32,
 	STRANGER_FRAME_BYTES = 64 * 1024, /* of who has yet to say who it is */
-	TURN_OUTPUT_BYTES = 256 * 1024, /* once its requests have written so much, one connection has had its turn, and the others have theirs */
-	TOO_LARGE_LINGER_MS = 1000,   /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
+	TURN_OUTPUT_BYTES = 256 * 1024, /* once its requests have written so much, one connection has had its turn, and
+					   the others have theirs */
+	TOO_LARGE_LINGER_MS =
+		1000, /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
 	TOO_LARGE_LINGER_BYTES = 1024 * 1024,
-	REPLY_ENVELOPE_BYTES = 1024,  /* a reply is at most this much longer than max_frame */
-	QUOTE_BYTES = 64,             /* of input in an error's message */
+	REPLY_ENVELOPE_BYTES = 1024, /* a reply is at most this much longer than max_frame */
+	QUOTE_BYTES = 64,            /* of input in an error's message */
 };
 
 static_assert(NAME_MAX_BYTES <= 255, "a name's length is kept in a byte");

@@ -39,7 +39,9 @@ static int read_host(struct yaml_reader *reader, const yaml_node_t *node, void *
 	if (!name)
 		return -1;
 	if (!name[0] || strlen(name) > MAX_HOST_BYTES || name[strspn(name, allowed)])
-		return yaml_refuse(reader, node, "\"%.64s\" is no host's name; expected one such as millrace.example.org, without a port", name);
+		return yaml_refuse(
+			reader, node,
+			"\"%.64s\" is no host's name; expected one such as millrace.example.org, without a port", name);
 	return add_host(into, name) < 0 ? yaml_refuse(reader, node, "no memory") : 0;
 }
 
@@ -59,12 +61,15 @@ int observe_read_log(struct yaml_reader *reader, const yaml_node_t *node, const 
 	if (!text)
 		return -1;
 	config->log_json = strcmp(text, "json") == 0;
-	return config->log_json || strcmp(text, "text") == 0 ? 0 : yaml_refuse(reader, node, "\"%.64s\" is not possible; expected text or json", text);
+	return config->log_json || strcmp(text, "text") == 0
+		       ? 0
+		       : yaml_refuse(reader, node, "\"%.64s\" is not possible; expected text or json", text);
 }
 
 int observe_read_log_level(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
-	static const char *const words[] = {[CONFIG_LOG_ERROR] = "error", [CONFIG_LOG_WARNING] = "warning", [CONFIG_LOG_INFO] = "info"};
+	static const char *const words[] = {
+		[CONFIG_LOG_ERROR] = "error", [CONFIG_LOG_WARNING] = "warning", [CONFIG_LOG_INFO] = "info"};
 	struct config *config = into;
 	const char *text = yaml_text(reader, node, "error, warning or info");
 	(void)arg;

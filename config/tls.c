@@ -21,7 +21,10 @@ static int copy_text(char **to, const char *from)
 int tls_settings_copy(struct tls_settings *to, const struct tls_settings *from)
 {
 	*to = (struct tls_settings){.client_certificates = from->client_certificates};
-	return copy_text(&to->cert, from->cert) < 0 || copy_text(&to->key, from->key) < 0 || copy_text(&to->ca, from->ca) < 0 ? -1 : 0;
+	return copy_text(&to->cert, from->cert) < 0 || copy_text(&to->key, from->key) < 0 ||
+			       copy_text(&to->ca, from->ca) < 0
+		       ? -1
+		       : 0;
 }
 
 struct tls_settings config_tls(const struct config *config, const struct address *address)
@@ -45,11 +48,13 @@ const char *tls_fault(const struct config *config, const struct address *address
 {
 	struct tls_settings settings = config_tls(config, address);
 	if (address->scheme != ADDRESS_TLS) {
-		bool has_tls = address->tls.cert || address->tls.key || address->tls.ca || address->tls.client_certificates;
+		bool has_tls =
+			address->tls.cert || address->tls.key || address->tls.ca || address->tls.client_certificates;
 		return has_tls ? "only tls:// has certificates" : NULL;
 	}
 	if (!settings.cert || !settings.key)
-		return "TLS needs a certificate and its key; expected `tls: {cert: FILE, key: FILE}`, or both with the address";
+		return "TLS needs a certificate and its key; expected `tls: {cert: FILE, key: FILE}`, or both with the "
+		       "address";
 	if (settings.client_certificates > CLIENT_CERTIFICATES_NONE && !settings.ca)
 		return "clients' certificates need somebody who signs them; expected `ca: FILE`";
 	return NULL;
@@ -75,8 +80,9 @@ static int read_file(struct yaml_reader *reader, const yaml_node_t *node, const 
 
 static int read_client_certificates(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
-	static const char *const words[] = {
-	    [CLIENT_CERTIFICATES_NONE] = "none", [CLIENT_CERTIFICATES_OPTIONAL] = "optional", [CLIENT_CERTIFICATES_REQUIRED] = "required"};
+	static const char *const words[] = {[CLIENT_CERTIFICATES_NONE] = "none",
+					    [CLIENT_CERTIFICATES_OPTIONAL] = "optional",
+					    [CLIENT_CERTIFICATES_REQUIRED] = "required"};
 	struct tls_settings *settings = (struct tls_settings *)((char *)into + *(const size_t *)arg);
 	const char *word = yaml_text(reader, node, "none, optional or required");
 	if (!word)
@@ -107,14 +113,15 @@ static int read_address(struct yaml_reader *reader, const yaml_node_t *node, con
 }
 
 /* The same members, in a struct config and in a struct address. */
-#define TLS_KEYS(type)                                                                                                                     \
-	{"cert", read_file, &(const size_t){offsetof(type, tls.cert)}}, {"key", read_file, &(const size_t){offsetof(type, tls.key)}},      \
-	    {"ca", read_file, &(const size_t){offsetof(type, tls.ca)}},                                                                    \
-	{                                                                                                                                  \
-		"client_certificates", read_client_certificates, &(const size_t)                                                           \
-		{                                                                                                                          \
-			offsetof(type, tls)                                                                                                \
-		}                                                                                                                          \
+#define TLS_KEYS(type)                                                                                                 \
+	{"cert", read_file, &(const size_t){offsetof(type, tls.cert)}},                                                \
+		{"key", read_file, &(const size_t){offsetof(type, tls.key)}},                                          \
+		{"ca", read_file, &(const size_t){offsetof(type, tls.ca)}},                                            \
+	{                                                                                                              \
+		"client_certificates", read_client_certificates, &(const size_t)                                       \
+		{                                                                                                      \
+			offsetof(type, tls)                                                                            \
+		}                                                                                                      \
 	}
 
 static const struct yaml_key config_keys[] = {TLS_KEYS(struct config)};
@@ -131,9 +138,11 @@ int tls_read(struct yaml_reader *reader, const yaml_node_t *node, const void *ar
 int tls_read_listener(struct yaml_reader *reader, const yaml_node_t *node, struct address *address)
 {
 	*address = (struct address){.host = NULL};
-	int result = yaml_mapping(reader, node, "a listener", listener_keys, sizeof(listener_keys) / sizeof(listener_keys[0]), address);
+	int result = yaml_mapping(reader, node, "a listener", listener_keys,
+				  sizeof(listener_keys) / sizeof(listener_keys[0]), address);
 	if (result == 0 && !address->host)
-		result = yaml_refuse(reader, node, "a listener without an address; expected {address: tls://HOST:PORT, ...}");
+		result = yaml_refuse(reader, node,
+				     "a listener without an address; expected {address: tls://HOST:PORT, ...}");
 	if (result < 0)
 		address_finish(address);
 	return result;

@@ -6,7 +6,8 @@
 #include "config/yaml_reader.h"
 
 void tls_settings_finish(struct tls_settings *settings);
-int tls_settings_copy(struct tls_settings *to, const struct tls_settings *from); /* -1: no memory, and *to is to be finished */
+int tls_settings_copy(struct tls_settings *to,
+		      const struct tls_settings *from); /* -1: no memory, and *to is to be finished */
 
 /* Reads the mapping `tls`; `into` is a struct config. */
 int tls_read(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into);

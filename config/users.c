@@ -6,7 +6,8 @@
 
 #include "proto/name.h"
 
-static const char *const rights[] = {[RIGHT_PUT] = "put", [RIGHT_TAKE] = "take", [RIGHT_MANAGE] = "manage", [RIGHT_OBSERVE] = "observe"};
+static const char *const rights[] = {
+	[RIGHT_PUT] = "put", [RIGHT_TAKE] = "take", [RIGHT_MANAGE] = "manage", [RIGHT_OBSERVE] = "observe"};
 
 const char *right_name(enum right right)
 {
@@ -133,7 +134,12 @@ static bool parse_hex(const char *text, uint8_t *bytes, size_t n)
 static int read_token(struct yaml_reader *reader, const yaml_node_t *node, void *into)
 {
 	static const char scheme[] = "sha256:", expected[] = "expected sha256:SALT:HASH, as `millrace token` prints it";
-	enum { SALT = sizeof(scheme) - 1, COLON = SALT + 2 * TOKEN_SALT_BYTES, HASH = COLON + 1, LENGTH = HASH + 2 * TOKEN_HASH_BYTES };
+	enum {
+		SALT = sizeof(scheme) - 1,
+		COLON = SALT + 2 * TOKEN_SALT_BYTES,
+		HASH = COLON + 1,
+		LENGTH = HASH + 2 * TOKEN_HASH_BYTES
+	};
 	struct config_user *user = into;
 	struct config_token token;
 	const char *text = yaml_text(reader, node, "sha256:SALT:HASH");
@@ -142,7 +148,8 @@ static int read_token(struct yaml_reader *reader, const yaml_node_t *node, void 
 	if (strncmp(text, "mrt_", 4) == 0) /* which is not quoted: it is a secret */
 		return yaml_refuse(reader, node, "a token itself; %s", expected);
 	if (strlen(text) != LENGTH || strncmp(text, scheme, SALT) != 0 || text[COLON] != ':' ||
-	    !parse_hex(text + SALT, token.salt, TOKEN_SALT_BYTES) || !parse_hex(text + HASH, token.hash, TOKEN_HASH_BYTES))
+	    !parse_hex(text + SALT, token.salt, TOKEN_SALT_BYTES) ||
+	    !parse_hex(text + HASH, token.hash, TOKEN_HASH_BYTES))
 		return yaml_refuse(reader, node, "not a token's hash; %s", expected);
 	struct config_token *tokens = reallocarray(user->tokens, user->n_tokens + 1, sizeof(*tokens));
 	if (!tokens)
@@ -166,11 +173,12 @@ static int read_certificate(struct yaml_reader *reader, const yaml_node_t *node,
 	const char *text = yaml_text(reader, node, "a certificate's subject");
 	if (!text)
 		return -1;
-	if (!strchr(text, '=') && strncmp(text, "DNS:", 4) != 0 && strncmp(text, "URI:", 4) != 0 && strncmp(text, "email:", 6) != 0)
-		return yaml_refuse(
-		    reader, node,
-		    "\"%.64s\" names no certificate; expected a whole subject (CN=worker,O=Example), or DNS:, URI: or email: with a name",
-		    text);
+	if (!strchr(text, '=') && strncmp(text, "DNS:", 4) != 0 && strncmp(text, "URI:", 4) != 0 &&
+	    strncmp(text, "email:", 6) != 0)
+		return yaml_refuse(reader, node,
+				   "\"%.64s\" names no certificate; expected a whole subject (CN=worker,O=Example), or "
+				   "DNS:, URI: or email: with a name",
+				   text);
 	return add_text(reader, node, text, &user->certificates);
 }
 
@@ -208,15 +216,17 @@ static int read_pattern(struct yaml_reader *reader, const yaml_node_t *node, voi
 	if (!text)
 		return -1;
 	if (text[0] == '\0' || strlen(text) > MESSAGE_MAX_GLOB_BYTES)
-		return yaml_refuse(reader, node, "\"%.64s\" is no pattern; expected 1 to %d bytes, such as jobs, \"jobs.*\" or \"*\"", text,
-				   MESSAGE_MAX_GLOB_BYTES);
+		return yaml_refuse(reader, node,
+				   "\"%.64s\" is no pattern; expected 1 to %d bytes, such as jobs, \"jobs.*\" or \"*\"",
+				   text, MESSAGE_MAX_GLOB_BYTES);
 	return add_text(reader, node, text, into);
 }
 
 static int read_right(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	struct config_user *user = into;
-	return yaml_list(reader, node, 0, MAX_USER_ITEMS, "of them", read_pattern, &user->rights[*(const enum right *)arg]);
+	return yaml_list(reader, node, 0, MAX_USER_ITEMS, "of them", read_pattern,
+			 &user->rights[*(const enum right *)arg]);
 }
 
 struct user_limit {
@@ -231,52 +241,56 @@ static int read_limit(struct yaml_reader *reader, const yaml_node_t *node, const
 	return yaml_number(reader, node, limit->unit, 1, limit->highest, (uint64_t *)((char *)into + limit->offset));
 }
 
-#define USER_RIGHT(word, which)                                                                                                            \
-	{                                                                                                                                  \
-		word, read_right, &(const enum right)                                                                                      \
-		{                                                                                                                          \
-			which                                                                                                              \
-		}                                                                                                                          \
+#define USER_RIGHT(word, which)                                                                                        \
+	{                                                                                                              \
+		word, read_right, &(const enum right)                                                                  \
+		{                                                                                                      \
+			which                                                                                          \
+		}                                                                                                      \
 	}
-#define USER_LIMIT(field, unit, highest)                                                                                                   \
-	{                                                                                                                                  \
-#field, read_limit, &(const struct user_limit)                                                                             \
-		{                                                                                                                          \
-			offsetof(struct config_user, field), unit, highest                                                                 \
-		}                                                                                                                          \
+#define USER_LIMIT(field, unit, highest)                                                                               \
+	{                                                                                                              \
+#field, read_limit, &(const struct user_limit)                                                         \
+		{                                                                                                      \
+			offsetof(struct config_user, field), unit, highest                                             \
+		}                                                                                                      \
 	}
 
 static const struct yaml_key keys[] = {
-    {"token", read_tokens, NULL},
-    {"certificate", read_certificates, NULL},
-    {"uid", read_uids, NULL},
-    USER_RIGHT("put", RIGHT_PUT),
-    USER_RIGHT("take", RIGHT_TAKE),
-    USER_RIGHT("manage", RIGHT_MANAGE),
-    USER_RIGHT("observe", RIGHT_OBSERVE),
-    USER_LIMIT(max_connections, LIMIT_COUNT, 1000000),
-    USER_LIMIT(max_requests_per_s, LIMIT_COUNT, MAX_REQUESTS_PER_S),
-    USER_LIMIT(max_inflight, LIMIT_COUNT, 1000000),
-    USER_LIMIT(max_memory, LIMIT_BYTES, 1024 * GIB),
+	{"token", read_tokens, NULL},
+	{"certificate", read_certificates, NULL},
+	{"uid", read_uids, NULL},
+	USER_RIGHT("put", RIGHT_PUT),
+	USER_RIGHT("take", RIGHT_TAKE),
+	USER_RIGHT("manage", RIGHT_MANAGE),
+	USER_RIGHT("observe", RIGHT_OBSERVE),
+	USER_LIMIT(max_connections, LIMIT_COUNT, 1000000),
+	USER_LIMIT(max_requests_per_s, LIMIT_COUNT, MAX_REQUESTS_PER_S),
+	USER_LIMIT(max_inflight, LIMIT_COUNT, 1000000),
+	USER_LIMIT(max_memory, LIMIT_BYTES, 1024 * GIB),
 };
 
 /* -- Users -- */
 
-static int read_user(struct yaml_reader *reader, const yaml_node_t *key_node, const yaml_node_t *node, struct config_user *user)
+static int read_user(struct yaml_reader *reader, const yaml_node_t *key_node, const yaml_node_t *node,
+		     struct config_user *user)
 {
 	const char *name = yaml_text(reader, key_node, "a user's name");
 	if (!name)
 		return -1;
 	if (!name_is_valid(slice_from(name)))
-		return yaml_refuse(
-		    reader, key_node,
-		    "\"%.64s\" is not a user's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first", name);
+		return yaml_refuse(reader, key_node,
+				   "\"%.64s\" is not a user's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with "
+				   "neither . nor - first",
+				   name);
 	if (!(user->name = strdup(name)))
 		return yaml_refuse(reader, key_node, "no memory");
 	if (yaml_mapping(reader, node, name, keys, sizeof(keys) / sizeof(keys[0]), user) < 0)
 		return -1;
 	if (user->n_tokens + user->certificates.n + user->n_uids == 0)
-		return yaml_refuse(reader, key_node, "user \"%.128s\" could never log in; expected a token, a certificate or a uid", name);
+		return yaml_refuse(reader, key_node,
+				   "user \"%.128s\" could never log in; expected a token, a certificate or a uid",
+				   name);
 	return 0;
 }
 
@@ -354,7 +368,8 @@ int users_check(const struct config *config, char error[CONFIG_ERROR_BYTES])
 				   : claims[i].kind == 't' ? "token"
 				   : claims[i].kind == 'c' ? "certificate"
 							   : "uid";
-		snprintf(error, CONFIG_ERROR_BYTES, "users: \"%.128s\" and \"%.128s\" have the same %s; expected each once",
+		snprintf(error, CONFIG_ERROR_BYTES,
+			 "users: \"%.128s\" and \"%.128s\" have the same %s; expected each once",
 			 claims[i - 1].user->name, claims[i].user->name, what);
 		result = -1;
 	}

@@ -1,8 +1,8 @@
 /* Users: how they are known, what they may do, and how much of it.
  *
- * A token is "mrt_", 32 hexadecimal digits of salt, "_" and 64 of secret, made by `millrace token`. What the configuration has is
- * "sha256:", the same salt, ":" and the SHA-256 of the whole token in 64 hexadecimal digits: whoever reads that cannot log in with it, and
- * the secret is random and long enough for a fast hash. */
+ * A token is "mrt_", 32 hexadecimal digits of salt, "_" and 64 of secret, made by `millrace token`. What the
+ * configuration has is "sha256:", the same salt, ":" and the SHA-256 of the whole token in 64 hexadecimal digits:
+ * whoever reads that cannot log in with it, and the secret is random and long enough for a fast hash. */
 #ifndef MILLRACE_CONFIG_USERS_H
 #define MILLRACE_CONFIG_USERS_H
 

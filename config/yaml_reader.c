@@ -18,12 +18,13 @@ void yaml_one_line(char *text)
 	}
 }
 
-__attribute__((format(printf, 3, 0))) static int refuse_at(struct yaml_reader *reader, const yaml_mark_t *mark, const char *format,
-							   va_list args)
+__attribute__((format(printf, 3, 0))) static int refuse_at(struct yaml_reader *reader, const yaml_mark_t *mark,
+							   const char *format, va_list args)
 {
 	int len;
 	if (reader->has_places)
-		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s:%zu:%zu: ", reader->name, mark->line + 1, mark->column + 1);
+		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s:%zu:%zu: ", reader->name, mark->line + 1,
+			       mark->column + 1);
 	else
 		len = snprintf(reader->error, CONFIG_ERROR_BYTES, "%.200s: ", reader->name);
 	vsnprintf(reader->error + len, (size_t)(CONFIG_ERROR_BYTES - len), format, args);
@@ -40,7 +41,8 @@ int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char 
 	return -1;
 }
 
-int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least, size_t most, const char *what, yaml_item_fn *read, void *into)
+int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least, size_t most, const char *what,
+	      yaml_item_fn *read, void *into)
 {
 	if (node->type != YAML_SEQUENCE_NODE)
 		return read(reader, node, into);
@@ -54,7 +56,8 @@ int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least,
 	return 0;
 }
 
-__attribute__((format(printf, 3, 4))) static int refuse_mark(struct yaml_reader *reader, const yaml_mark_t *mark, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse_mark(struct yaml_reader *reader, const yaml_mark_t *mark,
+							     const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -63,7 +66,8 @@ __attribute__((format(printf, 3, 4))) static int refuse_mark(struct yaml_reader 
 	return -1;
 }
 
-/* Where a byte of the text stands: libyaml tells only its offset if it cannot be read at all. Columns count characters. */
+/* Where a byte of the text stands: libyaml tells only its offset if it cannot be read at all. Columns count characters.
+ */
 static yaml_mark_t mark_of_byte(const char *text, size_t len, size_t offset)
 {
 	yaml_mark_t mark = {.index = offset};
@@ -92,13 +96,15 @@ static int refuse_syntax(struct yaml_reader *reader, const yaml_parser_t *parser
 }
 
 /* What a scalar, a list or a mapping may not bring along. */
-static int check_marks_of(struct yaml_reader *reader, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
+static int check_marks_of(struct yaml_reader *reader, const yaml_event_t *event, const yaml_char_t *anchor,
+			  const yaml_char_t *tag)
 {
 	if (anchor)
-		return refuse_mark(reader, &event->start_mark, "anchor \"%.64s\"; expected a configuration without anchors",
-				   (const char *)anchor);
+		return refuse_mark(reader, &event->start_mark,
+				   "anchor \"%.64s\"; expected a configuration without anchors", (const char *)anchor);
 	if (tag)
-		return refuse_mark(reader, &event->start_mark, "tag \"%.64s\"; expected a configuration without tags", (const char *)tag);
+		return refuse_mark(reader, &event->start_mark, "tag \"%.64s\"; expected a configuration without tags",
+				   (const char *)tag);
 	return 0;
 }
 
@@ -112,14 +118,16 @@ static int check_event(struct yaml_reader *reader, const yaml_event_t *event, un
 			result = refuse_mark(reader, &event->start_mark, "a second document; expected one");
 		break;
 	case YAML_ALIAS_EVENT:
-		result = refuse_mark(reader, &event->start_mark, "alias \"%.64s\"; expected a configuration without aliases",
+		result = refuse_mark(reader, &event->start_mark,
+				     "alias \"%.64s\"; expected a configuration without aliases",
 				     (const char *)event->data.alias.anchor);
 		break;
 	case YAML_SCALAR_EVENT:
 		result = check_marks_of(reader, event, event->data.scalar.anchor, event->data.scalar.tag);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
-		result = check_marks_of(reader, event, event->data.sequence_start.anchor, event->data.sequence_start.tag);
+		result = check_marks_of(reader, event, event->data.sequence_start.anchor,
+					event->data.sequence_start.tag);
 		++*depth;
 		break;
 	case YAML_MAPPING_START_EVENT:
@@ -137,7 +145,8 @@ static int check_event(struct yaml_reader *reader, const yaml_event_t *event, un
 		break;
 	}
 	if (result == 0 && *depth > MAX_DEPTH)
-		result = refuse_mark(reader, &event->start_mark, "nested too deep; expected at most %d levels", MAX_DEPTH);
+		result = refuse_mark(reader, &event->start_mark, "nested too deep; expected at most %d levels",
+				     MAX_DEPTH);
 	return result;
 }
 
@@ -152,7 +161,8 @@ static int parser_init(struct yaml_reader *reader, yaml_parser_t *parser, const 
 	return 0;
 }
 
-/* A tree no longer tells anchors and aliases, and a deep one costs before it can be refused: so the text is first read as events. */
+/* A tree no longer tells anchors and aliases, and a deep one costs before it can be refused: so the text is first read
+ * as events. */
 static int check_text(struct yaml_reader *reader, const char *text, size_t len)
 {
 	yaml_parser_t parser;
@@ -212,8 +222,8 @@ static bool is_plain(const yaml_node_t *node)
 const char *yaml_text(struct yaml_reader *reader, const yaml_node_t *node, const char *what)
 {
 	if (node->type != YAML_SCALAR_NODE) {
-		yaml_refuse(reader, node, "a %s is not possible here; expected %s", node->type == YAML_MAPPING_NODE ? "mapping" : "list",
-			    what);
+		yaml_refuse(reader, node, "a %s is not possible here; expected %s",
+			    node->type == YAML_MAPPING_NODE ? "mapping" : "list", what);
 		return NULL;
 	}
 	const char *text = (const char *)node->data.scalar.value;
@@ -283,12 +293,13 @@ static const char *format_number(char text[32], uint64_t number, enum limit_unit
 	return text;
 }
 
-int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_unit unit, uint64_t lowest, uint64_t highest, uint64_t *out)
+int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_unit unit, uint64_t lowest,
+		uint64_t highest, uint64_t *out)
 {
 	static const char *const forms[] = {
-	    [LIMIT_COUNT] = "a whole number",
-	    [LIMIT_BYTES] = "bytes (such as 65536, 64KiB, 16MiB, 2GiB)",
-	    [LIMIT_MS] = "a time (such as 250ms, 5s, 10m, 1h)",
+		[LIMIT_COUNT] = "a whole number",
+		[LIMIT_BYTES] = "bytes (such as 65536, 64KiB, 16MiB, 2GiB)",
+		[LIMIT_MS] = "a time (such as 250ms, 5s, 10m, 1h)",
 	};
 	char low[32], high[32];
 	uint64_t number;
@@ -296,7 +307,8 @@ int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_
 	if (!text)
 		return -1;
 	if (!is_plain(node))
-		return yaml_refuse(reader, node, "\"%.64s\" is quoted, which makes it a text; expected %s", text, forms[unit]);
+		return yaml_refuse(reader, node, "\"%.64s\" is quoted, which makes it a text; expected %s", text,
+				   forms[unit]);
 	if (parse_number(text, suffixes_of(unit), &number) < 0 || number < lowest || number > highest)
 		return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected %s, %s to %s", text, forms[unit],
 				   format_number(low, lowest, unit), format_number(high, highest, unit));
@@ -333,7 +345,8 @@ static unsigned distance(const char *a, const char *b)
 	return row[n_a % 3][n_b];
 }
 
-static void refuse_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys, size_t n_keys)
+static void refuse_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name,
+		       const struct yaml_key *keys, size_t n_keys)
 {
 	const char *nearest = NULL;
 	unsigned least = 3; /* farther off is no misspelling */
@@ -354,8 +367,8 @@ static void refuse_key(struct yaml_reader *reader, const yaml_node_t *node, cons
 		yaml_refuse(reader, node, "unknown key \"%.64s\"; expected one of %s", name, known);
 }
 
-const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys,
-				     size_t n_keys)
+const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name,
+				     const struct yaml_key *keys, size_t n_keys)
 {
 	for (size_t i = 0; i < n_keys; i++)
 		if (strcmp(keys[i].name, name) == 0)
@@ -364,7 +377,8 @@ const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node
 	return NULL;
 }
 
-int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs, size_t *n)
+int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs,
+	       size_t *n)
 {
 	*pairs = NULL;
 	*n = 0;
@@ -377,8 +391,8 @@ int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *
 	return 0;
 }
 
-int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys, size_t n_keys,
-		 void *into)
+int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys,
+		 size_t n_keys, void *into)
 {
 	const yaml_node_pair_t *pairs = NULL;
 	size_t n = 0;

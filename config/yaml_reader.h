@@ -1,4 +1,5 @@
-/* Reading YAML by tables of keys: what is unknown, double or of the wrong type is refused with its place. A thin layer over libyaml. */
+/* Reading YAML by tables of keys: what is unknown, double or of the wrong type is refused with its place. A thin layer
+ * over libyaml. */
 #ifndef MILLRACE_CONFIG_YAML_READER_H
 #define MILLRACE_CONFIG_YAML_READER_H
 
@@ -17,7 +18,8 @@ struct yaml_reader {
 	char *error;      /* CONFIG_ERROR_BYTES of it */
 };
 
-/* Parses the text, which is one document or none, without anchors, aliases and tags. Returns 0, or -1 with the error. */
+/* Parses the text, which is one document or none, without anchors, aliases and tags. Returns 0, or -1 with the error.
+ */
 int yaml_reader_init(struct yaml_reader *reader, const char *text, size_t len, const char *name, bool has_places,
 		     char error[CONFIG_ERROR_BYTES]);
 void yaml_reader_finish(struct yaml_reader *reader);
@@ -25,12 +27,15 @@ void yaml_reader_finish(struct yaml_reader *reader);
 yaml_node_t *yaml_root(struct yaml_reader *reader); /* NULL: the text is empty */
 yaml_node_t *yaml_node(struct yaml_reader *reader, int index);
 
-/* Reads each of a list's items, of which there are `least` to `most`, or one alone without a list. `what` they are, for the error. */
+/* Reads each of a list's items, of which there are `least` to `most`, or one alone without a list. `what` they are, for
+ * the error. */
 typedef int yaml_item_fn(struct yaml_reader *reader, const yaml_node_t *node, void *into);
-int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least, size_t most, const char *what, yaml_item_fn *read, void *into);
+int yaml_list(struct yaml_reader *reader, const yaml_node_t *node, size_t least, size_t most, const char *what,
+	      yaml_item_fn *read, void *into);
 
 /* Writes "NAME:LINE:COLUMN: …", in one line whatever is quoted, and returns -1. */
-__attribute__((format(printf, 3, 4))) int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node, const char *format, ...);
+__attribute__((format(printf, 3, 4))) int yaml_refuse(struct yaml_reader *reader, const yaml_node_t *node,
+						      const char *format, ...);
 
 /* Replaces control characters: an error is one line, whatever it quotes. */
 void yaml_one_line(char *text);
@@ -40,8 +45,8 @@ const char *yaml_text(struct yaml_reader *reader, const yaml_node_t *node, const
 int yaml_bool(struct yaml_reader *reader, const yaml_node_t *node, bool *out);
 
 /* A number in one of a limit's units, within its bounds. */
-int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_unit unit, uint64_t lowest, uint64_t highest,
-		uint64_t *out);
+int yaml_number(struct yaml_reader *reader, const yaml_node_t *node, enum limit_unit unit, uint64_t lowest,
+		uint64_t highest, uint64_t *out);
 
 struct yaml_key {
 	const char *name;
@@ -51,16 +56,18 @@ struct yaml_key {
 
 enum { YAML_MAX_KEYS = 32 };
 
-/* The key of that name; NULL and the error, with what may have been meant, if there is none. `node` is where it stands. */
-const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys,
-				     size_t n_keys);
+/* The key of that name; NULL and the error, with what may have been meant, if there is none. `node` is where it stands.
+ */
+const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name,
+				     const struct yaml_key *keys, size_t n_keys);
 
 /* Reads every pair of a mapping by its key. `what`: "limits". */
-int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys, size_t n_keys,
-		 void *into);
+int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys,
+		 size_t n_keys, void *into);
 
-/* The pairs of a mapping, for those whose keys are free. -1 and the error if it is none. A key with nothing behind it (all of it is
- * commented out) is an empty one. */
-int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs, size_t *n);
+/* The pairs of a mapping, for those whose keys are free. -1 and the error if it is none. A key with nothing behind it
+ * (all of it is commented out) is an empty one. */
+int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs,
+	       size_t *n);
 
 #endif

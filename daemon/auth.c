@@ -1,8 +1,10 @@
-/* Who a session is, and what it may do. Without users everybody may do everything, and nothing here is asked but whether there are any.
+/* Who a session is, and what it may do. Without users everybody may do everything, and nothing here is asked but
+ * whether there are any.
  *
- * Rights depend on the names of user and channel alone, and are looked at before anything else about the channel: so the answer to who
- * lacks one is the same whether the channel is there or not. What is more than the patterns say: a connection has all rights on its own
- * ephemeral channels, and everybody may put to a reply channel, whose name nobody can guess. */
+ * Rights depend on the names of user and channel alone, and are looked at before anything else about the channel: so
+ * the answer to who lacks one is the same whether the channel is there or not. What is more than the patterns say: a
+ * connection has all rights on its own ephemeral channels, and everybody may put to a reply channel, whose name nobody
+ * can guess. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 struct login {
 	struct session *session;
 	struct user_proof proof;
-	uint64_t since_us;	  /* when it came */
+	uint64_t since_us;        /* when it came */
 	struct login *next, **at; /* in all->first_stranger; `at` is NULL: it is not */
 };
 
@@ -97,7 +99,8 @@ void auth_end(struct session *session)
 
 uint64_t session_strangers_deadline(const struct sessions *sessions)
 {
-	return sessions->first_stranger ? sessions->first_stranger->since_us + sessions->limits.max_login_ms * 1000 : UINT64_MAX;
+	return sessions->first_stranger ? sessions->first_stranger->since_us + sessions->limits.max_login_ms * 1000
+					: UINT64_MAX;
 }
 
 void session_end_strangers(struct sessions *sessions)
@@ -109,8 +112,10 @@ void session_end_strangers(struct sessions *sessions)
 		end_stranger(session);
 		if (!is_late || !(stream_is_open(&session->stream) || stream_is_opening(&session->stream)))
 			continue;
-		log_seldom(&sessions->strangers_log, now_us, "a connection is closed that has not said who it is in max_login_ms");
-		session_end(session, ERROR_UNAUTHENTICATED, "the connection is closed, as it has not done so in max_login_ms");
+		log_seldom(&sessions->strangers_log, now_us,
+			   "a connection is closed that has not said who it is in max_login_ms");
+		session_end(session, ERROR_UNAUTHENTICATED,
+			    "the connection is closed, as it has not done so in max_login_ms");
 	}
 }
 
@@ -138,7 +143,8 @@ static struct user_proof identify(const struct session *session)
 	return search.found;
 }
 
-static bool refuse_hello(struct session *session, const struct message_request *request, enum error error, const char *detail)
+static bool refuse_hello(struct session *session, const struct message_request *request, enum error error,
+			 const char *detail)
 {
 	char line[256], peer[128];
 	answer_error(session, request->id, error, detail);
@@ -159,8 +165,8 @@ bool auth_hello(struct session *session, const struct message_request *request)
 	if (!proof.user)
 		return refuse_hello(session, request, ERROR_UNAUTHENTICATED, NULL);
 	if (user)
-		return proof.user == user ||
-		       refuse_hello(session, request, ERROR_UNAUTHENTICATED, "this connection is another user's already");
+		return proof.user == user || refuse_hello(session, request, ERROR_UNAUTHENTICATED,
+							  "this connection is another user's already");
 	if (!user_enter(proof.user))
 		return refuse_hello(session, request, ERROR_OVERLOADED, "this user has max_connections connections");
 	assert(session->login); /* others were closed when there began to be users */
@@ -203,10 +209,11 @@ void session_users_changed(struct sessions *sessions)
 		if (!proof)
 			is_known_still = !users_exist(sessions->users);
 		else
-			is_known_still =
-			    proof->is_by_token ? users_still_know(sessions->users, proof) : identify(session).user == proof->user;
+			is_known_still = proof->is_by_token ? users_still_know(sessions->users, proof)
+							    : identify(session).user == proof->user;
 		if (!is_known_still)
-			session_end(session, ERROR_UNAUTHENTICATED, "the connection is closed, as the daemon's users have changed");
+			session_end(session, ERROR_UNAUTHENTICATED,
+				    "the connection is closed, as the daemon's users have changed");
 	}
 }
 
@@ -237,7 +244,8 @@ bool auth_may_see(const struct session *session, struct slice channel)
 	return !auth_user(session) || has_right(session, RIGHT_OBSERVE, channel);
 }
 
-static bool deny(struct session *session, const struct message_request *request, enum right right, struct slice channel, const char *where)
+static bool deny(struct session *session, const struct message_request *request, enum right right, struct slice channel,
+		 const char *where)
 {
 	char detail[NAME_MAX_BYTES + 64];
 	snprintf(detail, sizeof(detail), "%s%s on \"%.*s\"", where, right_name(right), (int)channel.len, channel.bytes);
@@ -267,7 +275,8 @@ static bool need_for_arms(struct session *session, const struct message_request 
 	return true;
 }
 
-/* A channel without a name of its own that ends with its connection is everybody's right. What goes to a dead_letter channel is put there.
+/* A channel without a name of its own that ends with its connection is everybody's right. What goes to a dead_letter
+ * channel is put there.
  */
 static bool need_for_create(struct session *session, const struct message_request *request)
 {
@@ -341,7 +350,8 @@ static bool is_counted(enum message_op op)
 	return true;
 }
 
-static void overload(struct session *session, const struct message_request *request, const char *limit, uint64_t retry_ms)
+static void overload(struct session *session, const struct message_request *request, const char *limit,
+		     uint64_t retry_ms)
 {
 	char detail[NAME_MAX_BYTES + 64];
 	bool has_id = request->id != MESSAGE_NO_ID;

@@ -1,6 +1,6 @@
-/* The key of a variable is what follows MILLRACE_SET_, in lower case; a limit's begins with LIMITS_. They are applied in the order of their
- * names, so that a whole comes before its parts (MILLRACE_SET_LIMITS before MILLRACE_SET_LIMITS_MAX_FRAME), whatever the order of the
- * environment. */
+/* The key of a variable is what follows MILLRACE_SET_, in lower case; a limit's begins with LIMITS_. They are applied
+ * in the order of their names, so that a whole comes before its parts (MILLRACE_SET_LIMITS before
+ * MILLRACE_SET_LIMITS_MAX_FRAME), whatever the order of the environment. */
 #include "daemon/environment.h"
 
 #include <stdio.h>

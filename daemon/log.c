@@ -88,7 +88,8 @@ static void write_plain(struct line *line, enum log_level level, const char *tex
 	add_text(line, text);
 }
 
-static void write_json(struct line *line, enum log_level level, const struct log_field *fields, size_t n_fields, const char *text)
+static void write_json(struct line *line, enum log_level level, const struct log_field *fields, size_t n_fields,
+		       const char *text)
 {
 	add(line, "{\"time\":\"");
 	add_time(line);
@@ -107,7 +108,8 @@ static void write_json(struct line *line, enum log_level level, const struct log
 	add(line, "}");
 }
 
-static void write_line(enum log_level level, const struct log_field *fields, size_t n_fields, const char *format, va_list arguments)
+static void write_line(enum log_level level, const struct log_field *fields, size_t n_fields, const char *format,
+		       va_list arguments)
 {
 	int saved = errno;
 	char text[TEXT_BYTES];

@@ -1,4 +1,5 @@
-/* The log: one line an event, to stderr, as text or as an object of JSON. As text under systemd's journal, which knows the time, with its priority marks in front. */
+/* The log: one line an event, to stderr, as text or as an object of JSON. As text under systemd's journal, which knows
+ * the time, with its priority marks in front. */
 #ifndef MILLRACE_LOG_H
 #define MILLRACE_LOG_H
 
@@ -11,7 +12,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 /* In which form, and up to which level. Until it is called: text, and all. */
 void log_setup(bool is_json, enum log_level level);
 
-/* A line: no newline in it. Control characters are written as '?', so that nothing a peer says can forge a line. Keeps errno. */
+/* A line: no newline in it. Control characters are written as '?', so that nothing a peer says can forge a line. Keeps
+ * errno. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with members for programs: JSON has them beside the message, which says it all for people. */
@@ -20,7 +22,8 @@ struct log_field {
 	const char *text; /* NULL: the number */
 	uint64_t number;
 };
-void log_with(enum log_level level, const struct log_field *fields, size_t n_fields, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void log_with(enum log_level level, const struct log_field *fields, size_t n_fields, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* What peers can bring about at will is told at most every LOG_SELDOM_MS. */
 enum { LOG_SELDOM_MS = 60000 };
@@ -32,8 +35,8 @@ bool log_is_due(struct log_seldom *kind, uint64_t now_us, uint64_t *n);
 /* The same, and a warning, which says how many more there were. */
 void log_seldom(struct log_seldom *kind, uint64_t now_us, const char *text);
 
-#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 
 #endif

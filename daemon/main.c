@@ -18,7 +18,8 @@ static const char usage[] =
 	"Hosts named channels. Runs in the foreground, and logs to standard error; when it accepts connections\n"
 	"it logs one line that contains \"ready\" and its addresses.\n"
 	"\n"
-	"  -c, --config FILE     read this configuration (YAML); without it $MILLRACE_CONFIG, or the defaults, and no channels\n"
+	"  -c, --config FILE     read this configuration (YAML); without it $MILLRACE_CONFIG, or the defaults, and no "
+	"channels\n"
 	"      --check           only check the configuration: exit status 0 if it is good\n"
 	"      --listen URL      listen here instead of where the file says; may be given several times:\n"
 	"                        tcp://HOST:PORT, tls://HOST:PORT (port 0: any free one), unix:///PATH\n"
@@ -28,13 +29,24 @@ static const char usage[] =
 	"      --version         print the version, and those of its libraries\n"
 	"  -h, --help            print this\n"
 	"\n"
-	"Environment: MILLRACE_SET_KEY=VALUE is --set KEY=VALUE in capitals, such as MILLRACE_SET_LIMITS_MAX_MEMORY=1GiB. The command line comes\n"
+	"Environment: MILLRACE_SET_KEY=VALUE is --set KEY=VALUE in capitals, such as "
+	"MILLRACE_SET_LIMITS_MAX_MEMORY=1GiB. The command line comes\n"
 	"over it, and it over the file.\n"
-	"Signals: SIGHUP reads the configuration again (new channels, limits, users, certificates). SIGTERM drains: nothing new is taken, and it ends when\n"
+	"Signals: SIGHUP reads the configuration again (new channels, limits, users, certificates). SIGTERM drains: "
+	"nothing new is taken, and it ends when\n"
 	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
 	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took.\n";
 
-enum option_id { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_CHECK = 256, OPTION_LISTEN, OPTION_HTTP, OPTION_LOG, OPTION_SET, OPTION_VERSION };
+enum option_id {
+	OPTION_CONFIG = 'c',
+	OPTION_HELP = 'h',
+	OPTION_CHECK = 256,
+	OPTION_LISTEN,
+	OPTION_HTTP,
+	OPTION_LOG,
+	OPTION_SET,
+	OPTION_VERSION
+};
 
 /* What the command line says, to be applied over the file at every load. */
 struct command_line {
@@ -88,8 +100,9 @@ static int load_config(void *arg, struct config *config, char error[CONFIG_ERROR
 		snprintf(error, CONFIG_ERROR_BYTES, "no memory");
 		return -1;
 	}
-	if ((line->config_path && config_load(config, line->config_path, error) < 0) || environment_apply(config, error) < 0 ||
-	    apply_overrides(line, config, error) < 0 || config_load_users(config, error) < 0 || config_check(config, error) < 0) {
+	if ((line->config_path && config_load(config, line->config_path, error) < 0) ||
+	    environment_apply(config, error) < 0 || apply_overrides(line, config, error) < 0 ||
+	    config_load_users(config, error) < 0 || config_check(config, error) < 0) {
 		config_finish(config);
 		memset(config, 0, sizeof(*config));
 		return -1;
@@ -125,7 +138,8 @@ static int check(struct command_line *line)
 		config_finish(&config);
 		return EXIT_FAILURE;
 	}
-	printf("%s is good: %zu channels\n", line->config_path ? line->config_path : "the default configuration", config.n_channels);
+	printf("%s is good: %zu channels\n", line->config_path ? line->config_path : "the default configuration",
+	       config.n_channels);
 	config_finish(&config);
 	return EXIT_SUCCESS;
 }
@@ -140,10 +154,15 @@ static int refuse(const char *what, const char *which)
 static int parse(struct command_line *line, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, OPTION_CONFIG}, {"check", no_argument, NULL, OPTION_CHECK},
-		{"listen", required_argument, NULL, OPTION_LISTEN}, {"http", required_argument, NULL, OPTION_HTTP},
-		{"log", required_argument, NULL, OPTION_LOG}, {"set", required_argument, NULL, OPTION_SET},	    {"version", no_argument, NULL, OPTION_VERSION},
-		{"help", no_argument, NULL, OPTION_HELP},	    {0},
+		{"config", required_argument, NULL, OPTION_CONFIG},
+		{"check", no_argument, NULL, OPTION_CHECK},
+		{"listen", required_argument, NULL, OPTION_LISTEN},
+		{"http", required_argument, NULL, OPTION_HTTP},
+		{"log", required_argument, NULL, OPTION_LOG},
+		{"set", required_argument, NULL, OPTION_SET},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{"help", no_argument, NULL, OPTION_HELP},
+		{0},
 	};
 	int option;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -164,8 +183,8 @@ static int parse(struct command_line *line, int argc, char **argv)
 			line->overrides[line->n_overrides++].value = optarg;
 			break;
 		case OPTION_VERSION:
-			printf("millraced " MILLRACE_VERSION "\nlibevent %s\nOpenSSL %s\nlibyaml %s\n", loop_library_version(), tls_library_version(),
-			       config_library_version());
+			printf("millraced " MILLRACE_VERSION "\nlibevent %s\nOpenSSL %s\nlibyaml %s\n",
+			       loop_library_version(), tls_library_version(), config_library_version());
 			return EXIT_SUCCESS;
 		case OPTION_HELP:
 			fputs(usage, stdout);

@@ -51,13 +51,15 @@ static enum error create_channel(struct server *server, const struct config_chan
 	struct core_event event = {
 		.op = CORE_CREATE,
 		.channel = slice_from(channel->name),
-		.definition = {
-			.kind = kind_of(channel->kind),
-			.capacity = channel->capacity,
-			.max_waiters = channel->max_waiters,
-			.max_deliveries = channel->max_deliveries,
-			.dead_letter = channel->dead_letter ? slice_from(channel->dead_letter) : (struct slice){NULL, 0},
-		},
+		.definition =
+			{
+				.kind = kind_of(channel->kind),
+				.capacity = channel->capacity,
+				.max_waiters = channel->max_waiters,
+				.max_deliveries = channel->max_deliveries,
+				.dead_letter = channel->dead_letter ? slice_from(channel->dead_letter)
+								    : (struct slice){NULL, 0},
+			},
 	};
 	return session_step(&server->sessions, &event);
 }
@@ -93,7 +95,8 @@ static bool same_address(const struct address *a, const struct address *b)
 
 static bool same_listeners(const struct config *a, const struct config *b)
 {
-	if (a->n_listen != b->n_listen || a->has_http != b->has_http || (a->has_http && !same_address(&a->http, &b->http)))
+	if (a->n_listen != b->n_listen || a->has_http != b->has_http ||
+	    (a->has_http && !same_address(&a->http, &b->http)))
 		return false;
 	for (size_t i = 0; i < a->n_listen; i++) {
 		if (!same_address(&a->listen[i], &b->listen[i]))
@@ -128,7 +131,8 @@ static void log_removed_channels(const struct config *old, const struct config *
 	for (size_t i = 0; i < old->n_channels; i++) {
 		const char *name = old->channels[i].name;
 		if (!bsearch(&name, names, fresh->n_channels, sizeof(*names), compare_names))
-			log_warning("channel %s is gone from the configuration, and stays: delete it if that is meant", name);
+			log_warning("channel %s is gone from the configuration, and stays: delete it if that is meant",
+				    name);
 	}
 	free(names);
 }
@@ -139,7 +143,8 @@ static void on_idle_timer(void *arg)
 	loop_timer_set(server->idle_timer, session_close_idle(&server->sessions));
 }
 
-/* Every connection is a descriptor, and some are kept back. Returns how many connections there may be, at most as many as are wanted. */
+/* Every connection is a descriptor, and some are kept back. Returns how many connections there may be, at most as many
+ * as are wanted. */
 static uint64_t raise_descriptor_limit(const struct limits *limits)
 {
 	struct rlimit limit;
@@ -147,14 +152,18 @@ static uint64_t raise_descriptor_limit(const struct limits *limits)
 	rlim_t enough = max_connections + SPARE_DESCRIPTORS, wanted = enough + limits->max_http_connections;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return max_connections;
-	struct rlimit raised = {.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max, .rlim_max = limit.rlim_max};
+	struct rlimit raised = {.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max,
+				.rlim_max = limit.rlim_max};
 	if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
 		limit = raised;
 	if (limit.rlim_cur >= enough)
 		return max_connections;
-	uint64_t possible = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : (limit.rlim_cur + 1) / 2;
-	log_warning("max_connections is %llu, but the system allows this process %llu open files: there can be %llu connections",
-		    (unsigned long long)max_connections, (unsigned long long)limit.rlim_cur, (unsigned long long)possible);
+	uint64_t possible =
+		limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : (limit.rlim_cur + 1) / 2;
+	log_warning("max_connections is %llu, but the system allows this process %llu open files: there can be %llu "
+		    "connections",
+		    (unsigned long long)max_connections, (unsigned long long)limit.rlim_cur,
+		    (unsigned long long)possible);
 	return possible;
 }
 
@@ -180,7 +189,9 @@ static void apply_limits(struct server *server, const struct limits *limits)
 
 static void set_log(const struct config *config)
 {
-	log_setup(config->log_json, config->log_level == CONFIG_LOG_ERROR ? LOG_LEVEL_ERROR : config->log_level == CONFIG_LOG_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+	log_setup(config->log_json, config->log_level == CONFIG_LOG_ERROR     ? LOG_LEVEL_ERROR
+				    : config->log_level == CONFIG_LOG_WARNING ? LOG_LEVEL_WARNING
+									      : LOG_LEVEL_INFO);
 }
 
 /* 0, or -1 with `error`; then everything stays as it was. */
@@ -256,7 +267,8 @@ static int start_listeners(struct server *server)
 	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
 	server->listen_gave_way = n_inherited > 0 && server->config.listen_is_default;
 	for (size_t i = server->listen_gave_way ? 0 : server->config.n_listen; i-- > 0;) {
-		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i], &handlers, error) < 0) {
+		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i],
+				  &handlers, error) < 0) {
 			log_error("%s", error);
 			return -1;
 		}
@@ -273,7 +285,8 @@ static int start_http(struct server *server)
 	char error[HTTP_ERROR_BYTES];
 	if (!server->config.has_http)
 		return 0;
-	server->http = http_start(&server->sessions, &server->config.http, server->config.http_hosts, server->config.n_http_hosts, error);
+	server->http = http_start(&server->sessions, &server->config.http, server->config.http_hosts,
+				  server->config.n_http_hosts, error);
 	if (server->http) {
 		log_info("http: %s (dashboard, /metrics, /healthz, /api/v1)", http_url(server->http));
 		return 0;
@@ -318,7 +331,8 @@ static int start(struct server *server)
 	set_log(&server->config);
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
-	    !(server->core = core_create(&limits, &seed)) || !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
+	    !(server->core = core_create(&limits, &seed)) ||
+	    !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
 	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
 	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
 	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server))) {
@@ -327,7 +341,8 @@ static int start(struct server *server)
 	}
 	server->sessions = (struct sessions){.loop = server->loop, .core = server->core};
 	set_limits(server, &server->config.limits);
-	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 || loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||
+	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 ||
+	    loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||
 	    loop_on_signal(server->loop, SIGHUP, on_reload_signal, server) < 0) {
 		log_error("cannot start: no memory");
 		return -1;
@@ -335,7 +350,8 @@ static int start(struct server *server)
 	loop_set_spin(server->loop, server->config.spin_us);
 	if (create_channels(server, &server->config) > 0)
 		return -1;
-	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 || server_start_service(server) < 0)
+	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
+	    server_start_service(server) < 0)
 		return -1;
 	return server_drop_privileges(server);
 }

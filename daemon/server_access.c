@@ -1,4 +1,5 @@
-/* Who gets in: the users, the certificates of the listeners, the account that the daemon runs as; and the lines in the log that say so. */
+/* Who gets in: the users, the certificates of the listeners, the account that the daemon runs as; and the lines in the
+ * log that say so. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,8 @@ static void reload_certificates(struct server *server, const struct config *fres
 		struct tls_context *context = address->scheme == ADDRESS_TLS ? context_of(server, address) : NULL;
 		struct tls_settings settings = config_tls(fresh, address);
 		if (context && tls_context_reload(context, &settings, error) < 0)
-			log_error("tls://%s:%u keeps the certificate that it has: %s", address->host, address->port, error);
+			log_error("tls://%s:%u keeps the certificate that it has: %s", address->host, address->port,
+				  error);
 	}
 }
 
@@ -93,13 +95,15 @@ void server_finish_access(struct server *server)
 static const char *who(const struct config *config, const struct address *address)
 {
 	bool is_tls = address->scheme == ADDRESS_TLS;
-	enum client_certificates certificates = is_tls ? config_tls(config, address).client_certificates : CLIENT_CERTIFICATES_NONE;
+	enum client_certificates certificates =
+		is_tls ? config_tls(config, address).client_certificates : CLIENT_CERTIFICATES_NONE;
 	if (config->n_users > 0) {
 		if (address->scheme == ADDRESS_UNIX)
 			return "users, by token or uid";
 		if (certificates == CLIENT_CERTIFICATES_REQUIRED)
 			return "users, by certificate, which is required, or token";
-		return certificates == CLIENT_CERTIFICATES_OPTIONAL ? "users, by certificate or token" : "users, by token";
+		return certificates == CLIENT_CERTIFICATES_OPTIONAL ? "users, by certificate or token"
+								    : "users, by token";
 	}
 	if (certificates == CLIENT_CERTIFICATES_REQUIRED)
 		return "everybody with a certificate, who may do everything";
@@ -121,10 +125,11 @@ void server_log_access(const struct server *server)
 		if (is_unix)
 			snprintf(text, sizeof(text), "unix://%s", address->host);
 		else
-			snprintf(text, sizeof(text), strchr(address->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u", is_plain ? "tcp" : "tls",
-				 address->host, address->port);
-		log_line(is_open && (is_plain || config->n_users == 0) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "open: %s, to %s%s", text,
-			 who(config, address), is_plain && is_open ? "; what is said there can be read on its way" : "");
+			snprintf(text, sizeof(text), strchr(address->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+				 is_plain ? "tcp" : "tls", address->host, address->port);
+		log_line(is_open && (is_plain || config->n_users == 0) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+			 "open: %s, to %s%s", text, who(config, address),
+			 is_plain && is_open ? "; what is said there can be read on its way" : "");
 	}
 	if (config->n_users > 0)
 		log_info("users: %zu", config->n_users);

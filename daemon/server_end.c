@@ -1,5 +1,6 @@
-/* The end, in stages. SIGTERM drains: the listeners close, nothing new is taken, and what is there can be taken until nothing is left or the grace period is over. SIGINT,
- * and a second SIGTERM, end that at once. Then whatever is parked is told so, and the daemon goes when all replies are sent, or a second later. */
+/* The end, in stages. SIGTERM drains: the listeners close, nothing new is taken, and what is there can be taken until
+ * nothing is left or the grace period is over. SIGINT, and a second SIGTERM, end that at once. Then whatever is parked
+ * is told so, and the daemon goes when all replies are sent, or a second later. */
 #include <signal.h>
 
 #include "daemon/log.h"
@@ -19,8 +20,9 @@ static void count_left(struct server *server)
 	core_totals(server->core, &totals);
 	server->has_left = !core_is_drained(server->core);
 	if (server->has_left)
-		log_warning("values are lost with this end: %llu buffered, %llu leased, %llu parked to be put", (unsigned long long)(totals.buffered - totals.promised),
-			    (unsigned long long)totals.leased, (unsigned long long)totals.parked_puts);
+		log_warning("values are lost with this end: %llu buffered, %llu leased, %llu parked to be put",
+			    (unsigned long long)(totals.buffered - totals.promised), (unsigned long long)totals.leased,
+			    (unsigned long long)totals.parked_puts);
 }
 
 static void end(struct server *server)
@@ -46,14 +48,15 @@ static void drain(struct server *server)
 	server->stage = SERVER_DRAINING;
 	set_end_timer(server, server->config.limits.grace_ms);
 	server_tell_stopping(server, server->config.limits.grace_ms + LAST_REPLIES_MS);
-	log_info("draining for at most %llu ms, with %llu connections", (unsigned long long)server->config.limits.grace_ms,
-		 (unsigned long long)server->sessions.n);
+	log_info("draining for at most %llu ms, with %llu connections",
+		 (unsigned long long)server->config.limits.grace_ms, (unsigned long long)server->sessions.n);
 }
 
 void server_on_end_signal(void *arg, int signal_number)
 {
 	struct server *server = arg;
-	bool may_drain = signal_number == SIGTERM && server->stage == SERVER_SERVING && server->config.limits.grace_ms > 0;
+	bool may_drain =
+		signal_number == SIGTERM && server->stage == SERVER_SERVING && server->config.limits.grace_ms > 0;
 	log_info("ending on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
 	if (may_drain)
 		drain(server);

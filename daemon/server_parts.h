@@ -1,4 +1,5 @@
-/* What the parts of the server share: server.c (starting, serving, reloading), server_access.c (who gets in) and server_end.c (draining and ending). */
+/* What the parts of the server share: server.c (starting, serving, reloading), server_access.c (who gets in) and
+ * server_end.c (draining and ending). */
 #ifndef MILLRACE_SERVER_PARTS_H
 #define MILLRACE_SERVER_PARTS_H
 
@@ -25,7 +26,7 @@ struct server {
 	struct core *core;
 	struct sessions sessions;
 	struct listener *listeners;
-	bool listen_gave_way; /* the default address, to sockets that were handed over */
+	bool listen_gave_way;                   /* the default address, to sockets that were handed over */
 	struct tls_context *tls[MAX_LISTENERS]; /* of config.listen; NULL: it has none */
 	struct loop_timer *login_timer;
 	struct http *http;
@@ -42,7 +43,8 @@ int server_start_access(struct server *server);
 /* Once everybody listens that needs to be root for it. */
 int server_drop_privileges(const struct server *server);
 
-/* Takes over what has changed there; `fresh` is about to become the configuration. -1, after a line in the log: no memory, and nothing has changed. */
+/* Takes over what has changed there; `fresh` is about to become the configuration. -1, after a line in the log: no
+ * memory, and nothing has changed. */
 int server_reload_access(struct server *server, const struct config *fresh);
 void server_log_access(const struct server *server);
 void server_finish_access(struct server *server); /* when core and sessions are gone */

@@ -12,7 +12,8 @@ static size_t list_addresses(const struct server *server, char *text, size_t siz
 	char url[LISTENER_URL_BYTES];
 	size_t len = 0;
 	text[0] = '\0';
-	for (struct listener *listener = server->listeners; listener && len < size; listener = listener_next(listener)) {
+	for (struct listener *listener = server->listeners; listener && len < size;
+	     listener = listener_next(listener)) {
 		listener_url(listener, url);
 		len += (size_t)snprintf(text + len, size - len, " %s", url);
 	}
@@ -31,9 +32,11 @@ static void describe(const struct server *server, char status[STATUS_BYTES])
 		len = (size_t)snprintf(status, STATUS_BYTES, server->stage == SERVER_DRAINING ? "draining" : "ending");
 	}
 	snprintf(status + len, STATUS_BYTES - len,
-		 "; %llu connections, %llu channels, %llu values buffered, %llu leased, %llu parked to be put, %llu bytes",
-		 (unsigned long long)totals.connections, (unsigned long long)totals.channels, (unsigned long long)totals.buffered,
-		 (unsigned long long)totals.leased, (unsigned long long)totals.parked_puts, (unsigned long long)totals.bytes);
+		 "; %llu connections, %llu channels, %llu values buffered, %llu leased, %llu parked to be put, %llu "
+		 "bytes",
+		 (unsigned long long)totals.connections, (unsigned long long)totals.channels,
+		 (unsigned long long)totals.buffered, (unsigned long long)totals.leased,
+		 (unsigned long long)totals.parked_puts, (unsigned long long)totals.bytes);
 }
 
 /* Twice in the time in which the watchdog bites; and without one now and then, for the numbers. */
@@ -41,7 +44,8 @@ static void set_alive_timer(struct server *server)
 {
 	uint64_t watchdog_us = server->service.watchdog_us;
 	if (server->service.fd >= 0)
-		loop_timer_set(server->alive_timer, loop_now_us(server->loop) + (watchdog_us ? watchdog_us / 2 : ALIVE_US));
+		loop_timer_set(server->alive_timer,
+			       loop_now_us(server->loop) + (watchdog_us ? watchdog_us / 2 : ALIVE_US));
 }
 
 static void on_alive_timer(void *arg)

@@ -1,5 +1,5 @@
-/* Datagrams to the socket that NOTIFY_SOCKET names. The address is kept and not connected to: a supervisor that starts anew makes a new
- * socket there. */
+/* Datagrams to the socket that NOTIFY_SOCKET names. The address is kept and not connected to: a supervisor that starts
+ * anew makes a new socket there. */
 #include "daemon/service.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 enum {
 	MESSAGE_BYTES = 2048,
-	PATIENCE_US = 500 * 1000, /* how long a supervisor whose queue is full is waited for, if the news is not to be lost */
+	PATIENCE_US =
+		500 * 1000, /* how long a supervisor whose queue is full is waited for, if the news is not to be lost */
 	LEAST_WATCHDOG_US = 1000,
 };
 
@@ -65,7 +66,8 @@ void service_init(struct service *service)
 	*service = (struct service){.fd = -1};
 	if (name && name[0] != '\0') {
 		if (set_address(service, name) < 0)
-			log_warning("NOTIFY_SOCKET is \"%.120s\", which is no Unix socket's address: nobody is told how this daemon is",
+			log_warning("NOTIFY_SOCKET is \"%.120s\", which is no Unix socket's address: nobody is told "
+				    "how this daemon is",
 				    name);
 		else
 			service->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -86,7 +88,8 @@ void service_finish(struct service *service)
 	service->fd = -1;
 }
 
-__attribute__((format(printf, 3, 4))) static void tell(const struct service *service, int flags, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void tell(const struct service *service, int flags, const char *format,
+						       ...)
 {
 	char message[MESSAGE_BYTES];
 	va_list arguments;
@@ -96,7 +99,8 @@ __attribute__((format(printf, 3, 4))) static void tell(const struct service *ser
 	int wanted = vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	size_t len = (size_t)wanted < sizeof(message) ? (size_t)wanted : sizeof(message) - 1;
-	if (sendto(service->fd, message, len, flags | MSG_NOSIGNAL, (const struct sockaddr *)&service->address, service->len) < 0 &&
+	if (sendto(service->fd, message, len, flags | MSG_NOSIGNAL, (const struct sockaddr *)&service->address,
+		   service->len) < 0 &&
 	    !(flags & MSG_DONTWAIT))
 		log_warning("the supervisor cannot be told \"%.20s\": %s", message, strerror(errno));
 }

@@ -1,6 +1,6 @@
-/* What the daemon tells whoever supervises it: systemd's protocol of readiness, sd_notify(3), a datagram for each piece of news. It needs
- * no library, and without a supervisor nothing is sent. A supervisor that does not read is given up on after a moment: it never holds up
- * the daemon. */
+/* What the daemon tells whoever supervises it: systemd's protocol of readiness, sd_notify(3), a datagram for each piece
+ * of news. It needs no library, and without a supervisor nothing is sent. A supervisor that does not read is given up
+ * on after a moment: it never holds up the daemon. */
 #ifndef MILLRACE_SERVICE_H
 #define MILLRACE_SERVICE_H
 
@@ -15,7 +15,8 @@ struct service {
 	uint64_t watchdog_us; /* it wants to hear that often that the daemon is alive; 0: it does not */
 };
 
-/* Reads, and removes, NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. What is wrong with them goes to the log. */
+/* Reads, and removes, NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. What is wrong with them goes to
+ * the log. */
 void service_init(struct service *service);
 void service_finish(struct service *service);
 

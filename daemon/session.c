@@ -1,7 +1,8 @@
 /* The life of a session, and its frames.
  *
- * A session is in the list of all until it is freed. It has its connection in the core from the start until it is gone. When its input has ended, it hangs up:
- * only until then can it have parked requests, and get replies. Its leases, and the values of replies that have not been sent, go back when it is gone. */
+ * A session is in the list of all until it is freed. It has its connection in the core from the start until it is gone.
+ * When its input has ended, it hangs up: only until then can it have parked requests, and get replies. Its leases, and
+ * the values of replies that have not been sent, go back when it is gone. */
 #include "daemon/session.h"
 
 #include <assert.h>
@@ -66,7 +67,8 @@ static void session_destroy(struct session *session)
 
 static void refuse_frame(struct session *session, const struct message_request *request)
 {
-	struct answer answer = answer_begin_error(session, request->has_id ? request->id : CORE_NO_ID, request->error, request->detail);
+	struct answer answer = answer_begin_error(session, request->has_id ? request->id : CORE_NO_ID, request->error,
+						  request->detail);
 	if (!request->has_id && request->channel.len)
 		message_string(answer.out, "channel", request->channel);
 	answer_end(session, answer);
@@ -105,7 +107,8 @@ static size_t read_frames(struct session *session, char *bytes, size_t len)
 	while (!stream_has_had_its_turn(&session->stream, written_before)) {
 		struct slice body;
 		size_t used;
-		switch (frame_next((struct slice){bytes + done, len - done}, auth_max_frame(session), &body, &used, NULL)) {
+		switch (frame_next((struct slice){bytes + done, len - done}, auth_max_frame(session), &body, &used,
+				   NULL)) {
 		case FRAME_MORE:
 			return done;
 		case FRAME_WHOLE:
@@ -113,7 +116,8 @@ static size_t read_frames(struct session *session, char *bytes, size_t len)
 			handle_frame(session, body);
 			break;
 		case FRAME_TOO_LARGE:
-			session_end(session, ERROR_FRAME_TOO_LARGE, bytes[done] == TLS_FIRST_BYTE ? "this was TLS: connect with tcp://" : NULL);
+			session_end(session, ERROR_FRAME_TOO_LARGE,
+				    bytes[done] == TLS_FIRST_BYTE ? "this was TLS: connect with tcp://" : NULL);
 			return len;
 		}
 	}
@@ -121,11 +125,13 @@ static size_t read_frames(struct session *session, char *bytes, size_t len)
 	return done;
 }
 
-static struct answer begin_frame(struct session *session, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes)
+static struct answer begin_frame(struct session *session, uint64_t id, enum status status, enum error error,
+				 const char *detail, size_t value_bytes)
 {
 	struct buffer *out = stream_output(&session->stream, value_bytes);
 	bool has_id = id != CORE_NO_ID;
-	size_t mark = status == STATUS_ERROR ? message_begin_error(out, has_id, id, error, detail) : message_begin_reply(out, has_id, id, status);
+	size_t mark = status == STATUS_ERROR ? message_begin_error(out, has_id, id, error, detail)
+					     : message_begin_reply(out, has_id, id, status);
 	return (struct answer){out, mark};
 }
 
@@ -140,7 +146,11 @@ static void end_frame(struct session *session, struct answer answer)
 	message_end(answer.out, answer.mark);
 }
 
-const struct session_wire session_frames = {.bytes = sizeof(struct session), .on_bytes = read_frames, .begin = begin_frame, .end = end_frame, .refuse = refuse_by_frame};
+const struct session_wire session_frames = {.bytes = sizeof(struct session),
+					    .on_bytes = read_frames,
+					    .begin = begin_frame,
+					    .end = end_frame,
+					    .refuse = refuse_by_frame};
 
 /* -- What the stream tells -- */
 
@@ -180,7 +190,8 @@ static void on_gone(struct stream *stream)
 
 static void on_crowded(struct stream *stream)
 {
-	session_end((struct session *)stream, ERROR_OVERLOADED, "the connection is closed with its incomplete frame: all buffers are full (max_buffers)");
+	session_end((struct session *)stream, ERROR_OVERLOADED,
+		    "the connection is closed with its incomplete frame: all buffers are full (max_buffers)");
 }
 
 static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone, on_crowded};
@@ -206,10 +217,12 @@ void session_accept_none(struct sessions *sessions, int fd)
 	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
 }
 
-struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd, struct tls_context *tls)
+struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd,
+			       struct tls_context *tls)
 {
 	struct session *session = calloc(1, wire->bytes);
-	if (!session || stream_init(&session->stream, sessions->loop, fd, tls, (uint32_t)sessions->limits.max_output, &handlers) < 0) {
+	if (!session || stream_init(&session->stream, sessions->loop, fd, tls, (uint32_t)sessions->limits.max_output,
+				    &handlers) < 0) {
 		free(session);
 		return NULL;
 	}
@@ -253,15 +266,20 @@ bool session_all_sent(const struct sessions *sessions)
 
 uint64_t session_close_idle(struct sessions *sessions)
 {
-	uint64_t idle_us = sessions->limits.max_idle_ms * 1000, now_us = loop_now_us(sessions->loop), next_us = now_us + idle_us;
+	uint64_t idle_us = sessions->limits.max_idle_ms * 1000, now_us = loop_now_us(sessions->loop),
+		 next_us = now_us + idle_us;
 	if (idle_us == 0)
 		return UINT64_MAX;
 	for (struct session *session = sessions->first; session; session = session->next) {
-		if (session->wire != &session_frames || !stream_is_open(&session->stream) || core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
+		if (session->wire != &session_frames || !stream_is_open(&session->stream) ||
+		    core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
 			continue;
 		if (session->heard_us + idle_us <= now_us) {
-			log_seldom(&sessions->idle_log, now_us, "a connection is closed that has sent nothing for max_idle_ms");
-			session_end(session, ERROR_OVERLOADED, "the connection is closed, as it has sent nothing for max_idle_ms and waits for nothing");
+			log_seldom(&sessions->idle_log, now_us,
+				   "a connection is closed that has sent nothing for max_idle_ms");
+			session_end(session, ERROR_OVERLOADED,
+				    "the connection is closed, as it has sent nothing for max_idle_ms and waits for "
+				    "nothing");
 		} else if (session->heard_us + idle_us < next_us) {
 			next_us = session->heard_us + idle_us;
 		}

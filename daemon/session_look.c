@@ -1,5 +1,5 @@
-/* list, stat, peek and waiters: what there is to see. A reply stops before a row that would make it longer than a frame, but has at
- * least one, and says whether there is more. */
+/* list, stat, peek and waiters: what there is to see. A reply stops before a row that would make it longer than a
+ * frame, but has at least one, and says whether there is more. */
 #include "daemon/session_parts.h"
 
 #include <string.h>
@@ -18,7 +18,8 @@ struct page {
 	bool more;
 };
 
-static void page_begin(struct page *page, struct session *session, const struct message_request *request, const char *key)
+static void page_begin(struct page *page, struct session *session, const struct message_request *request,
+		       const char *key)
 {
 	*page = (struct page){
 		.session = session,

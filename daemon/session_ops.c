@@ -53,7 +53,8 @@ static void op_hello(struct session *session, const struct message_request *requ
 		answer_error(session, request->id, ERROR_UNSUPPORTED_PROTOCOL, NULL);
 		return;
 	}
-	if (request->name.len > MAX_NAME_BYTES || memchr(request->name.bytes ? request->name.bytes : "", '\0', request->name.len)) {
+	if (request->name.len > MAX_NAME_BYTES ||
+	    memchr(request->name.bytes ? request->name.bytes : "", '\0', request->name.len)) {
 		answer_error(session, request->id, ERROR_BAD_REQUEST, "\"name\" has at most 128 bytes, and no NUL");
 		return;
 	}
@@ -94,7 +95,8 @@ static const char *define(const struct message_request *request, struct core_def
 		.max_deliveries = (uint32_t)request->max_deliveries,
 		.dead_letter = request->dead_letter,
 	};
-	if (message_has(request, MEMBER_MAX_WAITERS) && (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
+	if (message_has(request, MEMBER_MAX_WAITERS) &&
+	    (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
 		return "\"max_waiters\" is 1 to 10000000";
 	switch (definition->kind) {
 	case KIND_UNBUFFERED:
@@ -103,13 +105,15 @@ static const char *define(const struct message_request *request, struct core_def
 		definition->capacity = 1;
 		if (definition->max_deliveries)
 			return "a promise is never leased: it has no \"max_deliveries\"";
-		return has_capacity && request->capacity != 1 ? "a promise holds one value: leave \"capacity\" out" : NULL;
+		return has_capacity && request->capacity != 1 ? "a promise holds one value: leave \"capacity\" out"
+							      : NULL;
 	case KIND_BOUNDED:
 	case KIND_DROPPING:
 	case KIND_SLIDING:
 		if (!has_capacity)
 			return "this kind needs a \"capacity\"";
-		return request->capacity < 1 || request->capacity > MAX_CAPACITY ? "\"capacity\" is 1 to 100000000" : NULL;
+		return request->capacity < 1 || request->capacity > MAX_CAPACITY ? "\"capacity\" is 1 to 100000000"
+										 : NULL;
 	case KIND_COUNT:
 		break;
 	}
@@ -198,7 +202,8 @@ static void op_alts(struct session *session, const struct message_request *reque
 	for (; n < request->n_arms; n++) {
 		const struct message_arm *arm = &request->arms[n];
 		arms[n] = (struct core_arm){.channel = arm->channel};
-		if (arm->is_put && !(arms[n].value = value_create(arm->value.bytes, arm->value.len, auth_account(session))))
+		if (arm->is_put &&
+		    !(arms[n].value = value_create(arm->value.bytes, arm->value.len, auth_account(session))))
 			break;
 	}
 	if (n < request->n_arms) {
@@ -255,22 +260,10 @@ static void op_extend(struct session *session, const struct message_request *req
 typedef void op_function(struct session *session, const struct message_request *request);
 
 static op_function *const ops[OP_COUNT] = {
-	[OP_HELLO] = op_hello,
-	[OP_PING] = op_ping,
-	[OP_CREATE] = op_create,
-	[OP_CLOSE] = op_close,
-	[OP_DELETE] = op_delete,
-	[OP_PUT] = op_put,
-	[OP_TAKE] = op_take,
-	[OP_ALTS] = op_alts,
-	[OP_CANCEL] = op_cancel,
-	[OP_ACK] = op_ack,
-	[OP_NACK] = op_nack,
-	[OP_EXTEND] = op_extend,
-	[OP_PEEK] = session_peek,
-	[OP_LIST] = session_list,
-	[OP_STAT] = session_stat,
-	[OP_WAITERS] = session_waiters,
+	[OP_HELLO] = op_hello,    [OP_PING] = op_ping,      [OP_CREATE] = op_create,  [OP_CLOSE] = op_close,
+	[OP_DELETE] = op_delete,  [OP_PUT] = op_put,        [OP_TAKE] = op_take,      [OP_ALTS] = op_alts,
+	[OP_CANCEL] = op_cancel,  [OP_ACK] = op_ack,        [OP_NACK] = op_nack,      [OP_EXTEND] = op_extend,
+	[OP_PEEK] = session_peek, [OP_LIST] = session_list, [OP_STAT] = session_stat, [OP_WAITERS] = session_waiters,
 };
 
 void session_handle(struct session *session, const struct message_request *request)

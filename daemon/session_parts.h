@@ -1,6 +1,6 @@
-/* What the parts of the session module share: session.c (life, frames), auth.c (who it is, and what it may), session_ops.c (requests to events),
- * session_reply.c (replies to answers), session_look.c (list, stat, peek, waiters), session_unsent.c (what was
- * written and is not sent yet) and session_watch.c (overload, for the log). */
+/* What the parts of the session module share: session.c (life, frames), auth.c (who it is, and what it may),
+ * session_ops.c (requests to events), session_reply.c (replies to answers), session_look.c (list, stat, peek, waiters),
+ * session_unsent.c (what was written and is not sent yet) and session_watch.c (overload, for the log). */
 #ifndef MILLRACE_SESSION_PARTS_H
 #define MILLRACE_SESSION_PARTS_H
 
@@ -18,12 +18,13 @@ struct answer {
 struct session_wire {
 	size_t bytes; /* of a session with what is the wire's own, of which struct session is the first member */
 	size_t (*on_bytes)(struct session *session, char *bytes, size_t len); /* see stream.h */
-	void (*on_sent)(struct session *session);			      /* NULL: nothing to do; likewise the next two */
+	void (*on_sent)(struct session *session); /* NULL: nothing to do; likewise the next two */
 	void (*on_end)(struct session *session);
 	void (*finish)(struct session *session); /* frees what is the wire's own */
-	/* An answer to the request `id` (CORE_NO_ID: to none) in which there will be so many bytes of values. With STATUS_ERROR: `error`, and for people
-	 * `detail`, or NULL. */
-	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes);
+	/* An answer to the request `id` (CORE_NO_ID: to none) in which there will be so many bytes of values. With
+	 * STATUS_ERROR: `error`, and for people `detail`, or NULL. */
+	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error,
+			       const char *detail, size_t value_bytes);
 	void (*end)(struct session *session, struct answer answer);
 	/* The daemon ends the connection, and says why. */
 	void (*refuse)(struct session *session, enum error error, const char *why);
@@ -33,7 +34,7 @@ struct login;
 struct unsent;
 struct watch;
 
-struct session { /* there are many idle ones: keep it small */
+struct session {              /* there are many idle ones: keep it small */
 	struct stream stream; /* must come first */
 	const struct session_wire *wire;
 	struct sessions *all;
@@ -43,22 +44,24 @@ struct session { /* there are many idle ones: keep it small */
 	struct unsent *unsent; /* session_unsent.c's; NULL: nothing is */
 	struct login *login;   /* auth.c's; NULL: it is nobody, and need not say who it is */
 	uint64_t number;
-	uint64_t heard_us; /* when it last sent anything */
+	uint64_t heard_us;   /* when it last sent anything */
 	struct watch *watch; /* session_watch.c's; NULL: there was nothing to tell */
 };
 
 extern const struct session_wire session_frames;
 
-/* A connected, non-blocking socket becomes a session. NULL, and `fd` is still the caller's: no memory. It may have no connection in the core, for lack of
- * memory too: then it can ask nothing. */
-struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd, struct tls_context *tls);
+/* A connected, non-blocking socket becomes a session. NULL, and `fd` is still the caller's: no memory. It may have no
+ * connection in the core, for lack of memory too: then it can ask nothing. */
+struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd,
+			       struct tls_context *tls);
 
 static inline struct answer answer_begin(struct session *session, uint64_t id, enum status status, size_t value_bytes)
 {
 	return session->wire->begin(session, id, status, ERROR_NONE, NULL, value_bytes);
 }
 
-static inline struct answer answer_begin_error(struct session *session, uint64_t id, enum error error, const char *detail)
+static inline struct answer answer_begin_error(struct session *session, uint64_t id, enum error error,
+					       const char *detail)
 {
 	return session->wire->begin(session, id, STATUS_ERROR, error, detail, 0);
 }
@@ -85,7 +88,8 @@ void session_hang_up(struct session *session);
 /* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. */
 void session_pause_if_full(struct session *session);
 
-/* For the log: a put of this session has shed values; a reply about this channel has made its output full; and its output is full even after sending. */
+/* For the log: a put of this session has shed values; a reply about this channel has made its output full; and its
+ * output is full even after sending. */
 void session_watch_shed(struct session *session, const struct core_reply *reply);
 void session_watch_full(struct session *session, struct slice channel);
 void session_watch_slow(struct session *session);
@@ -120,7 +124,8 @@ struct user *auth_user(const struct session *session);
 /* The part of a hello that says who it is. False: it was refused, and told so. */
 bool auth_hello(struct session *session, const struct message_request *request);
 
-/* Who asks with this request alone, by this token or else by what the connection is; nobody must be parked. ERROR_NONE, or why it may not: then the session is nobody's. */
+/* Who asks with this request alone, by this token or else by what the connection is; nobody must be parked. ERROR_NONE,
+ * or why it may not: then the session is nobody's. */
 enum error auth_as(struct session *session, bool has_token, struct slice token);
 
 /* Whether the request may be carried out. False: it was refused, and told so; nothing has happened. */

@@ -144,7 +144,9 @@ static void describe_error(const struct core_reply *reply, char *detail, size_t 
 	if (reply->op == CORE_ALTS)
 		len = (size_t)snprintf(detail, size, "arm %u, ", (unsigned)reply->arm);
 	if (reply->op == CORE_CREATE && reply->error == ERROR_BAD_CHANNEL)
-		len = (size_t)snprintf(detail, size, "\"dead_letter\" is the name of another bounded channel that exists already; of ");
+		len = (size_t)snprintf(
+			detail, size,
+			"\"dead_letter\" is the name of another bounded channel that exists already; of ");
 	format_subject(detail + len, size - len, reply->channel);
 	len += reply->channel.len + 2;
 	if (reply->error == ERROR_BAD_REQUEST)
@@ -201,8 +203,9 @@ enum error session_deliver(struct sessions *sessions, struct core_effects *effec
 			own = reply->error;
 	}
 	if (effects->n_undeliverable)
-		log_warning("%llu dead letters went back to channel %.*s: its dead_letter channel is gone or closed", (unsigned long long)effects->n_undeliverable,
-			    (int)effects->undeliverable.len, effects->undeliverable.bytes);
+		log_warning("%llu dead letters went back to channel %.*s: its dead_letter channel is gone or closed",
+			    (unsigned long long)effects->n_undeliverable, (int)effects->undeliverable.len,
+			    effects->undeliverable.bytes);
 	core_effects_release(sessions->core, effects);
 	return own;
 }

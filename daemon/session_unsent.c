@@ -1,7 +1,7 @@
 /* The values of replies that have been written and not sent: if they never are, they go back.
  *
- * They are in the order in which their replies were written, so the first are sent first. Most are sent at the end of their turn: the memory
- * comes and goes as one piece, which is large enough for most turns. */
+ * They are in the order in which their replies were written, so the first are sent first. Most are sent at the end of
+ * their turn: the memory comes and goes as one piece, which is large enough for most turns. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,8 @@ static size_t bytes_of(size_t rows)
 	return sizeof(struct unsent) + rows * sizeof(struct core_unsent);
 }
 
-/* Makes room for one more. Rows slide to the front where at least half of them are forgotten: so each moves once on average. */
+/* Makes room for one more. Rows slide to the front where at least half of them are forgotten: so each moves once on
+ * average. */
 static bool make_room(struct session *session)
 {
 	struct unsent *unsent = session->unsent;

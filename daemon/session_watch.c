@@ -1,5 +1,6 @@
-/* Overload, told in the log while it happens, with the client and the channel: who sheds values, and who does not read its replies. Each client at most once in a while, and all
- * together not more than a few lines: what was left out is counted. */
+/* Overload, told in the log while it happens, with the client and the channel: who sheds values, and who does not read
+ * its replies. Each client at most once in a while, and all together not more than a few lines: what was left out is
+ * counted. */
 #include "daemon/session_parts.h"
 
 #include <stdio.h>
@@ -36,7 +37,8 @@ static bool take_line(struct sessions *sessions, uint64_t now_us)
 	struct watch_lines *lines = &sessions->watch_lines;
 	if (now_us >= lines->until_us) {
 		if (lines->n > MAX_LINES)
-			log_warning("%llu more warnings of overload were left out", (unsigned long long)(lines->n - MAX_LINES));
+			log_warning("%llu more warnings of overload were left out",
+				    (unsigned long long)(lines->n - MAX_LINES));
 		*lines = (struct watch_lines){.until_us = now_us + LOG_SELDOM_MS * UINT64_C(1000)};
 	}
 	return ++lines->n <= MAX_LINES;
@@ -54,7 +56,8 @@ static void describe(struct who *who, const struct session *session, struct slic
 	const char *name = session->name;
 	stream_peer(&session->stream, who->peer, sizeof(who->peer));
 	snprintf(who->channel, sizeof(who->channel), "%.*s", (int)channel.len, channel.bytes);
-	snprintf(who->text, sizeof(who->text), "client %llu%s%.128s%s (%s)", (unsigned long long)session->number, name ? " \"" : "", name ? name : "", name ? "\"" : "", who->peer);
+	snprintf(who->text, sizeof(who->text), "client %llu%s%.128s%s (%s)", (unsigned long long)session->number,
+		 name ? " \"" : "", name ? name : "", name ? "\"" : "", who->peer);
 	who->fields[0] = (struct log_field){"client", NULL, session->number};
 	who->fields[1] = (struct log_field){"name", name ? name : "", 0};
 	who->fields[2] = (struct log_field){"peer", who->peer, 0};
@@ -68,12 +71,14 @@ void session_watch_shed(struct session *session, const struct core_reply *reply)
 	struct who who;
 	uint64_t n, now_us = loop_now_us(all->loop);
 	struct watch *watch = need_watch(session);
-	if (!watch || !log_is_due(&watch->shed_log, now_us, &n) || !core_stat(all->core, reply->channel, &row) || row.definition.kind == KIND_PROMISE || !take_line(all, now_us))
+	if (!watch || !log_is_due(&watch->shed_log, now_us, &n) || !core_stat(all->core, reply->channel, &row) ||
+	    row.definition.kind == KIND_PROMISE || !take_line(all, now_us))
 		return;
 	describe(&who, session, reply->channel);
 	log_with(row.definition.kind == KIND_SLIDING ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, who.fields, 4,
-		 "%s puts into channel %s (%s) faster than it is taken from: %llu puts have shed values since the last such line", who.text, who.channel,
-		 channel_kind_name(row.definition.kind), (unsigned long long)n);
+		 "%s puts into channel %s (%s) faster than it is taken from: %llu puts have shed values since the last "
+		 "such line",
+		 who.text, who.channel, channel_kind_name(row.definition.kind), (unsigned long long)n);
 }
 
 /* One large reply does that until the turn's end, too: only then can be told who is slow. */
@@ -95,8 +100,11 @@ void session_watch_slow(struct session *session)
 	if (!watch || !watch->full_channel || !log_is_due(&watch->slow_log, now_us, &n) || !take_line(all, now_us))
 		return;
 	describe(&who, session, slice_from(watch->full_channel));
-	log_with(LOG_LEVEL_WARNING, who.fields, 4, "%s does not read its replies of channel %s: %llu bytes wait (max_output), and it is not read either until it does", who.text,
-		 who.channel, (unsigned long long)(stream_written(&session->stream) - stream_sent(&session->stream)));
+	log_with(LOG_LEVEL_WARNING, who.fields, 4,
+		 "%s does not read its replies of channel %s: %llu bytes wait (max_output), and it is not read either "
+		 "until it does",
+		 who.text, who.channel,
+		 (unsigned long long)(stream_written(&session->stream) - stream_sent(&session->stream)));
 	free(watch->full_channel);
 	watch->full_channel = NULL;
 }

@@ -1,7 +1,7 @@
 /* Users by name, in a list: there are few, and names are looked up at a reload alone.
  *
- * A token is found by its salt, which it begins with and which is no secret. All salts are compared, and one hash is made and compared
- * whether a salt was found or not, so that the time does not depend on what is wrong. */
+ * A token is found by its salt, which it begins with and which is no secret. All salts are compared, and one hash is
+ * made and compared whether a salt was found or not, so that the time does not depend on what is wrong. */
 #include "daemon/users.h"
 
 #include <assert.h>
@@ -150,7 +150,8 @@ static void read_salt(struct slice token, uint8_t salt[TOKEN_SALT_BYTES])
 	if (token.len != TOKEN_BYTES || memcmp(token.bytes, token_prefix, PREFIX_BYTES) != 0)
 		return;
 	for (size_t i = 0; i < TOKEN_SALT_BYTES; i++) {
-		int high = digit_from(token.bytes[PREFIX_BYTES + 2 * i]), low = digit_from(token.bytes[PREFIX_BYTES + 2 * i + 1]);
+		int high = digit_from(token.bytes[PREFIX_BYTES + 2 * i]),
+		    low = digit_from(token.bytes[PREFIX_BYTES + 2 * i + 1]);
 		salt[i] = high < 0 || low < 0 ? 0 : (uint8_t)(high << 4 | low);
 	}
 }
@@ -282,7 +283,8 @@ bool user_may_ask(struct user *user, uint64_t now_us, uint64_t *retry_ms)
 		return true;
 	uint64_t full = CREDIT_A_REQUEST * rate, passed_us = now_us - user->credit_at_us;
 	user->credit_at_us = now_us;
-	user->credit = passed_us >= US_A_S || user->credit + passed_us * rate > full ? full : user->credit + passed_us * rate;
+	user->credit =
+		passed_us >= US_A_S || user->credit + passed_us * rate > full ? full : user->credit + passed_us * rate;
 	if (user->credit >= CREDIT_A_REQUEST) {
 		user->credit -= CREDIT_A_REQUEST;
 		return true;

@@ -1,6 +1,6 @@
-/* Who may do what, and how much of it: the configuration's users, with what they use just now. A user lives for as long as a session or a
- * value refers to it, though the configuration may have forgotten it; a reload changes it in place. One thread. For sessions and HTTP
- * alike. */
+/* Who may do what, and how much of it: the configuration's users, with what they use just now. A user lives for as long
+ * as a session or a value refers to it, though the configuration may have forgotten it; a reload changes it in place.
+ * One thread. For sessions and HTTP alike. */
 #ifndef MILLRACE_USERS_H
 #define MILLRACE_USERS_H
 
@@ -21,7 +21,8 @@ struct user_proof {
 struct users *users_create(void);        /* without users; NULL without memory */
 void users_destroy(struct users *users); /* all values and sessions are gone. NULL is fine */
 
-/* Takes over what the configuration says, whose users have to stay until the next call. -1: no memory, and nothing has changed. */
+/* Takes over what the configuration says, whose users have to stay until the next call. -1: no memory, and nothing has
+ * changed. */
 int users_apply(struct users *users, const struct config *config);
 
 /* Whether there are any: only then somebody has to be one. */

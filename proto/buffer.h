@@ -1,5 +1,6 @@
-/* Bytes that grow at the end and are consumed at the front; the output of encoders and of sockets. An allocation that fails marks the
- * buffer `failed`, later appends do nothing, and whoever owns it looks once at the end. Zero-initialised is a valid empty buffer. */
+/* Bytes that grow at the end and are consumed at the front; the output of encoders and of sockets. An allocation that
+ * fails marks the buffer `failed`, later appends do nothing, and whoever owns it looks once at the end.
+ * Zero-initialised is a valid empty buffer. */
 #ifndef MILLRACE_PROTO_BUFFER_H
 #define MILLRACE_PROTO_BUFFER_H
 
@@ -30,7 +31,8 @@ static inline char *buffer_front(const struct buffer *buffer)
 	return buffer->bytes ? buffer->bytes + buffer->start : NULL;
 }
 
-/* Makes room for `len` more bytes and returns where they go, or NULL (failed). What is written there counts after buffer_commit(). */
+/* Makes room for `len` more bytes and returns where they go, or NULL (failed). What is written there counts after
+ * buffer_commit(). */
 static inline char *buffer_reserve(struct buffer *buffer, size_t len);
 static inline void buffer_commit(struct buffer *buffer, size_t len);
 

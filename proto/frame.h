@@ -15,9 +15,11 @@ enum frame_result {
 	FRAME_TOO_LARGE, /* its length is over the limit: the stream cannot go on */
 };
 
-/* Looks at the front of `bytes`. On FRAME_WHOLE sets *body (a slice of `bytes`) and *used (header and body). On FRAME_MORE sets *wanted, if not
- * NULL, to how many bytes the whole frame has, header included (FRAME_HEADER_BYTES while even the length is not known). */
-static inline enum frame_result frame_next(struct slice bytes, uint32_t max_body, struct slice *body, size_t *used, size_t *wanted);
+/* Looks at the front of `bytes`. On FRAME_WHOLE sets *body (a slice of `bytes`) and *used (header and body). On
+ * FRAME_MORE sets *wanted, if not NULL, to how many bytes the whole frame has, header included (FRAME_HEADER_BYTES
+ * while even the length is not known). */
+static inline enum frame_result frame_next(struct slice bytes, uint32_t max_body, struct slice *body, size_t *used,
+					   size_t *wanted);
 
 /* Writing: begin, append the body to `out`, end. begin returns a mark for end, which patches the length in. */
 static inline size_t frame_begin(struct buffer *out);
@@ -31,7 +33,8 @@ static inline uint32_t frame_length(const char *header)
 	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static inline enum frame_result frame_next(struct slice bytes, uint32_t max_body, struct slice *body, size_t *used, size_t *wanted)
+static inline enum frame_result frame_next(struct slice bytes, uint32_t max_body, struct slice *body, size_t *used,
+					   size_t *wanted)
 {
 	size_t whole = FRAME_HEADER_BYTES;
 	if (bytes.len >= FRAME_HEADER_BYTES) {

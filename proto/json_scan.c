@@ -1,5 +1,5 @@
-/* The scanner. Nesting is a stack of bits and not recursion, so that no input can exhaust the machine's stack. Every function leaves `at` at
- * the byte after what it has accepted, or at the byte that is wrong. */
+/* The scanner. Nesting is a stack of bits and not recursion, so that no input can exhaust the machine's stack. Every
+ * function leaves `at` at the byte after what it has accepted, or at the byte that is wrong. */
 #include "proto/json_scan.h"
 
 #include <assert.h>
@@ -32,7 +32,8 @@ static inline bool comes(const struct json_scan *scan, char byte)
 
 static inline void skip_space(struct json_scan *scan)
 {
-	while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
+	while (scan->at < scan->end &&
+	       (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
 		scan->at++;
 }
 
@@ -88,7 +89,9 @@ static bool scan_unicode_escape(struct json_scan *scan)
 	scan->at += 4;
 	if (!is_high_surrogate(number))
 		return true;
-	low = scan->end - scan->at >= 6 && scan->at[0] == '\\' && scan->at[1] == 'u' ? hex_number(scan->at + 2, scan->end) : -1;
+	low = scan->end - scan->at >= 6 && scan->at[0] == '\\' && scan->at[1] == 'u'
+		      ? hex_number(scan->at + 2, scan->end)
+		      : -1;
 	if (!is_low_surrogate(low))
 		return fail(scan, "a high surrogate stands alone");
 	scan->at += 6;
@@ -245,7 +248,8 @@ static inline void nesting_open(struct nesting *nesting, bool object)
 	nesting->depth++;
 }
 
-/* At a bracket that is one too many: goes behind the end of the outermost value, `depth` levels up, by counting brackets alone. */
+/* At a bracket that is one too many: goes behind the end of the outermost value, `depth` levels up, by counting
+ * brackets alone. */
 static void skip_too_deep(struct json_scan *scan, size_t depth)
 {
 	while (scan->at < scan->end) {
@@ -267,7 +271,8 @@ static void skip_too_deep(struct json_scan *scan, size_t depth)
 	fail(scan, "a bracket is not closed");
 }
 
-/* Behind a value in an array or object: closes what ends here, and goes to where the next value begins. Returns true if all is closed. */
+/* Behind a value in an array or object: closes what ends here, and goes to where the next value begins. Returns true if
+ * all is closed. */
 static bool scan_after_value(struct json_scan *scan, struct nesting *nesting)
 {
 	struct slice key;

@@ -1,5 +1,5 @@
-/* Requests and replies of protocol 1: decoded from a frame's body into slices, encoded into a buffer. Nothing is copied but unescaped
- * names, which are written over the body itself. Pure; one decoder belongs to one thread. */
+/* Requests and replies of protocol 1: decoded from a frame's body into slices, encoded into a buffer. Nothing is copied
+ * but unescaped names, which are written over the body itself. Pure; one decoder belongs to one thread. */
 #ifndef MILLRACE_PROTO_MESSAGE_H
 #define MILLRACE_PROTO_MESSAGE_H
 
@@ -9,9 +9,16 @@
 #include "proto/slice.h"
 #include "proto/status.h"
 
-enum { MESSAGE_MAX_ARMS = 64, MESSAGE_MAX_TAKE = 1000, MESSAGE_MAX_COUNT = 1000000, MESSAGE_MAX_DELIVERIES = 1000000, MESSAGE_MAX_ROWS = 1000000, MESSAGE_MAX_GLOB_BYTES = 256 };
+enum {
+	MESSAGE_MAX_ARMS = 64,
+	MESSAGE_MAX_TAKE = 1000,
+	MESSAGE_MAX_COUNT = 1000000,
+	MESSAGE_MAX_DELIVERIES = 1000000,
+	MESSAGE_MAX_ROWS = 1000000,
+	MESSAGE_MAX_GLOB_BYTES = 256
+};
 #define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
-#define MESSAGE_NO_ID UINT64_MAX /* of a put that came without one */
+#define MESSAGE_NO_ID  UINT64_MAX                /* of a put that came without one */
 #define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
 
 enum message_op {
@@ -38,35 +45,35 @@ enum message_op {
 const char *message_op_name(enum message_op op); /* "put"; static, never NULL */
 
 enum message_member { /* bit numbers in message_request.present; in order of the length of their names */
-	MEMBER_ID,
-	MEMBER_OP,
-	MEMBER_MAX,
-	MEMBER_ARMS,
-	MEMBER_KIND,
-	MEMBER_NAME,
-	MEMBER_VALUE,
-	MEMBER_COUNT,
-	MEMBER_FORCE,
-	MEMBER_MATCH,
-	MEMBER_AFTER,
-	MEMBER_LIMIT,
-	MEMBER_TOKEN,
-	MEMBER_LEASE,
-	MEMBER_VALUES,
-	MEMBER_STICKY,
-	MEMBER_CHANNEL,
-	MEMBER_REQUEST,
-	MEMBER_PRIORITY,
-	MEMBER_CAPACITY,
-	MEMBER_PROTOCOL,
-	MEMBER_LEASE_MS,
-	MEMBER_DELAY_MS,
-	MEMBER_EPHEMERAL,
-	MEMBER_TIMEOUT_MS,
-	MEMBER_MAX_WAITERS,
-	MEMBER_DEAD_LETTER,
-	MEMBER_MAX_DELIVERIES,
-	N_MEMBERS
+		      MEMBER_ID,
+		      MEMBER_OP,
+		      MEMBER_MAX,
+		      MEMBER_ARMS,
+		      MEMBER_KIND,
+		      MEMBER_NAME,
+		      MEMBER_VALUE,
+		      MEMBER_COUNT,
+		      MEMBER_FORCE,
+		      MEMBER_MATCH,
+		      MEMBER_AFTER,
+		      MEMBER_LIMIT,
+		      MEMBER_TOKEN,
+		      MEMBER_LEASE,
+		      MEMBER_VALUES,
+		      MEMBER_STICKY,
+		      MEMBER_CHANNEL,
+		      MEMBER_REQUEST,
+		      MEMBER_PRIORITY,
+		      MEMBER_CAPACITY,
+		      MEMBER_PROTOCOL,
+		      MEMBER_LEASE_MS,
+		      MEMBER_DELAY_MS,
+		      MEMBER_EPHEMERAL,
+		      MEMBER_TIMEOUT_MS,
+		      MEMBER_MAX_WAITERS,
+		      MEMBER_DEAD_LETTER,
+		      MEMBER_MAX_DELIVERIES,
+		      N_MEMBERS
 };
 
 struct message_arm {
@@ -75,12 +82,13 @@ struct message_arm {
 	struct slice value;   /* of a put: raw JSON */
 };
 
-/* A decoded request. Slices point into the frame's body, or into the decoder (values, arms), and are valid until the body changes or the decoder
- * is used again. Only what `present` names is set; the rest has its default (0, false, empty), and limit, max their own. */
+/* A decoded request. Slices point into the frame's body, or into the decoder (values, arms), and are valid until the
+ * body changes or the decoder is used again. Only what `present` names is set; the rest has its default (0, false,
+ * empty), and limit, max their own. */
 struct message_request {
 	uint32_t present; /* 1u << enum message_member */
 	enum message_op op;
-	uint64_t id; /* MESSAGE_NO_ID without one: only a put may lack it */
+	uint64_t id;          /* MESSAGE_NO_ID without one: only a put may lack it */
 	struct slice channel; /* unescaped; a valid name (reserved ones too) */
 	struct slice value;   /* raw JSON, never null */
 	const struct slice *values;
@@ -89,7 +97,7 @@ struct message_request {
 	size_t n_arms;
 	bool priority;
 	uint64_t timeout_ms;
-	uint64_t max; /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default */
+	uint64_t max;   /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default */
 	uint64_t count; /* take: 0 without one */
 	struct slice kind;
 	uint64_t capacity;
@@ -104,17 +112,19 @@ struct message_request {
 	bool sticky;
 	struct slice lease; /* unescaped */
 	struct slice match;
-	struct slice after;     /* of list: unescaped */
-	uint64_t after_seq;     /* of waiters */
-	uint64_t limit;         /* 1000 by default */
+	struct slice after; /* of list: unescaped */
+	uint64_t after_seq; /* of waiters */
+	uint64_t limit;     /* 1000 by default */
 	uint64_t protocol;
 	struct slice name;  /* unescaped */
 	struct slice token; /* unescaped */
 
 	/* On an error: */
-	bool has_id; /* the id could be read: reply with it; else with null, and for a put with its channel, if that could be read */
+	bool has_id; /* the id could be read: reply with it; else with null, and for a put with its channel, if that
+			could be read */
 	enum error error;
-	char detail[192]; /* for people: what was wrong; quotes at most 64 bytes of input; NUL-terminated, "" if nothing to add, valid UTF-8, plain text (not JSON-escaped) */
+	char detail[192]; /* for people: what was wrong; quotes at most 64 bytes of input; NUL-terminated, "" if nothing
+			     to add, valid UTF-8, plain text (not JSON-escaped) */
 };
 
 static inline bool message_has(const struct message_request *request, enum message_member member)
@@ -122,7 +132,8 @@ static inline bool message_has(const struct message_request *request, enum messa
 	return request->present >> member & 1;
 }
 
-/* Scratch of a decoder: zero-initialised, grows with the largest batch, is trimmed when it is large and the batches are small again. */
+/* Scratch of a decoder: zero-initialised, grows with the largest batch, is trimmed when it is large and the batches are
+ * small again. */
 struct message_decoder {
 	struct slice *values;
 	size_t values_cap;
@@ -131,25 +142,26 @@ struct message_decoder {
 
 void message_decoder_finish(struct message_decoder *decoder);
 
-/* Decodes one request. Returns 0, or -1 with request->error, ->has_id, ->id and ->detail set. `body` is written to where names have escapes.
- * Every rule of the protocol that needs no channel is checked here: JSON, unknown, double, missing and mistyped members, ranges, names' form,
- * null values, arms. The first thing wrong is told; bad JSON anywhere comes before everything. Never allocates but decoder->values; no memory
- * for these is ERROR_OVERLOADED. */
+/* Decodes one request. Returns 0, or -1 with request->error, ->has_id, ->id and ->detail set. `body` is written to
+ * where names have escapes. Every rule of the protocol that needs no channel is checked here: JSON, unknown, double,
+ * missing and mistyped members, ranges, names' form, null values, arms. The first thing wrong is told; bad JSON
+ * anywhere comes before everything. Never allocates but decoder->values; no memory for these is ERROR_OVERLOADED. */
 int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request);
 
 /* Writing, for both sides: an object of members in one frame.
- *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out, mark);
- * Keys are trusted literals. Failure marks the buffer (see buffer.h). */
+ *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out,
+ * mark); Keys are trusted literals. Failure marks the buffer (see buffer.h). */
 size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum status status);
 size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op); /* MESSAGE_NO_ID: without one */
 void message_end(struct buffer *out, size_t mark);
 
 void message_uint(struct buffer *out, const char *key, uint64_t number);
 void message_bool(struct buffer *out, const char *key, bool truth);
-void message_string(struct buffer *out, const char *key, struct slice text); /* escapes it; invalid UTF-8 becomes U+FFFD */
-void message_raw(struct buffer *out, const char *key, struct slice json);    /* JSON as it is */
-static inline void message_key(struct buffer *out, const char *key);         /* ,"key": and the caller appends the value */
-void message_text(struct buffer *out, struct slice text);                    /* a JSON string, quoted and escaped */
+void message_string(struct buffer *out, const char *key,
+		    struct slice text);                                   /* escapes it; invalid UTF-8 becomes U+FFFD */
+void message_raw(struct buffer *out, const char *key, struct slice json); /* JSON as it is */
+static inline void message_key(struct buffer *out, const char *key);      /* ,"key": and the caller appends the value */
+void message_text(struct buffer *out, struct slice text);                 /* a JSON string, quoted and escaped */
 
 /* Inline, so that a literal key has its length at compile time. */
 static inline void message_key(struct buffer *out, const char *key)
@@ -164,20 +176,22 @@ static inline void message_key(struct buffer *out, const char *key)
 	buffer_commit(out, len + 4);
 }
 
-/* An error reply: a whole one, or one to which members are added. `detail` is plain text for people, or NULL; it is joined to the error's own text. */
+/* An error reply: a whole one, or one to which members are added. `detail` is plain text for people, or NULL; it is
+ * joined to the error's own text. */
 size_t message_begin_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail);
 void message_error(struct buffer *out, bool has_id, uint64_t id, enum error error, const char *detail);
 
-/* A decoded reply, for clients: the envelope's well-known members; all others, and these too, can be had from `body` with a JSON library. */
+/* A decoded reply, for clients: the envelope's well-known members; all others, and these too, can be had from `body`
+ * with a JSON library. */
 struct message_reply {
 	bool has_id;
 	uint64_t id;
 	enum status status;
-	enum error error;     /* with STATUS_ERROR */
-	struct slice message; /* unescaped; with STATUS_ERROR */
-	struct slice value;   /* raw JSON; empty where there is none */
-	struct slice values;  /* raw JSON array; empty where there is none */
-	struct slice channel; /* unescaped; empty where there is none */
+	enum error error;        /* with STATUS_ERROR */
+	struct slice message;    /* unescaped; with STATUS_ERROR */
+	struct slice value;      /* raw JSON; empty where there is none */
+	struct slice values;     /* raw JSON array; empty where there is none */
+	struct slice channel;    /* unescaped; empty where there is none */
 	struct slice lease;      /* unescaped; empty where there is none */
 	struct slice deliveries; /* raw JSON: a number, or an array of them; empty where there is none */
 	bool has_arm;
@@ -190,8 +204,9 @@ struct message_reply {
 	struct slice body; /* the whole object */
 };
 
-/* Decodes one reply; unknown members are skipped, of members that occur twice the last counts. Returns 0, or -1 if it is not a reply of this
- * protocol at all. `body` is written to where strings have escapes: reply->body is then no longer what was sent, where well-known strings stood. */
+/* Decodes one reply; unknown members are skipped, of members that occur twice the last counts. Returns 0, or -1 if it
+ * is not a reply of this protocol at all. `body` is written to where strings have escapes: reply->body is then no
+ * longer what was sent, where well-known strings stood. */
 int message_decode_reply(char *body, size_t len, struct message_reply *reply);
 
 #endif

@@ -78,7 +78,8 @@ static int read_member(struct message_reply *reply, struct slice key, enum json_
 	return 0;
 }
 
-/* Most replies have these members, in this order: {"id":7,"status":"ok"} and {"id":7,"status":"ok","value":…}. True: it is one of these, and *reply is set. */
+/* Most replies have these members, in this order: {"id":7,"status":"ok"} and {"id":7,"status":"ok","value":…}. True: it
+ * is one of these, and *reply is set. */
 static bool decode_usual(const char *body, size_t len, struct message_reply *reply)
 {
 	static const char opening[] = "{\"id\":", status[] = ",\"status\":\"ok\"", value[] = ",\"value\":";
@@ -86,7 +87,8 @@ static bool decode_usual(const char *body, size_t len, struct message_reply *rep
 	struct json_scan scan;
 	uint64_t id = 0;
 
-	if (len < sizeof opening + sizeof status || memcmp(body, opening, sizeof opening - 1) != 0 || *at < '1' || *at > '9')
+	if (len < sizeof opening + sizeof status || memcmp(body, opening, sizeof opening - 1) != 0 || *at < '1' ||
+	    *at > '9')
 		return false;
 	for (int digits = 0; at < end && *at >= '0' && *at <= '9' && digits < 18; digits++)
 		id = id * 10 + (uint64_t)(*at++ - '0');

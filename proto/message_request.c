@@ -1,4 +1,5 @@
-/* Requests, decoded: what was found in the body, held against what the op wants. Bad JSON is told before everything else. */
+/* Requests, decoded: what was found in the body, held against what the op wants. Bad JSON is told before everything
+ * else. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ static const struct {
 	uint32_t optional;
 } ops[OP_COUNT] = {
 	[OP_HELLO] = {BIT(PROTOCOL), BIT(NAME) | BIT(TOKEN)},
-	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS) | BIT(MAX_DELIVERIES) | BIT(DEAD_LETTER)},
+	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS) |
+					  BIT(MAX_DELIVERIES) | BIT(DEAD_LETTER)},
 	[OP_CLOSE] = {BIT(CHANNEL), 0},
 	[OP_DELETE] = {BIT(CHANNEL), BIT(FORCE)},
 	[OP_PUT] = {BIT(CHANNEL), BIT(VALUE) | BIT(VALUES) | BIT(TIMEOUT_MS)},
@@ -61,7 +63,8 @@ static const char *cut(struct slice text)
 	return text.len > QUOTED_BYTES ? "..." : "";
 }
 
-__attribute__((format(printf, 3, 4))) static int refuse(struct message_request *request, enum error error, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(struct message_request *request, enum error error,
+							const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -73,29 +76,33 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct message_request *
 
 static int refuse_name(struct message_request *request, const char *where, struct slice name)
 {
-	return refuse(request, ERROR_BAD_CHANNEL, "%s\"%.*s%s\"; a name is 1 to 128 of A-Z a-z 0-9 . _ : { } - and begins with neither . nor -", where,
-		      quotable(name), name.bytes, cut(name));
+	return refuse(request, ERROR_BAD_CHANNEL,
+		      "%s\"%.*s%s\"; a name is 1 to 128 of A-Z a-z 0-9 . _ : { } - and begins with neither . nor -",
+		      where, quotable(name), name.bytes, cut(name));
 }
 
 static int refuse_value(struct message_request *request, const char *where, bool too_deep)
 {
-	return refuse(request, ERROR_BAD_VALUE, "%s%s", where, too_deep ? "it is nested deeper than 128" : "it is null");
+	return refuse(request, ERROR_BAD_VALUE, "%s%s", where,
+		      too_deep ? "it is nested deeper than 128" : "it is null");
 }
 
 /* -- What it means -- */
 
-static int read_uint(struct message_request *request, const struct request_scan *found, enum message_member member, uint64_t lowest, uint64_t highest,
-		     uint64_t *out)
+static int read_uint(struct message_request *request, const struct request_scan *found, enum message_member member,
+		     uint64_t lowest, uint64_t highest, uint64_t *out)
 {
 	unsigned long long number;
-	if (found->type[member] != JSON_TYPE_NUMBER || json_scan_uint(found->raw[member], highest, &number) < 0 || number < lowest)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a whole number in plain digits, %llu to %llu", request_member_name(member),
-			      (unsigned long long)lowest, (unsigned long long)highest);
+	if (found->type[member] != JSON_TYPE_NUMBER || json_scan_uint(found->raw[member], highest, &number) < 0 ||
+	    number < lowest)
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a whole number in plain digits, %llu to %llu",
+			      request_member_name(member), (unsigned long long)lowest, (unsigned long long)highest);
 	*out = number;
 	return 0;
 }
 
-static int read_bool(struct message_request *request, const struct request_scan *found, enum message_member member, bool *out)
+static int read_bool(struct message_request *request, const struct request_scan *found, enum message_member member,
+		     bool *out)
 {
 	if (found->type[member] != JSON_TYPE_TRUE && found->type[member] != JSON_TYPE_FALSE)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is true or false", request_member_name(member));
@@ -103,7 +110,8 @@ static int read_bool(struct message_request *request, const struct request_scan 
 	return 0;
 }
 
-static int read_string(struct message_request *request, const struct request_scan *found, enum message_member member, struct slice *out)
+static int read_string(struct message_request *request, const struct request_scan *found, enum message_member member,
+		       struct slice *out)
 {
 	if (found->type[member] != JSON_TYPE_STRING)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a string", request_member_name(member));
@@ -111,7 +119,8 @@ static int read_string(struct message_request *request, const struct request_sca
 	return 0;
 }
 
-static int read_name(struct message_request *request, const struct request_scan *found, enum message_member member, struct slice *out)
+static int read_name(struct message_request *request, const struct request_scan *found, enum message_member member,
+		     struct slice *out)
 {
 	struct slice name = {0};
 	if (read_string(request, found, member, &name) < 0)
@@ -140,7 +149,8 @@ static int read_value(struct message_request *request, const struct request_scan
 	return 0;
 }
 
-static int read_values(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
+static int read_values(struct message_request *request, const struct message_decoder *decoder,
+		       const struct request_scan *found)
 {
 	char where[48];
 	if (found->type[MEMBER_VALUES] != JSON_TYPE_ARRAY || found->n_values == 0)
@@ -162,7 +172,8 @@ static int read_values(struct message_request *request, const struct message_dec
 	return 0;
 }
 
-static int read_arms(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
+static int read_arms(struct message_request *request, const struct message_decoder *decoder,
+		     const struct request_scan *found)
 {
 	char where[48];
 	if (found->type[MEMBER_ARMS] != JSON_TYPE_ARRAY || found->n_arms == 0 || found->n_arms > MESSAGE_MAX_ARMS)
@@ -173,8 +184,9 @@ static int read_arms(struct message_request *request, const struct message_decod
 	case TROUBLE_DEPTH:
 		return refuse_value(request, where, found->arms_trouble == TROUBLE_DEPTH);
 	case TROUBLE_ARM:
-		return refuse(request, ERROR_BAD_REQUEST, "arm %zu %s; an arm is {\"take\":channel} or {\"put\":channel,\"value\":value}", found->arms_at,
-			      found->arm_detail);
+		return refuse(request, ERROR_BAD_REQUEST,
+			      "arm %zu %s; an arm is {\"take\":channel} or {\"put\":channel,\"value\":value}",
+			      found->arms_at, found->arm_detail);
 	case TROUBLE_ARM_NAME:
 		return refuse_name(request, where, found->arm_name);
 	case TROUBLE_MEMORY:
@@ -186,7 +198,8 @@ static int read_arms(struct message_request *request, const struct message_decod
 	return 0;
 }
 
-static int read_member(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found, enum message_member member)
+static int read_member(struct message_request *request, const struct message_decoder *decoder,
+		       const struct request_scan *found, enum message_member member)
 {
 	switch (member) {
 	case MEMBER_CHANNEL:
@@ -200,7 +213,8 @@ static int read_member(struct message_request *request, const struct message_dec
 	case MEMBER_TIMEOUT_MS:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_MS, &request->timeout_ms);
 	case MEMBER_MAX:
-		return read_uint(request, found, member, 1, request->op == OP_TAKE ? MESSAGE_MAX_TAKE : MESSAGE_MAX_ROWS, &request->max);
+		return read_uint(request, found, member, 1,
+				 request->op == OP_TAKE ? MESSAGE_MAX_TAKE : MESSAGE_MAX_ROWS, &request->max);
 	case MEMBER_COUNT:
 		return read_uint(request, found, member, 1, MESSAGE_MAX_COUNT, &request->count);
 	case MEMBER_PRIORITY:
@@ -254,7 +268,8 @@ static int read_member(struct message_request *request, const struct message_dec
 static void read_id(struct message_request *request, const struct request_scan *found)
 {
 	unsigned long long id;
-	if (found->type[MEMBER_ID] == JSON_TYPE_NUMBER && json_scan_uint(found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
+	if (found->type[MEMBER_ID] == JSON_TYPE_NUMBER &&
+	    json_scan_uint(found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
 		request->has_id = true;
 		request->id = id;
 	}
@@ -287,29 +302,35 @@ static int check_together(struct message_request *request, const struct request_
 	return 0;
 }
 
-/* Of the members that the op has. What it has not is told first: it is most likely a misspelt one that is then missing. */
+/* Of the members that the op has. What it has not is told first: it is most likely a misspelt one that is then missing.
+ */
 static int check_presence(struct message_request *request, const struct request_scan *found, uint32_t allowed)
 {
 	uint32_t strange = found->present & ~allowed, missing = ops[request->op].needed & ~found->present;
 	uint32_t doubled = found->doubled & allowed;
 	const char *op = message_op_name(request->op);
 	if (request->op != OP_HELLO && found->unknown.bytes)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s", quotable(found->unknown), found->unknown.bytes,
-			      cut(found->unknown), op);
+		return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s", quotable(found->unknown),
+			      found->unknown.bytes, cut(found->unknown), op);
 	if (request->op != OP_HELLO && strange)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is no member of %s", request_member_name((enum message_member)__builtin_ctz(strange)), op);
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is no member of %s",
+			      request_member_name((enum message_member)__builtin_ctz(strange)), op);
 	if (doubled)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice", request_member_name((enum message_member)__builtin_ctz(doubled)));
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice",
+			      request_member_name((enum message_member)__builtin_ctz(doubled)));
 	if (missing)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it", request_member_name((enum message_member)__builtin_ctz(missing)), op);
+		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it",
+			      request_member_name((enum message_member)__builtin_ctz(missing)), op);
 	return request->op == OP_HELLO ? 0 : check_together(request, found);
 }
 
-static int interpret(struct message_request *request, const struct message_decoder *decoder, const struct request_scan *found)
+static int interpret(struct message_request *request, const struct message_decoder *decoder,
+		     const struct request_scan *found)
 {
 	bool lacks_id = !(found->present & BIT(ID));
 	if (!lacks_id && !request->has_id)
-		return refuse(request, ERROR_BAD_REQUEST, "\"id\" is a whole number in plain digits, 0 to 9007199254740991");
+		return refuse(request, ERROR_BAD_REQUEST,
+			      "\"id\" is a whole number in plain digits, 0 to 9007199254740991");
 	if (read_op(request, found) < 0)
 		return -1;
 	if (lacks_id && request->op != OP_PUT)
@@ -328,7 +349,8 @@ static int interpret(struct message_request *request, const struct message_decod
 static void name_channel(struct message_request *request, const struct request_scan *found)
 {
 	struct slice raw = found->raw[MEMBER_CHANNEL];
-	if (request->channel.bytes || found->type[MEMBER_CHANNEL] != JSON_TYPE_STRING || request->error == ERROR_BAD_CHANNEL)
+	if (request->channel.bytes || found->type[MEMBER_CHANNEL] != JSON_TYPE_STRING ||
+	    request->error == ERROR_BAD_CHANNEL)
 		return;
 	struct slice name = json_scan_text(raw, (char *)raw.bytes);
 	if (name_is_valid(name))
@@ -352,7 +374,8 @@ int message_decode_request_any(struct message_decoder *decoder, char *body, size
 	bool good = request_scan(decoder, body, len, &found);
 	read_id(request, &found);
 	if (!good)
-		return refuse(request, ERROR_BAD_JSON, "at byte %zu, %s", (size_t)(found.scan.at - body), found.scan.error);
+		return refuse(request, ERROR_BAD_JSON, "at byte %zu, %s", (size_t)(found.scan.at - body),
+			      found.scan.error);
 	int result = interpret(request, decoder, &found);
 	if (result < 0 && !request->has_id && request->op == OP_PUT)
 		name_channel(request, &found);

@@ -20,7 +20,8 @@ size_t name_span(struct slice bytes)
 
 bool name_is_valid(struct slice name)
 {
-	return name.len > 0 && name.len <= NAME_MAX_BYTES && name.bytes[0] != '.' && name.bytes[0] != '-' && name_span(name) == name.len;
+	return name.len > 0 && name.len <= NAME_MAX_BYTES && name.bytes[0] != '.' && name.bytes[0] != '-' &&
+	       name_span(name) == name.len;
 }
 
 bool name_is_reserved(struct slice name)
@@ -28,8 +29,8 @@ bool name_is_reserved(struct slice name)
 	return name.len > 0 && name.bytes[0] == '_';
 }
 
-/* Matches one byte against the set whose '[' is at `at`. Sets *next behind its ']'. A set without an end is a plain '['. A ']' that
- * stands first in the set is one of its bytes. */
+/* Matches one byte against the set whose '[' is at `at`. Sets *next behind its ']'. A set without an end is a plain
+ * '['. A ']' that stands first in the set is one of its bytes. */
 static bool set_matches(struct slice glob, size_t at, unsigned char byte, size_t *next)
 {
 	size_t i = at + 1;
@@ -73,7 +74,8 @@ static bool element_matches(struct slice glob, size_t at, unsigned char byte, si
 	return (unsigned char)glob.bytes[at] == byte;
 }
 
-/* A later '*' makes an earlier one's choice final, so going back to the last one alone is enough: at most pattern × name steps. */
+/* A later '*' makes an earlier one's choice final, so going back to the last one alone is enough: at most pattern ×
+ * name steps. */
 bool name_matches(struct slice name, struct slice glob)
 {
 	size_t at = 0, i = 0, next;

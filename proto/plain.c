@@ -31,17 +31,19 @@ static const char *end_portable(const char *at, const char *end)
 
 #if defined(__x86_64__)
 
-/* A bit for each of 16 bytes that is not plain. The comparison is signed: what is not ASCII is less than a space, too. */
+/* A bit for each of 16 bytes that is not plain. The comparison is signed: what is not ASCII is less than a space, too.
+ */
 static inline unsigned marks_sse2(const char *at)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)at);
-	__m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+	__m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+		backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
 	__m128i special = _mm_or_si128(_mm_or_si128(quotes, backslashes), _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
 	return (unsigned)_mm_movemask_epi8(special);
 }
 
-/* The rest, shorter than a vector, is looked at in the last whole vector before the end, if there is one: what lies before `at` in it is
- * known to be plain. */
+/* The rest, shorter than a vector, is looked at in the last whole vector before the end, if there is one: what lies
+ * before `at` in it is known to be plain. */
 static const char *end_sse2(const char *at, const char *end)
 {
 	unsigned marks;
@@ -58,8 +60,10 @@ static const char *end_sse2(const char *at, const char *end)
 __attribute__((target("avx2"))) static inline unsigned marks_avx2(const char *at)
 {
 	__m256i bytes = _mm256_loadu_si256((const __m256i *)at);
-	__m256i quotes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"')), backslashes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
-	__m256i special = _mm256_or_si256(_mm256_or_si256(quotes, backslashes), _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), bytes));
+	__m256i quotes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"')),
+		backslashes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+	__m256i special =
+		_mm256_or_si256(_mm256_or_si256(quotes, backslashes), _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), bytes));
 	return (unsigned)_mm256_movemask_epi8(special);
 }
 

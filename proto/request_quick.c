@@ -1,12 +1,13 @@
-/* The quick way through a request: put, take and alts as nearly every client writes them, without white space and with their members in the
- * usual order:
+/* The quick way through a request: put, take and alts as nearly every client writes them, without white space and with
+ * their members in the usual order:
  *
  *   {"id":7,"op":"put","channel":"jobs","value":…}              (id may be missing)
  *   {"id":7,"op":"take","channel":"jobs"}
  *   {"id":7,"op":"alts","arms":[{"take":"jobs"},{"put":"log","value":…}]}
  *
- * and behind these the op's members that are numbers. Whatever looks different, right or wrong, is left to the general way, which also
- * finds the words for what is wrong: so nothing is refused here, and what is taken here means the same there. */
+ * and behind these the op's members that are numbers. Whatever looks different, right or wrong, is left to the general
+ * way, which also finds the words for what is wrong: so nothing is refused here, and what is taken here means the same
+ * there. */
 #include "proto/request_quick.h"
 
 #include "proto/json_scan.h"

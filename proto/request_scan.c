@@ -1,5 +1,6 @@
-/* The pass. Members may come in any order, and the op last, so everything is collected; a batch and the arms of an alts are split on the way, so that
- * their values are scanned once. A value nested too deep is not bad JSON: it is gone over, so that the id behind it is found. */
+/* The pass. Members may come in any order, and the op last, so everything is collected; a batch and the arms of an alts
+ * are split on the way, so that their values are scanned once. A value nested too deep is not bad JSON: it is gone
+ * over, so that the id behind it is found. */
 #include "proto/request_scan.h"
 
 #include <stdlib.h>
@@ -49,9 +50,20 @@ static enum message_member member_from_name(struct slice name)
 {
 	enum { LONGEST = 14 };
 	static const uint8_t first_of_length[LONGEST + 2] = {
-		[2] = MEMBER_ID,      [3] = MEMBER_MAX,      [4] = MEMBER_ARMS,      [5] = MEMBER_VALUE,      [6] = MEMBER_VALUES,     [7] = MEMBER_CHANNEL,
-		[8] = MEMBER_PRIORITY, [9] = MEMBER_EPHEMERAL, [10] = MEMBER_TIMEOUT_MS, [11] = MEMBER_MAX_WAITERS, [12] = MEMBER_MAX_DELIVERIES,
-		[13] = MEMBER_MAX_DELIVERIES, [14] = MEMBER_MAX_DELIVERIES, [15] = N_MEMBERS,
+		[2] = MEMBER_ID,
+		[3] = MEMBER_MAX,
+		[4] = MEMBER_ARMS,
+		[5] = MEMBER_VALUE,
+		[6] = MEMBER_VALUES,
+		[7] = MEMBER_CHANNEL,
+		[8] = MEMBER_PRIORITY,
+		[9] = MEMBER_EPHEMERAL,
+		[10] = MEMBER_TIMEOUT_MS,
+		[11] = MEMBER_MAX_WAITERS,
+		[12] = MEMBER_MAX_DELIVERIES,
+		[13] = MEMBER_MAX_DELIVERIES,
+		[14] = MEMBER_MAX_DELIVERIES,
+		[15] = N_MEMBERS,
 	};
 	if (name.len > LONGEST)
 		return N_MEMBERS;
@@ -61,7 +73,8 @@ static enum message_member member_from_name(struct slice name)
 	return N_MEMBERS;
 }
 
-/* Scans a value; one nested too deep is gone over and told (its type is then NONE). Returns false if the JSON is bad. */
+/* Scans a value; one nested too deep is gone over and told (its type is then NONE). Returns false if the JSON is bad.
+ */
 static bool scan_value(struct request_scan *found, struct slice *raw, enum json_type *type, enum trouble *trouble)
 {
 	*type = json_scan_value(&found->scan, raw);
@@ -97,7 +110,8 @@ static bool collect_values(struct message_decoder *decoder, struct request_scan 
 		enum trouble trouble;
 		if (!scan_value(found, &raw, &type, &trouble))
 			return false;
-		if (!trouble && found->n_values == decoder->values_cap && !found->values_trouble && !values_grow(decoder))
+		if (!trouble && found->n_values == decoder->values_cap && !found->values_trouble &&
+		    !values_grow(decoder))
 			trouble = TROUBLE_MEMORY;
 		if (trouble && !found->values_trouble) {
 			found->values_trouble = trouble;
@@ -120,7 +134,8 @@ static void arm_trouble(struct request_scan *found, enum trouble trouble, const 
 }
 
 /* A member of an arm. */
-static void collect_arm_member(struct request_scan *found, struct message_arm *arm, struct slice key, enum json_type type, struct slice raw)
+static void collect_arm_member(struct request_scan *found, struct message_arm *arm, struct slice key,
+			       enum json_type type, struct slice raw)
 {
 	bool is_take = slice_equal(key, SLICE("take")), is_put = slice_equal(key, SLICE("put"));
 	if (is_take || is_put) {

@@ -1,4 +1,5 @@
-/* The pass over a request's body: which members are there, and where. What they mean for the op is message_request.c's business. */
+/* The pass over a request's body: which members are there, and where. What they mean for the op is message_request.c's
+ * business. */
 #ifndef MILLRACE_PROTO_REQUEST_SCAN_H
 #define MILLRACE_PROTO_REQUEST_SCAN_H
 
@@ -6,12 +7,12 @@
 #include "proto/message.h"
 
 enum trouble { /* with a value or the parts of one; the first one counts */
-	NO_TROUBLE,
-	TROUBLE_NULL,
-	TROUBLE_DEPTH,
-	TROUBLE_MEMORY,
-	TROUBLE_ARM, /* as arm_detail says */
-	TROUBLE_ARM_NAME,
+	       NO_TROUBLE,
+	       TROUBLE_NULL,
+	       TROUBLE_DEPTH,
+	       TROUBLE_MEMORY,
+	       TROUBLE_ARM, /* as arm_detail says */
+	       TROUBLE_ARM_NAME,
 };
 
 /* What was found in the body. */
@@ -20,20 +21,20 @@ struct request_scan {
 	uint32_t present;
 	struct slice raw[N_MEMBERS];
 	enum json_type type[N_MEMBERS];
-	struct slice unknown;           /* the name of the first unknown member, unescaped; bytes NULL: there is none */
-	uint32_t doubled;               /* those that occur twice */
+	struct slice unknown; /* the name of the first unknown member, unescaped; bytes NULL: there is none */
+	uint32_t doubled;     /* those that occur twice */
 	enum trouble value_trouble, values_trouble, arms_trouble;
-	size_t n_values, values_at;     /* values_at: the index of the one in trouble */
+	size_t n_values, values_at; /* values_at: the index of the one in trouble */
 	size_t n_arms, arms_at;
-	const char *arm_detail;         /* static */
+	const char *arm_detail; /* static */
 	struct slice arm_name;
 };
 
 /* The member's name. */
 const char *request_member_name(enum message_member member);
 
-/* Scans the whole body; values and arms are collected in the decoder. Returns false if it is not one JSON object: found->scan says what is wrong, and
- * what was found before that is set. */
+/* Scans the whole body; values and arms are collected in the decoder. Returns false if it is not one JSON object:
+ * found->scan says what is wrong, and what was found before that is set. */
 bool request_scan(struct message_decoder *decoder, char *body, size_t len, struct request_scan *found);
 
 #endif

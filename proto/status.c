@@ -1,4 +1,5 @@
-/* The table of status.def as functions. Words are looked up rarely (once a reply on the client's side), so a walk is fast enough. */
+/* The table of status.def as functions. Words are looked up rarely (once a reply on the client's side), so a walk is
+ * fast enough. */
 #include "proto/status.h"
 
 #include <string.h>

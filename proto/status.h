@@ -1,5 +1,5 @@
-/* The words in which every outcome is told: statuses, and the codes of `error`. Shared by the daemon, its core, the client
- * and the command line; the texts stand in status.def alone. Pure. */
+/* The words in which every outcome is told: statuses, and the codes of `error`. Shared by the daemon, its core, the
+ * client and the command line; the texts stand in status.def alone. Pure. */
 #ifndef MILLRACE_PROTO_STATUS_H
 #define MILLRACE_PROTO_STATUS_H
 
@@ -32,8 +32,8 @@ const char *error_name(enum error error);
 const char *status_text(enum status status);
 const char *error_text(enum error error);
 
-/* The status or error that a word of `len` bytes names. An unknown status is STATUS_ERROR, an unknown code ERROR_INTERNAL:
- * so a client treats what a newer daemon says. */
+/* The status or error that a word of `len` bytes names. An unknown status is STATUS_ERROR, an unknown code
+ * ERROR_INTERNAL: so a client treats what a newer daemon says. */
 enum status status_from_name(const char *word, size_t len);
 enum error error_from_name(const char *word, size_t len);
 

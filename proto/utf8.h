@@ -31,7 +31,8 @@ static inline size_t utf8_len(const char *at, const char *end)
 	return (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f) ? 0 : 4;
 }
 
-/* Writes the character `code` (no surrogate, at most U+10FFFF) to `to`, which has room for 4 bytes; returns how many it has. */
+/* Writes the character `code` (no surrogate, at most U+10FFFF) to `to`, which has room for 4 bytes; returns how many it
+ * has. */
 static inline size_t utf8_write(char *to, unsigned code)
 {
 	if (code < 0x80) {

@@ -7,7 +7,8 @@
 #include "client/cli/session.h"
 #include "client/cli/text.h"
 
-/* The arms as the library has them. Strings that are made of words go to `made`, one each, for buffer_finish(). EXIT_OK or EXIT_USAGE, told. */
+/* The arms as the library has them. Strings that are made of words go to `made`, one each, for buffer_finish(). EXIT_OK
+ * or EXIT_USAGE, told. */
 static int read_arms(const struct call *call, struct mr_arm *arms, struct buffer *made)
 {
 	char error[TEXT_ERROR_BYTES];
@@ -27,7 +28,8 @@ static int read_arms(const struct call *call, struct mr_arm *arms, struct buffer
 		}
 		if (result < 0)
 			return report_usage(call, "--put %s: %s", call->arms[i].channel, error);
-		arms[i] = (struct mr_arm){.channel = call->arms[i].channel, .raw = word ? value.bytes : NULL, .raw_len = value.len};
+		arms[i] = (struct mr_arm){
+			.channel = call->arms[i].channel, .raw = word ? value.bytes : NULL, .raw_len = value.len};
 	}
 	return EXIT_OK;
 }
@@ -93,7 +95,8 @@ int run_alts(const struct call *call)
 		options.sticky = true;
 	}
 	status = mr_alts_with(m, arms, call->n_arms, &options, call->timeout_ms, &choice);
-	code = report_status(call, status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL, status, NULL);
+	code = report_status(call, status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL,
+			     status, NULL);
 	if (status == MR_OK || status == MR_TIMEOUT || status == MR_CLOSED || status == MR_DROPPED)
 		print_choice(call, status, &choice);
 	mr_choice_finish(&choice);

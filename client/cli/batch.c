@@ -36,10 +36,12 @@ struct slice batch_array(struct batch *batch, size_t from)
 	char *room;
 
 	assert(from < batch->n);
-	room = buffer_reserve(&batch->text, 1); /* the bracket at the end is not part of the text: it may be sent again */
+	room = buffer_reserve(&batch->text,
+			      1); /* the bracket at the end is not part of the text: it may be sent again */
 	if (!room)
 		return (struct slice){NULL, 0};
 	*room = ']';
 	batch->text.bytes[batch->text.start + batch->begins[from] - 1] = '[';
-	return (struct slice){batch->text.bytes + batch->text.start + batch->begins[from] - 1, buffer_len(&batch->text) - batch->begins[from] + 2};
+	return (struct slice){batch->text.bytes + batch->text.start + batch->begins[from] - 1,
+			      buffer_len(&batch->text) - batch->begins[from] + 2};
 }

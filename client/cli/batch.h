@@ -10,7 +10,7 @@
 enum { BATCH_VALUES = 1000 };
 
 struct batch {
-	struct buffer text;	      /* each value with one byte before it: a comma, or the bracket of those that are sent */
+	struct buffer text; /* each value with one byte before it: a comma, or the bracket of those that are sent */
 	size_t begins[BATCH_VALUES];  /* where in the text */
 	uint64_t lines[BATCH_VALUES]; /* where each came from */
 	size_t n;

@@ -1,4 +1,5 @@
-/* millrace bench: how fast is this daemon, from here? Its channel is ephemeral, and so goes away whatever becomes of this program. */
+/* millrace bench: how fast is this daemon, from here? Its channel is ephemeral, and so goes away whatever becomes of
+ * this program. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 enum { CAPACITY = 1000, EVERY_MS = 200 };
 
 static const struct call defaults = {
-    .producers = 1, .consumers = 1, .size = 50, .window = 64, .batch = 1, .duration_ms = 5000, .kind = "bounded"};
+	.producers = 1, .consumers = 1, .size = 50, .window = 64, .batch = 1, .duration_ms = 5000, .kind = "bounded"};
 
 static const struct {
 	const char *name;
@@ -32,7 +33,9 @@ struct outcome {
 
 static double quantile_us(const struct outcome *outcome, size_t i)
 {
-	return (double)(quantiles[i].part < 1 ? histogram_quantile(&outcome->latencies, quantiles[i].part) : outcome->latencies.max) / 1e3;
+	return (double)(quantiles[i].part < 1 ? histogram_quantile(&outcome->latencies, quantiles[i].part)
+					      : outcome->latencies.max) /
+	       1e3;
 }
 
 static double rate(const struct outcome *outcome)
@@ -42,8 +45,8 @@ static double rate(const struct outcome *outcome)
 
 static void tell_json(const struct call *call, const struct outcome *outcome)
 {
-	printf("{\"kind\":\"%s\",\"producers\":%" PRIu64 ",\"consumers\":%" PRIu64 ",\"size\":%" PRIu64 ",\"window\":%" PRIu64
-	       ",\"batch\":%" PRIu64,
+	printf("{\"kind\":\"%s\",\"producers\":%" PRIu64 ",\"consumers\":%" PRIu64 ",\"size\":%" PRIu64
+	       ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64,
 	       call->kind, call->producers, call->consumers, call->size, call->window, call->batch);
 	printf(",\"seconds\":%.6f,\"taken\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64
 	       ",\"per_second\":%.0f,\"latency_us\":{",
@@ -55,21 +58,21 @@ static void tell_json(const struct call *call, const struct outcome *outcome)
 
 static void tell_raw(const struct outcome *outcome)
 {
-	printf("seconds\t%.6f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n", outcome->seconds,
-	       outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
+	printf("seconds\t%.6f\ntaken\t%" PRIu64 "\ndropped\t%" PRIu64 "\nevicted\t%" PRIu64 "\nper_second\t%.0f\n",
+	       outcome->seconds, outcome->sums.taken, outcome->sums.dropped, outcome->sums.evicted, rate(outcome));
 	for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
 		printf("%s\t%.1f\n", quantiles[i].name, quantile_us(outcome, i));
 }
 
 static void tell_text(const struct call *call, const struct outcome *outcome)
 {
-	printf("%" PRIu64 " to %" PRIu64 " over one %s channel, %" PRIu64 " requests in flight on each connection, values of %" PRIu64
-	       " bytes",
+	printf("%" PRIu64 " to %" PRIu64 " over one %s channel, %" PRIu64
+	       " requests in flight on each connection, values of %" PRIu64 " bytes",
 	       call->producers, call->consumers, call->kind, call->window, call->size);
 	if (call->batch > 1)
 		printf(" in batches of %" PRIu64, call->batch);
-	printf("\n%" PRIu64 " values taken in %.1f s: %.0f a second, %.1f MB/s\n", outcome->sums.taken, outcome->seconds, rate(outcome),
-	       rate(outcome) * (double)call->size / 1e6);
+	printf("\n%" PRIu64 " values taken in %.1f s: %.0f a second, %.1f MB/s\n", outcome->sums.taken,
+	       outcome->seconds, rate(outcome), rate(outcome) * (double)call->size / 1e6);
 	if (outcome->sums.dropped)
 		printf("%" PRIu64 " dropped\n", outcome->sums.dropped);
 	if (outcome->sums.evicted)
@@ -98,8 +101,8 @@ static void tell(const struct call *call, const struct outcome *outcome)
 
 static void show_progress(const struct call *call, int64_t elapsed_ms, uint64_t taken, uint64_t taken_before)
 {
-	fprintf(stderr, "\r\033[K%.1f of %.1f s, %.0f values a second", (double)elapsed_ms / 1e3, (double)call->duration_ms / 1e3,
-		(double)(taken - taken_before) * 1e3 / EVERY_MS);
+	fprintf(stderr, "\r\033[K%.1f of %.1f s, %.0f values a second", (double)elapsed_ms / 1e3,
+		(double)call->duration_ms / 1e3, (double)(taken - taken_before) * 1e3 / EVERY_MS);
 	fflush(stderr);
 }
 
@@ -113,7 +116,8 @@ static void watch(const struct call *call, const struct load *load, int interrup
 	int64_t begun_ms = clock_ms(), elapsed_ms;
 	uint64_t taken = 0;
 
-	while ((elapsed_ms = clock_ms() - begun_ms) < call->duration_ms && !load_has_failed(load) && !interrupt_happened()) {
+	while ((elapsed_ms = clock_ms() - begun_ms) < call->duration_ms && !load_has_failed(load) &&
+	       !interrupt_happened()) {
 		int64_t left_ms = call->duration_ms - elapsed_ms;
 
 		(void)poll(&interrupt, 1, left_ms < EVERY_MS ? (int)left_ms : EVERY_MS);
@@ -173,7 +177,7 @@ int run_bench(const struct call *given)
 {
 	struct call call = with_defaults(given);
 	struct mr_definition definition = {
-	    .kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
+		.kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
 	char *channel = NULL;
 	mr *control;
 	int code = session_open(&call, &control);

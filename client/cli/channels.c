@@ -14,7 +14,8 @@ static int read_definition(const struct call *call, struct mr_definition *defini
 	static const struct {
 		const char *name;
 		bool has_capacity;
-	} kinds[] = {{"unbuffered", false}, {"bounded", true}, {"dropping", true}, {"sliding", true}, {"promise", false}};
+	} kinds[] = {
+		{"unbuffered", false}, {"bounded", true}, {"dropping", true}, {"sliding", true}, {"promise", false}};
 	const char *kind = call->args[1];
 
 	if (!call->max_deliveries != !call->dead_letter)
@@ -34,12 +35,16 @@ static int read_definition(const struct call *call, struct mr_definition *defini
 		if (kinds[i].has_capacity && call->n_args < 3)
 			return report_usage(call, "a %s channel needs a capacity: how many values fit into it", kind);
 		if (!kinds[i].has_capacity && call->n_args > 2)
-			return report_usage(call, "a channel that is %s has no capacity; leave '%s' out", strcmp(kind, "promise") ? kind : "a promise", call->args[2]);
-		if (call->n_args > 2 && units_parse_count(call->args[2], 1, HIGHEST_CAPACITY, &definition->capacity) < 0)
-			return report_usage(call, "'%s' is not a capacity; give a number from 1 to %d", call->args[2], HIGHEST_CAPACITY);
+			return report_usage(call, "a channel that is %s has no capacity; leave '%s' out",
+					    strcmp(kind, "promise") ? kind : "a promise", call->args[2]);
+		if (call->n_args > 2 &&
+		    units_parse_count(call->args[2], 1, HIGHEST_CAPACITY, &definition->capacity) < 0)
+			return report_usage(call, "'%s' is not a capacity; give a number from 1 to %d", call->args[2],
+					    HIGHEST_CAPACITY);
 		return EXIT_OK;
 	}
-	return report_usage(call, "there is no kind '%s'; the kinds are unbuffered, bounded, dropping, sliding and promise", kind);
+	return report_usage(
+		call, "there is no kind '%s'; the kinds are unbuffered, bounded, dropping, sliding and promise", kind);
 }
 
 int run_create(const struct call *call)

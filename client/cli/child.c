@@ -59,7 +59,8 @@ static int spawn(struct child *child, int in, int out)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	if (!error)
-		error = posix_spawnp(&child->pid, child->task->argv[0], &actions, &attributes, child->task->argv, child->task->environment);
+		error = posix_spawnp(&child->pid, child->task->argv[0], &actions, &attributes, child->task->argv,
+				     child->task->environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
@@ -157,10 +158,10 @@ static bool read_output(struct child *child)
 static bool attend(struct child *child)
 {
 	struct pollfd fds[] = {
-	    {.fd = child->pid_fd, .events = POLLIN},
-	    {.fd = child->in, .events = POLLOUT},
-	    {.fd = child->out, .events = POLLIN},
-	    {.fd = child->is_ending ? -1 : child->task->stop_fd, .events = POLLIN},
+		{.fd = child->pid_fd, .events = POLLIN},
+		{.fd = child->in, .events = POLLOUT},
+		{.fd = child->out, .events = POLLIN},
+		{.fd = child->is_ending ? -1 : child->task->stop_fd, .events = POLLIN},
 	};
 	int64_t left_ms = child->due_ms == INT64_MAX ? -1 : child->due_ms - clock_ms();
 
@@ -182,7 +183,10 @@ static bool attend(struct child *child)
 
 enum child_end child_run(const struct child_task *task, int *detail)
 {
-	struct child child = {.task = task, .in = -1, .out = -1, .due_ms = task->limit_ms < 0 ? INT64_MAX : clock_ms() + task->limit_ms};
+	struct child child = {.task = task,
+			      .in = -1,
+			      .out = -1,
+			      .due_ms = task->limit_ms < 0 ? INT64_MAX : clock_ms() + task->limit_ms};
 	int status;
 
 	*detail = begin(&child);

@@ -1,6 +1,6 @@
-/* A command, run to its end: text on its standard input, its standard output kept or left to be ours. It has a process group of its own, so
- * that Ctrl-C in a terminal does not reach it, and so that it can be ended together with what it started. Any number of threads may run
- * commands at the same time. */
+/* A command, run to its end: text on its standard input, its standard output kept or left to be ours. It has a process
+ * group of its own, so that Ctrl-C in a terminal does not reach it, and so that it can be ended together with what it
+ * started. Any number of threads may run commands at the same time. */
 #ifndef MILLRACE_CLI_CHILD_H
 #define MILLRACE_CLI_CHILD_H
 
@@ -30,15 +30,15 @@ struct child_task {
 	int stop_fd;      /* the command is ended when this can be read */
 };
 
-/* Runs it, and returns when it has ended. What has to be ended gets SIGTERM, and 5 s later SIGKILL. Processes that a command leaves behind
- * when it exits by itself are left alone, and what they write is not waited for. */
+/* Runs it, and returns when it has ended. What has to be ended gets SIGTERM, and 5 s later SIGKILL. Processes that a
+ * command leaves behind when it exits by itself are left alone, and what they write is not waited for. */
 enum child_end child_run(const struct child_task *task, int *detail);
 
 /* Whether there is such a program: 0, or the errno of execvp(). */
 int child_look(const char *program);
 
-/* The environment of this process with n settings "NAME=TEXT" in the place of its own. One block, to be freed, which points to the
- * settings; NULL without memory. */
+/* The environment of this process with n settings "NAME=TEXT" in the place of its own. One block, to be freed, which
+ * points to the settings; NULL without memory. */
 char **child_environment(char *const *settings, size_t n);
 
 #endif

@@ -10,16 +10,16 @@
 #include "proto/message.h"
 
 enum exit_code { /* what shells branch on; told by every --help */
-	EXIT_OK = 0,
-	EXIT_ERROR = 1,
-	EXIT_USAGE = 2,
-	EXIT_TIMEOUT = 3,
-	EXIT_CLOSED = 4,
-	EXIT_CONNECT = 5,
-	EXIT_DENIED = 6,
-	EXIT_NO_CHANNEL = 7,
-	EXIT_DROPPED = 8,
-	EXIT_INTERRUPTED = 130, /* as shells say it of a program that Ctrl-C ended */
+		 EXIT_OK = 0,
+		 EXIT_ERROR = 1,
+		 EXIT_USAGE = 2,
+		 EXIT_TIMEOUT = 3,
+		 EXIT_CLOSED = 4,
+		 EXIT_CONNECT = 5,
+		 EXIT_DENIED = 6,
+		 EXIT_NO_CHANNEL = 7,
+		 EXIT_DROPPED = 8,
+		 EXIT_INTERRUPTED = 130, /* as shells say it of a program that Ctrl-C ended */
 };
 
 enum option_id {
@@ -113,15 +113,15 @@ struct call {
 	uint64_t producers, consumers, size, window, batch; /* of bench; 0: not given */
 	int64_t duration_ms;                                /* 0: not given */
 	const char *kind;                                   /* NULL: not given */
-	uint64_t jobs; /* 0: not given */
+	uint64_t jobs;                                      /* 0: not given */
 	uint64_t retries;
-	int64_t backoff_ms; /* MR_FOREVER: not given */
-	int64_t limit_ms;   /* MR_FOREVER: none */
-	int64_t lease_ms;   /* MR_FOREVER: not given; 0: none */
-	int64_t delay_ms;   /* of nack */
+	int64_t backoff_ms;      /* MR_FOREVER: not given */
+	int64_t limit_ms;        /* MR_FOREVER: none */
+	int64_t lease_ms;        /* MR_FOREVER: not given; 0: none */
+	int64_t delay_ms;        /* of nack */
 	uint64_t max_deliveries; /* 0: not given */
 	const char *dead_letter; /* NULL: not given */
-	const char *to;     /* NULL: not given */
+	const char *to;          /* NULL: not given */
 	const char *failed;
 	struct call_arm arms[MESSAGE_MAX_ARMS];
 	size_t n_arms;

@@ -1,6 +1,6 @@
-/* millrace completion: scripts that make a shell complete our words. What they know comes from the tables of commands and options; what a
- * word can be is read from the name that its command's usage has for it. Channels they ask of the daemon, for a second at most, and say
- * nothing if it is not there. */
+/* millrace completion: scripts that make a shell complete our words. What they know comes from the tables of commands
+ * and options; what a word can be is read from the name that its command's usage has for it. Channels they ask of the
+ * daemon, for a second at most, and say nothing if it is not there. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,9 @@ static const char *choices_of(const char *word)
 {
 	static const struct {
 		const char *word, *choices;
-	} few[] = {{"KIND", "unbuffered bounded dropping sliding promise"}, {"FORMAT", "text json raw"}, {"SHELL", "bash zsh"}};
+	} few[] = {{"KIND", "unbuffered bounded dropping sliding promise"},
+		   {"FORMAT", "text json raw"},
+		   {"SHELL", "bash zsh"}};
 
 	for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
 		if (strcmp(word, few[i].word) == 0)
@@ -23,8 +25,8 @@ static const char *choices_of(const char *word)
 	return NULL;
 }
 
-/* The next of a usage's words, without brackets and dots: "CHANNEL" of "CHANNEL [VALUE...]". False at the end, and at an option. *repeats:
- * any number of them may follow. */
+/* The next of a usage's words, without brackets and dots: "CHANNEL" of "CHANNEL [VALUE...]". False at the end, and at
+ * an option. *repeats: any number of them may follow. */
 static bool next_word(const char **at, char word[LONGEST_WORD], bool *repeats)
 {
 	size_t len;
@@ -46,57 +48,59 @@ static bool next_word(const char **at, char word[LONGEST_WORD], bool *repeats)
 
 /* -- bash -- */
 
-static const char bash_head[] = "# bash completion of millrace; `millrace completion bash` prints it\n"
-				"\n"
-				"# What is at a place: the options of a command, what an option's word is, what a command's n-th word is.\n"
-				"_millrace_table() {\n"
-				"\tcase $1 in\n";
+static const char bash_head[] =
+	"# bash completion of millrace; `millrace completion bash` prints it\n"
+	"\n"
+	"# What is at a place: the options of a command, what an option's word is, what a command's n-th word is.\n"
+	"_millrace_table() {\n"
+	"\tcase $1 in\n";
 
 static const char bash_tail[] =
-    "\tesac\n"
-    "}\n"
-    "\n"
-    "_millrace() {\n"
-    "\tlocal line=${COMP_LINE:0:COMP_POINT} words word cur command= option= place=1 ended= url=() kind choices=\n"
-    "\tread -ra words <<<\"$line\"\n"
-    "\t[[ $line == *[[:space:]] ]] && words+=('')\n"
-    "\tcur=${words[-1]}\n"
-    "\tfor word in \"${words[@]:1:${#words[@]}-2}\"; do\n"
-    "\t\tif [[ $option ]]; then\n"
-    "\t\t\t[[ $option == -u || $option == --url ]] && url=(--url \"$word\")\n"
-    "\t\t\toption=\n"
-    "\t\telif [[ $word == -- ]]; then\n"
-    "\t\t\tended=1\n"
-    "\t\telif [[ ! $ended && $word == -* ]]; then\n"
-    "\t\t\t[[ $(_millrace_table \"option $command $word\") ]] && option=$word\n"
-    "\t\telif [[ ! $command ]]; then\n"
-    "\t\t\tcommand=$word\n"
-    "\t\telse\n"
-    "\t\t\t((place++))\n"
-    "\t\tfi\n"
-    "\tdone\n"
-    "\tif [[ $option ]]; then\n"
-    "\t\tkind=$(_millrace_table \"option $command $option\")\n"
-    "\telif [[ ! $ended && $cur == -* ]]; then\n"
-    "\t\tkind='WORDS '$(_millrace_table \"options $command\")\n"
-    "\telif [[ ! $command ]]; then\n"
-    "\t\tkind=$(_millrace_table commands)\n"
-    "\telse\n"
-    "\t\tkind=$(_millrace_table \"word $command $place\")\n"
-    "\t\t[[ $kind ]] || kind=$(_millrace_table \"word $command rest\")\n"
-    "\tfi\n"
-    "\tCOMPREPLY=()\n"
-    "\tcase $kind in\n"
-    "\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
-    "\tCHANNEL* | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" 2>/dev/null | cut -f1) ;;\n"
-    "\tCOMMAND) choices=$(compgen -c -- \"$cur\") ;;\n"
-    "\tARGUMENT) compopt -o default 2>/dev/null ;;\n"
-    "\tesac\n"
-    "\twhile IFS= read -r word; do # to readline a word begins behind its last colon\n"
-    "\t\t[[ $word && $word == \"$cur\"* ]] && COMPREPLY+=(\"${word#\"${cur%\"${cur##*:}\"}\"}\")\n"
-    "\tdone <<<\"$choices\"\n"
-    "}\n"
-    "complete -F _millrace millrace\n";
+	"\tesac\n"
+	"}\n"
+	"\n"
+	"_millrace() {\n"
+	"\tlocal line=${COMP_LINE:0:COMP_POINT} words word cur command= option= place=1 ended= url=() kind choices=\n"
+	"\tread -ra words <<<\"$line\"\n"
+	"\t[[ $line == *[[:space:]] ]] && words+=('')\n"
+	"\tcur=${words[-1]}\n"
+	"\tfor word in \"${words[@]:1:${#words[@]}-2}\"; do\n"
+	"\t\tif [[ $option ]]; then\n"
+	"\t\t\t[[ $option == -u || $option == --url ]] && url=(--url \"$word\")\n"
+	"\t\t\toption=\n"
+	"\t\telif [[ $word == -- ]]; then\n"
+	"\t\t\tended=1\n"
+	"\t\telif [[ ! $ended && $word == -* ]]; then\n"
+	"\t\t\t[[ $(_millrace_table \"option $command $word\") ]] && option=$word\n"
+	"\t\telif [[ ! $command ]]; then\n"
+	"\t\t\tcommand=$word\n"
+	"\t\telse\n"
+	"\t\t\t((place++))\n"
+	"\t\tfi\n"
+	"\tdone\n"
+	"\tif [[ $option ]]; then\n"
+	"\t\tkind=$(_millrace_table \"option $command $option\")\n"
+	"\telif [[ ! $ended && $cur == -* ]]; then\n"
+	"\t\tkind='WORDS '$(_millrace_table \"options $command\")\n"
+	"\telif [[ ! $command ]]; then\n"
+	"\t\tkind=$(_millrace_table commands)\n"
+	"\telse\n"
+	"\t\tkind=$(_millrace_table \"word $command $place\")\n"
+	"\t\t[[ $kind ]] || kind=$(_millrace_table \"word $command rest\")\n"
+	"\tfi\n"
+	"\tCOMPREPLY=()\n"
+	"\tcase $kind in\n"
+	"\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
+	"\tCHANNEL* | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" 2>/dev/null "
+	"| cut -f1) ;;\n"
+	"\tCOMMAND) choices=$(compgen -c -- \"$cur\") ;;\n"
+	"\tARGUMENT) compopt -o default 2>/dev/null ;;\n"
+	"\tesac\n"
+	"\twhile IFS= read -r word; do # to readline a word begins behind its last colon\n"
+	"\t\t[[ $word && $word == \"$cur\"* ]] && COMPREPLY+=(\"${word#\"${cur%\"${cur##*:}\"}\"}\")\n"
+	"\tdone <<<\"$choices\"\n"
+	"}\n"
+	"complete -F _millrace millrace\n";
 
 /* Prints the end of a row: what the place takes. */
 static void bash_kind(const char *word)
@@ -167,28 +171,30 @@ static void print_bash(void)
 
 /* -- zsh -- */
 
-static const char zsh_head[] = "#compdef millrace\n"
-			       "# zsh completion of millrace; `millrace completion zsh` prints it\n"
-			       "\n"
-			       "_millrace_channels() {\n"
-			       "\tlocal -a names url\n"
-			       "\tlocal at=${_millrace_words[(I)(-u|--url)]}\n"
-			       "\t((at)) && url=(--url ${(Q)_millrace_words[at+1]})\n"
-			       "\tnames=(${(f)\"$(timeout 1 $_millrace_words[1] $url ls -o raw -- \"$PREFIX*\" 2>/dev/null | cut -f1)\"})\n"
-			       "\tcompadd -a names\n"
-			       "}\n"
-			       "\n"
-			       "_millrace() {\n"
-			       "\tlocal context state state_descr line curcontext=$curcontext\n"
-			       "\tlocal -a _millrace_words=(\"${words[@]}\") its_commands\n"
-			       "\tlocal at=${words[(i)--]}\n"
-			       "\ttypeset -A opt_args\n";
+static const char zsh_head[] =
+	"#compdef millrace\n"
+	"# zsh completion of millrace; `millrace completion zsh` prints it\n"
+	"\n"
+	"_millrace_channels() {\n"
+	"\tlocal -a names url\n"
+	"\tlocal at=${_millrace_words[(I)(-u|--url)]}\n"
+	"\t((at)) && url=(--url ${(Q)_millrace_words[at+1]})\n"
+	"\tnames=(${(f)\"$(timeout 1 $_millrace_words[1] $url ls -o raw -- \"$PREFIX*\" 2>/dev/null | cut -f1)\"})\n"
+	"\tcompadd -a names\n"
+	"}\n"
+	"\n"
+	"_millrace() {\n"
+	"\tlocal context state state_descr line curcontext=$curcontext\n"
+	"\tlocal -a _millrace_words=(\"${words[@]}\") its_commands\n"
+	"\tlocal at=${words[(i)--]}\n"
+	"\ttypeset -A opt_args\n";
 
-static const char zsh_tail[] = "\t\tesac\n"
-			       "\t\t;;\n"
-			       "\tesac\n"
-			       "}\n"
-			       "if [[ $funcstack[1] = _millrace ]]; then _millrace \"$@\"; else compdef _millrace millrace; fi\n";
+static const char zsh_tail[] =
+	"\t\tesac\n"
+	"\t\t;;\n"
+	"\tesac\n"
+	"}\n"
+	"if [[ $funcstack[1] = _millrace ]]; then _millrace \"$@\"; else compdef _millrace millrace; fi\n";
 
 /* Text within single quotes; brackets, and with `colons` colons, lose their meaning. */
 static void zsh_text(const char *text, bool colons)
@@ -278,12 +284,14 @@ static void print_zsh(void)
 		puts("'");
 	}
 	puts("\t\t'help:list the commands, or explain one'\n\t)");
-	fputs("\tif ((at < CURRENT)) && [[ -n ${(M)words[1,at]:#(", stdout); /* behind -- of these are another command's words */
+	fputs("\tif ((at < CURRENT)) && [[ -n ${(M)words[1,at]:#(",
+	      stdout); /* behind -- of these are another command's words */
 	for (const struct command *command = commands; command->name; command++) {
 		if (strstr(command->arguments, "-- COMMAND"))
 			printf("%s|", command->name);
 	}
-	puts("-)} ]]; then\n\t\twords=(\"${(@)words[at+1,-1]}\")\n\t\t((CURRENT -= at))\n\t\t_normal\n\t\treturn\n\tfi");
+	puts("-)} ]]; then\n\t\twords=(\"${(@)words[at+1,-1]}\")\n\t\t((CURRENT -= "
+	     "at))\n\t\t_normal\n\t\treturn\n\tfi");
 	printf("\t_arguments -C");
 	zsh_options(NULL);
 	puts(" \\\n\t\t\t\t':command:->command' '*::word:->words'");

@@ -58,7 +58,8 @@ const char *envelope_read_request(struct slice text, struct envelope_request *re
 		return "it is not {\"reply_to\":CHANNEL,\"request\":VALUE}: there is no reply channel";
 	name = json_scan_text(reply_to, scratch);
 	if (!name_is_valid(name) || name.len < strlen(MADE_UP) || memcmp(name.bytes, MADE_UP, strlen(MADE_UP)) != 0)
-		return "its \"reply_to\" is not a name that the daemon made up for a channel"; /* nobody shall make us put elsewhere */
+		return "its \"reply_to\" is not a name that the daemon made up for a channel"; /* nobody shall make us
+												  put elsewhere */
 	memcpy(request->reply_to, name.bytes, name.len);
 	request->value = find(text, REQUEST, &type);
 	if (type == JSON_TYPE_NONE)

@@ -1,5 +1,6 @@
 /* The request broker's envelopes: a request is {"reply_to":CHANNEL,"request":VALUE}, its answer, put to that channel,
- * {"reply":VALUE} or {"error":TEXT}: those of mr_ask() and mr_serve(). Pure. Other members are allowed, and not looked at. */
+ * {"reply":VALUE} or {"error":TEXT}: those of mr_ask() and mr_serve(). Pure. Other members are allowed, and not looked
+ * at. */
 #ifndef MILLRACE_CLI_ENVELOPE_H
 #define MILLRACE_CLI_ENVELOPE_H
 
@@ -17,7 +18,8 @@ struct envelope_answer { /* one of the two; bytes of the other are NULL */
 	struct slice error; /* a raw JSON string */
 };
 
-/* NULL; or what is wrong with the text, which is one valid JSON value, in static words. What could be read is set, the rest is empty. */
+/* NULL; or what is wrong with the text, which is one valid JSON value, in static words. What could be read is set, the
+ * rest is empty. */
 const char *envelope_read_request(struct slice text, struct envelope_request *request);
 const char *envelope_read_answer(struct slice text, struct envelope_answer *answer);
 

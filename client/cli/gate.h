@@ -1,5 +1,5 @@
-/* A gate: closed until it is opened, once, and then open for ever. Threads wait at it in an alts, as one arm beside what they want, by its
- * channel; or in a poll(), by its descriptor. */
+/* A gate: closed until it is opened, once, and then open for ever. Threads wait at it in an alts, as one arm beside
+ * what they want, by its channel; or in a poll(), by its descriptor. */
 #ifndef MILLRACE_CLI_GATE_H
 #define MILLRACE_CLI_GATE_H
 
@@ -20,7 +20,8 @@ struct gate {
 int gate_init(struct gate *gate, mr *m);
 void gate_finish(struct gate *gate);
 
-/* Lets all through who wait, or will wait, at it. Where the daemon does not answer, the handle breaks in time, which lets them go too. */
+/* Lets all through who wait, or will wait, at it. Where the daemon does not answer, the handle breaks in time, which
+ * lets them go too. */
 void gate_open(struct gate *gate);
 
 bool gate_is_open(const struct gate *gate);

@@ -5,10 +5,11 @@
 void help_usage(const struct command *command, FILE *to)
 {
 	if (command)
-		fprintf(to, "usage: millrace %s [OPTION...]%s%s\n       millrace %s --help explains it\n", command->name, *command->arguments ? " " : "",
-			command->arguments, command->name);
+		fprintf(to, "usage: millrace %s [OPTION...]%s%s\n       millrace %s --help explains it\n",
+			command->name, *command->arguments ? " " : "", command->arguments, command->name);
 	else
-		fputs("usage: millrace [OPTION...] COMMAND [ARGUMENT...]\n       millrace help lists the commands\n", to);
+		fputs("usage: millrace [OPTION...] COMMAND [ARGUMENT...]\n       millrace help lists the commands\n",
+		      to);
 }
 
 static void explain_exits(unsigned exits, FILE *to)
@@ -65,7 +66,8 @@ void help_whole(const struct command *command, FILE *to)
 		help_program(to);
 		return;
 	}
-	fprintf(to, "usage: millrace %s [OPTION...]%s%s\n\n%s\n", command->name, *command->arguments ? " " : "", command->arguments, command->description);
+	fprintf(to, "usage: millrace %s [OPTION...]%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
+		command->arguments, command->description);
 	options_explain(command, to);
 	fprintf(to, "\nExamples:\n%s", command->examples);
 	explain_exits(command->exits, to);

@@ -1,4 +1,5 @@
-/* Times by how often they occurred, in memory that does not grow: exact below 128, and above it in steps of less than 1 %. Pure. */
+/* Times by how often they occurred, in memory that does not grow: exact below 128, and above it in steps of less than 1
+ * %. Pure. */
 #ifndef MILLRACE_CLI_HISTOGRAM_H
 #define MILLRACE_CLI_HISTOGRAM_H
 

@@ -10,9 +10,9 @@
 struct lines {
 	int fd;
 	struct buffer bytes;
-	size_t seen;	 /* of what is in `bytes`: known to have no line's end */
+	size_t seen;     /* of what is in `bytes`: known to have no line's end */
 	uint64_t number; /* of the line that was given last, from 1 */
-	bool at_end;	 /* there is nothing more to read */
+	bool at_end;     /* there is nothing more to read */
 };
 
 /* Zero-initialise but for fd. */

@@ -1,5 +1,6 @@
-/* Each worker keeps a ring of requests in flight: when it is full, the oldest is waited for, and the next begun. Values are strings that
- * begin with the time at which they were put; both ends are in this process, and so have the same clock. */
+/* Each worker keeps a ring of requests in flight: when it is full, the oldest is waited for, and the next begun. Values
+ * are strings that begin with the time at which they were put; both ends are in this process, and so have the same
+ * clock. */
 #include "client/cli/load.h"
 
 #include <inttypes.h>
@@ -45,7 +46,8 @@ static void fail(struct load *load, int status)
 	pthread_mutex_lock(&load->lock);
 	if (load->status == MR_OK) {
 		load->status = status;
-		snprintf(load->message, sizeof load->message, "%s", status < 0 ? mr_message() : "the channel was closed by somebody else");
+		snprintf(load->message, sizeof load->message, "%s",
+			 status < 0 ? mr_message() : "the channel was closed by somebody else");
 	}
 	pthread_cond_signal(&load->moved);
 	pthread_mutex_unlock(&load->lock);
@@ -54,7 +56,8 @@ static void fail(struct load *load, int status)
 
 /* -- Producers -- */
 
-/* As JSON: a string of `size` bytes, or an array of so many such. The bytes are written once; then only the times change. */
+/* As JSON: a string of `size` bytes, or an array of so many such. The bytes are written once; then only the times
+ * change. */
 static bool prepare_text(struct load_worker *worker)
 {
 	const struct call *call = worker->load->call;

@@ -38,8 +38,8 @@ struct load_sums load_sums(const struct load *load);
 /* Whether a worker has failed: it is then time to end. */
 bool load_has_failed(const struct load *load);
 
-/* Ends it in order: producers see their puts through while consumers still take; then `control` closes the channel, and the consumers end.
- * After a failure the channel is deleted at once, so that nobody waits for ever. */
+/* Ends it in order: producers see their puts through while consumers still take; then `control` closes the channel, and
+ * the consumers end. After a failure the channel is deleted at once, so that nobody waits for ever. */
 void load_end(struct load *load, mr *control);
 
 /* The latencies in nanoseconds, from a put to the value's arrival. After load_end(). */

@@ -8,7 +8,8 @@
 #include "client/cli/table.h"
 
 /* Prints the rows that a library call gave, or says how it failed, and ends the session. */
-static int end_with_rows(const struct call *call, mr *m, int status, const struct column *columns, size_t n_columns, json_t *rows)
+static int end_with_rows(const struct call *call, mr *m, int status, const struct column *columns, size_t n_columns,
+			 json_t *rows)
 {
 	int code = report_status(call, call->n_args ? call->args[0] : NULL, status, NULL);
 
@@ -24,9 +25,10 @@ static int end_with_rows(const struct call *call, mr *m, int status, const struc
 int run_ls(const struct call *call)
 {
 	static const struct column columns[] = {
-		{"NAME", "channel", false},     {"KIND", "kind", false},         {"CAPACITY", "capacity", true},  {"BUFFERED", "buffered", true},
-		{"PUTS", "parked_puts", true},  {"TAKES", "parked_takes", true}, {"ACCEPTED", "accepted", true},  {"TAKEN", "taken", true},
-		{"DROPPED", "dropped", true},   {"EVICTED", "evicted", true},    {"CLOSED", "closed", false},
+		{"NAME", "channel", false},     {"KIND", "kind", false},       {"CAPACITY", "capacity", true},
+		{"BUFFERED", "buffered", true}, {"PUTS", "parked_puts", true}, {"TAKES", "parked_takes", true},
+		{"ACCEPTED", "accepted", true}, {"TAKEN", "taken", true},      {"DROPPED", "dropped", true},
+		{"EVICTED", "evicted", true},   {"CLOSED", "closed", false},
 	};
 	json_t *rows = NULL;
 	int code, status;
@@ -42,8 +44,15 @@ int run_ls(const struct call *call)
 int run_waiters(const struct call *call)
 {
 	static const struct column columns[] = {
-		{"SEQ", "seq", true}, {"NAME", "name", false},  {"PEER", "peer", false},    {"CONNECTION", "connection", true},      {"REQUEST", "request", true},
-		{"OP", "op", false},  {"ARMS", "arms", false}, {"AGE_MS", "age_ms", true}, {"DEADLINE_MS", "deadline_ms", true},
+		{"SEQ", "seq", true},
+		{"NAME", "name", false},
+		{"PEER", "peer", false},
+		{"CONNECTION", "connection", true},
+		{"REQUEST", "request", true},
+		{"OP", "op", false},
+		{"ARMS", "arms", false},
+		{"AGE_MS", "age_ms", true},
+		{"DEADLINE_MS", "deadline_ms", true},
 	};
 	const char *channel = call->n_args ? call->args[0] : NULL;
 	json_t *rows = NULL;

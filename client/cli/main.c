@@ -21,7 +21,8 @@ static void fill_standard_descriptors(void)
 	}
 }
 
-/* Standard output is written only when it is flushed: whoever reads it may have gone, quietly; another failure is told. */
+/* Standard output is written only when it is flushed: whoever reads it may have gone, quietly; another failure is told.
+ */
 static int end_output(const struct call *call, int code)
 {
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
@@ -47,7 +48,8 @@ static int check_arguments(const struct call *call)
 	const struct command *command = call->command;
 
 	if (call->n_args < command->min_args)
-		return report_usage(call, call->n_args == 0 ? "what is missing: %s" : "there is something missing: %s", command->arguments);
+		return report_usage(call, call->n_args == 0 ? "what is missing: %s" : "there is something missing: %s",
+				    command->arguments);
 	if (command->max_args >= 0 && call->n_args > command->max_args)
 		return report_usage(call, "'%s' is one word too many", call->args[command->max_args]);
 	return 0;
@@ -85,7 +87,8 @@ static int run(struct call *call, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct call call = {.timeout_ms = MR_FOREVER, .backoff_ms = MR_FOREVER, .limit_ms = MR_FOREVER, .lease_ms = MR_FOREVER};
+	struct call call = {
+		.timeout_ms = MR_FOREVER, .backoff_ms = MR_FOREVER, .limit_ms = MR_FOREVER, .lease_ms = MR_FOREVER};
 
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);

@@ -9,7 +9,7 @@
 #include "client/cli/units.h"
 
 enum {
-	LONG_ONLY = 256, /* getopt's value of an option is this much more than its id */
+	LONG_ONLY = 256,     /* getopt's value of an option is this much more than its id */
 	HIGHEST_JOBS = 1000, /* each has a request parked: the daemon's default allows 1024 a connection */
 	HIGHEST_RETRIES = 1000000,
 };
@@ -52,7 +52,8 @@ static int set_number(struct call *call, const char *word)
 static int set_jobs(struct call *call, const char *word)
 {
 	if (units_parse_count(word, 1, HIGHEST_JOBS, &call->jobs) < 0)
-		return report_usage(call, "'%s' is not a number of commands at a time; give 1 to %d", word, HIGHEST_JOBS);
+		return report_usage(call, "'%s' is not a number of commands at a time; give 1 to %d", word,
+				    HIGHEST_JOBS);
 	return 0;
 }
 
@@ -70,17 +71,20 @@ static int set_max_waiters(struct call *call, const char *word)
 	return 0;
 }
 
-static int set_between(struct call *call, const char *word, const char *what, uint64_t lowest, uint64_t highest, uint64_t *number)
+static int set_between(struct call *call, const char *word, const char *what, uint64_t lowest, uint64_t highest,
+		       uint64_t *number)
 {
 	if (units_parse_count(word, lowest, highest, number) < 0)
-		return report_usage(call, "'%s' is not a number of %s; give %" PRIu64 " to %" PRIu64, word, what, lowest, highest);
+		return report_usage(call, "'%s' is not a number of %s; give %" PRIu64 " to %" PRIu64, word, what,
+				    lowest, highest);
 	return 0;
 }
 
 static int set_lease(struct call *call, const char *word)
 {
 	if (units_parse_ms(word, &call->lease_ms) < 0 || call->lease_ms == 0)
-		return report_usage(call, "'%s' is not a time for a lease; write milliseconds, or 500ms, 30s, 1m, 1h", word);
+		return report_usage(call, "'%s' is not a time for a lease; write milliseconds, or 500ms, 30s, 1m, 1h",
+				    word);
 	return 0;
 }
 
@@ -101,7 +105,9 @@ static int set_kind(struct call *call, const char *word)
 			return 0;
 		}
 	}
-	return report_usage(call, "'%s' is no kind of channel that values go through; say unbuffered, bounded, dropping or sliding", word);
+	return report_usage(
+		call, "'%s' is no kind of channel that values go through; say unbuffered, bounded, dropping or sliding",
+		word);
 }
 
 static int add_arm(struct call *call, const char *channel, const char *value)
@@ -113,22 +119,31 @@ static int add_arm(struct call *call, const char *channel, const char *value)
 }
 
 static const struct option_row table[N_OPTIONS] = {
-	[OPTION_URL] = {'u', "url", "URL", "the daemon: tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH (else $MILLRACE_URL, else tcp://127.0.0.1:7223)"},
-	[OPTION_OUTPUT] = {'o', "output", "FORMAT", "text (default), json (one object a line) or raw (for other programs)"},
-	[OPTION_QUIET] = {'q', "quiet", NULL, "say nothing of success, progress, time-outs, closed channels, dropped values"},
+	[OPTION_URL] = {'u', "url", "URL",
+			"the daemon: tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH (else $MILLRACE_URL, else "
+			"tcp://127.0.0.1:7223)"},
+	[OPTION_OUTPUT] = {'o', "output", "FORMAT",
+			   "text (default), json (one object a line) or raw (for other programs)"},
+	[OPTION_QUIET] = {'q', "quiet", NULL,
+			  "say nothing of success, progress, time-outs, closed channels, dropped values"},
 	[OPTION_HELP] = {'h', "help", NULL, "explain this, and do nothing"},
-	[OPTION_CA] = {0, "ca", "FILE", "who signs the daemon's certificate (else $MILLRACE_CA, else whom the system trusts)"},
-	[OPTION_CERT] = {0, "cert", "FILE", "our own certificate, by which the daemon may know us (else $MILLRACE_CERT)"},
+	[OPTION_CA] = {0, "ca", "FILE",
+		       "who signs the daemon's certificate (else $MILLRACE_CA, else whom the system trusts)"},
+	[OPTION_CERT] = {0, "cert", "FILE",
+			 "our own certificate, by which the daemon may know us (else $MILLRACE_CERT)"},
 	[OPTION_KEY] = {0, "key", "FILE", "its key (else $MILLRACE_KEY)"},
-	[OPTION_INSECURE] = {0, "insecure-accept-any-certificate", NULL, "with tls://, whoever answers is the daemon: anybody may read along"},
-	[OPTION_TIMEOUT] = {'t', "timeout", "TIME", "wait at most so long: 250 or 250ms, 5s, 1m, 1h; 0: at once or not at all"},
+	[OPTION_INSECURE] = {0, "insecure-accept-any-certificate", NULL,
+			     "with tls://, whoever answers is the daemon: anybody may read along"},
+	[OPTION_TIMEOUT] = {'t', "timeout", "TIME",
+			    "wait at most so long: 250 or 250ms, 5s, 1m, 1h; 0: at once or not at all"},
 	[OPTION_NUMBER] = {'n', "number", "N", "how many; by default 1, with `work` and `serve` without an end"},
 	[OPTION_FOLLOW] = {'f', "follow", NULL, "go on until the channel is closed"},
 	[OPTION_STRING] = {'s', "string", NULL, "values are not JSON, but the text of a string"},
 	[OPTION_TAKE] = {0, "take", "CHANNEL", "an arm that takes from a channel"},
 	[OPTION_PUT] = {0, "put", "CHANNEL VALUE", "an arm that puts a value into a channel"},
 	[OPTION_PRIORITY] = {'p', "priority", NULL, "the first arm that can happen does; else any of them"},
-	[OPTION_MAX_WAITERS] = {0, "max-waiters", "N", "how many requests may wait on the channel (else the daemon's default)"},
+	[OPTION_MAX_WAITERS] = {0, "max-waiters", "N",
+				"how many requests may wait on the channel (else the daemon's default)"},
 	[OPTION_FORCE] = {0, "force", NULL, "even if there are values in it; they are discarded"},
 	[OPTION_PRODUCERS] = {'p', "producers", "N", "connections that put (default 1)"},
 	[OPTION_CONSUMERS] = {'c', "consumers", "N", "connections that take (default 1)"},
@@ -141,13 +156,18 @@ static const struct option_row table[N_OPTIONS] = {
 	[OPTION_TO] = {0, "to", "CHANNEL", "what a command writes is a value, to be put into this channel"},
 	[OPTION_FAILED] = {0, "failed", "CHANNEL", "values whose command failed for good are put into this channel"},
 	[OPTION_RETRY] = {'r', "retry", "N", "a command that fails is tried again, N times (default 0)"},
-	[OPTION_BACKOFF] = {0, "backoff", "TIME", "the pause before the first retry (default 1s); it doubles each time, up to a minute"},
+	[OPTION_BACKOFF] = {0, "backoff", "TIME",
+			    "the pause before the first retry (default 1s); it doubles each time, up to a minute"},
 	[OPTION_LIMIT] = {0, "limit", "TIME", "a command that takes longer is ended, and has failed"},
-	[OPTION_LEASE] = {0, "lease", "TIME", "for how long a value is leased at a time (default 30s); 0: it is taken for good"},
-	[OPTION_LEASED] = {0, "lease", "TIME", "what is taken is only leased for so long; done with `ack`, it is gone, else it comes back"},
+	[OPTION_LEASE] = {0, "lease", "TIME",
+			  "for how long a value is leased at a time (default 30s); 0: it is taken for good"},
+	[OPTION_LEASED] = {0, "lease", "TIME",
+			   "what is taken is only leased for so long; done with `ack`, it is gone, else it comes back"},
 	[OPTION_DELAY] = {0, "delay", "TIME", "it comes back after so long"},
-	[OPTION_MAX_DELIVERIES] = {0, "max-deliveries", "N", "a value that came back N times from leases goes to the channel of --dead-letter"},
-	[OPTION_DEAD_LETTER] = {0, "dead-letter", "CHANNEL", "where such a value goes: a bounded channel that is there"},
+	[OPTION_MAX_DELIVERIES] = {0, "max-deliveries", "N",
+				   "a value that came back N times from leases goes to the channel of --dead-letter"},
+	[OPTION_DEAD_LETTER] = {0, "dead-letter", "CHANNEL",
+				"where such a value goes: a bounded channel that is there"},
 	[OPTION_ONCE] = {0, "once", NULL, "look once, print a table, and end"},
 	[OPTION_SORT] = {0, "sort", "KEY", "depth (default), rate, shed, oldest or name"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
@@ -216,7 +236,9 @@ static int set_value(struct call *call, enum option_id id, const char *word, int
 		return add_arm(call, word, NULL);
 	case OPTION_PUT: /* its second word is the next of argv, whatever that looks like */
 		if (optind >= argc)
-			return report_usage(call, "--put takes two words, a channel and a value; there is no value after '%s'", word);
+			return report_usage(
+				call, "--put takes two words, a channel and a value; there is no value after '%s'",
+				word);
 		return add_arm(call, word, argv[optind++]);
 	case OPTION_MAX_WAITERS:
 		return set_max_waiters(call, word);
@@ -315,7 +337,8 @@ int options_parse(struct call *call, int argc, char **argv)
 	for (int id = 0; id < N_OPTIONS; id++) {
 		if (!(wanted >> id & 1))
 			continue;
-		longs[n_longs++] = (struct option){table[id].name, table[id].argument ? required_argument : no_argument, NULL, LONG_ONLY + id};
+		longs[n_longs++] = (struct option){table[id].name, table[id].argument ? required_argument : no_argument,
+						   NULL, LONG_ONLY + id};
 		if (table[id].letter)
 			shorts[n_shorts++] = table[id].letter;
 		if (table[id].letter && table[id].argument)
@@ -348,8 +371,10 @@ static void explain(uint64_t ids, FILE *to)
 
 		if (!(ids >> id & 1))
 			continue;
-		n = table[id].letter ? snprintf(left, sizeof left, "-%c, ", table[id].letter) : snprintf(left, sizeof left, "    ");
-		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", table[id].name, table[id].argument ? " " : "", table[id].argument ? table[id].argument : "");
+		n = table[id].letter ? snprintf(left, sizeof left, "-%c, ", table[id].letter)
+				     : snprintf(left, sizeof left, "    ");
+		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", table[id].name, table[id].argument ? " " : "",
+			 table[id].argument ? table[id].argument : "");
 		fprintf(to, "  %-24s  %s\n", left, table[id].help);
 	}
 }

@@ -31,7 +31,8 @@ void output_value(const struct call *call, const char *channel, struct slice val
 	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
 }
 
-void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease, uint64_t deliveries)
+void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease,
+		   uint64_t deliveries)
 {
 	static const char *const formats[] = {
 		[FORMAT_TEXT] = "%s %" PRIu64 " ",

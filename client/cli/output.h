@@ -1,4 +1,5 @@
-/* Values on standard output, in the format that the call asks for, one a line. Nothing is seen before output_flush(). */
+/* Values on standard output, in the format that the call asks for, one a line. Nothing is seen before output_flush().
+ */
 #ifndef MILLRACE_CLI_OUTPUT_H
 #define MILLRACE_CLI_OUTPUT_H
 
@@ -8,7 +9,8 @@
 void output_value(const struct call *call, const char *channel, struct slice value);
 
 /* A value that is leased: with its lease, and how often it was delivered. */
-void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease, uint64_t deliveries);
+void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease,
+		   uint64_t deliveries);
 
 /* Each value of a JSON array. Returns how many there were. */
 size_t output_values(const struct call *call, const char *channel, struct slice array);

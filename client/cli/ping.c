@@ -10,7 +10,8 @@ enum { PATIENCE_MS = 5000 };
 
 int run_ping(const struct call *call)
 {
-	static const char *const forms[] = {[FORMAT_TEXT] = "%.3f ms\n", [FORMAT_JSON] = "{\"ms\":%.3f}\n", [FORMAT_RAW] = "%.3f\n"};
+	static const char *const forms[] = {
+		[FORMAT_TEXT] = "%.3f ms\n", [FORMAT_JSON] = "{\"ms\":%.3f}\n", [FORMAT_RAW] = "%.3f\n"};
 	int64_t timeout_ms = call->timeout_ms == MR_FOREVER ? PATIENCE_MS : call->timeout_ms;
 	uint64_t n = call->number ? call->number : 1;
 	int code, status;

@@ -13,7 +13,8 @@ void progress_init(struct progress *progress, bool enabled)
 	progress->shown_ms = progress->begun_ms + FIRST_MS - EVERY_MS;
 }
 
-void progress_update(struct progress *progress, uint64_t accepted, uint64_t dropped, uint64_t read_bytes, uint64_t total_bytes, bool is_parked)
+void progress_update(struct progress *progress, uint64_t accepted, uint64_t dropped, uint64_t read_bytes,
+		     uint64_t total_bytes, bool is_parked)
 {
 	int64_t now = progress->enabled ? clock_ms() : 0;
 
@@ -23,7 +24,8 @@ void progress_update(struct progress *progress, uint64_t accepted, uint64_t drop
 	if (dropped)
 		fprintf(stderr, ", %" PRIu64 " dropped", dropped);
 	if (total_bytes)
-		fprintf(stderr, ", %.0f %% of the file read", 100.0 * (double)(read_bytes < total_bytes ? read_bytes : total_bytes) / (double)total_bytes);
+		fprintf(stderr, ", %.0f %% of the file read",
+			100.0 * (double)(read_bytes < total_bytes ? read_bytes : total_bytes) / (double)total_bytes);
 	fprintf(stderr, ", %.0f a second", (double)accepted * 1000.0 / (double)(now - progress->begun_ms));
 	if (is_parked)
 		fputs("; waiting for room", stderr);

@@ -15,7 +15,8 @@ struct progress {
 void progress_init(struct progress *progress, bool enabled);
 
 /* Shows it if it is time. `total_bytes` of the input, 0 if unknown. */
-void progress_update(struct progress *progress, uint64_t accepted, uint64_t dropped, uint64_t read_bytes, uint64_t total_bytes, bool is_parked);
+void progress_update(struct progress *progress, uint64_t accepted, uint64_t dropped, uint64_t read_bytes,
+		     uint64_t total_bytes, bool is_parked);
 
 /* In how many milliseconds to update next; -1: never. */
 int progress_wait_ms(const struct progress *progress);

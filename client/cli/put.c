@@ -1,7 +1,8 @@
 /* millrace put: values from the words of the call or from lines, into one channel.
  *
- * One request is in flight at a time, with all the values that were there when it began; meanwhile the next batch is filled. So what is typed is put
- * at once, a file goes in large batches, and what went in is always a prefix of what was given: nothing overtakes a value that is refused.
+ * One request is in flight at a time, with all the values that were there when it began; meanwhile the next batch is
+ * filled. So what is typed is put at once, a file goes in large batches, and what went in is always a prefix of what
+ * was given: nothing overtakes a value that is refused.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,16 +37,16 @@ struct put {
 
 	bool from_lines;
 	struct lines lines;
-	int next_arg;		/* without lines */
-	struct buffer string;	/* the value that a --string text became */
-	struct slice held;	/* a value that had no room in `filling`; bytes NULL: none */
-	bool ended;		/* there are no more values to come */
+	int next_arg;                    /* without lines */
+	struct buffer string;            /* the value that a --string text became */
+	struct slice held;               /* a value that had no room in `filling`; bytes NULL: none */
+	bool ended;                      /* there are no more values to come */
 	char bad[TEXT_ERROR_BYTES + 64]; /* why it ended before the input did, or "" */
 
 	struct batch batches[2];
 	struct batch *filling;
 	struct batch *flying;
-	size_t n_landed; /* of the flying batch's values */
+	size_t n_landed;     /* of the flying batch's values */
 	mr_request *request; /* NULL: nothing flies */
 	int64_t patience_ms; /* when to ask the library what has become of it, whatever has come */
 
@@ -81,7 +82,9 @@ static int hold_value(struct put *put, struct slice text, uint64_t line)
 		goto bad;
 	}
 	if (value.len > put->max_value_bytes) {
-		snprintf(error, sizeof error, "a value of %zu bytes is too long; the daemon takes up to %zu (its max_frame)", value.len, put->max_value_bytes);
+		snprintf(error, sizeof error,
+			 "a value of %zu bytes is too long; the daemon takes up to %zu (its max_frame)", value.len,
+			 put->max_value_bytes);
 		goto bad;
 	}
 	put->held = value;
@@ -111,7 +114,8 @@ static bool next_value(struct put *put)
 			return false;
 		}
 		put->next_arg++;
-		return hold_value(put, slice_from(put->call->args[put->next_arg - 1]), (uint64_t)put->next_arg - 1) == 0;
+		return hold_value(put, slice_from(put->call->args[put->next_arg - 1]), (uint64_t)put->next_arg - 1) ==
+		       0;
 	}
 	while (lines_next(&put->lines, &line)) {
 		if (put->call->strings || !is_blank(line))
@@ -119,8 +123,10 @@ static bool next_value(struct put *put)
 	}
 	if (put->lines.at_end)
 		put->ended = true;
-	else if (lines_pending(&put->lines) > 6 * put->max_value_bytes + 6) /* as long as the value could be in any writing */
-		end_badly(put, put->lines.number + 1, "it is too long to be a value; are there line ends in the input?");
+	else if (lines_pending(&put->lines) >
+		 6 * put->max_value_bytes + 6) /* as long as the value could be in any writing */
+		end_badly(put, put->lines.number + 1,
+			  "it is too long to be a value; are there line ends in the input?");
 	return false;
 }
 
@@ -148,7 +154,8 @@ static void fly(struct put *put, size_t from)
 	put->n_landed = from;
 	put->patience_ms = put->call->timeout_ms == MR_FOREVER ? INT64_MAX : clock_ms() + put->call->timeout_ms + 1000;
 	put->status = !array.bytes ? MR_EMEMORY
-				   : mr_begin_put_many(put->m, &put->request, put->channel, array.bytes, array.len, put->call->timeout_ms);
+				   : mr_begin_put_many(put->m, &put->request, put->channel, array.bytes, array.len,
+						       put->call->timeout_ms);
 	if (put->status != MR_OK)
 		put->request = NULL;
 }
@@ -238,7 +245,8 @@ static void stream(struct put *put)
 		await(put);
 		if (put->request && (mr_is_done(put->m, put->request) || clock_ms() >= put->patience_ms))
 			land(put);
-		progress_update(&put->progress, put->accepted, put->dropped, put->read_bytes, put->file_bytes, put->request != NULL);
+		progress_update(&put->progress, put->accepted, put->dropped, put->read_bytes, put->file_bytes,
+				put->request != NULL);
 	}
 	if (put->request) { /* Ctrl-C */
 		(void)mr_cancel(put->m, put->request);
@@ -274,7 +282,8 @@ static int prepare(struct put *put)
 	put->max_value_bytes = (size_t)max_frame - ENVELOPE_BYTES - strlen(put->channel);
 	put->max_batch_bytes = put->max_value_bytes < BATCH_BYTES ? put->max_value_bytes : BATCH_BYTES;
 	if (put->from_lines && isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !put->call->quiet)
-		report(put->call, put->channel, "type a %s a line; Ctrl-D ends", put->call->strings ? "text" : "JSON value");
+		report(put->call, put->channel, "type a %s a line; Ctrl-D ends",
+		       put->call->strings ? "text" : "JSON value");
 	if (put->from_lines && fstat(STDIN_FILENO, &about) == 0 && S_ISREG(about.st_mode))
 		put->file_bytes = (uint64_t)about.st_size;
 	progress_init(&put->progress, isatty(STDERR_FILENO) && !isatty(STDIN_FILENO) && !put->call->quiet);
@@ -291,8 +300,8 @@ static const char *describe(const struct put *put, char text[128])
 	if (!put->from_lines && put->call->n_args == 2)
 		return NULL;
 	if (is_known)
-		snprintf(text, 128, "; %" PRIu64 " value%s went in, and stopped before %s %" PRIu64, put->accepted, plural, put->from_lines ? "line" : "value",
-			 put->flying->lines[put->n_landed]);
+		snprintf(text, 128, "; %" PRIu64 " value%s went in, and stopped before %s %" PRIu64, put->accepted,
+			 plural, put->from_lines ? "line" : "value", put->flying->lines[put->n_landed]);
 	else
 		snprintf(text, 128, "; %" PRIu64 " value%s went in", put->accepted, plural);
 	return text;
@@ -310,16 +319,19 @@ static int conclude(struct put *put)
 	} else if (put->status != MR_OK) {
 		code = report_status(put->call, put->channel, put->status, describe(put, more));
 	} else if (*put->bad) {
-		report(put->call, put->channel, "%s; %" PRIu64 " value%s before it went in", put->bad, put->accepted, put->accepted == 1 ? "" : "s");
+		report(put->call, put->channel, "%s; %" PRIu64 " value%s before it went in", put->bad, put->accepted,
+		       put->accepted == 1 ? "" : "s");
 		code = EXIT_ERROR;
 	} else if (put->dropped) {
 		if (!put->call->quiet)
-			report(put->call, put->channel, "%" PRIu64 " of %" PRIu64 " values dropped: the channel had no room for them", put->dropped,
-			       put->accepted + put->dropped);
+			report(put->call, put->channel,
+			       "%" PRIu64 " of %" PRIu64 " values dropped: the channel had no room for them",
+			       put->dropped, put->accepted + put->dropped);
 		code = EXIT_DROPPED;
 	}
 	if (put->call->format == FORMAT_JSON)
-		printf("{\"accepted\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64 "}\n", put->accepted, put->dropped, put->evicted);
+		printf("{\"accepted\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"evicted\":%" PRIu64 "}\n", put->accepted,
+		       put->dropped, put->evicted);
 	return code;
 }
 

@@ -8,7 +8,8 @@
 #include "client/cli/text.h"
 #include "proto/status.h"
 
-static_assert((int)MR_TIMEOUT == (int)STATUS_TIMEOUT && (int)MR_CANCELLED == (int)STATUS_CANCELLED, "statuses have the numbers of the protocol's table");
+static_assert((int)MR_TIMEOUT == (int)STATUS_TIMEOUT && (int)MR_CANCELLED == (int)STATUS_CANCELLED,
+	      "statuses have the numbers of the protocol's table");
 
 void report_text(FILE *to, const char *text, size_t len)
 {
@@ -102,6 +103,7 @@ int report_code(int status)
 int report_status(const struct call *call, const char *channel, int status, const char *more)
 {
 	if (status != MR_OK && !(status > 0 && call->quiet))
-		report(call, channel, "%s%s", status > 0 ? status_text((enum status)status) : mr_message(), more ? more : "");
+		report(call, channel, "%s%s", status > 0 ? status_text((enum status)status) : mr_message(),
+		       more ? more : "");
 	return report_code(status);
 }

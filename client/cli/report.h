@@ -1,5 +1,5 @@
-/* What the program says to people, on standard error: "millrace put: jobs: what is wrong; what to do". Control characters that came from elsewhere are
- * shown, never sent to the terminal. Lines of several threads do not mix. */
+/* What the program says to people, on standard error: "millrace put: jobs: what is wrong; what to do". Control
+ * characters that came from elsewhere are shown, never sent to the terminal. Lines of several threads do not mix. */
 #ifndef MILLRACE_CLI_REPORT_H
 #define MILLRACE_CLI_REPORT_H
 
@@ -9,13 +9,15 @@
 #include "client/millrace.h"
 
 /* Says a line. `subject` (a channel, or NULL) stands before the text. */
-void report(const struct call *call, const char *subject, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void report(const struct call *call, const char *subject, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Says what is wrong with the words of the call, and its usage in short. Returns EXIT_USAGE. */
 int report_usage(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Says how a library call ended, unless well, and returns the exit code that stands for it. `more` (or NULL) is added to the text. With --quiet
- * time-outs, closed channels and dropped values are only told by the exit code. Must come before the next library call. */
+/* Says how a library call ended, unless well, and returns the exit code that stands for it. `more` (or NULL) is added
+ * to the text. With --quiet time-outs, closed channels and dropped values are only told by the exit code. Must come
+ * before the next library call. */
 int report_status(const struct call *call, const char *channel, int status, const char *more);
 
 /* The exit code that stands for a status of the library. */

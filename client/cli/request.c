@@ -52,14 +52,16 @@ static int read_question(const struct call *call, struct question *question)
 
 	if (code != EXIT_OK)
 		return code;
-	if ((call->strings ? text_to_string(text, &question->string, error) : text_to_value(text, &question->value, error)) < 0) {
+	if ((call->strings ? text_to_string(text, &question->string, error)
+			   : text_to_value(text, &question->value, error)) < 0) {
 		if (call->n_args > 1)
 			return report_usage(call, "%s", error);
 		report(call, NULL, "%s", error);
 		return EXIT_ERROR;
 	}
 	if (call->strings)
-		question->value = (struct slice){question->string.bytes + question->string.start, buffer_len(&question->string)};
+		question->value =
+			(struct slice){question->string.bytes + question->string.start, buffer_len(&question->string)};
 	return EXIT_OK;
 }
 

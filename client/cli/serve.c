@@ -20,7 +20,8 @@ static int answer(struct worker *worker, const struct job *job, struct buffer *t
 		report(call, call->args[0], "no memory for an answer");
 		return MR_EMEMORY;
 	}
-	status = worker_put(worker, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)}, ANSWER_TIMEOUT_MS);
+	status = worker_put(worker, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)},
+			    ANSWER_TIMEOUT_MS);
 	if (status == MR_ECONNECTION)
 		worker_stop_for(worker, NULL, status);
 	else if (status == MR_ENO_SUCH_CHANNEL && !call->quiet)
@@ -87,13 +88,15 @@ static void succeed(struct worker *worker, struct job *job, struct slice result)
 	if (status == MR_OK)
 		worker_count(worker, &worker->n_done);
 	else if (status == MR_EBAD_VALUE)
-		fail_after_all(worker, job, "the answer cannot be put; it is nested too deep"); /* the envelope is one level more */
+		fail_after_all(worker, job,
+			       "the answer cannot be put; it is nested too deep"); /* the envelope is one level more */
 	worker_settle(worker, job);
 }
 
 int run_serve(const struct call *call)
 {
-	static const struct worker_kind kind = {.is_server = true, .open = open_request, .succeed = succeed, .fail = fail};
+	static const struct worker_kind kind = {
+		.is_server = true, .open = open_request, .succeed = succeed, .fail = fail};
 
 	return worker_run(call, &kind);
 }

@@ -15,11 +15,14 @@ int session_check_channel(const struct call *call, const char *channel)
 {
 	if (name_is_valid(slice_from(channel)))
 		return EXIT_OK;
-	return report_usage(call, "'%s' is not a channel's name: these are 1 to %d characters of A-Z a-z 0-9 . _ : { } -, the first not . or -", channel,
-			    NAME_MAX_BYTES);
+	return report_usage(call,
+			    "'%s' is not a channel's name: these are 1 to %d characters of A-Z a-z 0-9 . _ : { } -, "
+			    "the first not . or -",
+			    channel, NAME_MAX_BYTES);
 }
 
-/* The token of the environment, or of the file that it names: into `room`. NULL: there is none. EXIT_OK, or the mistake told. */
+/* The token of the environment, or of the file that it names: into `room`. NULL: there is none. EXIT_OK, or the mistake
+ * told. */
 static int read_token(const struct call *call, char room[TOKEN_ROOM], const char **token)
 {
 	const char *path = getenv("MILLRACE_TOKEN_FILE");
@@ -30,7 +33,8 @@ static int read_token(const struct call *call, char room[TOKEN_ROOM], const char
 		return EXIT_OK;
 	file = fopen(path, "re");
 	if (!file || !fgets(room, TOKEN_ROOM, file)) {
-		report(call, path, "the token cannot be read: %s", file && !ferror(file) ? "there is none" : strerror(errno));
+		report(call, path, "the token cannot be read: %s",
+		       file && !ferror(file) ? "there is none" : strerror(errno));
 		if (file)
 			fclose(file);
 		return EXIT_ERROR;

@@ -19,7 +19,8 @@ static void print_arms(FILE *to, const json_t *arms)
 		json_object_foreach(arm, key, channel)
 		{
 			fprintf(to, "%s%s ", i ? ", " : "", key);
-			report_text(to, json_string_value(channel) ? json_string_value(channel) : "?", json_string_value(channel) ? json_string_length(channel) : 1);
+			report_text(to, json_string_value(channel) ? json_string_value(channel) : "?",
+				    json_string_value(channel) ? json_string_length(channel) : 1);
 		}
 	}
 }
@@ -79,7 +80,8 @@ static void print_line(char *const *cells, const struct column *columns, size_t 
 	putchar('\n');
 }
 
-static void print_lines(const struct call *call, char **cells, const struct column *columns, size_t n_columns, size_t n_lines)
+static void print_lines(const struct call *call, char **cells, const struct column *columns, size_t n_columns,
+			size_t n_lines)
 {
 	size_t widths[16] = {0};
 
@@ -126,7 +128,8 @@ int table_print(const struct call *call, const struct column *columns, size_t n_
 		const struct column *column = &columns[n % n_columns];
 		size_t line = n / n_columns;
 
-		cells[n] = line == 0 ? strdup(column->title) : table_cell(json_object_get(json_array_get(rows, line - 1), column->key));
+		cells[n] = line == 0 ? strdup(column->title)
+				     : table_cell(json_object_get(json_array_get(rows, line - 1), column->key));
 		if (!cells[n])
 			goto free_cells;
 	}

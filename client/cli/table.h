@@ -12,10 +12,12 @@ struct column {
 	bool is_number;  /* stands at the right */
 };
 
-/* Prints an array of objects on standard output, as the call's format asks; as json the objects themselves. 0, or -1 without memory. */
+/* Prints an array of objects on standard output, as the call's format asks; as json the objects themselves. 0, or -1
+ * without memory. */
 int table_print(const struct call *call, const struct column *columns, size_t n_columns, const json_t *rows);
 
-/* One cell's text, for malloc's free(): strings without control characters, numbers, yes and no, "-" for what is not there, arms in words. */
+/* One cell's text, for malloc's free(): strings without control characters, numbers, yes and no, "-" for what is not
+ * there, arms in words. */
 char *table_cell(const json_t *value);
 
 #endif

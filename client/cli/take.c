@@ -1,6 +1,6 @@
-/* millrace take: nothing taken that cannot be printed, as far as that can be known: while it waits it watches standard output and Ctrl-C
- * too, and then cancels before it ends. A number of values is taken in batches; --follow has a consumer with little credit, which is what
- * can be lost at most. */
+/* millrace take: nothing taken that cannot be printed, as far as that can be known: while it waits it watches standard
+ * output and Ctrl-C too, and then cancels before it ends. A number of values is taken in batches; --follow has a
+ * consumer with little credit, which is what can be lost at most. */
 #include <poll.h>
 #include <unistd.h>
 
@@ -24,10 +24,12 @@ struct watch {
 
 static void watch_init(struct watch *watch)
 {
-	*watch = (struct watch){{{.fd = interrupt_catch(), .events = POLLIN}, {.fd = STDOUT_FILENO}, {.events = POLLIN}}};
+	*watch = (struct watch){
+		{{.fd = interrupt_catch(), .events = POLLIN}, {.fd = STDOUT_FILENO}, {.events = POLLIN}}};
 }
 
-/* Waits until something has come, or the time is over, or there is no more use in waiting. *is_late: the time is over. */
+/* Waits until something has come, or the time is over, or there is no more use in waiting. *is_late: the time is over.
+ */
 static enum wake watch_wait(struct watch *watch, mr *m, int patience_ms, bool *is_late)
 {
 	watch->fds[2].fd = mr_fd(m);
@@ -69,10 +71,12 @@ static void print(const struct call *call, const struct mr_result *result)
 		output_value(call, call->args[0], value);
 }
 
-/* One request, and its values printed. *n counts them. Returns the library's status; MR_CANCELLED also if it ended in vain, *wake says why. */
+/* One request, and its values printed. *n counts them. Returns the library's status; MR_CANCELLED also if it ended in
+ * vain, *wake says why. */
 static int take_some(const struct call *call, mr *m, size_t max, struct watch *watch, enum wake *wake, uint64_t *n)
 {
-	const struct mr_take_options options = {.max = max == 1 ? 0 : max, .lease_ms = lease_ms(call), .sticky = lease_ms(call) > 0};
+	const struct mr_take_options options = {
+		.max = max == 1 ? 0 : max, .lease_ms = lease_ms(call), .sticky = lease_ms(call) > 0};
 	const char *channel = call->args[0];
 	struct mr_result result;
 	mr_request *request;
@@ -96,7 +100,8 @@ static int take_some(const struct call *call, mr *m, size_t max, struct watch *w
 	return status;
 }
 
-static int take_number(const struct call *call, mr *m, uint64_t wanted, size_t batch, struct watch *watch, enum wake *wake)
+static int take_number(const struct call *call, mr *m, uint64_t wanted, size_t batch, struct watch *watch,
+		       enum wake *wake)
 {
 	int status = MR_OK;
 	uint64_t n = 0;
@@ -163,7 +168,8 @@ static void take_rest(const struct call *call, mr *m, mr_consumer *consumer, enu
 
 static int follow(const struct call *call, mr *m, struct watch *watch, enum wake *wake)
 {
-	const struct mr_consumer_options options = {.credit = FOLLOW_CREDIT, .lease_ms = lease_ms(call), .sticky = lease_ms(call) > 0};
+	const struct mr_consumer_options options = {
+		.credit = FOLLOW_CREDIT, .lease_ms = lease_ms(call), .sticky = lease_ms(call) > 0};
 	mr_consumer *consumer;
 	int status = mr_consumer_create(&consumer, m, call->args[0], &options);
 
@@ -190,8 +196,10 @@ int run_take(const struct call *call)
 	if (call->follow && !call->number)
 		status = follow(call, m, &watch, &wake);
 	else
-		status = take_number(call, m, call->number ? call->number : 1, lease_ms(call) ? 1 : BATCH, &watch, &wake);
-	if (status == MR_EBAD_REQUEST && call->follow && !lease_ms(call)) /* a promise: it has one value, for as many requests as one likes */
+		status = take_number(call, m, call->number ? call->number : 1, lease_ms(call) ? 1 : BATCH, &watch,
+				     &wake);
+	if (status == MR_EBAD_REQUEST && call->follow &&
+	    !lease_ms(call)) /* a promise: it has one value, for as many requests as one likes */
 		status = take_number(call, m, UINT64_MAX, 1, &watch, &wake);
 	if (wake == WAKE_ORPHANED)
 		code = EXIT_OK;

@@ -91,23 +91,26 @@ int text_to_value(struct slice text, struct slice *raw, char error[TEXT_ERROR_BY
 	text = trim(text);
 	shown = quote(text, &dots);
 	if (text.len == 0) {
-		snprintf(error, TEXT_ERROR_BYTES, "an empty text is not JSON; for an empty string write '\"\"', or use --string");
+		snprintf(error, TEXT_ERROR_BYTES,
+			 "an empty text is not JSON; for an empty string write '\"\"', or use --string");
 		return -1;
 	}
 	json_scan_init(&scan, text.bytes, text.len);
 	type = json_scan_value(&scan, raw);
 	if (type == JSON_TYPE_NULL && json_scan_at_end(&scan)) {
-		snprintf(error, TEXT_ERROR_BYTES, "null cannot be put, it would read as \"closed\"; put any other JSON value");
+		snprintf(error, TEXT_ERROR_BYTES,
+			 "null cannot be put, it would read as \"closed\"; put any other JSON value");
 		return -1;
 	}
 	if (type != JSON_TYPE_NONE && json_scan_at_end(&scan))
 		return 0;
 	if (is_bare_word(text))
-		snprintf(error, TEXT_ERROR_BYTES, "%.*s%s is not JSON; quote it as '\"%.*s%s\"' or use --string", (int)shown.len, shown.bytes, dots, (int)shown.len,
-			 shown.bytes, dots);
+		snprintf(error, TEXT_ERROR_BYTES, "%.*s%s is not JSON; quote it as '\"%.*s%s\"' or use --string",
+			 (int)shown.len, shown.bytes, dots, (int)shown.len, shown.bytes, dots);
 	else
-		snprintf(error, TEXT_ERROR_BYTES, "%.*s%s is not JSON: %s, at byte %zu", (int)shown.len, shown.bytes, dots,
-			 scan.error ? scan.error : "there is more after the value", (size_t)(scan.at - text.bytes) + 1);
+		snprintf(error, TEXT_ERROR_BYTES, "%.*s%s is not JSON: %s, at byte %zu", (int)shown.len, shown.bytes,
+			 dots, scan.error ? scan.error : "there is more after the value",
+			 (size_t)(scan.at - text.bytes) + 1);
 	return -1;
 }
 
@@ -146,7 +149,8 @@ int text_to_string(struct slice text, struct buffer *out, char error[TEXT_ERROR_
 	for (size_t at = 0, n; at < text.len; at += n) {
 		n = text_character(text.bytes + at, text.len - at);
 		if (n == 0) {
-			snprintf(error, TEXT_ERROR_BYTES, "not UTF-8 at byte %zu; JSON strings can only hold UTF-8 (iconv converts)", at + 1);
+			snprintf(error, TEXT_ERROR_BYTES,
+				 "not UTF-8 at byte %zu; JSON strings can only hold UTF-8 (iconv converts)", at + 1);
 			return -1;
 		}
 	}
@@ -192,7 +196,8 @@ void text_append_line(struct buffer *out, struct slice value, bool for_terminal)
 		if (is_control) {
 			char escape[8];
 
-			buffer_append(out, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned char)c[n - 1]));
+			buffer_append(out, escape,
+				      (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned char)c[n - 1]));
 		}
 	}
 	buffer_append(out, value.bytes + done, value.len - done);

@@ -7,15 +7,16 @@
 
 enum { TEXT_ERROR_BYTES = 320 };
 
-/* Whether `text` is one JSON value that can be put; *raw is then it, without the white space around it. 0; or -1, and in `error` what is wrong and what
- * to do, for people. */
+/* Whether `text` is one JSON value that can be put; *raw is then it, without the white space around it. 0; or -1, and
+ * in `error` what is wrong and what to do, for people. */
 int text_to_value(struct slice text, struct slice *raw, char error[TEXT_ERROR_BYTES]);
 
-/* Appends the text as a JSON string to `out`. 0; or -1 (and nothing appended) if it is not UTF-8 or there is no memory: in `error`. */
+/* Appends the text as a JSON string to `out`. 0; or -1 (and nothing appended) if it is not UTF-8 or there is no memory:
+ * in `error`. */
 int text_to_string(struct slice text, struct buffer *out, char error[TEXT_ERROR_BYTES]);
 
-/* Appends a value as one line: its bytes, but without the white space between its parts if that has line breaks. With `for_terminal` what a terminal
- * might obey (DEL, C1) is escaped: the same value in other bytes. */
+/* Appends a value as one line: its bytes, but without the white space between its parts if that has line breaks. With
+ * `for_terminal` what a terminal might obey (DEL, C1) is escaped: the same value in other bytes. */
 void text_append_line(struct buffer *out, struct slice value, bool for_terminal);
 
 /* Appends a string's characters, without quotes and escapes; another value as it is. */

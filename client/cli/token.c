@@ -25,7 +25,8 @@ int run_token(const struct call *call)
 					    [FORMAT_JSON] = "{\"token\":\"%s\",\"hash\":\"sha256:%s:%s\"}\n",
 					    [FORMAT_RAW] = "%s\nsha256:%s:%s\n"};
 	unsigned char random[SALT_BYTES + SECRET_BYTES], digest[SHA256_DIGEST_LENGTH];
-	char salt[2 * SALT_BYTES + 1], secret[2 * SECRET_BYTES + 1], hash[2 * SHA256_DIGEST_LENGTH + 1], token[TOKEN_ROOM];
+	char salt[2 * SALT_BYTES + 1], secret[2 * SECRET_BYTES + 1], hash[2 * SHA256_DIGEST_LENGTH + 1],
+		token[TOKEN_ROOM];
 
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
 		report(call, NULL, "the system has no randomness");

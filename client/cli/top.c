@@ -1,4 +1,5 @@
-/* millrace top: channels as they are now, with rates, the ones that matter most first; again and again on a terminal, or once for scripts. */
+/* millrace top: channels as they are now, with rates, the ones that matter most first; again and again on a terminal,
+ * or once for scripts. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static void draw_gauge(const json_t *row)
 	bool is_full = capacity > 0 && buffered + number(row, "leased") >= capacity;
 
 	full = full > GAUGE_CELLS ? GAUGE_CELLS : full;
-	printf("%s%.*s\033[0m%.*s %7.0f", is_full ? "\033[33m" : "\033[36m", full, "##########", GAUGE_CELLS - full, "..........", buffered);
+	printf("%s%.*s\033[0m%.*s %7.0f", is_full ? "\033[33m" : "\033[36m", full, "##########", GAUGE_CELLS - full,
+	       "..........", buffered);
 }
 
 static void draw_row(const json_t *row)
@@ -73,10 +75,13 @@ static void draw_row(const json_t *row)
 	const char *name = json_string_value(json_object_get(row, "channel"));
 	const json_t *oldest = json_object_get(row, "oldest_ms");
 
-	printf("%-*.*s %-10s ", NAME_CELLS, NAME_CELLS, name ? name : "?", json_string_value(json_object_get(row, "kind")));
+	printf("%-*.*s %-10s ", NAME_CELLS, NAME_CELLS, name ? name : "?",
+	       json_string_value(json_object_get(row, "kind")));
 	draw_gauge(row);
-	printf(" %9.1f %9.1f %s%8.1f\033[0m ", number(row, "in_rate"), number(row, "out_rate"), number(row, "shed_rate") > 0 ? "\033[31m" : "", number(row, "shed_rate"));
-	printf("%s%6.0f\033[0m %6.0f ", number(row, "parked_puts") > 0 ? "\033[33m" : "", number(row, "parked_puts"), number(row, "parked_takes"));
+	printf(" %9.1f %9.1f %s%8.1f\033[0m ", number(row, "in_rate"), number(row, "out_rate"),
+	       number(row, "shed_rate") > 0 ? "\033[31m" : "", number(row, "shed_rate"));
+	printf("%s%6.0f\033[0m %6.0f ", number(row, "parked_puts") > 0 ? "\033[33m" : "", number(row, "parked_puts"),
+	       number(row, "parked_takes"));
 	if (oldest)
 		printf("%8.1fs\033[K\n", json_number_value(oldest) / 1e3);
 	else
@@ -88,8 +93,11 @@ static void draw(const json_t *rows, enum top_order order)
 	size_t lines = screen_lines(), i;
 	const json_t *row;
 
-	printf("\033[Hmillrace top: %zu channels, by %s    d depth  r rate  s shed  o oldest  n name  q quit\033[K\n\033[K\n", json_array_size(rows), top_order_name(order));
-	printf("\033[7m%-*s %-10s %-18s %9s %9s %8s %6s %6s %9s\033[0m\033[K\n", NAME_CELLS, "CHANNEL", "KIND", "DEPTH", "IN/S", "OUT/S", "SHED/S", "PUTS", "TAKES", "OLDEST");
+	printf("\033[Hmillrace top: %zu channels, by %s    d depth  r rate  s shed  o oldest  n name  q "
+	       "quit\033[K\n\033[K\n",
+	       json_array_size(rows), top_order_name(order));
+	printf("\033[7m%-*s %-10s %-18s %9s %9s %8s %6s %6s %9s\033[0m\033[K\n", NAME_CELLS, "CHANNEL", "KIND", "DEPTH",
+	       "IN/S", "OUT/S", "SHED/S", "PUTS", "TAKES", "OLDEST");
 	json_array_foreach(rows, i, row)
 	{
 		if (i + 4 >= lines)
@@ -128,9 +136,10 @@ static void pause_ms(int ms)
 static int print_once(const struct call *call, json_t *rows)
 {
 	static const struct column columns[] = {
-		{"CHANNEL", "channel", false}, {"KIND", "kind", false},	    {"CAPACITY", "capacity", true}, {"DEPTH", "buffered", true},
-		{"IN/S", "in_rate", true},     {"OUT/S", "out_rate", true}, {"SHED/S", "shed_rate", true},  {"SHED", "shed", true},
-		{"PUTS", "parked_puts", true}, {"TAKES", "parked_takes", true}, {"OLDEST_MS", "oldest_ms", true},
+		{"CHANNEL", "channel", false},   {"KIND", "kind", false},          {"CAPACITY", "capacity", true},
+		{"DEPTH", "buffered", true},     {"IN/S", "in_rate", true},        {"OUT/S", "out_rate", true},
+		{"SHED/S", "shed_rate", true},   {"SHED", "shed", true},           {"PUTS", "parked_puts", true},
+		{"TAKES", "parked_takes", true}, {"OLDEST_MS", "oldest_ms", true},
 	};
 
 	while (call->number && json_array_size(rows) > call->number)
@@ -205,7 +214,8 @@ int run_top(const struct call *call)
 	code = session_open(call, &m);
 	if (code != EXIT_OK)
 		return code;
-	code = call->once || call->format != FORMAT_TEXT || !isatty(STDOUT_FILENO) ? run_once(call, m) : run_live(call, m);
+	code = call->once || call->format != FORMAT_TEXT || !isatty(STDOUT_FILENO) ? run_once(call, m)
+										   : run_live(call, m);
 	mr_destroy(m);
 	return code;
 }

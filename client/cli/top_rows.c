@@ -49,10 +49,13 @@ static int update(json_t *row, const json_t *before, double seconds)
 {
 	double put = number(row, "oldest_put_ms"), take = number(row, "oldest_take_ms");
 	bool waits = json_object_get(row, "oldest_put_ms") || json_object_get(row, "oldest_take_ms");
-	int failed = json_object_set_new(row, "in_rate", rate(number(row, "accepted"), number(before, "accepted"), before ? seconds : 0)) |
-		     json_object_set_new(row, "out_rate", rate(number(row, "taken"), number(before, "taken"), before ? seconds : 0)) |
-		     json_object_set_new(row, "shed_rate", rate(shed_of(row), shed_of(before), before ? seconds : 0)) |
-		     json_object_set_new(row, "shed", json_integer((json_int_t)shed_of(row)));
+	int failed =
+		json_object_set_new(row, "in_rate",
+				    rate(number(row, "accepted"), number(before, "accepted"), before ? seconds : 0)) |
+		json_object_set_new(row, "out_rate",
+				    rate(number(row, "taken"), number(before, "taken"), before ? seconds : 0)) |
+		json_object_set_new(row, "shed_rate", rate(shed_of(row), shed_of(before), before ? seconds : 0)) |
+		json_object_set_new(row, "shed", json_integer((json_int_t)shed_of(row)));
 
 	if (waits)
 		failed |= json_object_set_new(row, "oldest_ms", json_integer((json_int_t)(put > take ? put : take)));
@@ -68,7 +71,8 @@ int top_rows_update(struct top_rows *last, json_t *rows, int64_t now_us)
 	json_array_foreach(rows, i, row)
 	{
 		/* Both are in order of name. */
-		while (j < json_array_size(last->rows) && strcmp(name_of(json_array_get(last->rows, j)), name_of(row)) < 0)
+		while (j < json_array_size(last->rows) &&
+		       strcmp(name_of(json_array_get(last->rows, j)), name_of(row)) < 0)
 			j++;
 		json_t *before = json_array_get(last->rows, j);
 		if (update(row, before && strcmp(name_of(before), name_of(row)) == 0 ? before : NULL, seconds) < 0)

@@ -16,8 +16,9 @@ struct top_rows { /* those of the last look; zero-initialise */
 	int64_t at_us;
 };
 
-/* Adds to each row what it has that counts: in_rate, out_rate, shed_rate (a second, since the last look: 0 for a channel that was not there), shed, and oldest_ms of who
- * waits the longest. Keeps the rows for the next time. -1: no memory. */
+/* Adds to each row what it has that counts: in_rate, out_rate, shed_rate (a second, since the last look: 0 for a
+ * channel that was not there), shed, and oldest_ms of who waits the longest. Keeps the rows for the next time. -1: no
+ * memory. */
 int top_rows_update(struct top_rows *last, json_t *rows, int64_t now_us);
 void top_rows_finish(struct top_rows *last);
 

@@ -56,7 +56,8 @@ static void fail(struct worker *worker, struct job *job)
 	status = worker_put(worker, call->failed, job->value, MR_FOREVER);
 	if (status == MR_OK) {
 		if (!call->quiet)
-			report(call, call->args[0], "%s: %s; the value is in %s", call->args[1], job->why, call->failed);
+			report(call, call->args[0], "%s: %s; the value is in %s", call->args[1], job->why,
+			       call->failed);
 		worker_settle(worker, job);
 		return;
 	}

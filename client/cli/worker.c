@@ -56,8 +56,8 @@ void worker_stop_for(struct worker *worker, const char *channel, int status)
 }
 
 /* The first of two arms that can. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
-static int choose(struct worker *worker, const struct mr_arm arms[2], const struct mr_alts_options *options, int64_t timeout_ms,
-		  struct mr_choice *choice)
+static int choose(struct worker *worker, const struct mr_arm arms[2], const struct mr_alts_options *options,
+		  int64_t timeout_ms, struct mr_choice *choice)
 {
 	int64_t deadline_ms = clock_ms() + timeout_ms, left_ms = timeout_ms;
 	int status;
@@ -74,7 +74,8 @@ static int choose(struct worker *worker, const struct mr_arm arms[2], const stru
 
 int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms)
 {
-	struct mr_arm arms[] = {{.channel = channel, .raw = value.bytes, .raw_len = value.len}, {.channel = worker->abort.channel}};
+	struct mr_arm arms[] = {{.channel = channel, .raw = value.bytes, .raw_len = value.len},
+				{.channel = worker->abort.channel}};
 
 	struct mr_alts_options options = {.priority = true};
 
@@ -107,15 +108,16 @@ static void do_job(struct worker *worker, struct job *job, const char *number)
 		return;
 	}
 	for (job->attempt = 1;; job->attempt++) {
-		is_last =
-		    job->attempt > call->retries || gate_is_open(&worker->stop); /* who stops gets one more attempt, without a pause */
+		is_last = job->attempt > call->retries ||
+			  gate_is_open(&worker->stop); /* who stops gets one more attempt, without a pause */
 		if (worker_attempt(worker, job, number))
 			return;
 		if (is_last || job->is_hopeless || gate_is_open(&worker->abort))
 			break;
 		pause_ms = worker_pause_ms(worker, job->attempt);
 		if (!call->quiet)
-			report(call, call->args[0], "%s: %s; attempt %" PRIu64 " of %" PRIu64 ", again in %" PRId64 " ms", call->args[1],
+			report(call, call->args[0],
+			       "%s: %s; attempt %" PRIu64 " of %" PRIu64 ", again in %" PRId64 " ms", call->args[1],
 			       job->why, job->attempt, call->retries + 1, pause_ms);
 		gate_pause(&worker->stop, pause_ms);
 	}
@@ -143,10 +145,10 @@ static bool take(struct worker *worker, struct job *job)
 	is_taken = status == MR_OK;
 	if (is_taken) {
 		*job = (struct job){
-		    .taken = {choice.raw, choice.raw_len},
-		    .value = {choice.raw, choice.raw_len},
-		    .lease.token = choice.lease,
-		    .delivery = choice.lease ? choice.deliveries : 0,
+			.taken = {choice.raw, choice.raw_len},
+			.value = {choice.raw, choice.raw_len},
+			.lease.token = choice.lease,
+			.delivery = choice.lease ? choice.deliveries : 0,
 		};
 		choice.raw = choice.lease = NULL;
 		keeper_hold(&worker->keeper, &job->lease);
@@ -181,8 +183,8 @@ static void *work(void *arg)
 
 /* -- All of it -- */
 
-/* A descriptor of the signals that end this program, which all threads to come block. One that is ignored stays so. -1: they do what they
- * did before. */
+/* A descriptor of the signals that end this program, which all threads to come block. One that is ignored stays so. -1:
+ * they do what they did before. */
 static int catch_signals(void)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -211,7 +213,8 @@ static void take_signal(struct worker *worker, int signal_fd)
 	worker->is_interrupted |= signal.ssi_signo == SIGINT;
 	if (!gate_is_open(&worker->stop)) {
 		if (!call->quiet)
-			report(call, call->args[0], "takes no more, and ends when the commands have ended; another signal ends them");
+			report(call, call->args[0],
+			       "takes no more, and ends when the commands have ended; another signal ends them");
 		gate_open(&worker->stop);
 	} else {
 		gate_open(&worker->abort);
@@ -243,7 +246,8 @@ static void run_threads(struct worker *worker)
 	struct thread *threads;
 	pthread_attr_t attributes;
 
-	if (keeper_init(&worker->keeper, worker->m, worker->lease_ms) < 0) { /* after catch_signals(): no signal is this thread's */
+	if (keeper_init(&worker->keeper, worker->m, worker->lease_ms) <
+	    0) { /* after catch_signals(): no signal is this thread's */
 		report(worker->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
 		worker->code = EXIT_ERROR;
 		return;
@@ -277,7 +281,8 @@ static int prepare(struct worker *worker)
 	json_t *hello = NULL;
 	int status = mr_hello(worker->m, &hello);
 
-	worker->max_value_bytes = (size_t)json_integer_value(json_object_get(hello, "max_frame_bytes")) - ENVELOPE_BYTES;
+	worker->max_value_bytes =
+		(size_t)json_integer_value(json_object_get(hello, "max_frame_bytes")) - ENVELOPE_BYTES;
 	json_decref(hello);
 	if (status == MR_OK)
 		status = gate_init(&worker->stop, worker->m);
@@ -297,8 +302,8 @@ static int conclude(const struct worker *worker)
 	const struct call *call = worker->call;
 
 	if (call->format == FORMAT_JSON)
-		printf("{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"returned\":%" PRIu64
-		       "}\n",
+		printf("{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"lost\":%" PRIu64
+		       ",\"returned\":%" PRIu64 "}\n",
 		       worker->n_done, worker->n_failed, worker->n_dropped, worker->n_lost, worker->n_returned);
 	if (worker->code != EXIT_OK)
 		return worker->code;
@@ -318,8 +323,8 @@ static int allow_files(const struct call *call)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
 		return EXIT_OK;
 	if (limit.rlim_max < needed)
-		return report_usage(call, "-j %" PRIu64 " needs %ju open files, and only %ju are allowed (ulimit -Hn)", call->jobs,
-				    (uintmax_t)needed, (uintmax_t)limit.rlim_max);
+		return report_usage(call, "-j %" PRIu64 " needs %ju open files, and only %ju are allowed (ulimit -Hn)",
+				    call->jobs, (uintmax_t)needed, (uintmax_t)limit.rlim_max);
 	limit.rlim_cur = needed;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	return EXIT_OK;
@@ -342,14 +347,14 @@ static int check_call(const struct call *call)
 int worker_run(const struct call *call, const struct worker_kind *kind)
 {
 	struct worker worker = {
-	    .call = call,
-	    .kind = kind,
-	    .n_left = call->number ? call->number : UINT64_MAX,
-	    .stop.fd = -1,
-	    .abort.fd = -1,
-	    .ended_fd = -1,
-	    .keeper.end_fd = -1,
-	    .lock = PTHREAD_MUTEX_INITIALIZER,
+		.call = call,
+		.kind = kind,
+		.n_left = call->number ? call->number : UINT64_MAX,
+		.stop.fd = -1,
+		.abort.fd = -1,
+		.ended_fd = -1,
+		.keeper.end_fd = -1,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	int code = check_call(call);
 

@@ -1,10 +1,11 @@
-/* What `work` and `serve` have in common: values are taken from a channel, and each is given to a command, -j of them at a time.
+/* What `work` and `serve` have in common: values are taken from a channel, and each is given to a command, -j of them
+ * at a time.
  *
- * Each of the threads takes a value, runs the command until it has done it or the attempts are used up, hands on what came of it, and only
- * then takes the next: so no more values are in here than commands run. Waiting is core.async's: a thread that takes, or puts, does so by
- * an alts whose other arm is a gate. The first signal opens the gate `stop`, and who waits for a value ends; the
- * second opens `abort`, which ends the commands, and whoever waits for room. An alts has one outcome, so no value is lost between the two
- * arms.
+ * Each of the threads takes a value, runs the command until it has done it or the attempts are used up, hands on what
+ * came of it, and only then takes the next: so no more values are in here than commands run. Waiting is core.async's: a
+ * thread that takes, or puts, does so by an alts whose other arm is a gate. The first signal opens the gate `stop`, and
+ * who waits for a value ends; the second opens `abort`, which ends the commands, and whoever waits for room. An alts
+ * has one outcome, so no value is lost between the two arms.
  *
  * All that differs between the two commands is in struct worker_kind.
  */
@@ -55,7 +56,8 @@ struct worker {
 struct worker_kind {
 	bool is_server; /* what the command writes is wanted even without --to, and may be null */
 
-	/* Finds the value in what was taken, all of it to begin with. False: there is none, and what there was to do about that is done. */
+	/* Finds the value in what was taken, all of it to begin with. False: there is none, and what there was to do
+	 * about that is done. */
 	bool (*open)(struct worker *worker, struct job *job);
 
 	/* The command has done it; `result` is one JSON value, or nothing (bytes are NULL). */
@@ -65,7 +67,8 @@ struct worker_kind {
 	void (*fail)(struct worker *worker, struct job *job);
 };
 
-/* Runs the command once, and hands on its result. False if it failed: job->why. `number` is a setting of the command's environment. */
+/* Runs the command once, and hands on its result. False if it failed: job->why. `number` is a setting of the command's
+ * environment. */
 bool worker_attempt(struct worker *worker, struct job *job, const char *number);
 
 /* Runs until the channel is closed, -n values are done, a time-out, an error or a signal. Returns the exit code. */
@@ -73,8 +76,8 @@ int worker_run(const struct call *call, const struct worker_kind *kind);
 
 /* -- for the kinds, from any of the threads -- */
 
-/* Puts a value; waits for room, but not longer than timeout_ms, nor when all is to be ended: then MR_CANCELLED. A daemon that has no room
- * is asked again. */
+/* Puts a value; waits for room, but not longer than timeout_ms, nor when all is to be ended: then MR_CANCELLED. A
+ * daemon that has no room is asked again. */
 int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms);
 
 /* The value is done with: it is the daemon's no more. */

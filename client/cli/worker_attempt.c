@@ -23,7 +23,8 @@ static void write_input(struct worker *worker, const struct job *job, struct buf
 }
 
 /* The command with its input and environment. What it wrote is in *output. */
-static enum child_end run_command(struct worker *worker, const struct job *job, const char *number, struct buffer *output, int *detail)
+static enum child_end run_command(struct worker *worker, const struct job *job, const char *number,
+				  struct buffer *output, int *detail)
 {
 	const struct call *call = worker->call;
 	char url[1024], channel[NAME_MAX_BYTES + 32], attempt[64], delivery[64];
@@ -41,13 +42,13 @@ static enum child_end run_command(struct worker *worker, const struct job *job, 
 	*detail = ENOMEM;
 	if (environment && !input.failed) {
 		struct child_task task = {
-		    .argv = call->args + 1,
-		    .environment = environment,
-		    .input = {input.bytes + input.start, buffer_len(&input)},
-		    .output = worker->kind->is_server || call->to ? output : NULL,
-		    .max_output = worker->max_value_bytes + PADDING_BYTES,
-		    .limit_ms = call->limit_ms,
-		    .stop_fd = worker->abort.fd,
+			.argv = call->args + 1,
+			.environment = environment,
+			.input = {input.bytes + input.start, buffer_len(&input)},
+			.output = worker->kind->is_server || call->to ? output : NULL,
+			.max_output = worker->max_value_bytes + PADDING_BYTES,
+			.limit_ms = call->limit_ms,
+			.stop_fd = worker->abort.fd,
 		};
 
 		end = child_run(&task, detail);
@@ -77,7 +78,8 @@ static bool judge(struct worker *worker, struct job *job, enum child_end end, in
 		snprintf(job->why, sizeof job->why, "ended by a second signal to millrace");
 		break;
 	case CHILD_WORDY:
-		snprintf(job->why, sizeof job->why, "it wrote more than the %zu bytes that a value may have", worker->max_value_bytes);
+		snprintf(job->why, sizeof job->why, "it wrote more than the %zu bytes that a value may have",
+			 worker->max_value_bytes);
 		break;
 	case CHILD_IMPOSSIBLE:
 		snprintf(job->why, sizeof job->why, "cannot be run: %s", strerror(detail));
@@ -95,9 +97,10 @@ static bool is_padding(char c, bool in_text)
 	return c == '\n' || (!in_text && (c == ' ' || c == '\t' || c == '\r'));
 }
 
-/* Finds the one value in what the command wrote; with --string it is made of that. bytes are NULL if it wrote nothing. False, and job->why,
- * if it is none. */
-static bool read_result(struct worker *worker, struct job *job, struct buffer *output, struct buffer *made, struct slice *result)
+/* Finds the one value in what the command wrote; with --string it is made of that. bytes are NULL if it wrote nothing.
+ * False, and job->why, if it is none. */
+static bool read_result(struct worker *worker, struct job *job, struct buffer *output, struct buffer *made,
+			struct slice *result)
 {
 	struct slice text = {output->bytes + output->start, buffer_len(output)};
 	char error[TEXT_ERROR_BYTES];

@@ -18,7 +18,8 @@ void worker_settle(struct worker *worker, struct job *job)
 	int status = job->lease.token ? mr_ack(worker->m, job->lease.token) : MR_OK;
 
 	if (status == MR_ENO_SUCH_LEASE)
-		report(worker->call, worker->call->args[0], "a lease had ended before its value was done: the value may be done twice");
+		report(worker->call, worker->call->args[0],
+		       "a lease had ended before its value was done: the value may be done twice");
 	else if (status != MR_OK)
 		worker_stop_for(worker, worker->call->args[0], status);
 	keeper_let_go(&worker->keeper, &job->lease);

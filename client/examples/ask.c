@@ -18,7 +18,8 @@ int main(int argc, char **argv)
 	}
 	m = example_connect(argc > 2 ? argv[2] : NULL);
 
-	/* A reply channel is made, its name sent along, and it is removed at last: nobody else can see or spoil the answer. */
+	/* A reply channel is made, its name sent along, and it is removed at last: nobody else can see or spoil the
+	 * answer. */
 	status = mr_ask(m, "example.requests", request, 1000, &reply);
 	if (status == MR_OK)
 		example_print("", reply);

@@ -1,4 +1,5 @@
-/* What every example needs, so that each can show one thing: a way to the daemon, channels to play with, and words when a call fails. */
+/* What every example needs, so that each can show one thing: a way to the daemon, channels to play with, and words when
+ * a call fails. */
 #ifndef MILLRACE_EXAMPLE_H
 #define MILLRACE_EXAMPLE_H
 
@@ -7,7 +8,8 @@
 
 #include <millrace.h>
 
-/* Ends the program if the call has failed; else returns its status, which is an answer: MR_OK, MR_TIMEOUT, MR_CLOSED … */
+/* Ends the program if the call has failed; else returns its status, which is an answer: MR_OK, MR_TIMEOUT, MR_CLOSED …
+ */
 static inline int must(int status, const char *call)
 {
 	if (status >= 0)
@@ -29,7 +31,8 @@ static inline mr *example_connect(const char *url)
 /* Makes a channel that goes when this program does. In earnest, channels stand in the daemon's configuration. */
 static inline void example_channel(mr *m, const char *name, const char *kind, uint64_t capacity)
 {
-	MUST(mr_create(m, name, &(struct mr_definition){.kind = kind, .capacity = capacity, .ephemeral = true}, NULL, NULL));
+	MUST(mr_create(m, name, &(struct mr_definition){.kind = kind, .capacity = capacity, .ephemeral = true}, NULL,
+		       NULL));
 }
 
 /* Puts some JSON, without a time-out. */

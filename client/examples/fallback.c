@@ -6,7 +6,8 @@
 
 #include "example.h"
 
-/* The sources, the best first. One that is closed is set to NULL by mr_take_first(), which leaves it out from then on. */
+/* The sources, the best first. One that is closed is set to NULL by mr_take_first(), which leaves it out from then on.
+ */
 static const char *sources[] = {"example.primary", "example.mirror", "example.archive"};
 enum { N = sizeof sources / sizeof *sources };
 

@@ -22,9 +22,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < 3; i++)
 		MUST(mr_close(m, sensors[i])); /* west has had nothing to say */
 
-	/* Runs until all three are closed and empty, and then closes example.all. Those that have something take turns, so that a busy one
-	 * does not hold up the others. Where the sources are known to all who put, they may as well put to one channel: then there is
-	 * nothing to merge. */
+	/* Runs until all three are closed and empty, and then closes example.all. Those that have something take turns,
+	 * so that a busy one does not hold up the others. Where the sources are known to all who put, they may as well
+	 * put to one channel: then there is nothing to merge. */
 	MUST(mr_merge(m, sensors, 3, "example.all", NULL));
 
 	while (MUST(mr_take(m, "example.all", &reading, MR_FOREVER)) == MR_OK)

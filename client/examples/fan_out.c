@@ -1,4 +1,5 @@
-/* Fan-out, three ways: each value to one of several takers; a copy to every tap (core.async's mult); each where it belongs (split).
+/* Fan-out, three ways: each value to one of several takers; a copy to every tap (core.async's mult); each where it
+ * belongs (split).
  *
  *   fan_out [URL]
  */
@@ -32,12 +33,14 @@ static void print(mr *m, const char *channel)
 static size_t by_remainder(void *context, const json_t *value)
 {
 	(void)context;
-	return (size_t)json_integer_value(value) % 3; /* of two channels; 2 is none of them: such a value is wanted nowhere */
+	return (size_t)json_integer_value(value) %
+	       3; /* of two channels; 2 is none of them: such a value is wanted nowhere */
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const taps[] = {"example.log", "example.newest"}, *const parts[] = {"example.zero", "example.one"};
+	static const char *const taps[] = {"example.log", "example.newest"}, *const parts[] = {"example.zero",
+											       "example.one"};
 	mr *m = example_connect(argc > 1 ? argv[1] : NULL);
 
 	printf("to one of two:\n"); /* no function is needed: those who take from one channel share what is in it */
@@ -49,7 +52,8 @@ int main(int argc, char **argv)
 		example_print(i % 2 ? "  bob " : "  ann ", value);
 	}
 
-	printf("to all:\n"); /* the next value goes out when every tap has this one: a tap that may not wait drops or slides */
+	printf("to all:\n"); /* the next value goes out when every tap has this one: a tap that may not wait drops or
+				slides */
 	fill(m, "example.source");
 	example_channel(m, taps[0], "bounded", 10);
 	example_channel(m, taps[1], "sliding", 1);

@@ -1,4 +1,5 @@
-/* The latest state: a sliding channel of one keeps what is newest. Who puts never waits, and who takes never gets what is out of date.
+/* The latest state: a sliding channel of one keeps what is newest. Who puts never waits, and who takes never gets what
+ * is out of date.
  *
  *   latest [URL]
  */
@@ -17,7 +18,8 @@ int main(int argc, char **argv)
 	MUST(mr_take(m, "example.price", &price, MR_FOREVER));
 	example_print("the price is ", price);
 
-	/* Taken is taken: until it changes there is nothing to take. Who only wants to look, with others, uses mr_peek(). */
+	/* Taken is taken: until it changes there is nothing to take. Who only wants to look, with others, uses
+	 * mr_peek(). */
 	if (MUST(mr_poll(m, "example.price", &price)) == MR_TIMEOUT)
 		printf("it has not changed since\n");
 

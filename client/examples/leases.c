@@ -1,5 +1,6 @@
-/* Jobs that must not be lost: a worker leases what it takes, and only its ack ends a job. A job that fails, or whose worker dies, comes back to its place; one that
- * comes back too often goes to a channel of dead letters, where somebody may look at it.
+/* Jobs that must not be lost: a worker leases what it takes, and only its ack ends a job. A job that fails, or whose
+ * worker dies, comes back to its place; one that comes back too often goes to a channel of dead letters, where somebody
+ * may look at it.
  *
  *   leases [URL]
  */
@@ -47,8 +48,11 @@ static void die_at_work(const char *url)
 int main(int argc, char **argv)
 {
 	const char *url = argc > 1 ? argv[1] : NULL;
-	const struct mr_definition jobs = {
-		.kind = "bounded", .capacity = 10, .ephemeral = true, .max_deliveries = 2, .dead_letter = "example.dead"};
+	const struct mr_definition jobs = {.kind = "bounded",
+					   .capacity = 10,
+					   .ephemeral = true,
+					   .max_deliveries = 2,
+					   .dead_letter = "example.dead"};
 	mr *m = example_connect(url);
 	json_t *dead;
 

@@ -1,5 +1,6 @@
-/* The same requests on an event loop: nothing blocks, each ends in a callback, and one thread does it all. A timer of the program's own
- * puts, a take with a count gets what is put, and another take waits for what never comes, until it is cancelled.
+/* The same requests on an event loop: nothing blocks, each ends in a callback, and one thread does it all. A timer of
+ * the program's own puts, a take with a count gets what is put, and another take waits for what never comes, until it
+ * is cancelled.
  *
  *   parking [URL]
  */
@@ -82,7 +83,8 @@ int main(int argc, char **argv)
 	struct event_base *base = event_base_new();
 	mr_parking *p;
 
-	must(mr_parking_create(&p, base, argc > 1 ? argv[1] : NULL, &(struct mr_parking_options){.on_news = on_news}), "connect");
+	must(mr_parking_create(&p, base, argc > 1 ? argv[1] : NULL, &(struct mr_parking_options){.on_news = on_news}),
+	     "connect");
 	must(mr_park_create(p, "example.never", &unbuffered, on_created, base, NULL), "create");
 	must(mr_park_create(p, "example.ticks", &unbuffered, on_created, base, NULL), "create");
 	event_base_dispatch(base);

@@ -10,7 +10,8 @@
 
 #include "example.h"
 
-/* The work: it runs on a thread of its own, so it may block (a query, a file, a sleep). Other values are worked on meanwhile. */
+/* The work: it runs on a thread of its own, so it may block (a query, a file, a sleep). Other values are worked on
+ * meanwhile. */
 static int shout(void *context, json_t *value, json_t **result)
 {
 	const char *word = json_string_value(value);
@@ -23,12 +24,14 @@ static int shout(void *context, json_t *value, json_t **result)
 	len = strlen(word) < sizeof loud - 1 ? strlen(word) : sizeof loud - 1;
 	for (size_t i = 0; i < len; i++)
 		loud[i] = (char)toupper((unsigned char)word[i]);
-	nanosleep(&(struct timespec){.tv_nsec = 1000000 * (long)(9 - len % 9)}, NULL); /* short words take longest; the order stays */
+	nanosleep(&(struct timespec){.tv_nsec = 1000000 * (long)(9 - len % 9)},
+		  NULL); /* short words take longest; the order stays */
 	*result = json_stringn(loud, len);
 	return MR_OK;
 }
 
-/* A value whose work failed. Nothing is lost in silence: here the reader gets a note in its place. A channel of failures would do, too. */
+/* A value whose work failed. Nothing is lost in silence: here the reader gets a note in its place. A channel of
+ * failures would do, too. */
 static json_t *note(void *context, const char *json, size_t len, int status)
 {
 	(void)context;
@@ -41,7 +44,8 @@ int main(int argc, char **argv)
 	struct mr_pipeline_counts counts;
 	json_t *result;
 
-	/* Who puts and who takes are usually other processes. Here there is room for everything, so one program can do it all in turn. */
+	/* Who puts and who takes are usually other processes. Here there is room for everything, so one program can do
+	 * it all in turn. */
 	example_channel(m, "example.words", "bounded", 10);
 	example_channel(m, "example.results", "bounded", 10);
 	example_put(m, "example.words", "\"a\"");

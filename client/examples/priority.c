@@ -1,4 +1,5 @@
-/* A priority boundary: a worker that looks at its control channel before each piece of work, however much work there is.
+/* A priority boundary: a worker that looks at its control channel before each piece of work, however much work there
+ * is.
  *
  *   priority [URL]
  */
@@ -22,7 +23,8 @@ int main(int argc, char **argv)
 		json_decref(work);
 	}
 
-	/* `priority` is true: the arms are tried in this order. Without it the daemon picks at random, which is fair, and here wrong. */
+	/* `priority` is true: the arms are tried in this order. Without it the daemon picks at random, which is fair,
+	 * and here wrong. */
 	while (is_running && MUST(mr_alts(m, arms, 2, true, MR_FOREVER, &choice)) == MR_OK) {
 		const char *order = choice.arm == 0 ? json_string_value(choice.value) : NULL;
 

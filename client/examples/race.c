@@ -1,5 +1,5 @@
-/* A race between a result, a cancellation and the time: one alts, which the daemon decides, so that exactly one wins. What loses is
- * withdrawn in the same step: a result that comes later stays in its channel, for somebody else.
+/* A race between a result, a cancellation and the time: one alts, which the daemon decides, so that exactly one wins.
+ * What loses is withdrawn in the same step: a result that comes later stays in its channel, for somebody else.
  *
  *   race [URL]
  */

@@ -2,8 +2,8 @@
  *
  *   serve [URL]
  *
- * It ends when the channel is closed (millrace close example.requests), having answered all that was in it. Start as many servers as you
- * like, on any machine, on one channel that outlives them: each request goes to one of them.
+ * It ends when the channel is closed (millrace close example.requests), having answered all that was in it. Start as
+ * many servers as you like, on any machine, on one channel that outlives them: each request goes to one of them.
  */
 #include <string.h>
 

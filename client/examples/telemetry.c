@@ -1,4 +1,5 @@
-/* Telemetry that never holds up the work: a dropping channel takes what it has room for, and sheds the rest at once, and counts it.
+/* Telemetry that never holds up the work: a dropping channel takes what it has room for, and sheds the rest at once,
+ * and counts it.
  *
  *   telemetry [URL]
  */
@@ -14,8 +15,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 250; i++) {
 		json_t *reading = json_pack("{s:i, s:f}", "n", i, "load", i / 250.0);
 
-		/* The time-out is of no use here: a put to a dropping channel never waits. A program that can do nothing about it need not
-		 * look at the status; the channel counts. */
+		/* The time-out is of no use here: a put to a dropping channel never waits. A program that can do
+		 * nothing about it need not look at the status; the channel counts. */
 		if (MUST(mr_put(m, "example.telemetry", reading, MR_FOREVER)) == MR_DROPPED)
 			dropped++;
 		else

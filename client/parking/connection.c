@@ -162,7 +162,8 @@ static void address_failed(mr_parking *p, int problem)
 	if (p->address)
 		try_address(p);
 	else
-		connection_break(p, MR_ECONNECT, "cannot connect to %s: %s", p->urls.urls[p->url_at].text, link_words(-problem));
+		connection_break(p, MR_ECONNECT, "cannot connect to %s: %s", p->urls.urls[p->url_at].text,
+				 link_words(-problem));
 }
 
 /* Goes on with TLS, or with what follows if there is none or it is there. `progress` is what has come of it so far. */
@@ -241,7 +242,8 @@ static void try_address(mr_parking *p)
 
 	for (const struct evutil_addrinfo *other = address; other; other = other->ai_next)
 		n_left++;
-	open_link(p, address->ai_family, address->ai_addr, (socklen_t)address->ai_addrlen, (p->attempt_ends_ms - clock_now_ms()) / n_left);
+	open_link(p, address->ai_family, address->ai_addr, (socklen_t)address->ai_addrlen,
+		  (p->attempt_ends_ms - clock_now_ms()) / n_left);
 }
 
 static void on_lookup(int problem, struct evutil_addrinfo *found, void *argument)
@@ -258,7 +260,8 @@ static void on_lookup(int problem, struct evutil_addrinfo *found, void *argument
 	parking_enter(p);
 	p->lookup = NULL;
 	if (problem) {
-		connection_break(p, MR_ECONNECT, "cannot connect to %s: %s", p->urls.urls[p->url_at].text, evutil_gai_strerror(problem));
+		connection_break(p, MR_ECONNECT, "cannot connect to %s: %s", p->urls.urls[p->url_at].text,
+				 evutil_gai_strerror(problem));
 	} else {
 		p->addresses = p->address = found;
 		try_address(p);
@@ -304,7 +307,8 @@ void connection_begin(mr_parking *p)
 		return;
 	}
 	hints.ai_flags = EVUTIL_AI_NUMERICHOST;
-	if (evutil_getaddrinfo(url->host, url->port, &hints, &p->addresses) == 0) { /* nothing to look up, so nothing to wait for */
+	if (evutil_getaddrinfo(url->host, url->port, &hints, &p->addresses) ==
+	    0) { /* nothing to look up, so nothing to wait for */
 		p->address = p->addresses;
 		try_address(p);
 		return;
@@ -328,7 +332,8 @@ void connection_timer(mr_parking *p)
 		address_failed(p, ETIMEDOUT);
 		break;
 	case PARKING_GREETS:
-		connection_break(p, MR_ECONNECT, "cannot connect to %s: the daemon is silent", p->urls.urls[p->url_at].text);
+		connection_break(p, MR_ECONNECT, "cannot connect to %s: the daemon is silent",
+				 p->urls.urls[p->url_at].text);
 		break;
 	case PARKING_UP:
 		break;
@@ -343,7 +348,8 @@ static int read_hello(mr_parking *p, const struct message_reply *reply)
 	json_t *hello = json_loadb(reply->body.bytes, reply->body.len, 0, NULL);
 	uint64_t max_frame = (uint64_t)json_integer_value(json_object_get(hello, "max_frame_bytes"));
 	json_int_t max_inflight = json_integer_value(json_object_get(hello, "max_inflight"));
-	bool is_ours = json_integer_value(json_object_get(hello, "protocol")) == 1 && client_set_max_frame(&p->client, max_frame) == 0;
+	bool is_ours = json_integer_value(json_object_get(hello, "protocol")) == 1 &&
+		       client_set_max_frame(&p->client, max_frame) == 0;
 
 	json_decref(hello);
 	p->window = max_inflight > 0 ? (size_t)max_inflight : 1;
@@ -358,7 +364,8 @@ static bool create_anew(mr_parking *p)
 	struct ephemeral *ephemeral;
 
 	LIST_FOREACH(ephemeral, &p->ephemerals, entry)
-	if (!request_make_ours(p, OP_CREATE, (struct slice){ephemeral->members.bytes, buffer_len(&ephemeral->members)}, ephemeral->channel))
+	if (!request_make_ours(p, OP_CREATE, (struct slice){ephemeral->members.bytes, buffer_len(&ephemeral->members)},
+			       ephemeral->channel))
 		return false;
 	return true;
 }
@@ -389,7 +396,8 @@ void connection_greeted(mr_parking *p, const struct message_reply *reply)
 	parking_tell_news(p, MR_EVENT_CONNECTED, MR_OK, "", NULL);
 }
 
-/* A silent daemon is asked for a sign of life; if that does not come in the time of another beat, it is dead, or the network is. */
+/* A silent daemon is asked for a sign of life; if that does not come in the time of another beat, it is dead, or the
+ * network is. */
 void connection_beat(mr_parking *p)
 {
 	int64_t now_ms = clock_now_ms();

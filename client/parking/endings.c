@@ -40,7 +40,9 @@ static void tell_ending(mr_parked *request)
 
 void requests_tell_ends(mr_parking *p)
 {
-	mr_parked *request, *last = TAILQ_LAST(&p->ending, parked_list); /* what comes while these are told has another turn of the loop */
+	mr_parked *request,
+		*last = TAILQ_LAST(&p->ending,
+				   parked_list); /* what comes while these are told has another turn of the loop */
 	bool is_last = !last;
 
 	while (!is_last && !p->is_dead) {
@@ -91,7 +93,9 @@ void requests_unsend(mr_parking *p, int status)
 			   (!is_unsent || take_members_back(request, out))) {
 			TAILQ_INSERT_TAIL(&again, request, entry);
 		} else {
-			request_end_soon(request, is_unsent && request->is_cancelled ? MR_CANCELLED : end_unanswered(request, status),
+			request_end_soon(request,
+					 is_unsent && request->is_cancelled ? MR_CANCELLED
+									    : end_unanswered(request, status),
 					 p->broken_text);
 		}
 	}
@@ -124,8 +128,8 @@ static void ours_reply(mr_parking *p, mr_parked *request, const struct message_r
 		connection_greeted(p, reply);
 	} else if (op == OP_CREATE && reply->status != STATUS_OK) {
 		ephemeral_forget(p, channel);
-		snprintf(p->notice_text, sizeof p->notice_text, "%.*s", (int)(reply->message.len < 239 ? reply->message.len : 239),
-			 reply->message.bytes);
+		snprintf(p->notice_text, sizeof p->notice_text, "%.*s",
+			 (int)(reply->message.len < 239 ? reply->message.len : 239), reply->message.bytes);
 		parking_tell_news(p, MR_EVENT_CHANNEL_LOST, reply_status(reply), p->notice_text, channel);
 	}
 	free(channel);
@@ -219,8 +223,9 @@ int mr_parking_cancel(mr_parking *p, mr_parked *request)
 	if (request->is_cancelled)
 		return MR_OK;
 	message_uint(&members, "request", request->pending.id);
-	result =
-	    members.failed ? CLIENT_NO_MEMORY : client_tell(&p->client, OP_CANCEL, (struct slice){members.bytes, buffer_len(&members)});
+	result = members.failed
+			 ? CLIENT_NO_MEMORY
+			 : client_tell(&p->client, OP_CANCEL, (struct slice){members.bytes, buffer_len(&members)});
 	buffer_finish(&members);
 	if (result != CLIENT_OK)
 		return words_fail(MR_EMEMORY, "not enough memory for the request");
@@ -242,7 +247,8 @@ void ephemeral_forget(mr_parking *p, const char *channel)
 {
 	struct ephemeral *ephemeral;
 
-	LIST_FOREACH(ephemeral, &p->ephemerals, entry) {
+	LIST_FOREACH(ephemeral, &p->ephemerals, entry)
+	{
 		if (strcmp(ephemeral->channel, channel) == 0) {
 			LIST_REMOVE(ephemeral, entry);
 			ephemeral_destroy(ephemeral);

@@ -23,7 +23,8 @@ static int channel_member(mr_parking *p, const char *channel)
 	}
 	status = members_channel(&p->scratch, channel);
 	len = buffer_len(&p->scratch) - before;
-	if (status == MR_OK && !p->scratch.failed && strlen(channel) < sizeof p->last_channel && len <= sizeof p->last_member) {
+	if (status == MR_OK && !p->scratch.failed && strlen(channel) < sizeof p->last_channel &&
+	    len <= sizeof p->last_member) {
 		strcpy(p->last_channel, channel);
 		memcpy(p->last_member, p->scratch.bytes + p->scratch.start + before, len);
 		p->last_member_len = len;
@@ -31,8 +32,8 @@ static int channel_member(mr_parking *p, const char *channel)
 	return status;
 }
 
-static int put(mr_parking *p, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done,
-	       void *argument, mr_parked **request)
+static int put(mr_parking *p, const char *channel, bool many, const char *json, size_t len, int64_t timeout_ms,
+	       mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	int status = timeout_check(timeout_ms);
 	struct request_form form = {
@@ -53,20 +54,20 @@ static int put(mr_parking *p, const char *channel, bool many, const char *json, 
 	return request_make(p, status, &form, request);
 }
 
-int mr_park_put(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done, void *argument,
-		mr_parked **request)
+int mr_park_put(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms,
+		mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	return put(p, channel, false, json, len, timeout_ms, done, argument, request);
 }
 
-int mr_park_put_many(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms, mr_parked_cb *done,
-		     void *argument, mr_parked **request)
+int mr_park_put_many(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms,
+		     mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	return put(p, channel, true, json, len, timeout_ms, done, argument, request);
 }
 
-static int take(mr_parking *p, const char *channel, uint64_t count, const struct mr_take_options *options, int64_t timeout_ms,
-		mr_parked_cb *done, void *argument, mr_parked **request)
+static int take(mr_parking *p, const char *channel, uint64_t count, const struct mr_take_options *options,
+		int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	static const struct mr_take_options plain;
 	int status = timeout_check(timeout_ms);
@@ -87,14 +88,14 @@ static int take(mr_parking *p, const char *channel, uint64_t count, const struct
 	return request_make(p, status, &form, request);
 }
 
-int mr_park_take(mr_parking *p, const char *channel, const struct mr_take_options *options, int64_t timeout_ms, mr_parked_cb *done,
-		 void *argument, mr_parked **request)
+int mr_park_take(mr_parking *p, const char *channel, const struct mr_take_options *options, int64_t timeout_ms,
+		 mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	return take(p, channel, 1, options, timeout_ms, done, argument, request);
 }
 
-int mr_park_take_count(mr_parking *p, const char *channel, uint64_t count, const struct mr_take_options *options, int64_t timeout_ms,
-		       mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_take_count(mr_parking *p, const char *channel, uint64_t count, const struct mr_take_options *options,
+		       int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	if (request)
 		*request = NULL;
@@ -105,14 +106,16 @@ int mr_park_take_count(mr_parking *p, const char *channel, uint64_t count, const
 	return take(p, channel, count, options, timeout_ms, done, argument, request);
 }
 
-int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options, int64_t timeout_ms,
-		 mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options,
+		 int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	static const struct mr_alts_options plain;
 	int status = timeout_check(timeout_ms);
 	struct request_form form = {
 		.op = OP_ALTS,
-		.kind = arms_have_put(arms, n_arms) ? PARKED_CHANGE : options && options->lease_ms ? PARKED_REPEATS : PARKED_TAKE,
+		.kind = arms_have_put(arms, n_arms)    ? PARKED_CHANGE
+			: options && options->lease_ms ? PARKED_REPEATS
+						       : PARKED_TAKE,
 		.timeout_ms = timeout_ms,
 		.has_timeout_member = true,
 		.done = done,
@@ -127,10 +130,15 @@ int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms, const 
 /* -- leases -- */
 
 /* It never parks, and must not wait behind what does: that may wait for just this. */
-static int lease_request(mr_parking *p, enum message_op op, int status, mr_parked_cb *done, void *argument, mr_parked **request)
+static int lease_request(mr_parking *p, enum message_op op, int status, mr_parked_cb *done, void *argument,
+			 mr_parked **request)
 {
-	struct request_form form = {
-	    .op = op, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .is_urgent = true, .done = done, .argument = argument};
+	struct request_form form = {.op = op,
+				    .kind = PARKED_CHANGE,
+				    .timeout_ms = MR_FOREVER,
+				    .is_urgent = true,
+				    .done = done,
+				    .argument = argument};
 
 	return request_make(p, status, &form, request);
 }
@@ -140,12 +148,14 @@ int mr_park_ack(mr_parking *p, const char *lease, mr_parked_cb *done, void *argu
 	return lease_request(p, OP_ACK, members_text(&p->scratch, "lease", lease), done, argument, request);
 }
 
-int mr_park_nack(mr_parking *p, const char *lease, int64_t delay_ms, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_nack(mr_parking *p, const char *lease, int64_t delay_ms, mr_parked_cb *done, void *argument,
+		 mr_parked **request)
 {
 	return lease_request(p, OP_NACK, members_nack(&p->scratch, lease, delay_ms), done, argument, request);
 }
 
-int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked_cb *done, void *argument,
+		   mr_parked **request)
 {
 	return lease_request(p, OP_EXTEND, members_extend(&p->scratch, lease, lease_ms), done, argument, request);
 }
@@ -153,10 +163,11 @@ int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked
 /* -- channels -- */
 
 /* A request of an op without a time-out, with what p->scratch has. */
-static int plain_request(mr_parking *p, enum message_op op, enum parked_kind kind, int status, mr_parked_cb *done, void *argument,
-			 mr_parked **request)
+static int plain_request(mr_parking *p, enum message_op op, enum parked_kind kind, int status, mr_parked_cb *done,
+			 void *argument, mr_parked **request)
 {
-	struct request_form form = {.op = op, .kind = kind, .timeout_ms = MR_FOREVER, .done = done, .argument = argument};
+	struct request_form form = {
+		.op = op, .kind = kind, .timeout_ms = MR_FOREVER, .done = done, .argument = argument};
 
 	return request_make(p, status, &form, request);
 }
@@ -177,11 +188,12 @@ static struct ephemeral *ephemeral_create(const char *channel, const struct buff
 	return ephemeral;
 }
 
-int mr_park_create(mr_parking *p, const char *channel, const struct mr_definition *definition, mr_parked_cb *done, void *argument,
-		   mr_parked **request)
+int mr_park_create(mr_parking *p, const char *channel, const struct mr_definition *definition, mr_parked_cb *done,
+		   void *argument, mr_parked **request)
 {
 	int status = members_definition(&p->scratch, channel, definition);
-	struct request_form form = {.op = OP_CREATE, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .done = done, .argument = argument};
+	struct request_form form = {
+		.op = OP_CREATE, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .done = done, .argument = argument};
 
 	if (status == MR_OK && channel && definition->ephemeral) {
 		form.ephemeral = ephemeral_create(channel, &p->scratch);
@@ -193,14 +205,20 @@ int mr_park_create(mr_parking *p, const char *channel, const struct mr_definitio
 
 int mr_park_close(mr_parking *p, const char *channel, mr_parked_cb *done, void *argument, mr_parked **request)
 {
-	return plain_request(p, OP_CLOSE, PARKED_CHANGE, members_channel(&p->scratch, channel), done, argument, request);
+	return plain_request(p, OP_CLOSE, PARKED_CHANGE, members_channel(&p->scratch, channel), done, argument,
+			     request);
 }
 
-int mr_park_delete(mr_parking *p, const char *channel, bool force, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_delete(mr_parking *p, const char *channel, bool force, mr_parked_cb *done, void *argument,
+		   mr_parked **request)
 {
 	int status = members_channel(&p->scratch, channel);
-	struct request_form form = {
-		.op = OP_DELETE, .kind = PARKED_CHANGE, .timeout_ms = MR_FOREVER, .channel = channel, .done = done, .argument = argument};
+	struct request_form form = {.op = OP_DELETE,
+				    .kind = PARKED_CHANGE,
+				    .timeout_ms = MR_FOREVER,
+				    .channel = channel,
+				    .done = done,
+				    .argument = argument};
 
 	if (force)
 		message_bool(&p->scratch, "force", true);
@@ -211,10 +229,12 @@ int mr_park_delete(mr_parking *p, const char *channel, bool force, mr_parked_cb 
 
 int mr_park_stat(mr_parking *p, const char *channel, mr_parked_cb *done, void *argument, mr_parked **request)
 {
-	return plain_request(p, OP_STAT, PARKED_REPEATS, members_channel(&p->scratch, channel), done, argument, request);
+	return plain_request(p, OP_STAT, PARKED_REPEATS, members_channel(&p->scratch, channel), done, argument,
+			     request);
 }
 
-int mr_park_list(mr_parking *p, const char *glob, const char *after, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_list(mr_parking *p, const char *glob, const char *after, mr_parked_cb *done, void *argument,
+		 mr_parked **request)
 {
 	int status = glob ? members_text(&p->scratch, "match", glob) : MR_OK;
 
@@ -223,7 +243,8 @@ int mr_park_list(mr_parking *p, const char *glob, const char *after, mr_parked_c
 	return plain_request(p, OP_LIST, PARKED_REPEATS, status, done, argument, request);
 }
 
-int mr_park_peek(mr_parking *p, const char *channel, size_t max, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_peek(mr_parking *p, const char *channel, size_t max, mr_parked_cb *done, void *argument,
+		 mr_parked **request)
 {
 	int status = members_channel(&p->scratch, channel);
 
@@ -233,7 +254,8 @@ int mr_park_peek(mr_parking *p, const char *channel, size_t max, mr_parked_cb *d
 	return plain_request(p, OP_PEEK, PARKED_REPEATS, status, done, argument, request);
 }
 
-int mr_park_waiters(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument, mr_parked **request)
+int mr_park_waiters(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
+		    mr_parked **request)
 {
 	int status = channel ? members_channel(&p->scratch, channel) : MR_OK;
 
@@ -244,7 +266,8 @@ int mr_park_waiters(mr_parking *p, const char *channel, uint64_t after, mr_parke
 
 int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request)
 {
-	struct request_form form = {.op = OP_PING, .kind = PARKED_REPEATS, .timeout_ms = timeout_ms, .done = done, .argument = argument};
+	struct request_form form = {
+		.op = OP_PING, .kind = PARKED_REPEATS, .timeout_ms = timeout_ms, .done = done, .argument = argument};
 
 	return request_make(p, timeout_check(timeout_ms), &form, request);
 }

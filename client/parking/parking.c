@@ -107,7 +107,8 @@ void parking_run_soon(mr_parking *p)
 
 void parking_set_timer(struct event *timer, int64_t ms)
 {
-	struct timeval in = {.tv_sec = (time_t)(ms > 0 ? ms / 1000 : 0), .tv_usec = (suseconds_t)(ms > 0 ? ms % 1000 * 1000 : 0)};
+	struct timeval in = {.tv_sec = (time_t)(ms > 0 ? ms / 1000 : 0),
+			     .tv_usec = (suseconds_t)(ms > 0 ? ms % 1000 * 1000 : 0)};
 
 	evtimer_add(timer, &in);
 }
@@ -119,12 +120,13 @@ static int check_options(const struct mr_parking_options *options)
 	struct buffer members = {0};
 	int status = MR_OK;
 
-	if (options->connect_timeout_ms < 0 || options->connect_timeout_ms > (int64_t)MESSAGE_MAX_MS || options->backoff_min_ms < 0 ||
-	    options->backoff_max_ms < 0 || options->backoff_max_ms > (int64_t)MESSAGE_MAX_MS ||
+	if (options->connect_timeout_ms < 0 || options->connect_timeout_ms > (int64_t)MESSAGE_MAX_MS ||
+	    options->backoff_min_ms < 0 || options->backoff_max_ms < 0 ||
+	    options->backoff_max_ms > (int64_t)MESSAGE_MAX_MS ||
 	    options->backoff_min_ms > (options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS) ||
 	    options->heartbeat_ms > (int64_t)MESSAGE_MAX_MS)
-		status = words_fail(MR_EARGUMENT,
-				    "the times of the options are 0 to 2147483647 milliseconds, backoff_min_ms not over backoff_max_ms");
+		status = words_fail(MR_EARGUMENT, "the times of the options are 0 to 2147483647 milliseconds, "
+						  "backoff_min_ms not over backoff_max_ms");
 	if (status == MR_OK && options->name)
 		status = members_text(&members, "name", options->name);
 	if (status == MR_OK && options->token)
@@ -165,7 +167,8 @@ static void parking_finish(mr_parking *p)
 		event_free(p->beat);
 }
 
-int mr_parking_create(mr_parking **out, struct event_base *base, const char *urls, const struct mr_parking_options *options)
+int mr_parking_create(mr_parking **out, struct event_base *base, const char *urls,
+		      const struct mr_parking_options *options)
 {
 	static const struct mr_parking_options none;
 	const struct mr_parking_options *chosen = options ? options : &none;

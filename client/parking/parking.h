@@ -1,12 +1,12 @@
 /* Inside the parking client: the same state machine as under the blocking API, and around it libevent.
  *
- * A request is in one of three lists: `waiting` (here, to be sent in this order), `sent` (in the machine, pending; in the order of their
- * frames), or `ending` (its status is known, and its callback is due). It ends by leaving the last one, with its callback, or silently with
- * the client.
+ * A request is in one of three lists: `waiting` (here, to be sent in this order), `sent` (in the machine, pending; in
+ * the order of their frames), or `ending` (its status is known, and its callback is due). It ends by leaving the last
+ * one, with its callback, or silently with the client.
  *
- * Callbacks are called from the loop alone: every function that may call one is called only between parking_enter() and parking_leave(),
- * which stand in the functions that libevent calls. A callback may destroy the client: then it is dead, an empty shell until
- * parking_leave(); so after everything that may call one, look at is_dead.
+ * Callbacks are called from the loop alone: every function that may call one is called only between parking_enter() and
+ * parking_leave(), which stand in the functions that libevent calls. A callback may destroy the client: then it is
+ * dead, an empty shell until parking_leave(); so after everything that may call one, look at is_dead.
  */
 #ifndef MILLRACE_CLIENT_PARKING_PARKING_H
 #define MILLRACE_CLIENT_PARKING_PARKING_H
@@ -109,7 +109,7 @@ struct mr_parking {
 	int64_t moved_ms;           /* when bytes last went or came */
 	int64_t heard_ms, asked_ms; /* when they last came; when a heartbeat last asked for one, or 0 */
 	struct buffer scratch;      /* members of the request that is being made */
-	char last_channel[132];    /* which often is the next one's too: as it was given, checked, and as a member */
+	char last_channel[132];     /* which often is the next one's too: as it was given, checked, and as a member */
 	char last_member[160];
 	size_t last_member_len;
 	struct parked_list waiting, sent, ending, spare;
@@ -153,8 +153,8 @@ void traffic_write(mr_parking *p);
 
 /* -- requests.c -- */
 
-/* A new request of this op with p->scratch as its members, if `status` is MR_OK; else that is the result. Either way the scratch is empty
- * afterwards. */
+/* A new request of this op with p->scratch as its members, if `status` is MR_OK; else that is the result. Either way
+ * the scratch is empty afterwards. */
 struct request_form {
 	enum message_op op;
 	enum parked_kind kind;

@@ -13,7 +13,7 @@
 #include "proto/frame.h"
 
 enum {
-	MAX_SPARE = 256, /* requests that are kept for the next ones */
+	MAX_SPARE = 256,            /* requests that are kept for the next ones */
 	MAX_OUT_BYTES = 256 * 1024, /* what is ready for the socket; the rest waits as requests */
 	SILENCE_GRACE_MS = 900,     /* what a request with a time-out gives a silent network beyond it */
 };
@@ -100,7 +100,8 @@ void requests_drop(mr_parking *p)
 
 /* -- time -- */
 
-/* The time of a request is over. One that was never sent has not happened; for one that was, the daemon should have spoken by now. */
+/* The time of a request is over. One that was never sent has not happened; for one that was, the daemon should have
+ * spoken by now. */
 static void on_late(evutil_socket_t fd, short what, void *argument)
 {
 	mr_parked *request = argument;
@@ -118,7 +119,8 @@ static void on_late(evutil_socket_t fd, short what, void *argument)
 	} else if (request->place == PARKED_SENT) {
 		traffic_read(p); /* this process itself may have been stopped for a while: a last look */
 		if (!p->is_dead && p->link.fd >= 0 && p->moved_ms + SILENCE_GRACE_MS <= now_ms)
-			connection_break(p, MR_ECONNECTION, "no answer came in time: the network or the daemon is silent");
+			connection_break(p, MR_ECONNECTION,
+					 "no answer came in time: the network or the daemon is silent");
 	}
 	parking_leave(p);
 }
@@ -133,7 +135,8 @@ void request_set_deadline(mr_parked *request, int64_t grace_ms)
 
 static bool has_room(const mr_parking *p, bool is_urgent)
 {
-	return p->state == PARKING_UP && (is_urgent || p->n_in_flight < p->window) && buffer_len(&p->client.out) < MAX_OUT_BYTES;
+	return p->state == PARKING_UP && (is_urgent || p->n_in_flight < p->window) &&
+	       buffer_len(&p->client.out) < MAX_OUT_BYTES;
 }
 
 /* How a request that the machine did not take ends. */
@@ -145,8 +148,8 @@ static int refused(const mr_parking *p, int result)
 	return words_fail(MR_EMEMORY, "not enough memory for the request");
 }
 
-/* Appends the frame with these members, the count, and what is left of the time-out. `members` is left as it was. MR_OK, or an error with
- * its words, and it is not sent. */
+/* Appends the frame with these members, the count, and what is left of the time-out. `members` is left as it was.
+ * MR_OK, or an error with its words, and it is not sent. */
 static int append(mr_parked *request, struct buffer *members)
 {
 	mr_parking *p = request->p;
@@ -206,8 +209,9 @@ void requests_pump(mr_parking *p)
 
 		if (status != MR_OK) {
 			request_end_soon(request, status,
-					 status == MR_EMEMORY ? "not enough memory for the request"
-							      : "the request is larger than a frame of this daemon may be");
+					 status == MR_EMEMORY
+						 ? "not enough memory for the request"
+						 : "the request is larger than a frame of this daemon may be");
 			continue;
 		}
 		request_remove(request);
@@ -276,7 +280,8 @@ static int queue(mr_parked *request)
 {
 	mr_parking *p = request->p;
 
-	if (p->n_waiting_bytes && p->n_waiting_bytes + sizeof(*request) + buffer_len(&p->scratch) > p->max_waiting_bytes) {
+	if (p->n_waiting_bytes &&
+	    p->n_waiting_bytes + sizeof(*request) + buffer_len(&p->scratch) > p->max_waiting_bytes) {
 		p->was_full = true;
 		return words_fail(MR_EFULL, "%zu bytes of requests wait to be sent already", p->n_waiting_bytes);
 	}

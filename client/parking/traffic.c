@@ -17,7 +17,8 @@ static void take_notice(mr_parking *p, const struct message_reply *reply)
 
 	if (reply->channel.len) {
 		snprintf(p->notice_text, sizeof p->notice_text, "%.*s", len, len ? reply->message.bytes : "");
-		snprintf(channel, sizeof channel, "%.*s", (int)(reply->channel.len < sizeof channel ? reply->channel.len : sizeof channel),
+		snprintf(channel, sizeof channel, "%.*s",
+			 (int)(reply->channel.len < sizeof channel ? reply->channel.len : sizeof channel),
 			 reply->channel.bytes);
 		parking_tell_news(p, MR_EVENT_PUT_FAILED, status, p->notice_text, channel);
 	} else if (reply->status == STATUS_ERROR) {
@@ -56,8 +57,8 @@ static void deliver(mr_parking *p)
 static void broken_by_peer(mr_parking *p, ssize_t problem)
 {
 	if (p->notice)
-		connection_break(p, p->state == PARKING_GREETS ? p->notice : MR_ECONNECTION, "the connection ended: %s: %s",
-				 mr_status_name(p->notice), p->notice_text);
+		connection_break(p, p->state == PARKING_GREETS ? p->notice : MR_ECONNECTION,
+				 "the connection ended: %s: %s", mr_status_name(p->notice), p->notice_text);
 	else
 		connection_break(p, MR_ECONNECTION, "the connection ended: %s", link_words(problem));
 }

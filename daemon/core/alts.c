@@ -1,11 +1,13 @@
-/* alts: a choice over takes and puts. Every arm is checked before any is tried; the first that can proceed does; else all park together, and
- * the first to be matched withdraws the others. Arms of one alts never match each other: none is parked while the others are tried. */
+/* alts: a choice over takes and puts. Every arm is checked before any is tried; the first that can proceed does; else
+ * all park together, and the first to be matched withdraws the others. Arms of one alts never match each other: none is
+ * parked while the others are tried. */
 #include <assert.h>
 
 #include "daemon/core/hash.h"
 #include "daemon/core/state.h"
 
-static void refuse_arm(struct core *core, const struct core_event *event, uint32_t arm, enum error error, struct core_effects *effects)
+static void refuse_arm(struct core *core, const struct core_event *event, uint32_t arm, enum error error,
+		       struct core_effects *effects)
 {
 	struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
 	reply->error = error;
@@ -14,7 +16,8 @@ static void refuse_arm(struct core *core, const struct core_event *event, uint32
 }
 
 /* Looks up every arm's channel. The first bad arm refuses the whole: its error is replied, and false returned. */
-static bool check_arms(struct core *core, const struct core_event *event, struct channel *channels[], struct core_effects *effects)
+static bool check_arms(struct core *core, const struct core_event *event, struct channel *channels[],
+		       struct core_effects *effects)
 {
 	uint64_t bytes = core->bytes + core->unsent_bytes;
 	bool is_put = false;
@@ -63,7 +66,8 @@ static uint32_t choose(struct core *core, const struct core_event *event, struct
 	return event->n_arms;
 }
 
-static struct core_reply *reply_arm(struct core *core, const struct core_event *event, uint32_t arm, struct core_effects *effects)
+static struct core_reply *reply_arm(struct core *core, const struct core_event *event, uint32_t arm,
+				    struct core_effects *effects)
 {
 	struct core_reply *reply = reply_now(core, event, STATUS_OK, effects);
 	reply->arm = arm;
@@ -73,8 +77,8 @@ static struct core_reply *reply_arm(struct core *core, const struct core_event *
 }
 
 /* Carries out an arm that can proceed. A put arm's value is moved out of `values`. */
-static void proceed(struct core *core, const struct core_event *event, uint32_t arm, struct channel *channel, struct value **values,
-		    struct core_effects *effects)
+static void proceed(struct core *core, const struct core_event *event, uint32_t arm, struct channel *channel,
+		    struct value **values, struct core_effects *effects)
 {
 	if (!values[arm]) {
 		bool is_leased = event->lease_ms > 0 && channel_can_take(channel);
@@ -105,8 +109,8 @@ static void proceed(struct core *core, const struct core_event *event, uint32_t 
 }
 
 /* Parks all arms, or none. The values of put arms are moved out of `values`. */
-static void park(struct core *core, const struct core_event *event, struct channel *const channels[], struct value **values,
-		 struct core_effects *effects)
+static void park(struct core *core, const struct core_event *event, struct channel *const channels[],
+		 struct value **values, struct core_effects *effects)
 {
 	enum error error;
 	struct request *request = park_begin(core, event, event->n_arms, &error);
@@ -115,7 +119,8 @@ static void park(struct core *core, const struct core_event *event, struct chann
 		return;
 	}
 	for (uint32_t i = 0; i < event->n_arms; i++) {
-		if ((error = park_arm(core, request, i, channels[i], event->arms[i].value != NULL, values[i])) != ERROR_NONE) {
+		if ((error = park_arm(core, request, i, channels[i], event->arms[i].value != NULL, values[i])) !=
+		    ERROR_NONE) {
 			park_abandon(core, request);
 			refuse_arm(core, event, i, error, effects);
 			return;

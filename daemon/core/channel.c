@@ -5,7 +5,7 @@
 
 static const char *const kind_names[KIND_COUNT] = {
 	[KIND_UNBUFFERED] = "unbuffered", [KIND_BOUNDED] = "bounded", [KIND_DROPPING] = "dropping",
-	[KIND_SLIDING] = "sliding",	  [KIND_PROMISE] = "promise",
+	[KIND_SLIDING] = "sliding",       [KIND_PROMISE] = "promise",
 };
 
 const char *channel_kind_name(enum channel_kind kind)
@@ -92,7 +92,8 @@ void channel_destroy(struct channel *channel)
 {
 	if (!channel)
 		return;
-	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting) && channel->n_leased == 0);
+	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting) &&
+	       channel->n_leased == 0);
 	store_clear(&channel->buffer);
 	free(channel->waits);
 	free(channel);

@@ -9,24 +9,26 @@ struct waits {
 	struct core_waits puts, takes;
 };
 
-/* What each put and take needs stands together at the end, before the name: with many channels every line of memory is one that has to be fetched. */
+/* What each put and take needs stands together at the end, before the name: with many channels every line of memory is
+ * one that has to be fetched. */
 struct channel {
 	struct channel *left, *right;  /* directory.c's */
 	struct core_connection *owner; /* of an ephemeral channel; else NULL */
 	struct link in_owner;
-	struct link resting;	  /* of struct arm: takes with a count that have left the queue for a while */
-	struct link leases;	  /* of struct lease, held or delayed */
+	struct link resting;      /* of struct arm: takes with a count that have left the queue for a while */
+	struct link leases;       /* of struct lease, held or delayed */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
-	struct waits *waits;	  /* of those who waited here and were served; NULL: nobody has waited yet */
+	struct waits *waits;      /* of those who waited here and were served; NULL: nobody has waited yet */
 	bool is_removed;
 	bool is_ghost; /* removed, and there only for values that are kept */
 
 	/* The books. Counters never fall. */
 	uint64_t returned, dropped, evicted, dead_lettered, discarded, accepted, taken;
 
-	uint64_t n_kept; /* values that were taken from it, and whose memory still says so; it stays in memory for them */
-	uint64_t bytes;	 /* of the values in the buffer, in leases and in parked put arms */
+	uint64_t n_kept; /* values that were taken from it, and whose memory still says so; it stays in memory for them
+			  */
+	uint64_t bytes;  /* of the values in the buffer, in leases and in parked put arms */
 	struct core_definition definition;
 	bool closed;
 	uint32_t n_leased; /* values in leases and dead letters */
@@ -35,7 +37,7 @@ struct channel {
 	uint32_t n_puts, n_takes;
 
 	struct channel *hash_next; /* directory.c's; after deletion: the core's graveyard */
-	uint64_t hash;		   /* directory.c's */
+	uint64_t hash;             /* directory.c's */
 	uint8_t name_len;
 	char name[]; /* and behind it that of definition.dead_letter */
 };

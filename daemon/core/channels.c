@@ -5,7 +5,8 @@
 #include "daemon/core/hash.h"
 #include "daemon/core/state.h"
 
-/* The beginning, the end and the length of a name, mixed. Moves of fixed lengths, which may overlap, take less than those of any length. */
+/* The beginning, the end and the length of a name, mixed. Moves of fixed lengths, which may overlap, take less than
+ * those of any length. */
 static uint64_t name_tag(struct slice name)
 {
 	uint64_t head = 0, tail = 0;
@@ -49,8 +50,9 @@ struct channel *channel_find(struct core *core, struct slice name)
 
 static bool definitions_equal(const struct core_definition *a, const struct core_definition *b)
 {
-	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral &&
-	       a->max_deliveries == b->max_deliveries && slice_equal(a->dead_letter, b->dead_letter);
+	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters &&
+	       a->ephemeral == b->ephemeral && a->max_deliveries == b->max_deliveries &&
+	       slice_equal(a->dead_letter, b->dead_letter);
 }
 
 /* Whether the channel that a definition names for dead letters can be that. */
@@ -96,7 +98,8 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 	reply_now(core, event, STATUS_OK, effects)->created = true;
 }
 
-/* The channel's end for everybody in one of its queues. An alts leaves with all its arms, so look at the first each time. */
+/* The channel's end for everybody in one of its queues. An alts leaves with all its arms, so look at the first each
+ * time. */
 void channel_complete_all(struct core *core, struct link *queue, struct core_effects *effects)
 {
 	while (!list_is_empty(queue)) {
@@ -117,7 +120,8 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 		return;
 	}
 	channel->closed = true;
-	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which it cannot take from. */
+	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which
+	 * it cannot take from. */
 	if (channel->n_leased == 0)
 		channel_complete_all(core, &channel->takes, effects);
 	reply_now(core, event, STATUS_OK, effects);

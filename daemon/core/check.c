@@ -3,10 +3,10 @@
 
 #include "daemon/core/state.h"
 
-#define CHECK(holds, what)           \
-	do {                         \
-		if (!(holds))        \
-			return what; \
+#define CHECK(holds, what)                                                                                             \
+	do {                                                                                                           \
+		if (!(holds))                                                                                          \
+			return what;                                                                                   \
 	} while (0)
 
 struct sums {
@@ -40,16 +40,19 @@ static const char *check_store(const struct store *store, uint64_t *bytes)
 }
 
 /* What is leased of a channel. */
-static const char *check_leases(const struct core *core, const struct channel *channel, uint64_t *bytes, struct sums *sums)
+static const char *check_leases(const struct core *core, const struct channel *channel, uint64_t *bytes,
+				struct sums *sums)
 {
 	uint64_t leased = 0;
 	size_t n;
 	for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
 		struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
 		CHECK(lease->channel == channel && lease->state != LEASE_PREPARED, "a lease is another channel's");
-		CHECK(lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer, "a lease has no timer");
+		CHECK(lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer,
+		      "a lease has no timer");
 		bool is_held = lease->state == LEASE_HELD;
-		CHECK((leases_find(&core->leases, lease->token) == lease) == is_held, "a lease is not found by its token, or is, and nobody holds it");
+		CHECK((leases_find(&core->leases, lease->token) == lease) == is_held,
+		      "a lease is not found by its token, or is, and nobody holds it");
 		CHECK(is_held || list_is_empty(&lease->in_connection), "a connection has a lease that it let go");
 		sums->held += is_held;
 		*bytes += list_bytes(&lease->values, &n);
@@ -58,7 +61,8 @@ static const char *check_leases(const struct core *core, const struct channel *c
 	}
 	for (const struct link *at = channel->dead_letters.next; at != &channel->dead_letters; at = at->next) {
 		const struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
-		CHECK(request->parked.source == channel && request_is_dead_letter(request), "a dead letter is another channel's");
+		CHECK(request->parked.source == channel && request_is_dead_letter(request),
+		      "a dead letter is another channel's");
 		leased += request->parked.values.n;
 		sums->dead_letters++;
 	}
@@ -74,14 +78,16 @@ static const char *check_arm(const struct arm *arm, const struct channel *channe
 	CHECK(arm->channel == channel, "an arm stands in another channel's queue");
 	CHECK(arm->is_put == is_put, "an arm stands in the wrong queue");
 	CHECK(arm->index < request->parked.n_arms && &request->arms[arm->index] == arm, "an arm has the wrong index");
-	CHECK(request->parked.op != CORE_ALTS || (arm->value != NULL) == is_put, "an alts' arm has a value and should not, or has none");
+	CHECK(request->parked.op != CORE_ALTS || (arm->value != NULL) == is_put,
+	      "an alts' arm has a value and should not, or has none");
 	CHECK(request->parked.op == CORE_ALTS || arm->value == NULL, "a plain put or take has an arm's value");
 	CHECK(request->parked.op != CORE_PUT || request->parked.values.n > 0, "a put is parked with nothing to put");
 	return NULL;
 }
 
 /* One queue: its arms, their number and the bytes they hold. */
-static const char *check_queue(const struct link *queue, const struct channel *channel, bool is_put, uint32_t *n, uint64_t *bytes)
+static const char *check_queue(const struct link *queue, const struct channel *channel, bool is_put, uint32_t *n,
+			       uint64_t *bytes)
 {
 	uint64_t last_seq = 0;
 	*n = 0;
@@ -98,7 +104,8 @@ static const char *check_queue(const struct link *queue, const struct channel *c
 			*bytes += arm->value->len;
 		else if (is_put)
 			*bytes += list_bytes(&request->parked.values, &n_values);
-		CHECK(!is_put || arm->value || n_values == request->parked.values.n, "a parked batch miscounts its values");
+		CHECK(!is_put || arm->value || n_values == request->parked.values.n,
+		      "a parked batch miscounts its values");
 	}
 	return NULL;
 }
@@ -109,18 +116,22 @@ static const char *check_sides(const struct channel *channel)
 		return NULL;
 	const struct request *only = arm_request(LIST_ITEM(channel->puts.next, struct arm, link));
 	for (const struct link *at = channel->puts.next; at != &channel->puts; at = at->next)
-		CHECK(arm_request(LIST_ITEM(at, struct arm, link)) == only, "a parked put stands beside another's parked take");
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link)) == only,
+		      "a parked put stands beside another's parked take");
 	for (const struct link *at = channel->takes.next; at != &channel->takes; at = at->next)
-		CHECK(arm_request(LIST_ITEM(at, struct arm, link)) == only, "a parked take stands beside another's parked put");
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link)) == only,
+		      "a parked take stands beside another's parked put");
 	return NULL;
 }
 
 static const char *check_kind(const struct channel *channel)
 {
 	size_t n = channel->buffer.n;
-	CHECK(channel->definition.kind != KIND_SLIDING || n <= channel->definition.capacity, "a buffer is over its capacity");
+	CHECK(channel->definition.kind != KIND_SLIDING || n <= channel->definition.capacity,
+	      "a buffer is over its capacity");
 	CHECK(channel->n_takes == 0 || n == 0, "a take is parked and there is a value for it");
-	CHECK(channel->n_takes == 0 || !channel_is_exhausted(channel), "a take is parked on a closed channel, and nothing can come");
+	CHECK(channel->n_takes == 0 || !channel_is_exhausted(channel),
+	      "a take is parked on a closed channel, and nothing can come");
 	switch (channel->definition.kind) {
 	case KIND_UNBUFFERED:
 		break;
@@ -138,8 +149,8 @@ static const char *check_kind(const struct channel *channel)
 	case KIND_COUNT:
 		return "a channel is of no kind";
 	}
-	CHECK(channel->accepted + channel->returned ==
-		      channel->taken + n + channel->n_leased + channel->evicted + channel->dead_lettered + channel->discarded,
+	CHECK(channel->accepted + channel->returned == channel->taken + n + channel->n_leased + channel->evicted +
+							       channel->dead_lettered + channel->discarded,
 	      "the books do not balance");
 	return NULL;
 }
@@ -151,7 +162,8 @@ static const char *check_channel(const struct core *core, const struct channel *
 	uint64_t bytes = 0;
 	const char *wrong;
 	CHECK(directory_find(&core->directory, channel_name(channel)) == channel, "a channel is not found by its name");
-	CHECK((channel->owner != NULL) == channel->definition.ephemeral, "an ephemeral channel has no owner, or another has one");
+	CHECK((channel->owner != NULL) == channel->definition.ephemeral,
+	      "an ephemeral channel has no owner, or another has one");
 	CHECK(list_is_empty(&channel->in_unsettled), "a channel is left unsettled");
 	if ((wrong = check_store(&channel->buffer, &bytes)) || (wrong = check_leases(core, channel, &bytes, sums)) ||
 	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes)) ||
@@ -160,7 +172,8 @@ static const char *check_channel(const struct core *core, const struct channel *
 	CHECK(n_puts == channel->n_puts && n_takes == channel->n_takes, "a channel miscounts who is parked");
 	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");
 	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++)
-		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting, "a request rests, and does not know");
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting,
+		      "a request rests, and does not know");
 	sums->channels++;
 	sums->buffered += n;
 	if (channel->definition.kind == KIND_PROMISE)
@@ -181,15 +194,19 @@ static const char *check_request(const struct core *core, struct request *reques
 		sums->puts++;
 		return NULL;
 	}
-	CHECK(ids_find(&core->ids, parked->connection, parked->id) == (has_id ? request : NULL), "a parked request is not found by its id");
+	CHECK(ids_find(&core->ids, parked->connection, parked->id) == (has_id ? request : NULL),
+	      "a parked request is not found by its id");
 	CHECK(has_id || parked->op == CORE_PUT, "a request without an id is no put");
 	sums->with_id += has_id;
 	CHECK(!parked->is_resting, "a request rests, and stands in the order of parking");
-	CHECK(request->parked.n_arms >= 1 && request->parked.n_arms <= CORE_MAX_ARMS, "a parked request has an impossible number of arms");
+	CHECK(request->parked.n_arms >= 1 && request->parked.n_arms <= CORE_MAX_ARMS,
+	      "a parked request has an impossible number of arms");
 	const struct timer *timer = &parked->timer;
-	CHECK((timer->deadline_us == CORE_NEVER) == (timer->index == TIMER_NONE), "a deadline has no timer, or the reverse");
+	CHECK((timer->deadline_us == CORE_NEVER) == (timer->index == TIMER_NONE),
+	      "a deadline has no timer, or the reverse");
 	if (timer->index != TIMER_NONE)
-		CHECK(timer->index < core->timers.n && core->timers.heap[timer->index] == timer, "a timer is another's");
+		CHECK(timer->index < core->timers.n && core->timers.heap[timer->index] == timer,
+		      "a timer is another's");
 	for (uint32_t i = 0; i < request->parked.n_arms; i++) {
 		if (request->arms[i].is_put)
 			sums->puts++;
@@ -200,12 +217,14 @@ static const char *check_request(const struct core *core, struct request *reques
 }
 
 /* One of a connection's lists; *n is added to. */
-static const char *check_list(const struct core_connection *connection, const struct link *list, bool is_counted, bool is_resting, uint64_t *n)
+static const char *check_list(const struct core_connection *connection, const struct link *list, bool is_counted,
+			      bool is_resting, uint64_t *n)
 {
 	for (const struct link *at = list->next; at != list; at = at->next, ++*n) {
 		const struct parked *parked = &LIST_ITEM(at, struct request, parked.in_connection)->parked;
 		CHECK(parked->connection == connection, "a request is parked with another connection");
-		CHECK(parked->is_counted == is_counted && parked->is_resting == is_resting, "a request is in the wrong list of its connection");
+		CHECK(parked->is_counted == is_counted && parked->is_resting == is_resting,
+		      "a request is in the wrong list of its connection");
 		CHECK(!is_counted || parked->left > 0, "a take with a count has nothing to come");
 	}
 	return NULL;
@@ -219,8 +238,10 @@ static const char *check_consumer(const struct core_connection *connection, uint
 	    (wrong = check_list(connection, &consumer->resting, true, true, resting)))
 		return wrong;
 	CHECK(consumer->connection == connection, "a consumer is another connection's");
-	CHECK(!connection->is_paused || list_is_empty(&consumer->counting), "a take with a count is in a queue, and its connection is paused");
-	CHECK(*resting == 0 || connection->is_paused || !list_is_empty(&consumer->in_rested), "a take with a count rests for ever");
+	CHECK(!connection->is_paused || list_is_empty(&consumer->counting),
+	      "a take with a count is in a queue, and its connection is paused");
+	CHECK(*resting == 0 || connection->is_paused || !list_is_empty(&consumer->in_rested),
+	      "a take with a count rests for ever");
 	return NULL;
 }
 
@@ -235,8 +256,10 @@ static const char *check_connections(const struct core *core, uint64_t *n_parked
 		if ((wrong = check_list(connection, &connection->parked, false, false, &parked)) ||
 		    (wrong = connection->consumer ? check_consumer(connection, &parked, &resting) : NULL))
 			return wrong;
-		for (const struct link *lease = connection->leases.next; lease != &connection->leases; lease = lease->next)
-			CHECK(LIST_ITEM(lease, struct lease, in_connection)->connection == connection, "a lease is another connection's");
+		for (const struct link *lease = connection->leases.next; lease != &connection->leases;
+		     lease = lease->next)
+			CHECK(LIST_ITEM(lease, struct lease, in_connection)->connection == connection,
+			      "a lease is another connection's");
 		CHECK(parked + resting == connection->n_parked, "a connection miscounts its parked requests");
 		*n_parked += parked;
 		*n_resting += resting;
@@ -250,12 +273,14 @@ const char *core_check(const struct core *core)
 	struct sums channels = {0}, requests = {0};
 	const char *wrong;
 	struct channel *channel = NULL;
-	for (struct slice after = SLICE(""); (channel = directory_after(&core->directory, after)); after = channel_name(channel))
+	for (struct slice after = SLICE(""); (channel = directory_after(&core->directory, after));
+	     after = channel_name(channel))
 		if ((wrong = check_channel(core, channel, &channels)))
 			return wrong;
 	CHECK(channels.channels == core->directory.n, "the channels are miscounted");
-	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered && channels.promised == core->n_promised &&
-		      channels.leased == core->n_leased && channels.puts == core->n_puts,
+	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered &&
+		      channels.promised == core->n_promised && channels.leased == core->n_leased &&
+		      channels.puts == core->n_puts,
 	      "the totals are not the sums of the channels'");
 	CHECK(channels.held == core->leases.n, "the leases are miscounted");
 
@@ -265,9 +290,12 @@ const char *core_check(const struct core *core)
 	for (struct request *request; (request = order_after(&core->order, after)); after = request->parked.seq, n++)
 		if ((wrong = check_request(core, request, &requests)))
 			return wrong;
-	CHECK(n == n_parked + channels.dead_letters && n + n_resting == core->n_parked && requests.with_id + n_resting == core->ids.n, "the parked requests are miscounted");
+	CHECK(n == n_parked + channels.dead_letters && n + n_resting == core->n_parked &&
+		      requests.with_id + n_resting == core->ids.n,
+	      "the parked requests are miscounted");
 	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");
-	CHECK(requests.puts == channels.puts && requests.takes == channels.takes, "an arm stands in no queue, or in two");
+	CHECK(requests.puts == channels.puts && requests.takes == channels.takes,
+	      "an arm stands in no queue, or in two");
 	CHECK(timers_check(&core->timers), "the timers are out of order");
 	return NULL;
 }

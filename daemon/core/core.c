@@ -39,14 +39,16 @@ void core_destroy(struct core *core)
 		return;
 	struct core_effects effects = {0};
 	while (!list_is_empty(&core->connections)) {
-		struct core_event event = {.connection = LIST_ITEM(core->connections.next, struct core_connection, in_core)};
+		struct core_event event = {.connection =
+						   LIST_ITEM(core->connections.next, struct core_connection, in_core)};
 		op_disconnect(core, &event, &effects);
 	}
 	struct channel *channel;
 	while ((channel = directory_after(&core->directory, SLICE(""))))
 		channel_remove(core, channel, &effects);
 	core_effects_release(core, &effects);
-	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 && core->n_leased == 0 && core->timers.reserved == 0);
+	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 && core->n_leased == 0 &&
+	       core->timers.reserved == 0);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	leases_finish(&core->leases);
@@ -111,10 +113,11 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 }
 
 static op_fn *const ops[] = {
-	[CORE_TICK] = op_tick,	   [CORE_HANG_UP] = op_hang_up, [CORE_DISCONNECT] = op_disconnect, [CORE_ABANDON] = op_abandon,
-	[CORE_CREATE] = op_create, [CORE_CLOSE] = op_close,	[CORE_DELETE] = op_delete,	   [CORE_PUT] = op_put,
-	[CORE_TAKE] = op_take,	   [CORE_ALTS] = op_alts,	[CORE_CANCEL] = op_cancel,	   [CORE_ACK] = op_ack,
-	[CORE_NACK] = op_nack,	   [CORE_EXTEND] = op_extend,	[CORE_RESUME] = op_resume,
+	[CORE_TICK] = op_tick,       [CORE_HANG_UP] = op_hang_up, [CORE_DISCONNECT] = op_disconnect,
+	[CORE_ABANDON] = op_abandon, [CORE_CREATE] = op_create,   [CORE_CLOSE] = op_close,
+	[CORE_DELETE] = op_delete,   [CORE_PUT] = op_put,         [CORE_TAKE] = op_take,
+	[CORE_ALTS] = op_alts,       [CORE_CANCEL] = op_cancel,   [CORE_ACK] = op_ack,
+	[CORE_NACK] = op_nack,       [CORE_EXTEND] = op_extend,   [CORE_RESUME] = op_resume,
 };
 
 /* The values that an event brought, when it is refused before its op sees them. */
@@ -129,8 +132,8 @@ static void event_discard(const struct core_event *event)
 
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	assert(event->connection || event->op == CORE_TICK || event->op == CORE_ABANDON || event->op == CORE_CREATE || event->op == CORE_CLOSE ||
-	       event->op == CORE_DELETE);
+	assert(event->connection || event->op == CORE_TICK || event->op == CORE_ABANDON || event->op == CORE_CREATE ||
+	       event->op == CORE_CLOSE || event->op == CORE_DELETE);
 	bool is_new_turn = event->now_us > core->now_us;
 	if (is_new_turn) {
 		core->now_us = event->now_us;

@@ -1,15 +1,17 @@
-/* The core: named channels, parked requests, alts, time-outs and the books. Pure: no I/O, no clock, no JSON, no globals.
+/* The core: named channels, parked requests, alts, time-outs and the books. Pure: no I/O, no clock, no JSON, no
+ * globals.
  *
- * In: one event at a time, with the time in it. Out: replies, in the order in which they came about, which the shell carries out
- * afterwards; so nothing ever re-enters. One thread.
+ * In: one event at a time, with the time in it. Out: replies, in the order in which they came about, which the shell
+ * carries out afterwards; so nothing ever re-enters. One thread.
  *
  *   core_step(core, &event, &effects);
  *   for (reply = effects.head; reply; reply = reply->next) ...encode...
  *   core_effects_release(core, &effects);
  *
- * Out of memory is a reply (ERROR_OVERLOADED), and nothing has happened. Time is in microseconds of a monotonic clock, and never
- * runs backwards from one event to the next. Events of the same time are one turn of the shell's loop: in each turn, a take with a count gets no more than
- * its share, and core_deadline() asks for another turn where there is more for it.
+ * Out of memory is a reply (ERROR_OVERLOADED), and nothing has happened. Time is in microseconds of a monotonic clock,
+ * and never runs backwards from one event to the next. Events of the same time are one turn of the shell's loop: in
+ * each turn, a take with a count gets no more than its share, and core_deadline() asks for another turn where there is
+ * more for it.
  */
 #ifndef MILLRACE_CORE_H
 #define MILLRACE_CORE_H
@@ -30,13 +32,16 @@ struct core_token {
 	uint64_t words[2];
 };
 
-/* Randomness: of the order of alts, of the hash tables, of the tokens. Parts of the first can be seen from outside; so none may follow from another. */
+/* Randomness: of the order of alts, of the hash tables, of the tokens. Parts of the first can be seen from outside; so
+ * none may follow from another. */
 struct core_seed {
 	uint64_t choices, tables[2], tokens[2];
 };
 
 #define CORE_NEVER UINT64_MAX
-#define CORE_NO_ID UINT64_MAX /* of a put that nobody waits for: its replies but OK and DROPPED matter, and it cannot be cancelled */
+#define CORE_NO_ID                                                                                                     \
+	UINT64_MAX /* of a put that nobody waits for: its replies but OK and DROPPED matter, and it cannot be          \
+		      cancelled */
 
 enum channel_kind { KIND_UNBUFFERED, KIND_BOUNDED, KIND_DROPPING, KIND_SLIDING, KIND_PROMISE, KIND_COUNT };
 
@@ -49,8 +54,9 @@ struct core_limits {
 	uint32_t max_channels;   /* CHANNEL_EXISTS and its like come first; over it: overloaded */
 	uint32_t max_inflight;   /* parked requests of one connection */
 	uint32_t max_waiters;    /* of a channel that does not say: parked requests (alts: arms) */
-	uint32_t max_take_bytes; /* a take with `max` stops before its values, with a comma each, are more; one is always given. What a take
-				    with a count gets in a turn has the same limit, beside CORE_TURN_VALUES */
+	uint32_t max_take_bytes; /* a take with `max` stops before its values, with a comma each, are more; one is
+				    always given. What a take with a count gets in a turn has the same limit, beside
+				    CORE_TURN_VALUES */
 	uint64_t max_park_ms;    /* 0: no limit */
 };
 
@@ -65,10 +71,10 @@ struct core_definition { /* of a channel; two that are equal member by member ar
 
 enum core_op {
 	CORE_TICK,       /* only time passes */
-	CORE_HANG_UP, /* the connection asks nothing more: its parked requests are cancelled without a reply */
-	CORE_DISCONNECT, /* the same; its leases and unsent values return; its ephemeral channels go; `connection` is then gone. Time-outs that
-			    were due first may still give it replies, in this step */
-	CORE_ABANDON, /* whatever is parked gets ERROR_DRAINING */
+	CORE_HANG_UP,    /* the connection asks nothing more: its parked requests are cancelled without a reply */
+	CORE_DISCONNECT, /* the same; its leases and unsent values return; its ephemeral channels go; `connection` is
+			    then gone. Time-outs that were due first may still give it replies, in this step */
+	CORE_ABANDON,    /* whatever is parked gets ERROR_DRAINING */
 	CORE_CREATE,
 	CORE_CLOSE,
 	CORE_DELETE,
@@ -84,12 +90,13 @@ enum core_op {
 
 struct core_arm {
 	struct slice channel;
-	struct value *value; /* a put arm: owned by the core from core_step() on, whatever comes of it; a take arm: NULL */
+	struct value
+		*value; /* a put arm: owned by the core from core_step() on, whatever comes of it; a take arm: NULL */
 };
 
 /* Values of a reply that the shell has yet to send: a ledger entry. See core_keep(). */
 struct core_unsent {
-	uint64_t end;	      /* the shell's own */
+	uint64_t end;         /* the shell's own */
 	struct value *values; /* n_values, linked; NULL: they are leased */
 	uint32_t n_values;
 	struct core_token token;
@@ -106,19 +113,20 @@ struct core_event {
 
 	struct core_definition definition; /* create */
 	bool force;                        /* delete */
-	struct value_list values;          /* put: at least one; owned by the core from core_step() on, whatever comes of it */
-	bool batch;                        /* put: of `values`; take: with `max`. The reply says so again */
-	uint32_t max;                      /* take: 1 without `max` */
-	uint32_t count;                    /* take: so many takes in one, with a reply each; 0: a plain take. Not with batch */
-	const struct core_arm *arms;       /* alts */
+	struct value_list values; /* put: at least one; owned by the core from core_step() on, whatever comes of it */
+	bool batch;               /* put: of `values`; take: with `max`. The reply says so again */
+	uint32_t max;             /* take: 1 without `max` */
+	uint32_t count;           /* take: so many takes in one, with a reply each; 0: a plain take. Not with batch */
+	const struct core_arm *arms; /* alts */
 	uint32_t n_arms;
 	bool priority;
-	uint64_t cancel_id; /* cancel */
-	uint64_t lease_ms;  /* take, alts: how long what is taken is leased, 0: it is not; extend */
-	bool sticky;        /* take, alts: the lease outlives its connection */
+	uint64_t cancel_id;      /* cancel */
+	uint64_t lease_ms;       /* take, alts: how long what is taken is leased, 0: it is not; extend */
+	bool sticky;             /* take, alts: the lease outlives its connection */
 	struct core_token token; /* ack, nack, extend */
-	uint64_t delay_ms;	 /* nack */
-	const struct core_unsent *unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
+	uint64_t delay_ms;       /* nack */
+	const struct core_unsent
+		*unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
 	size_t n_unsent;
 };
 
@@ -129,18 +137,21 @@ struct core_reply {
 	uint64_t id;
 	enum core_op op;
 	enum status status;
-	enum error error;            /* with STATUS_ERROR */
-	bool batch;                  /* as asked */
-	bool is_take;                /* an alts: the arm that happened was a take; a take: true */
-	bool created;                /* create */
-	bool has_left;               /* a take with a count, from when it was accepted */
-	bool owns_values;            /* the core's own business: whether release frees the values */
-	bool has_lease;              /* take, alts: of a take arm */
-	struct slice channel;        /* the channel it is about; alts: of that arm; empty if of none in particular */
-	struct value *value;         /* take, alts: the first of n_values, linked by `next`. Read no further than n_values. Leased: each has its `deliveries` */
+	enum error error;     /* with STATUS_ERROR */
+	bool batch;           /* as asked */
+	bool is_take;         /* an alts: the arm that happened was a take; a take: true */
+	bool created;         /* create */
+	bool has_left;        /* a take with a count, from when it was accepted */
+	bool owns_values;     /* the core's own business: whether release frees the values */
+	bool has_lease;       /* take, alts: of a take arm */
+	struct slice channel; /* the channel it is about; alts: of that arm; empty if of none in particular */
+	struct value *value;  /* take, alts: the first of n_values, linked by `next`. Read no further than n_values.
+				 Leased: each has its `deliveries` */
 	uint32_t n_values;
-	uint32_t left;               /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has ended */
-	uint32_t arm;                /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular */
+	uint32_t left; /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has
+			  ended */
+	uint32_t arm; /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular
+		       */
 	union {
 		struct {
 			uint64_t accepted; /* put */
@@ -153,8 +164,9 @@ struct core_reply {
 
 struct core_effects {
 	struct core_reply *head, *tail; /* zero-initialise before each step */
-	uint64_t n_undeliverable;	/* values that should have gone to a dead_letter channel that is gone or closed, and went back */
-	struct slice undeliverable;	/* the last one's own channel; valid until core_effects_release() */
+	uint64_t n_undeliverable;   /* values that should have gone to a dead_letter channel that is gone or closed, and
+				       went back */
+	struct slice undeliverable; /* the last one's own channel; valid until core_effects_release() */
 };
 
 /* Limits and seed are copied. NULL without memory. */
@@ -170,46 +182,50 @@ void core_drain(struct core *core);
 /* Whether nothing is left to be taken: nothing buffered but promises, nothing leased, nothing parked to be put. */
 bool core_is_drained(const struct core *core);
 
-/* The connection has no room for replies, until CORE_RESUME: its takes with a count leave their queues, and give way to others. Between steps;
- * replies that are not released yet stay as they are. */
+/* The connection has no room for replies, until CORE_RESUME: its takes with a count leave their queues, and give way to
+ * others. Between steps; replies that are not released yet stay as they are. */
 void core_pause(struct core *core, struct core_connection *connection);
 bool core_is_paused(const struct core_connection *connection);
 
 /* A connection, until CORE_DISCONNECT. NULL without memory. `cookie` comes back in its replies and rows. */
 struct core_connection *core_connect(struct core *core, void *cookie);
 
-/* Time-outs that are due by event->now_us come first, then the event. Everything that the event says is checked by the shell as far as
- * it needs no channel (names, ranges); the rest is answered here. effects is appended to. */
+/* Time-outs that are due by event->now_us come first, then the event. Everything that the event says is checked by the
+ * shell as far as it needs no channel (names, ranges); the rest is answered here. effects is appended to. */
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects);
 void core_effects_release(struct core *core, struct core_effects *effects);
 
-/* The values of a reply, for as long as it is not sent: *unsent is the shell's, which ends it by core_sent() or CORE_DISCONNECT. False if there is nothing
- * to keep (no values, or a promise's). Before core_effects_release(). */
+/* The values of a reply, for as long as it is not sent: *unsent is the shell's, which ends it by core_sent() or
+ * CORE_DISCONNECT. False if there is nothing to keep (no values, or a promise's). Before core_effects_release(). */
 bool core_keep(struct core_reply *reply, struct core_unsent *unsent);
 void core_sent(struct core *core, const struct core_unsent *unsent);
 
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
 
-/* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so itself). */
+/* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so
+ * itself). */
 bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id);
 
 /* Whether anything would end with the connection but its name: a parked request, or a lease that is not sticky. */
 bool core_is_engaged(const struct core_connection *connection);
 
-/* Counts the parked requests of several connections together, and limits them: beyond it they get ERROR_TOO_MANY_INFLIGHT. */
+/* Counts the parked requests of several connections together, and limits them: beyond it they get
+ * ERROR_TOO_MANY_INFLIGHT. */
 struct core_quota {
 	uint32_t n_parked, max_parked;
 };
 
-/* The quota is the shell's, and has to stay for as long as the connection; NULL: none. Only while the connection has nothing parked. */
+/* The quota is the shell's, and has to stay for as long as the connection; NULL: none. Only while the connection has
+ * nothing parked. */
 void core_set_quota(struct core_connection *connection, struct core_quota *quota);
 
 /* The cookie of the connection that created this ephemeral channel; NULL: it is not there, or not ephemeral. */
 void *core_owner(const struct core *core, struct slice channel);
 
-/* How long parked requests have waited until they were served: how many for at most core_wait_bounds_us[i] (and more than the bound before), those that waited longer in
- * the last place; and the sum. A request counts once, on the channel of the arm that happened; one that ended otherwise, and a take with a count, does not. */
+/* How long parked requests have waited until they were served: how many for at most core_wait_bounds_us[i] (and more
+ * than the bound before), those that waited longer in the last place; and the sum. A request counts once, on the
+ * channel of the arm that happened; one that ended otherwise, and a take with a count, does not. */
 enum { CORE_WAIT_BOUNDS = 8 };
 extern const uint64_t core_wait_bounds_us[CORE_WAIT_BOUNDS];
 struct core_waits {
@@ -227,13 +243,16 @@ struct core_channel_row {
 	bool closed;
 	uint64_t buffered, leased, parked_puts, parked_takes, bytes;
 	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
-	uint64_t oldest_put_us, oldest_take_us; /* since when the first in each queue has waited; CORE_NEVER: nobody waits */
+	uint64_t oldest_put_us,
+		oldest_take_us; /* since when the first in each queue has waited; CORE_NEVER: nobody waits */
 	const struct core_waits *put_waits, *take_waits; /* NULL: nobody has waited yet. Valid until the next step */
 };
 
-bool core_stat(const struct core *core, struct slice channel, struct core_channel_row *row); /* false: no such channel */
+bool core_stat(const struct core *core, struct slice channel,
+	       struct core_channel_row *row); /* false: no such channel */
 
-/* The first channel whose name is greater than `after` (empty: the first of all), in order of bytes; false at the end. O(log n). */
+/* The first channel whose name is greater than `after` (empty: the first of all), in order of bytes; false at the end.
+ * O(log n). */
 bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row);
 
 /* The buffered values, the oldest first: core_peek_next() until NULL. False: no such channel. */
@@ -248,26 +267,29 @@ struct core_waiter_row {
 	uint64_t seq; /* rises in the order of parking; never 0 */
 	void *cookie; /* of its connection; NULL: a dead letter, which waits to enter */
 	uint64_t id;
-	enum core_op op; /* PUT, TAKE, ALTS */
-	uint32_t n_arms; /* see core_waiter_arm(); a put or take has one */
+	enum core_op op;                 /* PUT, TAKE, ALTS */
+	uint32_t n_arms;                 /* see core_waiter_arm(); a put or take has one */
 	uint64_t parked_us, deadline_us; /* CORE_NEVER: none */
 	const void *request;             /* for core_waiter_arm */
 };
 
-/* The oldest parked request with a seq greater than `after`; false at the end. With a channel (not empty): of those with an arm on it.
- * row is zeroed before the first call, and given again as it was for the next: so each next one costs O(log n), or O(arms). */
+/* The oldest parked request with a seq greater than `after`; false at the end. With a channel (not empty): of those
+ * with an arm on it. row is zeroed before the first call, and given again as it was for the next: so each next one
+ * costs O(log n), or O(arms). */
 bool core_next_waiter(const struct core *core, struct slice channel, uint64_t after, struct core_waiter_row *row);
 /* Its arm number `i`: the channel's name, and whether it is a put. */
 struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);
 
 struct core_totals {
-	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes, unsent_bytes, max_memory; /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the unsent ones not included */
+	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes, unsent_bytes,
+		max_memory; /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the
+			       unsent ones not included */
 	bool is_draining;
 };
 void core_totals(const struct core *core, struct core_totals *totals);
 
-/* Asserts every invariant: books, queue links, counts, heap order, "no parked put beside a parked take". O(everything); for tests.
- * Returns NULL, or static text about the first that does not hold. */
+/* Asserts every invariant: books, queue links, counts, heap order, "no parked put beside a parked take". O(everything);
+ * for tests. Returns NULL, or static text about the first that does not hold. */
 const char *core_check(const struct core *core);
 
 #endif

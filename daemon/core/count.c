@@ -1,8 +1,11 @@
-/* Takes with a count: many takes in one request, with a reply for each value. It is in one of two states, until all have come or it ends otherwise:
+/* Takes with a count: many takes in one request, with a reply for each value. It is in one of two states, until all
+ * have come or it ends otherwise:
  *
- * - in its channel's queue, as any parked take. After each value it goes to the queue's end, with a new place in the order of parking.
- * - resting, in no queue, and so in nobody's way: because it had its share of this turn, or because its connection is paused. In the next turn, or when the
- *   connection resumes, it takes what there is, and queues up again. It can be cancelled, time out and end with its channel as in a queue.
+ * - in its channel's queue, as any parked take. After each value it goes to the queue's end, with a new place in the
+ * order of parking.
+ * - resting, in no queue, and so in nobody's way: because it had its share of this turn, or because its connection is
+ * paused. In the next turn, or when the connection resumes, it takes what there is, and queues up again. It can be
+ * cancelled, time out and end with its channel as in a queue.
  *
  * Its share bounds what one turn writes to one connection before the shell can see how much of it was sent. */
 #include <assert.h>
@@ -22,7 +25,8 @@ static struct consumer *consumer_of(const struct request *request)
 
 static bool has_share_left(const struct core *core, const struct parked *parked)
 {
-	return parked->turn != core->turn || (parked->turn_values < CORE_TURN_VALUES && parked->turn_bytes < core->limits.max_take_bytes);
+	return parked->turn != core->turn ||
+	       (parked->turn_values < CORE_TURN_VALUES && parked->turn_bytes < core->limits.max_take_bytes);
 }
 
 static void count_value(const struct core *core, struct parked *parked, const struct core_reply *reply)
@@ -84,7 +88,8 @@ static enum error queue_up(struct core *core, struct request *request)
 static void requeue(struct core *core, struct request *request)
 {
 	struct arm *arm = arm_of(request);
-	if (arm->channel->n_takes == 1 || order_reserve(&core->order) < 0) /* without memory it keeps its place: unfair, and no more */
+	if (arm->channel->n_takes == 1 ||
+	    order_reserve(&core->order) < 0) /* without memory it keeps its place: unfair, and no more */
 		return;
 	order_remove(&core->order, request);
 	order_append(&core->order, request);
@@ -94,12 +99,14 @@ static void requeue(struct core *core, struct request *request)
 
 /* -- Values -- */
 
-static void end(struct core *core, struct request *request, enum status status, enum error error, struct core_effects *effects)
+static void end(struct core *core, struct request *request, enum status status, enum error error,
+		struct core_effects *effects)
 {
 	park_complete(core, request, arm_of(request), status, effects)->error = error;
 }
 
-struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease, struct core_effects *effects)
+struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease,
+			       struct core_effects *effects)
 {
 	struct parked *parked = &request->parked;
 	*lease = parked->lease;
@@ -196,7 +203,8 @@ void consumer_destroy(struct core *core, struct consumer *consumer)
 	free(consumer);
 }
 
-void count_begin(struct core *core, const struct core_event *event, struct channel *channel, struct core_effects *effects)
+void count_begin(struct core *core, const struct core_event *event, struct channel *channel,
+		 struct core_effects *effects)
 {
 	enum error error = ERROR_BAD_REQUEST; /* a promise has one value, for ever */
 	struct request *request = NULL;

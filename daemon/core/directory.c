@@ -30,7 +30,8 @@ struct channel *directory_find(const struct directory *directory, struct slice n
 {
 	uint64_t hash = hash_bytes(&directory->key, name);
 	struct channel *channel = directory->buckets[hash & (directory->n_buckets - 1)];
-	if (channel) /* most likely it is this one: the lines of memory that its ops need come together, not one after the other */
+	if (channel) /* most likely it is this one: the lines of memory that its ops need come together, not one after
+			the other */
 		for (const char *at = (const char *)&channel->taken; at < channel->name; at += 64)
 			__builtin_prefetch(at);
 	while (channel && !(channel->hash == hash && slice_equal(channel_name(channel), name)))
@@ -104,7 +105,9 @@ void directory_insert(struct directory *directory, struct channel *channel)
 {
 	struct slice name = channel_name(channel);
 	channel->hash = hash_bytes(&directory->key, name);
-	if (directory->n >= directory->n_buckets / 2) /* whoever stands before it in its bucket would be one more line of memory to fetch */
+	if (directory->n >=
+	    directory->n_buckets /
+		    2) /* whoever stands before it in its bucket would be one more line of memory to fetch */
 		grow(directory);
 	bucket_add(directory->buckets, directory->n_buckets, channel);
 	directory->n++;

@@ -1,5 +1,5 @@
-/* All channels by name: a hash table that grows by itself, for look-ups, and a treap (a search tree kept in balance by the hashes), for
- * listing in order of name. Both are threaded through the channels. */
+/* All channels by name: a hash table that grows by itself, for look-ups, and a treap (a search tree kept in balance by
+ * the hashes), for listing in order of name. Both are threaded through the channels. */
 #ifndef MILLRACE_CORE_DIRECTORY_H
 #define MILLRACE_CORE_DIRECTORY_H
 
@@ -15,7 +15,7 @@ struct directory {
 };
 
 int directory_init(struct directory *directory, struct hash_key key); /* -1: no memory */
-void directory_finish(struct directory *directory);		      /* must be empty */
+void directory_finish(struct directory *directory);                   /* must be empty */
 
 struct channel *directory_find(const struct directory *directory, struct slice name);
 void directory_insert(struct directory *directory, struct channel *channel); /* its name must be new */

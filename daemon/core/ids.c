@@ -68,7 +68,8 @@ void ids_insert(struct ids *ids, struct request *request)
 
 void ids_remove(struct ids *ids, struct request *request)
 {
-	struct request **at = &ids->buckets[bucket_of(ids, ids->n_buckets, request->parked.connection, request->parked.id)];
+	struct request **at =
+		&ids->buckets[bucket_of(ids, ids->n_buckets, request->parked.connection, request->parked.id)];
 	while (*at != request)
 		at = &(*at)->parked.id_next;
 	*at = request->parked.id_next;

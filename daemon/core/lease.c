@@ -1,6 +1,7 @@
-/* Leases: handing out and getting back. A value that comes back does so to the place that it had; or, at the last return that its channel allows, it goes to the
- * dead_letter channel: there it is put, and where that has no room, it parks as a put. It counts as leased here until it has entered there, so it is never
- * nowhere. If it cannot go there (no such channel, closed, no memory) it comes back after all. */
+/* Leases: handing out and getting back. A value that comes back does so to the place that it had; or, at the last
+ * return that its channel allows, it goes to the dead_letter channel: there it is put, and where that has no room, it
+ * parks as a put. It counts as leased here until it has entered there, so it is never nowhere. If it cannot go there
+ * (no such channel, closed, no memory) it comes back after all. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -24,7 +25,10 @@ static struct lease *prepare(struct core *core, struct lease like)
 struct lease *lease_prepare(struct core *core, const struct core_event *event)
 {
 	assert(event->lease_ms > 0 && event->connection);
-	return prepare(core, (struct lease){.state = LEASE_PREPARED, .connection = event->connection, .ms = event->lease_ms, .is_sticky = event->sticky});
+	return prepare(core, (struct lease){.state = LEASE_PREPARED,
+					    .connection = event->connection,
+					    .ms = event->lease_ms,
+					    .is_sticky = event->sticky});
 }
 
 struct lease *lease_prepare_again(struct core *core, const struct lease *lease)
@@ -57,7 +61,8 @@ static void uncount_leased(struct core *core, struct channel *channel, size_t n)
 	core->n_leased -= n;
 }
 
-void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values, struct core_reply *reply)
+void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
+		 struct core_reply *reply)
 {
 	assert(lease->state == LEASE_PREPARED && values->n > 0);
 	lease->state = LEASE_HELD;
@@ -72,7 +77,8 @@ void lease_begin(struct core *core, struct lease *lease, struct channel *channel
 	if (!lease->is_sticky)
 		list_append(&lease->connection->leases, &lease->in_connection);
 	leases_insert(&core->leases, lease);
-	lease->timer = (struct timer){.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = core->now_us + lease->ms * 1000};
+	lease->timer = (struct timer){
+		.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = core->now_us + lease->ms * 1000};
 	timers_add(&core->timers, &lease->timer);
 	reply->value = lease->values.head;
 	reply->n_values = (uint32_t)lease->values.n;
@@ -130,7 +136,8 @@ void dead_letter_entered(struct core *core, struct channel *source)
 }
 
 /* Puts a value into an open channel at once, if there is room. */
-static bool put_at_once(struct core *core, struct channel *source, struct channel *target, struct value *value, struct core_effects *effects)
+static bool put_at_once(struct core *core, struct channel *source, struct channel *target, struct value *value,
+			struct core_effects *effects)
 {
 	struct value_list one = {0};
 	uint32_t deliveries = value->deliveries, len = value->len;
@@ -147,7 +154,8 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 	return true;
 }
 
-static void give_back(struct core *core, struct channel *source, struct value_list *values, struct core_effects *effects)
+static void give_back(struct core *core, struct channel *source, struct value_list *values,
+		      struct core_effects *effects)
 {
 	effects->n_undeliverable += values->n;
 	effects->undeliverable = channel_name(source);
@@ -156,7 +164,8 @@ static void give_back(struct core *core, struct channel *source, struct value_li
 }
 
 /* Values of `source` that were returned too often. They count as leased still. */
-static void send_dead_letters(struct core *core, struct channel *source, struct value_list *values, struct core_effects *effects)
+static void send_dead_letters(struct core *core, struct channel *source, struct value_list *values,
+			      struct core_effects *effects)
 {
 	struct channel *target = directory_find(&core->directory, source->definition.dead_letter);
 	struct value_list waiting = {0};

@@ -1,8 +1,9 @@
-/* Leases: values that were handed out, and stay the daemon's until an ack. A lease is prepared before its values are there, so that handing them out cannot fail;
- * then it is held, by whoever knows its token; a nack with a delay lets it go on without a token, until the delay ends.
+/* Leases: values that were handed out, and stay the daemon's until an ack. A lease is prepared before its values are
+ * there, so that handing them out cannot fail; then it is held, by whoever knows its token; a nack with a delay lets it
+ * go on without a token, until the delay ends.
  *
- * One that is held or delayed is linked into its channel and has a timer; one that is held is found by its token, and, unless it is sticky, goes with its
- * connection. */
+ * One that is held or delayed is linked into its channel and has a timer; one that is held is found by its token, and,
+ * unless it is sticky, goes with its connection. */
 #ifndef MILLRACE_CORE_LEASES_H
 #define MILLRACE_CORE_LEASES_H
 
@@ -18,11 +19,11 @@ struct lease {
 	struct channel *channel;
 	struct link in_channel;
 	struct core_connection *connection; /* whose it is: while it is prepared, or linked: */
-	struct link in_connection;	    /* while it is held and not sticky */
-	struct value_list values; /* their bytes are the channel's */
-	struct timer timer; /* when it ends */
-	uint64_t ms;	    /* how long it is held, when it begins */
-	uint8_t state;	    /* enum lease_state */
+	struct link in_connection;          /* while it is held and not sticky */
+	struct value_list values;           /* their bytes are the channel's */
+	struct timer timer;                 /* when it ends */
+	uint64_t ms;                        /* how long it is held, when it begins */
+	uint8_t state;                      /* enum lease_state */
 	bool is_sticky;
 };
 
@@ -31,14 +32,14 @@ struct leases { /* those that are held, by token: a hash table that grows by its
 	size_t n_buckets; /* a power of two */
 	size_t n;
 	struct hash_key key; /* of the tokens, which nobody may guess */
-	uint64_t last;	     /* number of a token */
+	uint64_t last;       /* number of a token */
 };
 
 int leases_init(struct leases *leases, struct hash_key key); /* -1: no memory */
 void leases_finish(struct leases *leases);
 
 struct lease *leases_find(const struct leases *leases, struct core_token token); /* NULL: nobody holds that */
-void leases_insert(struct leases *leases, struct lease *lease);			  /* with a token that it makes */
+void leases_insert(struct leases *leases, struct lease *lease);                  /* with a token that it makes */
 void leases_remove(struct leases *leases, struct lease *lease);
 
 static inline struct lease *timer_lease(struct timer *timer)

@@ -1,4 +1,5 @@
-/* Circular doubly linked lists of nodes that are embedded in what they link: insertion and removal are O(1) and cannot fail. */
+/* Circular doubly linked lists of nodes that are embedded in what they link: insertion and removal are O(1) and cannot
+ * fail. */
 #ifndef MILLRACE_CORE_LIST_H
 #define MILLRACE_CORE_LIST_H
 
@@ -9,7 +10,7 @@ struct link {
 	struct link *prev, *next; /* of a head: its last and first; both itself when empty */
 };
 
-#define LIST_ITEM(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define LIST_ITEM(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 static inline void list_init(struct link *head)
 {

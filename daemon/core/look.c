@@ -3,7 +3,8 @@
 
 static uint64_t oldest_us(struct link *queue)
 {
-	return list_is_empty(queue) ? CORE_NEVER : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.parked_us;
+	return list_is_empty(queue) ? CORE_NEVER
+				    : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.parked_us;
 }
 
 static void row_of(const struct core *core, struct channel *channel, struct core_channel_row *row)
@@ -84,9 +85,11 @@ static struct request *queue_next(const struct link *queue, struct request *last
 {
 	for (uint32_t i = last->parked.n_arms; i-- > 0;) {
 		struct arm *arm = &last->arms[i];
-		bool is_here = arm->channel == channel && (arm->is_put ? queue == &channel->puts : queue == &channel->takes);
+		bool is_here =
+			arm->channel == channel && (arm->is_put ? queue == &channel->puts : queue == &channel->takes);
 		if (is_here)
-			return arm->link.next == queue ? NULL : arm_request(LIST_ITEM(arm->link.next, struct arm, link));
+			return arm->link.next == queue ? NULL
+						       : arm_request(LIST_ITEM(arm->link.next, struct arm, link));
 	}
 	return queue_after(queue, last->parked.seq);
 }

@@ -1,6 +1,6 @@
-/* All parked requests in the order in which they parked, for those who look at them: an array that is appended to. Who leaves, leaves its
- * number in its place; when most places are such, the array is compacted. So a page of waiters is found by binary search, and
- * parking costs O(1) amortised. */
+/* All parked requests in the order in which they parked, for those who look at them: an array that is appended to. Who
+ * leaves, leaves its number in its place; when most places are such, the array is compacted. So a page of waiters is
+ * found by binary search, and parking costs O(1) amortised. */
 #ifndef MILLRACE_CORE_ORDER_H
 #define MILLRACE_CORE_ORDER_H
 
@@ -9,12 +9,12 @@
 struct order {
 	uintptr_t *places; /* a struct request *, or the seq of one that left, shifted left, with bit 0 set */
 	uint32_t n, cap;
-	uint32_t n_left;   /* places of requests that have left */
+	uint32_t n_left; /* places of requests that have left */
 	uint64_t last_seq;
 };
 
 void order_finish(struct order *order);
-int order_reserve(struct order *order); /* room for one more; -1: no memory */
+int order_reserve(struct order *order);                          /* room for one more; -1: no memory */
 void order_append(struct order *order, struct request *request); /* gives it its seq; room is reserved */
 void order_remove(struct order *order, struct request *request);
 

@@ -24,7 +24,8 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 {
 	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
 	const struct core_quota *quota = event->connection->quota;
-	if (event->connection->n_parked >= core->limits.max_inflight || (quota && quota->n_parked >= quota->max_parked)) {
+	if (event->connection->n_parked >= core->limits.max_inflight ||
+	    (quota && quota->n_parked >= quota->max_parked)) {
 		*error = ERROR_TOO_MANY_INFLIGHT;
 		return NULL;
 	}
@@ -35,7 +36,8 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 	struct request *request = malloc(sizeof(*request) + n_arms * sizeof(struct arm));
 	if (!request)
 		goto err_timer;
-	request->parked = (struct parked){.op = event->op, .timer = {.deadline_us = deadline_us, .index = TIMER_NONE, .kind = TIMER_REQUEST}};
+	request->parked = (struct parked){
+		.op = event->op, .timer = {.deadline_us = deadline_us, .index = TIMER_NONE, .kind = TIMER_REQUEST}};
 	request->parked.n_arms = 0;
 	if (event->lease_ms > 0 && !(request->parked.lease = lease_prepare(core, event)))
 		goto err_request;
@@ -49,7 +51,8 @@ err_timer:
 	return NULL;
 }
 
-enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value)
+enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put,
+		    struct value *value)
 {
 	assert(index == request->parked.n_arms);
 	if (!park_has_room(core, channel))
@@ -88,7 +91,8 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	parked->id = event->id;
 	parked->batch = event->batch;
 	parked->parked_us = event->now_us;
-	list_append(parked->is_resting ? &event->connection->consumer->resting : &event->connection->parked, &parked->in_connection);
+	list_append(parked->is_resting ? &event->connection->consumer->resting : &event->connection->parked,
+		    &parked->in_connection);
 	event->connection->n_parked++;
 	if (event->connection->quota)
 		event->connection->quota->n_parked++;
@@ -152,7 +156,8 @@ static void unlink_everywhere(struct core *core, struct request *request)
 		order_remove(&core->order, request);
 }
 
-struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status, struct core_effects *effects)
+struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status,
+				 struct core_effects *effects)
 {
 	unlink_everywhere(core, request);
 	struct parked was = request->parked;
@@ -167,7 +172,8 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 		.batch = was.batch,
 		.is_take = arm ? !arm->is_put : was.op == CORE_TAKE,
 		.arm = arm ? arm->index : was.n_arms,
-		.channel = arm || was.op != CORE_ALTS ? channel_name(request->arms[arm ? arm->index : 0].channel) : (struct slice){NULL, 0},
+		.channel = arm || was.op != CORE_ALTS ? channel_name(request->arms[arm ? arm->index : 0].channel)
+						      : (struct slice){NULL, 0},
 		.accepted = was.op == CORE_PUT ? was.accepted : 0,
 		.has_left = was.is_counted,
 		.left = was.is_counted ? was.left : 0,

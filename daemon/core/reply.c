@@ -1,5 +1,5 @@
-/* Outcomes: the list of replies that a step gives back. A reply to the event itself lies in the core; one to a request that had parked
- * is that request's own memory. */
+/* Outcomes: the list of replies that a step gives back. A reply to the event itself lies in the core; one to a request
+ * that had parked is that request's own memory. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -15,7 +15,8 @@ void effects_append(struct core_effects *effects, struct core_reply *reply)
 	effects->tail = reply;
 }
 
-struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status, struct core_effects *effects)
+struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status,
+			     struct core_effects *effects)
 {
 	core->immediate = (struct core_reply){
 		.cookie = event->connection ? event->connection->cookie : NULL,

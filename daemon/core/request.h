@@ -1,6 +1,7 @@
-/* A request that has parked: one put or take, or an alts with its arms. It is linked into every channel that an arm names, its connection, the
- * table of ids, the order of parking and, with a deadline, the timers; and it leaves them all at once, in O(arms + log n). What is left is its
- * reply, in the same memory: so completing a request can never fail. A take with a count may leave its queue, and the order of parking, and come back. */
+/* A request that has parked: one put or take, or an alts with its arms. It is linked into every channel that an arm
+ * names, its connection, the table of ids, the order of parking and, with a deadline, the timers; and it leaves them
+ * all at once, in O(arms + log n). What is left is its reply, in the same memory: so completing a request can never
+ * fail. A take with a count may leave its queue, and the order of parking, and come back. */
 #ifndef MILLRACE_CORE_REQUEST_H
 #define MILLRACE_CORE_REQUEST_H
 
@@ -11,28 +12,28 @@ struct arm {
 	struct link link; /* in its channel's puts or takes */
 	struct channel *channel;
 	struct value *value; /* of an alts' put arm; else NULL */
-	uint8_t index;	     /* in its request */
+	uint8_t index;       /* in its request */
 	bool is_put;
 };
 
 struct parked {
 	struct core_connection *connection; /* NULL: dead letters, which nobody asked to be put */
-	struct link in_connection;	    /* dead letters: in their source */
+	struct link in_connection;          /* dead letters: in their source */
 	union {
 		struct request *id_next; /* ids.c's */
-		struct channel *source;	 /* of dead letters: the channel that they come from */
+		struct channel *source;  /* of dead letters: the channel that they come from */
 	};
 	uint64_t id;
 	uint64_t seq; /* rises in the order of parking */
 	uint64_t parked_us;
-	struct timer timer;   /* its deadline; CORE_NEVER: none */
+	struct timer timer; /* its deadline; CORE_NEVER: none */
 	union {
-		struct value_list values; /* a put: what has not yet entered */
-		struct {		  /* a take, and an alts: */
+		struct value_list values;    /* a put: what has not yet entered */
+		struct {                     /* a take, and an alts: */
 			struct lease *lease; /* prepared for what it takes; NULL: that is not leased */
-			uint32_t max;	     /* at most so many values in a reply */
-			uint32_t left;	     /* with a count: replies still to come */
-			uint32_t turn;	     /* in which it got so many: */
+			uint32_t max;        /* at most so many values in a reply */
+			uint32_t left;       /* with a count: replies still to come */
+			uint32_t turn;       /* in which it got so many: */
 			uint32_t turn_bytes;
 		};
 	};
@@ -41,7 +42,7 @@ struct parked {
 		uint32_t accepted;    /* a put: how many have entered */
 		uint32_t turn_values; /* a take with a count */
 	};
-	uint8_t op;	   /* enum core_op */
+	uint8_t op; /* enum core_op */
 	uint8_t n_arms;
 	bool batch;
 	bool is_counted; /* a take with a count */

@@ -13,7 +13,8 @@ static bool fits_memory(const struct core *core, const struct value_list *values
 }
 
 /* Parks what is left of a put, and takes it over; or says why not. */
-static enum error park_put(struct core *core, const struct core_event *event, struct channel *channel, struct value_list *values, size_t accepted)
+static enum error park_put(struct core *core, const struct core_event *event, struct channel *channel,
+			   struct value_list *values, size_t accepted)
 {
 	enum error error;
 	struct request *request = park_begin(core, event, 1, &error);
@@ -35,7 +36,8 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 }
 
 /* A put with its values, of which what is not moved out of the list is destroyed by the caller. */
-static void put(struct core *core, const struct core_event *event, struct value_list *values, struct core_effects *effects)
+static void put(struct core *core, const struct core_event *event, struct value_list *values,
+		struct core_effects *effects)
 {
 	struct channel *channel = channel_find(core, event->channel);
 	if (!channel) {
@@ -92,7 +94,8 @@ static enum error park_take(struct core *core, const struct core_event *event, s
 
 void op_take(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	assert(event->max >= 1 && event->max <= CORE_MAX_TAKE && event->count <= CORE_MAX_COUNT && !(event->count && event->batch));
+	assert(event->max >= 1 && event->max <= CORE_MAX_TAKE && event->count <= CORE_MAX_COUNT &&
+	       !(event->count && event->batch));
 	struct channel *channel = channel_find(core, event->channel);
 	if (!channel) {
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);

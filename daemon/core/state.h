@@ -12,24 +12,25 @@
 struct core_connection {
 	void *cookie;
 	struct link in_core;
-	struct link parked;	 /* of struct request, but takes with a count */
-	struct link ephemeral;	 /* of struct channel */
-	struct link leases;	 /* of struct lease: those that end with it */
+	struct link parked;        /* of struct request, but takes with a count */
+	struct link ephemeral;     /* of struct channel */
+	struct link leases;        /* of struct lease: those that end with it */
 	struct consumer *consumer; /* its takes with a count; NULL until it has one */
 	struct core_quota *quota;  /* NULL: none of its own */
-	uint32_t n_parked;	 /* those too */
+	uint32_t n_parked;         /* those too */
 	bool is_paused;
 };
 
 struct consumer {
 	struct core_connection *connection;
-	struct link counting;  /* takes with a count, in their queues */
-	struct link resting;   /* those that have left their queues: they had their share of this turn, or the connection is paused */
+	struct link counting; /* takes with a count, in their queues */
+	struct link resting;  /* those that have left their queues: they had their share of this turn, or the connection
+				 is paused */
 	struct link in_rested; /* in the core's, while some are resting and it is not paused */
 };
 
-/* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves, without hashing them so that peers cannot
- * make them collide. Who makes tags collide only makes them useless. */
+/* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves,
+ * without hashing them so that peers cannot make them collide. Who makes tags collide only makes them useless. */
 enum { RECENT_CHANNELS = 1024 };
 
 struct recent {
@@ -48,20 +49,21 @@ struct core {
 	struct order order;
 	struct link connections;
 	uint64_t n_connections;
-	uint64_t n_parked; /* requests, and dead letters that wait to enter */
-	uint64_t n_puts;   /* arms parked to be put: the sum of all channels' */
-	uint64_t now_us; /* of the last event */
-	uint32_t turn;   /* rises whenever time moves on */
-	struct link rested; /* of struct consumer: those who go on in the next turn */
-	uint64_t bytes;	       /* of values: the sum of all channels' */
-	uint64_t n_buffered;   /* the sum of all channels' */
-	uint64_t n_leased;     /* likewise */
-	uint64_t n_promised;   /* of n_buffered: fulfilled promises */
+	uint64_t n_parked;   /* requests, and dead letters that wait to enter */
+	uint64_t n_puts;     /* arms parked to be put: the sum of all channels' */
+	uint64_t now_us;     /* of the last event */
+	uint32_t turn;       /* rises whenever time moves on */
+	struct link rested;  /* of struct consumer: those who go on in the next turn */
+	uint64_t bytes;      /* of values: the sum of all channels' */
+	uint64_t n_buffered; /* the sum of all channels' */
+	uint64_t n_leased;   /* likewise */
+	uint64_t n_promised; /* of n_buffered: fulfilled promises */
 	bool is_draining;
-	uint64_t unsent_bytes; /* of values, as the shell says */
-	struct link unsettled;	   /* of struct channel: to be settled before the step ends */
+	uint64_t unsent_bytes;     /* of values, as the shell says */
+	struct link unsettled;     /* of struct channel: to be settled before the step ends */
 	struct channel *graveyard; /* deleted in this step: replies may still name them */
-	struct value_list discarded; /* leased values that went with their channel in this step: replies may still show them */
+	struct value_list
+		discarded; /* leased values that went with their channel in this step: replies may still show them */
 	struct core_reply immediate; /* the reply to the event itself, where that did not park */
 };
 
@@ -70,41 +72,49 @@ struct core {
 void effects_append(struct core_effects *effects, struct core_reply *reply);
 
 /* The event's own reply, appended to the effects; the caller fills in what its op has to say. Once a step. */
-struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status, struct core_effects *effects);
+struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status,
+			     struct core_effects *effects);
 void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects);
 
 /* -- park.c: parking and ending to park -- */
 
 enum timer_kind { TIMER_REQUEST, TIMER_LEASE };
 
-/* A request with `n_arms` arms to fill in, and room for it everywhere; it is linked nowhere yet. NULL: *error says why. */
+/* A request with `n_arms` arms to fill in, and room for it everywhere; it is linked nowhere yet. NULL: *error says why.
+ */
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error);
 /* Whether one more may wait there. */
 bool park_has_room(const struct core *core, const struct channel *channel);
 /* Links an arm. An error, and nothing done: the channel has too many waiters, or there is no memory. */
-enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put, struct value *value);
+enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put,
+		    struct value *value);
 /* Instead, of a take with a count: its one arm begins to rest on the channel. */
 void park_resting(struct request *request, struct channel *channel);
 void park_commit(struct core *core, struct request *request, const struct core_event *event);
 void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
 
-/* Unlinks a parked request from everything, and appends its reply. `arm` is the arm that happened, or NULL. Values that were still to be put
- * are destroyed: take out first what lives on. */
-struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status, struct core_effects *effects);
+/* Unlinks a parked request from everything, and appends its reply. `arm` is the arm that happened, or NULL. Values that
+ * were still to be put are destroyed: take out first what lives on. */
+struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status,
+				 struct core_effects *effects);
 /* The same without a reply: its connection is gone. */
 void park_forget(struct core *core, struct request *request);
 
-/* Values of `source` park as a put on another channel. They are moved out of the list; false, and nothing done: no memory. */
+/* Values of `source` park as a put on another channel. They are moved out of the list; false, and nothing done: no
+ * memory. */
 bool park_dead_letters(struct core *core, struct channel *source, struct channel *target, struct value_list *values);
 
 /* -- count.c: takes with a count -- */
 
 /* Accepts one: it takes what there is, and parks for the rest. */
-void count_begin(struct core *core, const struct core_event *event, struct channel *channel, struct core_effects *effects);
+void count_begin(struct core *core, const struct core_event *event, struct channel *channel,
+		 struct core_effects *effects);
 
-/* One that stands first in its queue gets a value: the reply to fill, then what becomes of it. With it comes the prepared lease, or NULL if it
- * wants none. The reply is NULL if there is no memory for one: then it has ended, and gets no value. */
-struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease, struct core_effects *effects);
+/* One that stands first in its queue gets a value: the reply to fill, then what becomes of it. With it comes the
+ * prepared lease, or NULL if it wants none. The reply is NULL if there is no memory for one: then it has ended, and
+ * gets no value. */
+struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease,
+			       struct core_effects *effects);
 void count_served(struct core *core, struct request *request, const struct core_reply *reply);
 
 /* Its connection has ended: they go, without a reply. */
@@ -119,17 +129,22 @@ struct put_outcome {
 	uint64_t accepted, evicted, dropped;
 };
 
-/* Moves values from the front of the list into an open channel, to parked takes and then the buffer, as far as its kind allows; dropping channels and promises shed
- * the rest. What is left in the list has to park. */
-struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
+/* Moves values from the front of the list into an open channel, to parked takes and then the buffer, as far as its kind
+ * allows; dropping channels and promises shed the rest. What is left in the list has to park. */
+struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values,
+				struct core_effects *effects);
 
-/* Fills the reply of a take with 1 … max values; the channel must have one. With a prepared lease (else NULL), it begins. */
-void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease, struct core_reply *reply, struct core_effects *effects);
+/* Fills the reply of a take with 1 … max values; the channel must have one. With a prepared lease (else NULL), it
+ * begins. */
+void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease,
+		   struct core_reply *reply, struct core_effects *effects);
 
-/* Values of this channel are back in its buffer, each in its place; a sliding channel sheds the oldest. Settle it then. Moved out of the list. */
+/* Values of this channel are back in its buffer, each in its place; a sliding channel sheds the oldest. Settle it then.
+ * Moved out of the list. */
 void transfer_back(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
 
-/* Whatever may go on after leased values have come back or are gone does so: parked takes, parked puts, the end of a closed channel. */
+/* Whatever may go on after leased values have come back or are gone does so: parked takes, parked puts, the end of a
+ * closed channel. */
 void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects);
 /* The same, before the step ends: for those who stand in the midst of another channel. */
 void channel_settle_later(struct core *core, struct channel *channel);
@@ -147,10 +162,12 @@ struct lease *lease_prepare_again(struct core *core, const struct lease *lease);
 void lease_forget(struct core *core, struct lease *lease);
 
 /* The values, which the channel's books and bytes count still, are handed out in this reply. */
-void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values, struct core_reply *reply);
+void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
+		 struct core_reply *reply);
 /* It ends, and its values come back. was_sent: whoever had it may have seen them. */
 void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects);
-/* All leases and dead letters of a channel are gone with their values. Returns how many these were; books and bytes are the caller's. */
+/* All leases and dead letters of a channel are gone with their values. Returns how many these were; books and bytes are
+ * the caller's. */
 size_t leases_discard(struct core *core, struct channel *channel);
 
 /* Dead letters that are parked: one has entered; or the channel where they wait is gone, and they go back. */
@@ -168,6 +185,7 @@ struct channel *channel_find(struct core *core, struct slice name);
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_resume, op_hang_up, op_abandon, op_ack, op_nack, op_extend;
+op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_resume, op_hang_up,
+	op_abandon, op_ack, op_nack, op_extend;
 
 #endif

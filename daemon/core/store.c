@@ -89,7 +89,8 @@ struct value *store_pop(struct store *store)
 		return NULL;
 	store->n--;
 	struct value *returned = returned_first(store);
-	struct value *value = is_before(returned, store->entered.head) ? returned_pop(store) : value_list_pop(&store->entered);
+	struct value *value =
+		is_before(returned, store->entered.head) ? returned_pop(store) : value_list_pop(&store->entered);
 	value->next = NULL;
 	return value;
 }

@@ -1,5 +1,6 @@
-/* The values in a channel, the oldest first: those that came in by puts are a list, for they come in their order; those that came back (from leases, or
- * because they could not be sent) are a tree, for they come in any. What comes out next is the older of both firsts. */
+/* The values in a channel, the oldest first: those that came in by puts are a list, for they come in their order; those
+ * that came back (from leases, or because they could not be sent) are a tree, for they come in any. What comes out next
+ * is the older of both firsts. */
 #ifndef MILLRACE_CORE_STORE_H
 #define MILLRACE_CORE_STORE_H
 
@@ -8,7 +9,7 @@
 struct store { /* zero-initialised is empty */
 	struct value_list entered;
 	struct value *returned; /* the root of a treap: a search tree by seq, kept in balance by a hash of it */
-	size_t n;		/* of both */
+	size_t n;               /* of both */
 };
 
 void store_push(struct store *store, struct value *value);   /* its seq is greater than that of all others */
@@ -18,10 +19,11 @@ struct value *store_first(const struct store *store); /* NULL if empty */
 struct value *store_pop(struct store *store);
 void store_clear(struct store *store); /* destroys all */
 
-/* From the oldest on, while nothing changes: begin with {store->entered.head, 0}. NULL at the end. O(1), or O(log n) among those that came back. */
+/* From the oldest on, while nothing changes: begin with {store->entered.head, 0}. NULL at the end. O(1), or O(log n)
+ * among those that came back. */
 struct store_cursor {
 	const struct value *entered; /* the next of these */
-	uint64_t seq;		     /* of the one that came last */
+	uint64_t seq;                /* of the one that came last */
 };
 const struct value *store_next(const struct store *store, struct store_cursor *cursor);
 

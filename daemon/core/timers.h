@@ -1,5 +1,5 @@
-/* Whatever is due at a time, the earliest first, those of one moment in the order in which they were added: a binary heap of nodes that are embedded in what
- * they time. */
+/* Whatever is due at a time, the earliest first, those of one moment in the order in which they were added: a binary
+ * heap of nodes that are embedded in what they time. */
 #ifndef MILLRACE_CORE_TIMERS_H
 #define MILLRACE_CORE_TIMERS_H
 
@@ -24,9 +24,9 @@ struct timers {
 };
 
 void timers_finish(struct timers *timers);
-int timers_reserve(struct timers *timers); /* a place for one more; -1: no memory */
-void timers_unreserve(struct timers *timers); /* it is not needed */
-void timers_add(struct timers *timers, struct timer *timer); /* to a reserved place; its deadline is set */
+int timers_reserve(struct timers *timers);                      /* a place for one more; -1: no memory */
+void timers_unreserve(struct timers *timers);                   /* it is not needed */
+void timers_add(struct timers *timers, struct timer *timer);    /* to a reserved place; its deadline is set */
 void timers_remove(struct timers *timers, struct timer *timer); /* with its place; nothing if it is not in the heap */
 void timers_move(struct timers *timers, struct timer *timer, uint64_t deadline_us); /* one that is in the heap */
 

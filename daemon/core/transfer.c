@@ -1,5 +1,5 @@
-/* Values move: from puts to takes, into buffers, out of them, and back. Every change to a buffer and to the books' counters of values is here (but
- * for channel_remove, which discards, and lease.c, which knows what is leased). */
+/* Values move: from puts to takes, into buffers, out of them, and back. Every change to a buffer and to the books'
+ * counters of values is here (but for channel_remove, which discards, and lease.c, which knows what is leased). */
 #include <assert.h>
 
 #include "daemon/core/state.h"
@@ -61,7 +61,8 @@ static void run_add(struct run *run, struct value *value)
 }
 
 /* The run, whose bytes are still the channel's, becomes what the reply gives. */
-static void run_give(struct core *core, struct channel *channel, struct run *run, struct lease *lease, struct core_reply *reply)
+static void run_give(struct core *core, struct channel *channel, struct run *run, struct lease *lease,
+		     struct core_reply *reply)
 {
 	if (lease) {
 		lease_begin(core, lease, channel, &run->values, reply);
@@ -125,7 +126,8 @@ static void taker_end(struct core *core, struct taker *taker)
 }
 
 /* Hands values from the front of the list to the take that parked first. */
-static void serve_from_put(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+static void serve_from_put(struct core *core, struct channel *channel, struct value_list *values,
+			   struct core_effects *effects)
 {
 	struct taker taker;
 	if (!taker_begin(core, channel, &taker, effects))
@@ -153,7 +155,8 @@ static void serve_from_buffer(struct core *core, struct channel *channel, struct
 
 /* -- Puts -- */
 
-static struct put_outcome put_promise(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+static struct put_outcome put_promise(struct core *core, struct channel *channel, struct value_list *values,
+				      struct core_effects *effects)
 {
 	struct put_outcome outcome = {0};
 	if (channel->buffer.n == 0) {
@@ -182,7 +185,8 @@ static void evict_oldest(struct core *core, struct channel *channel)
 	channel->evicted++;
 }
 
-struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values,
+				struct core_effects *effects)
 {
 	assert(!channel->closed && values->n > 0);
 	enum channel_kind kind = channel->definition.kind;
@@ -219,7 +223,8 @@ static struct value *first_put_value(const struct channel *channel)
 	return arm->value ? arm->value : arm_request(arm)->parked.values.head;
 }
 
-/* Takes that value out of its put, which completes if it was the last. The value's bytes still count as the channel's. */
+/* Takes that value out of its put, which completes if it was the last. The value's bytes still count as the channel's.
+ */
 static struct value *first_put_pop(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	struct arm *arm = LIST_ITEM(channel->puts.next, struct arm, link);
@@ -255,7 +260,8 @@ static void refill(struct core *core, struct channel *channel, struct core_effec
 
 /* -- Takes -- */
 
-void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease, struct core_reply *reply, struct core_effects *effects)
+void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease,
+		   struct core_reply *reply, struct core_effects *effects)
 {
 	assert(channel_can_take(channel) && max >= 1);
 	if (channel->definition.kind == KIND_PROMISE) {

@@ -1,11 +1,13 @@
-/* A value: JSON bytes that the core never looks into. It is in one place at a time (one list, one tree, one owner), so it needs no count of references. */
+/* A value: JSON bytes that the core never looks into. It is in one place at a time (one list, one tree, one owner), so
+ * it needs no count of references. */
 #ifndef MILLRACE_CORE_VALUE_H
 #define MILLRACE_CORE_VALUE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A sum of values that are there: the bytes of those that count towards it. The shell's, which looks at it; it has to stay until n is 0. */
+/* A sum of values that are there: the bytes of those that count towards it. The shell's, which looks at it; it has to
+ * stay until n is 0. */
 struct value_account {
 	uint64_t bytes, n;
 };
@@ -16,11 +18,11 @@ struct value {
 		struct value *left; /* in a store's tree */
 	};
 	union {
-		struct value *right;	 /* in a store's tree */
+		struct value *right;     /* in a store's tree */
 		struct channel *channel; /* once it was taken: where from */
 	};
 	struct value_account *account; /* NULL: none */
-	uint64_t seq; /* rises in the order in which values entered their channel */
+	uint64_t seq;                  /* rises in the order in which values entered their channel */
 	uint32_t len;
 	uint32_t deliveries; /* how often it was leased */
 	char bytes[];
@@ -31,7 +33,8 @@ struct value_list { /* first in, first out; zero-initialised is empty */
 	size_t n;
 };
 
-/* A copy of the bytes, owned by the caller, which counts towards the account (NULL: none) for as long as it is there; NULL without memory. */
+/* A copy of the bytes, owned by the caller, which counts towards the account (NULL: none) for as long as it is there;
+ * NULL without memory. */
 struct value *value_create(const void *bytes, size_t len, struct value_account *account);
 void value_destroy(struct value *value);
 
@@ -61,6 +64,6 @@ static inline struct value *value_list_pop(struct value_list *list)
 }
 
 void value_list_join(struct value_list *list, struct value_list *more); /* moves all of `more` to the end */
-void value_list_clear(struct value_list *list); /* destroys all */
+void value_list_clear(struct value_list *list);                         /* destroys all */
 
 #endif

@@ -1,5 +1,6 @@
-/* Who may ask. A browser must not become a tool against a daemon on its own machine: a page from elsewhere can send requests to 127.0.0.1, or have its own name
- * point there, but it can forge neither Host nor Origin, nor send JSON without asking first (and there are no CORS headers that would allow it). */
+/* Who may ask. A browser must not become a tool against a daemon on its own machine: a page from elsewhere can send
+ * requests to 127.0.0.1, or have its own name point there, but it can forge neither Host nor Origin, nor send JSON
+ * without asking first (and there are no CORS headers that would allow it). */
 #include <arpa/inet.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -32,7 +33,8 @@ static bool is_own_address(const struct http_session *session, const char *name)
 		       (address.ss_family == AF_INET && ((struct sockaddr_in *)&address)->sin_addr.s_addr == v4.s_addr);
 	if (inet_pton(AF_INET6, name, &v6) == 1)
 		return IN6_IS_ADDR_LOOPBACK(&v6) ||
-		       (address.ss_family == AF_INET6 && memcmp(&((struct sockaddr_in6 *)&address)->sin6_addr, &v6, sizeof(v6)) == 0);
+		       (address.ss_family == AF_INET6 &&
+			memcmp(&((struct sockaddr_in6 *)&address)->sin6_addr, &v6, sizeof(v6)) == 0);
 	return false;
 }
 
@@ -77,7 +79,8 @@ const char *http_access(const struct http_session *session, const struct http_re
 {
 	const struct http_head *head = &request->head;
 	if (!head->has_host || !is_own_host(session, head->host))
-		return "the Host of the request is neither this address nor a name of loopback, nor in http_hosts of the configuration";
+		return "the Host of the request is neither this address nor a name of loopback, nor in http_hosts of "
+		       "the configuration";
 	if (head->has_origin && !is_own_origin(head->origin, head->host))
 		return "the request comes from a page of another origin";
 	return NULL;

@@ -1,14 +1,15 @@
 /* One connection: requests in, one after the other, and responses out.
  *
- * While a request has no whole answer, is_busy, those that follow it wait unread in the stream's buffer, as far as one fits there. The input is watched all the
- * same: its end, whether the peer has closed or only ended its side, is a hang-up, and what was parked is cancelled. */
+ * While a request has no whole answer, is_busy, those that follow it wait unread in the stream's buffer, as far as one
+ * fits there. The input is watched all the same: its end, whether the peer has closed or only ended its side, is a
+ * hang-up, and what was parked is cancelled. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/http/http_parts.h"
 
 enum {
-	QUIET_MS = 30000,	  /* how long a request may take to arrive whole, and an answer to be taken */
+	QUIET_MS = 30000,         /* how long a request may take to arrive whole, and an answer to be taken */
 	BEHIND_BYTES = 64 * 1024, /* a long answer goes on when less waits to be sent */
 };
 
@@ -23,9 +24,22 @@ static const char *reason(int code)
 		int code;
 		const char *text;
 	} reasons[] = {
-		{200, "OK"}, {204, "No Content"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-		{408, "Request Timeout"}, {409, "Conflict"}, {411, "Length Required"}, {413, "Content Too Large"}, {415, "Unsupported Media Type"},
-		{429, "Too Many Requests"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {503, "Service Unavailable"},
+		{200, "OK"},
+		{204, "No Content"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{408, "Request Timeout"},
+		{409, "Conflict"},
+		{411, "Length Required"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{429, "Too Many Requests"},
+		{431, "Request Header Fields Too Large"},
+		{500, "Internal Server Error"},
+		{503, "Service Unavailable"},
 		{505, "HTTP Version Not Supported"},
 	};
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
@@ -62,9 +76,12 @@ static struct buffer *write_head(struct http_session *session, const struct http
 {
 	char text[512];
 	struct buffer *out = stream_output(&session->session.stream, value_bytes);
-	int len = snprintf(text, sizeof(text), "HTTP/1.1 %d %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s%s%s%s", response->code,
-			   reason(response->code), response->type ? "Content-Type: " : "", response->type ? response->type : "", response->type ? "\r\n" : "",
-			   session->keep_alive ? session->is_1_0 ? "Connection: keep-alive\r\n" : "" : "Connection: close\r\n");
+	int len = snprintf(text, sizeof(text),
+			   "HTTP/1.1 %d %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s%s%s%s",
+			   response->code, reason(response->code), response->type ? "Content-Type: " : "",
+			   response->type ? response->type : "", response->type ? "\r\n" : "",
+			   session->keep_alive ? session->is_1_0 ? "Connection: keep-alive\r\n" : ""
+					       : "Connection: close\r\n");
 	buffer_append(out, text, (size_t)len);
 	if (response->more)
 		buffer_append(out, response->more, strlen(response->more));
@@ -216,7 +233,8 @@ static size_t on_bytes(struct session *base, char *bytes, size_t len)
 	struct http_session *session = (struct http_session *)base;
 	size_t done = 0, used = 1;
 	session->is_reading = true;
-	while (used && done < len && !session->is_busy && stream_is_open(&base->stream) && !stream_is_full(&base->stream)) {
+	while (used && done < len && !session->is_busy && stream_is_open(&base->stream) &&
+	       !stream_is_full(&base->stream)) {
 		used = read_request(session, (struct slice){bytes + done, len - done});
 		done += used;
 	}

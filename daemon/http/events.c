@@ -6,8 +6,9 @@
  *   event: synced   all channels have been told
  *   event: tick     once a second, an object: the whole daemon
  *
- * Once a second, while anybody listens, all channels are looked at, in slices, and what differs from the time before (the baseline) goes to all. Who is new gets all
- * channels, at the pace at which it reads, and what changes from then on. Who does not read fast enough for the changes misses some, and is told all anew. */
+ * Once a second, while anybody listens, all channels are looked at, in slices, and what differs from the time before
+ * (the baseline) goes to all. Who is new gets all channels, at the pace at which it reads, and what changes from then
+ * on. Who does not read fast enough for the changes misses some, and is told all anew. */
 #include <stdlib.h>
 
 #include "daemon/http/http_parts.h"
@@ -25,8 +26,8 @@ struct subscriber {
 	struct http_session *session;
 	struct subscriber *next, **at; /* in events->first; *at points here */
 	bool is_begun, is_synced;
-	bool is_lagging; /* has missed something */
-	struct buffer rows, gone; /* of a user, who may not see all */
+	bool is_lagging;            /* has missed something */
+	struct buffer rows, gone;   /* of a user, who may not see all */
 	char after[NAME_MAX_BYTES]; /* the last channel that it was told while it is not synced */
 	size_t after_len;
 };
@@ -105,11 +106,14 @@ static void end_array(struct buffer *event)
 
 static bool differs(const struct core_channel_row *a, const struct core_channel_row *b)
 {
-	return a->definition.kind != b->definition.kind || a->definition.capacity != b->definition.capacity || a->closed != b->closed ||
-	       a->buffered != b->buffered || a->leased != b->leased || a->parked_puts != b->parked_puts || a->parked_takes != b->parked_takes ||
-	       a->bytes != b->bytes || a->accepted != b->accepted || a->taken != b->taken || a->returned != b->returned || a->dropped != b->dropped ||
-	       a->evicted != b->evicted || a->dead_lettered != b->dead_lettered || a->discarded != b->discarded || a->oldest_put_us != b->oldest_put_us ||
-	       a->oldest_take_us != b->oldest_take_us || a->definition.max_waiters != b->definition.max_waiters || a->definition.ephemeral != b->definition.ephemeral;
+	return a->definition.kind != b->definition.kind || a->definition.capacity != b->definition.capacity ||
+	       a->closed != b->closed || a->buffered != b->buffered || a->leased != b->leased ||
+	       a->parked_puts != b->parked_puts || a->parked_takes != b->parked_takes || a->bytes != b->bytes ||
+	       a->accepted != b->accepted || a->taken != b->taken || a->returned != b->returned ||
+	       a->dropped != b->dropped || a->evicted != b->evicted || a->dead_lettered != b->dead_lettered ||
+	       a->discarded != b->discarded || a->oldest_put_us != b->oldest_put_us ||
+	       a->oldest_take_us != b->oldest_take_us || a->definition.max_waiters != b->definition.max_waiters ||
+	       a->definition.ephemeral != b->definition.ephemeral;
 }
 
 /* Bytes in order, as the directory's. */
@@ -357,7 +361,8 @@ void events_serve(struct http_session *session, const struct http_request *reque
 		http_refuse(session, 0, ERROR_OVERLOADED, "there are too many who listen to events");
 		return;
 	}
-	*subscriber = (struct subscriber){.job = {pump, destroy}, .session = session, .next = events->first, .at = &events->first};
+	*subscriber = (struct subscriber){
+		.job = {pump, destroy}, .session = session, .next = events->first, .at = &events->first};
 	if (subscriber->next)
 		subscriber->next->at = &subscriber->next;
 	events->first = subscriber;

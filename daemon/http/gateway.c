@@ -1,5 +1,5 @@
-/* The protocol's ops by HTTP. A request becomes, word for word, what a frame would have brought: so it is decoded, checked, carried out and answered by the same code,
- * with the same words. What HTTP adds are its codes. */
+/* The protocol's ops by HTTP. A request becomes, word for word, what a frame would have brought: so it is decoded,
+ * checked, carried out and answered by the same code, with the same words. What HTTP adds are its codes. */
 #include <stdio.h>
 
 #include "daemon/http/routes.h"
@@ -25,14 +25,16 @@ static bool is_number(struct slice text)
 static void write_parameter(struct buffer *out, const struct route_parameter *parameter, struct slice value)
 {
 	message_key(out, parameter->name);
-	if (!parameter->is_text && (is_number(value) || slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("false"))))
+	if (!parameter->is_text &&
+	    (is_number(value) || slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("false"))))
 		buffer_append(out, value.bytes, value.len);
 	else
 		message_text(out, value);
 }
 
 /* Whether the query could be written; else it is refused. *is_batch: there is batch=true, which is no member. */
-static bool write_query(struct http_session *session, const struct http_request *request, struct buffer *out, bool *is_batch)
+static bool write_query(struct http_session *session, const struct http_request *request, struct buffer *out,
+			bool *is_batch)
 {
 	struct slice query = request->head.query, name, raw;
 	char value[256], detail[160];
@@ -40,8 +42,9 @@ static bool write_query(struct http_session *session, const struct http_request 
 		const struct route_parameter *parameter = route_parameter(request->route, name);
 		long len = parameter ? http_decode(raw, true, value, sizeof(value)) : 0;
 		if (!parameter || len < 0) {
-			snprintf(detail, sizeof(detail), "%s \"%.*s\" in the query", parameter ? "a bad value of" : "unknown parameter", (int)(name.len < 64 ? name.len : 64),
-				 name.bytes);
+			snprintf(detail, sizeof(detail), "%s \"%.*s\" in the query",
+				 parameter ? "a bad value of" : "unknown parameter",
+				 (int)(name.len < 64 ? name.len : 64), name.bytes);
 			http_refuse(session, 0, ERROR_BAD_REQUEST, detail);
 			return false;
 		}
@@ -72,7 +75,8 @@ static void write_argument(struct buffer *out, const struct http_request *reques
 }
 
 /* The body, once it is sure that it is one value, and cannot become anything else in the midst of the request. */
-static bool write_body(struct http_session *session, const struct http_request *request, struct buffer *out, bool is_batch)
+static bool write_body(struct http_session *session, const struct http_request *request, struct buffer *out,
+		       bool is_batch)
 {
 	struct json_scan scan;
 	struct slice raw;
@@ -80,7 +84,8 @@ static bool write_body(struct http_session *session, const struct http_request *
 	json_scan_init(&scan, request->body.bytes, request->body.len);
 	enum json_type type = json_scan_value(&scan, &raw);
 	if (type == JSON_TYPE_NONE || !json_scan_at_end(&scan)) {
-		http_refuse(session, 0, ERROR_BAD_JSON, is_value ? "the body is the value: one, of JSON" : "the body is one object of JSON");
+		http_refuse(session, 0, ERROR_BAD_JSON,
+			    is_value ? "the body is the value: one, of JSON" : "the body is one object of JSON");
 		return false;
 	}
 	if (is_value) {
@@ -201,7 +206,8 @@ static int code_of(enum status status, enum error error)
 #define FRAME_BEGINNING "{\"id\":null,"
 enum { FRAME_BEGINNING_BYTES = 4 + sizeof(FRAME_BEGINNING) - 1 };
 
-struct answer gateway_begin(struct session *base, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes)
+struct answer gateway_begin(struct session *base, uint64_t id, enum status status, enum error error, const char *detail,
+			    size_t value_bytes)
 {
 	struct http_session *session = (struct http_session *)base;
 	struct buffer *out = &session->answer;
@@ -211,7 +217,8 @@ struct answer gateway_begin(struct session *base, uint64_t id, enum status statu
 	session->status = status;
 	session->error = error;
 	session->value_bytes = value_bytes;
-	size_t mark = status == STATUS_ERROR ? message_begin_error(out, false, 0, error, detail) : message_begin_reply(out, false, 0, status);
+	size_t mark = status == STATUS_ERROR ? message_begin_error(out, false, 0, error, detail)
+					     : message_begin_reply(out, false, 0, status);
 	return (struct answer){out, mark};
 }
 
@@ -235,7 +242,8 @@ void gateway_end(struct session *base, struct answer answer)
 		code = 204;
 	if (session->error == ERROR_DRAINING)
 		session->keep_alive = false;
-	snprintf(headers, sizeof(headers), "Millrace-Status: %s\r\n%s%s", status_name(session->status), code == 429 || code == 503 ? "Retry-After: 1\r\n" : "",
+	snprintf(headers, sizeof(headers), "Millrace-Status: %s\r\n%s%s", status_name(session->status),
+		 code == 429 || code == 503 ? "Retry-After: 1\r\n" : "",
 		 code == 401 ? "WWW-Authenticate: Basic realm=\"millrace\", charset=\"UTF-8\"\r\n" : "");
 	http_respond(session, &(struct http_response){
 				      .code = code,

@@ -1,4 +1,5 @@
-/* Requests are short and many readers are lenient: whatever is not exactly as RFC 9112 writes it ends the connection. */
+/* Requests are short and many readers are lenient: whatever is not exactly as RFC 9112 writes it ends the connection.
+ */
 #define _GNU_SOURCE /* memmem */
 #include "daemon/http/head.h"
 
@@ -161,9 +162,12 @@ static const char *parse_header(struct slice line, struct http_head *head, int *
 	return NULL;
 }
 
-enum http_head_result http_head_parse(struct slice bytes, struct http_head *head, size_t *used, int *code, const char **why)
+enum http_head_result http_head_parse(struct slice bytes, struct http_head *head, size_t *used, int *code,
+				      const char **why)
 {
-	size_t skipped = bytes.len >= 2 && memcmp(bytes.bytes, "\r\n", 2) == 0 ? 2 : 0; /* some clients end a body with an empty line */
+	size_t skipped = bytes.len >= 2 && memcmp(bytes.bytes, "\r\n", 2) == 0
+				 ? 2
+				 : 0; /* some clients end a body with an empty line */
 	struct slice rest = {bytes.bytes + skipped, bytes.len - skipped}, text, line;
 	struct slice window = {rest.bytes, rest.len < HTTP_MAX_HEAD_BYTES ? rest.len : HTTP_MAX_HEAD_BYTES};
 	*code = 400;
@@ -199,7 +203,8 @@ long http_decode(struct slice text, bool is_query, char *to, size_t room)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.bytes[i];
 		if (c == '%') {
-			int high = i + 2 < text.len ? hex(text.bytes[i + 1]) : -1, low = i + 2 < text.len ? hex(text.bytes[i + 2]) : -1;
+			int high = i + 2 < text.len ? hex(text.bytes[i + 1]) : -1,
+			    low = i + 2 < text.len ? hex(text.bytes[i + 2]) : -1;
 			if (high < 0 || low < 0)
 				return -1;
 			c = (char)(high << 4 | low);

@@ -1,4 +1,5 @@
-/* The head of an HTTP/1.1 request, taken apart. Pure, and strict: what two readers could take differently is refused. Bodies have a Content-Length. */
+/* The head of an HTTP/1.1 request, taken apart. Pure, and strict: what two readers could take differently is refused.
+ * Bodies have a Content-Length. */
 #ifndef MILLRACE_HTTP_HEAD_H
 #define MILLRACE_HTTP_HEAD_H
 
@@ -26,13 +27,16 @@ struct http_head { /* slices of what was read */
 
 enum http_head_result { HTTP_HEAD_MORE, HTTP_HEAD_WHOLE, HTTP_HEAD_BAD };
 
-/* Looks for a head at the front of `bytes`. WHOLE: *used says how long it is, with the empty line. BAD: *code is HTTP's, *why is static text for people. */
-enum http_head_result http_head_parse(struct slice bytes, struct http_head *head, size_t *used, int *code, const char **why);
+/* Looks for a head at the front of `bytes`. WHOLE: *used says how long it is, with the empty line. BAD: *code is
+ * HTTP's, *why is static text for people. */
+enum http_head_result http_head_parse(struct slice bytes, struct http_head *head, size_t *used, int *code,
+				      const char **why);
 
 /* Letters of either case are the same. `text` is plain lower case. */
 bool http_text_is(struct slice slice, const char *text);
 
-/* Undoes %XX (and in a query '+') into `to`, which has `room`. -1: an escape is none, or there is no room; else the length. */
+/* Undoes %XX (and in a query '+') into `to`, which has `room`. -1: an escape is none, or there is no room; else the
+ * length. */
 long http_decode(struct slice text, bool is_query, char *to, size_t room);
 
 /* Takes the next NAME=VALUE off the front of a query; false at its end. */

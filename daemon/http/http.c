@@ -10,7 +10,8 @@
 
 enum { SWEEP_MS = 1000 };
 
-static const char crowded[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+static const char crowded[] =
+	"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 static void sweep_later(struct http *http)
 {
@@ -68,7 +69,8 @@ static void find_url(struct http *http)
 	snprintf(http->url, sizeof(http->url), "http%.150s", url + strlen("tcp"));
 }
 
-struct http *http_start(struct sessions *sessions, const struct address *address, char *const *hosts, size_t n_hosts, char error[HTTP_ERROR_BYTES])
+struct http *http_start(struct sessions *sessions, const struct address *address, char *const *hosts, size_t n_hosts,
+			char error[HTTP_ERROR_BYTES])
 {
 	char why[LISTENER_ERROR_BYTES];
 	struct http *http = calloc(1, sizeof(*http));
@@ -80,7 +82,8 @@ struct http *http_start(struct sessions *sessions, const struct address *address
 	}
 	http->sessions = sessions;
 	http_set_hosts(http, hosts, n_hosts);
-	if (listener_open(&http->listener, sessions->loop, address, NULL, &(struct listener_handlers){on_accept, refuse, http}, why) < 0) {
+	if (listener_open(&http->listener, sessions->loop, address, NULL,
+			  &(struct listener_handlers){on_accept, refuse, http}, why) < 0) {
 		snprintf(error, HTTP_ERROR_BYTES, "HTTP: %.240s", why);
 		http_stop(http);
 		return NULL;

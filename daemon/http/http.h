@@ -1,7 +1,7 @@
 /* HTTP beside the frames, on an address of its own: health, metrics, the gateway for curl, and the dashboard.
  *
- * A connection is a session (daemon/session_parts.h) with another wire: what it asks becomes the request that a frame would have brought, is carried out by the
- * same ops, and counted in the same books. */
+ * A connection is a session (daemon/session_parts.h) with another wire: what it asks becomes the request that a frame
+ * would have brought, is carried out by the same ops, and counted in the same books. */
 #ifndef MILLRACE_HTTP_H
 #define MILLRACE_HTTP_H
 
@@ -13,8 +13,10 @@ enum { HTTP_ERROR_BYTES = 256 };
 
 struct http;
 
-/* Serves. `hosts` are the names, beside those of loopback, by which it may be asked: they are the caller's, until http_set_hosts(). NULL, with `error` saying why. */
-struct http *http_start(struct sessions *sessions, const struct address *address, char *const *hosts, size_t n_hosts, char error[HTTP_ERROR_BYTES]);
+/* Serves. `hosts` are the names, beside those of loopback, by which it may be asked: they are the caller's, until
+ * http_set_hosts(). NULL, with `error` saying why. */
+struct http *http_start(struct sessions *sessions, const struct address *address, char *const *hosts, size_t n_hosts,
+			char error[HTTP_ERROR_BYTES]);
 void http_set_hosts(struct http *http, char *const *hosts, size_t n_hosts);
 
 /* Its sessions are gone before: session_drop_all(). NULL is fine. */

@@ -1,5 +1,6 @@
-/* What the parts of HTTP share: http.c (listening, and what is due with time), connection.c (requests in, responses out), access.c (from where it may be asked), login.c (by whom), routes.c (what there is),
- * gateway.c (the protocol's ops), look.c (health, clients, pages), metrics.c and events.c (long answers, in slices). */
+/* What the parts of HTTP share: http.c (listening, and what is due with time), connection.c (requests in, responses
+ * out), access.c (from where it may be asked), login.c (by whom), routes.c (what there is), gateway.c (the protocol's
+ * ops), look.c (health, clients, pages), metrics.c and events.c (long answers, in slices). */
 #ifndef MILLRACE_HTTP_PARTS_H
 #define MILLRACE_HTTP_PARTS_H
 
@@ -15,11 +16,11 @@ struct http {
 	struct listener *listener;
 	char *const *hosts;
 	size_t n_hosts;
-	struct http_session *first; /* all of them */
+	struct http_session *first;     /* all of them */
 	struct loop_timer *sweep_timer; /* looks for those that take too long */
-	struct loop_timer *pump_timer;	/* the next slices, in the next turn */
-	struct buffer scratch;		/* a request in the protocol's words, or a slice */
-	struct events *events;		/* NULL: nobody has asked for them yet */
+	struct loop_timer *pump_timer;  /* the next slices, in the next turn */
+	struct buffer scratch;          /* a request in the protocol's words, or a slice */
+	struct events *events;          /* NULL: nobody has asked for them yet */
 	unsigned n_scrapes;
 	char url[160];
 };
@@ -42,23 +43,23 @@ struct http_job {
 struct http_session {
 	struct session session; /* must come first */
 	struct http *http;
-	struct http_session *next, **at; /* in http->first; *at points here */
-	uint64_t since_us;	  /* when a request began, or the last answer was written, or some of it sent */
-	uint64_t sent;		  /* stream_sent() when that was looked at */
-	uint64_t last_id;	  /* of its requests to the core */
-	bool is_reading;	  /* in on_bytes, up the stack */
-	bool is_busy;		  /* a request has no whole answer yet */
-	bool is_partial;	  /* some of one has come, but not all */
-	bool is_continued;	  /* its body was asked for */
+	struct http_session *next, **at;  /* in http->first; *at points here */
+	uint64_t since_us;                /* when a request began, or the last answer was written, or some of it sent */
+	uint64_t sent;                    /* stream_sent() when that was looked at */
+	uint64_t last_id;                 /* of its requests to the core */
+	bool is_reading;                  /* in on_bytes, up the stack */
+	bool is_busy;                     /* a request has no whole answer yet */
+	bool is_partial;                  /* some of one has come, but not all */
+	bool is_continued;                /* its body was asked for */
 	bool is_head, is_1_0, keep_alive; /* as the present request says */
-	enum message_op op;	  /* of the present request, if it is one of the protocol's */
-	enum status status;	  /* of the answer that is being written */
+	enum message_op op;               /* of the present request, if it is one of the protocol's */
+	enum status status;               /* of the answer that is being written */
 	enum error error;
-	int code;		  /* HTTP's, for it; 0: what status and error say */
-	size_t value_bytes;	  /* in it */
+	int code;           /* HTTP's, for it; 0: what status and error say */
+	size_t value_bytes; /* in it */
 	struct buffer answer;
 	struct http_job *job; /* or NULL */
-	bool is_due;	      /* its pump is to be called */
+	bool is_due;          /* its pump is to be called */
 };
 
 extern const struct session_wire http_wire;
@@ -96,7 +97,8 @@ void http_sweep(struct http_session *session, uint64_t now_us);
 
 /* -- The rest -- */
 
-/* The one place where it is decided whether a request is let in at all: 403 if not, with this text, and nothing has happened. NULL: it is. */
+/* The one place where it is decided whether a request is let in at all: 403 if not, with this text, and nothing has
+ * happened. NULL: it is. */
 const char *http_access(const struct http_session *session, const struct http_request *request);
 /* Finds who asks. False: nobody who may, and that was the answer. */
 bool http_login(struct http_session *session, const struct http_request *request);
@@ -109,7 +111,8 @@ void http_route(struct http_session *session, struct http_request *request);
 /* One of the protocol's ops. */
 void gateway_serve(struct http_session *session, const struct http_request *request);
 /* The wire's: its answer. */
-struct answer gateway_begin(struct session *session, uint64_t id, enum status status, enum error error, const char *detail, size_t value_bytes);
+struct answer gateway_begin(struct session *session, uint64_t id, enum status status, enum error error,
+			    const char *detail, size_t value_bytes);
 void gateway_end(struct session *session, struct answer answer);
 
 void look_health(struct http_session *session, const struct http_request *request);

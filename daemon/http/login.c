@@ -1,5 +1,6 @@
-/* Who asks: each request says so itself, as requests of several users may come by one connection of a proxy. By `Authorization: Bearer TOKEN`, or Basic with the token as
- * the password, which is what browsers can ask for; or by what the connection is. Health is everybody's; without users all is. */
+/* Who asks: each request says so itself, as requests of several users may come by one connection of a proxy. By
+ * `Authorization: Bearer TOKEN`, or Basic with the token as the password, which is what browsers can ask for; or by
+ * what the connection is. Health is everybody's; without users all is. */
 #include "daemon/http/routes.h"
 
 enum { MAX_TOKEN_BYTES = 1024 };
@@ -62,6 +63,8 @@ bool http_login(struct http_session *session, const struct http_request *request
 	if (error == ERROR_NONE)
 		return true;
 	http_refuse(session, 0, error,
-		    error == ERROR_UNAUTHENTICATED ? "by HTTP: Authorization: Bearer TOKEN, or Basic with the token as the password" : "this user has max_connections connections");
+		    error == ERROR_UNAUTHENTICATED
+			    ? "by HTTP: Authorization: Bearer TOKEN, or Basic with the token as the password"
+			    : "this user has max_connections connections");
 	return false;
 }

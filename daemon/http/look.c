@@ -6,7 +6,10 @@ enum { DEFAULT_CLIENTS = 1000 };
 
 static void respond_text(struct http_session *session, int code, struct slice text)
 {
-	http_respond(session, &(struct http_response){.code = code, .type = "text/plain; charset=utf-8", .more = code == 503 ? "Retry-After: 1\r\n" : NULL, .body = text});
+	http_respond(session, &(struct http_response){.code = code,
+						      .type = "text/plain; charset=utf-8",
+						      .more = code == 503 ? "Retry-After: 1\r\n" : NULL,
+						      .body = text});
 }
 
 /* Answers as long as the loop turns: that is what it is asked for. */
@@ -63,7 +66,8 @@ static bool read_number(struct http_session *session, struct slice text, uint64_
 	return is_good && *number >= 1 && *number <= highest;
 }
 
-static bool read_clients_query(struct http_session *session, const struct http_request *request, uint64_t *before, uint64_t *limit)
+static bool read_clients_query(struct http_session *session, const struct http_request *request, uint64_t *before,
+			       uint64_t *limit)
 {
 	struct slice query = request->head.query, name, value;
 	while (http_query_next(&query, &name, &value)) {
@@ -72,7 +76,8 @@ static bool read_clients_query(struct http_session *session, const struct http_r
 			return false;
 		}
 		bool is_limit = slice_equal(name, SLICE("limit"));
-		if (!read_number(session, value, is_limit ? DEFAULT_CLIENTS : MESSAGE_MAX_ID, is_limit ? limit : before))
+		if (!read_number(session, value, is_limit ? DEFAULT_CLIENTS : MESSAGE_MAX_ID,
+				 is_limit ? limit : before))
 			return false;
 	}
 	return true;
@@ -105,15 +110,18 @@ void look_clients(struct http_session *session, const struct http_request *reque
 
 /* -- Pages -- */
 
-/* All that the page has is in it, and it talks to nobody else; nor may another page hold it in a frame, to have its buttons pressed. */
+/* All that the page has is in it, and it talks to nobody else; nor may another page hold it in a frame, to have its
+ * buttons pressed. */
 void look_page(struct http_session *session, const struct http_request *request)
 {
 	(void)request;
 	http_respond(session, &(struct http_response){
 				      .code = 200,
 				      .type = "text/html; charset=utf-8",
-				      .more = "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
-					      "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n",
+				      .more = "Content-Security-Policy: default-src 'none'; script-src "
+					      "'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+					      "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+					      "frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n",
 				      .body = asset_dashboard(),
 			      });
 }
@@ -121,5 +129,6 @@ void look_page(struct http_session *session, const struct http_request *request)
 void look_openapi(struct http_session *session, const struct http_request *request)
 {
 	(void)request;
-	http_respond(session, &(struct http_response){.code = 200, .type = "application/json", .body = asset_openapi()});
+	http_respond(session,
+		     &(struct http_response){.code = 200, .type = "application/json", .body = asset_openapi()});
 }

@@ -1,7 +1,9 @@
-/* GET /metrics, in Prometheus' text format. The format wants all samples of a metric together, and the numbers of a channel are to be of one moment: so the channels are
- * copied first, and written then; both in slices, one a turn of the loop.
+/* GET /metrics, in Prometheus' text format. The format wants all samples of a metric together, and the numbers of a
+ * channel are to be of one moment: so the channels are copied first, and written then; both in slices, one a turn of
+ * the loop.
  *
- * Reply channels, whose names the daemon makes up, are left out: each would be a time series of its own for one request. */
+ * Reply channels, whose names the daemon makes up, are left out: each would be a time series of its own for one
+ * request. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -12,7 +14,7 @@
 #include "daemon/http/snapshot.h"
 
 enum {
-	COPY_ROWS = 64,	     /* in a slice */
+	COPY_ROWS = 64,      /* in a slice */
 	WRITE_SAMPLES = 250, /* likewise, about */
 	MAX_SCRAPES = 4,     /* at once: each holds a copy of all channels' numbers */
 };
@@ -36,7 +38,9 @@ static void append(struct buffer *out, const char *text)
 static void append_seconds(struct buffer *out, uint64_t us)
 {
 	char text[40];
-	buffer_append(out, text, (size_t)snprintf(text, sizeof(text), "%llu.%06u", (unsigned long long)(us / 1000000), (unsigned)(us % 1000000)));
+	buffer_append(out, text,
+		      (size_t)snprintf(text, sizeof(text), "%llu.%06u", (unsigned long long)(us / 1000000),
+				       (unsigned)(us % 1000000)));
 }
 
 static void write_heading(struct buffer *out, const char *name, const char *type, const char *help)
@@ -63,7 +67,8 @@ static void begin_sample(struct buffer *out, const char *name, const struct core
 }
 
 /* A histogram's samples. `labels` stand before `le`, with a comma behind, if there are any. */
-static unsigned write_histogram(struct buffer *out, const char *name, const char *labels, const uint64_t *bounds_us, size_t n_bounds, const uint64_t *n, uint64_t sum_us)
+static unsigned write_histogram(struct buffer *out, const char *name, const char *labels, const uint64_t *bounds_us,
+				size_t n_bounds, const uint64_t *n, uint64_t sum_us)
 {
 	char text[400];
 	uint64_t sum = 0;
@@ -72,14 +77,18 @@ static unsigned write_histogram(struct buffer *out, const char *name, const char
 		sum += n[i];
 		if (i < n_bounds)
 			snprintf(bound, sizeof(bound), "%g", (double)bounds_us[i] / 1e6);
-		buffer_append(out, text, (size_t)snprintf(text, sizeof(text), "%s_bucket{%sle=\"%s\"} %llu\n", name, labels, bound, (unsigned long long)sum));
+		buffer_append(out, text,
+			      (size_t)snprintf(text, sizeof(text), "%s_bucket{%sle=\"%s\"} %llu\n", name, labels, bound,
+					       (unsigned long long)sum));
 	}
 	int len = (int)strlen(labels) - (labels[0] ? 1 : 0);
 	const char *open = labels[0] ? "{" : "", *close = labels[0] ? "}" : "";
-	buffer_append(out, text, (size_t)snprintf(text, sizeof(text), "%s_sum%s%.*s%s ", name, open, len, labels, close));
+	buffer_append(out, text,
+		      (size_t)snprintf(text, sizeof(text), "%s_sum%s%.*s%s ", name, open, len, labels, close));
 	append_seconds(out, sum_us);
 	buffer_append(out, text,
-		      (size_t)snprintf(text, sizeof(text), "\n%s_count%s%.*s%s %llu\n", name, open, len, labels, close, (unsigned long long)sum));
+		      (size_t)snprintf(text, sizeof(text), "\n%s_count%s%.*s%s %llu\n", name, open, len, labels, close,
+				       (unsigned long long)sum));
 	return (unsigned)n_bounds + 3;
 }
 
@@ -88,11 +97,13 @@ static unsigned write_histogram(struct buffer *out, const char *name, const char
 struct family {
 	const char *name, *type, *help;
 	/* Writes the samples of one channel; returns how many. */
-	unsigned (*write)(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us);
+	unsigned (*write)(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			  uint64_t now_us);
 	size_t offset; /* of the number in the row, for write_number */
 };
 
-static unsigned write_number(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us)
+static unsigned write_number(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			     uint64_t now_us)
 {
 	(void)now_us;
 	begin_sample(out, family->name, row, "\"");
@@ -101,7 +112,8 @@ static unsigned write_number(struct buffer *out, const struct family *family, co
 	return 1;
 }
 
-static unsigned write_info(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us)
+static unsigned write_info(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			   uint64_t now_us)
 {
 	char more[48];
 	(void)now_us;
@@ -111,7 +123,8 @@ static unsigned write_info(struct buffer *out, const struct family *family, cons
 	return 1;
 }
 
-static unsigned write_closed(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us)
+static unsigned write_closed(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			     uint64_t now_us)
 {
 	(void)now_us;
 	begin_sample(out, family->name, row, "\"");
@@ -120,7 +133,8 @@ static unsigned write_closed(struct buffer *out, const struct family *family, co
 }
 
 /* What a put finds taken: leases count where they count for it. */
-static unsigned write_fill(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us)
+static unsigned write_fill(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			   uint64_t now_us)
 {
 	char text[32];
 	(void)now_us;
@@ -129,50 +143,61 @@ static unsigned write_fill(struct buffer *out, const struct family *family, cons
 		return 0;
 	uint64_t n = row->buffered + (kind == KIND_BOUNDED || kind == KIND_DROPPING ? row->leased : 0);
 	begin_sample(out, family->name, row, "\"");
-	buffer_append(out, text, (size_t)snprintf(text, sizeof(text), "%.6g\n", (double)n / (double)row->definition.capacity));
+	buffer_append(out, text,
+		      (size_t)snprintf(text, sizeof(text), "%.6g\n", (double)n / (double)row->definition.capacity));
 	return 1;
 }
 
-static void write_oldest_of(struct buffer *out, const struct family *family, const struct core_channel_row *row, const char *more, uint64_t since_us, uint64_t now_us)
+static void write_oldest_of(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			    const char *more, uint64_t since_us, uint64_t now_us)
 {
 	begin_sample(out, family->name, row, more);
 	append_seconds(out, since_us < now_us ? now_us - since_us : 0);
 	append(out, "\n");
 }
 
-static unsigned write_oldest(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us)
+static unsigned write_oldest(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			     uint64_t now_us)
 {
 	write_oldest_of(out, family, row, "\",side=\"put\"", row->oldest_put_us, now_us);
 	write_oldest_of(out, family, row, "\",side=\"take\"", row->oldest_take_us, now_us);
 	return 2;
 }
 
-static unsigned write_waits(struct buffer *out, const struct family *family, const struct core_channel_row *row, uint64_t now_us)
+static unsigned write_waits(struct buffer *out, const struct family *family, const struct core_channel_row *row,
+			    uint64_t now_us)
 {
 	const struct core_waits *const sides[] = {row->put_waits, row->take_waits};
 	(void)now_us;
 	unsigned n = 0;
 	for (int i = 0; i < 2 && row->put_waits; i++) {
 		char labels[200];
-		snprintf(labels, sizeof(labels), "channel=\"%.*s\",side=\"%s\",", (int)row->name.len, row->name.bytes, i ? "take" : "put");
-		n += write_histogram(out, family->name, labels, core_wait_bounds_us, CORE_WAIT_BOUNDS, sides[i]->n, sides[i]->sum_us);
+		snprintf(labels, sizeof(labels), "channel=\"%.*s\",side=\"%s\",", (int)row->name.len, row->name.bytes,
+			 i ? "take" : "put");
+		n += write_histogram(out, family->name, labels, core_wait_bounds_us, CORE_WAIT_BOUNDS, sides[i]->n,
+				     sides[i]->sum_us);
 	}
 	return n;
 }
 
-#define NUMBER(name, type, member, help) {"millrace_channel_" name, type, help, write_number, offsetof(struct core_channel_row, member)}
+#define NUMBER(name, type, member, help)                                                                               \
+	{                                                                                                              \
+		"millrace_channel_" name, type, help, write_number, offsetof(struct core_channel_row, member)          \
+	}
 
 static const struct family families[] = {
 	{"millrace_channel_info", "gauge", "What kind of channel it is.", write_info, 0},
 	NUMBER("capacity", "gauge", definition.capacity, "How many values fit into the buffer; 0: unbuffered."),
 	NUMBER("depth", "gauge", buffered, "Values in the buffer."),
-	{"millrace_channel_fill_ratio", "gauge", "How full the channel is for a put, leased values included where they count: 1 is full.", write_fill, 0},
+	{"millrace_channel_fill_ratio", "gauge",
+	 "How full the channel is for a put, leased values included where they count: 1 is full.", write_fill, 0},
 	NUMBER("leased", "gauge", leased, "Values that are leased, or wait for the end of a nack's delay."),
 	NUMBER("parked_puts", "gauge", parked_puts, "Puts, and put arms of alts, that wait for room."),
 	NUMBER("parked_takes", "gauge", parked_takes, "Takes, and take arms of alts, that wait for a value."),
 	NUMBER("bytes", "gauge", bytes, "Bytes of the values that are buffered, leased or parked to be put."),
 	{"millrace_channel_closed", "gauge", "1 if the channel is closed.", write_closed, 0},
-	{"millrace_channel_oldest_waiter_seconds", "gauge", "How long the first put, and the first take, in the queue has waited; 0: nobody waits.", write_oldest, 0},
+	{"millrace_channel_oldest_waiter_seconds", "gauge",
+	 "How long the first put, and the first take, in the queue has waited; 0: nobody waits.", write_oldest, 0},
 	NUMBER("accepted_total", "counter", accepted, "Values that entered."),
 	NUMBER("taken_total", "counter", taken, "Values that were taken, and acknowledged if they were leased."),
 	NUMBER("returned_total", "counter", returned, "Values that came back because they could not be sent."),
@@ -180,7 +205,8 @@ static const struct family families[] = {
 	NUMBER("evicted_total", "counter", evicted, "Oldest values that were shed."),
 	NUMBER("dead_lettered_total", "counter", dead_lettered, "Values that went to the dead_letter channel."),
 	NUMBER("discarded_total", "counter", discarded, "Values that went with a delete."),
-	{"millrace_channel_wait_seconds", "histogram", "How long those who had to wait waited until they were served.", write_waits, 0},
+	{"millrace_channel_wait_seconds", "histogram", "How long those who had to wait waited until they were served.",
+	 write_waits, 0},
 };
 
 enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
@@ -216,7 +242,8 @@ static void write_system(struct buffer *out)
 		return;
 	write_heading(out, "process_cpu_seconds_total", "counter", "Processor time, of user and system.");
 	append(out, "process_cpu_seconds_total ");
-	append_seconds(out, (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
+	append_seconds(out, (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+				    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
 	append(out, "\n");
 }
 
@@ -233,15 +260,20 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 	append(out, "\nmillrace_connections{wire=\"http\"} ");
 	buffer_append_uint(out, sessions->n_http);
 	append(out, "\n");
-	write_value(out, "millrace_connections_max", "gauge", "The limit max_connections.", sessions->limits.max_connections);
+	write_value(out, "millrace_connections_max", "gauge", "The limit max_connections.",
+		    sessions->limits.max_connections);
 	write_value(out, "millrace_channels", "gauge", "Channels, reply channels included.", totals.channels);
 	write_value(out, "millrace_parked_requests", "gauge", "Requests that wait, each once.", totals.parked);
-	write_value(out, "millrace_value_bytes", "gauge", "Bytes of all values that are buffered, leased or parked to be put.", totals.bytes);
-	write_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.", loop_unsent_value_bytes(sessions->loop));
-	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.", totals.max_memory);
+	write_value(out, "millrace_value_bytes", "gauge",
+		    "Bytes of all values that are buffered, leased or parked to be put.", totals.bytes);
+	write_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
+		    loop_unsent_value_bytes(sessions->loop));
+	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
+		    totals.max_memory);
 	write_value(out, "millrace_draining", "gauge", "1 if the daemon is about to end.", totals.is_draining);
 	write_heading(out, "millrace_turn_seconds", "histogram", "How long a turn of the event loop was busy.");
-	write_histogram(out, "millrace_turn_seconds", "", loop_turn_bounds_us, LOOP_TURN_BOUNDS, turns->n, turns->sum_us);
+	write_histogram(out, "millrace_turn_seconds", "", loop_turn_bounds_us, LOOP_TURN_BOUNDS, turns->n,
+			turns->sum_us);
 	write_system(out);
 }
 

@@ -8,19 +8,23 @@ static const struct route routes[] = {
 	{"GET", "/readyz", look_ready, .is_open = true},
 	{"GET", "/metrics", metrics_serve, .op = OP_NONE},
 	{"GET", "/openapi.json", look_openapi, .op = OP_NONE},
-	{"GET", "/api/v1/channels", gateway_serve, OP_LIST, .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
+	{"GET", "/api/v1/channels", gateway_serve, OP_LIST,
+	 .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
 	{"GET", "/api/v1/channels/{channel}", gateway_serve, .op = OP_STAT},
 	{"PUT", "/api/v1/channels/{channel}", gateway_serve, .op = OP_CREATE, .body = BODY_MEMBERS},
 	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", false}}},
 	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, .op = OP_CLOSE},
 	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", false}}},
-	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, .body = BODY_VALUE, .parameters = {{"timeout_ms", false}, {"batch", false}}},
-	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE, .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
+	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, .body = BODY_VALUE,
+	 .parameters = {{"timeout_ms", false}, {"batch", false}}},
+	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE,
+	 .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
 	{"POST", "/api/v1/alts", gateway_serve, .op = OP_ALTS, .body = BODY_MEMBERS},
 	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, .op = OP_ACK},
 	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK, .parameters = {{"delay_ms", false}}},
 	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .parameters = {{"lease_ms", false}}},
-	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS, .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
+	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS,
+	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
 	{"GET", "/api/v1/clients", look_clients, .parameters = {{"before", false}, {"limit", false}}},
 	{"GET", "/api/v1/events", events_serve, .op = OP_NONE},
 };
@@ -56,7 +60,8 @@ static bool matches(const char *pattern, struct slice path, struct slice *argume
 	return !*pattern && at == end;
 }
 
-/* The route of that method; or NULL, and `allowed` has the methods that there are for the path ("" if it is no path at all). */
+/* The route of that method; or NULL, and `allowed` has the methods that there are for the path ("" if it is no path at
+ * all). */
 static const struct route *find(const struct http_head *head, struct slice *argument, char *allowed, size_t room)
 {
 	struct slice method = slice_equal(head->method, SLICE("HEAD")) ? SLICE("GET") : head->method;
@@ -75,9 +80,13 @@ static const struct route *find(const struct http_head *head, struct slice *argu
 static void refuse_method(struct http_session *session, const char *allowed)
 {
 	char header[80];
-	static const char body[] = "{\"status\":\"error\",\"error\":\"unknown_op\",\"message\":\"there is no such method for this path; Allow says which\"}\n";
+	static const char body[] = "{\"status\":\"error\",\"error\":\"unknown_op\",\"message\":\"there is no such "
+				   "method for this path; Allow says which\"}\n";
 	snprintf(header, sizeof(header), "Allow: %s\r\n", allowed);
-	http_respond(session, &(struct http_response){.code = 405, .type = "application/json", .more = header, .body = {body, sizeof(body) - 1}});
+	http_respond(session, &(struct http_response){.code = 405,
+						      .type = "application/json",
+						      .more = header,
+						      .body = {body, sizeof(body) - 1}});
 }
 
 void http_route(struct http_session *session, struct http_request *request)
@@ -95,7 +104,9 @@ void http_route(struct http_session *session, struct http_request *request)
 		return;
 	}
 	if (!request->route) {
-		http_refuse(session, 404, ERROR_UNKNOWN_OP, "there is nothing at this path; /openapi.json says what there is, such as /healthz, /metrics and /api/v1/channels");
+		http_refuse(session, 404, ERROR_UNKNOWN_OP,
+			    "there is nothing at this path; /openapi.json says what there is, such as /healthz, "
+			    "/metrics and /api/v1/channels");
 		return;
 	}
 	if (!request->route->is_open && !http_login(session, request))
@@ -106,7 +117,8 @@ void http_route(struct http_session *session, struct http_request *request)
 	}
 	long len = raw.len ? http_decode(raw, false, request->argument_bytes, sizeof(request->argument_bytes)) : 0;
 	if (len < 0) {
-		http_refuse(session, 400, ERROR_BAD_REQUEST, "a part of the path is too long, or has a % without two hexadecimal digits");
+		http_refuse(session, 400, ERROR_BAD_REQUEST,
+			    "a part of the path is too long, or has a % without two hexadecimal digits");
 		return;
 	}
 	request->argument = (struct slice){request->argument_bytes, (size_t)len};

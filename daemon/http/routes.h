@@ -1,4 +1,5 @@
-/* What can be asked for: the one table of paths. proto/openapi.json describes each for people and programs, and a test holds the two together. */
+/* What can be asked for: the one table of paths. proto/openapi.json describes each for people and programs, and a test
+ * holds the two together. */
 #ifndef MILLRACE_HTTP_ROUTES_H
 #define MILLRACE_HTTP_ROUTES_H
 
@@ -22,7 +23,7 @@ struct route {
 	const char *path; /* one part may be {…}: the member of the op that it is */
 	void (*serve)(struct http_session *session, const struct http_request *request);
 	enum message_op op; /* of gateway_serve */
-	bool is_open;	    /* nobody needs to be known for it */
+	bool is_open;       /* nobody needs to be known for it */
 	enum route_body body;
 	struct route_parameter parameters[ROUTE_MAX_PARAMETERS + 1]; /* to the first without a name */
 };

@@ -42,7 +42,8 @@ static bool copy(struct snapshot *snapshot, const struct core_channel_row *row)
 {
 	bool has_waits = row->put_waits != NULL;
 	size_t fixed = has_waits ? sizeof(struct snapshot_row) : offsetof(struct snapshot_row, waits);
-	size_t bytes = (fixed + row->name.len + row->definition.dead_letter.len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	size_t bytes =
+		(fixed + row->name.len + row->definition.dead_letter.len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	struct snapshot_row *kept = reserve(snapshot, (uint32_t)bytes);
 	if (!kept)
 		return false;

@@ -1,5 +1,5 @@
-/* All channels as they are, copied a slice at a time: each row is of one moment, the next slice of a later one. So no turn of the loop is long, however many channels
- * there are. Rows are in order of name. */
+/* All channels as they are, copied a slice at a time: each row is of one moment, the next slice of a later one. So no
+ * turn of the loop is long, however many channels there are. Rows are in order of name. */
 #ifndef MILLRACE_HTTP_SNAPSHOT_H
 #define MILLRACE_HTTP_SNAPSHOT_H
 
@@ -7,7 +7,7 @@
 
 struct snapshot_row {
 	struct core_channel_row row; /* what it points to is the snapshot's */
-	uint32_t bytes;		     /* of it, with that */
+	uint32_t bytes;              /* of it, with that */
 	struct core_waits waits[2];  /* of puts and of takes; only there with row.put_waits */
 };
 
@@ -25,7 +25,8 @@ struct snapshot_cursor {
 bool snapshot_slice(struct snapshot *snapshot, const struct core *core, unsigned n);
 void snapshot_finish(struct snapshot *snapshot);
 
-/* Rows one after the other: begin, then next until NULL. Those of a slice to come follow, if the cursor stands at the end. */
+/* Rows one after the other: begin, then next until NULL. Those of a slice to come follow, if the cursor stands at the
+ * end. */
 struct snapshot_cursor snapshot_begin(const struct snapshot *snapshot);
 const struct snapshot_row *snapshot_next(const struct snapshot *snapshot, struct snapshot_cursor *cursor);
 

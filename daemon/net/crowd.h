@@ -1,7 +1,9 @@
-/* How much memory the buffers of a loop's streams take together, and who has stood still the longest while it is too much. For net/ alone.
+/* How much memory the buffers of a loop's streams take together, and who has stood still the longest while it is too
+ * much. For net/ alone.
  *
- * A stream waits if it holds an incomplete frame, or output that its peer has no room for. The waiting ones are listed in the order of their last
- * progress, so the first is the one that memory is best taken from: a peer that trickles, or that does not read. */
+ * A stream waits if it holds an incomplete frame, or output that its peer has no room for. The waiting ones are listed
+ * in the order of their last progress, so the first is the one that memory is best taken from: a peer that trickles, or
+ * that does not read. */
 #ifndef MILLRACE_NET_CROWD_H
 #define MILLRACE_NET_CROWD_H
 
@@ -24,11 +26,13 @@ struct crowd_place { /* of a stream that waits, or has; zero-initialise */
 	bool is_waiting;
 };
 
-/* What the stream's buffers take now, whether it waits (then it has a place), and whether it has got on since the last time. */
+/* What the stream's buffers take now, whether it waits (then it has a place), and whether it has got on since the last
+ * time. */
 void crowd_update(struct crowd *crowd, struct stream *stream, size_t bytes, bool is_waiting, bool has_moved);
 void crowd_leave(struct crowd *crowd, struct stream *stream);
 
-/* The stream to close now for the sake of this one, which has just grown; NULL if there is room, or if no other waits. */
+/* The stream to close now for the sake of this one, which has just grown; NULL if there is room, or if no other waits.
+ */
 struct stream *crowd_victim(const struct crowd *crowd, const struct stream *grown);
 
 #endif

@@ -61,8 +61,9 @@ static int take_over_all(const char *count, const char *names, char error[INHERI
 {
 	long n = number_of(count);
 	if (n < 0 || n > MAX_LISTENERS) {
-		snprintf(error, INHERITED_ERROR_BYTES, "LISTEN_FDS is \"%.32s\"; expected 0 to %d, as many sockets as are handed over",
-			 count, MAX_LISTENERS);
+		snprintf(error, INHERITED_ERROR_BYTES,
+			 "LISTEN_FDS is \"%.32s\"; expected 0 to %d, as many sockets as are handed over", count,
+			 MAX_LISTENERS);
 		return -1;
 	}
 	for (long i = 0; i < n; i++) {
@@ -71,7 +72,8 @@ static int take_over_all(const char *count, const char *names, char error[INHERI
 			char name[64];
 			find_name(names, i, name);
 			snprintf(error, INHERITED_ERROR_BYTES,
-				 "descriptor %d (\"%s\") that was handed over is no listening socket; expected a TCP or Unix one "
+				 "descriptor %d (\"%s\") that was handed over is no listening socket; expected a TCP "
+				 "or Unix one "
 				 "(in a systemd socket unit: ListenStream=, and not Accept=yes)",
 				 fd, name);
 			return -1;
@@ -110,9 +112,10 @@ static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
 	if (a->sa_family == AF_INET)
 		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 	if (a->sa_family == AF_INET6)
-		return a6->sin6_port == b6->sin6_port && memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
-	return strcmp(((const struct sockaddr_un *)(const void *)a)->sun_path, ((const struct sockaddr_un *)(const void *)b)->sun_path) ==
-	       0;
+		return a6->sin6_port == b6->sin6_port &&
+		       memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+	return strcmp(((const struct sockaddr_un *)(const void *)a)->sun_path,
+		      ((const struct sockaddr_un *)(const void *)b)->sun_path) == 0;
 }
 
 /* Zeros are behind what the kernel writes: a path ends. */
@@ -148,7 +151,8 @@ bool inherited_is_local(int fd)
 	if (address_of(fd, &address) < 0)
 		return false;
 	if (address.ss_family == AF_INET)
-		return (ntohl(((const struct sockaddr_in *)(const void *)&address)->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+		return (ntohl(((const struct sockaddr_in *)(const void *)&address)->sin_addr.s_addr) >> 24) ==
+		       IN_LOOPBACKNET;
 	if (address.ss_family == AF_INET6)
 		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)&address)->sin6_addr);
 	return address.ss_family == AF_UNIX;

@@ -1,6 +1,7 @@
-/* Listening sockets that whoever started the process has made for it, and keeps: nobody who connects is turned away while one daemon ends
- * and the next one starts. How they are handed over is sd_listen_fds(3): LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES say which descriptors
- * they are. They belong to the process, as the environment does: there is one set of them. */
+/* Listening sockets that whoever started the process has made for it, and keeps: nobody who connects is turned away
+ * while one daemon ends and the next one starts. How they are handed over is sd_listen_fds(3): LISTEN_PID, LISTEN_FDS
+ * and LISTEN_FDNAMES say which descriptors they are. They belong to the process, as the environment does: there is one
+ * set of them. */
 #ifndef MILLRACE_NET_INHERITED_H
 #define MILLRACE_NET_INHERITED_H
 
@@ -10,11 +11,12 @@
 
 enum { INHERITED_ERROR_BYTES = 256 };
 
-/* Takes them over, and removes the three from the environment. Returns how many there are: 0 if the environment has none, or they are
- * another process's. -1, with `error`, if what is there cannot be used. */
+/* Takes them over, and removes the three from the environment. Returns how many there are: 0 if the environment has
+ * none, or they are another process's. -1, with `error`, if what is there cannot be used. */
 int inherited_init(char error[INHERITED_ERROR_BYTES]);
 
-/* The one that listens at this address, or the last one, whatever it listens at. It is the caller's then. -1: there is none. */
+/* The one that listens at this address, or the last one, whatever it listens at. It is the caller's then. -1: there is
+ * none. */
 int inherited_claim(const struct sockaddr *address, socklen_t len);
 int inherited_claim_any(void);
 

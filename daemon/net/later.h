@@ -1,5 +1,6 @@
-/* What streams cannot do at once without holding up the others, and do in the next turn: reading on where the socket does not tell of it,
- * and opening, which takes a millisecond of the processor each time, so that few do it in a turn. A stream that is in a list has its extra. For net/ alone. */
+/* What streams cannot do at once without holding up the others, and do in the next turn: reading on where the socket
+ * does not tell of it, and opening, which takes a millisecond of the processor each time, so that few do it in a turn.
+ * A stream that is in a list has its extra. For net/ alone. */
 #ifndef MILLRACE_NET_LATER_H
 #define MILLRACE_NET_LATER_H
 

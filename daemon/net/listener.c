@@ -1,5 +1,6 @@
-/* Accepting connections. When the process is out of descriptors, one kept in reserve is given up to accept what is queued and have it told why
- * it is closed. Where not even that helps, the listener rests for a while: the loop never spins on a socket that stays readable. */
+/* Accepting connections. When the process is out of descriptors, one kept in reserve is given up to accept what is
+ * queued and have it told why it is closed. Where not even that helps, the listener rests for a while: the loop never
+ * spins on a socket that stays readable. */
 #define _GNU_SOURCE /* accept4 */
 #include "daemon/net/listener.h"
 
@@ -36,7 +37,7 @@ struct listener {
 	int fd;
 	int reserve_fd;
 	struct log_seldom log;
-	char *path; /* of a Unix socket */
+	char *path;        /* of a Unix socket */
 	bool is_inherited; /* then its file is not ours to remove */
 	dev_t device;
 	ino_t inode;
@@ -60,7 +61,8 @@ static void on_rested(void *arg)
 
 static void rest(struct listener *listener)
 {
-	log_seldom(&listener->log, loop_now_us(listener->loop), "no connections can be accepted just now: no descriptors, or no memory");
+	log_seldom(&listener->log, loop_now_us(listener->loop),
+		   "no connections can be accepted just now: no descriptors, or no memory");
 	event_del(listener->event);
 	loop_timer_set(listener->rest, loop_now_us(listener->loop) + REST_US);
 }
@@ -86,7 +88,8 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
 		if (fd >= 0) {
-			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a Unix socket refuses it, and needs none */
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+				   sizeof(on)); /* a Unix socket refuses it, and needs none */
 			listener->handlers.on_accept(listener->handlers.arg, fd, listener->tls);
 		} else if (errno == EAGAIN) {
 			return;
@@ -105,7 +108,8 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 /* -- Listening -- */
 
 /* Takes the descriptor over, whatever comes; a negative one is an error of before. */
-static struct listener *listener_add(struct listener **chain, struct loop *loop, int fd, const struct listener_handlers *handlers)
+static struct listener *listener_add(struct listener **chain, struct loop *loop, int fd,
+				     const struct listener_handlers *handlers)
 {
 	struct listener *listener = fd < 0 ? NULL : calloc(1, sizeof(*listener));
 	if (!listener)
@@ -160,7 +164,8 @@ static int open_tcp(struct listener **chain, struct loop *loop, const struct add
 	snprintf(port, sizeof(port), "%u", address->port);
 	int failure = getaddrinfo(address->host, port, &hints, &found);
 	if (failure) {
-		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on %s://%.100s:%s: %s", scheme, address->host, port, gai_strerror(failure));
+		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on %s://%.100s:%s: %s", scheme, address->host,
+			 port, gai_strerror(failure));
 		return -1;
 	}
 	int opened = 0, result = 0;
@@ -174,7 +179,8 @@ static int open_tcp(struct listener **chain, struct loop *loop, const struct add
 			listener->tls = tls;
 			opened++;
 		} else {
-			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on %s://%.100s:%s: %s", scheme, address->host, port, strerror(errno));
+			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on %s://%.100s:%s: %s", scheme,
+				 address->host, port, strerror(errno));
 			result = -1;
 		}
 	}
@@ -189,7 +195,8 @@ static int clear_path(const struct sockaddr_un *address, char error[LISTENER_ERR
 	if (lstat(address->sun_path, &status) < 0)
 		return 0;
 	if (!S_ISSOCK(status.st_mode)) {
-		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on unix://%s: there is a file that is not a socket", address->sun_path);
+		snprintf(error, LISTENER_ERROR_BYTES,
+			 "cannot listen on unix://%s: there is a file that is not a socket", address->sun_path);
 		return -1;
 	}
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -204,12 +211,13 @@ static int clear_path(const struct sockaddr_un *address, char error[LISTENER_ERR
 	return -1;
 }
 
-static int open_unix(struct listener **chain, struct loop *loop, const struct address *address, const struct listener_handlers *handlers,
-		     char error[LISTENER_ERROR_BYTES])
+static int open_unix(struct listener **chain, struct loop *loop, const struct address *address,
+		     const struct listener_handlers *handlers, char error[LISTENER_ERROR_BYTES])
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	if (strlen(address->host) >= sizeof(name.sun_path)) {
-		snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on a Unix socket whose path is longer than %zu bytes",
+		snprintf(error, LISTENER_ERROR_BYTES,
+			 "cannot listen on a Unix socket whose path is longer than %zu bytes",
 			 sizeof(name.sun_path) - 1);
 		return -1;
 	}
@@ -248,7 +256,8 @@ int listener_open(struct listener **chain, struct loop *loop, const struct addre
 	return -1;
 }
 
-/* The name of a Unix socket: its path, or what Linux keeps without a file, written with an @. To be freed; NULL: it is none, or without memory. */
+/* The name of a Unix socket: its path, or what Linux keeps without a file, written with an @. To be freed; NULL: it is
+ * none, or without memory. */
 static char *name_of_unix(int fd)
 {
 	struct sockaddr_un name = {0};
@@ -260,15 +269,16 @@ static char *name_of_unix(int fd)
 	return strdup(name.sun_path);
 }
 
-int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers, bool may_be_open,
-			    char error[LISTENER_ERROR_BYTES])
+int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers,
+			    bool may_be_open, char error[LISTENER_ERROR_BYTES])
 {
 	char url[LISTENER_URL_BYTES];
 	for (int fd = inherited_claim_any(); fd >= 0; fd = inherited_claim_any()) {
 		bool is_open = !inherited_is_local(fd);
 		struct listener *listener = listener_add(chain, loop, fd, handlers);
 		if (!listener) {
-			snprintf(error, LISTENER_ERROR_BYTES, "cannot listen on a socket that was handed over: no memory");
+			snprintf(error, LISTENER_ERROR_BYTES,
+				 "cannot listen on a socket that was handed over: no memory");
 			return -1;
 		}
 		listener->is_inherited = true;
@@ -276,7 +286,8 @@ int listener_open_inherited(struct listener **chain, struct loop *loop, const st
 		listener_url(listener, url);
 		if (is_open && !may_be_open) {
 			snprintf(error, LISTENER_ERROR_BYTES,
-				 "%.100s was handed over, and other machines can reach it; expected a loopback address or a Unix socket, or "
+				 "%.100s was handed over, and other machines can reach it; expected a loopback address "
+				 "or a Unix socket, or "
 				 "`insecure: true`",
 				 url);
 			return -1;
@@ -291,8 +302,8 @@ int listener_open_inherited(struct listener **chain, struct loop *loop, const st
 static void remove_file(const struct listener *listener)
 {
 	struct stat status;
-	if (listener->path && !listener->is_inherited && lstat(listener->path, &status) == 0 && status.st_dev == listener->device &&
-	    status.st_ino == listener->inode)
+	if (listener->path && !listener->is_inherited && lstat(listener->path, &status) == 0 &&
+	    status.st_dev == listener->device && status.st_ino == listener->inode)
 		unlink(listener->path);
 }
 
@@ -326,8 +337,10 @@ void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES])
 	if (listener->path)
 		snprintf(url, LISTENER_URL_BYTES, "unix://%s", listener->path);
 	else if (getsockname(listener->fd, (struct sockaddr *)&address, &len) == 0 &&
-		 getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		snprintf(url, LISTENER_URL_BYTES, address.ss_family == AF_INET6 ? "%s://[%s]:%s" : "%s://%s:%s", scheme, host, port);
+		 getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
+			     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		snprintf(url, LISTENER_URL_BYTES, address.ss_family == AF_INET6 ? "%s://[%s]:%s" : "%s://%s:%s", scheme,
+			 host, port);
 	else
 		snprintf(url, LISTENER_URL_BYTES, "%s://?", scheme);
 }

@@ -12,23 +12,28 @@ struct listener;
 
 struct tls_context;
 
-struct listener_handlers { /* `fd` is the callee's */
+struct listener_handlers {                                             /* `fd` is the callee's */
 	void (*on_accept)(void *arg, int fd, struct tls_context *tls); /* NULL: without TLS */
-	void (*on_crowded)(void *arg, int fd); /* one that the process has no descriptor for: to be told so, and closed before it returns */
+	void (*on_crowded)(
+		void *arg,
+		int fd); /* one that the process has no descriptor for: to be told so, and closed before it returns */
 	void *arg;
 };
 
 enum { LISTENER_ERROR_BYTES = 256, LISTENER_URL_BYTES = 160 };
 
-/* Listens at every address that the host's name has, and adds the listeners to the front of *chain. A Unix socket's file that nobody listens on any
- * more is replaced; the new one is for its owner and group. `tls`, of a tls:// address alone, has to stay for as long as they do. -1, with `error` saying why: those that were opened are in the chain all the same. */
+/* Listens at every address that the host's name has, and adds the listeners to the front of *chain. A Unix socket's
+ * file that nobody listens on any more is replaced; the new one is for its owner and group. `tls`, of a tls:// address
+ * alone, has to stay for as long as they do. -1, with `error` saying why: those that were opened are in the chain all
+ * the same. */
 int listener_open(struct listener **chain, struct loop *loop, const struct address *address, struct tls_context *tls,
 		  const struct listener_handlers *handlers, char error[LISTENER_ERROR_BYTES]);
 
-/* Listens on those of inherited.h that nobody has claimed: call it after listener_open() for all addresses, which use those that are at their own. -1, with `error`, if one
- * cannot be used, or other machines can reach it and `may_be_open` is false. */
-int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers, bool may_be_open,
-			    char error[LISTENER_ERROR_BYTES]);
+/* Listens on those of inherited.h that nobody has claimed: call it after listener_open() for all addresses, which use
+ * those that are at their own. -1, with `error`, if one cannot be used, or other machines can reach it and
+ * `may_be_open` is false. */
+int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers,
+			    bool may_be_open, char error[LISTENER_ERROR_BYTES]);
 
 /* Closes all of a chain, and removes its Unix sockets' files, but those of inherited ones. NULL is fine. */
 void listener_close(struct listener *chain);

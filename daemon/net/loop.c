@@ -1,4 +1,5 @@
-/* Turns of libevent's loop, and what all connections of it share: the clock, the read buffer, the pool of output buffers. */
+/* Turns of libevent's loop, and what all connections of it share: the clock, the read buffer, the pool of output
+ * buffers. */
 #include "daemon/net/loop.h"
 
 #include <stdlib.h>
@@ -119,7 +120,8 @@ void loop_set_max_buffers(struct loop *loop, uint64_t bytes)
 	loop->crowd.max_bytes = bytes;
 }
 
-/* Whether anything has happened that the turn's end has to look after: something to send, or a step of the core, for which the time was read. */
+/* Whether anything has happened that the turn's end has to look after: something to send, or a step of the core, for
+ * which the time was read. */
 static bool has_happened(const struct loop *loop)
 {
 	return loop->now_is_read || loop->takers.head || loop->others.head || loop->stopped;

@@ -1,5 +1,6 @@
-/* The event loop: sockets, signals and timers over libevent, and the one clock. Everything runs in its one thread, a turn at a time: whatever
- * is ready is handled, then all that was written in the turn is sent, one send for each connection, then `on_turn_end` is called. */
+/* The event loop: sockets, signals and timers over libevent, and the one clock. Everything runs in its one thread, a
+ * turn at a time: whatever is ready is handled, then all that was written in the turn is sent, one send for each
+ * connection, then `on_turn_end` is called. */
 #ifndef MILLRACE_NET_LOOP_H
 #define MILLRACE_NET_LOOP_H
 
@@ -21,14 +22,15 @@ void loop_destroy(struct loop *loop);
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
 void loop_stop(struct loop *loop);
 
-/* How long it polls, once nothing has come, before it blocks: who comes in that time need not wake it. The price is a core. 0: not at all. */
+/* How long it polls, once nothing has come, before it blocks: who comes in that time need not wake it. The price is a
+ * core. 0: not at all. */
 void loop_set_spin(struct loop *loop, uint32_t spin_us);
 
 /* The time in microseconds of a monotonic clock, read once a turn. */
 uint64_t loop_now_us(struct loop *loop);
 
-/* How long turns were busy: from when their time was read until all was sent. How many took at most loop_turn_bounds_us[i] (and more than the bound before), and
- * longer, in the last place. */
+/* How long turns were busy: from when their time was read until all was sent. How many took at most
+ * loop_turn_bounds_us[i] (and more than the bound before), and longer, in the last place. */
 enum { LOOP_TURN_BOUNDS = 10 };
 extern const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS];
 struct loop_turns {
@@ -45,8 +47,9 @@ struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg);
 void loop_timer_destroy(struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, uint64_t at_us); /* UINT64_MAX: not at all */
 
-/* How many bytes the input and output buffers of all streams may take together. Over it, those that have stood still the longest are closed, but
- * never the one that is being served: so it is passed by one stream's buffers at most. UINT64_MAX, as at first: any number. */
+/* How many bytes the input and output buffers of all streams may take together. Over it, those that have stood still
+ * the longest are closed, but never the one that is being served: so it is passed by one stream's buffers at most.
+ * UINT64_MAX, as at first: any number. */
 void loop_set_max_buffers(struct loop *loop, uint64_t bytes);
 
 /* Bytes of values in the output of all streams. */

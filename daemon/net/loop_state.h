@@ -36,7 +36,8 @@ struct loop {
 	uint64_t now_us;
 	struct loop_turns turns;
 	struct loop_signal *signals;
-	struct stream_queue takers; /* those that got a value are sent to first: a value in the hand is work that can begin */
+	struct stream_queue
+		takers; /* those that got a value are sent to first: a value in the hand is work that can begin */
 	struct stream_queue others;
 	uint64_t unsent_value_bytes;
 	struct crowd crowd;

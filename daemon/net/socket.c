@@ -13,8 +13,10 @@ enum { KEEPALIVE_PROBES = 4 }; /* in the second half of the time */
 
 void stream_set_timeout(struct stream *stream, uint64_t timeout_ms)
 {
-	/* Keepalive asks a peer that is silent; the user timeout bounds how long what was sent may stay without an answer. */
-	int on = 1, seconds = (int)(timeout_ms / 1000), idle = seconds / 2, interval = (seconds - idle) / KEEPALIVE_PROBES;
+	/* Keepalive asks a peer that is silent; the user timeout bounds how long what was sent may stay without an
+	 * answer. */
+	int on = 1, seconds = (int)(timeout_ms / 1000), idle = seconds / 2,
+	    interval = (seconds - idle) / KEEPALIVE_PROBES;
 	int probes = KEEPALIVE_PROBES;
 	unsigned timeout = (unsigned)timeout_ms;
 	idle = idle > 0 ? idle : 1;
@@ -35,7 +37,8 @@ void stream_peer(const struct stream *stream, char *text, size_t size)
 		snprintf(text, size, "gone");
 	else if (address.ss_family == AF_UNIX)
 		snprintf(text, size, "unix");
-	else if (getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	else if (getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
+			     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(text, size, "unknown");
 	else
 		snprintf(text, size, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);

@@ -1,7 +1,8 @@
 /* Reading, sending and ending of streams.
  *
- * Invariants: while is_reading, the read event is added. A stream that is_queued is in one of the loop's queues. `in` holds at most
- * one incomplete frame, or, while is_unparsed, what one read brought. on_gone is called once, never from within on_bytes or on_end. */
+ * Invariants: while is_reading, the read event is added. A stream that is_queued is in one of the loop's queues. `in`
+ * holds at most one incomplete frame, or, while is_unparsed, what one read brought. on_gone is called once, never from
+ * within on_bytes or on_end. */
 #include "daemon/net/stream.h"
 
 #include <assert.h>
@@ -45,7 +46,12 @@ static void set_reading(struct stream *stream, bool reading)
 int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_context *context, uint32_t max_output,
 		const struct stream_handlers *handlers)
 {
-	*stream = (struct stream){.loop = loop, .handlers = handlers, .io = &stream_io_plain, .fd = fd, .state = STREAM_OPEN, .max_output = max_output};
+	*stream = (struct stream){.loop = loop,
+				  .handlers = handlers,
+				  .io = &stream_io_plain,
+				  .fd = fd,
+				  .state = STREAM_OPEN,
+				  .max_output = max_output};
 	if (context) {
 		stream->io = &stream_io_tls;
 		stream->state = STREAM_OPENING;
@@ -106,7 +112,8 @@ static void log_timeout(const struct stream *stream, ssize_t n)
 {
 	if (n < 0 && errno == ETIMEDOUT)
 		log_seldom(&stream->loop->timeouts_log, loop_now_us(stream->loop),
-			   "a connection has timed out: its system has not answered, or has had no room for what was sent, for tcp_timeout_ms");
+			   "a connection has timed out: its system has not answered, or has had no room for what was "
+			   "sent, for tcp_timeout_ms");
 }
 
 /* -- Ending -- */
@@ -137,7 +144,8 @@ static void set_deadline(struct stream *stream, long ms)
 {
 	struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 	struct stream_extra *extra = stream_need_extra(stream);
-	if (!extra || !(extra->deadline_event = evtimer_new(stream->loop->base, on_deadline, stream)) || event_add(extra->deadline_event, &timeout) < 0)
+	if (!extra || !(extra->deadline_event = evtimer_new(stream->loop->base, on_deadline, stream)) ||
+	    event_add(extra->deadline_event, &timeout) < 0)
 		begin_gone(stream);
 }
 
@@ -291,7 +299,8 @@ static void make_room(struct stream *stream)
 		send_output(stream);
 	while ((victim = crowd_victim(crowd, stream))) {
 		log_seldom(&crowd->log, loop_now_us(stream->loop),
-			   "the connection that has stood still the longest is closed: the buffers of all are over max_buffers");
+			   "the connection that has stood still the longest is closed: the buffers of all are over "
+			   "max_buffers");
 		if (victim->state == STREAM_OPEN && !victim->is_sending_blocked)
 			victim->handlers->on_crowded(victim);
 		else
@@ -398,7 +407,8 @@ static int wait_for_room(struct stream *stream)
 {
 	struct stream_extra *extra = stream_need_extra(stream);
 	if (extra && !extra->write_event)
-		extra->write_event = event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
+		extra->write_event =
+			event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
 	stream->is_sending_blocked = extra && extra->write_event && event_add(extra->write_event, NULL) == 0;
 	return stream->is_sending_blocked ? 0 : -1;
 }
@@ -438,7 +448,8 @@ static void after_sending(struct stream *stream)
 	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
 		set_reading(stream, true);
 		if (stream_input_len(stream) || stream->io->has_more(stream))
-			later_read(stream); /* not in this turn, though it may go on still: this is called from within it too */
+			later_read(stream); /* not in this turn, though it may go on still: this is called from within
+					       it too */
 	}
 }
 

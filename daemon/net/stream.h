@@ -1,16 +1,18 @@
 /* A connected stream socket: bytes in, bytes out, and its end. The only users of libevent's events are in net/.
  *
- * In: all streams of a loop are read into one large buffer, and on_bytes consumes whole frames from it in place; only an incomplete
- * frame is copied and kept. Out: what is written goes to one buffer, which is sent once at the end of the turn.
+ * In: all streams of a loop are read into one large buffer, and on_bytes consumes whole frames from it in place; only
+ * an incomplete frame is copied and kept. Out: what is written goes to one buffer, which is sent once at the end of the
+ * turn.
  *
- * While more than max_output bytes wait to be sent, the stream is not read: on_bytes stops when stream_is_full(), and is called
- * again with the rest when the output has drained below it. It stops too when it has written so much that others should have their turn, and is
- * called again with the rest in the next turn.
+ * While more than max_output bytes wait to be sent, the stream is not read: on_bytes stops when stream_is_full(), and
+ * is called again with the rest when the output has drained below it. It stops too when it has written so much that
+ * others should have their turn, and is called again with the rest in the next turn.
  *
- * All buffers together are bounded by loop_set_max_buffers(): over it, the stream that has waited for its peer the longest is closed.
+ * All buffers together are bounded by loop_set_max_buffers(): over it, the stream that has waited for its peer the
+ * longest is closed.
  *
- * A stream ends in two steps: on_end, when no more input will be given (the peer has ended its side, or stream_refuse()); then what is
- * unsent is sent, if the peer still takes it; then on_gone, where its owner frees it.
+ * A stream ends in two steps: on_end, when no more input will be given (the peer has ended its side, or
+ * stream_refuse()); then what is unsent is sent, if the peer still takes it; then on_gone, where its owner frees it.
  */
 #ifndef MILLRACE_NET_STREAM_H
 #define MILLRACE_NET_STREAM_H
@@ -34,8 +36,8 @@ struct stream_handlers {
 	void (*on_sent)(struct stream *stream);
 	void (*on_end)(struct stream *stream);
 	void (*on_gone)(struct stream *stream);
-	/* The buffers of all streams together take too much, and this one has an incomplete frame and stood still the longest: it has to say
-	 * so in its output, and to stream_refuse(). */
+	/* The buffers of all streams together take too much, and this one has an incomplete frame and stood still the
+	 * longest: it has to say so in its output, and to stream_refuse(). */
 	void (*on_crowded)(struct stream *stream);
 };
 
@@ -55,9 +57,9 @@ struct stream_extra {
 	struct crowd_place place;
 	struct event *write_event;    /* once a send has found the socket full */
 	struct event *deadline_event; /* once it has ended */
-	struct tls *tls;	      /* NULL: there is none */
-	uint32_t discarded;	      /* bytes of input, while refused */
-	bool is_greeted;	      /* by the first bytes of TLS */
+	struct tls *tls;              /* NULL: there is none */
+	uint32_t discarded;           /* bytes of input, while refused */
+	bool is_greeted;              /* by the first bytes of TLS */
 };
 
 struct stream { /* embedded; all of it is stream.c's. There are many idle ones: keep it small */
@@ -75,30 +77,32 @@ struct stream { /* embedded; all of it is stream.c's. There are many idle ones: 
 	bool is_reading_blocked; /* TLS has to send before it can receive */
 	bool is_sending_blocked; /* the peer has no room for what is left of `out` */
 	struct buffer out;
-	uint64_t n_sent; /* bytes, since the beginning */
+	uint64_t n_sent;        /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
 	size_t crowd_bytes; /* what the crowd knows of */
 	struct event read_event;
 };
 
-/* Takes the connected, non-blocking socket over. With a context it is a server's end of TLS, and first shakes hands; without (NULL) it is open at once. -1: no
- * memory; the socket is still the caller's. */
+/* Takes the connected, non-blocking socket over. With a context it is a server's end of TLS, and first shakes hands;
+ * without (NULL) it is open at once. -1: no memory; the socket is still the caller's. */
 int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_context *context, uint32_t max_output,
 		const struct stream_handlers *handlers);
 
-/* A peer whose system has answered nothing for so long (within 1 s to 12 h), or that has had no room for what waits to be sent to it, is gone. Unix sockets, whose
- * peers cannot vanish without a word, ignore it. */
+/* A peer whose system has answered nothing for so long (within 1 s to 12 h), or that has had no room for what waits to
+ * be sent to it, is gone. Unix sockets, whose peers cannot vanish without a word, ignore it. */
 void stream_set_timeout(struct stream *stream, uint64_t timeout_ms);
 
 /* Closes the socket. Only in on_gone, or when the loop does not run any more. */
 void stream_finish(struct stream *stream);
 
-/* Where to write; it is sent at the end of the turn. `value_bytes`: how many bytes of values will be in what is written. */
+/* Where to write; it is sent at the end of the turn. `value_bytes`: how many bytes of values will be in what is
+ * written. */
 struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 
-/* How many bytes were written, and how many of them were sent, since the beginning. With TLS too these are the bytes that were written here, and one is sent once the
- * whole record that it is in has been given to the socket: of a part of a record the peer could read nothing. What could not be written for lack of memory counts as never sent. */
+/* How many bytes were written, and how many of them were sent, since the beginning. With TLS too these are the bytes
+ * that were written here, and one is sent once the whole record that it is in has been given to the socket: of a part
+ * of a record the peer could read nothing. What could not be written for lack of memory counts as never sent. */
 uint64_t stream_written(const struct stream *stream);
 uint64_t stream_sent(const struct stream *stream);
 
@@ -123,7 +127,8 @@ static inline bool stream_has_unsent(const struct stream *stream)
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
-/* on_bytes has left whole frames for later, though the stream was not full: it is called again with them, in a turn to come. */
+/* on_bytes has left whole frames for later, though the stream was not full: it is called again with them, in a turn to
+ * come. */
 void stream_resume(struct stream *stream);
 
 /* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. */
@@ -132,8 +137,8 @@ bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_befor
 /* Nothing more can be sent, not even what waits: the connection ends. */
 void stream_break(struct stream *stream);
 
-/* No more input is wanted: what was written is sent, our side is closed, and the peer's rest thrown away for a while, so that it can read
- * why. on_end is not called. */
+/* No more input is wanted: what was written is sent, our side is closed, and the peer's rest thrown away for a while,
+ * so that it can read why. on_end is not called. */
 void stream_refuse(struct stream *stream);
 
 /* The peer's address for people: "127.0.0.1:4711", "[::1]:4711", "unix". */
@@ -142,7 +147,8 @@ void stream_peer(const struct stream *stream, char *text, size_t size);
 /* Who runs the process at the other end of a Unix socket, when it connected. False: it is no Unix socket. */
 bool stream_peer_uid(const struct stream *stream, uint32_t *uid);
 
-/* Calls back for each name of the peer's certificate until it returns true: see tls_peer_is(). False: none is known, or there is no certificate. */
+/* Calls back for each name of the peer's certificate until it returns true: see tls_peer_is(). False: none is known, or
+ * there is no certificate. */
 bool stream_peer_is(const struct stream *stream, bool (*is_known)(void *arg, const char *name), void *arg);
 
 #endif

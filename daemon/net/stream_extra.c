@@ -1,4 +1,5 @@
-/* An idle stream has nothing of this. Once it had an incomplete frame, or a full socket, it will have one again: so it is kept until the end. */
+/* An idle stream has nothing of this. Once it had an incomplete frame, or a full socket, it will have one again: so it
+ * is kept until the end. */
 #include "daemon/net/stream_extra.h"
 
 #include <event2/event.h>

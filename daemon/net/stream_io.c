@@ -65,4 +65,5 @@ static void secret_finish(struct stream *stream)
 	tls_destroy(stream->extra->tls);
 }
 
-const struct stream_io stream_io_tls = {secret_receive, secret_send, secret_has_more, secret_end_sending, secret_finish};
+const struct stream_io stream_io_tls = {secret_receive, secret_send, secret_has_more, secret_end_sending,
+					secret_finish};

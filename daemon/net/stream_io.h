@@ -7,8 +7,8 @@
 #include "daemon/net/stream.h"
 
 struct stream_io {
-	/* As recv() and send(), but for EINPROGRESS, of receive: it has to wait until the socket can be written. A byte that `send` took
-	 * has been given to the socket. */
+	/* As recv() and send(), but for EINPROGRESS, of receive: it has to wait until the socket can be written. A byte
+	 * that `send` took has been given to the socket. */
 	ssize_t (*receive)(struct stream *stream, char *to, size_t room);
 	ssize_t (*send)(struct stream *stream, const char *from, size_t len);
 	/* Whether bytes wait that came with others, so that the socket does not tell of them. */
@@ -29,8 +29,8 @@ void stream_read_on(struct stream *stream);
 /* The next step of an opening. */
 void stream_open_on(struct stream *stream);
 
-/* Goes on with the opening of a stream, which is STREAM_OPENING; not at once: few do so in a turn, as it can take a millisecond of the
- * processor. */
+/* Goes on with the opening of a stream, which is STREAM_OPENING; not at once: few do so in a turn, as it can take a
+ * millisecond of the processor. */
 void stream_go_on_opening(struct stream *stream);
 
 /* It is open, or cannot be opened. */

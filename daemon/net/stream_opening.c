@@ -17,7 +17,8 @@ void stream_go_on_opening(struct stream *stream)
 	later_open(stream);
 }
 
-/* Whether what has come is the beginning of a frame: a client of ours that does not know of TLS. It can be told so in its own words. */
+/* Whether what has come is the beginning of a frame: a client of ours that does not know of TLS. It can be told so in
+ * its own words. */
 static bool is_plain(const struct stream *stream)
 {
 	char first;

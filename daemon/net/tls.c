@@ -1,4 +1,5 @@
-/* One connection's TLS. OpenSSL reads and writes the socket itself, by a BIO of ours: with recv() and send(), without SIGPIPE. */
+/* One connection's TLS. OpenSSL reads and writes the socket itself, by a BIO of ours: with recv() and send(), without
+ * SIGPIPE. */
 #include "daemon/net/tls.h"
 
 #include <errno.h>
@@ -142,7 +143,8 @@ ssize_t tls_receive(struct tls *tls, char *to, size_t room)
 			total += (size_t)n;
 			continue;
 		}
-		if (total > 0 && SSL_get_error(tls->ssl, n) != SSL_ERROR_SYSCALL && SSL_get_error(tls->ssl, n) != SSL_ERROR_SSL)
+		if (total > 0 && SSL_get_error(tls->ssl, n) != SSL_ERROR_SYSCALL &&
+		    SSL_get_error(tls->ssl, n) != SSL_ERROR_SSL)
 			break; /* that it has to wait, or has ended, will be told again */
 		ssize_t result = explain(tls, n);
 		return total > 0 ? (ssize_t)total : result;
@@ -164,8 +166,8 @@ ssize_t tls_send(struct tls *tls, const char *from, size_t len)
 	ssize_t result = explain(tls, n);
 	if (result < 0 && errno == EINPROGRESS)
 		errno = EAGAIN;
-	else if (result == 0 ||
-		 errno == EAGAIN) { /* that it would have to read first happens only in renegotiations, of which there are none */
+	else if (result == 0 || errno == EAGAIN) { /* that it would have to read first happens only in renegotiations,
+						      of which there are none */
 		tls->has_failed = true;
 		errno = EPROTO;
 	}
@@ -201,7 +203,8 @@ void tls_end_sending(struct tls *tls)
 	if (tls->has_failed || !SSL_is_init_finished(tls->ssl))
 		return;
 	ERR_clear_error();
-	SSL_shutdown(tls->ssl); /* as well as it goes: where there is no room for it, the end of the socket tells the same */
+	SSL_shutdown(
+		tls->ssl); /* as well as it goes: where there is no room for it, the end of the socket tells the same */
 	ERR_clear_error();
 }
 
@@ -212,8 +215,8 @@ static bool subject_is(X509 *certificate, bool (*is_known)(void *arg, const char
 	BIO *text = BIO_new(BIO_s_mem());
 	char *bytes;
 	bool found = false;
-	if (text && X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0 && BIO_write(text, "", 1) == 1 &&
-	    BIO_get_mem_data(text, &bytes) > 1)
+	if (text && X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0 &&
+	    BIO_write(text, "", 1) == 1 && BIO_get_mem_data(text, &bytes) > 1)
 		found = is_known(arg, bytes);
 	BIO_free(text);
 	return found;
@@ -230,7 +233,8 @@ static bool other_name_is(const GENERAL_NAME *name, bool (*is_known)(void *arg, 
 	const char *bytes = (const char *)ASN1_STRING_get0_data(string);
 	size_t len = (size_t)ASN1_STRING_length(string);
 	/* A NUL in a name is somebody's trick. */
-	if (len == 0 || memchr(bytes, '\0', len) || (size_t)snprintf(text, sizeof(text), "%s:%.*s", kind, (int)len, bytes) >= sizeof(text))
+	if (len == 0 || memchr(bytes, '\0', len) ||
+	    (size_t)snprintf(text, sizeof(text), "%s:%.*s", kind, (int)len, bytes) >= sizeof(text))
 		return false;
 	return is_known(arg, text);
 }

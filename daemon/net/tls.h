@@ -1,5 +1,5 @@
-/* TLS by OpenSSL: what a listener needs, made of the configuration's files, and what each of its connections has. For net/ but for the
- * functions of contexts. */
+/* TLS by OpenSSL: what a listener needs, made of the configuration's files, and what each of its connections has. For
+ * net/ but for the functions of contexts. */
 #ifndef MILLRACE_NET_TLS_H
 #define MILLRACE_NET_TLS_H
 
@@ -14,7 +14,8 @@ enum { TLS_ERROR_BYTES = 320 };
 /* A certificate with its key, and whom to ask for certificates. */
 struct tls_context;
 
-/* NULL, with `error` saying why. Files are read here, and in tls_context_reload(): a key that everybody can read is refused. */
+/* NULL, with `error` saying why. Files are read here, and in tls_context_reload(): a key that everybody can read is
+ * refused. */
 struct tls_context *tls_context_create(const struct tls_settings *settings, char error[TLS_ERROR_BYTES]);
 void tls_context_destroy(struct tls_context *context); /* NULL is fine. Connections that it made go on */
 
@@ -31,9 +32,10 @@ struct tls *tls_create(struct tls_context *context, int fd); /* NULL: no memory.
 void tls_destroy(struct tls *tls);
 void tls_break(struct tls *tls);
 
-/* As recv() and send(): what was moved; 0 at the peer's end; -1 with errno. EAGAIN: not before the socket can be read (receive), or written
- * (send) again; EINPROGRESS (receive alone): not before it can be written. What tls_send() took has all been given to the socket: it never
- * keeps any of it. After EAGAIN it has to be given the same bytes again, and may be given more behind them. */
+/* As recv() and send(): what was moved; 0 at the peer's end; -1 with errno. EAGAIN: not before the socket can be read
+ * (receive), or written (send) again; EINPROGRESS (receive alone): not before it can be written. What tls_send() took
+ * has all been given to the socket: it never keeps any of it. After EAGAIN it has to be given the same bytes again, and
+ * may be given more behind them. */
 ssize_t tls_receive(struct tls *tls, char *to, size_t room);
 ssize_t tls_send(struct tls *tls, const char *from, size_t len);
 
@@ -46,8 +48,9 @@ int tls_shake_hands(struct tls *tls, char error[TLS_ERROR_BYTES]);
 /* Tells the peer that no more will come. It may still send. */
 void tls_end_sending(struct tls *tls);
 
-/* What the peer's certificate, which was verified, says that it is: its whole subject ("CN=worker,O=Example", RFC 2253), then its other
- * names ("DNS:…", "URI:…", "email:…"). Calls back for each until it returns true; false if none did, or there is no certificate. */
+/* What the peer's certificate, which was verified, says that it is: its whole subject ("CN=worker,O=Example", RFC
+ * 2253), then its other names ("DNS:…", "URI:…", "email:…"). Calls back for each until it returns true; false if none
+ * did, or there is no certificate. */
 bool tls_peer_is(const struct tls *tls, bool (*is_known)(void *arg, const char *name), void *arg);
 
 #endif

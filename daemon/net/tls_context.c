@@ -1,6 +1,7 @@
-/* Contexts: TLS 1.2 and 1.3, OpenSSL's own choice of ciphers, no compression, no renegotiation, no resumption. Connections live long, so
- * resumption would save little, and every connection's certificate is looked at anew. An end that TLS did not announce is an end: a frame
- * says itself how long it is, so nothing that was cut off is taken for whole. */
+/* Contexts: TLS 1.2 and 1.3, OpenSSL's own choice of ciphers, no compression, no renegotiation, no resumption.
+ * Connections live long, so resumption would save little, and every connection's certificate is looked at anew. An end
+ * that TLS did not announce is an end: a frame says itself how long it is, so nothing that was cut off is taken for
+ * whole. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -33,7 +34,8 @@ static int check_key_file(const char *path, char error[TLS_ERROR_BYTES])
 		return -1;
 	}
 	if (status.st_mode & S_IROTH) {
-		snprintf(error, TLS_ERROR_BYTES, "TLS: the key %.160s: everybody can read it; expected chmod o-r", path);
+		snprintf(error, TLS_ERROR_BYTES, "TLS: the key %.160s: everybody can read it; expected chmod o-r",
+			 path);
 		return -1;
 	}
 	return 0;
@@ -73,11 +75,13 @@ static SSL_CTX *make(const struct tls_settings *settings, char error[TLS_ERROR_B
 		refuse(error, "cannot start with", settings->cert);
 		goto failed;
 	}
-	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
-				     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
-	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				      SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(ssl, 1);
 	SSL_CTX_set_default_read_buffer_len(ssl, READ_BUFFER_BYTES);
 	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
@@ -85,7 +89,8 @@ static SSL_CTX *make(const struct tls_settings *settings, char error[TLS_ERROR_B
 		refuse(error, "the certificate", settings->cert);
 		goto failed;
 	}
-	if (SSL_CTX_use_PrivateKey_file(ssl, settings->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
+	if (SSL_CTX_use_PrivateKey_file(ssl, settings->key, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(ssl) != 1) {
 		refuse(error, "the key", settings->key);
 		goto failed;
 	}

@@ -2,7 +2,8 @@
  *
  *   client PORT blocking MS    puts and takes one value after the other by mr_put_raw() and mr_take_raw()
  *   client PORT raw MS         the same with prepared frames on a socket
- *   client PORT parking MS     4 connections with 64 requests in flight, half puts and half takes, by the parking client on one loop
+ *   client PORT parking MS     4 connections with 64 requests in flight, half puts and half takes, by the parking
+ * client on one loop
  *
  * Prints hand-offs a second. The channel is bench-50; values have 50 bytes. */
 #define _GNU_SOURCE /* memmem() */
@@ -85,7 +86,8 @@ static size_t prepare(char *to, const char *op, const char *more)
 
 static void run_raw(int64_t until_ms, uint16_t port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 	char put[256], take[256], more[128];
 	size_t put_len, take_len;

@@ -1,12 +1,12 @@
-/* The load driver: one thread, epoll, any of the brokers, one workload a run. Prints "started" when it has warmed up, and at the end one
- * line of JSON.
+/* The load driver: one thread, epoll, any of the brokers, one workload a run. Prints "started" when it has warmed up,
+ * and at the end one line of JSON.
  *
- *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES] [arms=N] [ms=N]
- * [pingpong=1] [tls=1] [queue=NAME]
+ *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES]
+ * [arms=N] [ms=N] [pingpong=1] [tls=1] [queue=NAME]
  *
- * A hand-off is a value that was put and has been taken. Every connection keeps `window` requests in flight; pairs put and take in turn. In
- * a ping-pong a take waits before each put, and the time is from the put to the value's arrival. What is taken is compared with what was
- * put. */
+ * A hand-off is a value that was put and has been taken. Every connection keeps `window` requests in flight; pairs put
+ * and take in turn. In a ping-pong a take waits before each put, and the time is from the put to the value's arrival.
+ * What is taken is compared with what was put. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +19,8 @@
 enum { WARM_UP_MS = 60 };
 
 static const struct protocol *const protocols[] = {
-    &protocol_millrace, &protocol_millrace_credit, &protocol_redis, &protocol_beanstalkd,
-    &protocol_nats,     &protocol_nats_verbose,    &protocol_echo,
+	&protocol_millrace, &protocol_millrace_credit, &protocol_redis, &protocol_beanstalkd,
+	&protocol_nats,     &protocol_nats_verbose,    &protocol_echo,
 };
 
 char queue[32];
@@ -59,17 +59,17 @@ static void set(struct workload *work, const char *assignment)
 		const char *name;
 		unsigned *number;
 	} settings[] = {
-	    {"pairs=", &work->pairs},
-	    {"producers=", &work->producers},
-	    {"consumers=", &work->consumers},
-	    {"window=", &work->window},
-	    {"batch=", &work->batch},
-	    {"size=", &work->size},
-	    {"arms=", &work->arms},
-	    {"ms=", &work->ms},
-	    {"consumer_window=", &work->consumer_window},
-	    {"pingpong=", &pingpong},
-	    {"tls=", &tls},
+		{"pairs=", &work->pairs},
+		{"producers=", &work->producers},
+		{"consumers=", &work->consumers},
+		{"window=", &work->window},
+		{"batch=", &work->batch},
+		{"size=", &work->size},
+		{"arms=", &work->arms},
+		{"ms=", &work->ms},
+		{"consumer_window=", &work->consumer_window},
+		{"pingpong=", &pingpong},
+		{"tls=", &tls},
 	};
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		size_t len = strlen(settings[i].name);
@@ -139,9 +139,12 @@ int main(int argc, char **argv)
 	printf("started\n"); /* the runner looks at the broker's processor time */
 	fflush(stdout);
 	load_run(work.ms);
-	double seconds = (double)(load_now_ns() - start_ns) / 1e9, busy = (double)(cpu_us() - start_cpu_us) / 1e6 / seconds;
+	double seconds = (double)(load_now_ns() - start_ns) / 1e9,
+	       busy = (double)(cpu_us() - start_cpu_us) / 1e6 / seconds;
 	quantiles_us(quantiles);
-	printf("{\"rate\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"driver_cpu\":%.2f,\"handoffs\":%llu}\n",
-	       (double)load_handoffs() / seconds, quantiles[0], quantiles[1], quantiles[2], busy, (unsigned long long)load_handoffs());
+	printf("{\"rate\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"driver_cpu\":%.2f,\"handoffs\":%llu}"
+	       "\n",
+	       (double)load_handoffs() / seconds, quantiles[0], quantiles[1], quantiles[2], busy,
+	       (unsigned long long)load_handoffs());
 	return 0;
 }

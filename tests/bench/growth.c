@@ -1,11 +1,11 @@
-/* What grows, and what must not: the memory of a connection, a parked take and a value, and the cost of a hand-off with many channels and
- * many waiters.
+/* What grows, and what must not: the memory of a connection, a parked take and a value, and the cost of a hand-off with
+ * many channels and many waiters.
  *
  *   growth PORT PID [quick=1]
  *
- * PID is the daemon's, freshly started: its processor time and its anonymous memory (what it has allocated, not what its program and the
- * kernel's sockets take) are read from /proc. Prints one line of JSON. Nothing is released before memory is measured, or what was freed
- * would be counted as free of charge. */
+ * PID is the daemon's, freshly started: its processor time and its anonymous memory (what it has allocated, not what
+ * its program and the kernel's sockets take) are read from /proc. Prints one line of JSON. Nothing is released before
+ * memory is measured, or what was freed would be counted as free of charge. */
 #define _GNU_SOURCE /* memmem */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -82,7 +82,8 @@ static double now_us(void)
 
 static struct peer *peer_open(unsigned n)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct peer *peers = calloc(n, sizeof(*peers));
 	int on = 1;
 	for (unsigned i = 0; peers && i < n; i++) {
@@ -121,8 +122,8 @@ static void expect(struct peer *peer, unsigned n)
 	size_t used;
 	flush(peer);
 	while (n > 0) {
-		if (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 1 << 24, &body, &used, NULL) ==
-		    FRAME_WHOLE) {
+		if (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 1 << 24, &body,
+			       &used, NULL) == FRAME_WHOLE) {
 			if (!memmem(body.bytes, body.len, "\"status\":\"ok\"", 13)) {
 				fprintf(stderr, "%.*s\n", (int)body.len, body.bytes);
 				fail("a request was refused");
@@ -159,11 +160,11 @@ __attribute__((format(printf, 2, 3))) static void ask(struct peer *peer, const c
 }
 
 /* Asks for something that is answered at once, and reads replies now and then. */
-#define ASK_SOON(peer, ...)                                                                                                                \
-	do {                                                                                                                               \
-		ask(peer, __VA_ARGS__);                                                                                                    \
-		if ((peer)->n_unread >= CHUNK)                                                                                             \
-			expect(peer, (peer)->n_unread);                                                                                    \
+#define ASK_SOON(peer, ...)                                                                                            \
+	do {                                                                                                           \
+		ask(peer, __VA_ARGS__);                                                                                \
+		if ((peer)->n_unread >= CHUNK)                                                                         \
+			expect(peer, (peer)->n_unread);                                                                \
 	} while (0)
 
 static void settle(struct peer *peer)

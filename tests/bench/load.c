@@ -146,7 +146,8 @@ static void take(struct connection *connection)
 static void refill(struct connection *connection)
 {
 	while (connection->in_flight < connection->window) {
-		bool takes = connection->role == ROLE_CONSUMER || (connection->role == ROLE_PAIR && connection->next_is_take);
+		bool takes = connection->role == ROLE_CONSUMER ||
+			     (connection->role == ROLE_PAIR && connection->next_is_take);
 		connection->next_is_take = !connection->next_is_take;
 		if (takes)
 			take(connection);
@@ -155,12 +156,13 @@ static void refill(struct connection *connection)
 	}
 }
 
-/* Where takes are not asked for: as many values under way, over all connections, as those have that ask (a value is two requests of
- * theirs), put by all in turn. */
+/* Where takes are not asked for: as many values under way, over all connections, as those have that ask (a value is two
+ * requests of theirs), put by all in turn. */
 static void refill_push(void)
 {
 	uint64_t most = (uint64_t)work.pairs * ((work.window + 1) / 2) + (uint64_t)work.producers * work.window;
-	for (unsigned idle = 0; on_their_way < most && idle < n_connections; next_putter = (next_putter + 1) % n_connections) {
+	for (unsigned idle = 0; on_their_way < most && idle < n_connections;
+	     next_putter = (next_putter + 1) % n_connections) {
 		struct connection *connection = &connections[next_putter];
 		if (connection->role == ROLE_CONSUMER || connection->in_flight >= connection->window) {
 			idle++;
@@ -176,7 +178,8 @@ static void refill_push(void)
 static void on_taken(struct connection *connection, const struct reply *reply)
 {
 	if (reply->value && (reply->value_len != work.size || memcmp(reply->value, value, 16) != 0))
-		fail("%s: a value came that was not put: %.*s", work.protocol->name, (int)reply->value_len, reply->value);
+		fail("%s: a value came that was not put: %.*s", work.protocol->name, (int)reply->value_len,
+		     reply->value);
 	handoffs += reply->n;
 	if (work.protocol->is_push)
 		on_their_way--;
@@ -235,8 +238,8 @@ static void on_readable(struct connection *connection)
 	buffer_append(&connection->in, scratch + at, len - at);
 }
 
-/* In a ping-pong the driver polls, whoever the broker is: it is the broker's way of waiting that is looked at, and not how long the driver
- * takes to wake up. */
+/* In a ping-pong the driver polls, whoever the broker is: it is the broker's way of waiting that is looked at, and not
+ * how long the driver takes to wake up. */
 static int wait_for_events(struct epoll_event *events)
 {
 	if (!work.pingpong)
@@ -255,7 +258,8 @@ static void turn(bool refills)
 	flush();
 	int n = wait_for_events(events);
 	if (n == 0)
-		fail("%s: nothing has come for %d ms, %llu hand-offs done", work.protocol->name, PATIENCE_MS, (unsigned long long)handoffs);
+		fail("%s: nothing has come for %d ms, %llu hand-offs done", work.protocol->name, PATIENCE_MS,
+		     (unsigned long long)handoffs);
 	for (int i = 0; i < n; i++) {
 		struct connection *connection = events[i].data.ptr;
 		if (events[i].events & EPOLLOUT)
@@ -302,12 +306,14 @@ void load_run(unsigned ms)
 
 static void connect_one(struct connection *connection, const struct shape *shape)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_port = htons((uint16_t)work.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons((uint16_t)work.port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 	int on = 1;
 	memcpy(connection->id, ID_ZERO, ID_DIGITS);
-	connection->window = connection->role == ROLE_CONSUMER && work.consumer_window ? work.consumer_window : work.window;
+	connection->window =
+		connection->role == ROLE_CONSUMER && work.consumer_window ? work.consumer_window : work.window;
 	connection->fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		fail("%s: connect: %s", work.protocol->name, strerror(errno));
@@ -351,7 +357,9 @@ void load_begin(const struct workload *workload)
 	if (!connections || !dirty || epoll_fd < 0)
 		fail("no memory");
 	for (unsigned i = 0; i < n_connections; i++) {
-		connections[i].role = i < work.consumers ? ROLE_CONSUMER : i < work.consumers + work.producers ? ROLE_PRODUCER : ROLE_PAIR;
+		connections[i].role = i < work.consumers                    ? ROLE_CONSUMER
+				      : i < work.consumers + work.producers ? ROLE_PRODUCER
+									    : ROLE_PAIR;
 		connect_one(&connections[i], &shape);
 	}
 	while (n_ready < n_connections) /* a value put before the takers are known would be lost to some */

@@ -1,10 +1,10 @@
-/* What a frame costs: to decode a put, and to encode a take's reply with its value, against jansson, which builds a tree and writes it
- * again.
+/* What a frame costs: to decode a put, and to encode a take's reply with its value, against jansson, which builds a
+ * tree and writes it again.
  *
  *   proto [ms=N]
  *
- * Prints one line of JSON: nanoseconds a frame, for each size of the value. The least of many short measurements counts: it is what the
- * code costs when nothing else disturbs the machine. */
+ * Prints one line of JSON: nanoseconds a frame, for each size of the value. The least of many short measurements
+ * counts: it is what the code costs when nothing else disturbs the machine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,8 +105,8 @@ static void prepare(size_t len)
 	memcpy(request + sizeof(head) - 1, front, sizeof(front) - 1);
 	memcpy(request + request_len - 3, "\"}}", 4);
 	value = (struct slice){request + sizeof(head) - 1, len};
-	reply_tree =
-	    json_pack("{s:I,s:s,s:o}", "id", (json_int_t)123456, "status", "ok", "value", json_loadb(value.bytes, value.len, 0, NULL));
+	reply_tree = json_pack("{s:I,s:s,s:o}", "id", (json_int_t)123456, "status", "ok", "value",
+			       json_loadb(value.bytes, value.len, 0, NULL));
 }
 
 static void forget(void)
@@ -122,10 +122,10 @@ int main(int argc, char **argv)
 	double ms = argc == 2 && strncmp(argv[1], "ms=", 3) == 0 ? strtod(argv[1] + 3, NULL) : 50;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		prepare(sizes[i]);
-		printf(
-		    "%s\"%zu\":{\"decode\":%.0f,\"decode_any_order\":%.0f,\"encode\":%.0f,\"jansson_decode\":%.0f,\"jansson_encode\":%.0f}",
-		    i ? "," : "{", sizes[i], measure(decode_quick, ms), measure(decode_any, ms), measure(encode, ms),
-		    measure(decode_jansson, ms), measure(encode_jansson, ms));
+		printf("%s\"%zu\":{\"decode\":%.0f,\"decode_any_order\":%.0f,\"encode\":%.0f,\"jansson_decode\":%.0f,"
+		       "\"jansson_encode\":%.0f}",
+		       i ? "," : "{", sizes[i], measure(decode_quick, ms), measure(decode_any, ms), measure(encode, ms),
+		       measure(decode_jansson, ms), measure(encode_jansson, ms));
 		forget();
 	}
 	printf("}\n");

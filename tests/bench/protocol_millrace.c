@@ -1,5 +1,5 @@
-/* Millrace's own protocol: with a reply to each request; with puts without `id` and takes with `count`, which save half of the messages;
- * and merely sent back by the echo server, which is the floor of what any broker can cost. */
+/* Millrace's own protocol: with a reply to each request; with puts without `id` and takes with `count`, which save half
+ * of the messages; and merely sent back by the echo server, which is the floor of what any broker can cost. */
 #define _GNU_SOURCE
 #include "tests/bench/protocols.h"
 
@@ -72,7 +72,8 @@ static struct slice behind_status(struct slice body)
 	return (struct slice){at, (size_t)(end - at)};
 }
 
-/* The value's text in `rest`, which begins with its member; it ends where the next member begins. Values of the driver have no commas. */
+/* The value's text in `rest`, which begins with its member; it ends where the next member begins. Values of the driver
+ * have no commas. */
 static size_t parse(const char *bytes, size_t len, struct reply *reply)
 {
 	struct slice body;
@@ -81,7 +82,8 @@ static size_t parse(const char *bytes, size_t len, struct reply *reply)
 		return 0;
 	struct slice rest = behind_status(body);
 	*reply = (struct reply){.kind = REPLY_PUT};
-	if (rest.len > 10 && rest.bytes[1] == '"' && rest.bytes[2] == 'a') { /* of an alts: its arm and channel come first */
+	if (rest.len > 10 && rest.bytes[1] == '"' &&
+	    rest.bytes[2] == 'a') { /* of an alts: its arm and channel come first */
 		const char *value = memmem(rest.bytes, rest.len, ",\"value\"", 8);
 		if (!value)
 			return used;
@@ -102,11 +104,11 @@ static size_t parse(const char *bytes, size_t len, struct reply *reply)
 }
 
 const struct protocol protocol_millrace = {
-    .name = "millrace",
-    .acks_puts = true,
-    .write_put = write_put,
-    .write_take = write_take,
-    .parse = parse,
+	.name = "millrace",
+	.acks_puts = true,
+	.write_put = write_put,
+	.write_take = write_take,
+	.parse = parse,
 };
 
 /* -- On credit: a hand-off is one message in and one out -- */
@@ -122,7 +124,8 @@ static void ask_for_credit(struct connection *connection)
 static void greet_credit(struct connection *connection)
 {
 	size_t create = frame_begin(&connection->out);
-	addf(&connection->out, "{\"id\":3,\"op\":\"create\",\"channel\":\"%s\",\"kind\":\"bounded\",\"capacity\":1000000}", queue);
+	addf(&connection->out,
+	     "{\"id\":3,\"op\":\"create\",\"channel\":\"%s\",\"kind\":\"bounded\",\"capacity\":1000000}", queue);
 	frame_end(&connection->out, create);
 	if (connection->role != ROLE_PRODUCER)
 		ask_for_credit(connection);
@@ -159,13 +162,13 @@ static bool renew_credit(struct connection *connection, const struct reply *repl
 }
 
 const struct protocol protocol_millrace_credit = {
-    .name = "millrace-credit",
-    .is_push = true,
-    .has_own_queue = true,
-    .greet = greet_credit,
-    .write_put = write_put_without_id,
-    .done = renew_credit,
-    .parse = parse_credit,
+	.name = "millrace-credit",
+	.is_push = true,
+	.has_own_queue = true,
+	.greet = greet_credit,
+	.write_put = write_put_without_id,
+	.done = renew_credit,
+	.parse = parse_credit,
 };
 
 /* -- Echo -- */
@@ -183,9 +186,9 @@ static size_t parse_echo(const char *bytes, size_t len, struct reply *reply)
 }
 
 const struct protocol protocol_echo = {
-    .name = "echo",
-    .acks_puts = true,
-    .write_put = write_put,
-    .write_take = write_take,
-    .parse = parse_echo,
+	.name = "echo",
+	.acks_puts = true,
+	.write_put = write_put,
+	.write_take = write_take,
+	.parse = parse_echo,
 };

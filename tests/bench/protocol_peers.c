@@ -36,7 +36,8 @@ static void redis_take(struct request *request, const struct shape *shape, enum 
 	if (role == ROLE_CONSUMER)
 		addf(out, "*3\r\n$5\r\nBLPOP\r\n$%zu\r\n%s\r\n$1\r\n0\r\n", strlen(queue), queue);
 	else if (shape->batch > 1)
-		addf(out, "*3\r\n$4\r\nLPOP\r\n$%zu\r\n%s\r\n$%d\r\n%u\r\n", strlen(queue), queue, shape->batch > 9 ? 2 : 1, shape->batch);
+		addf(out, "*3\r\n$4\r\nLPOP\r\n$%zu\r\n%s\r\n$%d\r\n%u\r\n", strlen(queue), queue,
+		     shape->batch > 9 ? 2 : 1, shape->batch);
 	else
 		addf(out, "*2\r\n$4\r\nLPOP\r\n$%zu\r\n%s\r\n", strlen(queue), queue);
 }
@@ -89,11 +90,11 @@ static size_t redis_parse(const char *bytes, size_t len, struct reply *reply)
 }
 
 const struct protocol protocol_redis = {
-    .name = "redis",
-    .acks_puts = true,
-    .write_put = redis_put,
-    .write_take = redis_take,
-    .parse = redis_parse,
+	.name = "redis",
+	.acks_puts = true,
+	.write_put = redis_put,
+	.write_take = redis_take,
+	.parse = redis_parse,
 };
 
 /* -- beanstalkd: a tube; a value is taken when its job is deleted -- */
@@ -148,20 +149,23 @@ static size_t beanstalkd_parse(const char *bytes, size_t len, struct reply *repl
 }
 
 const struct protocol protocol_beanstalkd = {
-    .name = "beanstalkd",
-    .acks_puts = true,
-    .greet = beanstalkd_greet,
-    .write_put = beanstalkd_put,
-    .write_take = beanstalkd_take,
-    .done = beanstalkd_done,
-    .parse = beanstalkd_parse,
+	.name = "beanstalkd",
+	.acks_puts = true,
+	.greet = beanstalkd_greet,
+	.write_put = beanstalkd_put,
+	.write_take = beanstalkd_take,
+	.done = beanstalkd_done,
+	.parse = beanstalkd_parse,
 };
 
-/* -- NATS: a queue group is the channel. Without `verbose`, as its users run it, nothing tells that a value has arrived -- */
+/* -- NATS: a queue group is the channel. Without `verbose`, as its users run it, nothing tells that a value has arrived
+ * -- */
 
 static void nats_begin(struct connection *connection, const char *verbose)
 {
-	addf(&connection->out, "CONNECT {\"verbose\":%s,\"pedantic\":false,\"lang\":\"c\",\"version\":\"1\",\"protocol\":1}\r\n", verbose);
+	addf(&connection->out,
+	     "CONNECT {\"verbose\":%s,\"pedantic\":false,\"lang\":\"c\",\"version\":\"1\",\"protocol\":1}\r\n",
+	     verbose);
 	if (connection->role != ROLE_PRODUCER)
 		addf(&connection->out, "SUB %s workers 1\r\n", queue);
 	add(&connection->out, "PING\r\n");
@@ -208,12 +212,13 @@ static size_t nats_parse(const char *bytes, size_t len, struct reply *reply)
 	return len < line + value_len + 2 ? 0 : line + value_len + 2;
 }
 
-const struct protocol protocol_nats = {.name = "nats", .is_push = true, .greet = nats_greet, .write_put = nats_put, .parse = nats_parse};
+const struct protocol protocol_nats = {
+	.name = "nats", .is_push = true, .greet = nats_greet, .write_put = nats_put, .parse = nats_parse};
 const struct protocol protocol_nats_verbose = {
-    .name = "nats-verbose",
-    .is_push = true,
-    .acks_puts = true,
-    .greet = nats_verbose_greet,
-    .write_put = nats_put,
-    .parse = nats_parse,
+	.name = "nats-verbose",
+	.is_push = true,
+	.acks_puts = true,
+	.greet = nats_verbose_greet,
+	.write_put = nats_put,
+	.parse = nats_parse,
 };

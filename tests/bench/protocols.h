@@ -1,8 +1,8 @@
 /* What the load driver knows of each broker: what a put and a take look like, and how to tell replies apart.
  *
- * The driver must not be what is measured. So a connection's requests are written once, before the load, and then only copied; an id in
- * them has a fixed number of digits, which are counted up in place. What is not understood ends the driver: a benchmark that goes on after
- * an error measures errors. */
+ * The driver must not be what is measured. So a connection's requests are written once, before the load, and then only
+ * copied; an id in them has a fixed number of digits, which are counted up in place. What is not understood ends the
+ * driver: a benchmark that goes on after an error measures errors. */
 #ifndef MILLRACE_TESTS_BENCH_PROTOCOLS_H
 #define MILLRACE_TESTS_BENCH_PROTOCOLS_H
 
@@ -66,15 +66,18 @@ struct protocol {
 	bool has_own_queue;                           /* of each run */
 	void (*greet)(struct connection *connection); /* or NULL: there is nothing to say, and no reply to wait for */
 	void (*write_put)(struct request *request, const struct shape *shape);
-	void (*write_take)(struct request *request, const struct shape *shape, enum role role); /* NULL: takes are not asked for */
-	/* What a value that was taken calls for: beanstalkd's delete (returns true: a reply follows), more credit. Or NULL. */
+	void (*write_take)(struct request *request, const struct shape *shape,
+			   enum role role); /* NULL: takes are not asked for */
+	/* What a value that was taken calls for: beanstalkd's delete (returns true: a reply follows), more credit. Or
+	 * NULL. */
 	bool (*done)(struct connection *connection, const struct reply *reply);
 	/* The reply at the front: its length, or 0 if it is not whole. */
 	size_t (*parse)(const char *bytes, size_t len, struct reply *reply);
 };
 
-extern const struct protocol protocol_millrace, protocol_millrace_credit, protocol_echo;                /* protocol_millrace.c */
-extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats, protocol_nats_verbose; /* protocol_peers.c */
+extern const struct protocol protocol_millrace, protocol_millrace_credit, protocol_echo; /* protocol_millrace.c */
+extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats,
+	protocol_nats_verbose; /* protocol_peers.c */
 
 /* The channel, key, tube or subject. One for each size, for a run may leave values behind. */
 extern char queue[32];

@@ -1,4 +1,5 @@
-/* A connection of the load driver by TLS 1.3, to a broker that we have started ourselves: its certificate is not looked at. */
+/* A connection of the load driver by TLS 1.3, to a broker that we have started ourselves: its certificate is not looked
+ * at. */
 #ifndef MILLRACE_TESTS_BENCH_SECURE_H
 #define MILLRACE_TESTS_BENCH_SECURE_H
 

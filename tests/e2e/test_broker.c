@@ -1,4 +1,5 @@
-/* The request broker against the real daemon: answers of every kind, from servers good and bad, and requests that get none. */
+/* The request broker against the real daemon: answers of every kind, from servers good and bad, and requests that get
+ * none. */
 #include <string.h>
 
 #include "tests/lib/patterns_fixture.h"
@@ -153,7 +154,8 @@ START_TEST(what_is_no_request_hurts_nobody)
 	for (size_t i = 0; i < N; i++)
 		put("in", malformed[i]);
 	put("in", "{\"reply_to\":\"_r.gone\",\"request\":1}");
-	snprintf(request, sizeof request, "{\"reply_to\":\"%s\",\"request\":1}", name); /* which has no room for an answer */
+	snprintf(request, sizeof request, "{\"reply_to\":\"%s\",\"request\":1}",
+		 name); /* which has no room for an answer */
 	put("in", request);
 	IS(MR_OK, mr_close(eye, "in"));
 	service.channel = "in";

@@ -19,7 +19,8 @@
 static struct daemon *d;
 static mr *m;
 
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread sanitizer asks this for its options. */
+/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread
+ * sanitizer asks this for its options. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -95,7 +96,8 @@ START_TEST(says_why_it_cannot_connect)
 	ck_assert_ptr_null(none);
 	FAILS(MR_ECONNECT, "no.sock", mr_connect(&none, "unix:///nowhere/no.sock", NULL));
 	FAILS(MR_ECONNECT, "tcp://127.0.0.1:1", mr_connect(&none, "tcp://127.0.0.1:1", NULL));
-	FAILS(MR_EARGUMENT, "connect_timeout_ms", mr_connect(&none, daemon_url(d), &(struct mr_options){.connect_timeout_ms = -1}));
+	FAILS(MR_EARGUMENT, "connect_timeout_ms",
+	      mr_connect(&none, daemon_url(d), &(struct mr_options){.connect_timeout_ms = -1}));
 	FAILS(MR_EARGUMENT, "UTF-8", mr_connect(&none, daemon_url(d), &(struct mr_options){.name = "\xff"}));
 }
 END_TEST
@@ -164,13 +166,15 @@ START_TEST(the_first_address_that_can_be_had_is_chosen)
 
 	snprintf(urls, sizeof urls, "unix:///nowhere/no.sock,  tcp://127.0.0.1:1 ,%s", daemon_url(d));
 	mr_destroy(client_connect(urls));
-	FAILS(MR_ECONNECT, "127.0.0.1:1", mr_connect(&made, "unix:///nowhere/no.sock tcp://127.0.0.1:1", NULL)); /* the last one's reason */
+	FAILS(MR_ECONNECT, "127.0.0.1:1",
+	      mr_connect(&made, "unix:///nowhere/no.sock tcp://127.0.0.1:1", NULL)); /* the last one's reason */
 	FAILS(MR_EARGUMENT, "http://x", mr_connect(&made, "tcp://127.0.0.1:1,http://x", NULL));
 	setenv("MILLRACE_URL", urls, 1);
 	mr_destroy(client_connect(NULL));
 	snprintf(urls, sizeof urls, "tcp://localhost:%u", (unsigned)daemon_port(d));
 	mr_destroy(client_connect(urls));
-	FAILS(MR_ECONNECT, "cannot connect to tcp://name.invalid", mr_connect(&made, "tcp://name.invalid", &(struct mr_options){.connect_timeout_ms = 500}));
+	FAILS(MR_ECONNECT, "cannot connect to tcp://name.invalid",
+	      mr_connect(&made, "tcp://name.invalid", &(struct mr_options){.connect_timeout_ms = 500}));
 }
 END_TEST
 
@@ -200,8 +204,14 @@ END_TEST
 
 START_TEST(values_keep_their_bytes)
 {
-	static const char *const values[] = {"{\"a\": 1.0,  \"b\":\"\\u00e9\"}", "1e999", "123456789012345678901234567890", "\"\\u0000\\\"\\/\"",
-					     "{\"x\":1,\"x\":2}", "[ ]", "false", "-0.0"};
+	static const char *const values[] = {"{\"a\": 1.0,  \"b\":\"\\u00e9\"}",
+					     "1e999",
+					     "123456789012345678901234567890",
+					     "\"\\u0000\\\"\\/\"",
+					     "{\"x\":1,\"x\":2}",
+					     "[ ]",
+					     "false",
+					     "-0.0"};
 
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
 		put_raw("jobs", values[i]);
@@ -248,7 +258,8 @@ END_TEST
 
 START_TEST(impossible_arguments_are_never_sent)
 {
-	static const char *const broken[] = {"", " ", "{", "1 2", "1,\"channel\":\"drop\"", "nul", "\"\xff\"", "[1,]", "{\"a\":}", "\"\\ud800\""};
+	static const char *const broken[] = {"",    " ",        "{",    "1 2",      "1,\"channel\":\"drop\"",
+					     "nul", "\"\xff\"", "[1,]", "{\"a\":}", "\"\\ud800\""};
 	static char deep[300];
 	json_t *rows = NULL, *value = json_integer(1);
 	mr_request *request;
@@ -278,7 +289,8 @@ START_TEST(impossible_arguments_are_never_sent)
 	FAILS(MR_EARGUMENT, "max", mr_begin_take(m, &request, "jobs", 1001, 0));
 	FAILS(MR_EARGUMENT, "max", mr_peek(m, "jobs", 0, &rows));
 	FAILS(MR_EARGUMENT, "kind", mr_create(m, "x", &(struct mr_definition){0}, NULL, NULL));
-	FAILS(MR_EARGUMENT, "UTF-8", mr_create(m, "x\xff", &(struct mr_definition){.kind = "bounded", .capacity = 1}, NULL, NULL));
+	FAILS(MR_EARGUMENT, "UTF-8",
+	      mr_create(m, "x\xff", &(struct mr_definition){.kind = "bounded", .capacity = 1}, NULL, NULL));
 	FAILS(MR_EARGUMENT, "UTF-8", mr_list(m, "\xff", &rows));
 	IS(MR_OK, mr_stat(m, "jobs", &rows));
 	ck_assert_int_eq(json_integer_value(json_object_get(rows, "accepted")), 0);
@@ -444,7 +456,8 @@ START_TEST(lists_are_whole)
 	}
 	IS(MR_OK, mr_list(m, "many.*", &rows));
 	ck_assert_uint_eq(json_array_size(rows), N);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		const char *this = json_string_value(json_object_get(row, "channel"));
 
 		ck_assert_str_lt(last, this);
@@ -767,7 +780,8 @@ START_TEST(a_silent_network_ends_every_call)
 		proxy_cut(proxy);
 	}
 	proxy_swallow(proxy);
-	FAILS(MR_ECONNECT, "silent", mr_connect(&made, proxy_url(proxy), &(struct mr_options){.connect_timeout_ms = 50}));
+	FAILS(MR_ECONNECT, "silent",
+	      mr_connect(&made, proxy_url(proxy), &(struct mr_options){.connect_timeout_ms = 50}));
 	proxy_stop(proxy);
 }
 END_TEST
@@ -867,8 +881,9 @@ static void *put_through_cuts(void *argument)
 		int status = mr_put_raw(made, "latest", "1", 1, i % 2 ? 60000 : MR_FOREVER);
 
 		n_ok += status == MR_OK;
-		ck_assert_msg(status == MR_OK || status == MR_UNKNOWN || status == MR_ECONNECTION || status == MR_ECONNECT, "%s: %s",
-			      mr_status_name(status), mr_message());
+		ck_assert_msg(status == MR_OK || status == MR_UNKNOWN || status == MR_ECONNECTION ||
+				      status == MR_ECONNECT,
+			      "%s: %s", mr_status_name(status), mr_message());
 	}
 	return (void *)n_ok;
 }
@@ -902,8 +917,8 @@ END_TEST
 
 START_TEST(every_status_has_a_name)
 {
-	static const int errors[] = {MR_ECONNECT, MR_ECONNECTION, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, MR_EJSON,
-				     MR_UNKNOWN, MR_EFULL};
+	static const int errors[] = {MR_ECONNECT, MR_ECONNECTION, MR_EPROTOCOL, MR_EARGUMENT,
+				     MR_EMEMORY,  MR_EJSON,       MR_UNKNOWN,   MR_EFULL};
 
 	ck_assert_str_eq(mr_status_name(MR_OK), "ok");
 	ck_assert_str_eq(mr_status_name(MR_CANCELLED), "cancelled");
@@ -925,15 +940,37 @@ int main(void)
 {
 	Suite *suite = suite_create("client and daemon");
 	const TTest *const tests[] = {
-		connects_by_every_address, the_first_address_that_can_be_had_is_chosen, says_why_it_cannot_connect, gives_up_on_who_never_says_hello, knows_what_is_no_daemon, values_are_json,
-		values_keep_their_bytes, what_jansson_cannot_hold_is_told, every_status_of_a_put_and_a_take, impossible_arguments_are_never_sent,
-		a_value_of_a_whole_frame_and_one_byte_too_many, batches, alts_of_every_outcome, channels_are_made_and_removed, lists_are_whole,
-		waiters_are_all_told, begun_now_and_waited_for_later, cancelled_by_another_thread, who_reads_for_the_leader_wakes_it,
-		threads_share_a_handle, frames_larger_than_the_sockets_go_both_ways, a_silent_daemon_is_given_up,
-		a_silent_network_ends_every_call, a_put_that_was_not_answered_is_unknown, the_next_call_connects_again,
-		while_it_cannot_connect_each_call_says_so_in_time, threads_share_a_handle_whose_connection_is_cut, NULL,
+		connects_by_every_address,
+		the_first_address_that_can_be_had_is_chosen,
+		says_why_it_cannot_connect,
+		gives_up_on_who_never_says_hello,
+		knows_what_is_no_daemon,
+		values_are_json,
+		values_keep_their_bytes,
+		what_jansson_cannot_hold_is_told,
+		every_status_of_a_put_and_a_take,
+		impossible_arguments_are_never_sent,
+		a_value_of_a_whole_frame_and_one_byte_too_many,
+		batches,
+		alts_of_every_outcome,
+		channels_are_made_and_removed,
+		lists_are_whole,
+		waiters_are_all_told,
+		begun_now_and_waited_for_later,
+		cancelled_by_another_thread,
+		who_reads_for_the_leader_wakes_it,
+		threads_share_a_handle,
+		frames_larger_than_the_sockets_go_both_ways,
+		a_silent_daemon_is_given_up,
+		a_silent_network_ends_every_call,
+		a_put_that_was_not_answered_is_unknown,
+		the_next_call_connects_again,
+		while_it_cannot_connect_each_call_says_so_in_time,
+		threads_share_a_handle_whose_connection_is_cut,
+		NULL,
 	};
-	const TTest *const ends[] = {a_daemon_that_is_killed_ends_every_call, is_done_sees_the_end_by_itself, NULL}; /* nothing is left to stop */
+	const TTest *const ends[] = {a_daemon_that_is_killed_ends_every_call, is_done_sees_the_end_by_itself,
+				     NULL}; /* nothing is left to stop */
 	const TTest *const words[] = {every_status_has_a_name, NULL};
 
 	suite_case(suite, "calls", setup, teardown, tests);

@@ -9,10 +9,12 @@ static void lost(void *context, const char *name, const char *json, size_t len, 
 	(void)context;
 	ck_assert_ptr_nonnull(name);
 	tell(json, len, status);
-	(void)mr_ping(m, 1000); /* a callback may use the handle; if that fails, the words of the first error must stay */
+	(void)mr_ping(m,
+		      1000); /* a callback may use the handle; if that fails, the words of the first error must stay */
 }
 
-static const struct mr_flow telling = {.lost = lost}, stoppable = {.lost = lost, .stop = "stop"}, keeping = {.keep_open = true};
+static const struct mr_flow telling = {.lost = lost}, stoppable = {.lost = lost, .stop = "stop"},
+			    keeping = {.keep_open = true};
 
 /* -- merge -- */
 

@@ -29,7 +29,8 @@ static void teardown(void)
 
 static const struct mr_take_options leased = {.lease_ms = 60000};
 
-static void take_leased(mr *by, const struct mr_take_options *options, const char *expected, uint64_t deliveries, struct mr_result *result)
+static void take_leased(mr *by, const struct mr_take_options *options, const char *expected, uint64_t deliveries,
+			struct mr_result *result)
 {
 	IS(MR_OK, mr_take_with(by, "jobs", options, MR_FOREVER, result));
 	ck_assert_str_eq(result->raw, expected);
@@ -147,9 +148,10 @@ START_TEST(what_is_given_up_goes_to_the_dead_letters)
 {
 	struct mr_result result;
 
-	IS(MR_OK,
-	   mr_create(m, "fragile", &(struct mr_definition){.kind = "bounded", .capacity = 1, .max_deliveries = 1, .dead_letter = "dead"},
-		     NULL, NULL));
+	IS(MR_OK, mr_create(m, "fragile",
+			    &(struct mr_definition){
+				    .kind = "bounded", .capacity = 1, .max_deliveries = 1, .dead_letter = "dead"},
+			    NULL, NULL));
 	client_put(m, "fragile", "\"bad\"");
 	IS(MR_OK, mr_take_with(m, "fragile", &leased, MR_FOREVER, &result));
 	IS(MR_OK, mr_nack(m, result.lease, 0));
@@ -175,14 +177,14 @@ int main(void)
 {
 	Suite *suite = suite_create("client: leases");
 	const TTest *const tests[] = {
-	    a_leased_value_is_done_given_back_or_kept_longer,
-	    a_batch_has_one_lease,
-	    a_sticky_lease_outlives_its_connection,
-	    an_alts_leases_what_its_take_arm_takes,
-	    a_consumer_has_a_lease_for_each,
-	    what_is_given_up_goes_to_the_dead_letters,
-	    impossible_leases,
-	    NULL,
+		a_leased_value_is_done_given_back_or_kept_longer,
+		a_batch_has_one_lease,
+		a_sticky_lease_outlives_its_connection,
+		an_alts_leases_what_its_take_arm_takes,
+		a_consumer_has_a_lease_for_each,
+		what_is_given_up_goes_to_the_dead_letters,
+		impossible_leases,
+		NULL,
 	};
 
 	suite_case(suite, "leases", setup, teardown, tests);

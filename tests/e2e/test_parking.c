@@ -1,5 +1,5 @@
-/* The parking client on an event loop, against the real daemon: every request, every outcome, broken connections, and destroying inside of
- * callbacks. */
+/* The parking client on an event loop, against the real daemon: every request, every outcome, broken connections, and
+ * destroying inside of callbacks. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,11 +23,11 @@ static int put_failed_status;
 static char put_failed_channel[64];
 static bool is_calling; /* a function of the library runs */
 
-#define MAKES(call)                                                                                                                        \
-	do {                                                                                                                               \
-		is_calling = true;                                                                                                         \
-		IS(MR_OK, call);                                                                                                           \
-		is_calling = false;                                                                                                        \
+#define MAKES(call)                                                                                                    \
+	do {                                                                                                           \
+		is_calling = true;                                                                                     \
+		IS(MR_OK, call);                                                                                       \
+		is_calling = false;                                                                                    \
 	} while (0)
 
 /* -- the loop -- */
@@ -39,23 +39,24 @@ static void on_late(evutil_socket_t fd, short what, void *argument)
 	ck_abort_msg("the loop has waited too long for: %s", (const char *)argument);
 }
 
-#define LOOP_UNTIL(condition)                                                                                                              \
-	do {                                                                                                                               \
-		struct event *late = evtimer_new(base, on_late, (char[]){#condition});                                                     \
-		evtimer_add(late, &(struct timeval){.tv_sec = DAEMON_DEADLINE_MS / 1000});                                                 \
-		while (!(condition))                                                                                                       \
-			ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);                                                           \
-		event_free(late);                                                                                                          \
+#define LOOP_UNTIL(condition)                                                                                          \
+	do {                                                                                                           \
+		struct event *late = evtimer_new(base, on_late, (char[]){#condition});                                 \
+		evtimer_add(late, &(struct timeval){.tv_sec = DAEMON_DEADLINE_MS / 1000});                             \
+		while (!(condition))                                                                                   \
+			ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);                                       \
+		event_free(late);                                                                                      \
 	} while (0)
 
 /* The same for what the loop is not told of. */
-#define TURN_UNTIL(condition)                                                                                                              \
-	do {                                                                                                                               \
-		uint64_t deadline_ms = test_now_ms() + DAEMON_DEADLINE_MS;                                                                 \
-		while (!(condition)) {                                                                                                     \
-			ck_assert_msg(test_now_ms() < deadline_ms, "the loop has turned too long for: %s", #condition);                    \
-			event_base_loop(base, EVLOOP_NONBLOCK);                                                                            \
-		}                                                                                                                          \
+#define TURN_UNTIL(condition)                                                                                          \
+	do {                                                                                                           \
+		uint64_t deadline_ms = test_now_ms() + DAEMON_DEADLINE_MS;                                             \
+		while (!(condition)) {                                                                                 \
+			ck_assert_msg(test_now_ms() < deadline_ms, "the loop has turned too long for: %s",             \
+				      #condition);                                                                     \
+			event_base_loop(base, EVLOOP_NONBLOCK);                                                        \
+		}                                                                                                      \
 	} while (0)
 
 static void on_news(mr_parking *of, const struct mr_news *news, void *argument)
@@ -90,7 +91,8 @@ static void on_news(mr_parking *of, const struct mr_news *news, void *argument)
 	}
 }
 
-static const struct mr_parking_options options = {.name = "tests", .backoff_min_ms = 1, .backoff_max_ms = 20, .on_news = on_news};
+static const struct mr_parking_options options = {
+	.name = "tests", .backoff_min_ms = 1, .backoff_max_ms = 20, .on_news = on_news};
 
 static mr_parking *make_client(const char *urls, const struct mr_parking_options *chosen)
 {
@@ -193,14 +195,17 @@ static void on_seen(mr_parking *of, const struct mr_outcome *outcome, void *argu
 static void ends(struct seen *seen, int status)
 {
 	LOOP_UNTIL(seen->n_last);
-	ck_assert_msg(seen->status == status, "%s (%s), not %s", mr_status_name(seen->status), seen->message, mr_status_name(status));
+	ck_assert_msg(seen->status == status, "%s (%s), not %s", mr_status_name(seen->status), seen->message,
+		      mr_status_name(status));
 	ck_assert_int_eq(seen->n_last, 1);
 }
 
 static struct seen seen, other;
 
-#define PUT(channel, json, timeout_ms, seen) MAKES(mr_park_put(p, channel, json, strlen(json), timeout_ms, on_seen, seen, &(seen)->request))
-#define TAKE(channel, timeout_ms, seen)      MAKES(mr_park_take(p, channel, NULL, timeout_ms, on_seen, seen, &(seen)->request))
+#define PUT(channel, json, timeout_ms, seen)                                                                           \
+	MAKES(mr_park_put(p, channel, json, strlen(json), timeout_ms, on_seen, seen, &(seen)->request))
+#define TAKE(channel, timeout_ms, seen)                                                                                \
+	MAKES(mr_park_take(p, channel, NULL, timeout_ms, on_seen, seen, &(seen)->request))
 
 static void clear(void)
 {
@@ -309,11 +314,13 @@ static json_t *member(const char *key)
 START_TEST(channels_are_made_closed_looked_at_and_deleted)
 {
 	clear();
-	MAKES(mr_park_create(p, "mine", &(struct mr_definition){.kind = "bounded", .capacity = 2}, on_seen, &seen, NULL));
+	MAKES(mr_park_create(p, "mine", &(struct mr_definition){.kind = "bounded", .capacity = 2}, on_seen, &seen,
+			     NULL));
 	ends(&seen, MR_OK);
 	ck_assert(json_is_true(member("created")));
 	clear();
-	MAKES(mr_park_create(p, NULL, &(struct mr_definition){.kind = "unbuffered", .ephemeral = true}, on_seen, &seen, NULL));
+	MAKES(mr_park_create(p, NULL, &(struct mr_definition){.kind = "unbuffered", .ephemeral = true}, on_seen, &seen,
+			     NULL));
 	ends(&seen, MR_OK);
 	ck_assert_int_eq(strncmp(json_string_value(member("channel")), "_r.", 3), 0);
 	clear();
@@ -378,16 +385,20 @@ START_TEST(impossible_requests_are_refused_at_once)
 	ck_assert_ptr_null(request);
 	FAILS(MR_EARGUMENT, "time-out", mr_park_take(p, "jobs", NULL, -2, on_seen, &seen, NULL));
 	FAILS(MR_EARGUMENT, "callback", mr_park_take(p, "jobs", NULL, 0, NULL, NULL, NULL));
-	FAILS(MR_EARGUMENT, "max", mr_park_take(p, "jobs", &(struct mr_take_options){.max = 1001}, 0, on_seen, &seen, NULL));
+	FAILS(MR_EARGUMENT, "max",
+	      mr_park_take(p, "jobs", &(struct mr_take_options){.max = 1001}, 0, on_seen, &seen, NULL));
 	FAILS(MR_EARGUMENT, "count", mr_park_take_count(p, "jobs", 0, NULL, 0, on_seen, &seen, NULL));
-	FAILS(MR_EARGUMENT, "both", mr_park_take_count(p, "jobs", 2, &(struct mr_take_options){.max = 1}, 0, on_seen, &seen, NULL));
+	FAILS(MR_EARGUMENT, "both",
+	      mr_park_take_count(p, "jobs", 2, &(struct mr_take_options){.max = 1}, 0, on_seen, &seen, NULL));
 	FAILS(MR_EARGUMENT, "arms", mr_park_alts(p, NULL, 0, NULL, 0, on_seen, &seen, NULL));
-	FAILS(MR_EARGUMENT, "kind", mr_park_create(p, "x", &(struct mr_definition){.ephemeral = true}, on_seen, &seen, NULL));
+	FAILS(MR_EARGUMENT, "kind",
+	      mr_park_create(p, "x", &(struct mr_definition){.ephemeral = true}, on_seen, &seen, NULL));
 	FAILS(MR_EARGUMENT, "UTF-8", mr_park_close(p, "\xff", on_seen, &seen, NULL));
 	FAILS(MR_EARGUMENT, "max", mr_park_peek(p, "jobs", 0, on_seen, &seen, NULL));
 	FAILS(MR_EARGUMENT, "tcp://", mr_parking_create(&none, base, "http://x", NULL));
 	ck_assert_ptr_null(none);
-	FAILS(MR_EARGUMENT, "times", mr_parking_create(&none, base, url, &(struct mr_parking_options){.backoff_min_ms = 9000}));
+	FAILS(MR_EARGUMENT, "times",
+	      mr_parking_create(&none, base, url, &(struct mr_parking_options){.backoff_min_ms = 9000}));
 	FAILS(MR_EARGUMENT, "UTF-8", mr_parking_create(&none, base, url, &(struct mr_parking_options){.name = "\xff"}));
 	/* Too large for the daemon: known only when there is one. */
 	memset(large, 'x', 2 * 1024 * 1024);
@@ -498,7 +509,8 @@ START_TEST(destroyed_in_the_callback_of_a_time_out)
 	clear();
 	kill_daemon();
 	MAKES(mr_park_take(p, "jobs", NULL, 1, on_destroy, &seen, NULL));
-	MAKES(mr_park_take(p, "jobs", NULL, 1, on_destroy, &seen, NULL)); /* whichever is the first: there is no second */
+	MAKES(mr_park_take(p, "jobs", NULL, 1, on_destroy, &seen,
+			   NULL)); /* whichever is the first: there is no second */
 	ends(&seen, MR_TIMEOUT);
 	restart_daemon();
 }
@@ -528,7 +540,8 @@ static void on_news_destroy(mr_parking *of, const struct mr_news *news, void *ar
 
 START_TEST(destroyed_in_the_callback_of_news)
 {
-	static const enum mr_event events[] = {MR_EVENT_CONNECTED, MR_EVENT_FAILED, MR_EVENT_DISCONNECTED, MR_EVENT_PUT_FAILED};
+	static const enum mr_event events[] = {MR_EVENT_CONNECTED, MR_EVENT_FAILED, MR_EVENT_DISCONNECTED,
+					       MR_EVENT_PUT_FAILED};
 
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
 		struct mr_parking_options chosen = options;
@@ -574,7 +587,8 @@ enum { N_TAKES = 40, N_PUTS = 30, N_ALTS = 20, N_PUT_ALTS = 10, N_ALL = N_TAKES 
 START_TEST(a_hundred_parked_end_once_each_when_the_daemon_is_killed)
 {
 	static struct seen all[N_ALL];
-	const struct mr_arm arms[] = {{.channel = "jobs"}, {.channel = "answer"}, {.channel = "meet", .raw = "1", .raw_len = 1}};
+	const struct mr_arm arms[] = {
+		{.channel = "jobs"}, {.channel = "answer"}, {.channel = "meet", .raw = "1", .raw_len = 1}};
 	int at = 0, ended = 0;
 
 	client_put(m, "jobs", "0");
@@ -597,7 +611,8 @@ START_TEST(a_hundred_parked_end_once_each_when_the_daemon_is_killed)
 
 		ck_assert_int_eq(all[i].n, 1);
 		ck_assert_int_eq(all[i].n_last, 1);
-		ck_assert_msg(all[i].status == (is_put ? MR_UNKNOWN : MR_ECONNECTION), "%d: %s", i, mr_status_name(all[i].status));
+		ck_assert_msg(all[i].status == (is_put ? MR_UNKNOWN : MR_ECONNECTION), "%d: %s", i,
+			      mr_status_name(all[i].status));
 		ck_assert_str_ne(all[i].message, "");
 		ended += all[i].n_last;
 	}
@@ -700,8 +715,8 @@ END_TEST
 START_TEST(an_ephemeral_channel_that_somebody_else_has_now_is_lost)
 {
 	clear();
-	MAKES(
-	    mr_park_create(p, "mine", &(struct mr_definition){.kind = "bounded", .capacity = 1, .ephemeral = true}, on_seen, &seen, NULL));
+	MAKES(mr_park_create(p, "mine", &(struct mr_definition){.kind = "bounded", .capacity = 1, .ephemeral = true},
+			     on_seen, &seen, NULL));
 	ends(&seen, MR_OK);
 	kill_daemon();
 	restart_daemon();
@@ -775,7 +790,8 @@ static void on_leased(mr_parking *of, const struct mr_outcome *outcome, void *ar
 static void take_leased(const char *expected, uint64_t deliveries)
 {
 	clear();
-	MAKES(mr_park_take(p, "jobs", &(struct mr_take_options){.lease_ms = 60000}, MR_FOREVER, on_leased, &seen, NULL));
+	MAKES(mr_park_take(p, "jobs", &(struct mr_take_options){.lease_ms = 60000}, MR_FOREVER, on_leased, &seen,
+			   NULL));
 	ends(&seen, MR_OK);
 	ck_assert_str_eq(seen.raw, expected);
 	ck_assert_uint_eq(seen.accepted, deliveries);
@@ -833,8 +849,10 @@ START_TEST(a_leased_take_is_sent_once_more)
 	LOOP_UNTIL(n_connected == 2);
 	clear();
 	seen_clear(&count);
-	MAKES(mr_park_take(client, "jobs", &(struct mr_take_options){.lease_ms = 60000}, MR_FOREVER, on_leased, &seen, NULL));
-	MAKES(mr_park_take_count(client, "meet", 3, &(struct mr_take_options){.lease_ms = 60000}, MR_FOREVER, on_seen, &count, NULL));
+	MAKES(mr_park_take(client, "jobs", &(struct mr_take_options){.lease_ms = 60000}, MR_FOREVER, on_leased, &seen,
+			   NULL));
+	MAKES(mr_park_take_count(client, "meet", 3, &(struct mr_take_options){.lease_ms = 60000}, MR_FOREVER, on_seen,
+				 &count, NULL));
 	TURN_UNTIL(client_stat(m, "meet", "parked_takes") == 1);
 	client_put(m, "meet", "1");
 	LOOP_UNTIL(count.n == 1);
@@ -905,44 +923,44 @@ int main(void)
 {
 	Suite *suite = suite_create("parking client and daemon");
 	const TTest *const requests[] = {
-	    values_go_through,
-	    batches_and_counts,
-	    choices,
-	    channels_are_made_closed_looked_at_and_deleted,
-	    a_put_without_a_callback_is_told_only_if_it_fails,
-	    impossible_requests_are_refused_at_once,
-	    what_is_cancelled_ends_from_the_loop,
-	    cancelling_in_its_own_last_callback_is_in_vain,
-	    no_more_than_the_window_is_in_flight,
-	    too_much_waiting_is_refused_until_there_is_room,
-	    NULL,
+		values_go_through,
+		batches_and_counts,
+		choices,
+		channels_are_made_closed_looked_at_and_deleted,
+		a_put_without_a_callback_is_told_only_if_it_fails,
+		impossible_requests_are_refused_at_once,
+		what_is_cancelled_ends_from_the_loop,
+		cancelling_in_its_own_last_callback_is_in_vain,
+		no_more_than_the_window_is_in_flight,
+		too_much_waiting_is_refused_until_there_is_room,
+		NULL,
 	};
 	const TTest *const leases[] = {
-	    leases_end_in_every_way,
-	    an_ack_does_not_wait_behind_takes_that_wait_for_it,
-	    a_leased_take_is_sent_once_more,
-	    NULL,
+		leases_end_in_every_way,
+		an_ack_does_not_wait_behind_takes_that_wait_for_it,
+		a_leased_take_is_sent_once_more,
+		NULL,
 	};
 	const TTest *const destroying[] = {
-	    destroyed_in_the_callback_of_a_reply,
-	    destroyed_in_the_callback_of_one_of_many,
-	    destroyed_in_the_callback_of_what_was_never_sent,
-	    destroyed_in_the_callback_of_a_time_out,
-	    destroyed_when_the_connection_breaks,
-	    destroyed_in_the_callback_of_news,
-	    destroyed_at_any_moment,
-	    NULL,
+		destroyed_in_the_callback_of_a_reply,
+		destroyed_in_the_callback_of_one_of_many,
+		destroyed_in_the_callback_of_what_was_never_sent,
+		destroyed_in_the_callback_of_a_time_out,
+		destroyed_when_the_connection_breaks,
+		destroyed_in_the_callback_of_news,
+		destroyed_at_any_moment,
+		NULL,
 	};
 	const TTest *const connections[] = {
-	    a_hundred_parked_end_once_each_when_the_daemon_is_killed,
-	    what_was_never_sent_waits_for_the_next_connection,
-	    what_is_in_front_of_a_full_socket_is_sent_again,
-	    ephemeral_channels_are_created_anew,
-	    an_ephemeral_channel_that_somebody_else_has_now_is_lost,
-	    the_next_address_is_tried,
-	    names_are_looked_up,
-	    a_silent_daemon_is_given_up,
-	    NULL,
+		a_hundred_parked_end_once_each_when_the_daemon_is_killed,
+		what_was_never_sent_waits_for_the_next_connection,
+		what_is_in_front_of_a_full_socket_is_sent_again,
+		ephemeral_channels_are_created_anew,
+		an_ephemeral_channel_that_somebody_else_has_now_is_lost,
+		the_next_address_is_tried,
+		names_are_looked_up,
+		a_silent_daemon_is_given_up,
+		NULL,
 	};
 
 	suite_case(suite, "requests", setup, teardown, requests);

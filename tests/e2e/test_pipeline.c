@@ -1,5 +1,5 @@
-/* The worker pipeline against the real daemon: order, parallelism, every way in which a value fails, and every way in which a pipeline
- * ends. */
+/* The worker pipeline against the real daemon: order, parallelism, every way in which a value fails, and every way in
+ * which a pipeline ends. */
 #define _GNU_SOURCE /* pthread_setattr_default_np() */
 #include <signal.h>
 #include <string.h>
@@ -40,7 +40,8 @@ static int fail_odd(void *context, json_t *value, json_t **result)
 	return same(context, value, result);
 }
 
-/* So many values have to be in work at the same time before any is done; then those that were taken later are done earlier. */
+/* So many values have to be in work at the same time before any is done; then those that were taken later are done
+ * earlier. */
 static struct gate {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -173,7 +174,8 @@ START_TEST(work_without_results)
 	channel("more", "bounded", 9);
 	put_numbers("more", 1, 6);
 	IS(MR_OK, mr_close(eye, "more"));
-	IS(MR_OK, mr_pipeline(m, &(struct mr_pipeline){.from = "more", .n = 2, .work = same}, NULL)); /* results, but nowhere to put them */
+	IS(MR_OK, mr_pipeline(m, &(struct mr_pipeline){.from = "more", .n = 2, .work = same},
+			      NULL)); /* results, but nowhere to put them */
 }
 END_TEST
 
@@ -196,7 +198,8 @@ START_TEST(failures_are_told_and_replaced_in_their_place)
 	put("in", "[1e999]"); /* which jansson cannot hold */
 	IS(MR_OK, mr_close(eye, "in"));
 	IS(MR_OK,
-	   run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
+	   run(&(struct mr_pipeline){
+		   .from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
 	expect_values("out", "[\"sorry\",2,\"sorry\",4,\"sorry\"]");
 	expect_counts(5, 5, 3);
 	ck_assert_str_eq(told, "1 failed\n3 failed\n[1e999] json\n");
@@ -225,12 +228,17 @@ static int null_for_two(void *context, json_t *value, json_t **result)
 START_TEST(a_result_that_is_no_value_is_a_failure)
 {
 	put_numbers("in", 1, 3);
-	FAILS(MR_EBAD_VALUE, "null", run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = null_for_two}));
+	FAILS(MR_EBAD_VALUE, "null",
+	      run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = null_for_two}));
 	expect_values("out", "[1]");
 	put_numbers("in", 2, 3);
 	IS(MR_OK, mr_close(eye, "in"));
-	IS(MR_OK, run(&(struct mr_pipeline){
-		      .from = "in", .to = "out", .n = 1, .work = null_for_two, .failed = note, .context = (char[]){"none"}}));
+	IS(MR_OK, run(&(struct mr_pipeline){.from = "in",
+					    .to = "out",
+					    .n = 1,
+					    .work = null_for_two,
+					    .failed = note,
+					    .context = (char[]){"none"}}));
 	expect_values("out", "[3,\"none\",3]");
 	ck_assert_str_eq(told, "2 bad_value\n");
 }
@@ -281,7 +289,8 @@ END_TEST
 
 START_TEST(an_error_goes_before_a_stop)
 {
-	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = 2, .work = gated, .unordered = true, .stop = "stop"};
+	struct mr_pipeline pipeline = {
+		.from = "in", .to = "out", .n = 2, .work = gated, .unordered = true, .stop = "stop"};
 	struct running running;
 
 	gate_init(1, -1);
@@ -300,7 +309,8 @@ END_TEST
 
 START_TEST(stopped_while_all_wait)
 {
-	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = WORKERS, .work = same, .unordered = true, .stop = "other"};
+	struct mr_pipeline pipeline = {
+		.from = "in", .to = "out", .n = WORKERS, .work = same, .unordered = true, .stop = "other"};
 	struct running running;
 
 	running_start(&running, run, &pipeline);
@@ -318,7 +328,8 @@ END_TEST
 
 START_TEST(what_stands_in_for_a_failure_may_come_too_late)
 {
-	struct mr_pipeline pipeline = {.from = "meet", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}};
+	struct mr_pipeline pipeline = {
+		.from = "meet", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}};
 	struct running running;
 
 	running_start(&running, run, &pipeline);
@@ -367,9 +378,11 @@ START_TEST(threads_that_cannot_be_had)
 	pthread_attr_setstacksize(&huge, (size_t)1 << 46);
 	ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
 	put("in", "1");
-	FAILS(MR_EMEMORY, "threads of 2 workers", run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 2, .work = same}));
+	FAILS(MR_EMEMORY, "threads of 2 workers",
+	      run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 2, .work = same}));
 	IS(MR_OK, mr_close(eye, "in"));
-	IS(MR_OK, run(&(struct mr_pipeline){.from = "in", .to = "out", .n = 1, .work = same})); /* which is the caller's thread */
+	IS(MR_OK, run(&(struct mr_pipeline){
+			  .from = "in", .to = "out", .n = 1, .work = same})); /* which is the caller's thread */
 	expect_values("out", "[1]");
 }
 END_TEST
@@ -403,7 +416,8 @@ END_TEST
 
 START_TEST(the_daemon_dies)
 {
-	struct mr_pipeline pipeline = {.from = "in", .to = "out", .n = WORKERS, .work = gated, .failed = note, .unordered = true};
+	struct mr_pipeline pipeline = {
+		.from = "in", .to = "out", .n = WORKERS, .work = gated, .failed = note, .unordered = true};
 	struct running running;
 
 	gate_init(1, -1);

@@ -1,5 +1,5 @@
-/* A service that is started anew while programs work with it: clients of the library connect again by themselves, nothing that was put is lost as long as somebody takes, and what
- * a daemon ends with is gone with it. */
+/* A service that is started anew while programs work with it: clients of the library connect again by themselves,
+ * nothing that was put is lost as long as somebody takes, and what a daemon ends with is gone with it. */
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,7 +21,8 @@ static atomic_uint put_ok, put_unknown, taken, unexpected;
 
 static void start(void)
 {
-	d = daemon_start((const char *[]){"--listen", url, "--set", "limits.grace_ms=30s", "--set", "channels.jobs={kind: bounded, capacity: 8}", NULL});
+	d = daemon_start((const char *[]){"--listen", url, "--set", "limits.grace_ms=30s", "--set",
+					  "channels.jobs={kind: bounded, capacity: 8}", NULL});
 }
 
 static void setup(void)

@@ -1,4 +1,5 @@
-/* Both APIs of the client over TLS: whom they trust, who they are, large values and many, threads, and a daemon that is no friend of TLS.
+/* Both APIs of the client over TLS: whom they trust, who they are, large values and many, threads, and a daemon that is
+ * no friend of TLS.
  */
 #define _GNU_SOURCE
 #include <check.h>
@@ -15,8 +16,8 @@
 #include "tests/lib/suite.h"
 
 #define TOKEN "mrt_00112233445566778899aabbccddeeff_0000000000000000000000000000000000000000000000000000000000000001"
-#define HASH                                                                                                                               \
-	"sha256:00112233445566778899aabbccddeeff:"                                                                                         \
+#define HASH                                                                                                           \
+	"sha256:00112233445566778899aabbccddeeff:"                                                                     \
 	"9146af80f94b9f28f96e6d9966cba5502d503b16c24f4a59070d84874378dc0e"
 
 static char *directory, *ca, *other_ca, *client_cert, *client_key;
@@ -51,7 +52,8 @@ static void setup(void)
 	char *config = directory_write(directory, "c.yaml", text);
 	free(text);
 	ck_assert_int_eq(chmod(config, 0600), 0);
-	d = daemon_start((const char *[]){"-c", config, "--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0", NULL});
+	d = daemon_start(
+		(const char *[]){"-c", config, "--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0", NULL});
 	free(config);
 	const char *port = strrchr(daemon_tls_url(d), ':');
 	snprintf(url, sizeof(url), "tls://localhost%s", port);

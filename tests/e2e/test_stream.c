@@ -14,8 +14,8 @@ static struct daemon *d;
 static mr *m;
 static mr *other;
 
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread sanitizer asks this for
- * its options. */
+/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread
+ * sanitizer asks this for its options. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -351,7 +351,8 @@ START_TEST(what_the_daemon_says_against_it_is_the_first_answer)
 	mr_consumer *c;
 	struct mr_result result;
 
-	FAILS(MR_EARGUMENT, "credit", mr_consumer_create(&c, m, "jobs", &(struct mr_consumer_options){.credit = 1000001}));
+	FAILS(MR_EARGUMENT, "credit",
+	      mr_consumer_create(&c, m, "jobs", &(struct mr_consumer_options){.credit = 1000001}));
 	ck_assert_ptr_null(c);
 	FAILS(MR_EARGUMENT, "sticky", mr_consumer_create(&c, m, "jobs", &(struct mr_consumer_options){.sticky = true}));
 	FAILS(MR_EARGUMENT, "lease", mr_consumer_create(&c, m, "jobs", &(struct mr_consumer_options){.lease_ms = -1}));
@@ -448,30 +449,30 @@ int main(void)
 {
 	Suite *suite = suite_create("client: streams");
 	const TTest *const producers[] = {
-	    all_that_is_put_is_there_in_order_after_a_flush,
-	    the_last_goes_at_once_and_more_waits_for_it,
-	    a_full_window_makes_it_wait,
-	    what_goes_wrong_is_told_and_then_it_goes_on,
-	    after_a_failure_nothing_is_put_until_the_flush,
-	    dropped_is_no_failure,
-	    impossible_producers,
-	    threads_share_a_producer,
-	    NULL,
+		all_that_is_put_is_there_in_order_after_a_flush,
+		the_last_goes_at_once_and_more_waits_for_it,
+		a_full_window_makes_it_wait,
+		what_goes_wrong_is_told_and_then_it_goes_on,
+		after_a_failure_nothing_is_put_until_the_flush,
+		dropped_is_no_failure,
+		impossible_producers,
+		threads_share_a_producer,
+		NULL,
 	};
 	const TTest *const consumers[] = {
-	    values_come_in_order_whatever_the_credit,
-	    no_more_than_the_credit_comes,
-	    a_destroyed_consumer_takes_no_more,
-	    what_the_daemon_says_against_it_is_the_first_answer,
-	    threads_share_a_consumer,
-	    NULL,
+		values_come_in_order_whatever_the_credit,
+		no_more_than_the_credit_comes,
+		a_destroyed_consumer_takes_no_more,
+		what_the_daemon_says_against_it_is_the_first_answer,
+		threads_share_a_consumer,
+		NULL,
 	};
 	const TTest *const short_parking[] = {a_daemon_that_lets_nobody_park_for_long_is_asked_again, NULL};
 	const TTest *const ends[] = {
-	    /* nothing is left to stop */
-	    a_killed_daemon_leaves_the_unanswered_unknown,
-	    a_killed_daemon_ends_a_consumer_after_what_has_come,
-	    NULL,
+		/* nothing is left to stop */
+		a_killed_daemon_leaves_the_unanswered_unknown,
+		a_killed_daemon_ends_a_consumer_after_what_has_come,
+		NULL,
 	};
 
 	suite_case(suite, "producers", setup, teardown, producers);

@@ -1,5 +1,5 @@
-/* Frames as they really arrive: split, run together, too large, cut off, nonsense. The daemon answers what it can, ends what it must, and goes on
- * for everybody else. */
+/* Frames as they really arrive: split, run together, too large, cut off, nonsense. The daemon answers what it can, ends
+ * what it must, and goes on for everybody else. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@ static struct wire *witness; /* another client, who has to be served whatever ha
 
 static void setup(void)
 {
-	d = daemon_start((const char *[]){"--set", "channels.jobs={kind: bounded, capacity: 100000}", "--set", "channels.meet={kind: unbuffered}", NULL});
+	d = daemon_start((const char *[]){"--set", "channels.jobs={kind: bounded, capacity: 100000}", "--set",
+					  "channels.meet={kind: unbuffered}", NULL});
 	witness = wire_connect(d);
 }
 
@@ -76,7 +77,8 @@ START_TEST(thousands_of_requests_may_be_pipelined)
 		wire_frame(&bytes, &len, text);
 	}
 	wire_send_bytes(w, bytes, len);
-	/* Nothing parks, so each reply to a put comes before the next request's of its kind; takes and puts may be told apart in writing. */
+	/* Nothing parks, so each reply to a put comes before the next request's of its kind; takes and puts may be told
+	 * apart in writing. */
 	int puts = 0, takes = 0;
 	for (int i = 0; i < 2 * N; i++) {
 		json_t *reply = wire_recv_json(w);
@@ -135,7 +137,10 @@ static const struct opening {
 	const char *bytes;
 	size_t len;
 } openings[] = {
-#define OPENING(literal) {literal, sizeof(literal) - 1}
+#define OPENING(literal)                                                                                               \
+	{                                                                                                              \
+		literal, sizeof(literal) - 1                                                                           \
+	}
 	OPENING("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 the rest of a ClientHello"),
 	OPENING("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 	OPENING("help\r\n"),
@@ -286,7 +291,8 @@ START_TEST(a_peer_that_dies_within_a_frame_takes_nothing_with_it)
 	for (int i = 0; i < 3; i++) {
 		w[i] = wire_connect(d);
 		wire_send(w[i], "{\"id\":1,\"op\":\"take\",\"channel\":\"meet\"}");
-		wire_send_bytes(w[i], "\0\0\0\x40{\"id\":2,\"op\":\"put\",\"channel\":\"jobs\",\"val", (size_t[]){2, 20, 44}[i]);
+		wire_send_bytes(w[i], "\0\0\0\x40{\"id\":2,\"op\":\"put\",\"channel\":\"jobs\",\"val",
+				(size_t[]){2, 20, 44}[i]);
 	}
 	wait_parked_takes(3);
 	wire_close(w[0]);
@@ -296,7 +302,8 @@ START_TEST(a_peer_that_dies_within_a_frame_takes_nothing_with_it)
 	wire_close(w[2]);
 	wait_parked_takes(0);
 	/* What is put now is for the living. */
-	wire_ask(witness, "{\"id\":2,\"op\":\"put\",\"channel\":\"meet\",\"value\":1,\"timeout_ms\":0}", "{\"id\":2,\"status\":\"timeout\"}");
+	wire_ask(witness, "{\"id\":2,\"op\":\"put\",\"channel\":\"meet\",\"value\":1,\"timeout_ms\":0}",
+		 "{\"id\":2,\"status\":\"timeout\"}");
 	wire_ask(witness, "{\"id\":3,\"op\":\"stat\",\"channel\":\"jobs\"}", "{\"accepted\":0}");
 }
 END_TEST
@@ -319,18 +326,21 @@ int main(void)
 	TCase *loop = tcase_create("other protocols");
 	tcase_set_timeout(loop, SUITE_TIMEOUT_S);
 	tcase_add_checked_fixture(loop, setup, teardown);
-	tcase_add_loop_test(loop, what_is_too_large_is_told_and_ends_the_connection, 0, (int)(sizeof(openings) / sizeof(openings[0])));
+	tcase_add_loop_test(loop, what_is_too_large_is_told_and_ends_the_connection, 0,
+			    (int)(sizeof(openings) / sizeof(openings[0])));
 	suite_add_tcase(suite, loop);
 	suite_case(suite, "frames", setup, teardown,
-		   (const TTest *const[]){bytes_one_by_one_are_frames_all_the_same, a_pair_of_frames_may_be_split_anywhere,
-					  thousands_of_requests_may_be_pipelined, a_frame_of_the_largest_size_is_carried_out,
-					  an_empty_frame_is_bad_json_and_the_connection_goes_on, the_reply_arrives_though_the_peer_is_still_sending,
-					  frames_behind_one_that_is_too_large_are_not_carried_out,
-					  after_too_large_a_peer_that_stays_is_closed_within_a_second_or_so,
-					  after_too_large_a_peer_that_floods_is_closed, NULL});
+		   (const TTest *const[]){
+			   bytes_one_by_one_are_frames_all_the_same, a_pair_of_frames_may_be_split_anywhere,
+			   thousands_of_requests_may_be_pipelined, a_frame_of_the_largest_size_is_carried_out,
+			   an_empty_frame_is_bad_json_and_the_connection_goes_on,
+			   the_reply_arrives_though_the_peer_is_still_sending,
+			   frames_behind_one_that_is_too_large_are_not_carried_out,
+			   after_too_large_a_peer_that_stays_is_closed_within_a_second_or_so,
+			   after_too_large_a_peer_that_floods_is_closed, NULL});
 	suite_case(suite, "ends", setup, teardown,
 		   (const TTest *const[]){a_half_closed_peer_gets_its_replies, a_half_closed_peer_waits_no_longer,
-					  a_peer_that_dies_within_a_frame_takes_nothing_with_it, whole_frames_before_a_death_are_carried_out,
-					  NULL});
+					  a_peer_that_dies_within_a_frame_takes_nothing_with_it,
+					  whole_frames_before_a_death_are_carried_out, NULL});
 	return suite_run(suite);
 }

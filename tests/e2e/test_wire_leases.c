@@ -1,4 +1,5 @@
-/* Leases on the wire, and what becomes of values when connections end: with their replies sent, unsent, or half sent. */
+/* Leases on the wire, and what becomes of values when connections end: with their replies sent, unsent, or half sent.
+ */
 #include <string.h>
 
 #include "tests/lib/suite.h"
@@ -11,7 +12,10 @@ static struct wire *w, *other;
 
 static void setup(void)
 {
-	d = daemon_start((const char *[]){"--set", "channels={jobs: {kind: bounded, capacity: 99, max_deliveries: 2, dead_letter: dead}, dead: {kind: bounded, capacity: 1}}", NULL});
+	d = daemon_start((const char *[]){"--set",
+					  "channels={jobs: {kind: bounded, capacity: 99, max_deliveries: 2, "
+					  "dead_letter: dead}, dead: {kind: bounded, capacity: 1}}",
+					  NULL});
 	w = wire_connect(d);
 	other = wire_connect(d);
 }
@@ -28,7 +32,8 @@ static void teardown(void)
 static void take_token(struct wire *wire, const char *value, const char *deliveries, char token[33])
 {
 	json_t *reply = wire_recv_json(wire);
-	json_t *wanted = json_loads(value, JSON_DECODE_ANY, NULL), *counts = json_loads(deliveries, JSON_DECODE_ANY, NULL);
+	json_t *wanted = json_loads(value, JSON_DECODE_ANY, NULL),
+	       *counts = json_loads(deliveries, JSON_DECODE_ANY, NULL);
 	const char *text = json_string_value(json_object_get(reply, "lease"));
 	const json_t *found = json_object_get(reply, json_is_array(counts) ? "values" : "value");
 	ck_assert_str_eq(json_string_value(json_object_get(reply, "status")), "ok");
@@ -83,7 +88,8 @@ END_TEST
 
 START_TEST(what_is_no_token_names_no_lease)
 {
-	const char *none[] = {"", "x", "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef0", "0123456789ABCDEF0123456789ABCDEF"};
+	const char *none[] = {"", "x", "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef0",
+			      "0123456789ABCDEF0123456789ABCDEF"};
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
 		wire_sendf(w, "{\"id\":1,\"op\":\"ack\",\"lease\":\"%s\"}", none[i]);
 		wire_expect_error(w, 1, "no_such_lease", "");
@@ -94,7 +100,8 @@ END_TEST
 START_TEST(an_alts_leases_what_it_takes)
 {
 	char token[33];
-	wire_send(w, "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"jobs\"},{\"take\":\"dead\"}],\"lease_ms\":60000,\"sticky\":true}");
+	wire_send(w, "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"jobs\"},{\"take\":\"dead\"}],\"lease_ms\":60000,"
+		     "\"sticky\":true}");
 	wire_sync(other);
 	wire_ask(other, "{\"id\":1,\"op\":\"put\",\"channel\":\"dead\",\"value\":7}", "{\"status\":\"ok\"}");
 	take_token(w, "7", "1", token);
@@ -162,7 +169,8 @@ static void put_large(int n)
 static struct wire *connect_slow(void)
 {
 	struct wire *slow = wire_connect_slow(d);
-	wire_ask(slow, "{\"id\":1,\"op\":\"create\",\"channel\":\"witness\",\"kind\":\"promise\",\"ephemeral\":true}", "{\"created\":true}");
+	wire_ask(slow, "{\"id\":1,\"op\":\"create\",\"channel\":\"witness\",\"kind\":\"promise\",\"ephemeral\":true}",
+		 "{\"created\":true}");
 	return slow;
 }
 
@@ -179,7 +187,8 @@ static void reset_slow(struct wire *slow)
 	}
 }
 
-/* Of these, what is known to have been read is gone; what the daemon still had is back, in order, as if it had never been taken. */
+/* Of these, what is known to have been read is gone; what the daemon still had is back, in order, as if it had never
+ * been taken. */
 static void expect_back(int n)
 {
 	wire_send(w, "{\"id\":1,\"op\":\"stat\",\"channel\":\"jobs\"}");
@@ -230,7 +239,8 @@ START_TEST(leased_values_that_were_not_sent_go_back_undelivered)
 {
 	enum { N = 30 };
 	struct wire *slow = connect_slow();
-	wire_send(slow, "{\"id\":1,\"op\":\"take\",\"channel\":\"jobs\",\"count\":1000,\"lease_ms\":60000,\"sticky\":true}");
+	wire_send(slow,
+		  "{\"id\":1,\"op\":\"take\",\"channel\":\"jobs\",\"count\":1000,\"lease_ms\":60000,\"sticky\":true}");
 	wait_stat("jobs", "{\"parked_takes\":1}");
 	put_large(N);
 	reset_slow(slow);
@@ -244,11 +254,14 @@ int main(void)
 {
 	Suite *suite = suite_create("wire leases");
 	suite_case(suite, "leases", setup, teardown,
-		   (const TTest *const[]){a_lease_goes_its_whole_way, what_is_no_token_names_no_lease, an_alts_leases_what_it_takes,
-					  a_lease_that_ends_by_itself_brings_the_value_to_who_waits, the_end_of_a_connection_returns_its_leases,
+		   (const TTest *const[]){a_lease_goes_its_whole_way, what_is_no_token_names_no_lease,
+					  an_alts_leases_what_it_takes,
+					  a_lease_that_ends_by_itself_brings_the_value_to_who_waits,
+					  the_end_of_a_connection_returns_its_leases,
 					  a_half_closed_connection_gets_its_lease_before_that_ends, NULL});
 	suite_case(suite, "unsent", setup, teardown,
-		   (const TTest *const[]){plain_takes_that_were_not_sent_go_back, a_consumer_that_dies_with_unsent_values_loses_none_of_them,
+		   (const TTest *const[]){plain_takes_that_were_not_sent_go_back,
+					  a_consumer_that_dies_with_unsent_values_loses_none_of_them,
 					  leased_values_that_were_not_sent_go_back_undelivered, NULL});
 	return suite_run(suite);
 }

@@ -13,7 +13,8 @@ static struct wire *w, *other;
 
 static void setup(void)
 {
-	d = daemon_start((const char *[]){"--set", "limits.max_frame=64KiB", "--set", "channels.jobs={kind: bounded, capacity: 1000}", "--set",
+	d = daemon_start((const char *[]){"--set", "limits.max_frame=64KiB", "--set",
+					  "channels.jobs={kind: bounded, capacity: 1000}", "--set",
 					  "channels.meet={kind: unbuffered, max_waiters: 5000}", NULL});
 	w = wire_connect(d);
 	other = wire_connect_unix(d);
@@ -46,27 +47,38 @@ static const char *get_text(const json_t *object, const char *key)
 START_TEST(stat_is_one_flat_row)
 {
 	wire_ask_exactly(w, "{\"id\":1,\"op\":\"stat\",\"channel\":\"jobs\"}",
-			 "{\"id\":1,\"status\":\"ok\",\"channel\":\"jobs\",\"kind\":\"bounded\",\"capacity\":1000,\"ephemeral\":false,\"closed\":false,"
-			 "\"buffered\":0,\"leased\":0,\"parked_puts\":0,\"parked_takes\":0,\"bytes\":0,\"max_waiters\":100000,\"accepted\":0,\"taken\":0,"
+			 "{\"id\":1,\"status\":\"ok\",\"channel\":\"jobs\",\"kind\":\"bounded\",\"capacity\":1000,"
+			 "\"ephemeral\":false,\"closed\":false,"
+			 "\"buffered\":0,\"leased\":0,\"parked_puts\":0,\"parked_takes\":0,\"bytes\":0,\"max_waiters\":"
+			 "100000,\"accepted\":0,\"taken\":0,"
 			 "\"returned\":0,\"dropped\":0,\"evicted\":0,\"dead_lettered\":0,\"discarded\":0}");
-	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"jobs\",\"values\":[12345,\"abc\",[ 1 ]]}", "{\"status\":\"ok\"}");
+	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"jobs\",\"values\":[12345,\"abc\",[ 1 ]]}",
+		 "{\"status\":\"ok\"}");
 	wire_ask(w, "{\"id\":3,\"op\":\"take\",\"channel\":\"jobs\"}", "{\"value\":12345}");
-	wire_ask(w, "{\"id\":4,\"op\":\"stat\",\"channel\":\"jobs\"}", "{\"buffered\":2,\"bytes\":10,\"accepted\":3,\"taken\":1}");
+	wire_ask(w, "{\"id\":4,\"op\":\"stat\",\"channel\":\"jobs\"}",
+		 "{\"buffered\":2,\"bytes\":10,\"accepted\":3,\"taken\":1}");
 	wire_send(other, "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"meet\"},{\"take\":\"meet\"}]}");
 	wire_sync(other);
-	wire_ask(w, "{\"id\":5,\"op\":\"stat\",\"channel\":\"meet\"}", "{\"kind\":\"unbuffered\",\"capacity\":0,\"parked_takes\":2,\"max_waiters\":5000}");
+	wire_ask(w, "{\"id\":5,\"op\":\"stat\",\"channel\":\"meet\"}",
+		 "{\"kind\":\"unbuffered\",\"capacity\":0,\"parked_takes\":2,\"max_waiters\":5000}");
 	wire_ask_error(w, "{\"id\":6,\"op\":\"stat\",\"channel\":\"none\"}", 6, "no_such_channel", "none");
 }
 END_TEST
 
 START_TEST(stat_counts_what_was_shed)
 {
-	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"drop\",\"kind\":\"dropping\",\"capacity\":2}", "{\"created\":true}");
-	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"last\",\"kind\":\"sliding\",\"capacity\":2}", "{\"created\":true}");
-	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"drop\",\"values\":[1,2,3,4,5]}", "{\"status\":\"dropped\",\"accepted\":2}");
-	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"last\",\"values\":[1,2,3,4,5]}", "{\"status\":\"ok\",\"evicted\":3}");
-	wire_ask(w, "{\"id\":3,\"op\":\"stat\",\"channel\":\"drop\"}", "{\"accepted\":2,\"buffered\":2,\"dropped\":3,\"evicted\":0}");
-	wire_ask(w, "{\"id\":3,\"op\":\"stat\",\"channel\":\"last\"}", "{\"accepted\":5,\"buffered\":2,\"dropped\":0,\"evicted\":3}");
+	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"drop\",\"kind\":\"dropping\",\"capacity\":2}",
+		 "{\"created\":true}");
+	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"last\",\"kind\":\"sliding\",\"capacity\":2}",
+		 "{\"created\":true}");
+	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"drop\",\"values\":[1,2,3,4,5]}",
+		 "{\"status\":\"dropped\",\"accepted\":2}");
+	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"last\",\"values\":[1,2,3,4,5]}",
+		 "{\"status\":\"ok\",\"evicted\":3}");
+	wire_ask(w, "{\"id\":3,\"op\":\"stat\",\"channel\":\"drop\"}",
+		 "{\"accepted\":2,\"buffered\":2,\"dropped\":3,\"evicted\":0}");
+	wire_ask(w, "{\"id\":3,\"op\":\"stat\",\"channel\":\"last\"}",
+		 "{\"accepted\":5,\"buffered\":2,\"dropped\":0,\"evicted\":3}");
 	wire_ask(w, "{\"id\":4,\"op\":\"peek\",\"channel\":\"last\",\"max\":9}", "{\"values\":[4,5]}");
 }
 END_TEST
@@ -75,11 +87,15 @@ END_TEST
 
 START_TEST(peek_takes_nothing)
 {
-	wire_ask_exactly(w, "{\"id\":1,\"op\":\"peek\",\"channel\":\"jobs\"}", "{\"id\":1,\"status\":\"ok\",\"values\":[],\"more\":false}");
+	wire_ask_exactly(w, "{\"id\":1,\"op\":\"peek\",\"channel\":\"jobs\"}",
+			 "{\"id\":1,\"status\":\"ok\",\"values\":[],\"more\":false}");
 	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"jobs\",\"values\":[1,2,3]}", "{\"status\":\"ok\"}");
-	wire_ask_exactly(w, "{\"id\":3,\"op\":\"peek\",\"channel\":\"jobs\"}", "{\"id\":3,\"status\":\"ok\",\"values\":[1],\"more\":true}");
-	wire_ask_exactly(w, "{\"id\":4,\"op\":\"peek\",\"channel\":\"jobs\",\"max\":2}", "{\"id\":4,\"status\":\"ok\",\"values\":[1,2],\"more\":true}");
-	wire_ask_exactly(w, "{\"id\":5,\"op\":\"peek\",\"channel\":\"jobs\",\"max\":3}", "{\"id\":5,\"status\":\"ok\",\"values\":[1,2,3],\"more\":false}");
+	wire_ask_exactly(w, "{\"id\":3,\"op\":\"peek\",\"channel\":\"jobs\"}",
+			 "{\"id\":3,\"status\":\"ok\",\"values\":[1],\"more\":true}");
+	wire_ask_exactly(w, "{\"id\":4,\"op\":\"peek\",\"channel\":\"jobs\",\"max\":2}",
+			 "{\"id\":4,\"status\":\"ok\",\"values\":[1,2],\"more\":true}");
+	wire_ask_exactly(w, "{\"id\":5,\"op\":\"peek\",\"channel\":\"jobs\",\"max\":3}",
+			 "{\"id\":5,\"status\":\"ok\",\"values\":[1,2,3],\"more\":false}");
 	wire_ask(w, "{\"id\":6,\"op\":\"stat\",\"channel\":\"jobs\"}", "{\"buffered\":3,\"taken\":0}");
 	wire_ask_error(w, "{\"id\":7,\"op\":\"peek\",\"channel\":\"none\"}", 7, "no_such_channel", "none");
 	/* A parked put is not in the buffer. */
@@ -140,7 +156,8 @@ START_TEST(a_parked_take_gets_no_more_than_fits)
 	for (int i = 0; i < 29990; i++)
 		strcpy(batch + 1 + 2 * i, "1,");
 	strcpy(batch + 1 + 2 * 29990, "1]");
-	wire_ask(other, "{\"id\":7,\"op\":\"create\",\"channel\":\"wide\",\"kind\":\"bounded\",\"capacity\":100000}", "{\"created\":true}");
+	wire_ask(other, "{\"id\":7,\"op\":\"create\",\"channel\":\"wide\",\"kind\":\"bounded\",\"capacity\":100000}",
+		 "{\"created\":true}");
 	wire_sendf(other, "{\"id\":1,\"op\":\"put\",\"channel\":\"jobs\",\"values\":%s,\"timeout_ms\":0}", batch);
 	wire_expect(other, "{\"status\":\"timeout\",\"accepted\":2000}");
 	ck_assert_uint_eq(values_of_reply("values", NULL), 1000);
@@ -171,21 +188,31 @@ START_TEST(list_is_in_order_of_name_and_in_pages)
 	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"jobs.b\",\"kind\":\"promise\"}", "{\"created\":true}");
 	wire_ask(w, "{\"id\":1,\"op\":\"create\",\"channel\":\"jobs.a\",\"kind\":\"promise\"}", "{\"created\":true}");
 	wire_ask(w, "{\"id\":2,\"op\":\"list\"}",
-		 "{\"status\":\"ok\",\"more\":false,\"channels\":[{\"channel\":\"Z\"},{\"channel\":\"jobs\"},{\"channel\":\"jobs.a\"},"
+		 "{\"status\":\"ok\",\"more\":false,\"channels\":[{\"channel\":\"Z\"},{\"channel\":\"jobs\"},{"
+		 "\"channel\":\"jobs.a\"},"
 		 "{\"channel\":\"jobs.b\"},{\"channel\":\"meet\"}]}");
-	wire_ask(w, "{\"id\":3,\"op\":\"list\",\"limit\":2}", "{\"more\":true,\"channels\":[{\"channel\":\"Z\"},{\"channel\":\"jobs\"}]}");
+	wire_ask(w, "{\"id\":3,\"op\":\"list\",\"limit\":2}",
+		 "{\"more\":true,\"channels\":[{\"channel\":\"Z\"},{\"channel\":\"jobs\"}]}");
 	wire_ask(w, "{\"id\":4,\"op\":\"list\",\"limit\":2,\"after\":\"jobs\"}",
 		 "{\"more\":true,\"channels\":[{\"channel\":\"jobs.a\"},{\"channel\":\"jobs.b\"}]}");
-	wire_ask(w, "{\"id\":5,\"op\":\"list\",\"limit\":2,\"after\":\"jobs.b\"}", "{\"more\":false,\"channels\":[{\"channel\":\"meet\"}]}");
-	wire_ask(w, "{\"id\":6,\"op\":\"list\",\"limit\":1,\"after\":\"jobs.zzz\"}", "{\"more\":false,\"channels\":[{\"channel\":\"meet\"}]}");
+	wire_ask(w, "{\"id\":5,\"op\":\"list\",\"limit\":2,\"after\":\"jobs.b\"}",
+		 "{\"more\":false,\"channels\":[{\"channel\":\"meet\"}]}");
+	wire_ask(w, "{\"id\":6,\"op\":\"list\",\"limit\":1,\"after\":\"jobs.zzz\"}",
+		 "{\"more\":false,\"channels\":[{\"channel\":\"meet\"}]}");
 	wire_ask(w, "{\"id\":7,\"op\":\"list\",\"match\":\"jobs*\",\"limit\":3}",
-		 "{\"more\":false,\"channels\":[{\"channel\":\"jobs\"},{\"channel\":\"jobs.a\"},{\"channel\":\"jobs.b\"}]}");
-	wire_ask(w, "{\"id\":8,\"op\":\"list\",\"match\":\"jobs.?\",\"limit\":1}", "{\"more\":true,\"channels\":[{\"channel\":\"jobs.a\"}]}");
-	wire_ask_exactly(w, "{\"id\":9,\"op\":\"list\",\"match\":\"nobody\"}", "{\"id\":9,\"status\":\"ok\",\"channels\":[],\"more\":false}");
+		 "{\"more\":false,\"channels\":[{\"channel\":\"jobs\"},{\"channel\":\"jobs.a\"},{\"channel\":\"jobs."
+		 "b\"}]}");
+	wire_ask(w, "{\"id\":8,\"op\":\"list\",\"match\":\"jobs.?\",\"limit\":1}",
+		 "{\"more\":true,\"channels\":[{\"channel\":\"jobs.a\"}]}");
+	wire_ask_exactly(w, "{\"id\":9,\"op\":\"list\",\"match\":\"nobody\"}",
+			 "{\"id\":9,\"status\":\"ok\",\"channels\":[],\"more\":false}");
 	wire_ask_exactly(w, "{\"id\":10,\"op\":\"list\",\"match\":\"Z\"}",
-			 "{\"id\":10,\"status\":\"ok\",\"more\":false,\"channels\":[{\"channel\":\"Z\",\"kind\":\"promise\",\"capacity\":1,"
-			 "\"ephemeral\":false,\"closed\":false,\"buffered\":0,\"leased\":0,\"parked_puts\":0,\"parked_takes\":0,\"bytes\":0,"
-			 "\"max_waiters\":100000,\"accepted\":0,\"taken\":0,\"returned\":0,\"dropped\":0,\"evicted\":0,\"dead_lettered\":0,"
+			 "{\"id\":10,\"status\":\"ok\",\"more\":false,\"channels\":[{\"channel\":\"Z\",\"kind\":"
+			 "\"promise\",\"capacity\":1,"
+			 "\"ephemeral\":false,\"closed\":false,\"buffered\":0,\"leased\":0,\"parked_puts\":0,\"parked_"
+			 "takes\":0,\"bytes\":0,"
+			 "\"max_waiters\":100000,\"accepted\":0,\"taken\":0,\"returned\":0,\"dropped\":0,\"evicted\":0,"
+			 "\"dead_lettered\":0,"
 			 "\"discarded\":0}]}");
 }
 END_TEST
@@ -222,8 +249,10 @@ END_TEST
 
 START_TEST(waiters_says_who_waits_for_what)
 {
-	wire_ask_exactly(w, "{\"id\":1,\"op\":\"waiters\"}", "{\"id\":1,\"status\":\"ok\",\"waiters\":[],\"more\":false}");
-	wire_ask(other, "{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"name\":\"worker \\\"7\\\"\"}", "{\"status\":\"ok\"}");
+	wire_ask_exactly(w, "{\"id\":1,\"op\":\"waiters\"}",
+			 "{\"id\":1,\"status\":\"ok\",\"waiters\":[],\"more\":false}");
+	wire_ask(other, "{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"name\":\"worker \\\"7\\\"\"}",
+		 "{\"status\":\"ok\"}");
 	wire_send(other, "{\"id\":5,\"op\":\"take\",\"channel\":\"jobs\",\"max\":3,\"timeout_ms\":1000000}");
 	wire_sync(other);
 	wire_send(w, "{\"id\":6,\"op\":\"alts\",\"arms\":[{\"take\":\"jobs\"},{\"put\":\"meet\",\"value\":1}]}");
@@ -232,11 +261,14 @@ START_TEST(waiters_says_who_waits_for_what)
 	const json_t *rows = json_object_get(reply, "waiters");
 	ck_assert_uint_eq(json_array_size(rows), 2);
 	const json_t *take = json_array_get(rows, 0), *alts = json_array_get(rows, 1);
-	json_t *expected = json_loads("{\"name\":\"worker \\\"7\\\"\",\"peer\":\"unix\",\"request\":5,\"op\":\"take\",\"arms\":[{\"take\":\"jobs\"}]}", 0,
-				      NULL);
+	json_t *expected = json_loads(
+		"{\"name\":\"worker "
+		"\\\"7\\\"\",\"peer\":\"unix\",\"request\":5,\"op\":\"take\",\"arms\":[{\"take\":\"jobs\"}]}",
+		0, NULL);
 	ck_assert(json_has(take, expected));
 	json_decref(expected);
-	expected = json_loads("{\"request\":6,\"op\":\"alts\",\"arms\":[{\"take\":\"jobs\"},{\"put\":\"meet\"}]}", 0, NULL);
+	expected = json_loads("{\"request\":6,\"op\":\"alts\",\"arms\":[{\"take\":\"jobs\"},{\"put\":\"meet\"}]}", 0,
+			      NULL);
 	ck_assert(json_has(alts, expected));
 	json_decref(expected);
 	ck_assert_int_lt(get_int(take, "seq"), get_int(alts, "seq"));
@@ -246,7 +278,8 @@ START_TEST(waiters_says_who_waits_for_what)
 	ck_assert_int_le(get_int(take, "deadline_ms"), 1000000);
 	ck_assert_int_eq(strncmp(get_text(alts, "peer"), "127.0.0.1:", 10), 0);
 	json_decref(reply);
-	wire_ask(w, "{\"id\":3,\"op\":\"waiters\",\"channel\":\"meet\"}", "{\"more\":false,\"waiters\":[{\"request\":6}]}");
+	wire_ask(w, "{\"id\":3,\"op\":\"waiters\",\"channel\":\"meet\"}",
+		 "{\"more\":false,\"waiters\":[{\"request\":6}]}");
 	wire_ask_error(w, "{\"id\":4,\"op\":\"waiters\",\"channel\":\"none\"}", 4, "no_such_channel", "none");
 }
 END_TEST
@@ -257,7 +290,8 @@ static void page_through(const char *channel, int limit, int n, int first, int s
 	json_int_t after = 0;
 	int seen = 0;
 	for (bool more = true; more;) {
-		wire_sendf(w, "{\"id\":1,\"op\":\"waiters\"%s,\"after\":%lld,\"limit\":%d}", channel, (long long)after, limit);
+		wire_sendf(w, "{\"id\":1,\"op\":\"waiters\"%s,\"after\":%lld,\"limit\":%d}", channel, (long long)after,
+			   limit);
 		const char *text = wire_recv(w);
 		ck_assert_uint_le(strlen(text), SMALL_FRAME + REPLY_ENVELOPE);
 		json_t *reply = json_loads(text, 0, NULL);
@@ -295,10 +329,12 @@ int main(void)
 	suite_case(suite, "stat, peek", setup, teardown,
 		   (const TTest *const[]){stat_is_one_flat_row, stat_counts_what_was_shed, peek_takes_nothing, NULL});
 	suite_case(suite, "length of replies", setup, teardown,
-		   (const TTest *const[]){a_take_stops_before_a_value_that_would_not_fit, a_parked_take_gets_no_more_than_fits,
+		   (const TTest *const[]){a_take_stops_before_a_value_that_would_not_fit,
+					  a_parked_take_gets_no_more_than_fits,
 					  a_peek_stops_before_a_value_that_would_not_fit, NULL});
 	suite_case(suite, "list, waiters", setup, teardown,
-		   (const TTest *const[]){list_is_in_order_of_name_and_in_pages, a_list_longer_than_a_frame_is_had_in_pages,
-					  waiters_says_who_waits_for_what, waiters_are_had_in_pages_oldest_first, NULL});
+		   (const TTest *const[]){list_is_in_order_of_name_and_in_pages,
+					  a_list_longer_than_a_frame_is_had_in_pages, waiters_says_who_waits_for_what,
+					  waiters_are_had_in_pages_oldest_first, NULL});
 	return suite_run(suite);
 }

@@ -1,5 +1,5 @@
-/* The client's machine, fed with whatever a daemon could send: each pending request has one end, and after a failure there is nothing more. The first byte says in
- * what pieces the rest arrives. */
+/* The client's machine, fed with whatever a daemon could send: each pending request has one end, and after a failure
+ * there is nothing more. The first byte says in what pieces the rest arrives. */
 #include "client/client.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -23,7 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while ((event = client_next(&client, &request, &reply)) == CLIENT_REPLY || event == CLIENT_NOTICE) {
 			if (event != CLIENT_REPLY)
 				continue;
-			fuzz_assert(request >= requests && request < requests + N_REQUESTS && reply.has_id && reply.id == request->id, "another's");
+			fuzz_assert(request >= requests && request < requests + N_REQUESTS && reply.has_id &&
+					    reply.id == request->id,
+				    "another's");
 			n_replies++;
 		}
 	}

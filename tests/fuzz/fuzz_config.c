@@ -1,4 +1,5 @@
-/* The configuration: any text is read, or refused in one line that says where; and a first line that begins with `--set ` is that option. */
+/* The configuration: any text is read, or refused in one line that says where; and a first line that begins with `--set
+ * ` is that option. */
 #include "config/config.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -15,8 +16,9 @@ static void check_result(int result, const char *error)
 
 static void check_good(const struct config *config)
 {
-#define LIMIT(field, unit, fallback, lowest, highest)                                                                                             \
-	fuzz_assert(config->limits.field + 1 > (uint64_t)(lowest) && config->limits.field <= (uint64_t)(highest), #field);
+#define LIMIT(field, unit, fallback, lowest, highest)                                                                  \
+	fuzz_assert(config->limits.field + 1 > (uint64_t)(lowest) && config->limits.field <= (uint64_t)(highest),      \
+		    #field);
 	LIMITS(LIMIT)
 #undef LIMIT
 	fuzz_assert(config->n_listen >= 1 && config->n_listen <= MAX_LISTENERS, "%zu addresses", config->n_listen);

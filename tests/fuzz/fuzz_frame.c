@@ -1,4 +1,5 @@
-/* Frames: however the bytes are cut, the same frames come out, and nothing is read beyond what was given. The first byte decides about the limit and the cuts. */
+/* Frames: however the bytes are cut, the same frames come out, and nothing is read beyond what was given. The first
+ * byte decides about the limit and the cuts. */
 #include "proto/frame.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -27,13 +28,15 @@ static size_t take_frames(const uint8_t *data, size_t size, uint32_t limit, stru
 		struct slice body;
 		frames->end = frame_next((struct slice){copy, size - used}, limit, &body, &n, &wanted);
 		if (frames->end == FRAME_WHOLE) {
-			fuzz_assert(body.len <= limit && n == body.len + FRAME_HEADER_BYTES && n <= size - used, "%zu", n);
+			fuzz_assert(body.len <= limit && n == body.len + FRAME_HEADER_BYTES && n <= size - used, "%zu",
+				    n);
 			add(frames, body);
 			used += n;
 		}
 		free(copy);
 		if (frames->end == FRAME_MORE) {
-			fuzz_assert(wanted > size - used && wanted <= (size_t)limit + FRAME_HEADER_BYTES, "%zu", wanted);
+			fuzz_assert(wanted > size - used && wanted <= (size_t)limit + FRAME_HEADER_BYTES, "%zu",
+				    wanted);
 			break;
 		}
 	}
@@ -54,14 +57,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		end = end + step < size ? end + step : size;
 		begin += take_frames(data + begin, end - begin, limit, &cut);
 	}
-	fuzz_assert(whole.n == cut.n && whole.hash == cut.hash && (size == 0 || whole.end == cut.end), "%d and %d", (int)whole.n, (int)cut.n);
+	fuzz_assert(whole.n == cut.n && whole.hash == cut.hash && (size == 0 || whole.end == cut.end), "%d and %d",
+		    (int)whole.n, (int)cut.n);
 
 	struct buffer out = {0};
 	size_t mark = frame_begin(&out), n;
 	struct slice body;
 	buffer_append(&out, data, size);
 	frame_end(&out, mark);
-	fuzz_assert(frame_next((struct slice){out.bytes, buffer_len(&out)}, UINT32_MAX, &body, &n, NULL) == FRAME_WHOLE, "its own frame");
+	fuzz_assert(frame_next((struct slice){out.bytes, buffer_len(&out)}, UINT32_MAX, &body, &n, NULL) == FRAME_WHOLE,
+		    "its own frame");
 	fuzz_assert(body.len == size && memcmp(body.bytes, data, size) == 0, "another body");
 	buffer_finish(&out);
 	return 0;

@@ -1,5 +1,5 @@
-/* Who somebody is, and what he may do: the first line is a token, of which there is one that is right; the second the name of a channel;
- * the third a pattern that is a right; the fourth a certificate's name. */
+/* Who somebody is, and what he may do: the first line is a token, of which there is one that is right; the second the
+ * name of a channel; the third a pattern that is a right; the fourth a certificate's name. */
 #include "daemon/users.h"
 #include "proto/name.h"
 #include "tests/fuzz/fuzz.h"
@@ -7,9 +7,9 @@
 #define TOKEN "mrt_00112233445566778899aabbccddeeff_0000000000000000000000000000000000000000000000000000000000000001"
 
 static struct config_token right_token = {
-    .salt = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff},
-    .hash = {0x91, 0x46, 0xaf, 0x80, 0xf9, 0x4b, 0x9f, 0x28, 0xf9, 0x6e, 0x6d, 0x99, 0x66, 0xcb, 0xa5, 0x50,
-	     0x2d, 0x50, 0x3b, 0x16, 0xc2, 0x4f, 0x4a, 0x59, 0x07, 0x0d, 0x84, 0x87, 0x43, 0x78, 0xdc, 0x0e},
+	.salt = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff},
+	.hash = {0x91, 0x46, 0xaf, 0x80, 0xf9, 0x4b, 0x9f, 0x28, 0xf9, 0x6e, 0x6d, 0x99, 0x66, 0xcb, 0xa5, 0x50,
+		 0x2d, 0x50, 0x3b, 0x16, 0xc2, 0x4f, 0x4a, 0x59, 0x07, 0x0d, 0x84, 0x87, 0x43, 0x78, 0xdc, 0x0e},
 };
 
 static struct slice next_line(const char **at, const char *end)
@@ -31,16 +31,18 @@ static void check_rights(struct user *user, struct slice channel, const char *pa
 {
 	bool may = (pattern[0] == '_') == name_is_reserved(channel) && name_matches(channel, slice_from(pattern));
 	for (int i = 0; i < 2; i++) /* the second time it is remembered */
-		fuzz_assert(user_rights(user, channel) == (may ? 1u << RIGHT_TAKE : 0), "\"%.*s\" by \"%s\"", (int)channel.len,
-			    channel.bytes, pattern);
+		fuzz_assert(user_rights(user, channel) == (may ? 1u << RIGHT_TAKE : 0), "\"%.*s\" by \"%s\"",
+			    (int)channel.len, channel.bytes, pattern);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_copy(data, size);
 	const char *at = text, *end = text + size;
-	struct slice token = next_line(&at, end), channel = next_line(&at, end), pattern = next_line(&at, end), name = next_line(&at, end);
-	char *patterns[] = {strndup(pattern.len ? pattern.bytes : "", pattern.len)}, *names[] = {(char[]){"CN=somebody"}};
+	struct slice token = next_line(&at, end), channel = next_line(&at, end), pattern = next_line(&at, end),
+		     name = next_line(&at, end);
+	char *patterns[] = {strndup(pattern.len ? pattern.bytes : "", pattern.len)},
+	     *names[] = {(char[]){"CN=somebody"}};
 	char *subject = strndup(name.len ? name.bytes : "", name.len);
 	struct config_user user = {.name = (char[]){"u"},
 				   .tokens = &right_token,
@@ -53,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_token(users, token);
 	if (name_is_valid(channel))
 		check_rights(users_by_token(users, SLICE(TOKEN)).user, channel, patterns[0]);
-	fuzz_assert((users_by_certificate(users, subject).user != NULL) == (strcmp(subject, names[0]) == 0), "%s", subject);
+	fuzz_assert((users_by_certificate(users, subject).user != NULL) == (strcmp(subject, names[0]) == 0), "%s",
+		    subject);
 	fuzz_assert(!users_by_uid(users, 0).user, "nobody has a uid");
 	users_destroy(users);
 	free(subject);

@@ -1,5 +1,5 @@
-/* Heads of HTTP requests: wherever the input is cut a head is whole at the same place, and all that is taken from it lies in it, is as it must be, and can be decoded
- * into exactly the room that there is. */
+/* Heads of HTTP requests: wherever the input is cut a head is whole at the same place, and all that is taken from it
+ * lies in it, is as it must be, and can be decoded into exactly the room that there is. */
 #include "daemon/http/head.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -15,7 +15,8 @@ struct parsed {
 static struct parsed parse(const char *bytes, size_t len)
 {
 	struct parsed parsed = {.result = HTTP_HEAD_MORE};
-	parsed.result = http_head_parse((struct slice){bytes, len}, &parsed.head, &parsed.used, &parsed.code, &parsed.why);
+	parsed.result =
+		http_head_parse((struct slice){bytes, len}, &parsed.head, &parsed.used, &parsed.code, &parsed.why);
 	return parsed;
 }
 
@@ -52,7 +53,8 @@ static void check_decode(struct slice text, bool is_query)
 static void check_head(const char *bytes, const struct parsed *parsed)
 {
 	const struct http_head *head = &parsed->head;
-	const struct slice parts[] = {head->method, head->path, head->query, head->host, head->origin, head->authorization, head->content_type};
+	const struct slice parts[] = {head->method, head->path,          head->query,       head->host,
+				      head->origin, head->authorization, head->content_type};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		check_inside(bytes, parsed->used, parts[i]);
 	fuzz_assert(head->method.len && head->path.len && head->path.bytes[0] == '/', "no request line");

@@ -1,5 +1,6 @@
-/* The scanner beside jansson: both say yes, or both say no. The differences that are meant: what is nested deeper than 128, numbers out of jansson's range, and
- * NUL in the names of members, which jansson cannot hold. And a byte 0 outside of a string, which no JSON has, ends the text for jansson. */
+/* The scanner beside jansson: both say yes, or both say no. The differences that are meant: what is nested deeper than
+ * 128, numbers out of jansson's range, and NUL in the names of members, which jansson cannot hold. And a byte 0 outside
+ * of a string, which no JSON has, ends the text for jansson. */
 #include "proto/json_scan.h"
 
 #include <jansson.h>
@@ -32,7 +33,8 @@ static void compare_text(struct slice raw, const json_t *tree)
 	char *scratch = malloc(raw.len);
 	struct slice text = json_scan_text(raw, scratch);
 	fuzz_assert(text.len <= raw.len - 2, "it has grown");
-	fuzz_assert(text.len == json_string_length(tree) && memcmp(text.bytes, json_string_value(tree), text.len) == 0, "another text");
+	fuzz_assert(text.len == json_string_length(tree) && memcmp(text.bytes, json_string_value(tree), text.len) == 0,
+		    "another text");
 	free(scratch);
 }
 
@@ -50,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_error_t error;
 	json_t *tree = json_loadb(copy, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 	enum json_error_code code = json_error_code(&error);
-	bool excused = ours ? code == json_error_numeric_overflow || code == json_error_null_byte_in_key : scan.too_deep || memchr(copy, '\0', size);
+	bool excused = ours ? code == json_error_numeric_overflow || code == json_error_null_byte_in_key
+			    : scan.too_deep || memchr(copy, '\0', size);
 	fuzz_assert(ours == (tree != NULL) || excused, "we say %d, jansson: %s", ours, tree ? "good" : error.text);
 	if (ours) {
 		struct json_scan again;

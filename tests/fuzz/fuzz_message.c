@@ -1,4 +1,5 @@
-/* Requests and replies: whatever the body, decoding ends with a request that keeps every promise of message.h, or with an error that can be told. */
+/* Requests and replies: whatever the body, decoding ends with a request that keeps every promise of message.h, or with
+ * an error that can be told. */
 #include "proto/json_scan.h"
 #include "proto/message.h"
 #include "proto/name.h"
@@ -21,13 +22,16 @@ static void check_request(const struct message_request *request)
 	fuzz_assert(!message_has(request, MEMBER_CHANNEL) || name_is_valid(request->channel), "a channel's name");
 	fuzz_assert(request->timeout_ms <= MESSAGE_MAX_MS, "a time");
 	if (request->op == OP_PUT)
-		fuzz_assert(message_has(request, MEMBER_VALUE) != message_has(request, MEMBER_VALUES), "value or values");
+		fuzz_assert(message_has(request, MEMBER_VALUE) != message_has(request, MEMBER_VALUES),
+			    "value or values");
 	if (message_has(request, MEMBER_VALUE))
 		fuzz_assert(is_value(request->value), "a value");
 	for (size_t i = 0; i < request->n_values; i++)
 		fuzz_assert(is_value(request->values[i]), "value %zu", i);
 	if (request->op == OP_TAKE)
-		fuzz_assert(!message_has(request, MEMBER_MAX) || (request->max >= 1 && request->max <= MESSAGE_MAX_TAKE), "max");
+		fuzz_assert(!message_has(request, MEMBER_MAX) ||
+				    (request->max >= 1 && request->max <= MESSAGE_MAX_TAKE),
+			    "max");
 	if (request->op == OP_ALTS)
 		fuzz_assert(request->n_arms >= 1 && request->n_arms <= MESSAGE_MAX_ARMS, "arms");
 	for (size_t i = 0; i < request->n_arms; i++) {
@@ -46,7 +50,8 @@ static void check_error(const struct message_request *request)
 	message_error(&out, request->has_id, request->id, request->error, request->detail);
 	fuzz_assert(message_decode_reply(out.bytes + 4, buffer_len(&out) - 4, &reply) == 0, "%s", request->detail);
 	fuzz_assert(reply.has_id == request->has_id && (!reply.has_id || reply.id == request->id), "another id");
-	fuzz_assert(reply.status == STATUS_ERROR && reply.error == request->error && reply.message.len > 0, "another error");
+	fuzz_assert(reply.status == STATUS_ERROR && reply.error == request->error && reply.message.len > 0,
+		    "another error");
 	buffer_finish(&out);
 }
 

@@ -1,5 +1,6 @@
-/* Whole sessions of up to eight clients with the daemon's inside: frames, sessions, core and streams, on a virtual clock. After every line all invariants of the
- * core hold, and what the clients have got is frames of the protocol. The input is lines:
+/* Whole sessions of up to eight clients with the daemon's inside: frames, sessions, core and streams, on a virtual
+ * clock. After every line all invariants of the core hold, and what the clients have got is frames of the protocol. The
+ * input is lines:
  *
  *   a{"id":1,"op":"ping"}   client a (a to h; it connects when it is first named) sends a frame with this body
  *   :a…                     client a sends these bytes, without a frame
@@ -46,7 +47,8 @@ static void check_reply(struct slice body)
 	struct slice raw;
 	struct message_reply reply;
 	json_scan_init(&scan, body.bytes, body.len);
-	fuzz_assert(json_scan_value(&scan, &raw) == JSON_TYPE_OBJECT && json_scan_at_end(&scan), "%.*s", (int)body.len, body.bytes);
+	fuzz_assert(json_scan_value(&scan, &raw) == JSON_TYPE_OBJECT && json_scan_at_end(&scan), "%.*s", (int)body.len,
+		    body.bytes);
 	fuzz_assert(message_decode_reply((char *)body.bytes, body.len, &reply) == 0, "%.*s", (int)body.len, body.bytes);
 	fuzz_assert(reply.status != STATUS_ERROR || reply.error != ERROR_INTERNAL, "%.*s", (int)body.len, body.bytes);
 
@@ -66,7 +68,8 @@ static bool read_replies(struct peer *peer)
 	if (n <= 0)
 		return false;
 	buffer_append(&peer->in, bytes, (size_t)n);
-	while (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 65536 + 1024, &body, &used, NULL) == FRAME_WHOLE) {
+	while (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 65536 + 1024, &body,
+			  &used, NULL) == FRAME_WHOLE) {
 		check_reply(body);
 		buffer_consume(&peer->in, used);
 	}
@@ -178,7 +181,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	settle();
 	struct core_totals totals;
 	core_totals(inside.core, &totals);
-	fuzz_assert(inside.sessions.n == 0 && totals.connections == 0 && inside_parked(&inside) == 0, "%d sessions are left", (int)inside.sessions.n);
+	fuzz_assert(inside.sessions.n == 0 && totals.connections == 0 && inside_parked(&inside) == 0,
+		    "%d sessions are left", (int)inside.sessions.n);
 	fuzz_assert(loop_unsent_value_bytes(inside.loop) == 0, "unsent bytes of nobody");
 	inside_stop(&inside);
 	return 0;

@@ -1,5 +1,6 @@
-/* A plain main for a harness: gives it every file of its corpus, and then copies that are changed at random, for about a second. $MILLRACE_SEED repeats a run;
- * $FUZZ_REPLAYS says how many copies. With arguments: only these files. Says its sum as libcheck would. */
+/* A plain main for a harness: gives it every file of its corpus, and then copies that are changed at random, for about
+ * a second. $MILLRACE_SEED repeats a run; $FUZZ_REPLAYS says how many copies. With arguments: only these files. Says
+ * its sum as libcheck would. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -31,7 +32,8 @@ static size_t below(size_t n)
 static void on_abort(int signal_number)
 {
 	static const char what[] = "\nit was ";
-	if (write(STDERR_FILENO, what, sizeof(what) - 1) < 0 || write(STDERR_FILENO, running, strlen(running)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
+	if (write(STDERR_FILENO, what, sizeof(what) - 1) < 0 || write(STDERR_FILENO, running, strlen(running)) < 0 ||
+	    write(STDERR_FILENO, "\n", 1) < 0)
 		_exit(1);
 	signal(signal_number, SIG_DFL);
 	raise(signal_number);

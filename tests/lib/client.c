@@ -5,8 +5,8 @@
 
 void client_is(int status, int expected, const char *call)
 {
-	ck_assert_msg(status == expected, "%s: %s (%s), not %s", call, mr_status_name(status), status < 0 ? mr_message() : "",
-		      mr_status_name(expected));
+	ck_assert_msg(status == expected, "%s: %s (%s), not %s", call, mr_status_name(status),
+		      status < 0 ? mr_message() : "", mr_status_name(expected));
 }
 
 void client_fails(int status, int expected, const char *needle, const char *call)
@@ -64,7 +64,8 @@ void client_stat_wait(mr *m, const char *channel, const char *key, int64_t value
 	int64_t now;
 
 	while ((now = client_stat(m, channel, key)) != value)
-		ck_assert_msg(test_now_ms() < deadline_ms, "%s of %s is %lld, not %lld", key, channel, (long long)now, (long long)value);
+		ck_assert_msg(test_now_ms() < deadline_ms, "%s of %s is %lld, not %lld", key, channel, (long long)now,
+			      (long long)value);
 }
 
 void client_await_parked(mr *m, size_t n)

@@ -1,4 +1,5 @@
-/* The client library in tests: calls whose status has to be what is said, and a daemon with one channel of each kind. */
+/* The client library in tests: calls whose status has to be what is said, and a daemon with one channel of each kind.
+ */
 #ifndef MILLRACE_TESTS_CLIENT_H
 #define MILLRACE_TESTS_CLIENT_H
 

@@ -232,10 +232,11 @@ static void parse_alts(struct words *words, struct core_event *event, struct cor
 static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
 {
 	static const char *const names[] = {
-		[CORE_TICK] = "tick",	[CORE_HANG_UP] = "hangs",   [CORE_DISCONNECT] = "leaves", [CORE_ABANDON] = "abandon",
-		[CORE_CREATE] = "create", [CORE_CLOSE] = "close",   [CORE_DELETE] = "delete",	  [CORE_PUT] = "put",
-		[CORE_TAKE] = "take",	[CORE_ALTS] = "alts",	    [CORE_CANCEL] = "cancel",	  [CORE_ACK] = "ack",
-		[CORE_NACK] = "nack",	[CORE_EXTEND] = "extend",   [CORE_RESUME] = "resumes",
+		[CORE_TICK] = "tick",       [CORE_HANG_UP] = "hangs", [CORE_DISCONNECT] = "leaves",
+		[CORE_ABANDON] = "abandon", [CORE_CREATE] = "create", [CORE_CLOSE] = "close",
+		[CORE_DELETE] = "delete",   [CORE_PUT] = "put",       [CORE_TAKE] = "take",
+		[CORE_ALTS] = "alts",       [CORE_CANCEL] = "cancel", [CORE_ACK] = "ack",
+		[CORE_NACK] = "nack",       [CORE_EXTEND] = "extend", [CORE_RESUME] = "resumes",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -325,8 +326,10 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 		text_add(" %s", error_name(reply->error));
 	if (reply->op == CORE_ALTS && reply->status == STATUS_ERROR && reply->arm < n_arms)
 		text_add(" arm %u", reply->arm);
-	if (reply->op == CORE_ALTS && (reply->status == STATUS_OK || reply->status == STATUS_CLOSED || reply->status == STATUS_DROPPED))
-		text_add(" arm %u %s %.*s", reply->arm, reply->is_take ? "take" : "put", (int)reply->channel.len, reply->channel.bytes);
+	if (reply->op == CORE_ALTS &&
+	    (reply->status == STATUS_OK || reply->status == STATUS_CLOSED || reply->status == STATUS_DROPPED))
+		text_add(" arm %u %s %.*s", reply->arm, reply->is_take ? "take" : "put", (int)reply->channel.len,
+			 reply->channel.bytes);
 	add_values(reply->value, reply->n_values);
 	if (reply->has_lease)
 		add_lease(reply);
@@ -409,8 +412,8 @@ const char *fixture_do(const char *line)
 		keep(reply);
 	}
 	if (effects.n_undeliverable)
-		text_add("%sundeliverable %llu %.*s", text_len ? "; " : "", (unsigned long long)effects.n_undeliverable, (int)effects.undeliverable.len,
-			 effects.undeliverable.bytes);
+		text_add("%sundeliverable %llu %.*s", text_len ? "; " : "", (unsigned long long)effects.n_undeliverable,
+			 (int)effects.undeliverable.len, effects.undeliverable.bytes);
 	core_effects_release(fixture.core, &effects);
 	check_core(line);
 	return text;
@@ -450,7 +453,11 @@ const char *fixture_waiters(const char *channel)
 		for (uint32_t i = 0; i < row.n_arms; i++) {
 			bool is_put;
 			struct slice name = core_waiter_arm(&row, i, &is_put);
-			text_add("%s %.*s", row.op != CORE_ALTS ? "" : is_put ? " put" : " take", (int)name.len, name.bytes);
+			text_add("%s %.*s",
+				 row.op != CORE_ALTS ? ""
+				 : is_put            ? " put"
+						     : " take",
+				 (int)name.len, name.bytes);
 		}
 	}
 	return text;

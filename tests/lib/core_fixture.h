@@ -1,32 +1,29 @@
-/* Drives the core by short lines, on a clock that only tests move, and tells its replies as short lines: so that a test reads like
- * the sentence that it proves.
+/* Drives the core by short lines, on a clock that only tests move, and tells its replies as short lines: so that a test
+ * reads like the sentence that it proves.
  *
  *   expect("a1 create c bounded 2", "a1 ok created");
  *   expect("b2 take c timeout 50", "");                  (nothing: it has parked)
  *   expect("a3 put c x", "b2 ok x; a3 ok");
  *
- * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id, if it has one; `-` is the daemon
- * itself. A word that holds spaces stands in single quotes. Then comes one of
+ * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id,
+ * if it has one; `-` is the daemon itself. A word that holds spaces stands in single quotes. Then comes one of
  *
  *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N] [dead N CHANNEL]
  *                                                               put CHANNEL VALUE [timeout MS]
  *   close CHANNEL                                               puts CHANNEL VALUE... [timeout MS]      (a batch)
- *   delete CHANNEL [force]                                      take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]]
- *   cancel ID                                                   alts [priority] ARM... [timeout MS] [lease MS [sticky]]
- *                                                                       (arms: take:CHANNEL put:CHANNEL=VALUE)
- *   ack LEASE     nack LEASE [delay MS]                         extend LEASE MS
- *   leaves                                                      tick
- *   hangs up                                                    abandon
- *   pauses     (core_pause)                                     resumes
- *   keeps                                                       sends
+ *   delete CHANNEL [force]                                      take CHANNEL [max N] [count N] [timeout MS] [lease MS
+ * [sticky]] cancel ID                                                   alts [priority] ARM... [timeout MS] [lease MS
+ * [sticky]] (arms: take:CHANNEL put:CHANNEL=VALUE) ack LEASE     nack LEASE [delay MS]                         extend
+ * LEASE MS leaves                                                      tick hangs up abandon pauses     (core_pause)
+ * resumes keeps                                                       sends
  *
- * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the second ... A connection that `keeps` has from
- * then on all its replies unsent, when it leaves, until it `sends`.
+ * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
+ * second ... A connection that `keeps` has from then on all its replies unsent, when it leaves, until it `sends`.
  *
- * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the values of a take,
- * `lease N deliveries N...`, `left N` of a take with a count, `accepted N` of a batch, `evicted N`, `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`,
- * `discarded N`, an error's code; and at the end, `undeliverable N CHANNEL`.
- * core_check() is asserted after every line.
+ * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the
+ * values of a take, `lease N deliveries N...`, `left N` of a take with a count, `accepted N` of a batch, `evicted N`,
+ * `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`, `discarded N`, an error's code; and at the end,
+ * `undeliverable N CHANNEL`. core_check() is asserted after every line.
  */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_H
 #define MILLRACE_TESTS_CORE_FIXTURE_H
@@ -76,10 +73,10 @@ const char *fixture_waiters(const char *channel);
 /* The buffer, oldest first: "x y". */
 const char *fixture_buffer(const char *channel);
 
-#define expect(line, replies)           ck_assert_str_eq(fixture_do(line), replies)
-#define expect_books(channel, books)    ck_assert_str_eq(fixture_books(channel), books)
-#define expect_waiters(channel, text)   ck_assert_str_eq(fixture_waiters(channel), text)
-#define expect_buffer(channel, values)  ck_assert_str_eq(fixture_buffer(channel), values)
+#define expect(line, replies)          ck_assert_str_eq(fixture_do(line), replies)
+#define expect_books(channel, books)   ck_assert_str_eq(fixture_books(channel), books)
+#define expect_waiters(channel, text)  ck_assert_str_eq(fixture_waiters(channel), text)
+#define expect_buffer(channel, values) ck_assert_str_eq(fixture_buffer(channel), values)
 
 /* The main of a test program: one suite, one case of tests that each start with fresh limits and an empty core. */
 int fixture_main(const char *suite, const TTest *const *tests, size_t n);

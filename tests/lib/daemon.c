@@ -1,5 +1,6 @@
-/* The daemon as a child. A thread reads its log all the time, so that the daemon never waits for the test; everything that the thread shares with
- * the test is under `lock`. Waiting for the end is waiting for the end of the log: the pipe closes when the last process that has it is gone. */
+/* The daemon as a child. A thread reads its log all the time, so that the daemon never waits for the test; everything
+ * that the thread shares with the test is under `lock`. Waiting for the end is waiting for the end of the log: the pipe
+ * closes when the last process that has it is gone. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <errno.h>
@@ -91,7 +92,8 @@ void daemon_log_wait(struct daemon *daemon, const char *text)
 	const char *found;
 	while (!(found = daemon->log ? strstr(daemon->log + daemon->seen, text) : NULL)) {
 		bool may_come = !daemon->ended && wait_more(daemon, &deadline);
-		ck_assert_msg(may_come, "the daemon's log never had \"%s\":\n%s", text, daemon->log ? daemon->log : "(empty)");
+		ck_assert_msg(may_come, "the daemon's log never had \"%s\":\n%s", text,
+			      daemon->log ? daemon->log : "(empty)");
 	}
 	daemon->seen = (size_t)(found - daemon->log) + strlen(text);
 	pthread_mutex_unlock(&daemon->lock);
@@ -281,7 +283,8 @@ static void wait_log_end(struct daemon *daemon)
 	struct timespec deadline = deadline_from_now();
 	pthread_mutex_lock(&daemon->lock);
 	while (!daemon->ended)
-		ck_assert_msg(wait_more(daemon, &deadline), "the daemon did not end:\n%s", daemon->log ? daemon->log : "");
+		ck_assert_msg(wait_more(daemon, &deadline), "the daemon did not end:\n%s",
+			      daemon->log ? daemon->log : "");
 	pthread_mutex_unlock(&daemon->lock);
 }
 
@@ -294,8 +297,10 @@ static void expect_end(struct daemon *daemon, int expected_code)
 	pthread_join(daemon->reader, NULL);
 	if (expected_code == 0 && exit_code(status) == LEFT_VALUES)
 		expected_code = LEFT_VALUES;
-	ck_assert_msg(exit_code(status) == expected_code, "the daemon ended with %d:\n%s", exit_code(status), daemon->log);
-	ck_assert_msg(!strstr(daemon->log, "Sanitizer") && !strstr(daemon->log, "runtime error"), "a sanitizer speaks:\n%s", daemon->log);
+	ck_assert_msg(exit_code(status) == expected_code, "the daemon ended with %d:\n%s", exit_code(status),
+		      daemon->log);
+	ck_assert_msg(!strstr(daemon->log, "Sanitizer") && !strstr(daemon->log, "runtime error"),
+		      "a sanitizer speaks:\n%s", daemon->log);
 
 	close(daemon->log_fd);
 	pthread_cond_destroy(&daemon->more);

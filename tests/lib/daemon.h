@@ -1,4 +1,5 @@
-/* The real daemon as a child process, for tests: started on free addresses, watched through its log, and stopped with a look at how it ended.
+/* The real daemon as a child process, for tests: started on free addresses, watched through its log, and stopped with a
+ * look at how it ended.
  *
  *   struct daemon *d = daemon_start((const char *[]){"--set", "limits.max_inflight=8", NULL});
  *   ... connect to daemon_url(d) ...
@@ -6,8 +7,9 @@
  *
  * It does not wait for values to be taken when it ends (limits.grace_ms is 0, unless an argument says otherwise).
  *
- * Nothing returns failure: what goes wrong fails the check test that runs. The child dies with the test, whatever becomes of it. The program is
- * $BUILD/millraced ("build" without BUILD). Nothing here sleeps: everything waits for an event, at most DAEMON_DEADLINE_MS.
+ * Nothing returns failure: what goes wrong fails the check test that runs. The child dies with the test, whatever
+ * becomes of it. The program is $BUILD/millraced ("build" without BUILD). Nothing here sleeps: everything waits for an
+ * event, at most DAEMON_DEADLINE_MS.
  */
 #ifndef MILLRACE_TESTS_DAEMON_H
 #define MILLRACE_TESTS_DAEMON_H
@@ -21,13 +23,15 @@ enum { DAEMON_DEADLINE_MS = 30000 };
 
 struct daemon;
 
-/* Starts it with these arguments (NULL-terminated, or NULL) and waits until it is ready. Unless an argument is --listen, it listens on a free port of
- * 127.0.0.1 and on a Unix socket in a directory of its own; unless one is --http, without HTTP. */
+/* Starts it with these arguments (NULL-terminated, or NULL) and waits until it is ready. Unless an argument is
+ * --listen, it listens on a free port of 127.0.0.1 and on a Unix socket in a directory of its own; unless one is
+ * --http, without HTTP. */
 struct daemon *daemon_start(const char *const *args);
 /* The same, with a limit on its descriptors. */
 struct daemon *daemon_start_limited(const char *const *args, uint64_t nofile);
 
-/* SIGTERM; it has to end in time, with 0 or, if values were left that nobody took, 3, and no sanitizer may have had anything to say. Frees everything. */
+/* SIGTERM; it has to end in time, with 0 or, if values were left that nobody took, 3, and no sanitizer may have had
+ * anything to say. Frees everything. */
 void daemon_stop(struct daemon *daemon);
 /* The same with another signal; 0: it has been asked to end already. */
 void daemon_stop_by(struct daemon *daemon, int signal_number);
@@ -44,14 +48,15 @@ uint16_t daemon_port(const struct daemon *daemon);
 uint16_t daemon_http_port(const struct daemon *daemon);
 pid_t daemon_pid(const struct daemon *daemon);
 
-/* Waits until its log has this text, looked for behind what the last such wait found; so one call waits for one event. */
+/* Waits until its log has this text, looked for behind what the last such wait found; so one call waits for one event.
+ */
 void daemon_log_wait(struct daemon *daemon, const char *text);
 /* Whether the log has this text by now, anywhere. */
 bool daemon_log_has(struct daemon *daemon, const char *text);
 
 /* A run that is expected to end by itself. */
 struct daemon_run {
-	int exit_code; /* 128 + n: it was killed by signal n */
+	int exit_code;               /* 128 + n: it was killed by signal n */
 	char out[16384], err[16384]; /* terminated; what is longer is cut off */
 };
 

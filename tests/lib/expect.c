@@ -21,7 +21,8 @@ bool json_has(const json_t *actual, const json_t *expected)
 	if (json_is_object(expected) && json_is_object(actual)) {
 		const char *key;
 		json_t *value;
-		json_object_foreach((json_t *)expected, key, value) {
+		json_object_foreach((json_t *)expected, key, value)
+		{
 			const json_t *other = json_object_get(actual, key);
 			if (!other || !json_has(other, value))
 				return false;

@@ -61,7 +61,9 @@ int inside_start(struct inside *inside)
 	inside->sessions.limits.max_output = 16384;
 	loop_set_max_buffers(inside->loop, 400000);
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
-		struct core_event event = {.op = CORE_CREATE, .channel = slice_from(channels[i].name), .definition = channels[i].definition};
+		struct core_event event = {.op = CORE_CREATE,
+					   .channel = slice_from(channels[i].name),
+					   .definition = channels[i].definition};
 		if (session_step(&inside->sessions, &event) != ERROR_NONE)
 			return -1;
 	}

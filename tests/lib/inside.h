@@ -1,5 +1,5 @@
-/* The daemon's inside in this process: its loop, sessions and core, over socket pairs, on a clock that only tests move (system.h). Nothing waits: a turn handles
- * what is there. */
+/* The daemon's inside in this process: its loop, sessions and core, over socket pairs, on a clock that only tests move
+ * (system.h). Nothing waits: a turn handles what is there. */
 #ifndef MILLRACE_TESTS_INSIDE_H
 #define MILLRACE_TESTS_INSIDE_H
 
@@ -15,12 +15,14 @@ struct inside {
 	struct sessions sessions;
 };
 
-/* Small limits that tests can reach, with channels a unbuffered, b bounded 3, c dropping 2, d sliding 2, e promise, and x bounded 2 whose dead letters go to b at the second return. -1: no memory (which a test may have
- * brought about); inside_stop() is right then too. */
+/* Small limits that tests can reach, with channels a unbuffered, b bounded 3, c dropping 2, d sliding 2, e promise, and
+ * x bounded 2 whose dead letters go to b at the second return. -1: no memory (which a test may have brought about);
+ * inside_stop() is right then too. */
 int inside_start(struct inside *inside);
 void inside_stop(struct inside *inside);
 
-/* The other end of a new connection: a non-blocking descriptor, the caller's to close; small buffers, so that they fill. -1: no descriptors. */
+/* The other end of a new connection: a non-blocking descriptor, the caller's to close; small buffers, so that they
+ * fill. -1: no descriptors. */
 int inside_connect(struct inside *inside);
 
 /* Handles what is there just now, and sends what was written. */

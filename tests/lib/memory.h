@@ -1,5 +1,5 @@
-/* Memory that fails when a test wants it to: the program's own malloc stands in front of libc's, for the libraries it uses too. A sanitizer brings its own,
- * which cannot be stood in front of: there nothing ever fails. */
+/* Memory that fails when a test wants it to: the program's own malloc stands in front of libc's, for the libraries it
+ * uses too. A sanitizer brings its own, which cannot be stood in front of: there nothing ever fails. */
 #ifndef MILLRACE_TESTS_MEMORY_H
 #define MILLRACE_TESTS_MEMORY_H
 

@@ -9,8 +9,8 @@ char patterns_words[512];
 char told[4096];
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread sanitizer asks this for
- * its options. */
+/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread
+ * sanitizer asks this for its options. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -19,8 +19,8 @@ const char *__tsan_default_options(void)
 
 void expect_status(int status, int expected, const char *call)
 {
-	ck_assert_msg(status == expected, "%s: %s (%d: %s), not %s", call, mr_status_name(status), status, status < 0 ? mr_message() : "",
-		      mr_status_name(expected));
+	ck_assert_msg(status == expected, "%s: %s (%d: %s), not %s", call, mr_status_name(status), status,
+		      status < 0 ? mr_message() : "", mr_status_name(expected));
 }
 
 void expect_fails(int status, int expected, const char *needle, const char *call)

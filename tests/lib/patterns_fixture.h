@@ -1,5 +1,5 @@
-/* For the tests of the client's patterns: a daemon, a handle, a few channels, and threads in which a pattern runs until it is asked how it
- * ended. */
+/* For the tests of the client's patterns: a daemon, a handle, a few channels, and threads in which a pattern runs until
+ * it is asked how it ended. */
 #ifndef MILLRACE_TESTS_PATTERNS_FIXTURE_H
 #define MILLRACE_TESTS_PATTERNS_FIXTURE_H
 
@@ -10,8 +10,8 @@
 #include "tests/lib/daemon.h"
 #include "tests/lib/suite.h"
 
-/* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded with room for 100;
- * "meet", unbuffered; "stop", a promise. */
+/* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded
+ * with room for 100; "meet", unbuffered; "stop", a promise. */
 extern struct daemon *d;
 extern mr *m, *eye;
 
@@ -52,7 +52,8 @@ void running_start(struct running *running, int (*run)(void *context), void *con
 int running_join(struct running *running); /* its status, and this thread's patterns_words */
 extern char patterns_words[512];
 
-/* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status"; safe for threads. */
+/* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status"; safe for
+ * threads. */
 extern char told[4096];
 void tell(const char *json, size_t len, int status);
 

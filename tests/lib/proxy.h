@@ -1,4 +1,5 @@
-/* A network between a client and the daemon that can be cut, and that can go silent: it takes bytes and gives none. A thread of its own. */
+/* A network between a client and the daemon that can be cut, and that can go silent: it takes bytes and gives none. A
+ * thread of its own. */
 #ifndef MILLRACE_TESTS_PROXY_H
 #define MILLRACE_TESTS_PROXY_H
 

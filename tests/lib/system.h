@@ -1,5 +1,5 @@
-/* The system as a test wants it: the program's own recv(), send() and clock_gettime() stand in front of libc's, for the daemon's code that is linked into
- * it, and for libevent. Left alone, they are what they always are. */
+/* The system as a test wants it: the program's own recv(), send() and clock_gettime() stand in front of libc's, for the
+ * daemon's code that is linked into it, and for libevent. Left alone, they are what they always are. */
 #ifndef MILLRACE_TESTS_SYSTEM_H
 #define MILLRACE_TESTS_SYSTEM_H
 

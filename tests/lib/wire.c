@@ -22,7 +22,7 @@ enum { SYNC_ID = 999999999, SLOW_BUFFER_BYTES = 4096 };
 struct wire {
 	int fd;
 	bool deaf;
-	bool ended;  /* end of file, or a reset */
+	bool ended; /* end of file, or a reset */
 	bool was_reset;
 	char *in;
 	size_t start, end, cap; /* in[start .. end) has arrived and was not asked for yet */
@@ -51,7 +51,8 @@ static int tcp_socket(void)
 
 static int connect_port(int fd, uint16_t port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	return connect(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
@@ -95,7 +96,8 @@ struct wire *wire_connect_unix(const struct daemon *daemon)
 	strcpy(address.sun_path, daemon_unix_path(daemon));
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_msg(fd >= 0, "socket: %m");
-	ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "connect %s: %m", address.sun_path);
+	ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "connect %s: %m",
+		      address.sun_path);
 	return wire_create(fd);
 }
 
@@ -160,8 +162,8 @@ static short wait_for(struct wire *wire, short events, uint64_t deadline_ms)
 {
 	struct pollfd fd = {.fd = wire->fd, .events = events};
 	uint64_t now_ms = test_now_ms();
-	ck_assert_msg(now_ms < deadline_ms, "nothing came (%zu bytes are there), or could be sent, for %d ms", wire->end - wire->start,
-		      WIRE_DEADLINE_MS);
+	ck_assert_msg(now_ms < deadline_ms, "nothing came (%zu bytes are there), or could be sent, for %d ms",
+		      wire->end - wire->start, WIRE_DEADLINE_MS);
 	poll(&fd, 1, (int)(deadline_ms - now_ms));
 	return fd.revents;
 }
@@ -272,7 +274,8 @@ const char *wire_recv(struct wire *wire)
 	uint64_t deadline_ms = test_now_ms() + WIRE_DEADLINE_MS;
 	int64_t len;
 	while ((len = frame_at_front(wire)) < 0) {
-		ck_assert_msg(!wire->ended, "the connection %s where a reply was expected", wire->was_reset ? "was reset" : "ended");
+		ck_assert_msg(!wire->ended, "the connection %s where a reply was expected",
+			      wire->was_reset ? "was reset" : "ended");
 		if (wait_for(wire, POLLIN, deadline_ms))
 			read_some(wire);
 	}
@@ -309,7 +312,8 @@ void wire_sync(struct wire *wire)
 {
 	wire_sendf(wire, "{\"id\":%d,\"op\":\"ping\"}", SYNC_ID);
 	const char *text = wire_recv(wire);
-	ck_assert_msg(strstr(text, "999999999") && strstr(text, "\"ok\""), "something came where nothing was expected: %s", text);
+	ck_assert_msg(strstr(text, "999999999") && strstr(text, "\"ok\""),
+		      "something came where nothing was expected: %s", text);
 }
 
 void wire_nothing(struct wire *wire)

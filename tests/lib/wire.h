@@ -1,7 +1,9 @@
-/* A raw connection for tests: protocol 1 as it stands on the wire, right or wrong. Nothing returns failure but where it says so: what goes wrong
- * fails the check test that runs. Whatever waits does so for the descriptor, at most WIRE_DEADLINE_MS.
+/* A raw connection for tests: protocol 1 as it stands on the wire, right or wrong. Nothing returns failure but where it
+ * says so: what goes wrong fails the check test that runs. Whatever waits does so for the descriptor, at most
+ * WIRE_DEADLINE_MS.
  *
- * Sending reads too what arrives meanwhile, so that two sides with full buffers never wait for each other; wire_set_deaf() stops that.
+ * Sending reads too what arrives meanwhile, so that two sides with full buffers never wait for each other;
+ * wire_set_deaf() stops that.
  */
 #ifndef MILLRACE_TESTS_WIRE_H
 #define MILLRACE_TESTS_WIRE_H
@@ -47,7 +49,7 @@ void wire_frame(char **bytes, size_t *len, const char *json);
 
 /* -- receiving -- Replies in the order of arrival. */
 
-const char *wire_recv(struct wire *wire); /* the next one's text; valid until the next call */
+const char *wire_recv(struct wire *wire);  /* the next one's text; valid until the next call */
 json_t *wire_recv_json(struct wire *wire); /* the caller's */
 bool wire_has_reply(struct wire *wire);    /* whether a whole one has arrived; never waits */
 
@@ -66,7 +68,7 @@ void wire_ask(struct wire *wire, const char *request, const char *reply);
 void wire_ask_exactly(struct wire *wire, const char *request, const char *reply);
 void wire_ask_error(struct wire *wire, const char *request, int64_t id, const char *code, const char *needle);
 
-void wire_sync(struct wire *wire);   /* waits until all that was sent has been carried out; no reply may be on its way */
+void wire_sync(struct wire *wire); /* waits until all that was sent has been carried out; no reply may be on its way */
 void wire_nothing(struct wire *wire); /* the same, for its other meaning: nothing has come */
 void wire_closed(struct wire *wire);  /* the daemon ends it in order, and nothing comes before */
 void wire_gone(struct wire *wire);    /* the daemon ends it, in order or not; what comes before is thrown away */

@@ -75,7 +75,11 @@ static void put(struct model *model, const struct operation *o, struct model_req
 	if (r->n_values > 0 && !(o->has_timeout && o->timeout_ms == 0))
 		park(model, o, r, outcomes);
 	else
-		model_say(outcomes, r, 0, r->n_values ? STATUS_TIMEOUT : dropped ? STATUS_DROPPED : STATUS_OK)->evicted = evicted;
+		model_say(outcomes, r, 0,
+			  r->n_values ? STATUS_TIMEOUT
+			  : dropped   ? STATUS_DROPPED
+				      : STATUS_OK)
+			->evicted = evicted;
 }
 
 static void take(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
@@ -99,8 +103,10 @@ static bool is_ready(struct model *model, const struct model_arm *arm)
 	const struct model_channel *c = &model->channels[arm->channel];
 	if (!arm->is_put)
 		return model_is_exhausted(model, arm->channel) || model_next_value(model, arm->channel);
-	bool never_parks = c->definition.kind == KIND_DROPPING || c->definition.kind == KIND_SLIDING || c->definition.kind == KIND_PROMISE;
-	return c->closed || never_parks || model_has_room(model, arm->channel) || model_waiters(model, arm->channel, false) > 0;
+	bool never_parks = c->definition.kind == KIND_DROPPING || c->definition.kind == KIND_SLIDING ||
+			   c->definition.kind == KIND_PROMISE;
+	return c->closed || never_parks || model_has_room(model, arm->channel) ||
+	       model_waiters(model, arm->channel, false) > 0;
 }
 
 /* The arm that happens: the first ready one, or the core's own choice, if it is ready. */
@@ -130,7 +136,8 @@ static void alts_arm(struct model *model, struct model_request *r, uint32_t inde
 	model_say(outcomes, r, index, dropped ? STATUS_DROPPED : STATUS_OK)->evicted = evicted;
 }
 
-static void alts(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen, struct outcomes *outcomes)
+static void alts(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen,
+		 struct outcomes *outcomes)
 {
 	uint64_t bytes = 0;
 	bool has_put = false;
@@ -139,7 +146,8 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 			model_refuse(outcomes, r, i, ERROR_NO_SUCH_CHANNEL);
 			return;
 		}
-		if (r->lease_ms && !r->arms[i].is_put && model->channels[r->arms[i].channel].definition.kind == KIND_PROMISE) {
+		if (r->lease_ms && !r->arms[i].is_put &&
+		    model->channels[r->arms[i].channel].definition.kind == KIND_PROMISE) {
 			model_refuse(outcomes, r, i, ERROR_BAD_REQUEST);
 			return;
 		}
@@ -161,8 +169,9 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 
 static bool equal(const struct core_definition *a, const struct core_definition *b)
 {
-	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters && a->ephemeral == b->ephemeral &&
-	       a->max_deliveries == b->max_deliveries && slice_equal(a->dead_letter, b->dead_letter);
+	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters &&
+	       a->ephemeral == b->ephemeral && a->max_deliveries == b->max_deliveries &&
+	       slice_equal(a->dead_letter, b->dead_letter);
 }
 
 static bool may_be_dead_letter(const struct model *model, const struct core_definition *definition)
@@ -187,7 +196,8 @@ static void create(struct model *model, const struct operation *o, struct model_
 		model_refuse(outcomes, r, 0, ERROR_OVERLOADED);
 	} else {
 		int owner = o->definition.ephemeral ? o->connection : -1;
-		*c = (struct model_channel){.exists = true, .definition = o->definition, .owner = owner, .born = ++model->births};
+		*c = (struct model_channel){
+			.exists = true, .definition = o->definition, .owner = owner, .born = ++model->births};
 		model_say(outcomes, r, 0, STATUS_OK)->created = true;
 	}
 }
@@ -264,7 +274,12 @@ static void cancel(struct model *model, const struct operation *o, struct model_
 
 static struct model_request request_from(const struct operation *o)
 {
-	struct model_request r = {.op = o->op, .connection = o->connection, .id = o->id, .batch = o->batch, .max = o->max, .sticky = o->sticky};
+	struct model_request r = {.op = o->op,
+				  .connection = o->connection,
+				  .id = o->id,
+				  .batch = o->batch,
+				  .max = o->max,
+				  .sticky = o->sticky};
 	r.lease_ms = o->op == CORE_TAKE || o->op == CORE_ALTS ? o->lease_ms : 0;
 	r.n_arms = o->op == CORE_ALTS ? o->n_arms : 1;
 	r.arms[0] = (struct model_arm){.channel = o->channel, .is_put = o->op == CORE_PUT};
@@ -276,7 +291,8 @@ static struct model_request request_from(const struct operation *o)
 }
 
 /* ack, nack, extend */
-static void end_lease(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
+static void end_lease(struct model *model, const struct operation *o, struct model_request *r,
+		      struct outcomes *outcomes)
 {
 	struct model_lease *lease = NULL;
 	if (o->lease_back && o->lease_back <= model->told_before)
@@ -328,7 +344,8 @@ static bool expire_one(struct model *model, struct outcomes *outcomes)
 {
 	struct model_request *r = model_first_due(model);
 	struct model_lease *lease = model_first_lease_due(model);
-	bool lease_first = lease && (!r || lease->deadline_us < r->deadline_us || (lease->deadline_us == r->deadline_us && lease->born < r->born));
+	bool lease_first = lease && (!r || lease->deadline_us < r->deadline_us ||
+				     (lease->deadline_us == r->deadline_us && lease->born < r->born));
 	if (lease_first ? lease->deadline_us > model->now_us : !r || r->deadline_us > model->now_us)
 		return false;
 	if (lease_first)
@@ -338,7 +355,8 @@ static bool expire_one(struct model *model, struct outcomes *outcomes)
 	return true;
 }
 
-static void carry_out(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen, struct outcomes *outcomes)
+static void carry_out(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen,
+		      struct outcomes *outcomes)
 {
 	bool needs_channel = o->channel >= 0 && o->op != CORE_CREATE;
 	if (needs_channel && !model->channels[o->channel].exists) {

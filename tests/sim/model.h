@@ -1,5 +1,6 @@
-/* What the core has to do, said as plainly as possible: arrays, and a search through all of them each time. Only one list is kept of who
- * is parked, in the order of parking, and one of who rests; a channel's queues are what a search of it finds. Nothing of the core's code is used. */
+/* What the core has to do, said as plainly as possible: arrays, and a search through all of them each time. Only one
+ * list is kept of who is parked, in the order of parking, and one of who rests; a channel's queues are what a search of
+ * it finds. Nothing of the core's code is used. */
 #ifndef MILLRACE_TESTS_SIM_MODEL_H
 #define MILLRACE_TESTS_SIM_MODEL_H
 
@@ -10,7 +11,7 @@ enum { MODEL_PARKED = 1024, MODEL_OUTCOMES = 1024, MODEL_BUFFER = 1024, MODEL_LE
 struct model_request { /* a put or take has one arm */
 	enum core_op op;
 	int connection; /* -1: dead letters, parked as a put */
-	int source;	/* their channel */
+	int source;     /* their channel */
 	uint64_t lease_ms;
 	bool sticky;
 	uint64_t id, deadline_us;
@@ -24,7 +25,7 @@ struct model_request { /* a put or take has one arm */
 		uint32_t value; /* an alts' put arm's */
 	} arms[SIM_ARMS];
 	uint32_t n_arms;
-	uint64_t born;	 /* rises from request to request that parks */
+	uint64_t born;   /* rises from request to request that parks */
 	bool is_counted; /* a take with a count, that was accepted */
 	uint32_t left;
 	uint64_t turn_us, queued; /* the time at which it got the following; rises whenever one queues up */
@@ -34,15 +35,15 @@ struct model_request { /* a put or take has one arm */
 struct model_channel {
 	bool exists, closed;
 	struct core_definition definition;
-	int owner;		   /* -1: not ephemeral */
-	uint64_t born;		   /* rises from channel to channel */
+	int owner;                     /* -1: not ephemeral */
+	uint64_t born;                 /* rises from channel to channel */
 	uint32_t buffer[MODEL_BUFFER]; /* oldest first */
 	uint32_t n;
 	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
 };
 
 struct model_lease {
-	uint64_t number;   /* of those told; 0: nobody holds it, it is delayed */
+	uint64_t number; /* of those told; 0: nobody holds it, it is delayed */
 	int channel;
 	int connection; /* with which it ends; -1: none */
 	uint64_t deadline_us, born;
@@ -105,8 +106,8 @@ struct outcomes {
 
 void model_init(struct model *model, const struct core_limits *limits);
 
-/* Carries out an operation, and appends what must be replied. `chosen` is the arm that the core picked for an alts in random order: if it could
- * have, the model does the same; else it picks another, and the replies will differ. */
+/* Carries out an operation, and appends what must be replied. `chosen` is the arm that the core picked for an alts in
+ * random order: if it could have, the model does the same; else it picks another, and the replies will differ. */
 void model_step(struct model *model, const struct operation *operation, uint32_t chosen, struct outcomes *outcomes);
 
 /* What there is to see of a channel: the arms parked on one side, and its bytes. */

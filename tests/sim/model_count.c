@@ -4,7 +4,8 @@
 bool model_has_waiting_room(const struct model *model, int channel, uint32_t more)
 {
 	uint32_t max = model->channels[channel].definition.max_waiters;
-	return model_waiters(model, channel, true) + model_waiters(model, channel, false) + more < (max ? max : model->limits.max_waiters);
+	return model_waiters(model, channel, true) + model_waiters(model, channel, false) + more <
+	       (max ? max : model->limits.max_waiters);
 }
 
 void model_forget_rested(struct model *model, int connection)
@@ -28,7 +29,8 @@ static void go_on_next_turn(struct model *model, int connection)
 
 static bool has_share_left(const struct model *model, const struct model_request *r)
 {
-	return r->turn_us != model->now_us || (r->turn_values < CORE_TURN_VALUES && r->turn_bytes < model->limits.max_take_bytes);
+	return r->turn_us != model->now_us ||
+	       (r->turn_values < CORE_TURN_VALUES && r->turn_bytes < model->limits.max_take_bytes);
 }
 
 static void note_value(const struct model *model, struct model_request *r, uint32_t value)

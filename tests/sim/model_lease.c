@@ -15,7 +15,8 @@ uint32_t model_leased(const struct model *model, int channel)
 
 bool model_is_exhausted(struct model *model, int channel)
 {
-	return model->channels[channel].closed && model_leased(model, channel) == 0 && !model_next_value(model, channel);
+	return model->channels[channel].closed && model_leased(model, channel) == 0 &&
+	       !model_next_value(model, channel);
 }
 
 struct model_lease *model_find_lease(struct model *model, uint64_t number)
@@ -31,7 +32,8 @@ struct model_lease *model_first_lease_due(struct model *model)
 	struct model_lease *first = NULL;
 	for (uint32_t i = 0; i < model->n_leases; i++) {
 		struct model_lease *lease = &model->leases[i];
-		if (!first || lease->deadline_us < first->deadline_us || (lease->deadline_us == first->deadline_us && lease->born < first->born))
+		if (!first || lease->deadline_us < first->deadline_us ||
+		    (lease->deadline_us == first->deadline_us && lease->born < first->born))
 			first = lease;
 	}
 	return first;
@@ -127,12 +129,18 @@ void model_dead_letter_entered(struct model *model, int source)
 	settle_later(model, source);
 }
 
-static void send_dead_letters(struct model *model, int source, const uint32_t *values, uint32_t n, struct outcomes *outcomes)
+static void send_dead_letters(struct model *model, int source, const uint32_t *values, uint32_t n,
+			      struct outcomes *outcomes)
 {
 	int target = model->channels[source].definition.dead_letter.bytes[0] - 'a';
 	const struct model_channel *c = &model->channels[target];
 	bool is_possible = c->exists && !c->closed && c->definition.kind == KIND_BOUNDED && target != source;
-	struct model_request waiting = {.op = CORE_PUT, .connection = -1, .source = source, .id = CORE_NO_ID, .deadline_us = CORE_NEVER, .n_arms = 1};
+	struct model_request waiting = {.op = CORE_PUT,
+					.connection = -1,
+					.source = source,
+					.id = CORE_NO_ID,
+					.deadline_us = CORE_NEVER,
+					.n_arms = 1};
 	waiting.arms[0] = (struct model_arm){.channel = target, .is_put = true};
 	for (uint32_t i = 0; i < n; i++) {
 		struct model_request one = {.values = {values[i]}, .n_values = 1};
@@ -224,7 +232,8 @@ void model_keep(struct model *model, const struct outcomes *outcomes)
 			continue;
 		assert(model->n_kept < MODEL_LEASES);
 		struct model_kept *kept = &model->kept[model->n_kept++];
-		*kept = (struct model_kept){a->connection, a->channel, model->channels[a->channel].born, a->lease, {0}, a->n_values};
+		*kept = (struct model_kept){a->connection, a->channel, model->channels[a->channel].born,
+					    a->lease,      {0},        a->n_values};
 		memcpy(kept->values, a->values, sizeof(kept->values));
 	}
 }

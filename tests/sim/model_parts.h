@@ -1,5 +1,5 @@
-/* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways), model_count.c (takes with a count), model_lease.c
- * (leases, dead letters). */
+/* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways),
+ * model_count.c (takes with a count), model_lease.c (leases, dead letters). */
 #ifndef MILLRACE_TESTS_SIM_MODEL_PARTS_H
 #define MILLRACE_TESTS_SIM_MODEL_PARTS_H
 
@@ -28,11 +28,13 @@ void model_refuse(struct outcomes *outcomes, const struct model_request *r, uint
 void model_append(struct model_request *all, uint32_t *n, struct model_request r);
 /* Takes it out of the list that it is in; finish also says what came of it. */
 void model_forget(struct model *model, const struct model_request *r);
-struct outcome *model_finish(struct model *model, struct outcomes *outcomes, struct model_request *r, uint32_t arm, enum status status);
+struct outcome *model_finish(struct model *model, struct outcomes *outcomes, struct model_request *r, uint32_t arm,
+			     enum status status);
 
 /* The value that a take would get; 0: none. */
 uint32_t model_next_value(struct model *model, int channel);
-void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker, struct outcome *reply, struct outcomes *outcomes);
+void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker,
+		       struct outcome *reply, struct outcomes *outcomes);
 /* A value enters a channel. */
 void model_enter(struct model *model, int channel, uint32_t value);
 bool model_has_room(const struct model *model, int channel);
@@ -42,7 +44,8 @@ void model_refill(struct model *model, int channel, struct outcomes *outcomes);
 /* All on one side of a channel get `closed`. */
 void model_end_all(struct model *model, int channel, bool is_put, struct outcomes *outcomes);
 /* Puts what can be put of r's values, takes off the list what has entered or was shed, and counts both. */
-void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped, struct outcomes *outcomes);
+void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped,
+		      struct outcomes *outcomes);
 
 /* -- model_count.c -- */
 
@@ -50,7 +53,8 @@ void model_put_values(struct model *model, int channel, struct model_request *r,
 bool model_has_waiting_room(const struct model *model, int channel, uint32_t more);
 /* A value for one that waits; 0: from the buffer. */
 void model_count_serve(struct model *model, struct model_request *r, uint32_t value, struct outcomes *outcomes);
-/* One that rests takes what there is, and parks, rests on, or ends; then all of one connection; then all whose turn it is. */
+/* One that rests takes what there is, and parks, rests on, or ends; then all of one connection; then all whose turn it
+ * is. */
 void model_go_on(struct model *model, struct model_request *r, struct outcomes *outcomes);
 void model_go_on_all(struct model *model, int connection, struct outcomes *outcomes);
 void model_new_turn(struct model *model, struct outcomes *outcomes);

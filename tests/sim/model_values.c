@@ -57,7 +57,8 @@ uint64_t model_bytes(const struct model *model, int channel)
 		for (uint32_t arm = 0; arm < r->n_arms; arm++) {
 			if (!is_on(&r->arms[arm], channel, true))
 				continue;
-			bytes += r->op == CORE_PUT ? model_size_of_all(r->values, r->n_values) : model_size_of(r->arms[arm].value);
+			bytes += r->op == CORE_PUT ? model_size_of_all(r->values, r->n_values)
+						   : model_size_of(r->arms[arm].value);
 		}
 	}
 	return bytes;
@@ -87,7 +88,8 @@ struct model_request *model_first_due(struct model *model)
 	for (uint32_t i = 0; (r = model_request_at(model, i)); i++) {
 		if (r->deadline_us == CORE_NEVER)
 			continue;
-		if (!first || r->deadline_us < first->deadline_us || (r->deadline_us == first->deadline_us && r->born < first->born))
+		if (!first || r->deadline_us < first->deadline_us ||
+		    (r->deadline_us == first->deadline_us && r->born < first->born))
 			first = r;
 	}
 	return first;
@@ -131,7 +133,8 @@ struct outcome *model_say(struct outcomes *outcomes, const struct model_request 
 	outcome->has_left = r->is_counted;
 	outcome->left = r->left;
 	outcome->channel = r->op != CORE_ALTS ? r->arms[0].channel : has_arm ? r->arms[arm].channel : -1;
-	outcome->is_take = r->op == CORE_TAKE || (r->op == CORE_ALTS && status != STATUS_ERROR && has_arm && !r->arms[arm].is_put);
+	outcome->is_take =
+		r->op == CORE_TAKE || (r->op == CORE_ALTS && status != STATUS_ERROR && has_arm && !r->arms[arm].is_put);
 	return outcome;
 }
 
@@ -162,7 +165,8 @@ void model_forget(struct model *model, const struct model_request *r)
 		drop(model->resting, &model->n_resting, r);
 }
 
-struct outcome *model_finish(struct model *model, struct outcomes *outcomes, struct model_request *r, uint32_t arm, enum status status)
+struct outcome *model_finish(struct model *model, struct outcomes *outcomes, struct model_request *r, uint32_t arm,
+			     enum status status)
 {
 	struct outcome *outcome = model_say(outcomes, r, arm, status);
 	model_forget(model, r);
@@ -232,10 +236,12 @@ void model_refill(struct model *model, int channel, struct outcomes *outcomes)
 		c->buffer[c->n++] = from_put(model, channel, outcomes);
 }
 
-static bool fits(const struct model *model, const struct model_request *taker, const struct outcome *reply, uint32_t value)
+static bool fits(const struct model *model, const struct model_request *taker, const struct outcome *reply,
+		 uint32_t value)
 {
 	uint64_t each = taker->lease_ms ? 12 : 1; /* a comma, and the deliveries with theirs */
-	uint64_t bytes = model_size_of_all(reply->values, reply->n_values) + model_size_of(value) + each * (reply->n_values + 1);
+	uint64_t bytes =
+		model_size_of_all(reply->values, reply->n_values) + model_size_of(value) + each * (reply->n_values + 1);
 	return reply->n_values == 0 || bytes <= model->limits.max_take_bytes;
 }
 
@@ -247,12 +253,14 @@ void model_give(struct model *model, int channel, const struct model_request *ta
 		model->channels[channel].taken += reply->n_values;
 }
 
-void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker, struct outcome *reply, struct outcomes *outcomes)
+void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker,
+		       struct outcome *reply, struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
 	struct model_request terms = *taker;
 	uint32_t value;
-	while (reply->n_values < max && (value = model_next_value(model, channel)) && fits(model, &terms, reply, value)) {
+	while (reply->n_values < max && (value = model_next_value(model, channel)) &&
+	       fits(model, &terms, reply, value)) {
 		reply->values[reply->n_values++] = value;
 		if (c->definition.kind == KIND_PROMISE) {
 			c->taken++;
@@ -281,7 +289,8 @@ static void keep_promise(struct model *model, int channel, struct outcomes *outc
 }
 
 /* To the take that waits longest. */
-static void put_to_taker(struct model *model, int channel, struct model_request *r, struct model_request *taker, uint32_t arm, struct outcomes *outcomes)
+static void put_to_taker(struct model *model, int channel, struct model_request *r, struct model_request *taker,
+			 uint32_t arm, struct outcomes *outcomes)
 {
 	struct model_request terms = *taker;
 	if (taker->is_counted) {
@@ -301,7 +310,8 @@ static void put_to_taker(struct model *model, int channel, struct model_request 
 	model_give(model, channel, &terms, reply);
 }
 
-void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped, struct outcomes *outcomes)
+void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped,
+		      struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
 	enum channel_kind kind = c->definition.kind;

@@ -13,7 +13,7 @@ enum { MAX_TOKENS = 1 << 15, MAX_KEPT = 1024 };
 struct world {
 	struct core *core;
 	struct core_connection *connections[SIM_CONNECTIONS];
-	int cookies[SIM_CONNECTIONS]; /* the connection's index */
+	int cookies[SIM_CONNECTIONS];         /* the connection's index */
 	struct core_token tokens[MAX_TOKENS]; /* in the order in which they were told */
 	uint64_t n_tokens;
 	struct core_unsent unsent[SIM_CONNECTIONS][MAX_KEPT];
@@ -50,7 +50,8 @@ static struct value *make_value(uint32_t number)
 	return value;
 }
 
-static void make_event(struct world *world, const struct operation *o, struct core_event *event, struct core_arm arms[SIM_ARMS])
+static void make_event(struct world *world, const struct operation *o, struct core_event *event,
+		       struct core_arm arms[SIM_ARMS])
 {
 	*event = (struct core_event){
 		.op = o->op,
@@ -78,7 +79,8 @@ static void make_event(struct world *world, const struct operation *o, struct co
 	for (uint32_t i = 0; i < o->n_values; i++)
 		value_list_push(&event->values, make_value(o->values[i]));
 	for (uint32_t i = 0; i < o->n_arms; i++)
-		arms[i] = (struct core_arm){name_of(o->arms[i].channel), o->arms[i].value ? make_value(o->arms[i].value) : NULL};
+		arms[i] = (struct core_arm){name_of(o->arms[i].channel),
+					    o->arms[i].value ? make_value(o->arms[i].value) : NULL};
 }
 
 static bool read_reply(struct world *world, const struct core_reply *reply)
@@ -131,20 +133,23 @@ static uint32_t chosen_arm(const struct world *world, const struct operation *o)
 
 static void outcome_text(const struct outcome *a, char *text, size_t size)
 {
-	int n = snprintf(text, size, "%c%" PRIu64 " %s %s", a->connection < 0 ? '-' : 'a' + a->connection, a->id, status_name(a->status),
-			 a->status == STATUS_ERROR ? error_name(a->error) : "");
+	int n = snprintf(text, size, "%c%" PRIu64 " %s %s", a->connection < 0 ? '-' : 'a' + a->connection, a->id,
+			 status_name(a->status), a->status == STATUS_ERROR ? error_name(a->error) : "");
 	for (uint32_t i = 0; i < a->n_values; i++)
 		n += snprintf(text + n, size - (size_t)n, " %" PRIu32, a->values[i]);
-	snprintf(text + n, size - (size_t)n, " (op %d on %c, arm %" PRIu32 ", left %" PRIu32 "%s%s%s, lease %" PRIu64 ", accepted %" PRIu64 " evicted %" PRIu64 " discarded %" PRIu64 ")",
-		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->left, a->is_take ? ", take" : "", a->batch ? ", batch" : "",
-		 a->created ? ", created" : "", a->lease, a->accepted, a->evicted, a->discarded);
+	snprintf(text + n, size - (size_t)n,
+		 " (op %d on %c, arm %" PRIu32 ", left %" PRIu32 "%s%s%s, lease %" PRIu64 ", accepted %" PRIu64
+		 " evicted %" PRIu64 " discarded %" PRIu64 ")",
+		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->left, a->is_take ? ", take" : "",
+		 a->batch ? ", batch" : "", a->created ? ", created" : "", a->lease, a->accepted, a->evicted,
+		 a->discarded);
 }
 
 static bool same_outcome(const struct outcome *a, const struct outcome *b)
 {
-	return a->connection == b->connection && a->channel == b->channel && a->id == b->id && a->op == b->op && a->status == b->status &&
-	       a->error == b->error && a->batch == b->batch && a->is_take == b->is_take && a->created == b->created &&
-	       a->has_left == b->has_left && a->left == b->left &&
+	return a->connection == b->connection && a->channel == b->channel && a->id == b->id && a->op == b->op &&
+	       a->status == b->status && a->error == b->error && a->batch == b->batch && a->is_take == b->is_take &&
+	       a->created == b->created && a->has_left == b->has_left && a->left == b->left &&
 	       (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted && a->evicted == b->evicted &&
 	       a->discarded == b->discarded && a->lease == b->lease && a->n_values == b->n_values &&
 	       memcmp(a->deliveries, b->deliveries, a->n_values * sizeof(a->deliveries[0])) == 0 &&
@@ -162,10 +167,12 @@ static bool compare_replies(struct world *world)
 			outcome_text(&predicted->at[i], want, sizeof(want));
 		if (i < actual->n)
 			outcome_text(&actual->at[i], got, sizeof(got));
-		return differ(world, "reply %" PRIu32 ": the model says  %s\n         but the core says  %s", i, want, got);
+		return differ(world, "reply %" PRIu32 ": the model says  %s\n         but the core says  %s", i, want,
+			      got);
 	}
 	if (predicted->undeliverable != actual->undeliverable)
-		return differ(world, "%" PRIu64 " dead letters went back, not %" PRIu64, actual->undeliverable, predicted->undeliverable);
+		return differ(world, "%" PRIu64 " dead letters went back, not %" PRIu64, actual->undeliverable,
+			      predicted->undeliverable);
 	return true;
 }
 
@@ -181,12 +188,18 @@ static bool compare_channel(struct world *world, int channel)
 		return differ(world, "channel %c is there, or not", sim_names[channel]);
 	if (!c->exists)
 		return true;
-	if (row.closed != c->closed || row.buffered != c->n || row.parked_puts != model_waiters(&world->model, channel, true) ||
-	    row.parked_takes != model_waiters(&world->model, channel, false) || row.bytes != model_bytes(&world->model, channel))
-		return differ(world, "channel %c has another state: %s, %" PRIu64 " buffered, %" PRIu64 " and %" PRIu64 " parked, %" PRIu64 " bytes in the core", sim_names[channel],
-			      row.closed ? "closed" : "open", row.buffered, row.parked_puts, row.parked_takes, row.bytes);
-	if (row.accepted != c->accepted || row.taken != c->taken || row.dropped != c->dropped || row.evicted != c->evicted ||
-	    row.discarded != c->discarded || row.leased != model_leased(&world->model, channel) || row.returned != c->returned ||
+	if (row.closed != c->closed || row.buffered != c->n ||
+	    row.parked_puts != model_waiters(&world->model, channel, true) ||
+	    row.parked_takes != model_waiters(&world->model, channel, false) ||
+	    row.bytes != model_bytes(&world->model, channel))
+		return differ(world,
+			      "channel %c has another state: %s, %" PRIu64 " buffered, %" PRIu64 " and %" PRIu64
+			      " parked, %" PRIu64 " bytes in the core",
+			      sim_names[channel], row.closed ? "closed" : "open", row.buffered, row.parked_puts,
+			      row.parked_takes, row.bytes);
+	if (row.accepted != c->accepted || row.taken != c->taken || row.dropped != c->dropped ||
+	    row.evicted != c->evicted || row.discarded != c->discarded ||
+	    row.leased != model_leased(&world->model, channel) || row.returned != c->returned ||
 	    row.dead_lettered != c->dead_lettered)
 		return differ(world, "channel %c has other books", sim_names[channel]);
 	for (size_t i = 0; i < c->n; i++) {
@@ -203,7 +216,8 @@ static bool compare_waiters(struct world *world)
 	uint32_t n = 0;
 	for (; core_next_waiter(world->core, SLICE(""), row.seq, &row); n++) {
 		const struct model_request *r = &world->model.parked[n];
-		if (n == world->model.n_parked || row.id != r->id || (row.cookie ? *(const int *)row.cookie : -1) != r->connection || row.op != r->op ||
+		if (n == world->model.n_parked || row.id != r->id ||
+		    (row.cookie ? *(const int *)row.cookie : -1) != r->connection || row.op != r->op ||
 		    row.n_arms != r->n_arms || row.deadline_us != r->deadline_us)
 			return differ(world, "parked request %" PRIu32 " is another's", n);
 	}
@@ -226,7 +240,8 @@ static bool compare_states(struct world *world, const struct script *script)
 		channels += world->model.channels[i].exists;
 	}
 	core_totals(world->core, &totals);
-	if (totals.channels != channels || totals.parked != world->model.n_parked + world->model.n_resting || totals.buffered != buffered || totals.bytes != bytes)
+	if (totals.channels != channels || totals.parked != world->model.n_parked + world->model.n_resting ||
+	    totals.buffered != buffered || totals.bytes != bytes)
 		return differ(world, "the totals are not the sums");
 	const char *wrong = core_check(world->core);
 	return wrong ? differ(world, "core_check: %s", wrong) : compare_waiters(world);
@@ -241,7 +256,8 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 	seen->operations++;
 	for (uint32_t i = 0; i < world->actual.n; i++) {
 		const struct outcome *a = &world->actual.at[i];
-		bool is_own = a->connection == o->connection && a->id == o->id && a->op == o->op && a->status != STATUS_TIMEOUT;
+		bool is_own = a->connection == o->connection && a->id == o->id && a->op == o->op &&
+			      a->status != STATUS_TIMEOUT;
 		seen->statuses[a->op][a->status]++;
 		seen->errors[a->error]++;
 		seen->evicted += a->evicted;

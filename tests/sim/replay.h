@@ -1,4 +1,5 @@
-/* Runs a script through the core and through the model, and compares what each says and has become, after every operation. */
+/* Runs a script through the core and through the model, and compares what each says and has become, after every
+ * operation. */
 #ifndef MILLRACE_TESTS_SIM_REPLAY_H
 #define MILLRACE_TESTS_SIM_REPLAY_H
 
@@ -13,14 +14,15 @@ struct replay_seen {
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
 	uint64_t left_while_parked;
 	uint64_t evicted, discarded, partly_accepted;
-	uint64_t counted, counted_timeout, counted_cancelled, rested; /* values and ends of takes with a count; steps after which one rests */
+	uint64_t counted, counted_timeout, counted_cancelled,
+		rested; /* values and ends of takes with a count; steps after which one rests */
 	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };
 
 enum { REPLAY_WHY = 400 };
 
-/* True if core and model agree throughout. Else *at is the operation after which they did not, and `why` says how. An assertion of the core's
- * that fails is caught, and counts as a disagreement. */
+/* True if core and model agree throughout. Else *at is the operation after which they did not, and `why` says how. An
+ * assertion of the core's that fails is caught, and counts as a disagreement. */
 bool replay(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY]);
 
 /* The shortest script found that still disagrees, by leaving out ever smaller parts of it. The caller's. */

@@ -1,4 +1,5 @@
-/* See the header. Worlds are small on purpose: few channels, few places, few milliseconds, so that everything meets everything. */
+/* See the header. Worlds are small on purpose: few channels, few places, few milliseconds, so that everything meets
+ * everything. */
 #include "tests/sim/script.h"
 
 #include <assert.h>
@@ -15,7 +16,7 @@ struct maker {
 	uint64_t id;
 	uint32_t value;
 	/* The world's temper: */
-	uint64_t step_us; /* how far the clock moves at most */
+	uint64_t step_us;     /* how far the clock moves at most */
 	uint32_t timeouts_ms; /* time-outs are shorter than this */
 	uint32_t batches;     /* one in so many puts and takes is a batch */
 };
@@ -70,7 +71,8 @@ static void make_create(struct maker *maker, struct operation *o)
 		definition->ephemeral = one_in(maker, 8);
 	if (definition->kind != KIND_PROMISE && one_in(maker, 3)) {
 		definition->max_deliveries = 1 + below(maker, 3);
-		definition->dead_letter = (struct slice){&sim_names[below(maker, (uint32_t)maker->script->n_channels)], 1};
+		definition->dead_letter =
+			(struct slice){&sim_names[below(maker, (uint32_t)maker->script->n_channels)], 1};
 	}
 }
 
@@ -102,7 +104,8 @@ static uint64_t pick_earlier(struct maker *maker, const struct operation *o)
 		const struct operation *before = o - back;
 		if (before->id == CORE_NO_ID)
 			continue;
-		if (anybodys || (before->connection == o->connection && before->op >= CORE_PUT && before->op <= CORE_ALTS))
+		if (anybodys ||
+		    (before->connection == o->connection && before->op >= CORE_PUT && before->op <= CORE_ALTS))
 			return before->id;
 	}
 	return o->id;
@@ -113,9 +116,9 @@ static enum core_op pick_op(struct maker *maker)
 	static const struct {
 		enum core_op op;
 		uint32_t weight;
-	} weights[] = {{CORE_PUT, 240},	  {CORE_TAKE, 230},  {CORE_ALTS, 206},	  {CORE_CANCEL, 70}, {CORE_CREATE, 70},
-		       {CORE_DELETE, 10}, {CORE_CLOSE, 4}, {CORE_DISCONNECT, 6}, {CORE_TICK, 20},
-		       {CORE_RESUME, 10}, {CORE_ACK, 50}, {CORE_NACK, 60}, {CORE_EXTEND, 20}, {CORE_HANG_UP, 3}, {CORE_ABANDON, 1}};
+	} weights[] = {{CORE_PUT, 240},   {CORE_TAKE, 230}, {CORE_ALTS, 206},     {CORE_CANCEL, 70}, {CORE_CREATE, 70},
+		       {CORE_DELETE, 10}, {CORE_CLOSE, 4},  {CORE_DISCONNECT, 6}, {CORE_TICK, 20},   {CORE_RESUME, 10},
+		       {CORE_ACK, 50},    {CORE_NACK, 60},  {CORE_EXTEND, 20},    {CORE_HANG_UP, 3}, {CORE_ABANDON, 1}};
 	uint32_t at = below(maker, 1000), i = 0;
 	for (; at >= weights[i].weight; i++)
 		at -= weights[i].weight;
@@ -185,7 +188,8 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		.connection = (int)below(maker, (uint32_t)script->n_connections),
 		.channel = (int)below(maker, (uint32_t)script->n_channels),
 		.id = ++maker->id,
-		.later_us = one_in(maker, 2) && maker->step_us ? below(maker, (uint32_t)maker->step_us / 500 + 1) * 500 : 0,
+		.later_us =
+			one_in(maker, 2) && maker->step_us ? below(maker, (uint32_t)maker->step_us / 500 + 1) * 500 : 0,
 		.has_timeout = one_in(maker, 2),
 		.timeout_ms = one_in(maker, 6) ? 0 : below(maker, maker->timeouts_ms),
 	};
@@ -193,7 +197,8 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		o->op = CORE_CREATE;
 		o->channel = (int)index;
 	}
-	if (o->op == CORE_ABANDON || ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10)))
+	if (o->op == CORE_ABANDON ||
+	    ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10)))
 		o->connection = -1;
 	if (o->connection < 0)
 		o->id = 0;
@@ -259,18 +264,20 @@ static void print_details(const struct operation *o, FILE *to)
 {
 	switch (o->op) {
 	case CORE_TICK:
-		fprintf(to, "tick unsent %" PRIu64 "%s%s", o->unsent, o->pauses ? " pauses" : "", o->keeps ? " keeps" : " sends");
+		fprintf(to, "tick unsent %" PRIu64 "%s%s", o->unsent, o->pauses ? " pauses" : "",
+			o->keeps ? " keeps" : " sends");
 		break;
 	case CORE_DISCONNECT:
 		fputs("leaves", to);
 		break;
 	case CORE_CREATE:
-		fprintf(to, "create %c %s %" PRIu64 "%s", 'a' + o->channel, channel_kind_name(o->definition.kind), o->definition.capacity,
-			o->definition.ephemeral ? " ephemeral" : "");
+		fprintf(to, "create %c %s %" PRIu64 "%s", 'a' + o->channel, channel_kind_name(o->definition.kind),
+			o->definition.capacity, o->definition.ephemeral ? " ephemeral" : "");
 		if (o->definition.max_waiters)
 			fprintf(to, " waiters %" PRIu32, o->definition.max_waiters);
 		if (o->definition.max_deliveries)
-			fprintf(to, " dead %" PRIu32 " %c", o->definition.max_deliveries, o->definition.dead_letter.bytes[0]);
+			fprintf(to, " dead %" PRIu32 " %c", o->definition.max_deliveries,
+				o->definition.dead_letter.bytes[0]);
 		break;
 	case CORE_CLOSE:
 		fprintf(to, "close %c", 'a' + o->channel);
@@ -327,8 +334,9 @@ static void print_details(const struct operation *o, FILE *to)
 void script_print(const struct script *script, FILE *to)
 {
 	const struct core_limits *limits = &script->limits;
-	fprintf(to, "limits: memory %" PRIu64 " channels %u inflight %u waiters %u take_bytes %u park_ms %" PRIu64 "\n", limits->max_memory,
-		limits->max_channels, limits->max_inflight, limits->max_waiters, limits->max_take_bytes, limits->max_park_ms);
+	fprintf(to, "limits: memory %" PRIu64 " channels %u inflight %u waiters %u take_bytes %u park_ms %" PRIu64 "\n",
+		limits->max_memory, limits->max_channels, limits->max_inflight, limits->max_waiters,
+		limits->max_take_bytes, limits->max_park_ms);
 	uint64_t now_us = 0;
 	for (size_t i = 0; i < script->n; i++) {
 		const struct operation *o = &script->operations[i];

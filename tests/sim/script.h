@@ -1,5 +1,5 @@
-/* A simulated world's operations: all made from a seed before anything runs, and none made from what has happened. So any part of a
- * script is a script too, and a failing one can be shrunk by leaving operations out. */
+/* A simulated world's operations: all made from a seed before anything runs, and none made from what has happened. So
+ * any part of a script is a script too, and a failing one can be shrunk by leaving operations out. */
 #ifndef MILLRACE_TESTS_SIM_SCRIPT_H
 #define MILLRACE_TESTS_SIM_SCRIPT_H
 
@@ -14,11 +14,11 @@ extern const char sim_names[SIM_CHANNELS + 1]; /* of the channels, a letter each
 struct operation {
 	enum core_op op;
 	int connection; /* -1: the daemon itself */
-	int channel;	/* an index; -1 where the op has none */
+	int channel;    /* an index; -1 where the op has none */
 	uint64_t id;
 	uint64_t later_us; /* how far the clock moves on before it */
 	uint64_t unsent;   /* tick: the bytes that the shell has unsent from here on */
-	bool pauses;	   /* tick: and `connection` is paused after it */
+	bool pauses;       /* tick: and `connection` is paused after it */
 	bool keeps, sends; /* tick: from here on its replies stay unsent, or all are sent */
 	bool has_timeout;
 	uint64_t timeout_ms;
@@ -28,7 +28,8 @@ struct operation {
 	uint64_t cancel_id;
 	uint64_t lease_ms, delay_ms;
 	bool sticky;
-	uint32_t lease_back; /* ack and its like: of the leases told so far, counted from the last one; 0: none of them */
+	uint32_t lease_back; /* ack and its like: of the leases told so far, counted from the last one; 0: none of them
+			      */
 	uint32_t values[SIM_VALUES]; /* put: numbers, never the same one twice */
 	uint32_t n_values;
 	struct operation_arm {
@@ -50,7 +51,8 @@ struct script {
 struct script *script_create(uint64_t seed, size_t n);
 void script_destroy(struct script *script);
 
-/* What a number looks like as a value: 1 … SIM_VALUE_TEXT - 1 bytes; returns how many. Equal for equal numbers alone. */
+/* What a number looks like as a value: 1 … SIM_VALUE_TEXT - 1 bytes; returns how many. Equal for equal numbers alone.
+ */
 size_t value_text(uint32_t number, char text[SIM_VALUE_TEXT]);
 uint32_t value_number(const struct value *value); /* 0 if it is no value of ours, byte for byte */
 

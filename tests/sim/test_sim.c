@@ -1,5 +1,6 @@
-/* The simulation: seeds, each with its own small world, through the core and the naive model. MILLRACE_OPS says how many operations
- * (a million and more if nothing does; fewer under sanitizers), MILLRACE_SEED=n replays the one seed n. */
+/* The simulation: seeds, each with its own small world, through the core and the naive model. MILLRACE_OPS says how
+ * many operations (a million and more if nothing does; fewer under sanitizers), MILLRACE_SEED=n replays the one seed n.
+ */
 #include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -51,8 +52,9 @@ static void run_seed(uint64_t seed, struct replay_seen *seen)
 static void check_reached(const struct replay_seen *seen)
 {
 	uint64_t some = seen->operations / 20000;
-	static const enum error errors[] = {ERROR_DUPLICATE_ID,	    ERROR_NO_SUCH_CHANNEL,  ERROR_CHANNEL_EXISTS,    ERROR_NOT_EMPTY,
-					    ERROR_NO_SUCH_REQUEST, ERROR_TOO_MANY_WAITERS, ERROR_TOO_MANY_INFLIGHT, ERROR_OVERLOADED};
+	static const enum error errors[] = {ERROR_DUPLICATE_ID,      ERROR_NO_SUCH_CHANNEL, ERROR_CHANNEL_EXISTS,
+					    ERROR_NOT_EMPTY,         ERROR_NO_SUCH_REQUEST, ERROR_TOO_MANY_WAITERS,
+					    ERROR_TOO_MANY_INFLIGHT, ERROR_OVERLOADED};
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		ck_assert_uint_gt(seen->errors[errors[i]], some);
 	for (enum core_op op = CORE_PUT; op <= CORE_ALTS; op++) {
@@ -93,7 +95,8 @@ START_TEST(the_model_predicts_every_reply)
 	uint64_t seed = FIRST_SEED;
 	for (; seen.operations < ops; seed++)
 		run_seed(seed, &seen);
-	printf("%" PRIu64 " operations, seeds %d to %" PRIu64 "; alts met alts %" PRIu64 " times, time-outs a match's instant %" PRIu64 "\n",
+	printf("%" PRIu64 " operations, seeds %d to %" PRIu64 "; alts met alts %" PRIu64
+	       " times, time-outs a match's instant %" PRIu64 "\n",
 	       seen.operations, FIRST_SEED, seed - 1, seen.alts_met_alts, seen.timeout_beside_match);
 	fflush(stdout);
 	if (ops >= 100000)

@@ -112,7 +112,8 @@ START_TEST(replies_come_in_any_order)
 	for (int i = 0; i < N; i++) {
 		int which = i * 77 % N; /* every one once: 77 and 200 have no common divisor */
 
-		snprintf(text, sizeof text, "{\"status\":\"timeout\",\"id\":%llu}", (unsigned long long)requests[which].id);
+		snprintf(text, sizeof text, "{\"status\":\"timeout\",\"id\":%llu}",
+			 (unsigned long long)requests[which].id);
 		feed(text);
 		assert_reply(&requests[which]);
 		ck_assert_int_eq(reply.status, STATUS_TIMEOUT);
@@ -276,7 +277,8 @@ START_TEST(unknown_members_statuses_and_codes_are_borne)
 }
 END_TEST
 
-static const char *const not_replies[] = {"[]", "{}", "nonsense", "{\"id\":1}", "{\"id\":\"x\",\"status\":\"ok\"}", "{\"id\":1,\"status\":\"ok\"}x", ""};
+static const char *const not_replies[] = {
+	"[]", "{}", "nonsense", "{\"id\":1}", "{\"id\":\"x\",\"status\":\"ok\"}", "{\"id\":1,\"status\":\"ok\"}x", ""};
 
 START_TEST(what_is_no_reply_ends_it)
 {
@@ -328,7 +330,8 @@ START_TEST(a_request_too_large_leaves_nothing_behind)
 	ck_assert_uint_eq(buffer_len(&client.out), before);
 	ck_assert_uint_eq(client.n_pending, 1);
 	ck_assert_int_eq(client_set_max_frame(&client, 2 * len), 0);
-	ck_assert_int_eq(client_begin(&client, &(struct client_request){0}, OP_PING, (struct slice){text, len}), CLIENT_OK);
+	ck_assert_int_eq(client_begin(&client, &(struct client_request){0}, OP_PING, (struct slice){text, len}),
+			 CLIENT_OK);
 	free(text);
 }
 END_TEST
@@ -381,7 +384,7 @@ END_TEST
 
 static const struct {
 	const char *text;
-	int kind; /* -1: refused */
+	int kind;                /* -1: refused */
 	const char *host, *port; /* or the path as host */
 } addresses[] = {
 	{"tcp://127.0.0.1:7223", URL_TCP, "127.0.0.1", "7223"},
@@ -448,11 +451,25 @@ int main(void)
 	Suite *suite = suite_create("client");
 	TCase *urls = tcase_create("addresses"), *bad = tcase_create("not replies");
 	const TTest *const machine[] = {
-		a_request_is_one_frame, a_reply_may_come_in_any_pieces, replies_come_in_any_order, many_replies_may_come_at_once, a_take_with_count_has_a_reply_for_each,
-		a_take_with_count_may_end_before, nobody_gets_more_than_he_asked_for, what_nobody_waits_for_is_not_pending,
-		an_id_that_is_not_pending_is_ignored, a_forgotten_request_gets_no_reply, a_notice_is_told_apart,
-		unknown_members_statuses_and_codes_are_borne, a_frame_too_large_ends_it, http_ends_it, a_request_too_large_leaves_nothing_behind,
-		impossible_frame_sizes_are_refused, ids_go_round_and_skip_the_pending, abandon_gives_each_once, NULL,
+		a_request_is_one_frame,
+		a_reply_may_come_in_any_pieces,
+		replies_come_in_any_order,
+		many_replies_may_come_at_once,
+		a_take_with_count_has_a_reply_for_each,
+		a_take_with_count_may_end_before,
+		nobody_gets_more_than_he_asked_for,
+		what_nobody_waits_for_is_not_pending,
+		an_id_that_is_not_pending_is_ignored,
+		a_forgotten_request_gets_no_reply,
+		a_notice_is_told_apart,
+		unknown_members_statuses_and_codes_are_borne,
+		a_frame_too_large_ends_it,
+		http_ends_it,
+		a_request_too_large_leaves_nothing_behind,
+		impossible_frame_sizes_are_refused,
+		ids_go_round_and_skip_the_pending,
+		abandon_gives_each_once,
+		NULL,
 	};
 
 	suite_case(suite, "machine", setup, teardown, machine);

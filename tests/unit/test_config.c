@@ -103,7 +103,15 @@ END_TEST
 START_TEST(nothing_written_is_the_defaults)
 {
 	static const char *const texts[] = {
-	    "", "\n\n", "# a comment\n", "---\n", "---\n...\n", "\xef\xbb\xbf", "{}", "limits:\nchannels:\n", "limits: {}\nchannels: {}\n",
+		"",
+		"\n\n",
+		"# a comment\n",
+		"---\n",
+		"---\n...\n",
+		"\xef\xbb\xbf",
+		"{}",
+		"limits:\nchannels:\n",
+		"limits: {}\nchannels: {}\n",
 	};
 	struct config fresh;
 	ck_assert_int_eq(config_init(&fresh), 0);
@@ -118,7 +126,8 @@ END_TEST
 
 START_TEST(a_text_replaces_the_one_before)
 {
-	expect_good("listen: unix:///a\nhttp: none\ninsecure: true\nlimits: {max_frame: 2MiB}\nchannels: {a: {kind: promise}}\n");
+	expect_good("listen: unix:///a\nhttp: none\ninsecure: true\nlimits: {max_frame: 2MiB}\nchannels: {a: {kind: "
+		    "promise}}\n");
 	expect_good("channels: {b: {kind: unbuffered}}");
 	ck_assert_uint_eq(config.n_channels, 1);
 	expect_channel(0, "b", CONFIG_UNBUFFERED, 0, 0);
@@ -180,17 +189,17 @@ START_TEST(what_is_local)
 		const char *url;
 		bool local;
 	} rows[] = {
-	    {"unix:///a", true},
-	    {"tcp://127.0.0.1:1", true},
-	    {"tcp://127.255.255.255:1", true},
-	    {"tcp://localhost:1", true},
-	    {"tcp://[::1]:1", true},
-	    {"tcp://0.0.0.0:1", false},
-	    {"tcp://[::]:1", false},
-	    {"tcp://128.0.0.1:1", false},
-	    {"tcp://localhost.x:1", false},
-	    {"tcp://127.0.0.1.example.org:1", false},
-	    {"tcp://[::2]:1", false},
+		{"unix:///a", true},
+		{"tcp://127.0.0.1:1", true},
+		{"tcp://127.255.255.255:1", true},
+		{"tcp://localhost:1", true},
+		{"tcp://[::1]:1", true},
+		{"tcp://0.0.0.0:1", false},
+		{"tcp://[::]:1", false},
+		{"tcp://128.0.0.1:1", false},
+		{"tcp://localhost.x:1", false},
+		{"tcp://127.0.0.1.example.org:1", false},
+		{"tcp://[::2]:1", false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct address address;
@@ -206,108 +215,139 @@ END_TEST
 static const struct {
 	const char *text, *error;
 } bad_rows[] = {
-    /* Not YAML, or not this YAML. */
-    {"a: [1\n", "f:2:1: did not find expected ',' or ']'; expected YAML"},
-    {"# h\xc3\xa9 \x01", "f:1:6: control characters are not allowed; expected YAML in UTF-8"},
-    {"http: none\nlisten: \xff", "f:2:9: invalid leading UTF-8 octet; expected YAML in UTF-8"},
-    {"--- {}\n--- {}\n", "f:2:1: a second document; expected one"},
-    {"limits: &a {}\n", "f:1:9: anchor \"a\"; expected a configuration without anchors"},
-    {"limits: *a\n", "f:1:9: alias \"a\"; expected a configuration without aliases"},
-    {"http: !!str none\n", "f:1:7: tag \"tag:yaml.org,2002:str\"; expected a configuration without tags"},
-    {"[[[[[[[[[]]]]]]]]]", "f:1:9: nested too deep; expected at most 8 levels"},
-    {"3", "f:1:1: a configuration is not a mapping; expected keys with values"},
-    {"- listen\n", "f:1:1: a configuration is not a mapping; expected keys with values"},
-    {"[a]: 1", "f:1:1: a list is not possible here; expected a key"},
-    {"\"http\\0\": none", "f:1:1: a text with a NUL in it; expected a key"},
-    /* Keys. */
-    {"http: none\nlimit: {}\n", "f:2:1: unknown key \"limit\"; did you mean \"limits\"?"},
-    {"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, http_hosts, log, log_level, spin_us, limits, channels, tls, users, user, users_file"},
-    {"\"a\\nb and more\": 1\n", "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, http_hosts, log, log_level, spin_us, limits, channels, tls, users, user, users_file"},
-    {"http: none\nhttp: none\n", "f:2:1: \"http\" is there twice; expected it once"},
-    {"limits:\n  max_fram: 1MiB\n", "f:2:3: unknown key \"max_fram\"; did you mean \"max_frame\"?"},
-    {"limits: {max_memroy: 1MiB}", "f:1:10: unknown key \"max_memroy\"; did you mean \"max_memory\"?"},
-    {"limits: {max_inflight: 1, max_inflight: 2}", "f:1:27: \"max_inflight\" is there twice; expected it once"},
-    {"limits: 3\n", "f:1:9: limits is not a mapping; expected keys with values"},
-    {"limits: ''\n", "f:1:9: limits is not a mapping; expected keys with values"},
-    /* Values. */
-    {"spin_us: 1001\n", "f:1:10: \"1001\" is not possible; expected a whole number, 0 to 1000"},
-    {"insecure: yes\n", "f:1:11: \"yes\" is not possible; expected true or false"},
-    {"insecure: \"true\"\n", "f:1:11: \"true\" is not possible; expected true or false"},
-    {"insecure: [true]\n", "f:1:11: a list is not possible here; expected true or false"},
-    {"limits: {max_connections: 1KiB}", "f:1:27: \"1KiB\" is not possible; expected a whole number, 1 to 1000000"},
-    {"limits: {max_connections: -1}", "f:1:27: \"-1\" is not possible; expected a whole number, 1 to 1000000"},
-    {"limits: {max_connections: 1.0}", "f:1:27: \"1.0\" is not possible; expected a whole number, 1 to 1000000"},
-    {"limits: {max_connections: }", "f:1:27: \"\" is not possible; expected a whole number, 1 to 1000000"},
-    {"limits: {max_connections: '1'}", "f:1:27: \"1\" is quoted, which makes it a text; expected a whole number"},
-    {"limits: {max_connections: {}}", "f:1:27: a mapping is not possible here; expected a whole number"},
-    {"limits: {max_output: 18446744073709551616}",
-     "f:1:22: \"18446744073709551616\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
-    {"limits: {max_output: 17179869185GiB}",
-     "f:1:22: \"17179869185GiB\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
-    {"limits: {max_output: 1 MiB}", "f:1:22: \"1 MiB\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
-    {"limits: {max_output: 1MB}", "f:1:22: \"1MB\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
-    /* Addresses. */
-    {"listen: []", "f:1:9: 0 addresses to listen on; expected 1 to 16"},
-    {"listen: [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]", "f:1:9: 17 addresses to listen on; expected 1 to 16"},
-    {"listen: {}", "f:1:9: a listener without an address; expected {address: tls://HOST:PORT, ...}"},
-    {"listen: 127.0.0.1:7223", "f:1:9: \"127.0.0.1:7223\" is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"},
-    {"listen:\n- unix:///a\n- tcp://h\n", "f:3:3: \"tcp://h\" lacks a port; expected HOST:PORT with a port of 0 to 65535"},
-    {"listen: tcp://h:65536", "f:1:9: \"tcp://h:65536\" lacks a port; expected HOST:PORT with a port of 0 to 65535"},
-    {"listen: 'tcp://h:'", "f:1:9: \"tcp://h:\" lacks a port; expected HOST:PORT with a port of 0 to 65535"},
-    {"listen: tcp://:1", "f:1:9: \"tcp://:1\" lacks a host; expected 127.0.0.1, or 0.0.0.0 for every interface"},
-    {"listen: tcp://::1:1", "f:1:9: \"tcp://::1:1\" has an IPv6 address without brackets; expected [IPV6]:PORT"},
-    {"listen: tcp://[::1:1", "f:1:9: \"tcp://[::1:1\" has no ']' before the port; expected [IPV6]:PORT"},
-    {"listen: unix://a", "f:1:9: \"unix://a\" is not a Unix socket's address; expected unix:///PATH with an absolute path"},
-    {"listen: \"unix:///a\\nb\"", "f:1:9: \"unix:///a?b\" has a control character; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"},
-    {"http: tcp://h:1", "f:1:7: \"tcp://h:1\" has a scheme; expected HOST:PORT alone, or none"},
-    {"http: 7224", "f:1:7: \"7224\" lacks a port; expected HOST:PORT with a port of 0 to 65535, or none"},
-    /* TLS and users. */
-    {"listen: {address: tls://h:1, crt: a}", "f:1:30: unknown key \"crt\"; did you mean \"cert\"?"},
-    {"listen: {address: tls://h:1, cert: ''}", "f:1:36: there is no file; expected a path"},
-    {"listen: {cert: a}", "f:1:9: a listener without an address; expected {address: tls://HOST:PORT, ...}"},
-    {"tls: {client_certificates: maybe}", "f:1:28: \"maybe\" is not possible; expected none, optional or required"},
-    {"users: {a: {put: x}}", "f:1:9: user \"a\" could never log in; expected a token, a certificate or a uid"},
-    {"users: {-a: {uid: 1}}", "f:1:9: \"-a\" is not a user's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first"},
-    {"users: {a: {uid: -1}}", "f:1:18: \"-1\" is not possible; expected a whole number, 0 to 4294967294"},
-    {"users: {a: {token: mrt_12}}", "f:1:20: a token itself; expected sha256:SALT:HASH, as `millrace token` prints it"},
-    {"users: {a: {token: 'sha256:00000000000000000000000000000000:111111111111111111111111111111111111111111111111111111111111111'}}", "f:1:20: not a token's hash; expected sha256:SALT:HASH, as `millrace token` prints it"},
-    {"users: {a: {token: 'sha256:00000000000000000000000000000000:111111111111111111111111111111111111111111111111111111111111111g'}}", "f:1:20: not a token's hash; expected sha256:SALT:HASH, as `millrace token` prints it"},
-    {"users: {a: {token: 'SHA256:00000000000000000000000000000000:1111111111111111111111111111111111111111111111111111111111111111'}}", "f:1:20: not a token's hash; expected sha256:SALT:HASH, as `millrace token` prints it"},
-    {"users: {a: {certificate: worker}}", "f:1:26: \"worker\" names no certificate; expected a whole subject (CN=worker,O=Example), or DNS:, URI: or email: with a name"},
-    {"users: {a: {uid: 1, take: ['']}}", "f:1:28: \"\" is no pattern; expected 1 to 256 bytes, such as jobs, \"jobs.*\" or \"*\""},
-    {"users: {a: {uid: 1, takes: x}}", "f:1:21: unknown key \"takes\"; did you mean \"take\"?"},
-    {"users: {a: {uid: 1, max_memory: 0}}", "f:1:33: \"0\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 1 to 1024GiB"},
-    {"user: ''", "f:1:7: there is nothing; expected a text"},
-    /* Channels. */
-    {"channels: [jobs]", "f:1:11: channels is not a mapping; expected keys with values"},
-    {"channels:\n  jobs: bounded\n", "f:2:9: jobs is not a mapping; expected keys with values"},
-    {"channels:\n  jobs:\n", "f:2:8: channel \"jobs\": a channel needs a kind; expected unbuffered, bounded, dropping, sliding or promise"},
-    {"channels: {jobs: {capacity: 3}}",
-     "f:1:18: channel \"jobs\": a channel needs a kind; expected unbuffered, bounded, dropping, sliding or promise"},
-    {"channels: {jobs: {kind: bounded}}", "f:1:18: channel \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000"},
-    {"channels: {jobs: {kind: dropping}}", "f:1:18: channel \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000"},
-    {"channels: {jobs: {kind: sliding}}", "f:1:18: channel \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000"},
-    {"channels: {jobs: {kind: unbuffered, capacity: 1}}", "f:1:18: channel \"jobs\": an unbuffered channel has no capacity; expected none"},
-    {"channels: {jobs: {kind: promise, capacity: 1}}", "f:1:18: channel \"jobs\": a promise holds one value; expected no capacity"},
-    {"channels: {jobs: {kind: Bounded, capacity: 1}}",
-     "f:1:25: \"Bounded\" is not a kind; expected unbuffered, bounded, dropping, sliding or promise"},
-    {"channels: {jobs: {kind: bounded, capacity: 0}}", "f:1:44: \"0\" is not possible; expected a whole number, 1 to 100000000"},
-    {"channels: {jobs: {kind: bounded, capacity: 100000001}}",
-     "f:1:44: \"100000001\" is not possible; expected a whole number, 1 to 100000000"},
-    {"channels: {jobs: {kind: unbuffered, max_waiters: 0}}", "f:1:50: \"0\" is not possible; expected a whole number, 1 to 10000000"},
-    {"channels: {jobs: {kind: unbuffered, max_waiters: 10000001}}",
-     "f:1:50: \"10000001\" is not possible; expected a whole number, 1 to 10000000"},
-    {"channels: {jobs: {kind: unbuffered, ephemeral: true}}",
-     "f:1:37: unknown key \"ephemeral\"; expected one of kind, capacity, max_waiters, max_deliveries, dead_letter"},
-    {"channels: {a: {kind: promise}, b: {kind: promise}, a: {kind: promise}}", "f:1:52: \"a\" is there twice; expected it once"},
-    {"channels: {_a: {kind: promise}}", "f:1:12: \"_a\" begins with _: such names are the daemon's own; expected another"},
-    {"channels: {a b: {kind: promise}}",
-     "f:1:12: \"a b\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first"},
-    {"channels: {.a: {kind: promise}}",
-     "f:1:12: \".a\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first"},
-    {"channels: {'': {kind: promise}}",
-     "f:1:12: \"\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first"},
-    {"channels: {\"a\\0b\": {kind: promise}}", "f:1:12: a text with a NUL in it; expected a channel's name"},
+	/* Not YAML, or not this YAML. */
+	{"a: [1\n", "f:2:1: did not find expected ',' or ']'; expected YAML"},
+	{"# h\xc3\xa9 \x01", "f:1:6: control characters are not allowed; expected YAML in UTF-8"},
+	{"http: none\nlisten: \xff", "f:2:9: invalid leading UTF-8 octet; expected YAML in UTF-8"},
+	{"--- {}\n--- {}\n", "f:2:1: a second document; expected one"},
+	{"limits: &a {}\n", "f:1:9: anchor \"a\"; expected a configuration without anchors"},
+	{"limits: *a\n", "f:1:9: alias \"a\"; expected a configuration without aliases"},
+	{"http: !!str none\n", "f:1:7: tag \"tag:yaml.org,2002:str\"; expected a configuration without tags"},
+	{"[[[[[[[[[]]]]]]]]]", "f:1:9: nested too deep; expected at most 8 levels"},
+	{"3", "f:1:1: a configuration is not a mapping; expected keys with values"},
+	{"- listen\n", "f:1:1: a configuration is not a mapping; expected keys with values"},
+	{"[a]: 1", "f:1:1: a list is not possible here; expected a key"},
+	{"\"http\\0\": none", "f:1:1: a text with a NUL in it; expected a key"},
+	/* Keys. */
+	{"http: none\nlimit: {}\n", "f:2:1: unknown key \"limit\"; did you mean \"limits\"?"},
+	{"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, http_hosts, log, "
+			  "log_level, spin_us, limits, channels, tls, users, user, users_file"},
+	{"\"a\\nb and more\": 1\n",
+	 "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, http_hosts, log, log_level, "
+	 "spin_us, limits, channels, tls, users, user, users_file"},
+	{"http: none\nhttp: none\n", "f:2:1: \"http\" is there twice; expected it once"},
+	{"limits:\n  max_fram: 1MiB\n", "f:2:3: unknown key \"max_fram\"; did you mean \"max_frame\"?"},
+	{"limits: {max_memroy: 1MiB}", "f:1:10: unknown key \"max_memroy\"; did you mean \"max_memory\"?"},
+	{"limits: {max_inflight: 1, max_inflight: 2}", "f:1:27: \"max_inflight\" is there twice; expected it once"},
+	{"limits: 3\n", "f:1:9: limits is not a mapping; expected keys with values"},
+	{"limits: ''\n", "f:1:9: limits is not a mapping; expected keys with values"},
+	/* Values. */
+	{"spin_us: 1001\n", "f:1:10: \"1001\" is not possible; expected a whole number, 0 to 1000"},
+	{"insecure: yes\n", "f:1:11: \"yes\" is not possible; expected true or false"},
+	{"insecure: \"true\"\n", "f:1:11: \"true\" is not possible; expected true or false"},
+	{"insecure: [true]\n", "f:1:11: a list is not possible here; expected true or false"},
+	{"limits: {max_connections: 1KiB}", "f:1:27: \"1KiB\" is not possible; expected a whole number, 1 to 1000000"},
+	{"limits: {max_connections: -1}", "f:1:27: \"-1\" is not possible; expected a whole number, 1 to 1000000"},
+	{"limits: {max_connections: 1.0}", "f:1:27: \"1.0\" is not possible; expected a whole number, 1 to 1000000"},
+	{"limits: {max_connections: }", "f:1:27: \"\" is not possible; expected a whole number, 1 to 1000000"},
+	{"limits: {max_connections: '1'}", "f:1:27: \"1\" is quoted, which makes it a text; expected a whole number"},
+	{"limits: {max_connections: {}}", "f:1:27: a mapping is not possible here; expected a whole number"},
+	{"limits: {max_output: 18446744073709551616}", "f:1:22: \"18446744073709551616\" is not possible; expected "
+						       "bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
+	{"limits: {max_output: 17179869185GiB}", "f:1:22: \"17179869185GiB\" is not possible; expected bytes (such as "
+						 "65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
+	{"limits: {max_output: 1 MiB}",
+	 "f:1:22: \"1 MiB\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
+	{"limits: {max_output: 1MB}",
+	 "f:1:22: \"1MB\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 1GiB"},
+	/* Addresses. */
+	{"listen: []", "f:1:9: 0 addresses to listen on; expected 1 to 16"},
+	{"listen: [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]", "f:1:9: 17 addresses to listen on; expected 1 to 16"},
+	{"listen: {}", "f:1:9: a listener without an address; expected {address: tls://HOST:PORT, ...}"},
+	{"listen: 127.0.0.1:7223",
+	 "f:1:9: \"127.0.0.1:7223\" is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"},
+	{"listen:\n- unix:///a\n- tcp://h\n",
+	 "f:3:3: \"tcp://h\" lacks a port; expected HOST:PORT with a port of 0 to 65535"},
+	{"listen: tcp://h:65536",
+	 "f:1:9: \"tcp://h:65536\" lacks a port; expected HOST:PORT with a port of 0 to 65535"},
+	{"listen: 'tcp://h:'", "f:1:9: \"tcp://h:\" lacks a port; expected HOST:PORT with a port of 0 to 65535"},
+	{"listen: tcp://:1", "f:1:9: \"tcp://:1\" lacks a host; expected 127.0.0.1, or 0.0.0.0 for every interface"},
+	{"listen: tcp://::1:1", "f:1:9: \"tcp://::1:1\" has an IPv6 address without brackets; expected [IPV6]:PORT"},
+	{"listen: tcp://[::1:1", "f:1:9: \"tcp://[::1:1\" has no ']' before the port; expected [IPV6]:PORT"},
+	{"listen: unix://a",
+	 "f:1:9: \"unix://a\" is not a Unix socket's address; expected unix:///PATH with an absolute path"},
+	{"listen: \"unix:///a\\nb\"",
+	 "f:1:9: \"unix:///a?b\" has a control character; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"},
+	{"http: tcp://h:1", "f:1:7: \"tcp://h:1\" has a scheme; expected HOST:PORT alone, or none"},
+	{"http: 7224", "f:1:7: \"7224\" lacks a port; expected HOST:PORT with a port of 0 to 65535, or none"},
+	/* TLS and users. */
+	{"listen: {address: tls://h:1, crt: a}", "f:1:30: unknown key \"crt\"; did you mean \"cert\"?"},
+	{"listen: {address: tls://h:1, cert: ''}", "f:1:36: there is no file; expected a path"},
+	{"listen: {cert: a}", "f:1:9: a listener without an address; expected {address: tls://HOST:PORT, ...}"},
+	{"tls: {client_certificates: maybe}", "f:1:28: \"maybe\" is not possible; expected none, optional or required"},
+	{"users: {a: {put: x}}", "f:1:9: user \"a\" could never log in; expected a token, a certificate or a uid"},
+	{"users: {-a: {uid: 1}}",
+	 "f:1:9: \"-a\" is not a user's name; expected 1 to 128 of A-Z a-z 0-9 . _ : { } - with neither . nor - first"},
+	{"users: {a: {uid: -1}}", "f:1:18: \"-1\" is not possible; expected a whole number, 0 to 4294967294"},
+	{"users: {a: {token: mrt_12}}",
+	 "f:1:20: a token itself; expected sha256:SALT:HASH, as `millrace token` prints it"},
+	{"users: {a: {token: "
+	 "'sha256:00000000000000000000000000000000:111111111111111111111111111111111111111111111111111111111111111'}}",
+	 "f:1:20: not a token's hash; expected sha256:SALT:HASH, as `millrace token` prints it"},
+	{"users: {a: {token: "
+	 "'sha256:00000000000000000000000000000000:111111111111111111111111111111111111111111111111111111111111111g'}}",
+	 "f:1:20: not a token's hash; expected sha256:SALT:HASH, as `millrace token` prints it"},
+	{"users: {a: {token: "
+	 "'SHA256:00000000000000000000000000000000:1111111111111111111111111111111111111111111111111111111111111111'}}",
+	 "f:1:20: not a token's hash; expected sha256:SALT:HASH, as `millrace token` prints it"},
+	{"users: {a: {certificate: worker}}", "f:1:26: \"worker\" names no certificate; expected a whole subject "
+					      "(CN=worker,O=Example), or DNS:, URI: or email: with a name"},
+	{"users: {a: {uid: 1, take: ['']}}",
+	 "f:1:28: \"\" is no pattern; expected 1 to 256 bytes, such as jobs, \"jobs.*\" or \"*\""},
+	{"users: {a: {uid: 1, takes: x}}", "f:1:21: unknown key \"takes\"; did you mean \"take\"?"},
+	{"users: {a: {uid: 1, max_memory: 0}}",
+	 "f:1:33: \"0\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 1 to 1024GiB"},
+	{"user: ''", "f:1:7: there is nothing; expected a text"},
+	/* Channels. */
+	{"channels: [jobs]", "f:1:11: channels is not a mapping; expected keys with values"},
+	{"channels:\n  jobs: bounded\n", "f:2:9: jobs is not a mapping; expected keys with values"},
+	{"channels:\n  jobs:\n",
+	 "f:2:8: channel \"jobs\": a channel needs a kind; expected unbuffered, bounded, dropping, sliding or promise"},
+	{"channels: {jobs: {capacity: 3}}", "f:1:18: channel \"jobs\": a channel needs a kind; expected unbuffered, "
+					    "bounded, dropping, sliding or promise"},
+	{"channels: {jobs: {kind: bounded}}",
+	 "f:1:18: channel \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000"},
+	{"channels: {jobs: {kind: dropping}}",
+	 "f:1:18: channel \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000"},
+	{"channels: {jobs: {kind: sliding}}",
+	 "f:1:18: channel \"jobs\": this kind needs a capacity; expected a whole number, 1 to 100000000"},
+	{"channels: {jobs: {kind: unbuffered, capacity: 1}}",
+	 "f:1:18: channel \"jobs\": an unbuffered channel has no capacity; expected none"},
+	{"channels: {jobs: {kind: promise, capacity: 1}}",
+	 "f:1:18: channel \"jobs\": a promise holds one value; expected no capacity"},
+	{"channels: {jobs: {kind: Bounded, capacity: 1}}",
+	 "f:1:25: \"Bounded\" is not a kind; expected unbuffered, bounded, dropping, sliding or promise"},
+	{"channels: {jobs: {kind: bounded, capacity: 0}}",
+	 "f:1:44: \"0\" is not possible; expected a whole number, 1 to 100000000"},
+	{"channels: {jobs: {kind: bounded, capacity: 100000001}}",
+	 "f:1:44: \"100000001\" is not possible; expected a whole number, 1 to 100000000"},
+	{"channels: {jobs: {kind: unbuffered, max_waiters: 0}}",
+	 "f:1:50: \"0\" is not possible; expected a whole number, 1 to 10000000"},
+	{"channels: {jobs: {kind: unbuffered, max_waiters: 10000001}}",
+	 "f:1:50: \"10000001\" is not possible; expected a whole number, 1 to 10000000"},
+	{"channels: {jobs: {kind: unbuffered, ephemeral: true}}",
+	 "f:1:37: unknown key \"ephemeral\"; expected one of kind, capacity, max_waiters, max_deliveries, dead_letter"},
+	{"channels: {a: {kind: promise}, b: {kind: promise}, a: {kind: promise}}",
+	 "f:1:52: \"a\" is there twice; expected it once"},
+	{"channels: {_a: {kind: promise}}",
+	 "f:1:12: \"_a\" begins with _: such names are the daemon's own; expected another"},
+	{"channels: {a b: {kind: promise}}", "f:1:12: \"a b\" is not a channel's name; expected 1 to 128 of A-Z a-z "
+					     "0-9 . _ : { } - with neither . nor - first"},
+	{"channels: {.a: {kind: promise}}", "f:1:12: \".a\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 "
+					    ". _ : { } - with neither . nor - first"},
+	{"channels: {'': {kind: promise}}", "f:1:12: \"\" is not a channel's name; expected 1 to 128 of A-Z a-z 0-9 . "
+					    "_ : { } - with neither . nor - first"},
+	{"channels: {\"a\\0b\": {kind: promise}}", "f:1:12: a text with a NUL in it; expected a channel's name"},
 };
 
 START_TEST(a_bad_text_is_refused_with_place_and_words)
@@ -318,8 +358,8 @@ END_TEST
 
 START_TEST(a_failure_changes_nothing)
 {
-	static const char good[] =
-	    "listen: unix:///a\nhttp: none\ninsecure: true\nlimits: {max_frame: 2MiB}\nchannels: {a: {kind: promise}}\n";
+	static const char good[] = "listen: unix:///a\nhttp: none\ninsecure: true\nlimits: {max_frame: "
+				   "2MiB}\nchannels: {a: {kind: promise}}\n";
 	struct config before;
 	ck_assert_int_eq(config_init(&before), 0);
 	ck_assert_int_eq(config_parse(&before, good, strlen(good), "f", error), 0);
@@ -328,8 +368,9 @@ START_TEST(a_failure_changes_nothing)
 		ck_assert_int_eq(parse(bad_rows[i].text), -1);
 		expect_same(&config, &before);
 	}
-	ck_assert_int_eq(
-	    parse("listen: unix:///b\nhttp: h:1\ninsecure: false\nlimits: {max_frame: 3MiB}\nchannels: {b: {kind: promise}, c: {}}\n"), -1);
+	ck_assert_int_eq(parse("listen: unix:///b\nhttp: h:1\ninsecure: false\nlimits: {max_frame: 3MiB}\nchannels: "
+			       "{b: {kind: promise}, c: {}}\n"),
+			 -1);
 	expect_same(&config, &before);
 	ck_assert_int_eq(config_set(&config, "limits={max_frame: 3MiB, max_output: 1}", error), -1);
 	ck_assert_int_eq(config_set(&config, "listen=[unix:///c, x]", error), -1);
@@ -383,8 +424,9 @@ static const struct limit_row {
 	size_t offset;
 	uint64_t fallback, lowest, highest;
 } limit_rows[] = {
-#define LIMIT(field, unit, fallback, lowest, highest) {#field, offsetof(struct limits, field), fallback, lowest, highest},
-    LIMITS(LIMIT)
+#define LIMIT(field, unit, fallback, lowest, highest)                                                                  \
+	{#field, offsetof(struct limits, field), fallback, lowest, highest},
+	LIMITS(LIMIT)
 #undef LIMIT
 };
 
@@ -430,7 +472,8 @@ START_TEST(sizes_and_times)
 	static const struct {
 		const char *text;
 		uint64_t ms;
-	} times[] = {{"7", 7}, {"250ms", 250}, {"5s", 5000}, {"10m", 600000}, {"1h", 3600000}, {"0", 0}, {"007s", 7000}};
+	} times[] = {{"7", 7},        {"250ms", 250}, {"5s", 5000},  {"10m", 600000},
+		     {"1h", 3600000}, {"0", 0},       {"007s", 7000}};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		char text[64];
 		snprintf(text, sizeof(text), "limits: {max_park_ms: %s}", times[i].text);
@@ -443,15 +486,15 @@ END_TEST
 int main(void)
 {
 	const TTest *const good[] = {
-	    defaults,
-	    nothing_written_is_the_defaults,
-	    a_text_replaces_the_one_before,
-	    the_example_of_the_specification,
-	    definitions_of_channels,
-	    addresses,
-	    what_is_local,
-	    sizes_and_times,
-	    NULL,
+		defaults,
+		nothing_written_is_the_defaults,
+		a_text_replaces_the_one_before,
+		the_example_of_the_specification,
+		definitions_of_channels,
+		addresses,
+		what_is_local,
+		sizes_and_times,
+		NULL,
 	};
 	const TTest *const bad[] = {a_failure_changes_nothing, bytes_that_are_no_text, a_text_has_at_most_4_mib,
 				    names_have_at_most_128_bytes, NULL};
@@ -460,7 +503,8 @@ int main(void)
 	suite_case(suite, "bad texts", setup, teardown, bad);
 	TCase *tables = tcase_create("tables");
 	tcase_add_checked_fixture(tables, setup, teardown);
-	tcase_add_loop_test(tables, a_bad_text_is_refused_with_place_and_words, 0, sizeof(bad_rows) / sizeof(bad_rows[0]));
+	tcase_add_loop_test(tables, a_bad_text_is_refused_with_place_and_words, 0,
+			    sizeof(bad_rows) / sizeof(bad_rows[0]));
 	tcase_add_loop_test(tables, a_limit_goes_from_its_lowest_to_its_highest, 0, N_LIMIT_ROWS);
 	suite_add_tcase(suite, tables);
 	return suite_run(suite);

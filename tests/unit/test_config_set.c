@@ -30,7 +30,8 @@ static void set(const char *assignment)
 
 static void expect_refused(const char *assignment, const char *expected)
 {
-	ck_assert_msg(config_set(&config, assignment, error) == -1, "%s was accepted; expected %s", assignment, expected);
+	ck_assert_msg(config_set(&config, assignment, error) == -1, "%s was accepted; expected %s", assignment,
+		      expected);
 	ck_assert_str_eq(error, expected);
 }
 
@@ -87,7 +88,8 @@ END_TEST
 START_TEST(set_the_capacity_before_the_kind)
 {
 	set("channels.jobs.capacity=3");
-	expect_check("channels: \"jobs\": a channel needs a kind; expected unbuffered, bounded, dropping, sliding or promise");
+	expect_check("channels: \"jobs\": a channel needs a kind; expected unbuffered, bounded, dropping, sliding or "
+		     "promise");
 	set("channels.jobs.kind=sliding");
 	expect_checked();
 	ck_assert_uint_eq(config.channels[0].capacity, 3);
@@ -129,26 +131,27 @@ END_TEST
 
 START_TEST(set_refuses_and_names_the_assignment)
 {
-	expect_refused("limits.max_fram=1", "--set limits.max_fram=1: unknown key \"max_fram\"; did you mean \"max_frame\"?");
-	expect_refused(
-	    "limits.max_frame=1",
-	    "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
-	expect_refused(
-	    "limit.max_frame=1",
-	    "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, insecure, http_hosts, log, log_level, spin_us, limits, channels, tls, users, user, users_file");
+	expect_refused("limits.max_fram=1",
+		       "--set limits.max_fram=1: unknown key \"max_fram\"; did you mean \"max_frame\"?");
+	expect_refused("limits.max_frame=1", "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as "
+					     "65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
+	expect_refused("limit.max_frame=1",
+		       "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, "
+		       "insecure, http_hosts, log, log_level, spin_us, limits, channels, tls, users, user, users_file");
 	expect_refused("insecure", "--set insecure: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("=true", "--set =true: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("insecure=", "--set insecure=: expected a value behind the =");
 	expect_refused("insecure=[", "--set insecure=[: did not find expected node content; expected YAML");
-	expect_refused("insecure=&a true", "--set insecure=&a true: anchor \"a\"; expected a configuration without anchors");
+	expect_refused("insecure=&a true",
+		       "--set insecure=&a true: anchor \"a\"; expected a configuration without anchors");
 	expect_refused("limits=3", "--set limits=3: limits is not a mapping; expected keys with values");
 	expect_refused("channels.a=3", "--set channels.a=3: a is not a mapping; expected keys with values");
-	expect_refused("channels.a.knd=promise", "--set channels.a.knd=promise: unknown key \"knd\"; did you mean \"kind\"?");
-	expect_refused(
-	    "channels.a={kind: bounded}",
-	    "--set channels.a={kind: bounded}: channel \"a\": this kind needs a capacity; expected a whole number, 1 to 100000000");
-	expect_refused("channels._a.kind=promise",
-		       "--set channels._a.kind=promise: \"_a\" begins with _: such names are the daemon's own; expected another");
+	expect_refused("channels.a.knd=promise",
+		       "--set channels.a.knd=promise: unknown key \"knd\"; did you mean \"kind\"?");
+	expect_refused("channels.a={kind: bounded}", "--set channels.a={kind: bounded}: channel \"a\": this kind needs "
+						     "a capacity; expected a whole number, 1 to 100000000");
+	expect_refused("channels._a.kind=promise", "--set channels._a.kind=promise: \"_a\" begins with _: such names "
+						   "are the daemon's own; expected another");
 	ck_assert_uint_eq(config.n_channels, 0);
 	ck_assert_int_eq(config_set(&config, "a\nb=1", error), -1);
 	ck_assert_ptr_null(strchr(error, '\n'));
@@ -169,7 +172,9 @@ START_TEST(listen_replaces_and_then_adds)
 	ck_assert_int_eq(config_set_listen(&config, "tcp://127.0.0.1:0", false, error), -1);
 	ck_assert_str_eq(error, "--listen: more than 16 addresses");
 	ck_assert_int_eq(config_set_listen(&config, "7223", true, error), -1);
-	ck_assert_str_eq(error, "--listen: \"7223\" is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
+	ck_assert_str_eq(
+		error,
+		"--listen: \"7223\" is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
 	ck_assert_uint_eq(config.n_listen, MAX_LISTENERS);
 	expect_checked();
 }
@@ -183,15 +188,17 @@ START_TEST(http_is_set_by_the_command_line)
 	ck_assert_int_eq(config_set_http(&config, "none", error), 0);
 	ck_assert(!config.has_http);
 	ck_assert_int_eq(config_set_http(&config, "nowhere", error), -1);
-	ck_assert_str_eq(error, "--http: \"nowhere\" lacks a port; expected HOST:PORT with a port of 0 to 65535, or none");
+	ck_assert_str_eq(error,
+			 "--http: \"nowhere\" lacks a port; expected HOST:PORT with a port of 0 to 65535, or none");
 	ck_assert(!config.has_http);
 }
 END_TEST
 
 /* -- check -- */
 
-#define OPEN                                                                                                                               \
-	" can be reached from other machines, without TLS and without login; expected tls:// and users, or 127.0.0.1, [::1] or a Unix socket, or " \
+#define OPEN                                                                                                           \
+	" can be reached from other machines, without TLS and without login; expected tls:// and users, or "           \
+	"127.0.0.1, [::1] or a Unix socket, or "                                                                       \
 	"`insecure: true` (--set insecure=true) if that is meant"
 
 START_TEST(beyond_loopback_only_if_insecure)
@@ -252,7 +259,8 @@ START_TEST(dead_letters_go_to_a_bounded_channel_that_is_there)
 	set("channels.jobs.max_deliveries=3");
 	expect_check("channels: \"jobs\": max_deliveries and dead_letter come together; expected both, or none");
 	set("channels.jobs.dead_letter=failed");
-	expect_check("channels: \"jobs\": dead_letter: \"failed\" is not there; expected a channel of this configuration");
+	expect_check(
+		"channels: \"jobs\": dead_letter: \"failed\" is not there; expected a channel of this configuration");
 	set("channels.failed={kind: sliding, capacity: 2}");
 	expect_check("channels: \"jobs\": dead_letter: \"failed\" is not bounded; expected a bounded channel");
 	set("channels.failed={kind: bounded, capacity: 9}");
@@ -260,16 +268,19 @@ START_TEST(dead_letters_go_to_a_bounded_channel_that_is_there)
 	ck_assert_uint_eq(config.channels[0].max_deliveries, 3);
 	ck_assert_str_eq(config.channels[0].dead_letter, "failed");
 	set("channels.failed={kind: bounded, capacity: 9, max_deliveries: 1, dead_letter: jobs}");
-	expect_check("channels: \"jobs\": dead_letter: \"jobs\" leads back, or too far; expected an end after at most 16 channels");
+	expect_check("channels: \"jobs\": dead_letter: \"jobs\" leads back, or too far; expected an end after at most "
+		     "16 channels");
 	expect_refused("channels.jobs={kind: promise, max_deliveries: 1, dead_letter: failed}",
-		       "--set channels.jobs={kind: promise, max_deliveries: 1, dead_letter: failed}: channel \"jobs\": a promise is never leased; "
+		       "--set channels.jobs={kind: promise, max_deliveries: 1, dead_letter: failed}: channel \"jobs\": "
+		       "a promise is never leased; "
 		       "expected no max_deliveries");
 }
 END_TEST
 
 START_TEST(channels_are_created_after_those_of_their_dead_letters)
 {
-	set("channels={a: {kind: bounded, capacity: 1, max_deliveries: 1, dead_letter: b}, b: {kind: bounded, capacity: 1, max_deliveries: 1, dead_letter: c}, "
+	set("channels={a: {kind: bounded, capacity: 1, max_deliveries: 1, dead_letter: b}, b: {kind: bounded, "
+	    "capacity: 1, max_deliveries: 1, dead_letter: c}, "
 	    "c: {kind: bounded, capacity: 1}, d: {kind: promise}}");
 	size_t *order = config_channel_order(&config, error);
 	ck_assert_ptr_nonnull(order);
@@ -302,7 +313,7 @@ START_TEST(the_sample_names_every_limit)
 {
 	static const char *const names[] = {
 #define LIMIT(field, unit, fallback, lowest, highest) "\n  " #field ": ",
-	    LIMITS(LIMIT)
+		LIMITS(LIMIT)
 #undef LIMIT
 	};
 	static char text[64 * 1024];
@@ -350,25 +361,29 @@ END_TEST
 int main(void)
 {
 	const TTest *const sets[] = {
-	    set_simple_keys,
-	    set_a_channel_member_by_member,
-	    set_the_capacity_before_the_kind,
-	    set_names_with_dots,
-	    set_another_kind_settles_the_capacity,
-	    set_refuses_and_names_the_assignment,
-	    listen_replaces_and_then_adds,
-	    http_is_set_by_the_command_line,
-	    NULL,
+		set_simple_keys,
+		set_a_channel_member_by_member,
+		set_the_capacity_before_the_kind,
+		set_names_with_dots,
+		set_another_kind_settles_the_capacity,
+		set_refuses_and_names_the_assignment,
+		listen_replaces_and_then_adds,
+		http_is_set_by_the_command_line,
+		NULL,
 	};
-	const TTest *const checks[] = {beyond_loopback_only_if_insecure, an_address_only_once, limits_against_one_another,
-	    dead_letters_go_to_a_bounded_channel_that_is_there, channels_are_created_after_those_of_their_dead_letters, NULL};
+	const TTest *const checks[] = {beyond_loopback_only_if_insecure,
+				       an_address_only_once,
+				       limits_against_one_another,
+				       dead_letters_go_to_a_bounded_channel_that_is_there,
+				       channels_are_created_after_those_of_their_dead_letters,
+				       NULL};
 	const TTest *const files[] = {
-	    the_sample_is_good_and_says_the_defaults,
-	    the_sample_names_every_limit,
-	    the_containers_file_is_good,
-	    files_that_cannot_be_read,
-	    a_file_is_named_in_its_errors,
-	    NULL,
+		the_sample_is_good_and_says_the_defaults,
+		the_sample_names_every_limit,
+		the_containers_file_is_good,
+		files_that_cannot_be_read,
+		a_file_is_named_in_its_errors,
+		NULL,
 	};
 	Suite *suite = suite_create("config from the command line and from files");
 	suite_case(suite, "set", setup, teardown, sets);

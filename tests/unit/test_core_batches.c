@@ -126,18 +126,18 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    values_are_put_in_order_contiguously_in_one_step,
-	    a_parked_take_with_max_gets_as_many_as_it_asked_for,
-	    a_batch_parks_until_all_are_in,
-	    nobody_gets_in_between_the_values_of_a_batch,
-	    on_a_dropping_channel_the_rest_of_a_batch_is_shed_and_counted,
-	    on_a_sliding_channel_a_batch_sheds_the_oldest_even_its_own,
-	    a_take_with_max_takes_what_is_there_parked_puts_included,
-	    a_take_with_max_parks_only_while_there_is_nothing,
-	    a_take_with_max_stops_where_its_reply_would_be_too_long_but_gives_one,
-	    one_value_asked_for_with_max_is_still_a_batch_of_one,
-	    parked_takes_with_max_share_a_batch_in_their_order,
-	    a_batch_of_parked_puts_lets_those_behind_it_in_as_room_comes,
+		values_are_put_in_order_contiguously_in_one_step,
+		a_parked_take_with_max_gets_as_many_as_it_asked_for,
+		a_batch_parks_until_all_are_in,
+		nobody_gets_in_between_the_values_of_a_batch,
+		on_a_dropping_channel_the_rest_of_a_batch_is_shed_and_counted,
+		on_a_sliding_channel_a_batch_sheds_the_oldest_even_its_own,
+		a_take_with_max_takes_what_is_there_parked_puts_included,
+		a_take_with_max_parks_only_while_there_is_nothing,
+		a_take_with_max_stops_where_its_reply_would_be_too_long_but_gives_one,
+		one_value_asked_for_with_max_is_still_a_batch_of_one,
+		parked_takes_with_max_share_a_batch_in_their_order,
+		a_batch_of_parked_puts_lets_those_behind_it_in_as_room_comes,
 	};
 	return fixture_main("core: batches", tests, sizeof(tests) / sizeof(tests[0]));
 }

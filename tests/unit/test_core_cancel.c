@@ -142,17 +142,17 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    a_parked_request_can_be_cancelled_and_its_reply_comes_first,
-	    only_by_its_own_connection,
-	    what_has_completed_cannot_be_cancelled,
-	    a_cancelled_batch_says_how_much_of_it_is_in,
-	    cancelling_the_first_lets_nobody_in_who_has_no_room,
-	    an_id_is_free_again_once_its_request_has_completed,
-	    at_the_end_of_a_connection_its_parked_requests_are_cancelled_without_a_reply,
-	    nothing_of_a_batch_that_leaves_is_put_any_more,
-	    a_connection_that_leaves_with_alts_parked_leaves_no_arm,
-	    ephemeral_channels_go_last,
-	    cancelling_one_of_very_many_is_not_a_scan,
+		a_parked_request_can_be_cancelled_and_its_reply_comes_first,
+		only_by_its_own_connection,
+		what_has_completed_cannot_be_cancelled,
+		a_cancelled_batch_says_how_much_of_it_is_in,
+		cancelling_the_first_lets_nobody_in_who_has_no_room,
+		an_id_is_free_again_once_its_request_has_completed,
+		at_the_end_of_a_connection_its_parked_requests_are_cancelled_without_a_reply,
+		nothing_of_a_batch_that_leaves_is_put_any_more,
+		a_connection_that_leaves_with_alts_parked_leaves_no_arm,
+		ephemeral_channels_go_last,
+		cancelling_one_of_very_many_is_not_a_scan,
 	};
 	return fixture_main("core: cancel and disconnect", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -155,18 +155,18 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    close_is_idempotent,
-	    no_new_put_is_accepted_on_a_closed_channel_of_any_kind,
-	    what_is_buffered_can_still_be_taken_and_then_every_take_is_closed,
-	    parked_takes_get_closed_in_the_order_in_which_they_parked,
-	    what_was_parked_to_be_put_can_still_be_taken_after_what_is_buffered,
-	    a_parked_batch_enters_a_closed_channel_wholly,
-	    a_parked_alts_put_arm_is_not_woken_by_a_close_and_can_still_be_taken_from,
-	    a_parked_put_on_a_closed_channel_may_still_time_out_or_be_cancelled,
-	    when_the_last_parked_put_leaves_a_closed_channel_nothing_is_left_to_take,
-	    a_put_that_was_parked_when_the_channel_closed_is_never_closed,
-	    a_promise_can_be_taken_for_ever_after_close_and_an_empty_one_is_closed,
-	    a_channel_that_is_not_there_cannot_be_closed,
+		close_is_idempotent,
+		no_new_put_is_accepted_on_a_closed_channel_of_any_kind,
+		what_is_buffered_can_still_be_taken_and_then_every_take_is_closed,
+		parked_takes_get_closed_in_the_order_in_which_they_parked,
+		what_was_parked_to_be_put_can_still_be_taken_after_what_is_buffered,
+		a_parked_batch_enters_a_closed_channel_wholly,
+		a_parked_alts_put_arm_is_not_woken_by_a_close_and_can_still_be_taken_from,
+		a_parked_put_on_a_closed_channel_may_still_time_out_or_be_cancelled,
+		when_the_last_parked_put_leaves_a_closed_channel_nothing_is_left_to_take,
+		a_put_that_was_parked_when_the_channel_closed_is_never_closed,
+		a_promise_can_be_taken_for_ever_after_close_and_an_empty_one_is_closed,
+		a_channel_that_is_not_there_cannot_be_closed,
 	};
 	return fixture_main("core: close", tests, sizeof(tests) / sizeof(tests[0]));
 }

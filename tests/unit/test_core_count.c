@@ -34,7 +34,8 @@ START_TEST(after_each_value_it_queues_again_behind_the_others)
 	expect_waiters("c", "b1 take c; c1 take c; d1 take c");
 	expect("a2 put c u", "b1 ok u left 2; a2 ok");
 	expect_waiters("c", "c1 take c; d1 take c; b1 take c");
-	expect("a3 puts c v w x y z", "c1 ok v; d1 ok w left 1; b1 ok x left 1; d1 ok y left 0; b1 ok z left 0; a3 ok accepted 5");
+	expect("a3 puts c v w x y z",
+	       "c1 ok v; d1 ok w left 1; b1 ok x left 1; d1 ok y left 0; b1 ok z left 0; a3 ok accepted 5");
 }
 END_TEST
 

@@ -139,19 +139,19 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    delete_removes_an_empty_channel,
-	    delete_is_refused_while_anything_is_buffered,
-	    delete_is_refused_while_anything_is_parked_to_be_put,
-	    a_fulfilled_promise_counts_as_buffered,
-	    forced_delete_counts_what_was_discarded_and_tells_parked_puts_and_put_arms_closed,
-	    parked_takes_and_take_arms_get_closed,
-	    an_alts_with_many_arms_on_a_deleted_channel_ends_once,
-	    a_batch_partly_in_says_so_when_its_channel_is_deleted,
-	    a_deleted_name_can_be_created_anew_with_fresh_books,
-	    a_closed_channel_can_be_deleted,
-	    an_ephemeral_channel_goes_with_its_connection_as_if_forced,
-	    an_ephemeral_channel_of_another_connection_exists,
-	    creating_the_same_again_says_that_it_was_there,
+		delete_removes_an_empty_channel,
+		delete_is_refused_while_anything_is_buffered,
+		delete_is_refused_while_anything_is_parked_to_be_put,
+		a_fulfilled_promise_counts_as_buffered,
+		forced_delete_counts_what_was_discarded_and_tells_parked_puts_and_put_arms_closed,
+		parked_takes_and_take_arms_get_closed,
+		an_alts_with_many_arms_on_a_deleted_channel_ends_once,
+		a_batch_partly_in_says_so_when_its_channel_is_deleted,
+		a_deleted_name_can_be_created_anew_with_fresh_books,
+		a_closed_channel_can_be_deleted,
+		an_ephemeral_channel_goes_with_its_connection_as_if_forced,
+		an_ephemeral_channel_of_another_connection_exists,
+		creating_the_same_again_says_that_it_was_there,
 	};
 	return fixture_main("core: delete", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -99,7 +99,8 @@ END_TEST
 
 START_TEST(every_kind_with_capacity_is_first_in_first_out_and_hands_over_to_a_parked_take)
 {
-	static const char *const creates[] = {"a1 create c bounded 3", "a1 create c dropping 3", "a1 create c sliding 3"};
+	static const char *const creates[] = {"a1 create c bounded 3", "a1 create c dropping 3",
+					      "a1 create c sliding 3"};
 	for (size_t i = 0; i < 3; i++) {
 		expect(creates[i], "a1 ok created");
 		expect("b1 take c", "");
@@ -204,8 +205,17 @@ START_TEST(a_value_keeps_its_bytes)
 	expect("b1 take c", reply);
 
 	static const char binary[] = {'"', 0, 'x', (char)0xff, '"'}; /* the core looks into none */
-	struct core_event put = {.op = CORE_PUT, .now_us = fixture.now_us, .connection = fixture.connections[0], .id = 3, .channel = SLICE("c")};
-	struct core_event take = {.op = CORE_TAKE, .now_us = fixture.now_us, .connection = fixture.connections[0], .id = 4, .channel = SLICE("c"), .max = 1};
+	struct core_event put = {.op = CORE_PUT,
+				 .now_us = fixture.now_us,
+				 .connection = fixture.connections[0],
+				 .id = 3,
+				 .channel = SLICE("c")};
+	struct core_event take = {.op = CORE_TAKE,
+				  .now_us = fixture.now_us,
+				  .connection = fixture.connections[0],
+				  .id = 4,
+				  .channel = SLICE("c"),
+				  .max = 1};
 	struct core_effects effects = {0};
 	value_list_push(&put.values, value_create(binary, sizeof(binary), NULL));
 	core_step(fixture.core, &put, &effects);

@@ -42,7 +42,8 @@ END_TEST
 START_TEST(values_count_towards_their_account_for_as_long_as_they_are_there)
 {
 	struct value_account account = {0};
-	struct value *a = value_create("12345", 5, &account), *b = value_create("67", 2, &account), *other = value_create("x", 1, NULL);
+	struct value *a = value_create("12345", 5, &account), *b = value_create("67", 2, &account),
+		     *other = value_create("x", 1, NULL);
 	ck_assert_uint_eq(account.bytes, 7);
 	ck_assert_uint_eq(account.n, 2);
 	value_destroy(a);
@@ -164,17 +165,17 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    max_inflight_counts_parked_requests_of_one_connection,
-	    a_quota_counts_parked_requests_of_several_connections,
-	    values_count_towards_their_account_for_as_long_as_they_are_there,
-	    an_ephemeral_channel_has_an_owner,
-	    what_does_not_park_is_not_counted,
-	    max_waiters_of_a_channel_counts_arms_and_refuses_whole_requests,
-	    max_waiters_never_refuses_a_match,
-	    max_channels,
-	    max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits,
-	    max_memory_counts_parked_puts_arms_and_what_is_unsent,
-	    over_the_limit_takes_go_on_and_nothing_is_dropped,
+		max_inflight_counts_parked_requests_of_one_connection,
+		a_quota_counts_parked_requests_of_several_connections,
+		values_count_towards_their_account_for_as_long_as_they_are_there,
+		an_ephemeral_channel_has_an_owner,
+		what_does_not_park_is_not_counted,
+		max_waiters_of_a_channel_counts_arms_and_refuses_whole_requests,
+		max_waiters_never_refuses_a_match,
+		max_channels,
+		max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits,
+		max_memory_counts_parked_puts_arms_and_what_is_unsent,
+		over_the_limit_takes_go_on_and_nothing_is_dropped,
 	};
 	return fixture_main("core: limits", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -175,17 +175,17 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    the_books_balance_at_every_moment_and_counters_never_fall,
-	    an_alts_counts_once_an_arm,
-	    bytes_are_those_of_buffered_and_parked_values,
-	    waiters_come_oldest_first_with_all_their_arms,
-	    an_alts_with_many_arms_on_a_channel_is_one_waiter_of_it,
-	    channels_are_listed_in_order_of_name,
-	    peek_takes_nothing,
-	    totals_are_sums,
-	    the_oldest_waiter_of_each_side_is_known,
-	    waits_are_counted_where_they_ended_by_how_long_they_were,
-	    waits_that_nobody_served_are_not_counted,
+		the_books_balance_at_every_moment_and_counters_never_fall,
+		an_alts_counts_once_an_arm,
+		bytes_are_those_of_buffered_and_parked_values,
+		waiters_come_oldest_first_with_all_their_arms,
+		an_alts_with_many_arms_on_a_channel_is_one_waiter_of_it,
+		channels_are_listed_in_order_of_name,
+		peek_takes_nothing,
+		totals_are_sums,
+		the_oldest_waiter_of_each_side_is_known,
+		waits_are_counted_where_they_ended_by_how_long_they_were,
+		waits_that_nobody_served_are_not_counted,
 	};
 	return fixture_main("core: books and looking", tests, sizeof(tests) / sizeof(tests[0]));
 }

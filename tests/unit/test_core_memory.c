@@ -1,5 +1,5 @@
-/* The core without memory: every allocation of a session fails once, in turn. The answer is `overloaded`, nothing has happened, and nothing leaks. Under a
- * sanitizer the session runs once, with all the memory it wants. */
+/* The core without memory: every allocation of a session fails once, in turn. The answer is `overloaded`, nothing has
+ * happened, and nothing leaks. Under a sanitizer the session runs once, with all the memory it wants. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,7 +70,9 @@ static void play(void)
 		memory.has_failed = false;
 		const char *replies = fixture_do(session[i]); /* asserts core_check() */
 		if (memory.has_failed)
-			ck_assert_msg(strstr(replies, "overloaded") || strstr(replies, "undeliverable") || strstr(session[i], "leaves"), "%s: %s", session[i], replies);
+			ck_assert_msg(strstr(replies, "overloaded") || strstr(replies, "undeliverable") ||
+					      strstr(session[i], "leaves"),
+				      "%s: %s", session[i], replies);
 		fixture_later(7);
 	}
 }

@@ -152,19 +152,19 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    timeout_counts_from_the_arrival_of_the_request,
-	    nothing_ends_early,
-	    without_a_timeout_a_request_parks_until_it_is_served,
-	    max_park_ms_caps_both,
-	    what_is_due_happens_before_the_requests_of_that_turn_earliest_first,
-	    those_due_at_the_same_instant_end_in_the_order_in_which_they_parked,
-	    a_value_that_was_handed_over_is_never_also_timed_out,
-	    a_timed_out_request_leaves_every_queue,
-	    timeout_0_is_offer_and_poll,
-	    a_batch_has_one_timeout_and_says_how_much_of_it_is_in,
-	    a_batch_with_timeout_0_puts_what_there_is_room_for,
-	    a_put_in_the_instant_of_a_takes_deadline_does_not_reach_it,
-	    the_deadline_is_the_earliest_of_all,
+		timeout_counts_from_the_arrival_of_the_request,
+		nothing_ends_early,
+		without_a_timeout_a_request_parks_until_it_is_served,
+		max_park_ms_caps_both,
+		what_is_due_happens_before_the_requests_of_that_turn_earliest_first,
+		those_due_at_the_same_instant_end_in_the_order_in_which_they_parked,
+		a_value_that_was_handed_over_is_never_also_timed_out,
+		a_timed_out_request_leaves_every_queue,
+		timeout_0_is_offer_and_poll,
+		a_batch_has_one_timeout_and_says_how_much_of_it_is_in,
+		a_batch_with_timeout_0_puts_what_there_is_room_for,
+		a_put_in_the_instant_of_a_takes_deadline_does_not_reach_it,
+		the_deadline_is_the_earliest_of_all,
 	};
 	return fixture_main("core: time", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -80,13 +80,13 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-	    they_enter_as_any_other,
-	    they_meet_takes_and_alts,
-	    any_number_of_them_may_be_parked_but_max_inflight,
-	    they_time_out_and_are_closed_with_their_channel,
-	    they_cannot_be_cancelled_but_go_with_their_connection,
-	    a_later_put_with_an_id_is_their_flush,
-	    a_batch_without_an_id_says_how_much_is_in,
+		they_enter_as_any_other,
+		they_meet_takes_and_alts,
+		any_number_of_them_may_be_parked_but_max_inflight,
+		they_time_out_and_are_closed_with_their_channel,
+		they_cannot_be_cancelled_but_go_with_their_connection,
+		a_later_put_with_an_id_is_their_flush,
+		a_batch_without_an_id_says_how_much_is_in,
 	};
 	return fixture_main("core: puts without an id", tests, sizeof(tests) / sizeof(tests[0]));
 }

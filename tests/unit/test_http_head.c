@@ -32,7 +32,8 @@ static enum http_head_result parse(const char *text)
 
 START_TEST(a_head_is_whole_at_its_empty_line)
 {
-	const char text[] = "POST /a%20b/c?x=1&y HTTP/1.1\r\nhOsT: localhost:7224\r\nContent-Length:  5 \r\nContent-Type: application/json\r\nOrigin: http://x\r\n\r\n";
+	const char text[] = "POST /a%20b/c?x=1&y HTTP/1.1\r\nhOsT: localhost:7224\r\nContent-Length:  5 "
+			    "\r\nContent-Type: application/json\r\nOrigin: http://x\r\n\r\n";
 	for (size_t len = 0; len < sizeof(text) - 1; len++)
 		ck_assert_int_eq(parse_bytes(text, len), HTTP_HEAD_MORE);
 	ck_assert_int_eq(parse(text), HTTP_HEAD_WHOLE);
@@ -43,7 +44,8 @@ START_TEST(a_head_is_whole_at_its_empty_line)
 	is(head.host, "localhost:7224");
 	is(head.origin, "http://x");
 	is(head.content_type, "application/json");
-	ck_assert(head.has_body && head.has_host && head.has_origin && head.keep_alive && !head.is_1_0 && !head.expects_continue);
+	ck_assert(head.has_body && head.has_host && head.has_origin && head.keep_alive && !head.is_1_0 &&
+		  !head.expects_continue);
 	ck_assert_uint_eq(head.content_length, 5);
 	ck_assert_int_eq(parse("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nGET /next"), HTTP_HEAD_WHOLE);
 	ck_assert_uint_eq(used, strlen("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -97,7 +99,8 @@ START_TEST(what_two_readers_could_take_differently_is_refused)
 		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\ntransfer-encoding: identity\r\n\r\n", 411},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		ck_assert_msg(parse(rows[i].text) == HTTP_HEAD_BAD && code == rows[i].code && why, "%s: %d", rows[i].text, code);
+		ck_assert_msg(parse(rows[i].text) == HTTP_HEAD_BAD && code == rows[i].code && why, "%s: %d",
+			      rows[i].text, code);
 	}
 	ck_assert_int_eq(parse_bytes("GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 28), HTTP_HEAD_BAD);
 	ck_assert_int_eq(parse_bytes("G\0T / HTTP/1.1\r\nHost: x\r\n\r\n", 28), HTTP_HEAD_BAD);

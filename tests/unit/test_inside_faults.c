@@ -1,6 +1,7 @@
-/* The daemon's inside under a system that fails: loop, streams, sessions and core in this process, over socket pairs. Each allocation of a whole session fails in
- * turn, alone and with those that follow; every recv() and send() is short, or says EAGAIN or EINTR. Nobody is harmed but who has to be: invariants and books hold,
- * what a client has read is whole replies of its own, and nothing leaks. */
+/* The daemon's inside under a system that fails: loop, streams, sessions and core in this process, over socket pairs.
+ * Each allocation of a whole session fails in turn, alone and with those that follow; every recv() and send() is short,
+ * or says EAGAIN or EINTR. Nobody is harmed but who has to be: invariants and books hold, what a client has read is
+ * whole replies of its own, and nothing leaks. */
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -28,8 +29,8 @@ static struct inside inside;
 static struct peer peers[N_CLIENTS];
 static char said[4096]; /* what client d has been told, each reply in brackets */
 
-/* Everything that allocates: frames in pieces, batches, parking, alts, output that is more than a stream may hold, ends of all kinds. "*" is a put of a large
- * value; client d is not in it. */
+/* Everything that allocates: frames in pieces, batches, parking, alts, output that is more than a stream may hold, ends
+ * of all kinds. "*" is a put of a large value; client d is not in it. */
 static const char *const session[] = {
 	"a{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"name\":\"first\"}",
 	"a{\"id\":2,\"op\":\"put\",\"channel\":\"b\",\"values\":[1,2,3,4,5]}",
@@ -70,11 +71,13 @@ static bool read_replies(struct peer *peer)
 	if (n <= 0)
 		return false;
 	buffer_append(&peer->in, bytes, (size_t)n);
-	while (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 70000, &body, &used, NULL) == FRAME_WHOLE) {
+	while (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 70000, &body, &used,
+			  NULL) == FRAME_WHOLE) {
 		struct message_reply reply;
 		if (peer == &peers[3])
 			snprintf(said + strlen(said), sizeof(said) - strlen(said), "[%.*s]", (int)body.len, body.bytes);
-		ck_assert_msg(message_decode_reply((char *)body.bytes, body.len, &reply) == 0, "%.*s", (int)body.len, body.bytes);
+		ck_assert_msg(message_decode_reply((char *)body.bytes, body.len, &reply) == 0, "%.*s", (int)body.len,
+			      body.bytes);
 		ck_assert(reply.error != ERROR_INTERNAL);
 		peer->n_replies++;
 		buffer_consume(&peer->in, used);
@@ -144,7 +147,8 @@ static void send_frame(struct peer *peer, const char *body)
 static void put_large(struct peer *peer)
 {
 	char body[LARGE_BYTES + 100];
-	int n = snprintf(body, sizeof(body), "{\"id\":9,\"op\":\"put\",\"channel\":\"d\",\"value\":\"%0*d\"}", LARGE_BYTES, 0);
+	int n = snprintf(body, sizeof(body), "{\"id\":9,\"op\":\"put\",\"channel\":\"d\",\"value\":\"%0*d\"}",
+			 LARGE_BYTES, 0);
 	ck_assert_int_lt(n, (int)sizeof(body));
 	send_frame(peer, body);
 }
@@ -222,7 +226,8 @@ START_TEST(each_allocation_of_a_whole_session_fails_in_turn)
 		bool has_failed = true;
 		for (; has_failed; n++) {
 			has_failed = fail_from(n, in_a_row[i]);
-			ck_assert_msg(n < 3 || memory.live == live, "%ld blocks are left when allocation %lu fails", memory.live - live, n);
+			ck_assert_msg(n < 3 || memory.live == live, "%ld blocks are left when allocation %lu fails",
+				      memory.live - live, n);
 			live = memory.live;
 		}
 		printf("%lu allocations, %lu in a row\n", n - 1, in_a_row[i]);
@@ -322,7 +327,8 @@ START_TEST(a_tcp_connection_is_watched_for_the_death_of_its_peer)
 	inside.sessions.limits.tcp_timeout_ms = 30000;
 	session_accept(&inside.sessions, fd, NULL);
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-	int idle = option(fd, IPPROTO_TCP, TCP_KEEPIDLE), interval = option(fd, IPPROTO_TCP, TCP_KEEPINTVL), probes = option(fd, IPPROTO_TCP, TCP_KEEPCNT);
+	int idle = option(fd, IPPROTO_TCP, TCP_KEEPIDLE), interval = option(fd, IPPROTO_TCP, TCP_KEEPINTVL),
+	    probes = option(fd, IPPROTO_TCP, TCP_KEEPCNT);
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 30000);
 	ck_assert_int_le(idle + interval * probes, 30);
 	ck_assert_int_ge(idle + interval * probes, 25);

@@ -1,4 +1,5 @@
-/* The daemon's inside, turn by turn: what one connection's requests may write in one of them, and that they go on by themselves in the next. */
+/* The daemon's inside, turn by turn: what one connection's requests may write in one of them, and that they go on by
+ * themselves in the next. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,7 +87,8 @@ static int read_replies(int fd, int expected)
 		buffer_append(&received, bytes, (size_t)n);
 	struct slice body;
 	size_t used;
-	while (frame_next((struct slice){received.bytes + received.start, buffer_len(&received)}, VALUE_BYTES + 1024, &body, &used, NULL) == FRAME_WHOLE) {
+	while (frame_next((struct slice){received.bytes + received.start, buffer_len(&received)}, VALUE_BYTES + 1024,
+			  &body, &used, NULL) == FRAME_WHOLE) {
 		struct message_reply reply;
 		ck_assert_int_eq(message_decode_reply((char *)body.bytes, body.len, &reply), 0);
 		ck_assert_int_eq((int)reply.id, expected);

@@ -1,5 +1,5 @@
-/* The scanner against RFC 8259: tables of what is and is not JSON, and jansson as an oracle over mutated texts. Texts are copied to memory of exactly
- * their length, so that a sanitizer sees a read beyond the end. */
+/* The scanner against RFC 8259: tables of what is and is not JSON, and jansson as an oracle over mutated texts. Texts
+ * are copied to memory of exactly their length, so that a sanitizer sees a read beyond the end. */
 #include "proto/json_scan.h"
 
 #include <stdint.h>
@@ -58,7 +58,8 @@ static void refuses(const char *text, size_t at)
 	json_scan_init(&scan, copy, len);
 	ck_assert_msg(json_scan_value(&scan, &raw) == JSON_TYPE_NONE, "%s is accepted", text);
 	ck_assert_ptr_nonnull(scan.error);
-	ck_assert_msg((size_t)(scan.at - copy) == at, "%s: at %zu, not %zu: %s", text, (size_t)(scan.at - copy), at, scan.error);
+	ck_assert_msg((size_t)(scan.at - copy) == at, "%s: at %zu, not %zu: %s", text, (size_t)(scan.at - copy), at,
+		      scan.error);
 	free(copy);
 }
 
@@ -76,7 +77,9 @@ END_TEST
 
 START_TEST(numbers_are_judged_by_grammar_and_may_have_any_size)
 {
-	const char *good[] = {"0", "-0", "7", "10", "-12", "0.5", "1.0", "1e5", "1E+5", "1e-05", "-0.0e0", "123456789012345678901234567890", "1e999999"};
+	const char *good[] = {"0",       "-0",  "7",    "10",    "-12",    "0.5",
+			      "1.0",     "1e5", "1E+5", "1e-05", "-0.0e0", "123456789012345678901234567890",
+			      "1e999999"};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		accepts(good[i], JSON_TYPE_NUMBER);
 	refuses("-", 1);
@@ -123,7 +126,9 @@ END_TEST
 
 START_TEST(strings_are_valid_utf_8)
 {
-	accepts("\"\xc2\x80 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xef\xbf\xbf \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf\"", JSON_TYPE_STRING);
+	accepts("\"\xc2\x80 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xef\xbf\xbf \xf0\x90\x80\x80 "
+		"\xf4\x8f\xbf\xbf\"",
+		JSON_TYPE_STRING);
 	refuses("\"\x80\"", 1);
 	refuses("\"\xc1\xbf\"", 1);         /* overlong */
 	refuses("\"\xe0\x9f\xbf\"", 1);     /* overlong */
@@ -322,7 +327,8 @@ static const char *const seeds[] = {
 
 static size_t mutate(char *text, size_t len, size_t cap)
 {
-	static const char bytes[] = "{}[]\",:\\u0019eE+-. \ntfn\x80\xc3\xed\xa0\xf0\x9f\xff\x01" "d8c";
+	static const char bytes[] = "{}[]\",:\\u0019eE+-. \ntfn\x80\xc3\xed\xa0\xf0\x9f\xff\x01"
+				    "d8c";
 	for (unsigned n = 1 + random_below(3); n; n--) {
 		size_t at = random_below((unsigned)len + 1);
 		char byte = bytes[random_below(sizeof(bytes) - 1)];
@@ -369,7 +375,8 @@ START_TEST(jansson_agrees_about_mutated_texts)
 		json_error_t error;
 		json_t *tree = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 		bool ours = is_json(text, len, NULL);
-		ck_assert_msg(ours == (tree != NULL) || (ours && oracle_excused(&error)), "text %d, \"%.*s\": we say %d, jansson: %s", i, (int)len, text, ours,
+		ck_assert_msg(ours == (tree != NULL) || (ours && oracle_excused(&error)),
+			      "text %d, \"%.*s\": we say %d, jansson: %s", i, (int)len, text, ours,
 			      tree ? "good" : error.text);
 		agreed_good += ours;
 		json_decref(tree);

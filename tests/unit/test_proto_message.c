@@ -24,7 +24,8 @@ static int decode_bytes(const char *text, size_t len)
 
 static void decodes(const char *text)
 {
-	ck_assert_msg(decode_bytes(text, strlen(text)) == 0, "%s: %s: %s", text, error_name(request.error), request.detail);
+	ck_assert_msg(decode_bytes(text, strlen(text)) == 0, "%s: %s: %s", text, error_name(request.error),
+		      request.detail);
 }
 
 /* id -1: none could be read. */
@@ -40,7 +41,8 @@ static void refuses(const char *text, int64_t id, enum error error, const char *
 
 static void equals(struct slice slice, const char *text)
 {
-	ck_assert_msg(slice_equal(slice, slice_from(text)), "\"%.*s\" is not \"%s\"", (int)slice.len, slice.bytes, text);
+	ck_assert_msg(slice_equal(slice, slice_from(text)), "\"%.*s\" is not \"%s\"", (int)slice.len, slice.bytes,
+		      text);
 }
 
 static void teardown(void)
@@ -53,7 +55,8 @@ static void teardown(void)
 
 START_TEST(a_put_has_its_parts)
 {
-	decodes("{\"id\":7,\"op\":\"put\",\"channel\":\"jobs\",\"value\":{\"a\": 1.0,  \"b\":\"\\u00e9\"},\"timeout_ms\":250}");
+	decodes("{\"id\":7,\"op\":\"put\",\"channel\":\"jobs\",\"value\":{\"a\": 1.0,  "
+		"\"b\":\"\\u00e9\"},\"timeout_ms\":250}");
 	ck_assert_uint_eq(request.id, 7);
 	ck_assert_int_eq(request.op, OP_PUT);
 	equals(request.channel, "jobs");
@@ -115,7 +118,8 @@ END_TEST
 
 START_TEST(arms_are_takes_and_puts)
 {
-	decodes("{\"id\":1,\"op\":\"alts\",\"priority\":true,\"arms\":[{\"take\":\"a\"},{\"value\":[1],\"put\":\"b\"},{\"take\":\"a\"}],\"timeout_ms\":5}");
+	decodes("{\"id\":1,\"op\":\"alts\",\"priority\":true,\"arms\":[{\"take\":\"a\"},{\"value\":[1],\"put\":\"b\"},{"
+		"\"take\":\"a\"}],\"timeout_ms\":5}");
 	ck_assert_uint_eq(request.n_arms, 3);
 	ck_assert(request.priority);
 	ck_assert(!request.arms[0].is_put && request.arms[1].is_put && !request.arms[2].is_put);
@@ -133,7 +137,9 @@ START_TEST(every_op_is_known_with_all_its_members)
 	} good[] = {
 		{"{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"name\":\"n\",\"token\":\"t\"}", OP_HELLO},
 		{"{\"id\":1,\"op\":\"ping\"}", OP_PING},
-		{"{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":3,\"ephemeral\":true,\"max_waiters\":9}", OP_CREATE},
+		{"{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":3,\"ephemeral\":true,"
+		 "\"max_waiters\":9}",
+		 OP_CREATE},
 		{"{\"id\":1,\"op\":\"create\",\"kind\":\"promise\",\"ephemeral\":false}", OP_CREATE},
 		{"{\"id\":1,\"op\":\"close\",\"channel\":\"c\"}", OP_CLOSE},
 		{"{\"id\":1,\"op\":\"delete\",\"channel\":\"c\",\"force\":true}", OP_DELETE},
@@ -145,7 +151,9 @@ START_TEST(every_op_is_known_with_all_its_members)
 		{"{\"id\":1,\"op\":\"ack\",\"lease\":\"t\"}", OP_ACK},
 		{"{\"id\":1,\"op\":\"nack\",\"lease\":\"t\",\"delay_ms\":0}", OP_NACK},
 		{"{\"id\":1,\"op\":\"extend\",\"lease\":\"t\",\"lease_ms\":1}", OP_EXTEND},
-		{"{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":3,\"max_deliveries\":3,\"dead_letter\":\"d\"}", OP_CREATE},
+		{"{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":3,\"max_deliveries\":"
+		 "3,\"dead_letter\":\"d\"}",
+		 OP_CREATE},
 		{"{\"id\":1,\"op\":\"cancel\",\"request\":9007199254740991}", OP_CANCEL},
 		{"{\"id\":1,\"op\":\"peek\",\"channel\":\"c\",\"max\":1000000}", OP_PEEK},
 		{"{\"id\":1,\"op\":\"list\",\"match\":\"a*\",\"after\":\"b\",\"limit\":2}", OP_LIST},
@@ -166,8 +174,10 @@ END_TEST
 
 START_TEST(hello_alone_ignores_what_it_does_not_know)
 {
-	decodes("{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"future\":{\"x\":[1]},\"value\":null,\"future\":2,\"arms\":7}");
-	refuses("{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"protocol\":1}", 1, ERROR_BAD_REQUEST, "\"protocol\" is there twice");
+	decodes("{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"future\":{\"x\":[1]},\"value\":null,\"future\":2,\"arms\":"
+		"7}");
+	refuses("{\"id\":1,\"op\":\"hello\",\"protocol\":1,\"protocol\":1}", 1, ERROR_BAD_REQUEST,
+		"\"protocol\" is there twice");
 	refuses("{\"id\":1,\"op\":\"hello\"}", 1, ERROR_BAD_REQUEST, "\"protocol\" is missing");
 	refuses("{\"id\":1,\"op\":\"ping\",\"future\":1}", 1, ERROR_BAD_REQUEST, "\"future\" is no member of ping");
 }
@@ -182,7 +192,8 @@ START_TEST(bad_json_is_told_with_its_place_before_everything_else)
 	refuses("{\"id\":1,\"op\":\"ping\"", 1, ERROR_BAD_JSON, "at byte 19");
 	refuses("{\"id\":1,\"op\":\"nonsense\",\"timeout_ms\":-5}x", 1, ERROR_BAD_JSON, "behind the object");
 	refuses("{\"op\":\"put\",\"channel\":\"c\",\"value\":nul,\"id\":1}", -1, ERROR_BAD_JSON, "a value is expected");
-	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[1,]}", 1, ERROR_BAD_JSON, "a value is expected");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[1,]}", 1, ERROR_BAD_JSON,
+		"a value is expected");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\",}]}", 1, ERROR_BAD_JSON, "in quotes is expected");
 	refuses("{\"id\":1,\"op\":\"ping\",\"\xff\":1}", 1, ERROR_BAD_JSON, "not UTF-8");
 }
@@ -236,22 +247,33 @@ END_TEST
 
 START_TEST(members_that_are_strange_missing_double_or_mistyped_are_named)
 {
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout\":1}", 1, ERROR_BAD_REQUEST, "\"timeout\" is no member of take");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_msx\":1}", 1, ERROR_BAD_REQUEST, "\"lease_msx\" is no member of take");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout\":1}", 1, ERROR_BAD_REQUEST,
+		"\"timeout\" is no member of take");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_msx\":1}", 1, ERROR_BAD_REQUEST,
+		"\"lease_msx\" is no member of take");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_ms\":0}", 1, ERROR_BAD_REQUEST, "1 to 2147483647");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"sticky\":true}", 1, ERROR_BAD_REQUEST, "needs \"lease_ms\"");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}],\"sticky\":false}", 1, ERROR_BAD_REQUEST, "needs \"lease_ms\"");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"sticky\":true}", 1, ERROR_BAD_REQUEST,
+		"needs \"lease_ms\"");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}],\"sticky\":false}", 1, ERROR_BAD_REQUEST,
+		"needs \"lease_ms\"");
 	refuses("{\"id\":1,\"op\":\"ack\"}", 1, ERROR_BAD_REQUEST, "\"lease\" is missing");
 	refuses("{\"id\":1,\"op\":\"ack\",\"lease\":1}", 1, ERROR_BAD_REQUEST, "\"lease\" is a string");
 	refuses("{\"id\":1,\"op\":\"extend\",\"lease\":\"x\"}", 1, ERROR_BAD_REQUEST, "\"lease_ms\" is missing");
-	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":1,\"max_deliveries\":2}", 1, ERROR_BAD_REQUEST, "come together");
-	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":1,\"max_deliveries\":2,\"dead_letter\":\".\"}", 1, ERROR_BAD_CHANNEL, "");
+	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":1,\"max_deliveries\":"
+		"2}",
+		1, ERROR_BAD_REQUEST, "come together");
+	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"capacity\":1,\"max_deliveries\":"
+		"2,\"dead_letter\":\".\"}",
+		1, ERROR_BAD_CHANNEL, "");
 
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}", 1, ERROR_BAD_REQUEST, "\"value\" is no member of take");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}", 1, ERROR_BAD_REQUEST,
+		"\"value\" is no member of take");
 	refuses("{\"id\":1,\"op\":\"take\"}", 1, ERROR_BAD_REQUEST, "\"channel\" is missing");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"channel\":\"c\"}", 1, ERROR_BAD_REQUEST, "\"channel\" is there twice");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"channel\":\"c\"}", 1, ERROR_BAD_REQUEST,
+		"\"channel\" is there twice");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":7}", 1, ERROR_BAD_REQUEST, "\"channel\" is a string");
-	refuses("{\"id\":1,\"op\":\"delete\",\"channel\":\"c\",\"force\":1}", 1, ERROR_BAD_REQUEST, "\"force\" is true or false");
+	refuses("{\"id\":1,\"op\":\"delete\",\"channel\":\"c\",\"force\":1}", 1, ERROR_BAD_REQUEST,
+		"\"force\" is true or false");
 	refuses("{\"id\":1,\"op\":\"list\",\"after\":3}", 1, ERROR_BAD_REQUEST, "\"after\" is a string");
 	refuses("{\"id\":1,\"op\":\"waiters\",\"after\":\"x\"}", 1, ERROR_BAD_REQUEST, "\"after\" is a whole number");
 	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\"}", 1, ERROR_BAD_REQUEST, "\"kind\" is missing");
@@ -261,16 +283,21 @@ END_TEST
 
 START_TEST(numbers_have_their_ranges)
 {
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":2147483648}", 1, ERROR_BAD_REQUEST, "\"timeout_ms\" is a whole number in plain digits, 0 to 2147483647");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":-1}", 1, ERROR_BAD_REQUEST, "\"timeout_ms\"");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":1.0}", 1, ERROR_BAD_REQUEST, "\"timeout_ms\"");
-	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":null}", 1, ERROR_BAD_REQUEST, "\"timeout_ms\"");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":2147483648}", 1, ERROR_BAD_REQUEST,
+		"\"timeout_ms\" is a whole number in plain digits, 0 to 2147483647");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":-1}", 1, ERROR_BAD_REQUEST,
+		"\"timeout_ms\"");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":1.0}", 1, ERROR_BAD_REQUEST,
+		"\"timeout_ms\"");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":null}", 1, ERROR_BAD_REQUEST,
+		"\"timeout_ms\"");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":0}", 1, ERROR_BAD_REQUEST, "1 to 1000");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1001}", 1, ERROR_BAD_REQUEST, "1 to 1000");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":0}", 1, ERROR_BAD_REQUEST, "1 to 1000000");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000001}", 1, ERROR_BAD_REQUEST, "1 to 1000000");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":2,\"max\":2}", 1, ERROR_BAD_REQUEST, "not both");
-	refuses("{\"id\":1,\"op\":\"peek\",\"channel\":\"c\",\"count\":2}", 1, ERROR_BAD_REQUEST, "\"count\" is no member of peek");
+	refuses("{\"id\":1,\"op\":\"peek\",\"channel\":\"c\",\"count\":2}", 1, ERROR_BAD_REQUEST,
+		"\"count\" is no member of peek");
 	refuses("{\"id\":1,\"op\":\"list\",\"limit\":0}", 1, ERROR_BAD_REQUEST, "\"limit\"");
 }
 END_TEST
@@ -312,7 +339,8 @@ START_TEST(null_and_what_is_nested_too_deep_cannot_be_put)
 {
 	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":null}", 1, ERROR_BAD_VALUE, "it is null");
 	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[1,null,null]}", 1, ERROR_BAD_VALUE, "number 1");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"put\":\"b\",\"value\":null}]}", 1, ERROR_BAD_VALUE, "arm 1");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"put\":\"b\",\"value\":null}]}", 1,
+		ERROR_BAD_VALUE, "arm 1");
 	decodes("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":[null]}");
 	char text[600], deep[129];
 	memset(deep, '[', 128);
@@ -327,10 +355,14 @@ END_TEST
 START_TEST(a_put_has_either_a_value_or_values)
 {
 	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\"}", 1, ERROR_BAD_REQUEST, "either");
-	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"values\":[1]}", 1, ERROR_BAD_REQUEST, "either");
-	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[]}", 1, ERROR_BAD_REQUEST, "at least one value");
-	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":{}}", 1, ERROR_BAD_REQUEST, "at least one value");
-	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[1],\"values\":[2]}", 1, ERROR_BAD_REQUEST, "twice");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"values\":[1]}", 1, ERROR_BAD_REQUEST,
+		"either");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[]}", 1, ERROR_BAD_REQUEST,
+		"at least one value");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":{}}", 1, ERROR_BAD_REQUEST,
+		"at least one value");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[1],\"values\":[2]}", 1, ERROR_BAD_REQUEST,
+		"twice");
 }
 END_TEST
 
@@ -339,16 +371,22 @@ START_TEST(bad_arms_are_told_by_number)
 	refuses("{\"id\":1,\"op\":\"alts\"}", 1, ERROR_BAD_REQUEST, "\"arms\" is missing");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[]}", 1, ERROR_BAD_REQUEST, "1 to 64 arms");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":{\"take\":\"a\"}}", 1, ERROR_BAD_REQUEST, "1 to 64 arms");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},7]}", 1, ERROR_BAD_REQUEST, "arm 1 is not an object");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},7]}", 1, ERROR_BAD_REQUEST,
+		"arm 1 is not an object");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{}]}", 1, ERROR_BAD_REQUEST, "arm 0 is neither");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"put\":\"b\"}]}", 1, ERROR_BAD_REQUEST, "arm 0 is neither one take nor one put");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"put\":\"b\"}]}", 1, ERROR_BAD_REQUEST,
+		"arm 0 is neither one take nor one put");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"take\":\"a\"}]}", 1, ERROR_BAD_REQUEST, "arm 0");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"value\":1}]}", 1, ERROR_BAD_REQUEST, "a take with a value");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"value\":1}]}", 1, ERROR_BAD_REQUEST,
+		"a take with a value");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"a\"}]}", 1, ERROR_BAD_REQUEST, "a put without a value");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"a\",\"value\":1,\"value\":1}]}", 1, ERROR_BAD_REQUEST, "two values");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"a\",\"value\":1,\"value\":1}]}", 1, ERROR_BAD_REQUEST,
+		"two values");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":3}]}", 1, ERROR_BAD_REQUEST, "name as a string");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"lease_ms\":3}]}", 1, ERROR_BAD_REQUEST, "arm 0 has a member");
-	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"take\":\"-b\"}]}", 1, ERROR_BAD_CHANNEL, "arm 1: \"-b\"");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"lease_ms\":3}]}", 1, ERROR_BAD_REQUEST,
+		"arm 0 has a member");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"take\":\"-b\"}]}", 1, ERROR_BAD_CHANNEL,
+		"arm 1: \"-b\"");
 	for (int n = 64; n <= 65; n++) {
 		char text[2000] = "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"}";
 		for (int i = 1; i < n; i++)
@@ -380,7 +418,9 @@ static void written(const struct buffer *out, const char *expected)
 	struct slice frame;
 	size_t used;
 	ck_assert(!out->failed);
-	ck_assert_int_eq(frame_next((struct slice){out->bytes + out->start, buffer_len(out)}, 1 << 20, &frame, &used, NULL), FRAME_WHOLE);
+	ck_assert_int_eq(
+		frame_next((struct slice){out->bytes + out->start, buffer_len(out)}, 1 << 20, &frame, &used, NULL),
+		FRAME_WHOLE);
 	ck_assert_uint_eq(used, buffer_len(out));
 	equals(frame, expected);
 }
@@ -395,7 +435,8 @@ START_TEST(messages_are_one_object_in_a_frame)
 	message_raw(&out, "value", SLICE("[1, 2]"));
 	message_string(&out, "channel", SLICE("c"));
 	message_end(&out, mark);
-	written(&out, "{\"id\":9007199254740991,\"status\":\"ok\",\"evicted\":1,\"created\":true,\"more\":false,\"value\":[1, 2],\"channel\":\"c\"}");
+	written(&out, "{\"id\":9007199254740991,\"status\":\"ok\",\"evicted\":1,\"created\":true,\"more\":false,"
+		      "\"value\":[1, 2],\"channel\":\"c\"}");
 	buffer_clear(&out);
 	mark = message_begin_request(&out, 0, OP_TAKE);
 	message_end(&out, mark);
@@ -403,7 +444,9 @@ START_TEST(messages_are_one_object_in_a_frame)
 	buffer_clear(&out);
 	message_error(&out, false, 0, ERROR_BAD_JSON, NULL);
 	char expected[300];
-	snprintf(expected, sizeof(expected), "{\"id\":null,\"status\":\"error\",\"error\":\"bad_json\",\"message\":\"%s\"}", error_text(ERROR_BAD_JSON));
+	snprintf(expected, sizeof(expected),
+		 "{\"id\":null,\"status\":\"error\",\"error\":\"bad_json\",\"message\":\"%s\"}",
+		 error_text(ERROR_BAD_JSON));
 	written(&out, expected);
 	buffer_finish(&out);
 }
@@ -430,7 +473,9 @@ START_TEST(the_detail_of_an_error_is_escaped)
 	struct buffer out = {0};
 	struct message_reply reply;
 	message_error(&out, true, 3, ERROR_UNKNOWN_OP, "\"x\ny\"");
-	ck_assert_int_eq(message_decode_reply(out.bytes + out.start + FRAME_HEADER_BYTES, buffer_len(&out) - FRAME_HEADER_BYTES, &reply), 0);
+	ck_assert_int_eq(message_decode_reply(out.bytes + out.start + FRAME_HEADER_BYTES,
+					      buffer_len(&out) - FRAME_HEADER_BYTES, &reply),
+			 0);
 	ck_assert(reply.has_id && reply.id == 3);
 	ck_assert_int_eq(reply.status, STATUS_ERROR);
 	ck_assert_int_eq(reply.error, ERROR_UNKNOWN_OP);
@@ -458,21 +503,29 @@ static int decode_reply(const char *text)
 /* Most replies are read by a short way. It must know where it ends. */
 START_TEST(a_reply_in_the_usual_order_is_read_as_any_other)
 {
-	static const char *const usual[] = {"{\"id\":7,\"status\":\"ok\",\"value\":%s}", "{ \"id\":7,\"status\":\"ok\",\"value\":%s}",
-					    "{\"id\":7,\"status\":\"ok\",\"value\":%s }", "{\"id\":7,\"status\":\"ok\",\"value\":%s,\"left\":0}",
-					    "{\"status\":\"ok\",\"id\":7,\"value\":%s}"};
+	static const char *const usual[] = {
+		"{\"id\":7,\"status\":\"ok\",\"value\":%s}", "{ \"id\":7,\"status\":\"ok\",\"value\":%s}",
+		"{\"id\":7,\"status\":\"ok\",\"value\":%s }", "{\"id\":7,\"status\":\"ok\",\"value\":%s,\"left\":0}",
+		"{\"status\":\"ok\",\"id\":7,\"value\":%s}"};
 	static const char *const values[] = {"1", "\"}\"", "{\"a\": [1, {}]}", "\"\\u00e9\"", "[]"};
-	static const char *const wrong[] = {"{\"id\":7,\"status\":\"ok\"", "{\"id\":7,\"status\":\"ok\"}}", "{\"id\":7,\"status\":\"ok\",}",
-					    "{\"id\":7,\"status\":\"ok\",\"value\":}", "{\"id\":7,\"status\":\"ok\",\"value\":1}x",
-					    "{\"id\":7,\"status\":\"ok\",\"value\":1", "{\"id\":7,\"status\":\"ok\",\"value\":nul}",
-					    "{\"id\":99999999999999999999,\"status\":\"ok\"}", "{\"id\":07,\"status\":\"ok\"}", "{\"id\":,\"status\":\"ok\"}"};
+	static const char *const wrong[] = {"{\"id\":7,\"status\":\"ok\"",
+					    "{\"id\":7,\"status\":\"ok\"}}",
+					    "{\"id\":7,\"status\":\"ok\",}",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":}",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":1}x",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":1",
+					    "{\"id\":7,\"status\":\"ok\",\"value\":nul}",
+					    "{\"id\":99999999999999999999,\"status\":\"ok\"}",
+					    "{\"id\":07,\"status\":\"ok\"}",
+					    "{\"id\":,\"status\":\"ok\"}"};
 	char text[128];
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
 		for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++) {
 			snprintf(text, sizeof(text), usual[i], values[j]);
 			ck_assert_int_eq(decode_reply(text), 0);
-			ck_assert(reply.has_id && reply.id == 7 && reply.status == STATUS_OK && reply.error == ERROR_NONE);
+			ck_assert(reply.has_id && reply.id == 7 && reply.status == STATUS_OK &&
+				  reply.error == ERROR_NONE);
 			equals(reply.value, values[j]);
 			ck_assert_uint_eq(reply.body.len, strlen(text));
 			ck_assert(reply.has_left == (i == 3));
@@ -489,7 +542,9 @@ END_TEST
 
 START_TEST(a_reply_has_its_parts)
 {
-	ck_assert_int_eq(decode_reply("{\"id\":4,\"status\":\"ok\",\"arm\":2,\"channel\":\"c\\u0061\",\"value\":\"\\u00e9\",\"values\":[1],\"evicted\":3,\"accepted\":0}"), 0);
+	ck_assert_int_eq(decode_reply("{\"id\":4,\"status\":\"ok\",\"arm\":2,\"channel\":\"c\\u0061\",\"value\":"
+				      "\"\\u00e9\",\"values\":[1],\"evicted\":3,\"accepted\":0}"),
+			 0);
 	ck_assert(reply.has_id && reply.has_arm && reply.has_accepted);
 	ck_assert_uint_eq(reply.id, 4);
 	ck_assert_uint_eq(reply.arm, 2);
@@ -507,7 +562,9 @@ START_TEST(a_reply_may_say_more_than_we_know)
 	ck_assert(!reply.has_id);
 	ck_assert_int_eq(reply.status, STATUS_ERROR);
 	ck_assert_int_eq(reply.error, ERROR_INTERNAL);
-	ck_assert_int_eq(decode_reply("{\"status\":\"error\",\"error\":\"new_trouble\",\"message\":\"x\",\"status\":\"error\"}"), 0);
+	ck_assert_int_eq(
+		decode_reply("{\"status\":\"error\",\"error\":\"new_trouble\",\"message\":\"x\",\"status\":\"error\"}"),
+		0);
 	ck_assert_int_eq(reply.error, ERROR_INTERNAL);
 	equals(reply.message, "x");
 }
@@ -516,9 +573,18 @@ END_TEST
 START_TEST(what_is_no_reply_is_refused)
 {
 	const char *bad[] = {
-		"", "[]", "{}", "{\"id\":1}", "{\"id\":1,\"status\":1}", "{\"id\":\"1\",\"status\":\"ok\"}", "{\"id\":-1,\"status\":\"ok\"}",
-		"{\"id\":1,\"status\":\"ok\"", "{\"id\":1,\"status\":\"ok\"}x", "{\"id\":1,\"status\":\"ok\",\"arm\":\"x\"}",
-		"{\"id\":1,\"status\":\"ok\",\"values\":1}", "{\"id\":1,\"status\":\"ok\",\"channel\":1}",
+		"",
+		"[]",
+		"{}",
+		"{\"id\":1}",
+		"{\"id\":1,\"status\":1}",
+		"{\"id\":\"1\",\"status\":\"ok\"}",
+		"{\"id\":-1,\"status\":\"ok\"}",
+		"{\"id\":1,\"status\":\"ok\"",
+		"{\"id\":1,\"status\":\"ok\"}x",
+		"{\"id\":1,\"status\":\"ok\",\"arm\":\"x\"}",
+		"{\"id\":1,\"status\":\"ok\",\"values\":1}",
+		"{\"id\":1,\"status\":\"ok\",\"channel\":1}",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_msg(decode_reply(bad[i]) < 0, "%s", bad[i]);
@@ -531,8 +597,10 @@ START_TEST(no_bytes_upset_the_decoders)
 {
 	static const char *const starts[] = {
 		"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[1,\"\\u0041\",[null]],\"timeout_ms\":5}",
-		"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\\u0062\"},{\"put\":\"b\",\"value\":{\"x\":1}}],\"priority\":true}",
-		"{\"id\":1,\"status\":\"error\",\"error\":\"bad_json\",\"message\":\"\\u00e9\",\"arm\":1,\"values\":[]}",
+		"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\\u0062\"},{\"put\":\"b\",\"value\":{\"x\":1}}],"
+		"\"priority\":true}",
+		"{\"id\":1,\"status\":\"error\",\"error\":\"bad_json\",\"message\":\"\\u00e9\",\"arm\":1,\"values\":[]"
+		"}",
 	};
 	unsigned seed = getenv("MILLRACE_SEED") ? (unsigned)strtoul(getenv("MILLRACE_SEED"), NULL, 10) : 4711;
 	printf("seed %u\n", seed);

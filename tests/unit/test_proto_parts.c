@@ -64,7 +64,9 @@ START_TEST(frames_that_were_written_are_read)
 	for (size_t len = 0; len <= sizeof(text); len += 50) {
 		struct slice body;
 		size_t used;
-		ck_assert_int_eq(frame_next((struct slice){out.bytes + out.start, buffer_len(&out)}, 300, &body, &used, NULL), FRAME_WHOLE);
+		ck_assert_int_eq(
+			frame_next((struct slice){out.bytes + out.start, buffer_len(&out)}, 300, &body, &used, NULL),
+			FRAME_WHOLE);
 		ck_assert_uint_eq(body.len, len);
 		buffer_consume(&out, used);
 	}
@@ -132,9 +134,11 @@ START_TEST(names_have_128_bytes_of_some)
 	ck_assert(!name_is_valid((struct slice){longest, 0}));
 	for (int byte = 0; byte < 256; byte++) {
 		char name[2] = {'a', (char)byte};
-		bool allowed = byte && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:{}-", byte);
+		bool allowed =
+			byte && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:{}-", byte);
 		ck_assert_msg(name_is_valid((struct slice){name, 2}) == allowed, "byte %d", byte);
-		ck_assert_msg(name_is_valid((struct slice){name + 1, 1}) == (allowed && byte != '.' && byte != '-'), "byte %d first", byte);
+		ck_assert_msg(name_is_valid((struct slice){name + 1, 1}) == (allowed && byte != '.' && byte != '-'),
+			      "byte %d first", byte);
 	}
 	ck_assert(name_is_reserved(SLICE("_r.1")));
 	ck_assert(!name_is_reserved(SLICE("r_")));
@@ -147,14 +151,18 @@ START_TEST(globs_match)
 		const char *name, *glob;
 		bool matches;
 	} table[] = {
-		{"jobs", "jobs", true},     {"jobs", "job", false},       {"jobs", "jobsx", false},  {"jobs", "*", true},        {"jobs", "j*s", true},
-		{"jobs", "j*b", false},     {"jobs", "????", true},       {"jobs", "???", false},    {"jobs", "*o*b*", true},    {"jobs", "", false},
-		{"jobs", "[i-k]obs", true}, {"jobs", "[!i-k]obs", false}, {"jobs", "[xj]*", true},   {"a-b", "a[-x]b", true},    {"a.b.c", "a.*.c", true},
-		{"jobs", "\\jobs", true},   {"jobs", "j[", false},        {"jobs", "**s", true},     {"a]b", "a[]]b", true},     {"aab", "*ab", true},
-		{"jobs", "jobs*", true},    {"jobs", "[", false},         {"jobs", "jobs\\", false}, {"ababac", "*abac", true},
+		{"jobs", "jobs", true},   {"jobs", "job", false},     {"jobs", "jobsx", false},
+		{"jobs", "*", true},      {"jobs", "j*s", true},      {"jobs", "j*b", false},
+		{"jobs", "????", true},   {"jobs", "???", false},     {"jobs", "*o*b*", true},
+		{"jobs", "", false},      {"jobs", "[i-k]obs", true}, {"jobs", "[!i-k]obs", false},
+		{"jobs", "[xj]*", true},  {"a-b", "a[-x]b", true},    {"a.b.c", "a.*.c", true},
+		{"jobs", "\\jobs", true}, {"jobs", "j[", false},      {"jobs", "**s", true},
+		{"a]b", "a[]]b", true},   {"aab", "*ab", true},       {"jobs", "jobs*", true},
+		{"jobs", "[", false},     {"jobs", "jobs\\", false},  {"ababac", "*abac", true},
 	};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		ck_assert_msg(name_matches(slice_from(table[i].name), slice_from(table[i].glob)) == table[i].matches, "%s %s", table[i].name, table[i].glob);
+		ck_assert_msg(name_matches(slice_from(table[i].name), slice_from(table[i].glob)) == table[i].matches,
+			      "%s %s", table[i].name, table[i].glob);
 }
 END_TEST
 

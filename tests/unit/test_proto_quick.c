@@ -1,5 +1,6 @@
-/* The quick ways are the general ones, only quicker: each variant of the search for the end of plain text against a look at each byte, and
- * the quick decoding of requests against the general one, over texts that were mutated. Texts are in memory of exactly their length. */
+/* The quick ways are the general ones, only quicker: each variant of the search for the end of plain text against a
+ * look at each byte, and the quick decoding of requests against the general one, over texts that were mutated. Texts
+ * are in memory of exactly their length. */
 #include "proto/request_quick.h"
 
 #include <stdio.h>
@@ -37,8 +38,9 @@ static void ends_at(const char *text, size_t len, size_t at)
 	char *copy = exact_copy(text, len);
 	ck_assert_ptr_eq(plain_end(copy, copy + len), copy + at);
 	for (plain_end_fn *const *one = plain_end_all(); *one; one++)
-		ck_assert_msg((*one)(copy, copy + len) == copy + at, "number %d of the variants: %zu bytes, one special at %zu",
-			      (int)(one - plain_end_all()), len, at);
+		ck_assert_msg((*one)(copy, copy + len) == copy + at,
+			      "number %d of the variants: %zu bytes, one special at %zu", (int)(one - plain_end_all()),
+			      len, at);
 	free(copy);
 }
 
@@ -124,13 +126,15 @@ static bool agree(const char *text, size_t len)
 }
 
 static const char *const usual[] = {
-    "{\"id\":7,\"op\":\"put\",\"channel\":\"jobs\",\"value\":{\"a\": [1, null],\"b\":\"\\u00e9\"}}",
-    "{\"id\":9007199254740991,\"op\":\"put\",\"channel\":\"a.b:c{d}-e_f\",\"value\":\"x\",\"timeout_ms\":2147483647}",
-    "{\"op\":\"put\",\"channel\":\"jobs\",\"value\":-1.5e3}",
-    "{\"id\":0,\"op\":\"take\",\"channel\":\"jobs\"}",
-    "{\"id\":12,\"op\":\"take\",\"channel\":\"jobs\",\"max\":1000,\"timeout_ms\":0}",
-    "{\"id\":12,\"op\":\"take\",\"channel\":\"jobs\",\"count\":1000000}",
-    "{\"id\":3,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"put\":\"b\",\"value\":[true]},{\"take\":\"a\"}],\"timeout_ms\":250}",
+	"{\"id\":7,\"op\":\"put\",\"channel\":\"jobs\",\"value\":{\"a\": [1, null],\"b\":\"\\u00e9\"}}",
+	"{\"id\":9007199254740991,\"op\":\"put\",\"channel\":\"a.b:c{d}-e_f\",\"value\":\"x\",\"timeout_ms\":"
+	"2147483647}",
+	"{\"op\":\"put\",\"channel\":\"jobs\",\"value\":-1.5e3}",
+	"{\"id\":0,\"op\":\"take\",\"channel\":\"jobs\"}",
+	"{\"id\":12,\"op\":\"take\",\"channel\":\"jobs\",\"max\":1000,\"timeout_ms\":0}",
+	"{\"id\":12,\"op\":\"take\",\"channel\":\"jobs\",\"count\":1000000}",
+	"{\"id\":3,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"put\":\"b\",\"value\":[true]},{\"take\":\"a\"}],"
+	"\"timeout_ms\":250}",
 };
 
 START_TEST(the_usual_requests_go_the_quick_way)
@@ -143,36 +147,36 @@ END_TEST
 START_TEST(what_is_unusual_or_wrong_is_left_to_the_general_way)
 {
 	static const char *const texts[] = {
-	    "",
-	    "{}",
-	    "{\"id\": 1,\"op\":\"take\",\"channel\":\"c\"}",
-	    "{\"op\":\"take\",\"id\":1,\"channel\":\"c\"}",
-	    "{\"op\":\"take\",\"channel\":\"c\"}",
-	    "{\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}]}",
-	    "{\"id\":01,\"op\":\"take\",\"channel\":\"c\"}",
-	    "{\"id\":,\"op\":\"take\",\"channel\":\"c\"}",
-	    "{\"id\":9007199254740992,\"op\":\"take\",\"channel\":\"c\"}",
-	    "{\"id\":99999999999999999999999999,\"op\":\"take\",\"channel\":\"c\"}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"\"}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"\\u0063\"}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\".c\"}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":0}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1001}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000001}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1,\"count\":1}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":2147483648}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}",
-	    "{\"id\":1,\"op\":\"take\",\"channel\":\"c\"}}",
-	    "{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":null}",
-	    "{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":}",
-	    "{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1",
-	    "{\"id\":1,\"op\":\"put\",\"channel\":\"c\"}",
-	    "{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"value\":2}",
-	    "{\"id\":1,\"op\":\"alts\",\"arms\":[]}",
-	    "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"c\"}]}",
-	    "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"c\",\"value\":null}]}",
-	    "{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"},]}",
+		"",
+		"{}",
+		"{\"id\": 1,\"op\":\"take\",\"channel\":\"c\"}",
+		"{\"op\":\"take\",\"id\":1,\"channel\":\"c\"}",
+		"{\"op\":\"take\",\"channel\":\"c\"}",
+		"{\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}]}",
+		"{\"id\":01,\"op\":\"take\",\"channel\":\"c\"}",
+		"{\"id\":,\"op\":\"take\",\"channel\":\"c\"}",
+		"{\"id\":9007199254740992,\"op\":\"take\",\"channel\":\"c\"}",
+		"{\"id\":99999999999999999999999999,\"op\":\"take\",\"channel\":\"c\"}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"\"}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"\\u0063\"}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\".c\"}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":0}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1001}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000001}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"max\":1,\"count\":1}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout_ms\":2147483648}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"c\"}}",
+		"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":null}",
+		"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":}",
+		"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1",
+		"{\"id\":1,\"op\":\"put\",\"channel\":\"c\"}",
+		"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"value\":2}",
+		"{\"id\":1,\"op\":\"alts\",\"arms\":[]}",
+		"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"c\"}]}",
+		"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"c\",\"value\":null}]}",
+		"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"},]}",
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		ck_assert_msg(!agree(texts[i], strlen(texts[i])), "%s", texts[i]);
@@ -221,13 +225,14 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const plain[] = {every_variant_finds_every_special_byte_at_every_place, the_first_of_many_special_bytes_counts, NULL};
+	const TTest *const plain[] = {every_variant_finds_every_special_byte_at_every_place,
+				      the_first_of_many_special_bytes_counts, NULL};
 	const TTest *const requests[] = {
-	    the_usual_requests_go_the_quick_way,
-	    what_is_unusual_or_wrong_is_left_to_the_general_way,
-	    sixty_four_arms_are_the_most,
-	    both_ways_agree_about_mutated_requests,
-	    NULL,
+		the_usual_requests_go_the_quick_way,
+		what_is_unusual_or_wrong_is_left_to_the_general_way,
+		sixty_four_arms_are_the_most,
+		both_ways_agree_about_mutated_requests,
+		NULL,
 	};
 	Suite *suite = suite_create("proto: quick ways");
 	suite_case(suite, "plain text", NULL, NULL, plain);
