@@ -71,9 +71,9 @@ $(BUILD)/daemon/http/assets.o: daemon/http/dashboard.html proto/openapi.json
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)
-$(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c daemon/net/*.c daemon/http/*.c))
+$(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c $(patsubst %,daemon/%/*.c,broker session access server net http)))
 $(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
-$(BUILD)/libclient.a:   $(call objects,client/*.c proto/*.c)
+$(BUILD)/libclient.a:   $(call objects,$(patsubst %,client/%/*.c,machine net blocking patterns) proto/*.c)
 $(BUILD)/libparking.a:  $(call objects,client/parking/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
 $(BUILD)/libsim.a:      $(filter-out $(BUILD)/tests/sim/test_%,$(call objects,tests/sim/*.c))
@@ -84,10 +84,10 @@ $(BUILD)/%.a:
 
 # The public libraries: their objects, and what they are linked with. They show what their headers say MR_API of, and nothing else: libclient.a, for the tests
 # and the command line, is the same with its inside.
-libmillrace_OBJECTS := $(call objects,client/*.c proto/*.c)
+libmillrace_OBJECTS := $(call objects,$(patsubst %,client/%/*.c,machine net blocking patterns) proto/*.c)
 libmillrace_LIBS     = $(CLIENT_LIBS)
 # It has a copy of its own of what it shares with the blocking client, but for the words of errors, which it finds there.
-libmillrace-parking_OBJECTS := $(call objects,client/parking/*.c proto/*.c) $(addprefix $(BUILD)/client/,client.o link.o members.o secure.o url.o)
+libmillrace-parking_OBJECTS := $(call objects,client/parking/*.c proto/*.c) $(addprefix $(BUILD)/client/,machine/client.o machine/members.o net/link.o net/secure.o net/url.o)
 libmillrace-parking_LIBS     = $(BUILD)/libmillrace.so.0 $(CLIENT_LIBS) $(EVENT_LIBS)
 $(BUILD)/libmillrace-parking.so.0: | $(BUILD)/libmillrace.so.0
 

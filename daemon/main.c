@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/environment.h"
+#include "daemon/server/environment.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/tls.h"
-#include "daemon/server.h"
+#include "daemon/server/server.h"
 
 enum { EXIT_USAGE = 2, MAX_OVERRIDES = 64 };
 

@@ -13,8 +13,8 @@
 #include <event2/dns.h>
 #include <event2/util.h>
 
-#include "client/clock.h"
-#include "client/members.h"
+#include "client/blocking/clock.h"
+#include "client/machine/members.h"
 
 /* -- the end of a connection, or of an attempt -- */
 

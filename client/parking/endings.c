@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/reply.h"
-#include "client/words.h"
+#include "client/machine/reply.h"
+#include "client/machine/words.h"
 
 /* -- ending -- */
 

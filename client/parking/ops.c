@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/members.h"
-#include "client/words.h"
+#include "client/machine/members.h"
+#include "client/machine/words.h"
 
 enum { MAX_COUNT = 1000000 };
 

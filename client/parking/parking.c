@@ -8,9 +8,9 @@
 #include <event2/dns.h>
 #include <event2/util.h>
 
-#include "client/clock.h"
-#include "client/members.h"
-#include "client/words.h"
+#include "client/blocking/clock.h"
+#include "client/machine/members.h"
+#include "client/machine/words.h"
 
 enum {
 	BACKOFF_MIN_MS = 50,

@@ -18,11 +18,11 @@
 
 #include <event2/event.h>
 
-#include "client/client.h"
-#include "client/link.h"
+#include "client/machine/client.h"
+#include "client/net/link.h"
 #include "client/millrace_parking.h"
-#include "client/secure.h"
-#include "client/url.h"
+#include "client/net/secure.h"
+#include "client/net/url.h"
 
 enum parking_state {
 	PARKING_RESTS,    /* no link; the timer is the pause before the next attempt */

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/clock.h"
-#include "client/members.h"
-#include "client/reply.h"
-#include "client/words.h"
+#include "client/blocking/clock.h"
+#include "client/machine/members.h"
+#include "client/machine/reply.h"
+#include "client/machine/words.h"
 #include "proto/frame.h"
 
 enum {

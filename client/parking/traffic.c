@@ -4,8 +4,8 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "client/clock.h"
-#include "client/reply.h"
+#include "client/blocking/clock.h"
+#include "client/machine/reply.h"
 
 enum { READS_A_TURN = 4 }; /* so that others of the loop have their turn too */
 

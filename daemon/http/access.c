@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "daemon/http/http_parts.h"
+#include "daemon/http/http_private.h"
 
 /* A Host without its port, and an IPv6 address without its brackets. */
 static struct slice host_name(struct slice host)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/http/http_parts.h"
+#include "daemon/http/http_private.h"
 
 enum {
 	QUIET_MS = 30000,         /* how long a request may take to arrive whole, and an answer to be taken */

@@ -11,7 +11,7 @@
  * on. Who does not read fast enough for the changes misses some, and is told all anew. */
 #include <stdlib.h>
 
-#include "daemon/http/http_parts.h"
+#include "daemon/http/http_private.h"
 #include "daemon/http/snapshot.h"
 
 enum {

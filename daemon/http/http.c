@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/http/http_parts.h"
+#include "daemon/http/http_private.h"
 #include "daemon/log.h"
 #include "daemon/net/listener.h"
 

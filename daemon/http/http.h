@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 #include "daemon/net/loop.h"
-#include "daemon/session.h"
+#include "daemon/session/session.h"
 
 enum { HTTP_ERROR_BYTES = 256 };
 

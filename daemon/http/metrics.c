@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/http/http_parts.h"
+#include "daemon/http/http_private.h"
 #include "daemon/http/snapshot.h"
 
 enum {

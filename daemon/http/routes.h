@@ -3,7 +3,7 @@
 #ifndef MILLRACE_HTTP_ROUTES_H
 #define MILLRACE_HTTP_ROUTES_H
 
-#include "daemon/http/http_parts.h"
+#include "daemon/http/http_private.h"
 
 enum { ROUTE_MAX_PARAMETERS = 4 };
 

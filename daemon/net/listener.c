@@ -76,7 +76,7 @@ static bool shed_connection(struct listener *listener)
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	bool is_shed = fd >= 0 || errno == EAGAIN || errno == ECONNABORTED;
 	if (fd >= 0)
-		listener->handlers.on_crowded(listener->handlers.arg, fd);
+		listener->handlers.on_no_descriptor(listener->handlers.arg, fd);
 	listener->reserve_fd = open_reserve();
 	return is_shed;
 }

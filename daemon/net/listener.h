@@ -14,7 +14,7 @@ struct tls_context;
 
 struct listener_handlers {                                             /* `fd` is the callee's */
 	void (*on_accept)(void *arg, int fd, struct tls_context *tls); /* NULL: without TLS */
-	void (*on_crowded)(
+	void (*on_no_descriptor)(
 		void *arg,
 		int fd); /* one that the process has no descriptor for: to be told so, and closed before it returns */
 	void *arg;

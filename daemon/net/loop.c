@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/net/later.h"
-#include "daemon/net/loop_state.h"
+#include "daemon/net/run_queue.h"
+#include "daemon/net/loop_private.h"
 
 struct loop_signal {
 	struct loop_signal *next;
@@ -26,7 +26,7 @@ struct loop_timer {
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	later_turn(arg);
+	run_queue_turn(arg);
 }
 
 struct loop *loop_create(void)
@@ -37,15 +37,15 @@ struct loop *loop_create(void)
 		goto failed;
 	loop->takers.tail = &loop->takers.head;
 	loop->others.tail = &loop->others.head;
-	loop->later_reads.end = &loop->later_reads.first;
-	loop->later_openings.end = &loop->later_openings.first;
-	loop->crowd.max_bytes = UINT64_MAX;
+	loop->queued_reads.end = &loop->queued_reads.first;
+	loop->queued_openings.end = &loop->queued_openings.first;
+	loop->budget.max_bytes = UINT64_MAX;
 	/* Milliseconds of a coarse clock would round time-outs; one thread needs no locks. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	loop->scratch = malloc(LOOP_READ_BYTES);
 	loop->base = event_base_new_with_config(config);
-	if (!loop->scratch || !loop->base || !(loop->later_event = evtimer_new(loop->base, on_later, loop)))
+	if (!loop->scratch || !loop->base || !(loop->run_queue_event = evtimer_new(loop->base, on_later, loop)))
 		goto failed;
 	event_config_free(config);
 	return loop;
@@ -70,8 +70,8 @@ void loop_destroy(struct loop *loop)
 	while (loop->pool_blocks)
 		free(loop->pool[--loop->pool_blocks]);
 	free(loop->scratch);
-	if (loop->later_event)
-		event_free(loop->later_event);
+	if (loop->run_queue_event)
+		event_free(loop->run_queue_event);
 	if (loop->base)
 		event_base_free(loop->base);
 	free(loop);
@@ -117,7 +117,7 @@ void loop_set_spin(struct loop *loop, uint32_t spin_us)
 
 void loop_set_max_buffers(struct loop *loop, uint64_t bytes)
 {
-	loop->crowd.max_bytes = bytes;
+	loop->budget.max_bytes = bytes;
 }
 
 /* Whether anything has happened that the turn's end has to look after: something to send, or a step of the core, for

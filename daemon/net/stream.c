@@ -13,8 +13,8 @@
 
 #include "config/limits.h"
 #include "daemon/log.h"
-#include "daemon/net/later.h"
-#include "daemon/net/loop_state.h"
+#include "daemon/net/run_queue.h"
+#include "daemon/net/loop_private.h"
 #include "daemon/net/stream_extra.h"
 #include "daemon/net/stream_io.h"
 #include "daemon/net/tls.h"
@@ -71,12 +71,12 @@ int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_con
 	return 0;
 }
 
-/* Tells the crowd what has become of the stream. */
+/* Tells the budget what has become of the stream. */
 static void settle(struct stream *stream, bool has_moved)
 {
 	bool is_waiting = stream->state != STREAM_GONE && (stream_input_len(stream) || stream->is_sending_blocked);
 	size_t input_cap = stream->extra ? stream->extra->in.cap : 0;
-	crowd_update(&stream->loop->crowd, stream, input_cap + stream->out.cap, is_waiting, has_moved);
+	buffer_budget_update(&stream->loop->budget, stream, input_cap + stream->out.cap, is_waiting, has_moved);
 }
 
 static void unblock_sending(struct stream *stream)
@@ -99,8 +99,8 @@ void stream_finish(struct stream *stream)
 {
 	assert(!stream->is_queued);
 	drop_output(stream);
-	crowd_leave(&stream->loop->crowd, stream);
-	later_leave(stream);
+	buffer_budget_leave(&stream->loop->budget, stream);
+	run_queue_leave(stream);
 	set_reading(stream, false);
 	stream->io->finish(stream);
 	stream_free_extra(stream);
@@ -133,7 +133,7 @@ static void begin_gone(struct stream *stream)
 {
 	stream->state = STREAM_GONE;
 	set_reading(stream, false);
-	later_leave(stream);
+	run_queue_leave(stream);
 	drop_output(stream);
 	stream_drop_input(stream);
 	settle(stream, false);
@@ -285,24 +285,24 @@ static void read_more(struct stream *stream)
 	if (n == 0 || (n < 0 && errno != EAGAIN))
 		end_input(stream);
 	else if (stream->state == STREAM_OPEN && n > 0 && stream->is_reading && stream->io->has_more(stream))
-		later_read(stream);
+		run_queue_read(stream);
 }
 
 /* What has been written in this turn is sent at once then, as it may be what takes the memory. */
 static void make_room(struct stream *stream)
 {
-	struct crowd *crowd = &stream->loop->crowd;
+	struct buffer_budget *budget = &stream->loop->budget;
 	struct stream *victim;
-	if (crowd->bytes <= crowd->max_bytes)
+	if (budget->bytes <= budget->max_bytes)
 		return;
 	if (stream->state != STREAM_GONE && buffer_len(&stream->out) && !stream->is_sending_blocked)
 		send_output(stream);
-	while ((victim = crowd_victim(crowd, stream))) {
-		log_seldom(&crowd->log, loop_now_us(stream->loop),
+	while ((victim = buffer_budget_victim(budget, stream))) {
+		log_seldom(&budget->log, loop_now_us(stream->loop),
 			   "the connection that has stood still the longest is closed: the buffers of all are over "
 			   "max_buffers");
 		if (victim->state == STREAM_OPEN && !victim->is_sending_blocked)
-			victim->handlers->on_crowded(victim);
+			victim->handlers->on_over_budget(victim);
 		else
 			begin_gone(victim); /* it does not read, and could not be told */
 	}
@@ -346,7 +346,7 @@ void stream_opened(struct stream *stream)
 	unblock_sending(stream);
 	set_reading(stream, true);
 	if (stream->state == STREAM_OPEN && stream->io->has_more(stream))
-		later_read(stream);
+		run_queue_read(stream);
 	if (buffer_len(&stream->out))
 		enqueue(stream, &stream->loop->others);
 }
@@ -443,13 +443,13 @@ static void after_sending(struct stream *stream)
 	if (stream->state == STREAM_OPEN && stream->is_reading_blocked && !stream->is_sending_blocked) {
 		stream->is_reading_blocked = false;
 		set_reading(stream, !stream->is_unparsed);
-		later_read(stream);
+		run_queue_read(stream);
 	}
 	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
 		set_reading(stream, true);
 		if (stream_input_len(stream) || stream->io->has_more(stream))
-			later_read(stream); /* not in this turn, though it may go on still: this is called from within
-					       it too */
+			run_queue_read(stream); /* not in this turn, though it may go on still: this is called from
+					       within it too */
 	}
 }
 

@@ -19,13 +19,13 @@
 
 #include <event2/event_struct.h>
 
-#include "daemon/net/crowd.h"
+#include "daemon/net/buffer_budget.h"
 #include "daemon/net/loop.h"
 #include "proto/buffer.h"
 
 struct stream;
 struct stream_io;
-struct later_list;
+struct run_queue;
 struct tls;
 struct tls_context;
 
@@ -38,7 +38,7 @@ struct stream_handlers {
 	void (*on_gone)(struct stream *stream);
 	/* The buffers of all streams together take too much, and this one has an incomplete frame and stood still the
 	 * longest: it has to say so in its output, and to stream_refuse(). */
-	void (*on_crowded)(struct stream *stream);
+	void (*on_over_budget)(struct stream *stream);
 };
 
 enum stream_state {
@@ -53,8 +53,8 @@ enum stream_state {
 struct stream_extra {
 	struct buffer in;
 	struct stream *later_next, **later_at; /* in one of the loop's lists of what goes on in the next turn: */
-	struct later_list *later_list;
-	struct crowd_place place;
+	struct run_queue *run_queue;
+	struct budget_place place;
 	struct event *write_event;    /* once a send has found the socket full */
 	struct event *deadline_event; /* once it has ended */
 	struct tls *tls;              /* NULL: there is none */
@@ -80,7 +80,7 @@ struct stream { /* embedded; all of it is stream.c's. There are many idle ones: 
 	uint64_t n_sent;        /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
-	size_t crowd_bytes; /* what the crowd knows of */
+	size_t budget_bytes; /* what the budget knows of */
 	struct event read_event;
 };
 

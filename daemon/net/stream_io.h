@@ -21,7 +21,7 @@ struct stream_io {
 
 extern const struct stream_io stream_io_plain, stream_io_tls;
 
-/* -- What stream.c, stream_opening.c and later.c ask of each other -- */
+/* -- What stream.c, stream_opening.c and run_queue.c ask of each other -- */
 
 /* As if the socket could be read. */
 void stream_read_on(struct stream *stream);

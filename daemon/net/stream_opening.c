@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 
 #include "daemon/log.h"
-#include "daemon/net/later.h"
-#include "daemon/net/loop_state.h"
+#include "daemon/net/run_queue.h"
+#include "daemon/net/loop_private.h"
 #include "daemon/net/stream_io.h"
 #include "daemon/net/tls.h"
 #include "proto/message.h"
@@ -14,7 +14,7 @@ enum { FRAME_FIRST_BYTE = 0 };
 
 void stream_go_on_opening(struct stream *stream)
 {
-	later_open(stream);
+	run_queue_open(stream);
 }
 
 /* Whether what has come is the beginning of a frame: a client of ours that does not know of TLS. It can be told so in

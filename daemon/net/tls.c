@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/net/tls_parts.h"
+#include "daemon/net/tls_private.h"
 
 struct tls {
 	SSL *ssl;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/net/tls_parts.h"
+#include "daemon/net/tls_private.h"
 
 enum { READ_BUFFER_BYTES = 64 * 1024 }; /* of a connection, while it has any: a record has 16 KiB at most */
 

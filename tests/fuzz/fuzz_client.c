@@ -1,6 +1,6 @@
 /* The client's machine, fed with whatever a daemon could send: each pending request has one end, and after a failure
  * there is nothing more. The first byte says in what pieces the rest arrives. */
-#include "client/client.h"
+#include "client/machine/client.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { N_REQUESTS = 5 };

@@ -1,6 +1,6 @@
 /* Who somebody is, and what he may do: the first line is a token, of which there is one that is right; the second the
  * name of a channel; the third a pattern that is a right; the fourth a certificate's name. */
-#include "daemon/users.h"
+#include "daemon/access/users.h"
 #include "proto/name.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/net/loop_state.h"
+#include "daemon/net/loop_private.h"
 #include "tests/lib/system.h"
 
 enum { START_US = 1000000, SOCKET_BYTES = 4096 };

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "daemon/net/loop.h"
-#include "daemon/session.h"
+#include "daemon/session/session.h"
 
 struct inside {
 	struct loop *loop;

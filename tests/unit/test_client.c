@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/client.h"
-#include "client/url.h"
+#include "client/machine/client.h"
+#include "client/net/url.h"
 #include "proto/frame.h"
 #include "tests/lib/suite.h"
 

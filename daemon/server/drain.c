@@ -1,0 +1,82 @@
+/* The end, in stages. SIGTERM drains: the listeners close, nothing new is taken, and what is there can be taken until
+ * nothing is left or the grace period is over. SIGINT, and a second SIGTERM, end that at once. Then whatever is parked
+ * is told so, and the daemon goes when all replies are sent, or a second later. */
+#include <signal.h>
+
+#include "daemon/log.h"
+#include "daemon/server/server_private.h"
+
+enum { LAST_REPLIES_MS = 1000 };
+
+static void set_end_timer(struct server *server, uint64_t ms)
+{
+	loop_timer_set(server->end_timer, loop_now_us(server->loop) + ms * 1000);
+}
+
+/* Says what was not taken by anybody. */
+static void count_left(struct server *server)
+{
+	struct core_totals totals;
+	core_totals(server->core, &totals);
+	server->has_left = !core_is_drained(server->core);
+	if (server->has_left)
+		log_warning("values are lost with this end: %llu buffered, %llu leased, %llu parked to be put",
+			    (unsigned long long)(totals.buffered - totals.promised), (unsigned long long)totals.leased,
+			    (unsigned long long)totals.parked_puts);
+}
+
+static void end(struct server *server)
+{
+	struct core_event event = {.op = CORE_ABANDON};
+	if (server->stage == SERVER_ENDING)
+		return;
+	count_left(server);
+	core_drain(server->core);
+	listener_close(server->listeners);
+	server->listeners = NULL;
+	server->stage = SERVER_ENDING;
+	session_step(&server->sessions, &event);
+	set_end_timer(server, LAST_REPLIES_MS);
+	server_tell_stopping(server, LAST_REPLIES_MS);
+}
+
+static void drain(struct server *server)
+{
+	core_drain(server->core);
+	listener_close(server->listeners);
+	server->listeners = NULL;
+	server->stage = SERVER_DRAINING;
+	set_end_timer(server, server->config.limits.grace_ms);
+	server_tell_stopping(server, server->config.limits.grace_ms + LAST_REPLIES_MS);
+	log_info("draining for at most %llu ms, with %llu connections",
+		 (unsigned long long)server->config.limits.grace_ms, (unsigned long long)server->sessions.n);
+}
+
+void server_on_end_signal(void *arg, int signal_number)
+{
+	struct server *server = arg;
+	bool may_drain =
+		signal_number == SIGTERM && server->stage == SERVER_SERVING && server->config.limits.grace_ms > 0;
+	log_info("ending on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+	if (may_drain)
+		drain(server);
+	else
+		end(server);
+}
+
+void server_on_end_timer(void *arg)
+{
+	struct server *server = arg;
+	if (server->stage == SERVER_DRAINING)
+		end(server);
+	else
+		loop_stop(server->loop);
+}
+
+void server_look_for_end(struct server *server)
+{
+	if (server->stage == SERVER_DRAINING && core_is_drained(server->core))
+		end(server);
+	if (server->stage == SERVER_ENDING && session_all_sent(&server->sessions))
+		loop_stop(server->loop);
+}

@@ -1,0 +1,387 @@
+/* Starting, serving and reloading. What a reload cannot change is said in the log, and stays as it was. */
+#include "daemon/server/server_private.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include "daemon/log.h"
+#include "daemon/net/inherited.h"
+
+enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own */
+
+static struct core_limits core_limits_of(const struct limits *limits)
+{
+	return (struct core_limits){
+		.max_memory = limits->max_memory,
+		.max_channels = (uint32_t)limits->max_channels,
+		.max_inflight = (uint32_t)limits->max_inflight,
+		.max_waiters = (uint32_t)limits->max_waiters,
+		.max_take_bytes = (uint32_t)limits->max_frame,
+		.max_park_ms = limits->max_park_ms,
+	};
+}
+
+/* -- Channels of the configuration -- */
+
+static enum channel_kind kind_of(enum config_kind kind)
+{
+	switch (kind) {
+	case CONFIG_UNBUFFERED:
+		return KIND_UNBUFFERED;
+	case CONFIG_BOUNDED:
+		return KIND_BOUNDED;
+	case CONFIG_DROPPING:
+		return KIND_DROPPING;
+	case CONFIG_SLIDING:
+		return KIND_SLIDING;
+	case CONFIG_PROMISE:
+		return KIND_PROMISE;
+	case CONFIG_NO_KIND: /* config_check() has refused it */
+		break;
+	}
+	return KIND_COUNT;
+}
+
+static enum error create_channel(struct server *server, const struct config_channel *channel)
+{
+	struct core_event event = {
+		.op = CORE_CREATE,
+		.channel = slice_from(channel->name),
+		.definition =
+			{
+				.kind = kind_of(channel->kind),
+				.capacity = channel->capacity,
+				.max_waiters = channel->max_waiters,
+				.max_deliveries = channel->max_deliveries,
+				.dead_letter = channel->dead_letter ? slice_from(channel->dead_letter)
+								    : (struct slice){NULL, 0},
+			},
+	};
+	return session_step(&server->sessions, &event);
+}
+
+/* Returns how many could not be created, each with a log line. */
+static size_t create_channels(struct server *server, const struct config *config)
+{
+	size_t failed = 0;
+	char why[CONFIG_ERROR_BYTES];
+	size_t *order = config_channel_order(config, why);
+	if (!order) { /* config_check() has had it before: there is no memory */
+		log_warning("%s", why);
+		return config->n_channels;
+	}
+	for (size_t i = 0; i < config->n_channels; i++) {
+		const struct config_channel *channel = &config->channels[order[i]];
+		enum error error = create_channel(server, channel);
+		if (error == ERROR_NONE)
+			continue;
+		log_warning("channel %s of the configuration: %s", channel->name, error_text(error));
+		failed++;
+	}
+	free(order);
+	return failed;
+}
+
+/* -- Reloading -- */
+
+static bool same_address(const struct address *a, const struct address *b)
+{
+	return a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static bool same_listeners(const struct config *a, const struct config *b)
+{
+	if (a->n_listen != b->n_listen || a->has_http != b->has_http ||
+	    (a->has_http && !same_address(&a->http, &b->http)))
+		return false;
+	for (size_t i = 0; i < a->n_listen; i++) {
+		if (!same_address(&a->listen[i], &b->listen[i]))
+			return false;
+	}
+	return true;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of all channels, sorted: there may be many. To be freed; NULL without memory. */
+static const char **sorted_names(const struct config *config)
+{
+	const char **names = calloc(config->n_channels + 1, sizeof(*names));
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < config->n_channels; i++)
+		names[i] = config->channels[i].name;
+	qsort(names, config->n_channels, sizeof(*names), compare_names);
+	return names;
+}
+
+/* A channel that the file does not name any more may hold values, and be in use: it is left. */
+static void log_removed_channels(const struct config *old, const struct config *fresh)
+{
+	const char **names = sorted_names(fresh);
+	if (!names)
+		return;
+	for (size_t i = 0; i < old->n_channels; i++) {
+		const char *name = old->channels[i].name;
+		if (!bsearch(&name, names, fresh->n_channels, sizeof(*names), compare_names))
+			log_warning("channel %s is gone from the configuration, and stays: delete it if that is meant",
+				    name);
+	}
+	free(names);
+}
+
+static void on_idle_timer(void *arg)
+{
+	struct server *server = arg;
+	loop_timer_set(server->idle_timer, session_close_idle(&server->sessions));
+}
+
+/* Every connection is a descriptor, and some are kept back. Returns how many connections there may be, at most as many
+ * as are wanted. */
+static uint64_t raise_descriptor_limit(const struct limits *limits)
+{
+	struct rlimit limit;
+	uint64_t max_connections = limits->max_connections;
+	rlim_t enough = max_connections + SPARE_DESCRIPTORS, wanted = enough + limits->max_http_connections;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return max_connections;
+	struct rlimit raised = {.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max,
+				.rlim_max = limit.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+		limit = raised;
+	if (limit.rlim_cur >= enough)
+		return max_connections;
+	uint64_t possible =
+		limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : (limit.rlim_cur + 1) / 2;
+	log_warning("max_connections is %llu, but the system allows this process %llu open files: there can be %llu "
+		    "connections",
+		    (unsigned long long)max_connections, (unsigned long long)limit.rlim_cur,
+		    (unsigned long long)possible);
+	return possible;
+}
+
+/* The limits that are not the core's alone. */
+static void set_limits(struct server *server, const struct limits *limits)
+{
+	server->sessions.limits = *limits;
+	server->sessions.limits.max_connections = raise_descriptor_limit(limits);
+	loop_set_max_buffers(server->loop, limits->max_buffers);
+	on_idle_timer(server);
+}
+
+static void apply_limits(struct server *server, const struct limits *limits)
+{
+	if (limits->max_frame != server->sessions.limits.max_frame)
+		log_warning("max_frame takes effect at the next start: connections were told the present one");
+	uint64_t max_frame = server->sessions.limits.max_frame;
+	set_limits(server, limits);
+	server->sessions.limits.max_frame = max_frame;
+	struct core_limits core_limits = core_limits_of(&server->sessions.limits);
+	core_set_limits(server->core, &core_limits);
+}
+
+static void set_log(const struct config *config)
+{
+	log_setup(config->log_json, config->log_level == CONFIG_LOG_ERROR     ? LOG_LEVEL_ERROR
+				    : config->log_level == CONFIG_LOG_WARNING ? LOG_LEVEL_WARNING
+									      : LOG_LEVEL_INFO);
+}
+
+/* 0, or -1 with `error`; then everything stays as it was. */
+static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
+{
+	struct config fresh;
+	if (server->load_config(server->load_arg, &fresh, error) < 0) {
+		log_error("not reloaded, and everything stays as it was: %s", error);
+		return -1;
+	}
+	if (server_reload_access(server, &fresh) < 0) {
+		snprintf(error, CONFIG_ERROR_BYTES, "no memory for users");
+		config_finish(&fresh);
+		return -1;
+	}
+	if (!same_listeners(&server->config, &fresh))
+		log_warning("changed addresses take effect at the next start");
+	set_log(&fresh);
+	apply_limits(server, &fresh.limits);
+	loop_set_spin(server->loop, fresh.spin_us);
+	log_removed_channels(&server->config, &fresh);
+	size_t failed = create_channels(server, &fresh);
+	log_info("reloaded: %zu channels in the configuration, %zu could not be created", fresh.n_channels, failed);
+	/* The addresses stay those that are listened on, and so do the contexts at their places. */
+	struct address *listen = server->config.listen;
+	size_t n_listen = server->config.n_listen;
+	server->config.listen = fresh.listen;
+	server->config.n_listen = fresh.n_listen;
+	fresh.listen = listen;
+	fresh.n_listen = n_listen;
+	config_finish(&server->config);
+	server->config = fresh;
+	if (server->http)
+		http_set_hosts(server->http, server->config.http_hosts, server->config.n_http_hosts);
+	return 0;
+}
+
+static void on_reload_signal(void *arg, int signal_number)
+{
+	(void)signal_number;
+	struct server *server = arg;
+	char error[CONFIG_ERROR_BYTES];
+	server_tell_reloading(server);
+	int result = reload(server, error);
+	server_tell_reloaded(server, result < 0 ? error : NULL);
+}
+
+/* -- Starting -- */
+
+static void on_accept(void *arg, int fd, struct tls_context *tls)
+{
+	struct server *server = arg;
+	session_accept(&server->sessions, fd, tls);
+}
+
+static void on_accept_none(void *arg, int fd)
+{
+	struct server *server = arg;
+	session_accept_none(&server->sessions, fd);
+}
+
+static int start_listeners(struct server *server)
+{
+	const struct listener_handlers handlers = {on_accept, on_accept_none, server};
+	char error[LISTENER_ERROR_BYTES];
+	int n_inherited = inherited_init(error);
+	if (n_inherited < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	if (n_inherited > 0)
+		log_info("%d listening sockets were handed over", n_inherited);
+	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
+	server->listen_gave_way = n_inherited > 0 && server->config.listen_is_default;
+	for (size_t i = server->listen_gave_way ? 0 : server->config.n_listen; i-- > 0;) {
+		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i],
+				  &handlers, error) < 0) {
+			log_error("%s", error);
+			return -1;
+		}
+	}
+	if (listener_open_inherited(&server->listeners, server->loop, &handlers, server->config.insecure, error) < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	return 0;
+}
+
+static int start_http(struct server *server)
+{
+	char error[HTTP_ERROR_BYTES];
+	if (!server->config.has_http)
+		return 0;
+	server->http = http_start(&server->sessions, &server->config.http, server->config.http_hosts,
+				  server->config.n_http_hosts, error);
+	if (server->http) {
+		log_info("http: %s (dashboard, /metrics, /healthz, /api/v1)", http_url(server->http));
+		return 0;
+	}
+	if (server->config.http_is_default) {
+		log_warning("%s; going on without HTTP (--http chooses another address)", error);
+		return 0;
+	}
+	log_error("%s", error);
+	return -1;
+}
+
+static void on_timer(void *arg)
+{
+	struct server *server = arg;
+	struct core_event event = {.op = CORE_TICK};
+	session_step(&server->sessions, &event);
+}
+
+static void on_login_timer(void *arg)
+{
+	struct server *server = arg;
+	session_end_strangers(&server->sessions);
+}
+
+static void on_turn_end(void *arg)
+{
+	struct server *server = arg;
+	server_look_for_end(server);
+	loop_timer_set(server->timer, core_deadline(server->core));
+	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
+}
+
+static int start(struct server *server)
+{
+	struct core_seed seed;
+	char error[CONFIG_ERROR_BYTES];
+	if (server->load_config(server->load_arg, &server->config, error) < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	set_log(&server->config);
+	struct core_limits limits = core_limits_of(&server->config.limits);
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
+	    !(server->core = core_create(&limits, &seed)) ||
+	    !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
+	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
+	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
+	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server))) {
+		log_error("cannot start: no memory, or no descriptors");
+		return -1;
+	}
+	server->sessions = (struct sessions){.loop = server->loop, .core = server->core};
+	set_limits(server, &server->config.limits);
+	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 ||
+	    loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||
+	    loop_on_signal(server->loop, SIGHUP, on_reload_signal, server) < 0) {
+		log_error("cannot start: no memory");
+		return -1;
+	}
+	loop_set_spin(server->loop, server->config.spin_us);
+	if (create_channels(server, &server->config) > 0)
+		return -1;
+	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
+	    server_start_service(server) < 0)
+		return -1;
+	return server_drop_privileges(server);
+}
+
+int server_main(server_load_config *load_config, void *arg)
+{
+	struct server server = {.load_config = load_config, .load_arg = arg};
+	int status = 1;
+	signal(SIGPIPE, SIG_IGN);
+	service_init(&server.service);
+	if (start(&server) == 0) {
+		server_log_access(&server);
+		server_tell_ready(&server);
+		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
+		log_info("ended");
+	}
+	listener_close(server.listeners);
+	inherited_finish();
+	session_drop_all(&server.sessions);
+	http_stop(server.http);
+	message_decoder_finish(&server.sessions.decoder);
+	core_destroy(server.core);
+	server_finish_access(&server);
+	loop_timer_destroy(server.timer);
+	loop_timer_destroy(server.end_timer);
+	loop_timer_destroy(server.alive_timer);
+	loop_timer_destroy(server.idle_timer);
+	loop_timer_destroy(server.login_timer);
+	loop_destroy(server.loop);
+	config_finish(&server.config);
+	service_finish(&server.service);
+	return status;
+}

@@ -1,0 +1,66 @@
+/* What the parts of the server share: server.c (starting, serving, reloading), access.c (who gets in) and
+ * drain.c (draining and ending). */
+#ifndef MILLRACE_SERVER_SERVER_PRIVATE_H
+#define MILLRACE_SERVER_SERVER_PRIVATE_H
+
+#include "daemon/http/http.h"
+#include "daemon/net/listener.h"
+#include "daemon/net/tls.h"
+#include "daemon/server/server.h"
+#include "daemon/server/supervisor.h"
+#include "daemon/session/session.h"
+
+enum server_stage {
+	SERVER_SERVING,
+	SERVER_DRAINING, /* nothing new is taken; what is there may be taken still */
+	SERVER_ENDING,   /* nothing is parked any more; the last replies are sent */
+};
+
+struct server {
+	server_load_config *load_config;
+	void *load_arg;
+	struct config config;
+	struct loop *loop;
+	struct loop_timer *timer; /* for the core's next deadline */
+	struct loop_timer *idle_timer;
+	struct core *core;
+	struct sessions sessions;
+	struct listener *listeners;
+	bool listen_gave_way;                   /* the default address, to sockets that were handed over */
+	struct tls_context *tls[MAX_LISTENERS]; /* of config.listen; NULL: it has none */
+	struct loop_timer *login_timer;
+	struct http *http;
+	enum server_stage stage;
+	struct loop_timer *end_timer; /* the end of the stage, at the latest */
+	bool has_left;                /* values that nobody took */
+	struct service service;
+	struct loop_timer *alive_timer; /* to tell the supervisor */
+};
+
+/* Users and certificates, before anybody listens. -1: after a line in the log. */
+int server_start_access(struct server *server);
+
+/* Once everybody listens that needs to be root for it. */
+int server_drop_privileges(const struct server *server);
+
+/* Takes over what has changed there; `fresh` is about to become the configuration. -1, after a line in the log: no
+ * memory, and nothing has changed. */
+int server_reload_access(struct server *server, const struct config *fresh);
+void server_log_access(const struct server *server);
+void server_finish_access(struct server *server); /* when core and sessions are gone */
+
+/* What the supervisor is told. server_start_service() begins to say that the daemon is alive; -1: no memory. */
+int server_start_service(struct server *server);
+void server_tell_ready(struct server *server); /* to the log too */
+void server_tell_reloading(struct server *server);
+void server_tell_reloaded(struct server *server, const char *failure); /* NULL: it went well */
+void server_tell_stopping(struct server *server, uint64_t within_ms);
+
+/* SIGTERM, SIGINT. */
+void server_on_end_signal(void *arg, int signal_number);
+void server_on_end_timer(void *arg);
+
+/* At the end of each turn: whether the stage has reached its end. */
+void server_look_for_end(struct server *server);
+
+#endif

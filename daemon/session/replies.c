@@ -1,0 +1,211 @@
+/* Core replies to answers. */
+#include "daemon/session/session_private.h"
+
+#include <stdio.h>
+
+#include "daemon/log.h"
+#include "daemon/access/token.h"
+#include "proto/name.h"
+
+static void format_subject(char *text, size_t size, struct slice subject)
+{
+	snprintf(text, size, "\"%.*s\"", (int)subject.len, subject.bytes);
+}
+
+void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject)
+{
+	char detail[NAME_MAX_BYTES + 8];
+	format_subject(detail, sizeof(detail), subject);
+	answer_error(session, id, error, subject.len ? detail : NULL);
+}
+
+static size_t value_bytes(const struct core_reply *reply)
+{
+	size_t bytes = 0;
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next)
+		bytes += value->len;
+	return bytes;
+}
+
+static void write_values(struct buffer *out, const struct value *value, uint32_t n)
+{
+	message_key(out, "values");
+	for (uint32_t i = 0; i < n; i++, value = value->next) {
+		buffer_append(out, i ? "," : "[", 1);
+		buffer_append(out, value->bytes, value->len);
+	}
+	buffer_append(out, n ? "]" : "[]", n ? 1 : 2);
+}
+
+/* The members of a put, or of an arm that was one. */
+static void write_evicted(struct buffer *out, const struct core_reply *reply)
+{
+	if (!reply->has_lease && reply->evicted)
+		message_uint(out, "evicted", reply->evicted);
+}
+
+static void write_lease(struct buffer *out, const struct core_reply *reply)
+{
+	char token[TOKEN_TEXT_BYTES];
+	token_format(reply->lease, token);
+	message_string(out, "lease", (struct slice){token, TOKEN_TEXT_BYTES});
+	if (!reply->batch) {
+		message_uint(out, "deliveries", reply->value->deliveries);
+		return;
+	}
+	message_key(out, "deliveries");
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next) {
+		buffer_append(out, i ? "," : "[", 1);
+		buffer_append_uint(out, value->deliveries);
+	}
+	buffer_append(out, "]", 1);
+}
+
+static void write_take(struct buffer *out, const struct core_reply *reply)
+{
+	if (!reply->n_values)
+		return;
+	if (reply->batch) {
+		write_values(out, reply->value, reply->n_values);
+	} else {
+		message_key(out, "value");
+		buffer_append(out, reply->value->bytes, reply->value->len);
+	}
+	if (reply->has_lease)
+		write_lease(out, reply);
+}
+
+/* A valid name needs no escapes. */
+static void write_channel(struct buffer *out, struct slice name)
+{
+	message_key(out, "channel");
+	buffer_append(out, "\"", 1);
+	buffer_append(out, name.bytes, name.len);
+	buffer_append(out, "\"", 1);
+}
+
+static void write_alts(struct buffer *out, const struct core_reply *reply)
+{
+	if (reply->status != STATUS_OK && reply->status != STATUS_DROPPED && reply->status != STATUS_CLOSED)
+		return;
+	message_uint(out, "arm", reply->arm);
+	write_channel(out, reply->channel);
+	write_take(out, reply);
+	write_evicted(out, reply);
+}
+
+static void write_members(struct buffer *out, const struct core_reply *reply)
+{
+	switch (reply->op) {
+	case CORE_CREATE:
+		message_string(out, "channel", reply->channel);
+		message_bool(out, "created", reply->created);
+		break;
+	case CORE_DELETE:
+		message_uint(out, "discarded", reply->discarded);
+		break;
+	case CORE_PUT:
+		if (reply->id == CORE_NO_ID)
+			message_string(out, "channel", reply->channel);
+		if (reply->batch)
+			message_uint(out, "accepted", reply->accepted);
+		write_evicted(out, reply);
+		break;
+	case CORE_TAKE:
+		write_take(out, reply);
+		if (reply->has_left)
+			message_uint(out, "left", reply->left);
+		break;
+	case CORE_ALTS:
+		write_alts(out, reply);
+		break;
+	case CORE_CLOSE:
+	case CORE_CANCEL:
+	case CORE_ACK:
+	case CORE_NACK:
+	case CORE_EXTEND:
+	case CORE_HANG_UP:
+	case CORE_DISCONNECT:
+	case CORE_ABANDON:
+	case CORE_RESUME:
+	case CORE_TICK:
+		break;
+	}
+}
+
+static void describe_error(const struct core_reply *reply, char *detail, size_t size)
+{
+	static const char promise[] = " is a promise, which is neither leased nor taken by \"count\"";
+	size_t len = 0;
+	if (!reply->channel.len)
+		return;
+	if (reply->op == CORE_ALTS)
+		len = (size_t)snprintf(detail, size, "arm %u, ", (unsigned)reply->arm);
+	if (reply->op == CORE_CREATE && reply->error == ERROR_BAD_CHANNEL)
+		len = (size_t)snprintf(
+			detail, size,
+			"\"dead_letter\" is the name of another bounded channel that exists already; of ");
+	format_subject(detail + len, size - len, reply->channel);
+	len += reply->channel.len + 2;
+	if (reply->error == ERROR_BAD_REQUEST)
+		snprintf(detail + len, size - len, "%s", promise);
+}
+
+static void write_error(struct session *session, const struct core_reply *reply)
+{
+	char detail[NAME_MAX_BYTES + 128] = "";
+	describe_error(reply, detail, sizeof(detail));
+
+	struct answer answer = answer_begin_error(session, reply->id, reply->error, detail[0] ? detail : NULL);
+	if (reply->op == CORE_PUT || reply->op == CORE_TAKE)
+		write_members(answer.out, reply);
+	answer_end(session, answer);
+}
+
+static void write_reply(struct session *session, struct core_reply *reply)
+{
+	if (reply->status == STATUS_ERROR) {
+		write_error(session, reply);
+		return;
+	}
+	struct answer answer = answer_begin(session, reply->id, reply->status, value_bytes(reply));
+	write_members(answer.out, reply);
+	answer_end(session, answer);
+	session_keep(session, reply);
+	session_pause_if_full(session);
+	if (stream_is_full(&session->stream))
+		session_watch_full(session, reply->channel);
+}
+
+static bool has_shed(const struct core_reply *reply)
+{
+	bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
+	return is_put && (reply->status == STATUS_DROPPED || (reply->status == STATUS_OK && reply->evicted > 0));
+}
+
+/* A put without an id is told only what its sender has to know. */
+static bool is_silent(const struct core_reply *reply)
+{
+	return reply->id == CORE_NO_ID && (reply->status == STATUS_OK || reply->status == STATUS_DROPPED);
+}
+
+enum error session_deliver(struct sessions *sessions, struct core_effects *effects)
+{
+	enum error own = ERROR_NONE;
+	for (struct core_reply *reply = effects->head; reply; reply = reply->next) {
+		if (reply->cookie && has_shed(reply))
+			session_watch_shed(reply->cookie, reply);
+		if (reply->cookie && !is_silent(reply))
+			write_reply(reply->cookie, reply);
+		else if (!reply->cookie)
+			own = reply->error;
+	}
+	if (effects->n_undeliverable)
+		log_warning("%llu dead letters went back to channel %.*s: its dead_letter channel is gone or closed",
+			    (unsigned long long)effects->n_undeliverable, (int)effects->undeliverable.len,
+			    effects->undeliverable.bytes);
+	core_effects_release(sessions->core, effects);
+	return own;
+}

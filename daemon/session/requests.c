@@ -1,0 +1,276 @@
+/* Requests to core events: a table, and one function for each op. */
+#include "daemon/session/session_private.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/access/token.h"
+#include "proto/name.h"
+
+enum {
+	MAX_NAME_BYTES = 128, /* of a connection, in hello */
+	REPLY_CHANNEL_RANDOM_BYTES = 16,
+};
+
+static const char server_name[] = "millraced/" MILLRACE_VERSION;
+
+static struct core_event event_of(const struct session *session, const struct message_request *request, enum core_op op)
+{
+	return (struct core_event){
+		.op = op,
+		.connection = session->connection,
+		.id = request->id,
+		.channel = request->channel,
+		.has_timeout = message_has(request, MEMBER_TIMEOUT_MS),
+		.timeout_ms = request->timeout_ms,
+		.lease_ms = request->lease_ms,
+		.sticky = request->sticky,
+	};
+}
+
+static_assert(MESSAGE_NO_ID == CORE_NO_ID, "a put without an id is the same to both");
+
+/* -- The connection itself -- */
+
+static int remember_name(struct session *session, struct slice name)
+{
+	char *copy = malloc(name.len + 1);
+	if (!copy)
+		return -1;
+	memcpy(copy, name.bytes, name.len);
+	copy[name.len] = '\0';
+	free(session->name);
+	session->name = copy;
+	return 0;
+}
+
+static void op_hello(struct session *session, const struct message_request *request)
+{
+	if (request->protocol != 1) {
+		answer_error(session, request->id, ERROR_UNSUPPORTED_PROTOCOL, NULL);
+		return;
+	}
+	if (request->name.len > MAX_NAME_BYTES ||
+	    memchr(request->name.bytes ? request->name.bytes : "", '\0', request->name.len)) {
+		answer_error(session, request->id, ERROR_BAD_REQUEST, "\"name\" has at most 128 bytes, and no NUL");
+		return;
+	}
+	if (!auth_hello(session, request))
+		return;
+	if (request->name.len && remember_name(session, request->name) < 0) {
+		answer_error(session, request->id, ERROR_OVERLOADED, NULL);
+		return;
+	}
+	struct answer answer = answer_begin(session, request->id, STATUS_OK, 0);
+	message_string(answer.out, "server", slice_from(server_name));
+	message_uint(answer.out, "protocol", 1);
+	message_raw(answer.out, "protocols", SLICE("[1]"));
+	message_raw(answer.out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
+	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
+	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
+	if (auth_user(session))
+		message_string(answer.out, "user", slice_from(user_name(auth_user(session))));
+	answer_end(session, answer);
+}
+
+static void op_ping(struct session *session, const struct message_request *request)
+{
+	answer_end(session, answer_begin(session, request->id, STATUS_OK, 0));
+}
+
+/* -- Channels -- */
+
+/* Returns what is wrong with a definition, or NULL. */
+static const char *define(const struct message_request *request, struct core_definition *definition)
+{
+	bool has_capacity = message_has(request, MEMBER_CAPACITY);
+	*definition = (struct core_definition){
+		.kind = channel_kind_from_name(request->kind),
+		.capacity = request->capacity,
+		.max_waiters = (uint32_t)request->max_waiters,
+		.ephemeral = request->ephemeral,
+		.max_deliveries = (uint32_t)request->max_deliveries,
+		.dead_letter = request->dead_letter,
+	};
+	if (message_has(request, MEMBER_MAX_WAITERS) &&
+	    (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
+		return "\"max_waiters\" is 1 to 10000000";
+	switch (definition->kind) {
+	case KIND_UNBUFFERED:
+		return has_capacity && request->capacity != 0 ? "an unbuffered channel has no capacity" : NULL;
+	case KIND_PROMISE:
+		definition->capacity = 1;
+		if (definition->max_deliveries)
+			return "a promise is never leased: it has no \"max_deliveries\"";
+		return has_capacity && request->capacity != 1 ? "a promise holds one value: leave \"capacity\" out"
+							      : NULL;
+	case KIND_BOUNDED:
+	case KIND_DROPPING:
+	case KIND_SLIDING:
+		if (!has_capacity)
+			return "this kind needs a \"capacity\"";
+		return request->capacity < 1 || request->capacity > MAX_CAPACITY ? "\"capacity\" is 1 to 100000000"
+										 : NULL;
+	case KIND_COUNT:
+		break;
+	}
+	return "\"kind\" is \"unbuffered\", \"bounded\", \"dropping\", \"sliding\" or \"promise\"";
+}
+
+static int make_up_name(char name[NAME_MAX_BYTES])
+{
+	unsigned char random[REPLY_CHANNEL_RANDOM_BYTES];
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -1;
+	size_t len = (size_t)snprintf(name, NAME_MAX_BYTES, "_r.");
+	for (size_t i = 0; i < sizeof(random); i++)
+		len += (size_t)snprintf(name + len, NAME_MAX_BYTES - len, "%02x", random[i]);
+	return (int)len;
+}
+
+static void op_create(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_CREATE);
+	char made_up[NAME_MAX_BYTES];
+	const char *wrong = define(request, &event.definition);
+	if (!wrong && name_is_reserved(request->channel))
+		wrong = "names that begin with '_' are the daemon's own";
+	if (wrong) {
+		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
+		return;
+	}
+	if (!message_has(request, MEMBER_CHANNEL)) {
+		int len = make_up_name(made_up);
+		if (len < 0) {
+			session_refuse(session, request->id, ERROR_INTERNAL, SLICE(""));
+			return;
+		}
+		event.channel = (struct slice){made_up, (size_t)len};
+	}
+	session_step(session->all, &event);
+}
+
+static void op_close(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_CLOSE);
+	session_step(session->all, &event);
+}
+
+static void op_delete(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_DELETE);
+	event.force = request->force;
+	session_step(session->all, &event);
+}
+
+/* -- Values -- */
+
+static void op_put(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_PUT);
+	event.batch = message_has(request, MEMBER_VALUES);
+	const struct slice *values = event.batch ? request->values : &request->value;
+	for (size_t i = 0, n = event.batch ? request->n_values : 1; i < n; i++) {
+		struct value *value = value_create(values[i].bytes, values[i].len, auth_account(session));
+		if (!value) {
+			value_list_clear(&event.values);
+			session_refuse(session, request->id, ERROR_OVERLOADED, request->channel);
+			return;
+		}
+		value_list_push(&event.values, value);
+	}
+	session_step(session->all, &event);
+}
+
+static void op_take(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_TAKE);
+	event.batch = message_has(request, MEMBER_MAX);
+	event.max = event.batch ? (uint32_t)request->max : 1;
+	event.count = (uint32_t)request->count;
+	session_step(session->all, &event);
+}
+
+static void op_alts(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_ALTS);
+	struct core_arm arms[MESSAGE_MAX_ARMS];
+	uint32_t n = 0;
+	for (; n < request->n_arms; n++) {
+		const struct message_arm *arm = &request->arms[n];
+		arms[n] = (struct core_arm){.channel = arm->channel};
+		if (arm->is_put &&
+		    !(arms[n].value = value_create(arm->value.bytes, arm->value.len, auth_account(session))))
+			break;
+	}
+	if (n < request->n_arms) {
+		while (n--)
+			value_destroy(arms[n].value);
+		session_refuse(session, request->id, ERROR_OVERLOADED, SLICE(""));
+		return;
+	}
+	event.arms = arms;
+	event.n_arms = n;
+	event.priority = request->priority;
+	session_step(session->all, &event);
+}
+
+static void op_cancel(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_CANCEL);
+	event.cancel_id = request->request;
+	if (core_id_in_use(session->all->core, session->connection, request->request)) {
+		session_step(session->all, &event);
+		return;
+	}
+	char number[24];
+	int len = snprintf(number, sizeof(number), "%llu", (unsigned long long)request->request);
+	session_refuse(session, request->id, ERROR_NO_SUCH_REQUEST, (struct slice){number, (size_t)len});
+}
+
+/* ack, nack and extend. What is no token names no lease. */
+static void step_lease(struct session *session, const struct message_request *request, enum core_op op)
+{
+	struct core_event event = event_of(session, request, op);
+	event.delay_ms = request->delay_ms;
+	if (token_parse(request->lease, &event.token))
+		session_step(session->all, &event);
+	else
+		session_refuse(session, request->id, ERROR_NO_SUCH_LEASE, SLICE(""));
+}
+
+static void op_ack(struct session *session, const struct message_request *request)
+{
+	step_lease(session, request, CORE_ACK);
+}
+
+static void op_nack(struct session *session, const struct message_request *request)
+{
+	step_lease(session, request, CORE_NACK);
+}
+
+static void op_extend(struct session *session, const struct message_request *request)
+{
+	step_lease(session, request, CORE_EXTEND);
+}
+
+typedef void op_function(struct session *session, const struct message_request *request);
+
+static op_function *const ops[OP_COUNT] = {
+	[OP_HELLO] = op_hello,    [OP_PING] = op_ping,      [OP_CREATE] = op_create,  [OP_CLOSE] = op_close,
+	[OP_DELETE] = op_delete,  [OP_PUT] = op_put,        [OP_TAKE] = op_take,      [OP_ALTS] = op_alts,
+	[OP_CANCEL] = op_cancel,  [OP_ACK] = op_ack,        [OP_NACK] = op_nack,      [OP_EXTEND] = op_extend,
+	[OP_PEEK] = session_peek, [OP_LIST] = session_list, [OP_STAT] = session_stat, [OP_WAITERS] = session_waiters,
+};
+
+void session_handle(struct session *session, const struct message_request *request)
+{
+	assert(session->connection && request->op < OP_COUNT && ops[request->op]);
+	if (core_id_in_use(session->all->core, session->connection, request->id))
+		session_refuse(session, request->id, ERROR_DUPLICATE_ID, SLICE(""));
+	else if (auth_admits(session, request))
+		ops[request->op](session, request);
+}
