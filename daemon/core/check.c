@@ -51,7 +51,7 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		CHECK(lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer,
 		      "a lease has no timer");
 		bool is_held = lease->state == LEASE_HELD;
-		CHECK((leases_find(&core->leases, lease->token) == lease) == is_held,
+		CHECK((lease_table_find(&core->lease_table, lease->token) == lease) == is_held,
 		      "a lease is not found by its token, or is, and nobody holds it");
 		CHECK(is_held || list_is_empty(&lease->in_connection), "a connection has a lease that it let go");
 		sums->held += is_held;
@@ -282,7 +282,7 @@ const char *core_check(const struct core *core)
 		      channels.promised == core->n_promised && channels.leased == core->n_leased &&
 		      channels.puts == core->n_puts,
 	      "the totals are not the sums of the channels'");
-	CHECK(channels.held == core->leases.n, "the leases are miscounted");
+	CHECK(channels.held == core->lease_table.n, "the leases are miscounted");
 
 	uint64_t n_parked, n_resting, n = 0, after = 0;
 	if ((wrong = check_connections(core, &n_parked, &n_resting)))

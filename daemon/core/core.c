@@ -20,7 +20,7 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 		goto err_core;
 	if (ids_init(&core->ids, hash_mix(seed->tables[0] ^ seed->tables[1])) < 0)
 		goto err_directory;
-	if (leases_init(&core->leases, (struct hash_key){seed->tokens[0], seed->tokens[1]}) < 0)
+	if (lease_table_init(&core->lease_table, (struct hash_key){seed->tokens[0], seed->tokens[1]}) < 0)
 		goto err_ids;
 	return core;
 
@@ -51,7 +51,7 @@ void core_destroy(struct core *core)
 	       core->timers.reserved == 0);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
-	leases_finish(&core->leases);
+	lease_table_finish(&core->lease_table);
 	ids_finish(&core->ids);
 	directory_finish(&core->directory);
 	free(core);
@@ -141,7 +141,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	}
 	expire(core, event->now_us, effects);
 	if (is_new_turn)
-		count_new_turn(core, effects);
+		credit_new_turn(core, effects);
 	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_EXTEND && event->connection;
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);

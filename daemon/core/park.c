@@ -124,7 +124,7 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 	}
 }
 
-/* Out of every queue; from here on `parked` is only what it was. */
+/* Takes a request out of every queue. Its `parked` stays readable until the reply is written over it. */
 static void unlink_everywhere(struct core *core, struct request *request)
 {
 	for (uint32_t i = 0; i < request->parked.n_arms; i++)
@@ -180,6 +180,14 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 	};
 	effects_append(effects, reply);
 	return reply;
+}
+
+void park_close_takes(struct core *core, struct link *queue, struct core_effects *effects)
+{
+	while (!list_is_empty(queue)) {
+		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
+		park_complete(core, arm_request(arm), arm, STATUS_CLOSED, effects);
+	}
 }
 
 void park_forget(struct core *core, struct request *request)

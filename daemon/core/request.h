@@ -6,7 +6,7 @@
 #define MILLRACE_CORE_REQUEST_H
 
 #include "daemon/core/channel.h"
-#include "daemon/core/leases.h"
+#include "daemon/core/lease_table.h"
 
 struct arm {
 	struct link link; /* in its channel's puts or takes */

@@ -5,7 +5,7 @@
 #include "daemon/core/core.h"
 #include "daemon/core/directory.h"
 #include "daemon/core/ids.h"
-#include "daemon/core/leases.h"
+#include "daemon/core/lease_table.h"
 #include "daemon/core/order.h"
 #include "daemon/core/timers.h"
 
@@ -45,7 +45,7 @@ struct core {
 	struct recent recent[RECENT_CHANNELS];
 	struct ids ids;
 	struct timers timers;
-	struct leases leases;
+	struct lease_table lease_table;
 	struct order order;
 	struct link connections;
 	uint64_t n_connections;
@@ -97,31 +97,54 @@ void park_abandon(struct core *core, struct request *request); /* instead of com
  * were still to be put are destroyed: take out first what lives on. */
 struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status,
 				 struct core_effects *effects);
-/* The same without a reply: its connection is gone. */
+/* Everybody in a channel's queue of takes, or of resting takes, gets `closed`. */
+void park_close_takes(struct core *core, struct link *queue, struct core_effects *effects);
+/* The same as park_complete() without a reply: its connection is gone. */
 void park_forget(struct core *core, struct request *request);
 
 /* Values of `source` park as a put on another channel. They are moved out of the list; false, and nothing done: no
  * memory. */
 bool park_dead_letters(struct core *core, struct channel *source, struct channel *target, struct value_list *values);
 
-/* -- count.c: takes with a count -- */
+/* -- credit.c, credit_ops.c: takes with a count -- */
 
-/* Accepts one: it takes what there is, and parks for the rest. */
-void count_begin(struct core *core, const struct core_event *event, struct channel *channel,
-		 struct core_effects *effects);
+static inline struct arm *credit_arm(struct request *request)
+{
+	return &request->arms[0];
+}
 
-/* One that stands first in its queue gets a value: the reply to fill, then what becomes of it. With it comes the
- * prepared lease, or NULL if it wants none. The reply is NULL if there is no memory for one: then it has ended, and
- * gets no value. */
-struct core_reply *count_reply(struct core *core, struct request *request, struct lease **lease,
-			       struct core_effects *effects);
-void count_served(struct core *core, struct request *request, const struct core_reply *reply);
+static inline struct consumer *credit_consumer(const struct request *request)
+{
+	return request->parked.connection->consumer;
+}
 
-/* Its connection has ended: they go, without a reply. */
+/* The connection's consumer, made if it has none; NULL without memory. */
+struct consumer *consumer_create(struct core_connection *connection);
+/* Its connection has ended: its takes go, without a reply. */
 void consumer_destroy(struct core *core, struct consumer *consumer); /* NULL is fine */
 
+/* A take with a count that stands first in its queue gets a value: the reply to fill, then what becomes of it. With it
+ * comes the prepared lease, or NULL if it wants none. The reply is NULL if there is no memory for one: then the take
+ * has ended, and gets no value. */
+struct core_reply *credit_reply(struct core *core, struct request *request, struct lease **lease,
+				struct core_effects *effects);
+void credit_served(struct core *core, struct request *request, const struct core_reply *reply);
+
+bool credit_has_share_left(const struct core *core, const struct parked *parked);
+/* Counts a value that it got towards its share of this turn. */
+void credit_value(const struct core *core, struct parked *parked, const struct core_reply *reply);
+void credit_go_on_next_turn(struct core *core, struct consumer *consumer);
+void credit_move(struct link *list, struct request *request);
+/* A resting take joins the end of its queue. ERROR_NONE, or why it cannot. */
+enum error credit_queue_up(struct core *core, struct request *request);
+void credit_end(struct core *core, struct request *request, enum status status, enum error error,
+		struct core_effects *effects);
+
+/* Accepts one: it takes what there is, and parks for the rest. */
+void credit_begin(struct core *core, const struct core_event *event, struct channel *channel,
+		  struct core_effects *effects);
 /* Time has moved on: those that had their share in the last turn go on. */
-void count_new_turn(struct core *core, struct core_effects *effects);
+void credit_new_turn(struct core *core, struct core_effects *effects);
 
 /* -- transfer.c: values in and out of channels -- */
 
@@ -143,16 +166,13 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
  * Moved out of the list. */
 void transfer_back(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
 
-/* Whatever may go on after leased values have come back or are gone does so: parked takes, parked puts, the end of a
- * closed channel. */
+/* Refills the channel from its parked puts, and ends its parked takes if it is exhausted: to be called whenever leased
+ * values of it have come back or are gone. */
 void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects);
-/* The same, before the step ends: for those who stand in the midst of another channel. */
-void channel_settle_later(struct core *core, struct channel *channel);
+/* Settles all channels for which channel_settle_at_end() was called in this step. */
 void channel_settle_all(struct core *core, struct core_effects *effects);
-/* Everybody in one of a channel's queues gets `closed`. */
-void channel_complete_all(struct core *core, struct link *queue, struct core_effects *effects);
 
-/* -- lease.c: leases -- */
+/* -- lease_hold.c: leases that are held -- */
 
 /* For what an event's take will get. NULL: no memory. */
 struct lease *lease_prepare(struct core *core, const struct core_event *event);
@@ -164,20 +184,33 @@ void lease_forget(struct core *core, struct lease *lease);
 /* The values, which the channel's books and bytes count still, are handed out in this reply. */
 void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
 		 struct core_reply *reply);
+/* Nobody holds it any more. */
+void lease_let_go(struct core *core, struct lease *lease);
+/* Frees it; its values are the caller's. */
+struct value_list lease_take_apart(struct core *core, struct lease *lease);
+/* So many values of the channel are leased no longer. */
+void lease_uncount(struct core *core, struct channel *channel, size_t n);
+/* A dead letter has entered the channel where it was parked. */
+void dead_letter_entered(struct core *core, struct channel *source);
+/* channel_settle() is called for the channel before the step ends: for callers who are in the midst of changing another
+ * channel. */
+void channel_settle_at_end(struct core *core, struct channel *channel);
+
+/* -- lease_ops.c: how leases end -- */
+
 /* It ends, and its values come back. was_sent: whoever had it may have seen them. */
 void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects);
 /* All leases and dead letters of a channel are gone with their values. Returns how many these were; books and bytes are
  * the caller's. */
 size_t leases_discard(struct core *core, struct channel *channel);
 
-/* Dead letters that are parked: one has entered; or the channel where they wait is gone, and they go back. */
-void dead_letter_entered(struct core *core, struct channel *source);
+/* The channel where dead letters are parked is gone: they go back. */
 void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects);
 
 /* A value that was taken is not kept any more. */
 void value_unkeep(struct value *value);
 
-/* -- channels.c, requests.c, alts.c: the ops -- */
+/* -- channel_ops.c, put_take.c, alts.c, connection_ops.c: the ops -- */
 
 /* The channel of that name, or NULL. */
 struct channel *channel_find(struct core *core, struct slice name);

@@ -1,5 +1,6 @@
 /* Values move: from puts to takes, into buffers, out of them, and back. Every change to a buffer and to the books'
- * counters of values is here (but for channel_remove, which discards, and lease.c, which knows what is leased). */
+ * counters of values is here (but for channel_remove(), which discards, and lease_hold.c, which knows what is leased).
+ */
 #include <assert.h>
 
 #include "daemon/core/state.h"
@@ -110,7 +111,7 @@ static bool taker_begin(struct core *core, struct channel *channel, struct taker
 		.is_counted = request->parked.is_counted,
 	};
 	if (taker->is_counted) {
-		taker->reply = count_reply(core, request, &taker->lease, effects);
+		taker->reply = credit_reply(core, request, &taker->lease, effects);
 	} else {
 		taker->lease = request->parked.lease;
 		request->parked.lease = NULL;
@@ -122,7 +123,7 @@ static bool taker_begin(struct core *core, struct channel *channel, struct taker
 static void taker_end(struct core *core, struct taker *taker)
 {
 	if (taker->is_counted)
-		count_served(core, taker->request, taker->reply);
+		credit_served(core, taker->request, taker->reply);
 }
 
 /* Hands values from the front of the list to the take that parked first. */
@@ -301,13 +302,7 @@ void channel_settle(struct core *core, struct channel *channel, struct core_effe
 {
 	refill(core, channel, effects);
 	if (channel_is_exhausted(channel))
-		channel_complete_all(core, &channel->takes, effects);
-}
-
-void channel_settle_later(struct core *core, struct channel *channel)
-{
-	if (list_is_empty(&channel->in_unsettled))
-		list_append(&core->unsettled, &channel->in_unsettled);
+		park_close_takes(core, &channel->takes, effects);
 }
 
 void channel_settle_all(struct core *core, struct core_effects *effects)

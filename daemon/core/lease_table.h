@@ -4,8 +4,8 @@
  *
  * One that is held or delayed is linked into its channel and has a timer; one that is held is found by its token, and,
  * unless it is sticky, goes with its connection. */
-#ifndef MILLRACE_CORE_LEASES_H
-#define MILLRACE_CORE_LEASES_H
+#ifndef MILLRACE_CORE_LEASE_TABLE_H
+#define MILLRACE_CORE_LEASE_TABLE_H
 
 #include "daemon/core/channel.h"
 #include "daemon/core/hash.h"
@@ -27,7 +27,7 @@ struct lease {
 	bool is_sticky;
 };
 
-struct leases { /* those that are held, by token: a hash table that grows by itself */
+struct lease_table { /* those that are held, by token: a hash table that grows by itself */
 	struct lease **buckets;
 	size_t n_buckets; /* a power of two */
 	size_t n;
@@ -35,12 +35,12 @@ struct leases { /* those that are held, by token: a hash table that grows by its
 	uint64_t last;       /* number of a token */
 };
 
-int leases_init(struct leases *leases, struct hash_key key); /* -1: no memory */
-void leases_finish(struct leases *leases);
+int lease_table_init(struct lease_table *table, struct hash_key key); /* -1: no memory */
+void lease_table_finish(struct lease_table *table);
 
-struct lease *leases_find(const struct leases *leases, struct core_token token); /* NULL: nobody holds that */
-void leases_insert(struct leases *leases, struct lease *lease);                  /* with a token that it makes */
-void leases_remove(struct leases *leases, struct lease *lease);
+struct lease *lease_table_find(const struct lease_table *table, struct core_token token); /* NULL: nobody holds that */
+void lease_table_insert(struct lease_table *table, struct lease *lease); /* with a token that it makes */
+void lease_table_remove(struct lease_table *table, struct lease *lease);
 
 static inline struct lease *timer_lease(struct timer *timer)
 {

@@ -1,122 +1,20 @@
-/* Leases: handing out and getting back. A value that comes back does so to the place that it had; or, at the last
- * return that its channel allows, it goes to the dead_letter channel: there it is put, and where that has no room, it
- * parks as a put. It counts as leased here until it has entered there, so it is never nowhere. If it cannot go there
- * (no such channel, closed, no memory) it comes back after all. */
-#include <assert.h>
-#include <stdlib.h>
-
+/* The ends of leases: ack, nack, extend, and getting back. A value that comes back does so to the place that it had;
+ * or, at the last return that its channel allows, it goes to the dead_letter channel: there it is put, and where that
+ * has no room, it parks as a put. It counts as leased here until it has entered there, so it is never nowhere. If it
+ * cannot go there (no such channel, closed, no memory) it comes back after all. */
 #include "daemon/core/state.h"
-
-/* -- Preparing -- */
-
-static struct lease *prepare(struct core *core, struct lease like)
-{
-	if (timers_reserve(&core->timers) < 0)
-		return NULL;
-	struct lease *lease = malloc(sizeof(*lease));
-	if (!lease) {
-		timers_unreserve(&core->timers);
-		return NULL;
-	}
-	*lease = like;
-	return lease;
-}
-
-struct lease *lease_prepare(struct core *core, const struct core_event *event)
-{
-	assert(event->lease_ms > 0 && event->connection);
-	return prepare(core, (struct lease){.state = LEASE_PREPARED,
-					    .connection = event->connection,
-					    .ms = event->lease_ms,
-					    .is_sticky = event->sticky});
-}
-
-struct lease *lease_prepare_again(struct core *core, const struct lease *lease)
-{
-	assert(lease->state == LEASE_PREPARED);
-	return prepare(core, *lease);
-}
-
-void lease_forget(struct core *core, struct lease *lease)
-{
-	if (!lease)
-		return;
-	assert(lease->state == LEASE_PREPARED);
-	timers_unreserve(&core->timers);
-	free(lease);
-}
-
-/* -- Holding -- */
-
-static void count_leased(struct core *core, struct channel *channel, size_t n)
-{
-	channel->n_leased += (uint32_t)n;
-	core->n_leased += n;
-}
-
-static void uncount_leased(struct core *core, struct channel *channel, size_t n)
-{
-	assert(channel->n_leased >= n);
-	channel->n_leased -= (uint32_t)n;
-	core->n_leased -= n;
-}
-
-void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
-		 struct core_reply *reply)
-{
-	assert(lease->state == LEASE_PREPARED && values->n > 0);
-	lease->state = LEASE_HELD;
-	lease->channel = channel;
-	lease->values = *values;
-	*values = (struct value_list){0};
-	for (struct value *value = lease->values.head; value; value = value->next)
-		value->deliveries++;
-	count_leased(core, channel, lease->values.n);
-	list_append(&channel->leases, &lease->in_channel);
-	list_init(&lease->in_connection);
-	if (!lease->is_sticky)
-		list_append(&lease->connection->leases, &lease->in_connection);
-	leases_insert(&core->leases, lease);
-	lease->timer = (struct timer){
-		.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = core->now_us + lease->ms * 1000};
-	timers_add(&core->timers, &lease->timer);
-	reply->value = lease->values.head;
-	reply->n_values = (uint32_t)lease->values.n;
-	reply->has_lease = true;
-	reply->lease = lease->token;
-}
-
-/* Nobody holds it any more. */
-static void let_go(struct core *core, struct lease *lease)
-{
-	assert(lease->state == LEASE_HELD);
-	leases_remove(&core->leases, lease);
-	list_remove(&lease->in_connection);
-	lease->state = LEASE_DELAYED;
-}
-
-/* Frees it; its values are the caller's. */
-static struct value_list take_apart(struct core *core, struct lease *lease)
-{
-	if (lease->state == LEASE_HELD)
-		let_go(core, lease);
-	list_remove(&lease->in_channel);
-	timers_remove(&core->timers, &lease->timer);
-	struct value_list values = lease->values;
-	free(lease);
-	return values;
-}
 
 size_t leases_discard(struct core *core, struct channel *channel)
 {
 	size_t n = channel->n_leased;
 	while (!list_is_empty(&channel->leases)) {
-		struct value_list values = take_apart(core, LIST_ITEM(channel->leases.next, struct lease, in_channel));
+		struct value_list values =
+			lease_take_apart(core, LIST_ITEM(channel->leases.next, struct lease, in_channel));
 		value_list_join(&core->discarded, &values);
 	}
 	while (!list_is_empty(&channel->dead_letters))
 		park_forget(core, LIST_ITEM(channel->dead_letters.next, struct request, parked.in_connection));
-	uncount_leased(core, channel, n);
+	lease_uncount(core, channel, n);
 	return n;
 }
 
@@ -126,13 +24,6 @@ static void move_bytes(struct channel *from, struct channel *to, uint32_t len)
 {
 	from->bytes -= len;
 	to->bytes += len;
-}
-
-void dead_letter_entered(struct core *core, struct channel *source)
-{
-	uncount_leased(core, source, 1);
-	source->dead_lettered++;
-	channel_settle_later(core, source);
 }
 
 /* Puts a value into an open channel at once, if there is room. */
@@ -159,7 +50,7 @@ static void give_back(struct core *core, struct channel *source, struct value_li
 {
 	effects->n_undeliverable += values->n;
 	effects->undeliverable = channel_name(source);
-	uncount_leased(core, source, values->n);
+	lease_uncount(core, source, values->n);
 	transfer_back(core, source, values, effects);
 }
 
@@ -189,7 +80,7 @@ void dead_letters_return(struct core *core, struct request *request, struct core
 	request->parked.values = (struct value_list){0};
 	park_forget(core, request);
 	give_back(core, source, &values, effects);
-	channel_settle_later(core, source);
+	channel_settle_at_end(core, source);
 }
 
 /* -- Coming back -- */
@@ -197,7 +88,7 @@ void dead_letters_return(struct core *core, struct request *request, struct core
 void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects)
 {
 	struct channel *channel = lease->channel;
-	struct value_list values = take_apart(core, lease), back = {0}, dead = {0};
+	struct value_list values = lease_take_apart(core, lease), back = {0}, dead = {0};
 	uint32_t max = channel->definition.max_deliveries;
 	struct value *value;
 	while ((value = value_list_pop(&values))) {
@@ -206,7 +97,7 @@ void lease_return(struct core *core, struct lease *lease, bool was_sent, struct 
 		bool is_dead = was_sent && max > 0 && value->deliveries >= max;
 		value_list_push(is_dead ? &dead : &back, value);
 	}
-	uncount_leased(core, channel, back.n);
+	lease_uncount(core, channel, back.n);
 	transfer_back(core, channel, &back, effects);
 	if (dead.n > 0)
 		send_dead_letters(core, channel, &dead, effects);
@@ -218,7 +109,7 @@ void lease_return(struct core *core, struct lease *lease, bool was_sent, struct 
 /* The lease that an event names; NULL, and the error replied. */
 static struct lease *find(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	struct lease *lease = leases_find(&core->leases, event->token);
+	struct lease *lease = lease_table_find(&core->lease_table, event->token);
 	if (!lease)
 		reply_error(core, event, ERROR_NO_SUCH_LEASE, effects);
 	return lease;
@@ -230,8 +121,8 @@ void op_ack(struct core *core, const struct core_event *event, struct core_effec
 	if (!lease)
 		return;
 	struct channel *channel = lease->channel;
-	struct value_list values = take_apart(core, lease);
-	uncount_leased(core, channel, values.n);
+	struct value_list values = lease_take_apart(core, lease);
+	lease_uncount(core, channel, values.n);
 	channel->taken += values.n;
 	for (const struct value *value = values.head; value; value = value->next) {
 		channel->bytes -= value->len;
@@ -252,7 +143,7 @@ void op_nack(struct core *core, const struct core_event *event, struct core_effe
 		lease_return(core, lease, true, effects);
 		return;
 	}
-	let_go(core, lease);
+	lease_let_go(core, lease);
 	timers_move(&core->timers, &lease->timer, event->now_us + event->delay_ms * 1000);
 }
 

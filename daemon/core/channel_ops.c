@@ -98,12 +98,12 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 	reply_now(core, event, STATUS_OK, effects)->created = true;
 }
 
-/* The channel's end for everybody in one of its queues. An alts leaves with all its arms, so look at the first each
- * time. */
-void channel_complete_all(struct core *core, struct link *queue, struct core_effects *effects)
+/* The end of a channel for those who are parked to put there. An alts leaves with all its arms, so the first of the
+ * queue is looked at each time. */
+static void complete_puts(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	while (!list_is_empty(queue)) {
-		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
+	while (!list_is_empty(&channel->puts)) {
+		struct arm *arm = LIST_ITEM(channel->puts.next, struct arm, link);
 		struct request *request = arm_request(arm);
 		if (request_is_dead_letter(request))
 			dead_letters_return(core, request, effects);
@@ -123,7 +123,7 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which
 	 * it cannot take from. */
 	if (channel->n_leased == 0)
-		channel_complete_all(core, &channel->takes, effects);
+		park_close_takes(core, &channel->takes, effects);
 	reply_now(core, event, STATUS_OK, effects);
 }
 
@@ -133,9 +133,9 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	forget_recent(core, channel);
 	directory_remove(&core->directory, channel);
 	channel->is_removed = true;
-	channel_complete_all(core, &channel->takes, effects);
-	channel_complete_all(core, &channel->resting, effects);
-	channel_complete_all(core, &channel->puts, effects);
+	park_close_takes(core, &channel->takes, effects);
+	park_close_takes(core, &channel->resting, effects);
+	complete_puts(core, channel, effects);
 	size_t discarded = channel->buffer.n + leases_discard(core, channel);
 	core->bytes -= channel->bytes;
 	core->n_buffered -= channel->buffer.n;

@@ -1,0 +1,119 @@
+/* Leases while they are held: a lease is prepared before its values are there, so that handing them out cannot fail; it
+ * begins with a reply, and whoever ends it takes it apart. What then becomes of its values is lease_ops.c's. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+/* -- Preparing -- */
+
+static struct lease *prepare(struct core *core, struct lease like)
+{
+	if (timers_reserve(&core->timers) < 0)
+		return NULL;
+	struct lease *lease = malloc(sizeof(*lease));
+	if (!lease) {
+		timers_unreserve(&core->timers);
+		return NULL;
+	}
+	*lease = like;
+	return lease;
+}
+
+struct lease *lease_prepare(struct core *core, const struct core_event *event)
+{
+	assert(event->lease_ms > 0 && event->connection);
+	return prepare(core, (struct lease){.state = LEASE_PREPARED,
+					    .connection = event->connection,
+					    .ms = event->lease_ms,
+					    .is_sticky = event->sticky});
+}
+
+struct lease *lease_prepare_again(struct core *core, const struct lease *lease)
+{
+	assert(lease->state == LEASE_PREPARED);
+	return prepare(core, *lease);
+}
+
+void lease_forget(struct core *core, struct lease *lease)
+{
+	if (!lease)
+		return;
+	assert(lease->state == LEASE_PREPARED);
+	timers_unreserve(&core->timers);
+	free(lease);
+}
+
+/* -- Holding -- */
+
+static void count_leased(struct core *core, struct channel *channel, size_t n)
+{
+	channel->n_leased += (uint32_t)n;
+	core->n_leased += n;
+}
+
+void lease_uncount(struct core *core, struct channel *channel, size_t n)
+{
+	assert(channel->n_leased >= n);
+	channel->n_leased -= (uint32_t)n;
+	core->n_leased -= n;
+}
+
+void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
+		 struct core_reply *reply)
+{
+	assert(lease->state == LEASE_PREPARED && values->n > 0);
+	lease->state = LEASE_HELD;
+	lease->channel = channel;
+	lease->values = *values;
+	*values = (struct value_list){0};
+	for (struct value *value = lease->values.head; value; value = value->next)
+		value->deliveries++;
+	count_leased(core, channel, lease->values.n);
+	list_append(&channel->leases, &lease->in_channel);
+	list_init(&lease->in_connection);
+	if (!lease->is_sticky)
+		list_append(&lease->connection->leases, &lease->in_connection);
+	lease_table_insert(&core->lease_table, lease);
+	lease->timer = (struct timer){
+		.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = core->now_us + lease->ms * 1000};
+	timers_add(&core->timers, &lease->timer);
+	reply->value = lease->values.head;
+	reply->n_values = (uint32_t)lease->values.n;
+	reply->has_lease = true;
+	reply->lease = lease->token;
+}
+
+void lease_let_go(struct core *core, struct lease *lease)
+{
+	assert(lease->state == LEASE_HELD);
+	lease_table_remove(&core->lease_table, lease);
+	list_remove(&lease->in_connection);
+	lease->state = LEASE_DELAYED;
+}
+
+struct value_list lease_take_apart(struct core *core, struct lease *lease)
+{
+	if (lease->state == LEASE_HELD)
+		lease_let_go(core, lease);
+	list_remove(&lease->in_channel);
+	timers_remove(&core->timers, &lease->timer);
+	struct value_list values = lease->values;
+	free(lease);
+	return values;
+}
+
+/* -- Dead letters -- */
+
+void channel_settle_at_end(struct core *core, struct channel *channel)
+{
+	if (list_is_empty(&channel->in_unsettled))
+		list_append(&core->unsettled, &channel->in_unsettled);
+}
+
+void dead_letter_entered(struct core *core, struct channel *source)
+{
+	lease_uncount(core, source, 1);
+	source->dead_lettered++;
+	channel_settle_at_end(core, source);
+}
