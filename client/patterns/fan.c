@@ -48,11 +48,13 @@ static int lose(struct fan *fan, const char *channel, const struct mr_choice *ta
 
 static int deliver_to(struct fan *fan, const char *channel, const struct mr_choice *taken)
 {
+	int64_t patience_ms = 0;
 	int status;
 
-	do
-		status = mr_put_raw(fan->m, channel, taken->raw, taken->raw_len, MR_FOREVER);
-	while (status == MR_TIMEOUT);
+	do {
+		patience_ms = patterns_patience_ms(patience_ms);
+		status = mr_put_raw(fan->m, channel, taken->raw, taken->raw_len, patience_ms);
+	} while (status == MR_TIMEOUT);
 	if (status == MR_OK || status == MR_DROPPED) /* what a channel sheds is counted there */
 		return MR_OK;
 	return lose(fan, channel, taken, status);
@@ -90,7 +92,7 @@ static void settle(struct fan *fan, size_t i, const struct mr_choice *taken, int
 }
 
 /* Puts to every tap that is owed the value, at the same time. Whether one is owed it still. */
-static bool pay(struct fan *fan, const struct mr_choice *taken)
+static bool pay(struct fan *fan, const struct mr_choice *taken, int64_t patience_ms)
 {
 	bool is_owed = false;
 
@@ -100,7 +102,7 @@ static bool pay(struct fan *fan, const struct mr_choice *taken)
 
 		if (debt->is_owed)
 			status = mr_begin_put(fan->m, &debt->request, fan->to[i], taken->raw, taken->raw_len,
-					      MR_FOREVER);
+					      patience_ms);
 		if (status != MR_OK)
 			settle(fan, i, taken, status);
 	}
@@ -117,12 +119,13 @@ static bool pay(struct fan *fan, const struct mr_choice *taken)
 
 static int deliver_to_all(struct fan *fan, const struct mr_choice *taken)
 {
+	int64_t patience_ms = patterns_patience_ms(0);
 	bool is_open = false;
 
 	for (size_t i = 0; i < fan->n_to; i++)
 		fan->debts[i].is_owed = fan->to[i] != NULL;
-	while (pay(fan, taken))
-		;
+	while (pay(fan, taken, patience_ms))
+		patience_ms = patterns_patience_ms(patience_ms);
 	for (size_t i = 0; i < fan->n_to; i++)
 		is_open = is_open || fan->to[i];
 	return is_open ? fan->status : lose(fan, fan->from[0], taken, MR_CLOSED);

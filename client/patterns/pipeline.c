@@ -123,11 +123,13 @@ static json_t *work(struct pipeline *p, struct job *job)
 
 static int put(struct pipeline *p, const json_t *result)
 {
+	int64_t patience_ms = 0;
 	int status;
 
-	do
-		status = mr_put(p->m, p->wants->to, result, MR_FOREVER);
-	while (status == MR_TIMEOUT);
+	do {
+		patience_ms = patterns_patience_ms(patience_ms);
+		status = mr_put(p->m, p->wants->to, result, patience_ms);
+	} while (status == MR_TIMEOUT);
 
 	pthread_mutex_lock(&p->lock);
 	p->counts.put += status == MR_OK;

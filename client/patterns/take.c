@@ -6,7 +6,7 @@
 
 #include "client/machine/words.h"
 
-enum { MAX_ARMS = 64, N_GUARDS = 2 };
+enum { MAX_ARMS = 64, N_GUARDS = 2, PATIENCE_MIN_MS = 250, PATIENCE_MAX_MS = 16000 };
 
 static int64_t now_ms(void)
 {
@@ -28,6 +28,13 @@ int64_t patterns_left_ms(int64_t deadline_ms)
 	if (deadline_ms == MR_FOREVER)
 		return MR_FOREVER;
 	return left_ms < 0 ? 0 : left_ms;
+}
+
+int64_t patterns_patience_ms(int64_t last_ms)
+{
+	if (last_ms == 0)
+		return PATIENCE_MIN_MS;
+	return last_ms < PATIENCE_MAX_MS ? last_ms * 2 : PATIENCE_MAX_MS;
 }
 
 /* Arms for the guards, and for the channels that are open; *n_guards of the former. index[] says which channel an arm

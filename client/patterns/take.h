@@ -19,6 +19,10 @@ int patterns_take(mr *m, const struct sources *sources, int64_t timeout_ms, stru
 /* Whether a channel is there to be put to: MR_OK, MR_CLOSED, MR_ENO_SUCH_CHANNEL … */
 int patterns_find(mr *m, const char *channel);
 
+/* For how long a put may park before it is put anew: a close does not wake the puts that are parked already, and a new
+ * one is told of it. Each time twice as long as the last (0: there was none), since the put loses its place. */
+int64_t patterns_patience_ms(int64_t last_ms);
+
 /* A moment of a monotonic clock in so many milliseconds; and how many are left until it. MR_FOREVER stays what it is.
  */
 int64_t patterns_deadline_ms(int64_t timeout_ms);

@@ -169,6 +169,37 @@ START_TEST(a_tap_that_is_deleted_is_left_out)
 }
 END_TEST
 
+START_TEST(a_tap_that_closes_while_a_put_is_parked_there_is_left_out)
+{
+	struct running running;
+
+	put_numbers("in", 1, 2);
+	running_start(&running, run_mult, (void *)&keeping);
+	await_stat("meet", "parked_puts", 1);
+	IS(MR_OK, mr_close(eye, "meet"));
+	await_stat("out", "accepted", 2);
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[1,2]");
+	expect_values("meet", "[]");
+}
+END_TEST
+
+START_TEST(a_merge_whose_put_is_parked_when_its_channel_closes_ends)
+{
+	static const char *const in[] = {"in"};
+	struct running running;
+
+	channel("slow", "unbuffered", 0);
+	put_numbers("in", 1, 2);
+	running_start(&running, run_merge_slowly, (void *)in);
+	await_stat("slow", "parked_puts", 1);
+	IS(MR_OK, mr_close(eye, "slow"));
+	IS(MR_CLOSED, running_join(&running));
+	expect_values("in", "[2]");
+}
+END_TEST
+
 START_TEST(a_tap_is_deleted_while_there_is_nothing_to_put)
 {
 	struct running running;
@@ -343,6 +374,8 @@ int main(void)
 		a_mult_gives_everybody_everything_in_step,
 		a_tap_that_closes_is_left_out,
 		a_tap_that_is_deleted_is_left_out,
+		a_tap_that_closes_while_a_put_is_parked_there_is_left_out,
+		a_merge_whose_put_is_parked_when_its_channel_closes_ends,
 		a_tap_is_deleted_while_there_is_nothing_to_put,
 		a_mult_without_taps_ends,
 		a_split_puts_each_to_its_own,
