@@ -76,8 +76,9 @@ static struct core_reply *reply_arm(struct core *core, const struct core_event *
 	return reply;
 }
 
-/* Carries out an arm that can proceed. A put arm's value is moved out of `values`. */
-static void proceed(struct core *core, const struct core_event *event, uint32_t arm, struct channel *channel,
+/* Carries out an arm that can proceed. A put arm's value is moved out of `values`. False: nothing has happened to the
+ * arm, since the `count` take that was to be its room has ended for want of memory; another arm may proceed yet. */
+static bool proceed(struct core *core, const struct core_event *event, uint32_t arm, struct channel *channel,
 		    struct value **values, struct core_effects *effects)
 {
 	if (!values[arm]) {
@@ -85,27 +86,29 @@ static void proceed(struct core *core, const struct core_event *event, uint32_t 
 		struct lease *lease = is_leased ? lease_prepare(core, event) : NULL;
 		if (is_leased && !lease) {
 			reply_error(core, event, ERROR_OVERLOADED, effects);
-			return;
+			return true;
 		}
 		struct core_reply *reply = reply_arm(core, event, arm, effects);
 		if (channel_can_take(channel))
 			transfer_take(core, channel, 1, lease, reply, effects);
 		else
 			reply->status = STATUS_CLOSED;
-		return;
+		return true;
 	}
 	if (channel->closed) {
 		reply_arm(core, event, arm, effects)->status = STATUS_CLOSED;
-		return;
+		return true;
 	}
 	struct value_list one = {0};
 	value_list_push(&one, values[arm]);
-	values[arm] = NULL;
 	struct put_outcome outcome = transfer_put(core, channel, &one, effects);
-	assert(one.n == 0);
+	if (one.n > 0)
+		return false;
+	values[arm] = NULL;
 	struct core_reply *reply = reply_arm(core, event, arm, effects);
 	reply->status = outcome.dropped ? STATUS_DROPPED : STATUS_OK;
 	reply->evicted = outcome.evicted;
+	return true;
 }
 
 /* Parks all arms, or none. The values of put arms are moved out of `values`. */
@@ -139,9 +142,12 @@ void op_alts(struct core *core, const struct core_event *event, struct core_effe
 		values[i] = event->arms[i].value;
 
 	if (check_arms(core, event, channels, effects)) {
-		uint32_t arm = choose(core, event, channels);
+		uint32_t arm;
+		do /* each round that fails has ended a take */
+			arm = choose(core, event, channels);
+		while (arm < event->n_arms && !proceed(core, event, arm, channels[arm], values, effects));
 		if (arm < event->n_arms)
-			proceed(core, event, arm, channels[arm], values, effects);
+			; /* it has been answered */
 		else if (event->has_timeout && event->timeout_ms == 0)
 			reply_now(core, event, STATUS_TIMEOUT, effects)->arm = event->n_arms;
 		else

@@ -122,11 +122,37 @@ START_TEST(a_refused_put_has_put_nothing)
 }
 END_TEST
 
+/* The `count` take is the only room of the channel, and ends where its reply cannot be allocated. */
+START_TEST(a_put_arm_whose_take_ends_for_want_of_memory_parks)
+{
+	unsigned parked = 0;
+	fixture_before_step = before;
+	fixture_after_step = after;
+	for (unsigned long n = 1; n < 20 && memory_can_fail(); n++) {
+		fixture_stop();
+		fixture_start();
+		fixture_do("a1 create d unbuffered");
+		fixture_do("b1 take d count 3");
+		fixture_do("c0 take no");
+		fail_at(n);
+		const char *replies = fixture_do("c1 alts put:d=x take:d");
+		memory.countdown = 0;
+		if (strcmp(replies, "b1 error overloaded left 3") != 0)
+			continue;
+		expect_books("d", "puts 1 takes 1 bytes 1");
+		expect("a2 take d", "a2 ok x; c1 ok arm 0 put d");
+		parked++;
+	}
+	ck_assert(!memory_can_fail() || parked > 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
 		a_session_in_which_each_allocation_fails_once,
 		a_refused_put_has_put_nothing,
+		a_put_arm_whose_take_ends_for_want_of_memory_parks,
 	};
 	return fixture_main("core: memory", tests, sizeof(tests) / sizeof(tests[0]));
 }
