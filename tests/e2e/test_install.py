@@ -195,10 +195,10 @@ class Symbols(Installed):
 
 
 class Outside(Installed):
-    def flags(self, *arguments):
+    def flags(self, *arguments, package="millrace"):
         """What pkg-config says of this installation."""
         environment = {**os.environ, "PKG_CONFIG_PATH": self.installed("lib/pkgconfig")}
-        done = run("pkg-config", *arguments, "millrace", env=environment)
+        done = run("pkg-config", *arguments, package, env=environment)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return shlex.split(done.stdout)
 
@@ -225,13 +225,29 @@ class Outside(Installed):
 
     def test_static(self):
         """The shared library is not there."""
-        alone = os.path.join(self.directory, "alone")
-        os.mkdir(alone)
-        shutil.copy(self.installed("lib/libmillrace.a"), alone)
-        flags = [f"-L{alone}" if flag == f"-L{self.installed('lib')}" else flag for flag in self.flags("--static", "--cflags", "--libs")]
-        program = self.compile("cc", PROGRAM, "-std=c11", *flags)
+        program = self.compile("cc", PROGRAM, "-std=c11", *self.static_flags("millrace"))
         self.assertNotIn("libmillrace", run("objdump", "-p", program).stdout)
         self.check(program, "")
+
+    def static_flags(self, package):
+        """As if there were no shared libraries of ours."""
+        alone = os.path.join(self.directory, "alone")
+        os.makedirs(alone, exist_ok=True)
+        for library in libraries():
+            shutil.copy(self.installed("lib", library + ".a"), alone)
+        return [f"-L{alone}" if flag == f"-L{self.installed('lib')}" else flag for flag in self.flags("--static", "--cflags", "--libs", package=package)]
+
+    def test_each_example_is_built_from_its_package(self):
+        """As client/examples/README.md says it; shared, and static."""
+        sources = sorted(glob.glob(os.path.join(ROOT, "client", "examples", "*.c")))
+        self.assertGreater(len(sources), 10)
+        for source in sources:
+            package = "millrace-parking" if "millrace_parking.h" in read(source) else "millrace"
+            program = os.path.join(self.directory, "example")
+            for flags in (self.flags("--cflags", "--libs", package=package), self.static_flags(package)):
+                done = run("cc", source, "-o", program, *flags, *FLAGS)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), source)
+            self.assertNotIn("libmillrace", run("objdump", "-p", program).stdout)
 
     def test_each_header_stands_alone(self):
         for path in files_below(self.installed("include")):
