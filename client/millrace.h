@@ -95,6 +95,11 @@ enum mr_status {
 	MR_EOVERLOADED = -18,
 	MR_EDRAINING = -19,
 	MR_EINTERNAL = -20,
+	MR_ENO_SUCH_TAP = -21,
+	MR_ESTALE_PRODUCER = -22,
+	MR_EMOVED = -23,
+	MR_ECROSS_GROUP = -24,
+	MR_EUNAVAILABLE = -25,
 
 	/* The library's own. */
 	MR_ECONNECT = -100,    /* no connection could be made */

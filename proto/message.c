@@ -9,11 +9,11 @@
 const char *message_op_name(enum message_op op)
 {
 	static const char *const names[] = {
-		[OP_NONE] = "none",       [OP_HELLO] = "hello",   [OP_PING] = "ping", [OP_CREATE] = "create",
-		[OP_CLOSE] = "close",     [OP_DELETE] = "delete", [OP_PUT] = "put",   [OP_TAKE] = "take",
-		[OP_ALTS] = "alts",       [OP_CANCEL] = "cancel", [OP_ACK] = "ack",   [OP_NACK] = "nack",
-		[OP_EXTEND] = "extend",   [OP_PEEK] = "peek",     [OP_LIST] = "list", [OP_STAT] = "stat",
-		[OP_WAITERS] = "waiters",
+		[OP_NONE] = "none",   [OP_HELLO] = "hello",   [OP_PING] = "ping",     [OP_CREATE] = "create",
+		[OP_CLOSE] = "close", [OP_DELETE] = "delete", [OP_ALTER] = "alter",   [OP_PUT] = "put",
+		[OP_TAKE] = "take",   [OP_ALTS] = "alts",     [OP_CANCEL] = "cancel", [OP_ACK] = "ack",
+		[OP_NACK] = "nack",   [OP_EXTEND] = "extend", [OP_LEASES] = "leases", [OP_MOVE] = "move",
+		[OP_PEEK] = "peek",   [OP_LIST] = "list",     [OP_STAT] = "stat",     [OP_WAITERS] = "waiters",
 	};
 	assert(op < OP_COUNT);
 	return names[op];

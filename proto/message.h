@@ -15,7 +15,9 @@ enum {
 	MESSAGE_MAX_COUNT = 1000000,
 	MESSAGE_MAX_DELIVERIES = 1000000,
 	MESSAGE_MAX_ROWS = 1000000,
-	MESSAGE_MAX_GLOB_BYTES = 256
+	MESSAGE_DEFAULT_MOVE = 1000, /* values of a move that does not say `max` */
+	MESSAGE_MAX_GLOB_BYTES = 256,
+	MESSAGE_MAX_PRODUCER_BYTES = 64
 };
 #define MESSAGE_MAX_ID ((UINT64_C(1) << 53) - 1)
 #define MESSAGE_NO_ID  UINT64_MAX                /* of a put that came without one */
@@ -28,6 +30,7 @@ enum message_op {
 	OP_CREATE,
 	OP_CLOSE,
 	OP_DELETE,
+	OP_ALTER,
 	OP_PUT,
 	OP_TAKE,
 	OP_ALTS,
@@ -35,6 +38,8 @@ enum message_op {
 	OP_ACK,
 	OP_NACK,
 	OP_EXTEND,
+	OP_LEASES,
+	OP_MOVE,
 	OP_PEEK,
 	OP_LIST,
 	OP_STAT,
@@ -47,8 +52,11 @@ const char *message_op_name(enum message_op op); /* "put"; static, never NULL */
 enum message_member { /* bit numbers in message_request.present; in order of the length of their names */
 		      MEMBER_ID,
 		      MEMBER_OP,
+		      MEMBER_TO,
 		      MEMBER_MAX,
+		      MEMBER_SEQ,
 		      MEMBER_ARMS,
+		      MEMBER_FROM,
 		      MEMBER_KIND,
 		      MEMBER_NAME,
 		      MEMBER_VALUE,
@@ -62,10 +70,12 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 		      MEMBER_VALUES,
 		      MEMBER_STICKY,
 		      MEMBER_CHANNEL,
+		      MEMBER_COUNTED,
 		      MEMBER_REQUEST,
 		      MEMBER_PRIORITY,
 		      MEMBER_CAPACITY,
 		      MEMBER_PROTOCOL,
+		      MEMBER_PRODUCER,
 		      MEMBER_LEASE_MS,
 		      MEMBER_DELAY_MS,
 		      MEMBER_EPHEMERAL,
@@ -76,6 +86,8 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 		      N_MEMBERS
 };
 
+#define MESSAGE_BIT(member) (UINT64_C(1) << (member))
+
 struct message_arm {
 	bool is_put;
 	struct slice channel; /* unescaped; a valid name */
@@ -84,9 +96,9 @@ struct message_arm {
 
 /* A decoded request. Slices point into the frame's body, or into the decoder (values, arms), and are valid until the
  * body changes or the decoder is used again. Only what `present` names is set; the rest has its default (0, false,
- * empty), and limit, max their own. */
+ * empty), and `limit`, `max` and `counted` their own. */
 struct message_request {
-	uint32_t present; /* 1u << enum message_member */
+	uint64_t present; /* MESSAGE_BIT(member) of each member that is there */
 	enum message_op op;
 	uint64_t id;          /* MESSAGE_NO_ID without one: only a put may lack it */
 	struct slice channel; /* unescaped; a valid name (reserved ones too) */
@@ -97,23 +109,27 @@ struct message_request {
 	size_t n_arms;
 	bool priority;
 	uint64_t timeout_ms;
-	uint64_t max;   /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default */
+	uint64_t max;   /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default; move: MESSAGE_DEFAULT_MOVE by default */
 	uint64_t count; /* take: 0 without one */
 	struct slice kind;
 	uint64_t capacity;
 	uint64_t max_waiters;
 	uint64_t max_deliveries;
-	struct slice dead_letter; /* unescaped; a valid name */
+	struct slice dead_letter; /* unescaped; a valid name; of alter, empty where it is null: none any more */
 	bool ephemeral;
 	bool force;
 	uint64_t request;
 	uint64_t lease_ms; /* 0 without one */
-	uint64_t delay_ms;
+	uint64_t delay_ms; /* of put and nack */
+	bool counted;      /* of nack: true by default */
 	bool sticky;
-	struct slice lease; /* unescaped */
+	struct slice producer; /* of put: unescaped, 1..MESSAGE_MAX_PRODUCER_BYTES bytes, any UTF-8 */
+	uint64_t seq;          /* of put, with `producer`: 0..MESSAGE_MAX_ID */
+	struct slice from, to; /* of move: unescaped; valid names; `to` empty where it is not there */
+	struct slice lease;    /* unescaped */
 	struct slice match;
 	struct slice after; /* of list: unescaped */
-	uint64_t after_seq; /* of waiters */
+	uint64_t after_seq; /* of waiters and leases */
 	uint64_t limit;     /* 1000 by default */
 	uint64_t protocol;
 	struct slice name;  /* unescaped */
@@ -129,7 +145,7 @@ struct message_request {
 
 static inline bool message_has(const struct message_request *request, enum message_member member)
 {
-	return request->present >> member & 1;
+	return request->present & MESSAGE_BIT(member);
 }
 
 /* Scratch of a decoder: zero-initialised, grows with the largest batch, is trimmed when it is large and the batches are

@@ -15,24 +15,28 @@ enum {
 	KEPT_VALUES = 4096, /* a decoder with room for more gives it back when the next request comes */
 };
 
-#define BIT(member) (1u << MEMBER_##member)
+#define BIT(member) MESSAGE_BIT(MEMBER_##member)
 
 static const struct {
-	uint32_t needed;
-	uint32_t optional;
+	uint64_t needed;
+	uint64_t optional;
 } ops[OP_COUNT] = {
 	[OP_HELLO] = {BIT(PROTOCOL), BIT(NAME) | BIT(TOKEN)},
 	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS) |
 					  BIT(MAX_DELIVERIES) | BIT(DEAD_LETTER)},
 	[OP_CLOSE] = {BIT(CHANNEL), 0},
 	[OP_DELETE] = {BIT(CHANNEL), BIT(FORCE)},
-	[OP_PUT] = {BIT(CHANNEL), BIT(VALUE) | BIT(VALUES) | BIT(TIMEOUT_MS)},
+	[OP_ALTER] = {BIT(CHANNEL), BIT(CAPACITY) | BIT(MAX_WAITERS) | BIT(MAX_DELIVERIES) | BIT(DEAD_LETTER)},
+	[OP_PUT] = {BIT(CHANNEL),
+		    BIT(VALUE) | BIT(VALUES) | BIT(TIMEOUT_MS) | BIT(DELAY_MS) | BIT(PRODUCER) | BIT(SEQ)},
 	[OP_TAKE] = {BIT(CHANNEL), BIT(MAX) | BIT(COUNT) | BIT(TIMEOUT_MS) | BIT(LEASE_MS) | BIT(STICKY)},
 	[OP_ALTS] = {BIT(ARMS), BIT(PRIORITY) | BIT(TIMEOUT_MS) | BIT(LEASE_MS) | BIT(STICKY)},
 	[OP_CANCEL] = {BIT(REQUEST), 0},
 	[OP_ACK] = {BIT(LEASE), 0},
-	[OP_NACK] = {BIT(LEASE), BIT(DELAY_MS)},
+	[OP_NACK] = {BIT(LEASE), BIT(DELAY_MS) | BIT(COUNTED)},
 	[OP_EXTEND] = {BIT(LEASE) | BIT(LEASE_MS), 0},
+	[OP_LEASES] = {0, BIT(CHANNEL) | BIT(AFTER) | BIT(LIMIT)},
+	[OP_MOVE] = {BIT(FROM), BIT(TO) | BIT(MAX)},
 	[OP_PEEK] = {BIT(CHANNEL), BIT(MAX)},
 	[OP_LIST] = {0, BIT(MATCH) | BIT(AFTER) | BIT(LIMIT)},
 	[OP_STAT] = {BIT(CHANNEL), 0},
@@ -141,6 +145,15 @@ static int read_match(struct message_request *request, const struct request_scan
 	return 0;
 }
 
+static int read_producer(struct message_request *request, const struct request_scan *found)
+{
+	if (read_string(request, found, MEMBER_PRODUCER, &request->producer) < 0)
+		return -1;
+	if (request->producer.len < 1 || request->producer.len > MESSAGE_MAX_PRODUCER_BYTES)
+		return refuse(request, ERROR_BAD_REQUEST, "\"producer\" has 1 to %d bytes", MESSAGE_MAX_PRODUCER_BYTES);
+	return 0;
+}
+
 static int read_value(struct message_request *request, const struct request_scan *found)
 {
 	if (found->value_trouble)
@@ -228,13 +241,26 @@ static int read_member(struct message_request *request, const struct message_dec
 	case MEMBER_MAX_WAITERS:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->max_waiters);
 	case MEMBER_MAX_DELIVERIES:
-		return read_uint(request, found, member, 1, MESSAGE_MAX_DELIVERIES, &request->max_deliveries);
+		return read_uint(request, found, member, request->op == OP_ALTER ? 0 : 1, MESSAGE_MAX_DELIVERIES,
+				 &request->max_deliveries);
 	case MEMBER_DEAD_LETTER:
+		if (request->op == OP_ALTER && found->type[member] == JSON_TYPE_NULL)
+			return 0;
 		return read_name(request, found, member, &request->dead_letter);
 	case MEMBER_LEASE_MS:
 		return read_uint(request, found, member, 1, MESSAGE_MAX_MS, &request->lease_ms);
 	case MEMBER_DELAY_MS:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_MS, &request->delay_ms);
+	case MEMBER_COUNTED:
+		return read_bool(request, found, member, &request->counted);
+	case MEMBER_PRODUCER:
+		return read_producer(request, found);
+	case MEMBER_SEQ:
+		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->seq);
+	case MEMBER_FROM:
+		return read_name(request, found, member, &request->from);
+	case MEMBER_TO:
+		return read_name(request, found, member, &request->to);
 	case MEMBER_STICKY:
 		return read_bool(request, found, member, &request->sticky);
 	case MEMBER_LEASE:
@@ -246,7 +272,7 @@ static int read_member(struct message_request *request, const struct message_dec
 	case MEMBER_MATCH:
 		return read_match(request, found);
 	case MEMBER_AFTER:
-		if (request->op == OP_WAITERS)
+		if (request->op == OP_WAITERS || request->op == OP_LEASES)
 			return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->after_seq);
 		return read_string(request, found, member, &request->after);
 	case MEMBER_LIMIT:
@@ -293,6 +319,8 @@ static int check_together(struct message_request *request, const struct request_
 {
 	if (request->op == OP_PUT && !(found->present & BIT(VALUE)) == !(found->present & BIT(VALUES)))
 		return refuse(request, ERROR_BAD_REQUEST, "put needs either \"value\" or \"values\"");
+	if (request->op == OP_PUT && !(found->present & BIT(PRODUCER)) != !(found->present & BIT(SEQ)))
+		return refuse(request, ERROR_BAD_REQUEST, "\"producer\" and \"seq\" come together");
 	if (request->op == OP_TAKE && (found->present & BIT(MAX)) && (found->present & BIT(COUNT)))
 		return refuse(request, ERROR_BAD_REQUEST, "a take has \"max\" or \"count\", not both");
 	if ((found->present & BIT(STICKY)) && !(found->present & BIT(LEASE_MS)))
@@ -304,23 +332,23 @@ static int check_together(struct message_request *request, const struct request_
 
 /* Of the members that the op has. What it has not is told first: it is most likely a misspelt one that is then missing.
  */
-static int check_presence(struct message_request *request, const struct request_scan *found, uint32_t allowed)
+static int check_presence(struct message_request *request, const struct request_scan *found, uint64_t allowed)
 {
-	uint32_t strange = found->present & ~allowed, missing = ops[request->op].needed & ~found->present;
-	uint32_t doubled = found->doubled & allowed;
+	uint64_t strange = found->present & ~allowed, missing = ops[request->op].needed & ~found->present;
+	uint64_t doubled = found->doubled & allowed;
 	const char *op = message_op_name(request->op);
 	if (request->op != OP_HELLO && found->unknown.bytes)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s", quotable(found->unknown),
 			      found->unknown.bytes, cut(found->unknown), op);
 	if (request->op != OP_HELLO && strange)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is no member of %s",
-			      request_member_name((enum message_member)__builtin_ctz(strange)), op);
+			      request_member_name((enum message_member)__builtin_ctzll(strange)), op);
 	if (doubled)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice",
-			      request_member_name((enum message_member)__builtin_ctz(doubled)));
+			      request_member_name((enum message_member)__builtin_ctzll(doubled)));
 	if (missing)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it",
-			      request_member_name((enum message_member)__builtin_ctz(missing)), op);
+			      request_member_name((enum message_member)__builtin_ctzll(missing)), op);
 	return request->op == OP_HELLO ? 0 : check_together(request, found);
 }
 
@@ -335,12 +363,14 @@ static int interpret(struct message_request *request, const struct message_decod
 		return -1;
 	if (lacks_id && request->op != OP_PUT)
 		return refuse(request, ERROR_BAD_REQUEST, "\"id\" is missing; only a put may lack it");
-	uint32_t allowed = BIT(ID) | BIT(OP) | ops[request->op].needed | ops[request->op].optional;
+	uint64_t allowed = BIT(ID) | BIT(OP) | ops[request->op].needed | ops[request->op].optional;
 	if (check_presence(request, found, allowed) < 0)
 		return -1;
+	if (request->op == OP_MOVE)
+		request->max = MESSAGE_DEFAULT_MOVE;
 	request->present = found->present & allowed;
-	for (uint32_t left = request->present; left; left &= left - 1)
-		if (read_member(request, decoder, found, (enum message_member)__builtin_ctz(left)) < 0)
+	for (uint64_t left = request->present; left; left &= left - 1)
+		if (read_member(request, decoder, found, (enum message_member)__builtin_ctzll(left)) < 0)
 			return -1;
 	return 0;
 }
@@ -365,6 +395,7 @@ static void set_defaults(struct message_request *request)
 	request->id = MESSAGE_NO_ID;
 	request->max = 1;
 	request->limit = 1000;
+	request->counted = true;
 }
 
 int message_decode_request_any(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)

@@ -63,14 +63,14 @@ static bool eat_value(struct cursor *cursor, struct slice *value)
 
 static bool eat_channel(struct cursor *cursor, struct message_request *request)
 {
-	request->present |= 1u << MEMBER_CHANNEL;
+	request->present |= MESSAGE_BIT(MEMBER_CHANNEL);
 	return eat(cursor, "\"channel\":\"") && eat_name(cursor, &request->channel);
 }
 
 static bool eat_put(struct cursor *cursor, struct message_request *request)
 {
 	request->op = OP_PUT;
-	request->present |= 1u << MEMBER_VALUE;
+	request->present |= MESSAGE_BIT(MEMBER_VALUE);
 	return eat_channel(cursor, request) && eat(cursor, ",\"value\":") && eat_value(cursor, &request->value);
 }
 
@@ -80,11 +80,11 @@ static bool eat_take(struct cursor *cursor, struct message_request *request)
 	if (!eat_channel(cursor, request))
 		return false;
 	if (eat(cursor, ",\"max\":")) {
-		request->present |= 1u << MEMBER_MAX;
+		request->present |= MESSAGE_BIT(MEMBER_MAX);
 		return eat_uint(cursor, 1, MESSAGE_MAX_TAKE, &request->max);
 	}
 	if (eat(cursor, ",\"count\":")) {
-		request->present |= 1u << MEMBER_COUNT;
+		request->present |= MESSAGE_BIT(MEMBER_COUNT);
 		return eat_uint(cursor, 1, MESSAGE_MAX_COUNT, &request->count);
 	}
 	return true;
@@ -104,7 +104,7 @@ static bool eat_arm(struct cursor *cursor, struct message_arm *arm)
 static bool eat_alts(struct message_decoder *decoder, struct cursor *cursor, struct message_request *request)
 {
 	request->op = OP_ALTS;
-	request->present |= 1u << MEMBER_ARMS;
+	request->present |= MESSAGE_BIT(MEMBER_ARMS);
 	if (!eat(cursor, "\"arms\":["))
 		return false;
 	do {
@@ -124,11 +124,11 @@ bool request_quick(struct message_decoder *decoder, const char *body, size_t len
 		if (!eat_uint(&cursor, 0, MESSAGE_MAX_ID, &request->id) || !eat(&cursor, ",\"op\":\""))
 			return false;
 		request->has_id = true;
-		request->present = 1u << MEMBER_ID;
+		request->present = MESSAGE_BIT(MEMBER_ID);
 	} else if (!eat(&cursor, "{\"op\":\"")) {
 		return false;
 	}
-	request->present |= 1u << MEMBER_OP;
+	request->present |= MESSAGE_BIT(MEMBER_OP);
 	if (eat(&cursor, "put\","))
 		has_op = eat_put(&cursor, request);
 	else if (eat(&cursor, "take\","))
@@ -138,7 +138,7 @@ bool request_quick(struct message_decoder *decoder, const char *body, size_t len
 	if (!has_op)
 		return false;
 	if (eat(&cursor, ",\"timeout_ms\":")) {
-		request->present |= 1u << MEMBER_TIMEOUT_MS;
+		request->present |= MESSAGE_BIT(MEMBER_TIMEOUT_MS);
 		if (!eat_uint(&cursor, 0, MESSAGE_MAX_MS, &request->timeout_ms))
 			return false;
 	}

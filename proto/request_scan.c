@@ -12,8 +12,11 @@ enum { FIRST_VALUES = 64 };
 static const char *const names[N_MEMBERS] = {
 	[MEMBER_ID] = "id",
 	[MEMBER_OP] = "op",
+	[MEMBER_TO] = "to",
 	[MEMBER_MAX] = "max",
+	[MEMBER_SEQ] = "seq",
 	[MEMBER_ARMS] = "arms",
+	[MEMBER_FROM] = "from",
 	[MEMBER_KIND] = "kind",
 	[MEMBER_NAME] = "name",
 	[MEMBER_VALUE] = "value",
@@ -27,10 +30,12 @@ static const char *const names[N_MEMBERS] = {
 	[MEMBER_VALUES] = "values",
 	[MEMBER_STICKY] = "sticky",
 	[MEMBER_CHANNEL] = "channel",
+	[MEMBER_COUNTED] = "counted",
 	[MEMBER_REQUEST] = "request",
 	[MEMBER_PRIORITY] = "priority",
 	[MEMBER_CAPACITY] = "capacity",
 	[MEMBER_PROTOCOL] = "protocol",
+	[MEMBER_PRODUCER] = "producer",
 	[MEMBER_LEASE_MS] = "lease_ms",
 	[MEMBER_DELAY_MS] = "delay_ms",
 	[MEMBER_EPHEMERAL] = "ephemeral",
@@ -150,6 +155,10 @@ static void collect_arm_member(struct request_scan *found, struct message_arm *a
 		if (arm->value.bytes)
 			arm_trouble(found, TROUBLE_ARM, "has two values");
 		arm->value = raw;
+	} else if (slice_equal(key, SLICE("delay_ms"))) {
+		arm_trouble(found, TROUBLE_ARM, "has a \"delay_ms\", which only the op put knows");
+	} else if (slice_equal(key, SLICE("producer")) || slice_equal(key, SLICE("seq"))) {
+		arm_trouble(found, TROUBLE_ARM, "has a \"producer\" or \"seq\", which only the op put knows");
 	} else {
 		arm_trouble(found, TROUBLE_ARM, "has a member that is neither \"take\", \"put\" nor \"value\"");
 	}
@@ -214,13 +223,13 @@ static bool collect_member(struct message_decoder *decoder, struct request_scan 
 {
 	enum trouble trouble = NO_TROUBLE;
 	bool good;
-	if (found->present >> member & 1) {
+	if (found->present & MESSAGE_BIT(member)) {
 		struct slice raw;
 		enum json_type type;
-		found->doubled |= 1u << member;
+		found->doubled |= MESSAGE_BIT(member);
 		return scan_value(found, &raw, &type, &trouble);
 	}
-	found->present |= 1u << member;
+	found->present |= MESSAGE_BIT(member);
 	if (member == MEMBER_VALUES && json_scan_enter(&found->scan, '[')) {
 		found->type[member] = JSON_TYPE_ARRAY;
 		return collect_values(decoder, found);

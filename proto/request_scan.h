@@ -18,11 +18,11 @@ enum trouble { /* with a value or the parts of one; the first one counts */
 /* What was found in the body. */
 struct request_scan {
 	struct json_scan scan;
-	uint32_t present;
+	uint64_t present; /* MESSAGE_BIT(member) */
 	struct slice raw[N_MEMBERS];
 	enum json_type type[N_MEMBERS];
 	struct slice unknown; /* the name of the first unknown member, unescaped; bytes NULL: there is none */
-	uint32_t doubled;     /* those that occur twice */
+	uint64_t doubled;     /* those that occur twice */
 	enum trouble value_trouble, values_trouble, arms_trouble;
 	size_t n_values, values_at; /* values_at: the index of the one in trouble */
 	size_t n_arms, arms_at;

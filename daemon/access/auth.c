@@ -280,7 +280,7 @@ static bool need_for_arms(struct session *session, const struct message_request 
  */
 static bool need_for_create(struct session *session, const struct message_request *request)
 {
-	if (message_has(request, MEMBER_DEAD_LETTER) && !need(session, request, RIGHT_PUT, request->dead_letter))
+	if (request->dead_letter.len && !need(session, request, RIGHT_PUT, request->dead_letter))
 		return false;
 	if (message_has(request, MEMBER_CHANNEL))
 		return need(session, request, RIGHT_MANAGE, request->channel);
@@ -292,6 +292,8 @@ static bool has_rights(struct session *session, const struct message_request *re
 	switch (request->op) {
 	case OP_CREATE:
 		return need_for_create(session, request);
+	case OP_ALTER:
+		return need_for_create(session, request);
 	case OP_CLOSE:
 	case OP_DELETE:
 		return need(session, request, RIGHT_MANAGE, request->channel);
@@ -299,6 +301,11 @@ static bool has_rights(struct session *session, const struct message_request *re
 		return need(session, request, RIGHT_PUT, request->channel);
 	case OP_TAKE:
 		return need(session, request, RIGHT_TAKE, request->channel);
+	case OP_LEASES: /* without a channel, only those of channels that may be taken from are in the reply */
+		return !message_has(request, MEMBER_CHANNEL) || need(session, request, RIGHT_TAKE, request->channel);
+	case OP_MOVE: /* without `to`, each value's origin is asked for as it is moved */
+		return need(session, request, RIGHT_TAKE, request->from) &&
+		       (!message_has(request, MEMBER_TO) || need(session, request, RIGHT_PUT, request->to));
 	case OP_ALTS:
 		return need_for_arms(session, request);
 	case OP_PEEK:
@@ -336,9 +343,12 @@ static bool is_counted(enum message_op op)
 	case OP_CREATE:
 	case OP_CLOSE:
 	case OP_DELETE:
+	case OP_ALTER:
 	case OP_PUT:
 	case OP_TAKE:
 	case OP_ALTS:
+	case OP_LEASES:
+	case OP_MOVE:
 	case OP_PEEK:
 	case OP_LIST:
 	case OP_STAT:

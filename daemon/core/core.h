@@ -125,6 +125,7 @@ struct core_event {
 	bool sticky;             /* take, alts: the lease outlives its connection */
 	struct core_token token; /* ack, nack, extend */
 	uint64_t delay_ms;       /* nack */
+	bool is_uncounted;       /* nack: the delivery does not count */
 	const struct core_unsent
 		*unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
 	size_t n_unsent;

@@ -88,13 +88,14 @@ void dead_letters_return(struct core *core, struct request *request, struct core
 void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects)
 {
 	struct channel *channel = lease->channel;
+	bool is_counted = was_sent && !lease->is_uncounted;
 	struct value_list values = lease_take_apart(core, lease), back = {0}, dead = {0};
 	uint32_t max = channel->definition.max_deliveries;
 	struct value *value;
 	while ((value = value_list_pop(&values))) {
-		if (!was_sent)
+		if (!is_counted)
 			value->deliveries--;
-		bool is_dead = was_sent && max > 0 && value->deliveries >= max;
+		bool is_dead = is_counted && max > 0 && value->deliveries >= max;
 		value_list_push(is_dead ? &dead : &back, value);
 	}
 	lease_uncount(core, channel, back.n);
@@ -139,6 +140,7 @@ void op_nack(struct core *core, const struct core_event *event, struct core_effe
 	if (!lease)
 		return;
 	reply_now(core, event, STATUS_OK, effects);
+	lease->is_uncounted = event->is_uncounted;
 	if (event->delay_ms == 0) {
 		lease_return(core, lease, true, effects);
 		return;

@@ -25,6 +25,7 @@ struct lease {
 	uint64_t ms;                        /* how long it is held, when it begins */
 	uint8_t state;                      /* enum lease_state */
 	bool is_sticky;
+	bool is_uncounted; /* a nack said so: its values come back as if they had not been delivered */
 };
 
 struct lease_table { /* those that are held, by token: a hash table that grows by itself */

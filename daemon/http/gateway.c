@@ -154,6 +154,7 @@ static int code_of_error(enum error error)
 	case ERROR_BAD_VALUE:
 	case ERROR_DUPLICATE_ID:
 	case ERROR_UNSUPPORTED_PROTOCOL:
+	case ERROR_CROSS_GROUP:
 		return 400;
 	case ERROR_UNAUTHENTICATED:
 		return 401;
@@ -163,9 +164,11 @@ static int code_of_error(enum error error)
 	case ERROR_NO_SUCH_CHANNEL:
 	case ERROR_NO_SUCH_REQUEST:
 	case ERROR_NO_SUCH_LEASE:
+	case ERROR_NO_SUCH_TAP:
 		return 404;
 	case ERROR_CHANNEL_EXISTS:
 	case ERROR_NOT_EMPTY:
+	case ERROR_STALE_PRODUCER:
 		return 409;
 	case ERROR_FRAME_TOO_LARGE:
 		return 413;
@@ -174,7 +177,10 @@ static int code_of_error(enum error error)
 		return 429;
 	case ERROR_OVERLOADED:
 	case ERROR_DRAINING:
+	case ERROR_UNAVAILABLE:
 		return 503;
+	case ERROR_MOVED:
+		return 307;
 	case ERROR_INTERNAL:
 	case ERROR_NONE:
 	case ERROR_COUNT:

@@ -171,6 +171,11 @@ static void op_delete(struct session *session, const struct message_request *req
 static void op_put(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_PUT);
+	if (request->producer.len || message_has(request, MEMBER_DELAY_MS)) {
+		answer_error(session, request->id, ERROR_BAD_REQUEST,
+			     "this daemon does not have \"delay_ms\", \"producer\" and \"seq\" of a put");
+		return;
+	}
 	event.batch = message_has(request, MEMBER_VALUES);
 	const struct slice *values = event.batch ? request->values : &request->value;
 	for (size_t i = 0, n = event.batch ? request->n_values : 1; i < n; i++) {
@@ -236,6 +241,7 @@ static void step_lease(struct session *session, const struct message_request *re
 {
 	struct core_event event = event_of(session, request, op);
 	event.delay_ms = request->delay_ms;
+	event.is_uncounted = !request->counted;
 	if (token_parse(request->lease, &event.token))
 		session_step(session->all, &event);
 	else
@@ -257,13 +263,36 @@ static void op_extend(struct session *session, const struct message_request *req
 	step_lease(session, request, CORE_EXTEND);
 }
 
+/* An op of the protocol that this daemon does not have. */
+static void op_unknown(struct session *session, const struct message_request *request)
+{
+	char detail[64];
+	snprintf(detail, sizeof(detail), "this daemon does not have \"%s\"", message_op_name(request->op));
+	answer_error(session, request->id, ERROR_UNKNOWN_OP, detail);
+}
+
 typedef void op_function(struct session *session, const struct message_request *request);
 
 static op_function *const ops[OP_COUNT] = {
-	[OP_HELLO] = op_hello,    [OP_PING] = op_ping,      [OP_CREATE] = op_create,  [OP_CLOSE] = op_close,
-	[OP_DELETE] = op_delete,  [OP_PUT] = op_put,        [OP_TAKE] = op_take,      [OP_ALTS] = op_alts,
-	[OP_CANCEL] = op_cancel,  [OP_ACK] = op_ack,        [OP_NACK] = op_nack,      [OP_EXTEND] = op_extend,
-	[OP_PEEK] = session_peek, [OP_LIST] = session_list, [OP_STAT] = session_stat, [OP_WAITERS] = session_waiters,
+	[OP_HELLO] = op_hello,
+	[OP_PING] = op_ping,
+	[OP_CREATE] = op_create,
+	[OP_CLOSE] = op_close,
+	[OP_DELETE] = op_delete,
+	[OP_PUT] = op_put,
+	[OP_TAKE] = op_take,
+	[OP_ALTS] = op_alts,
+	[OP_CANCEL] = op_cancel,
+	[OP_ACK] = op_ack,
+	[OP_NACK] = op_nack,
+	[OP_EXTEND] = op_extend,
+	[OP_ALTER] = op_unknown,
+	[OP_LEASES] = op_unknown,
+	[OP_MOVE] = op_unknown,
+	[OP_PEEK] = session_peek,
+	[OP_LIST] = session_list,
+	[OP_STAT] = session_stat,
+	[OP_WAITERS] = session_waiters,
 };
 
 void session_handle(struct session *session, const struct message_request *request)

@@ -173,6 +173,7 @@ static void parse_lease(struct words *words, struct core_event *event)
 		event->lease_ms = words_number(words);
 	if (words_skip(words, "delay"))
 		event->delay_ms = words_number(words);
+	event->is_uncounted = words_skip(words, "uncounted");
 }
 
 static void parse_create(struct words *words, struct core_event *event)

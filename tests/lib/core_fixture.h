@@ -9,13 +9,18 @@
  * if it has one; `-` is the daemon itself. A word that holds spaces stands in single quotes. Then comes one of
  *
  *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N] [dead N CHANNEL]
- *                                                               put CHANNEL VALUE [timeout MS]
- *   close CHANNEL                                               puts CHANNEL VALUE... [timeout MS]      (a batch)
- *   delete CHANNEL [force]                                      take CHANNEL [max N] [count N] [timeout MS] [lease MS
- * [sticky]] cancel ID                                                   alts [priority] ARM... [timeout MS] [lease MS
- * [sticky]] (arms: take:CHANNEL put:CHANNEL=VALUE) ack LEASE     nack LEASE [delay MS]                         extend
- * LEASE MS leaves                                                      tick hangs up abandon pauses     (core_pause)
- * resumes keeps                                                       sends
+ *   close CHANNEL
+ *   delete CHANNEL [force]
+ *   put CHANNEL VALUE [timeout MS]
+ *   puts CHANNEL VALUE... [timeout MS]                                          (a batch)
+ *   take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]]
+ *   alts [priority] ARM... [timeout MS] [lease MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE)
+ *   cancel ID
+ *   ack LEASE
+ *   nack LEASE [delay MS] [uncounted]
+ *   extend LEASE MS
+ *   tick · hangs up · leaves · abandon
+ *   pauses (core_pause) · resumes · keeps · sends
  *
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
  * second ... A connection that `keeps` has from then on all its replies unsent, when it leaves, until it `sends`.

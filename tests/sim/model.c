@@ -302,6 +302,7 @@ static void end_lease(struct model *model, const struct operation *o, struct mod
 		return;
 	}
 	int channel = lease->channel;
+	lease->is_uncounted = o->op == CORE_NACK && o->is_uncounted;
 	model_say(outcomes, r, 0, STATUS_OK);
 	if (o->op == CORE_ACK) {
 		model->channels[channel].taken += lease->n_values;

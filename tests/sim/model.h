@@ -47,6 +47,7 @@ struct model_lease {
 	int channel;
 	int connection; /* with which it ends; -1: none */
 	uint64_t deadline_us, born;
+	bool is_uncounted; /* a nack said so */
 	uint32_t values[SIM_VALUES], n_values;
 };
 

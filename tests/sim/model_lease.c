@@ -197,13 +197,14 @@ uint32_t model_discard_leased(struct model *model, int channel)
 void model_lease_return(struct model *model, struct model_lease *lease, bool was_sent, struct outcomes *outcomes)
 {
 	struct model_lease copy = *lease;
+	bool is_counted = was_sent && !copy.is_uncounted;
 	uint32_t max = model->channels[copy.channel].definition.max_deliveries;
 	uint32_t back[SIM_VALUES] = {0}, dead[SIM_VALUES] = {0}, n_back = 0, n_dead = 0;
 	for (uint32_t i = 0; i < copy.n_values; i++) {
 		uint32_t value = copy.values[i];
-		if (!was_sent)
+		if (!is_counted)
 			model->deliveries[value]--;
-		if (was_sent && max > 0 && model->deliveries[value] >= max)
+		if (is_counted && max > 0 && model->deliveries[value] >= max)
 			dead[n_dead++] = value;
 		else
 			back[n_back++] = value;

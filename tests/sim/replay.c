@@ -73,6 +73,7 @@ static void make_event(struct world *world, const struct operation *o, struct co
 		.lease_ms = o->lease_ms,
 		.delay_ms = o->delay_ms,
 		.sticky = o->sticky,
+		.is_uncounted = o->op == CORE_NACK && o->is_uncounted,
 	};
 	if (o->lease_back && o->lease_back <= world->n_tokens)
 		event->token = world->tokens[world->n_tokens - o->lease_back];

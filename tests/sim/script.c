@@ -157,6 +157,7 @@ static void make_details(struct maker *maker, struct operation *o)
 		o->lease_back = below(maker, 12);
 		o->delay_ms = one_in(maker, 2) ? below(maker, maker->timeouts_ms) : 0;
 		o->lease_ms = 1 + below(maker, maker->timeouts_ms);
+		o->is_uncounted = one_in(maker, 3);
 		break;
 	case CORE_CANCEL:
 		o->channel = -1;
@@ -324,7 +325,8 @@ static void print_details(const struct operation *o, FILE *to)
 		fprintf(to, "ack -%" PRIu32, o->lease_back);
 		break;
 	case CORE_NACK:
-		fprintf(to, "nack -%" PRIu32 " delay %" PRIu64, o->lease_back, o->delay_ms);
+		fprintf(to, "nack -%" PRIu32 " delay %" PRIu64 "%s", o->lease_back, o->delay_ms,
+			o->is_uncounted ? " uncounted" : "");
 		break;
 	case CORE_EXTEND:
 		fprintf(to, "extend -%" PRIu32 " %" PRIu64, o->lease_back, o->lease_ms);

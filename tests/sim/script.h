@@ -27,7 +27,7 @@ struct operation {
 	uint32_t max, count;
 	uint64_t cancel_id;
 	uint64_t lease_ms, delay_ms;
-	bool sticky;
+	bool sticky, is_uncounted;
 	uint32_t lease_back; /* ack and its like: of the leases told so far, counted from the last one; 0: none of them
 			      */
 	uint32_t values[SIM_VALUES]; /* put: numbers, never the same one twice */

@@ -160,6 +160,29 @@ START_TEST(alts_lease_what_a_take_arm_takes)
 }
 END_TEST
 
+START_TEST(a_nack_that_is_not_counted_leaves_deliveries_as_they_were)
+{
+	expect("a1 create dead bounded 1", "a1 ok created");
+	expect("a2 create c bounded 2 dead 2 dead", "a2 ok created");
+	expect("a3 put c x", "a3 ok");
+	for (int i = 1; i <= 5; i++) { /* it would be dead after two that count */
+		char line[40], reply[40];
+		snprintf(reply, sizeof(reply), "b1 ok x lease %d deliveries 1", i);
+		expect("b1 take c lease 1000", reply);
+		snprintf(line, sizeof(line), "b2 nack %d uncounted", i);
+		expect(line, "b2 ok");
+	}
+	expect("b1 take c lease 1000", "b1 ok x lease 6 deliveries 1");
+	expect("b2 nack 6", "b2 ok");
+	expect("b1 take c lease 1000", "b1 ok x lease 7 deliveries 2");
+	expect("b2 nack 7 delay 10 uncounted", "b2 ok"); /* the delay changes nothing of it */
+	fixture_later(10);
+	expect("b1 take c lease 1000", "b1 ok x lease 8 deliveries 2");
+	expect("b2 nack 8", "b2 ok");
+	expect_buffer("dead", "x");
+}
+END_TEST
+
 START_TEST(leased_values_are_backpressure)
 {
 	expect("a1 create c bounded 1", "a1 ok created");
@@ -494,6 +517,7 @@ int main(void)
 	const TTest *tests[] = {
 		an_ack_ends_it,
 		a_nack_brings_it_back,
+		a_nack_that_is_not_counted_leaves_deliveries_as_they_were,
 		so_does_its_end,
 		so_does_the_end_of_its_connection,
 		extend_gives_it_that_much_from_now,

@@ -148,6 +148,20 @@ START_TEST(every_op_is_known_with_all_its_members)
 		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"count\":1000000}", OP_TAKE},
 		{"{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"lease_ms\":1,\"sticky\":true}", OP_TAKE},
 		{"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"c\"}],\"lease_ms\":1,\"sticky\":true}", OP_ALTS},
+		{"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":0,\"timeout_ms\":0,\"delay_ms\":2147483647,"
+		 "\"producer\":\"p\",\"seq\":9007199254740991}",
+		 OP_PUT},
+		{"{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"values\":[0],\"producer\":\"p\",\"seq\":0}", OP_PUT},
+		{"{\"id\":1,\"op\":\"alter\",\"channel\":\"c\"}", OP_ALTER},
+		{"{\"id\":1,\"op\":\"alter\",\"channel\":\"c\",\"capacity\":3,\"max_waiters\":4,\"max_deliveries\":5,"
+		 "\"dead_letter\":\"bad\"}",
+		 OP_ALTER},
+		{"{\"id\":1,\"op\":\"alter\",\"channel\":\"c\",\"max_deliveries\":0,\"dead_letter\":null}", OP_ALTER},
+		{"{\"id\":1,\"op\":\"nack\",\"lease\":\"t\",\"counted\":false}", OP_NACK},
+		{"{\"id\":1,\"op\":\"leases\"}", OP_LEASES},
+		{"{\"id\":1,\"op\":\"leases\",\"channel\":\"c\",\"after\":7,\"limit\":1}", OP_LEASES},
+		{"{\"id\":1,\"op\":\"move\",\"from\":\"c\"}", OP_MOVE},
+		{"{\"id\":1,\"op\":\"move\",\"from\":\"c\",\"to\":\"d\",\"max\":1000000}", OP_MOVE},
 		{"{\"id\":1,\"op\":\"ack\",\"lease\":\"t\"}", OP_ACK},
 		{"{\"id\":1,\"op\":\"nack\",\"lease\":\"t\",\"delay_ms\":0}", OP_NACK},
 		{"{\"id\":1,\"op\":\"extend\",\"lease\":\"t\",\"lease_ms\":1}", OP_EXTEND},
@@ -266,6 +280,31 @@ START_TEST(members_that_are_strange_missing_double_or_mistyped_are_named)
 		"2,\"dead_letter\":\".\"}",
 		1, ERROR_BAD_CHANNEL, "");
 
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"producer\":\"p\"}", 1, ERROR_BAD_REQUEST,
+		"\"producer\" and \"seq\" come together");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"seq\":1}", 1, ERROR_BAD_REQUEST,
+		"\"producer\" and \"seq\" come together");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"producer\":\"\",\"seq\":1}", 1,
+		ERROR_BAD_REQUEST, "\"producer\" has 1 to 64 bytes");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"producer\":"
+		"\"ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp\",\"seq\":1}",
+		1, ERROR_BAD_REQUEST, "\"producer\" has 1 to 64 bytes");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"producer\":7,\"seq\":1}", 1,
+		ERROR_BAD_REQUEST, "\"producer\" is a string");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"value\":1,\"producer\":\"p\",\"seq\":9007199254740992}",
+		1, ERROR_BAD_REQUEST, "\"seq\" is a whole number in plain digits, 0 to 9007199254740991");
+	refuses("{\"id\":1,\"op\":\"nack\",\"lease\":\"t\",\"counted\":0}", 1, ERROR_BAD_REQUEST,
+		"\"counted\" is true or false");
+	refuses("{\"id\":1,\"op\":\"ack\",\"lease\":\"t\",\"counted\":true}", 1, ERROR_BAD_REQUEST,
+		"\"counted\" is no member of ack");
+	refuses("{\"id\":1,\"op\":\"alter\",\"channel\":\"c\",\"kind\":\"bounded\"}", 1, ERROR_BAD_REQUEST,
+		"\"kind\" is no member of alter");
+	refuses("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"bounded\",\"max_deliveries\":1,\"dead_"
+		"letter\":null}",
+		1, ERROR_BAD_REQUEST, "\"dead_letter\" is a string");
+	refuses("{\"id\":1,\"op\":\"leases\",\"after\":\"c\"}", 1, ERROR_BAD_REQUEST, "\"after\" is a whole number");
+	refuses("{\"id\":1,\"op\":\"move\",\"to\":\"c\"}", 1, ERROR_BAD_REQUEST, "\"from\" is missing");
+	refuses("{\"id\":1,\"op\":\"move\",\"from\":\"c\",\"to\":\"-\"}", 1, ERROR_BAD_CHANNEL, "");
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"value\":1}", 1, ERROR_BAD_REQUEST,
 		"\"value\" is no member of take");
 	refuses("{\"id\":1,\"op\":\"take\"}", 1, ERROR_BAD_REQUEST, "\"channel\" is missing");
@@ -385,6 +424,12 @@ START_TEST(bad_arms_are_told_by_number)
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":3}]}", 1, ERROR_BAD_REQUEST, "name as a string");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\",\"lease_ms\":3}]}", 1, ERROR_BAD_REQUEST,
 		"arm 0 has a member");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"a\",\"value\":1,\"delay_ms\":3}]}", 1,
+		ERROR_BAD_REQUEST, "arm 0 has a \"delay_ms\", which only the op put knows");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"a\",\"value\":1,\"producer\":\"p\",\"seq\":3}]}", 1,
+		ERROR_BAD_REQUEST, "arm 0 has a \"producer\" or \"seq\", which only the op put knows");
+	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"put\":\"a\",\"value\":1}],\"delay_ms\":3}", 1,
+		ERROR_BAD_REQUEST, "\"delay_ms\" is no member of alts");
 	refuses("{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"a\"},{\"take\":\"-b\"}]}", 1, ERROR_BAD_CHANNEL,
 		"arm 1: \"-b\"");
 	for (int n = 64; n <= 65; n++) {
