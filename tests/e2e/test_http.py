@@ -544,7 +544,7 @@ class Description(unittest.TestCase):
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "daemon", "http", "routes.c")
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        rows = re.findall(r'^\t\{"([A-Z]+)", "([^"]+)", (.*)\},$', text, re.M)
+        rows = re.findall(r'^\t\{"([A-Z]+)", "([^"]+)", (.*?)\},\n(?=\t\{"|\};)', text, re.M | re.S)
         self.assertGreater(len(rows), 15)
         return {(path, method.lower()): (rest, dict(re.findall(r'\{"([a-z_]+)", (true|false)\}', rest))) for method, path, rest in rows}
 
