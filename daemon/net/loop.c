@@ -127,13 +127,20 @@ static bool has_happened(const struct loop *loop)
 	return loop->now_is_read || loop->takers.head || loop->others.head || loop->stopped;
 }
 
+/* Handles the events that are there now, each once. Without EVLOOP_ONCE libevent would go round for as long as any
+ * descriptor is ready, while nothing is sent and time stands still. */
+static int handle_ready(struct loop *loop)
+{
+	return event_base_loop(loop->base, EVLOOP_NONBLOCK | EVLOOP_ONCE) < 0 ? -1 : 0;
+}
+
 /* Waits for events, and handles them. */
-static int take_turn(struct loop *loop)
+static int wait_and_handle(struct loop *loop)
 {
 	if (loop->spin_us > 0) {
 		uint64_t end_us = clock_us() + loop->spin_us;
 		do {
-			if (event_base_loop(loop->base, EVLOOP_NONBLOCK) < 0)
+			if (handle_ready(loop) < 0)
 				return -1;
 			if (has_happened(loop))
 				return 0;
@@ -147,9 +154,16 @@ int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 	int result = 0;
 	end_turn(loop, on_turn_end, arg);
 	while (!loop->stopped && result == 0) {
-		result = take_turn(loop);
+		result = wait_and_handle(loop);
 		end_turn(loop, on_turn_end, arg);
 	}
+	return result;
+}
+
+int loop_poll(struct loop *loop, loop_cb *on_turn_end, void *arg)
+{
+	int result = handle_ready(loop);
+	end_turn(loop, on_turn_end, arg);
 	return result;
 }
 

@@ -22,6 +22,9 @@ void loop_destroy(struct loop *loop);
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
 void loop_stop(struct loop *loop);
 
+/* Runs one turn with the events that are there now, without waiting for any. -1 if libevent fails. */
+int loop_poll(struct loop *loop, loop_cb *on_turn_end, void *arg);
+
 /* How long it polls, once nothing has come, before it blocks: who comes in that time need not wake it. The price is a
  * core. 0: not at all. */
 void loop_set_spin(struct loop *loop, uint32_t spin_us);

@@ -1,12 +1,10 @@
 #define _GNU_SOURCE
 #include "tests/lib/inside.h"
 
-#include <event2/event.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/net/loop_private.h"
 #include "tests/lib/system.h"
 
 enum { START_US = 1000000, SOCKET_BYTES = 4096 };
@@ -90,12 +88,9 @@ int inside_connect(struct inside *inside)
 	return pair[1];
 }
 
-/* As loop_run(), which would wait: stopped beforehand, it only ends the turn. */
 void inside_turn(struct inside *inside)
 {
-	event_base_loop(loop_base(inside->loop), EVLOOP_NONBLOCK);
-	loop_stop(inside->loop);
-	loop_run(inside->loop, on_turn_end, inside);
+	loop_poll(inside->loop, on_turn_end, inside);
 }
 
 void inside_run(struct inside *inside)

@@ -1,0 +1,154 @@
+/* Streams on a loop, without the sessions above them: what one peer can make of a turn. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/net/stream.h"
+#include "tests/lib/suite.h"
+#include "tests/lib/system.h"
+
+enum { READS = 100, START_US = 1000000 };
+
+static struct loop *loop;
+static struct stream stream;
+static int peer;              /* the other end of `stream` */
+static unsigned reads, turns; /* calls of on_bytes, and of on_turn_end */
+static bool is_gone;
+
+static void on_end(struct stream *ended)
+{
+	(void)ended;
+}
+
+static void on_gone(struct stream *gone)
+{
+	is_gone = true;
+	stream_finish(gone);
+}
+
+static void open_stream(const struct stream_handlers *handlers)
+{
+	int pair[2], bytes = 4096;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	peer = pair[1];
+	ck_assert_int_eq(stream_init(&stream, loop, pair[0], NULL, 1 << 20, handlers), 0);
+}
+
+static void setup(void)
+{
+	fake_system.now_us = START_US;
+	loop = loop_create();
+	ck_assert_ptr_nonnull(loop);
+}
+
+static void teardown(void)
+{
+	close(peer);
+	if (!is_gone)
+		stream_finish(&stream);
+	loop_destroy(loop);
+	fake_system.now_us = 0;
+}
+
+static void on_turn_end(void *arg)
+{
+	(void)arg;
+	turns++;
+}
+
+/* -- A peer that always has something more to say -- */
+
+static void say(const char *bytes, size_t len)
+{
+	ck_assert_int_eq(write(peer, bytes, len), (ssize_t)len);
+}
+
+static size_t read_and_ask_for_more(struct stream *read, char *bytes, size_t len)
+{
+	(void)read, (void)bytes;
+	loop_now_us(loop); /* as the daemon does: only then has a turn anything to end */
+	if (++reads < READS)
+		say("x", 1);
+	else
+		loop_stop(loop);
+	return len;
+}
+
+static const struct stream_handlers eager = {.on_bytes = read_and_ask_for_more, .on_end = on_end, .on_gone = on_gone};
+
+START_TEST(a_loop_that_spins_ends_its_turns_though_something_is_always_ready)
+{
+	open_stream(&eager);
+	loop_set_spin(loop, 1000);
+	say("x", 1);
+	ck_assert_int_eq(loop_run(loop, on_turn_end, NULL), 0);
+	ck_assert_uint_eq(reads, READS);
+	ck_assert_uint_ge(turns, READS);
+}
+END_TEST
+
+START_TEST(a_poll_is_one_turn_though_something_is_always_ready)
+{
+	open_stream(&eager);
+	say("x", 1);
+	for (unsigned i = 1; i <= 3; i++) {
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+		ck_assert_uint_eq(turns, i);
+		ck_assert_uint_eq(reads, i);
+	}
+}
+END_TEST
+
+/* -- A peer that reads again while its stream is queued to be sent -- */
+
+static size_t reply_with_much(struct stream *read, char *bytes, size_t len)
+{
+	static const char much[100000];
+	static char taken[1 << 20];
+	(void)bytes;
+	buffer_append(stream_output(read, 0), much, sizeof(much));
+	if (++reads == 2) {
+		loop_stop(loop);
+		while (recv(peer, taken, sizeof(taken), MSG_DONTWAIT) > 0)
+			; /* now the socket has room, and the stream is in the queue of what is sent at the end of the
+			     turn */
+	}
+	return len;
+}
+
+static void no_matter(struct stream *sent)
+{
+	(void)sent;
+}
+
+static const struct stream_handlers verbose = {
+	.on_bytes = reply_with_much, .on_sent = no_matter, .on_end = on_end, .on_gone = on_gone};
+
+START_TEST(a_peer_that_reads_again_while_its_stream_is_queued_does_not_stop_a_loop_that_spins)
+{
+	open_stream(&verbose);
+	loop_set_spin(loop, 1000);
+	say("x", 1);
+	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	ck_assert(stream_has_unsent(&stream));
+	say("x", 1);
+	ck_assert_int_eq(loop_run(loop, on_turn_end, NULL), 0);
+	ck_assert_uint_eq(reads, 2);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_loop_that_spins_ends_its_turns_though_something_is_always_ready,
+		a_poll_is_one_turn_though_something_is_always_ready,
+		a_peer_that_reads_again_while_its_stream_is_queued_does_not_stop_a_loop_that_spins,
+		NULL,
+	};
+	Suite *suite = suite_create("net: turns");
+	suite_case(suite, "all", setup, teardown, tests);
+	return suite_run(suite);
+}
