@@ -154,6 +154,13 @@ static bool refuse_hello(struct session *session, const struct message_request *
 	return false;
 }
 
+/* What the session has parked counts on this quota from now on. */
+static void join_quota(struct session *session, struct core_quota *quota)
+{
+	struct core_event event = {.op = CORE_JOIN_QUOTA, .connection = session->connection, .quota = quota};
+	broker_step(session->all->broker, &event);
+}
+
 bool auth_hello(struct session *session, const struct message_request *request)
 {
 	const struct users *users = session->all->users;
@@ -171,7 +178,7 @@ bool auth_hello(struct session *session, const struct message_request *request)
 		return refuse_hello(session, request, ERROR_OVERLOADED, "this user has max_connections connections");
 	assert(session->login); /* others were closed when there began to be users */
 	session->login->proof = proof;
-	core_set_quota(session->connection, user_quota(proof.user));
+	join_quota(session, user_quota(proof.user));
 	end_stranger(session);
 	return true;
 }
@@ -184,7 +191,7 @@ enum error auth_as(struct session *session, bool has_token, struct slice token)
 	struct user_proof proof = has_token ? users_by_token(users, token) : identify(session);
 	if (proof.user != auth_user(session)) {
 		auth_end(session);
-		core_set_quota(session->connection, NULL);
+		join_quota(session, NULL);
 		if (proof.user && !user_enter(proof.user))
 			return ERROR_OVERLOADED;
 	}
@@ -195,7 +202,7 @@ enum error auth_as(struct session *session, bool has_token, struct slice token)
 		return ERROR_OVERLOADED;
 	}
 	session->login->proof = proof;
-	core_set_quota(session->connection, user_quota(proof.user));
+	join_quota(session, user_quota(proof.user));
 	return ERROR_NONE;
 }
 

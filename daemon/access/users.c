@@ -109,7 +109,6 @@ static void change(struct user *user, const struct config_user *says)
 	user->says = says;
 	free(user->answers);
 	user->answers = NULL;
-	user->quota.max_parked = says && says->max_inflight ? (uint32_t)says->max_inflight : UINT32_MAX;
 }
 
 int users_apply(struct users *users, const struct config *config)
@@ -127,6 +126,24 @@ int users_apply(struct users *users, const struct config *config)
 		change(find(users, config->users[i].name), &config->users[i]);
 	sweep(users);
 	return 0;
+}
+
+static uint32_t limit_or_none(uint64_t limit)
+{
+	return limit ? (uint32_t)limit : UINT32_MAX;
+}
+
+void users_set_quotas(struct users *users, struct broker *broker)
+{
+	for (struct user *user = users->first; user; user = user->next) {
+		struct core_event event = {
+			.op = CORE_SET_QUOTA,
+			.quota = &user->quota,
+			.quota_limits = {.max_parked = limit_or_none(user->says ? user->says->max_inflight : 0)},
+		};
+		if (event.quota_limits.max_parked != user->quota.limits.max_parked)
+			broker_step(broker, &event);
+	}
 }
 
 bool users_exist(const struct users *users)

@@ -5,7 +5,7 @@
 #define MILLRACE_ACCESS_USERS_H
 
 #include "config/config.h"
-#include "daemon/core/core.h"
+#include "daemon/broker/broker.h"
 #include "proto/slice.h"
 
 struct users;
@@ -24,6 +24,9 @@ void users_destroy(struct users *users); /* all values and sessions are gone. NU
 /* Takes over what the configuration says, whose users have to stay until the next call. -1: no memory, and nothing has
  * changed. */
 int users_apply(struct users *users, const struct config *config);
+
+/* Then: tells the core how much each user may have parked now, where that has changed. */
+void users_set_quotas(struct users *users, struct broker *broker);
 
 /* Whether there are any: only then somebody has to be one. */
 bool users_exist(const struct users *users);

@@ -46,6 +46,7 @@ void core_destroy(struct core *core)
 	struct channel *channel;
 	while ((channel = directory_after(&core->directory, SLICE(""))))
 		channel_remove(core, channel, &effects);
+	core->outstanding = &effects;
 	core_effects_release(core, &effects);
 	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 && core->n_leased == 0 &&
 	       core->timers.reserved == 0);
@@ -57,38 +58,9 @@ void core_destroy(struct core *core)
 	free(core);
 }
 
-void core_set_limits(struct core *core, const struct core_limits *limits)
-{
-	core->limits = *limits;
-}
-
-void core_set_unsent(struct core *core, uint64_t bytes)
-{
-	core->unsent_bytes = bytes;
-}
-
-void core_drain(struct core *core)
-{
-	core->is_draining = true;
-}
-
 bool core_is_drained(const struct core *core)
 {
 	return core->n_buffered == core->n_promised && core->n_leased == 0 && core->n_puts == 0;
-}
-
-struct core_connection *core_connect(struct core *core, void *cookie)
-{
-	struct core_connection *connection = calloc(1, sizeof(*connection));
-	if (!connection)
-		return NULL;
-	connection->cookie = cookie;
-	list_init(&connection->parked);
-	list_init(&connection->ephemeral);
-	list_init(&connection->leases);
-	list_append(&core->connections, &connection->in_core);
-	core->n_connections++;
-	return connection;
 }
 
 /* Whatever is due happens first, the earliest first. */
@@ -112,12 +84,73 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 	(void)core, (void)event, (void)effects;
 }
 
-static op_fn *const ops[] = {
-	[CORE_TICK] = op_tick,       [CORE_HANG_UP] = op_hang_up, [CORE_DISCONNECT] = op_disconnect,
-	[CORE_ABANDON] = op_abandon, [CORE_CREATE] = op_create,   [CORE_CLOSE] = op_close,
-	[CORE_DELETE] = op_delete,   [CORE_PUT] = op_put,         [CORE_TAKE] = op_take,
-	[CORE_ALTS] = op_alts,       [CORE_CANCEL] = op_cancel,   [CORE_ACK] = op_ack,
-	[CORE_NACK] = op_nack,       [CORE_EXTEND] = op_extend,   [CORE_RESUME] = op_resume,
+static void op_set_limits(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	(void)effects;
+	core->limits = *event->limits;
+}
+
+static void op_drain(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	(void)event, (void)effects;
+	core->is_draining = true;
+}
+
+/* -- Connections -- */
+
+static void op_connect(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct core_connection *connection = calloc(1, sizeof(*connection));
+	if (!connection)
+		return;
+	connection->cookie = event->cookie;
+	list_init(&connection->parked);
+	list_init(&connection->ephemeral);
+	list_init(&connection->leases);
+	list_append(&core->connections, &connection->in_core);
+	core->n_connections++;
+	effects->connection = connection;
+}
+
+static void op_set_quota(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	(void)core, (void)effects;
+	event->quota->limits = event->quota_limits;
+}
+
+static void op_join_quota(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct core_connection *connection = event->connection;
+	(void)core, (void)effects;
+	if (connection->quota)
+		connection->quota->n_parked -= connection->n_parked;
+	connection->quota = event->quota;
+	if (connection->quota)
+		connection->quota->n_parked += connection->n_parked;
+}
+
+static op_fn *const ops[CORE_OP_COUNT] = {
+	[CORE_TICK] = op_tick,
+	[CORE_HANG_UP] = op_hang_up,
+	[CORE_DISCONNECT] = op_disconnect,
+	[CORE_ABANDON] = op_abandon,
+	[CORE_CREATE] = op_create,
+	[CORE_CLOSE] = op_close,
+	[CORE_DELETE] = op_delete,
+	[CORE_PUT] = op_put,
+	[CORE_TAKE] = op_take,
+	[CORE_ALTS] = op_alts,
+	[CORE_CANCEL] = op_cancel,
+	[CORE_ACK] = op_ack,
+	[CORE_NACK] = op_nack,
+	[CORE_EXTEND] = op_extend,
+	[CORE_PAUSE] = op_pause,
+	[CORE_RESUME] = op_resume,
+	[CORE_CONNECT] = op_connect,
+	[CORE_SET_LIMITS] = op_set_limits,
+	[CORE_SET_QUOTA] = op_set_quota,
+	[CORE_JOIN_QUOTA] = op_join_quota,
+	[CORE_DRAIN] = op_drain,
 };
 
 /* The values that an event brought, when it is refused before its op sees them. */
@@ -130,10 +163,43 @@ static void event_discard(const struct core_event *event)
 		value_destroy(event->arms[i].value);
 }
 
+static bool needs_connection(enum core_op op)
+{
+	switch (op) {
+	case CORE_TICK:
+	case CORE_ABANDON:
+	case CORE_CREATE: /* without one these three are the daemon's own */
+	case CORE_CLOSE:
+	case CORE_DELETE:
+	case CORE_CONNECT:
+	case CORE_SET_LIMITS:
+	case CORE_SET_QUOTA:
+	case CORE_DRAIN:
+		return false;
+	case CORE_HANG_UP:
+	case CORE_DISCONNECT:
+	case CORE_PUT:
+	case CORE_TAKE:
+	case CORE_ALTS:
+	case CORE_CANCEL:
+	case CORE_ACK:
+	case CORE_NACK:
+	case CORE_EXTEND:
+	case CORE_PAUSE:
+	case CORE_RESUME:
+	case CORE_JOIN_QUOTA:
+	case CORE_OP_COUNT:
+		break;
+	}
+	return true;
+}
+
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	assert(event->connection || event->op == CORE_TICK || event->op == CORE_ABANDON || event->op == CORE_CREATE ||
-	       event->op == CORE_CLOSE || event->op == CORE_DELETE);
+	assert(event->connection || !needs_connection(event->op));
+	assert(!core->outstanding && !effects->head);
+	core->outstanding = effects;
+	core->unsent_bytes = event->unsent_bytes;
 	bool is_new_turn = event->now_us > core->now_us;
 	if (is_new_turn) {
 		core->now_us = event->now_us;
@@ -167,10 +233,4 @@ bool core_id_in_use(const struct core *core, const struct core_connection *conne
 bool core_is_engaged(const struct core_connection *connection)
 {
 	return connection->n_parked > 0 || !list_is_empty(&connection->leases);
-}
-
-void core_set_quota(struct core_connection *connection, struct core_quota *quota)
-{
-	assert(connection->n_parked == 0);
-	connection->quota = quota;
 }

@@ -1,12 +1,16 @@
 /* The core: named channels, parked requests, alts, time-outs and the books. Pure: no I/O, no clock, no JSON, no
  * globals.
  *
- * In: one event at a time, with the time in it. Out: replies, in the order in which they came about, which the shell
- * carries out afterwards; so nothing ever re-enters. One thread.
+ * In: one event at a time, with the time in it. Out: replies, in the order in which they came about. One thread.
+ * Nothing re-enters: the effects of a step are released before the next step begins, which core_step() asserts.
  *
+ *   struct core_effects effects = {0};
  *   core_step(core, &event, &effects);
  *   for (reply = effects.head; reply; reply = reply->next) ...encode...
  *   core_effects_release(core, &effects);
+ *
+ * Everything that changes what the core will do comes in an event: so a run of the core is its seed, its first limits
+ * and its list of events, and played again they lead to the same replies and the same state.
  *
  * Out of memory is a reply (ERROR_OVERLOADED), and nothing has happened. Time is in microseconds of a monotonic clock,
  * and never runs backwards from one event to the next. Events of the same time are one turn of the shell's loop: in
@@ -85,7 +89,17 @@ enum core_op {
 	CORE_ACK,
 	CORE_NACK,
 	CORE_EXTEND,
-	CORE_RESUME, /* the connection has room for replies again; see core_pause() */
+	CORE_PAUSE,   /* the connection has no room for replies, until CORE_RESUME: its takes with a count leave their
+			 queues, and give way to others */
+	CORE_RESUME,  /* the connection has room for replies again */
+	CORE_CONNECT, /* a new connection, with `cookie`: effects->connection */
+	CORE_SET_LIMITS, /* `limits` are in force from now on */
+	CORE_SET_QUOTA,  /* `quota` may count so much as `quota_limits` say from now on */
+	CORE_JOIN_QUOTA, /* what the connection has counts on `quota` from now on (NULL: on none), and no more on the
+			    one before */
+	CORE_DRAIN,      /* nothing new is taken any more: put, create (of a connection) and alts with a put arm get
+			    ERROR_DRAINING */
+	CORE_OP_COUNT,
 };
 
 struct core_arm {
@@ -102,9 +116,22 @@ struct core_unsent {
 	struct core_token token;
 };
 
+/* How much several connections together may have, which is one user's share. */
+struct core_quota_limits {
+	uint32_t max_parked; /* requests: beyond it ERROR_TOO_MANY_INFLIGHT */
+};
+
+/* What they have: the shell's memory, and the core's to change. It stays for as long as a connection has joined it.
+ * Zero-initialise it, and give it its limits by CORE_SET_QUOTA. */
+struct core_quota {
+	struct core_quota_limits limits;
+	uint32_t n_parked;
+};
+
 struct core_event {
 	enum core_op op;
 	uint64_t now_us;
+	uint64_t unsent_bytes; /* of values that the shell has yet to send: they count towards max_memory */
 	struct core_connection *connection; /* who asks. create, close and delete: NULL is the daemon itself */
 	uint64_t id;                        /* of the request; a put may have CORE_NO_ID */
 	struct slice channel;
@@ -129,6 +156,12 @@ struct core_event {
 	const struct core_unsent
 		*unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
 	size_t n_unsent;
+	union {
+		void *cookie;                     /* connect: comes back in the connection's replies and rows */
+		const struct core_limits *limits; /* set_limits: copied */
+		struct core_quota *quota;         /* set_quota, join_quota */
+	};
+	struct core_quota_limits quota_limits; /* set_quota */
 };
 
 /* One outcome of one request. Valid until core_effects_release(). */
@@ -168,38 +201,29 @@ struct core_effects {
 	uint64_t n_undeliverable;   /* values that should have gone to a dead_letter channel that is gone or closed, and
 				       went back */
 	struct slice undeliverable; /* the last one's own channel; valid until core_effects_release() */
+	struct core_connection *connection; /* connect: until CORE_DISCONNECT; NULL: there was no memory for it */
 };
 
 /* Limits and seed are copied. NULL without memory. */
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed);
 void core_destroy(struct core *core); /* with everything in it */
-void core_set_limits(struct core *core, const struct core_limits *limits);
 
-/* Bytes of values that the shell still has to send; they count towards max_memory. */
-void core_set_unsent(struct core *core, uint64_t bytes);
-
-/* The daemon takes nothing new any more: put, create (of a connection) and alts with a put arm get ERROR_DRAINING. */
-void core_drain(struct core *core);
 /* Whether nothing is left to be taken: nothing buffered but promises, nothing leased, nothing parked to be put. */
 bool core_is_drained(const struct core *core);
 
-/* The connection has no room for replies, until CORE_RESUME: its takes with a count leave their queues, and give way to
- * others. Between steps; replies that are not released yet stay as they are. */
-void core_pause(struct core *core, struct core_connection *connection);
+/* Whether the connection has been told to pause. */
 bool core_is_paused(const struct core_connection *connection);
 
-/* A connection, until CORE_DISCONNECT. NULL without memory. `cookie` comes back in its replies and rows. */
-struct core_connection *core_connect(struct core *core, void *cookie);
-
 /* Time-outs that are due by event->now_us come first, then the event. Everything that the event says is checked by the
- * shell as far as it needs no channel (names, ranges); the rest is answered here. effects is appended to. */
+ * shell as far as it needs no channel (names, ranges); the rest is answered here. `effects` is empty, and has to be
+ * released before the next step. */
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects);
 void core_effects_release(struct core *core, struct core_effects *effects);
 
 /* The values of a reply, for as long as it is not sent: *unsent is the shell's, which ends it by core_sent() or
  * CORE_DISCONNECT. False if there is nothing to keep (no values, or a promise's). Before core_effects_release(). */
 bool core_keep(struct core_reply *reply, struct core_unsent *unsent);
-void core_sent(struct core *core, const struct core_unsent *unsent);
+void core_sent(const struct core_unsent *unsent);
 
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
@@ -210,16 +234,6 @@ bool core_id_in_use(const struct core *core, const struct core_connection *conne
 
 /* Whether anything would end with the connection but its name: a parked request, or a lease that is not sticky. */
 bool core_is_engaged(const struct core_connection *connection);
-
-/* Counts the parked requests of several connections together, and limits them: beyond it they get
- * ERROR_TOO_MANY_INFLIGHT. */
-struct core_quota {
-	uint32_t n_parked, max_parked;
-};
-
-/* The quota is the shell's, and has to stay for as long as the connection; NULL: none. Only while the connection has
- * nothing parked. */
-void core_set_quota(struct core_connection *connection, struct core_quota *quota);
 
 /* The cookie of the connection that created this ephemeral channel; NULL: it is not there, or not ephemeral. */
 void *core_owner(const struct core *core, struct slice channel);

@@ -164,10 +164,11 @@ void consumer_destroy(struct core *core, struct consumer *consumer)
 	free(consumer);
 }
 
-void core_pause(struct core *core, struct core_connection *connection)
+void op_pause(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	struct consumer *consumer = connection->consumer;
-	connection->is_paused = true;
+	struct consumer *consumer = event->connection->consumer;
+	(void)effects;
+	event->connection->is_paused = true;
 	if (!consumer)
 		return;
 	list_remove(&consumer->in_rested);

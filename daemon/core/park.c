@@ -25,7 +25,7 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
 	const struct core_quota *quota = event->connection->quota;
 	if (event->connection->n_parked >= core->limits.max_inflight ||
-	    (quota && quota->n_parked >= quota->max_parked)) {
+	    (quota && quota->n_parked >= quota->limits.max_parked)) {
 		*error = ERROR_TOO_MANY_INFLIGHT;
 		return NULL;
 	}

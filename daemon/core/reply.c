@@ -59,9 +59,8 @@ bool core_keep(struct core_reply *reply, struct core_unsent *unsent)
 	return unsent->values || reply->has_lease;
 }
 
-void core_sent(struct core *core, const struct core_unsent *unsent)
+void core_sent(const struct core_unsent *unsent)
 {
-	(void)core;
 	struct value *value = unsent->values, *next;
 	for (uint32_t i = 0; i < unsent->n_values; i++, value = next) {
 		next = value->next;
@@ -72,6 +71,8 @@ void core_sent(struct core *core, const struct core_unsent *unsent)
 void core_effects_release(struct core *core, struct core_effects *effects)
 {
 	struct core_reply *reply = effects->head, *next;
+	assert(core->outstanding == effects);
+	core->outstanding = NULL;
 	for (; reply; reply = next) {
 		next = reply->next;
 		struct value *value = reply->value, *following;

@@ -64,7 +64,8 @@ struct core {
 	struct channel *graveyard; /* deleted in this step: replies may still name them */
 	struct value_list
 		discarded; /* leased values that went with their channel in this step: replies may still show them */
-	struct core_reply immediate; /* the reply to the event itself, where that did not park */
+	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
+	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
 
 /* -- reply.c: outcomes -- */
@@ -218,7 +219,7 @@ struct channel *channel_find(struct core *core, struct slice name);
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_resume, op_hang_up,
-	op_abandon, op_ack, op_nack, op_extend;
+op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
+	op_hang_up, op_abandon, op_ack, op_nack, op_extend;
 
 #endif

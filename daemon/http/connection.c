@@ -66,10 +66,19 @@ static void finish(struct http_session *session)
 	session->is_busy = session->is_continued = session->is_partial = false;
 	session->since_us = now_us_of(session);
 	session->op = OP_NONE;
+	session_defer(&session->session); /* it may have been a reply of the core's: see after_reply() */
+}
+
+/* Nothing is answered just now: the connection ends, or goes on with the requests that have come meanwhile. */
+static void after_reply(struct session *base)
+{
+	struct http_session *session = (struct http_session *)base;
+	if (session->is_busy)
+		return;
 	if (!session->keep_alive)
 		end_connection(session);
 	else if (!session->is_reading)
-		stream_resume(&session->session.stream);
+		stream_resume(&base->stream);
 }
 
 static struct buffer *write_head(struct http_session *session, const struct http_response *response, size_t value_bytes)
@@ -287,6 +296,7 @@ const struct session_wire http_wire = {
 	.on_bytes = on_bytes,
 	.on_sent = on_sent,
 	.on_end = on_end,
+	.after_reply = after_reply,
 	.finish = finish_session,
 	.begin = gateway_begin,
 	.end = gateway_end,

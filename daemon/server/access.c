@@ -16,6 +16,7 @@ int server_start_access(struct server *server)
 		log_error("cannot start: no memory for users");
 		return -1;
 	}
+	users_set_quotas(server->sessions.users, &server->broker);
 	for (size_t i = 0; i < config->n_listen; i++) {
 		char error[TLS_ERROR_BYTES];
 		if (config->listen[i].scheme != ADDRESS_TLS)
@@ -75,6 +76,7 @@ int server_reload_access(struct server *server, const struct config *fresh)
 		log_error("not reloaded, and everything stays as it was: no memory for users");
 		return -1;
 	}
+	users_set_quotas(server->sessions.users, &server->broker);
 	if (fresh->n_users > 0)
 		privileges_allow_dumps(false);
 	reload_certificates(server, fresh);

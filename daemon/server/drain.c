@@ -25,24 +25,31 @@ static void count_left(struct server *server)
 			    (unsigned long long)totals.parked_puts);
 }
 
+/* Nothing new is taken any more. */
+static void begin_drain(struct server *server)
+{
+	struct core_event event = {.op = CORE_DRAIN};
+	broker_step(&server->broker, &event);
+}
+
 static void end(struct server *server)
 {
 	struct core_event event = {.op = CORE_ABANDON};
 	if (server->stage == SERVER_ENDING)
 		return;
 	count_left(server);
-	core_drain(server->core);
+	begin_drain(server);
 	listener_close(server->listeners);
 	server->listeners = NULL;
 	server->stage = SERVER_ENDING;
-	session_step(&server->sessions, &event);
+	broker_step(&server->broker, &event);
 	set_end_timer(server, LAST_REPLIES_MS);
 	server_tell_stopping(server, LAST_REPLIES_MS);
 }
 
 static void drain(struct server *server)
 {
-	core_drain(server->core);
+	begin_drain(server);
 	listener_close(server->listeners);
 	server->listeners = NULL;
 	server->stage = SERVER_DRAINING;

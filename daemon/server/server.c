@@ -61,7 +61,7 @@ static enum error create_channel(struct server *server, const struct config_chan
 								    : (struct slice){NULL, 0},
 			},
 	};
-	return session_step(&server->sessions, &event);
+	return broker_step(&server->broker, &event);
 }
 
 /* Returns how many could not be created, each with a log line. */
@@ -184,7 +184,8 @@ static void apply_limits(struct server *server, const struct limits *limits)
 	set_limits(server, limits);
 	server->sessions.limits.max_frame = max_frame;
 	struct core_limits core_limits = core_limits_of(&server->sessions.limits);
-	core_set_limits(server->core, &core_limits);
+	struct core_event event = {.op = CORE_SET_LIMITS, .limits = &core_limits};
+	broker_step(&server->broker, &event);
 }
 
 static void set_log(const struct config *config)
@@ -303,7 +304,7 @@ static void on_timer(void *arg)
 {
 	struct server *server = arg;
 	struct core_event event = {.op = CORE_TICK};
-	session_step(&server->sessions, &event);
+	broker_step(&server->broker, &event);
 }
 
 static void on_login_timer(void *arg)
@@ -339,7 +340,8 @@ static int start(struct server *server)
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
-	server->sessions = (struct sessions){.loop = server->loop, .core = server->core};
+	server->broker = (struct broker){.core = server->core, .loop = server->loop, .deliver = session_deliver};
+	server->sessions = (struct sessions){.loop = server->loop, .broker = &server->broker, .core = server->core};
 	set_limits(server, &server->config.limits);
 	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 ||
 	    loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||

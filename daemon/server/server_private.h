@@ -3,6 +3,7 @@
 #ifndef MILLRACE_SERVER_SERVER_PRIVATE_H
 #define MILLRACE_SERVER_SERVER_PRIVATE_H
 
+#include "daemon/broker/broker.h"
 #include "daemon/http/http.h"
 #include "daemon/net/listener.h"
 #include "daemon/net/tls.h"
@@ -24,6 +25,7 @@ struct server {
 	struct loop_timer *timer; /* for the core's next deadline */
 	struct loop_timer *idle_timer;
 	struct core *core;
+	struct broker broker;
 	struct sessions sessions;
 	struct listener *listeners;
 	bool listen_gave_way;                   /* the default address, to sockets that were handed over */

@@ -129,8 +129,15 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 	case CORE_HANG_UP:
 	case CORE_DISCONNECT:
 	case CORE_ABANDON:
+	case CORE_PAUSE:
 	case CORE_RESUME:
+	case CORE_CONNECT:
+	case CORE_SET_LIMITS:
+	case CORE_SET_QUOTA:
+	case CORE_JOIN_QUOTA:
+	case CORE_DRAIN:
 	case CORE_TICK:
+	case CORE_OP_COUNT:
 		break;
 	}
 }
@@ -174,9 +181,10 @@ static void write_reply(struct session *session, struct core_reply *reply)
 	write_members(answer.out, reply);
 	answer_end(session, answer);
 	session_keep(session, reply);
-	session_pause_if_full(session);
-	if (stream_is_full(&session->stream))
+	if (stream_is_full(&session->stream)) {
+		session_defer(session);
 		session_watch_full(session, reply->channel);
+	}
 }
 
 static bool has_shed(const struct core_reply *reply)
@@ -191,21 +199,11 @@ static bool is_silent(const struct core_reply *reply)
 	return reply->id == CORE_NO_ID && (reply->status == STATUS_OK || reply->status == STATUS_DROPPED);
 }
 
-enum error session_deliver(struct sessions *sessions, struct core_effects *effects)
+void session_deliver(void *cookie, struct core_reply *reply)
 {
-	enum error own = ERROR_NONE;
-	for (struct core_reply *reply = effects->head; reply; reply = reply->next) {
-		if (reply->cookie && has_shed(reply))
-			session_watch_shed(reply->cookie, reply);
-		if (reply->cookie && !is_silent(reply))
-			write_reply(reply->cookie, reply);
-		else if (!reply->cookie)
-			own = reply->error;
-	}
-	if (effects->n_undeliverable)
-		log_warning("%llu dead letters went back to channel %.*s: its dead_letter channel is gone or closed",
-			    (unsigned long long)effects->n_undeliverable, (int)effects->undeliverable.len,
-			    effects->undeliverable.bytes);
-	core_effects_release(sessions->core, effects);
-	return own;
+	struct session *session = cookie;
+	if (has_shed(reply))
+		session_watch_shed(session, reply);
+	if (!is_silent(reply))
+		write_reply(session, reply);
 }

@@ -150,20 +150,20 @@ static void op_create(struct session *session, const struct message_request *req
 		}
 		event.channel = (struct slice){made_up, (size_t)len};
 	}
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void op_close(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_CLOSE);
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void op_delete(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_DELETE);
 	event.force = request->force;
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 /* -- Values -- */
@@ -187,7 +187,7 @@ static void op_put(struct session *session, const struct message_request *reques
 		}
 		value_list_push(&event.values, value);
 	}
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void op_take(struct session *session, const struct message_request *request)
@@ -196,7 +196,7 @@ static void op_take(struct session *session, const struct message_request *reque
 	event.batch = message_has(request, MEMBER_MAX);
 	event.max = event.batch ? (uint32_t)request->max : 1;
 	event.count = (uint32_t)request->count;
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void op_alts(struct session *session, const struct message_request *request)
@@ -220,7 +220,7 @@ static void op_alts(struct session *session, const struct message_request *reque
 	event.arms = arms;
 	event.n_arms = n;
 	event.priority = request->priority;
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void op_cancel(struct session *session, const struct message_request *request)
@@ -228,7 +228,7 @@ static void op_cancel(struct session *session, const struct message_request *req
 	struct core_event event = event_of(session, request, CORE_CANCEL);
 	event.cancel_id = request->request;
 	if (core_id_in_use(session->all->core, session->connection, request->request)) {
-		session_step(session->all, &event);
+		broker_step(session->all->broker, &event);
 		return;
 	}
 	char number[24];
@@ -243,7 +243,7 @@ static void step_lease(struct session *session, const struct message_request *re
 	event.delay_ms = request->delay_ms;
 	event.is_uncounted = !request->counted;
 	if (token_parse(request->lease, &event.token))
-		session_step(session->all, &event);
+		broker_step(session->all->broker, &event);
 	else
 		session_refuse(session, request->id, ERROR_NO_SUCH_LEASE, SLICE(""));
 }

@@ -19,15 +19,6 @@ enum {
 	TLS_FIRST_BYTE = 0x16, /* of a handshake */
 };
 
-enum error session_step(struct sessions *sessions, struct core_event *event)
-{
-	struct core_effects effects = {0};
-	event->now_us = loop_now_us(sessions->loop);
-	core_set_unsent(sessions->core, loop_unsent_value_bytes(sessions->loop));
-	core_step(sessions->core, event, &effects);
-	return session_deliver(sessions, &effects);
-}
-
 /* -- The end -- */
 
 void session_hang_up(struct session *session)
@@ -35,7 +26,7 @@ void session_hang_up(struct session *session)
 	if (!session->connection)
 		return;
 	struct core_event event = {.op = CORE_HANG_UP, .connection = session->connection};
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void disconnect(struct session *session)
@@ -49,6 +40,7 @@ static void disconnect(struct session *session)
 
 static void session_destroy(struct session *session)
 {
+	assert(!broker_action_waits(&session->after_reply));
 	if (session->wire->finish)
 		session->wire->finish(session);
 	*session->at = session->next;
@@ -96,7 +88,21 @@ void session_pause_if_full(struct session *session)
 {
 	if (!stream_is_full(&session->stream) || !session->connection || core_is_paused(session->connection))
 		return;
-	core_pause(session->all->core, session->connection);
+	struct core_event event = {.op = CORE_PAUSE, .connection = session->connection};
+	broker_step(session->all->broker, &event);
+}
+
+static void run_after_reply(struct broker_action *action)
+{
+	struct session *session = (struct session *)((char *)action - offsetof(struct session, after_reply));
+	session_pause_if_full(session);
+	if (session->wire->after_reply)
+		session->wire->after_reply(session);
+}
+
+void session_defer(struct session *session)
+{
+	broker_defer(session->all->broker, &session->after_reply);
 }
 
 static size_t read_frames(struct session *session, char *bytes, size_t len)
@@ -171,7 +177,7 @@ static void on_sent(struct stream *stream)
 	if (!session->connection || !core_is_paused(session->connection) || stream_is_full(stream))
 		return;
 	struct core_event event = {.op = CORE_RESUME, .connection = session->connection};
-	session_step(session->all, &event);
+	broker_step(session->all->broker, &event);
 }
 
 static void on_end(struct stream *stream)
@@ -237,7 +243,8 @@ struct session *session_create(struct sessions *sessions, const struct session_w
 		session->next->at = &session->next;
 	sessions->first = session;
 	sessions->n++;
-	session->connection = core_connect(sessions->core, session);
+	session->after_reply.run = run_after_reply;
+	session->connection = broker_connect(sessions->broker, session);
 	return session;
 }
 

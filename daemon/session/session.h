@@ -4,6 +4,7 @@
 #define MILLRACE_SESSION_SESSION_H
 
 #include "config/limits.h"
+#include "daemon/broker/broker.h"
 #include "daemon/core/core.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
@@ -19,7 +20,8 @@ struct watch_lines { /* overload_log.c's */
 /* What all sessions share. The server owns it. */
 struct sessions {
 	struct loop *loop;
-	struct core *core;
+	struct broker *broker;
+	const struct core *core; /* the broker's, to be asked; what changes it goes by the broker */
 	struct limits limits;
 	struct message_decoder decoder; /* zero-initialise */
 	struct session *first;          /* all of them */
@@ -57,9 +59,7 @@ uint64_t session_close_idle(struct sessions *sessions);
 /* The daemon ends: drops all connections. Only when the loop does not run any more. */
 void session_drop_all(struct sessions *sessions);
 
-/* Carries out one event that no session brought (a time-out, a channel of the configuration), and sends the replies
- * that it leads to. Returns what came of the event itself, if it has a reply without a connection; else STATUS_OK,
- * ERROR_NONE. */
-enum error session_step(struct sessions *sessions, struct core_event *event);
+/* The broker's: encodes a reply into the output of the session that is its cookie. */
+void session_deliver(void *cookie, struct core_reply *reply);
 
 #endif

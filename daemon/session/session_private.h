@@ -20,7 +20,9 @@ struct session_wire {
 	size_t (*on_bytes)(struct session *session, char *bytes, size_t len); /* see stream.h */
 	void (*on_sent)(struct session *session); /* NULL: nothing to do; likewise the next two */
 	void (*on_end)(struct session *session);
-	void (*finish)(struct session *session); /* frees what is the wire's own */
+	void (*after_reply)(struct session *session); /* the broker has released the replies that called
+							 session_defer() */
+	void (*finish)(struct session *session);      /* frees what is the wire's own */
 	/* An answer to the request `id` (CORE_NO_ID: to none) in which there will be so many bytes of values. With
 	 * STATUS_ERROR: `error`, and for people `detail`, or NULL. */
 	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error,
@@ -46,6 +48,7 @@ struct session {              /* there are many idle ones: keep it small */
 	uint64_t number;
 	uint64_t heard_us;   /* when it last sent anything */
 	struct watch *watch; /* overload_log.c's; NULL: there was nothing to tell */
+	struct broker_action after_reply;
 };
 
 extern const struct session_wire session_frames;
@@ -79,13 +82,15 @@ static inline void answer_error(struct session *session, uint64_t id, enum error
 /* Carries out one request that was decoded; every answer but those of parked requests is written when it returns. */
 void session_handle(struct session *session, const struct message_request *request);
 
-/* Writes every reply of a step to whom it belongs, and releases them. Returns the error of the daemon's own request. */
-enum error session_deliver(struct sessions *sessions, struct core_effects *effects);
+/* What a reply has brought about and may ask the core again is done when it is released: its wire's after_reply() is
+ * called, and the core is told if the output is full. */
+void session_defer(struct session *session);
 
 /* The peer asks nothing more, and waits for nothing: its parked requests are cancelled. */
 void session_hang_up(struct session *session);
 
-/* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. */
+/* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. Not
+ * while replies are delivered: see session_defer(). */
 void session_pause_if_full(struct session *session);
 
 /* For the log: a put of this session has shed values; a reply about this channel has made its output full; and its

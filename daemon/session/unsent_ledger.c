@@ -61,7 +61,7 @@ void session_keep(struct session *session, struct core_reply *reply)
 		return;
 	}
 	/* As for lack of memory for the reply itself: nothing of what waits is sent. */
-	core_sent(session->all->core, &row);
+	core_sent(&row);
 	stream_break(&session->stream);
 }
 
@@ -72,7 +72,7 @@ static void forget_until(struct session *session, uint64_t end)
 	if (!unsent)
 		return;
 	while (unsent->first < unsent->end && unsent->rows[unsent->first].end <= end)
-		core_sent(session->all->core, &unsent->rows[unsent->first++]);
+		core_sent(&unsent->rows[unsent->first++]);
 	if (unsent->first == unsent->end)
 		drop(session);
 }
@@ -95,6 +95,6 @@ void unsent_return(struct session *session, struct core_event *disconnect)
 		disconnect->unsent = unsent->rows + unsent->first;
 		disconnect->n_unsent = unsent->end - unsent->first;
 	}
-	session_step(session->all, disconnect);
+	broker_step(session->all->broker, disconnect);
 	drop(session);
 }

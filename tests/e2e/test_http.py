@@ -233,6 +233,22 @@ class Ends(Gateway):
         self.assertEqual(self.frames.ask(id=2, op="put", channel="u", value=1, timeout_ms=0)["status"], "timeout")
         self.assertEqual(self.web.ask("GET", "/api/v1/waiters").json()["waiters"], [])
 
+    def test_what_ends_in_the_midst_of_a_step_leaves_the_others_replies_whole(self):
+        # One step deletes the channel and answers both who wait there; the first answer ends its connection, which is asked of the core too.
+        creator, other = Connection(self.daemon), Connection(self.daemon)
+        self.addCleanup(other.close)
+        name = "ephemeral." + "x" * 100
+        self.assertEqual(creator.ask(id=1, op="create", channel=name, kind="unbuffered", ephemeral=True)["status"], "ok")
+        self.web.send("POST", f"/api/v1/channels/{name}/take", headers={**JSON, "Connection": "close"})
+        self.wait_until(name, parked_takes=1)
+        other.send(id=2, op="alts", arms=[{"take": name}, {"take": "u"}])
+        self.wait_until(name, parked_takes=2)
+        creator.close()
+        self.is_answer(self.web.receive(), 409, "closed")
+        self.assertIsNone(self.web.receive())
+        self.assertEqual(other.receive(), {"id": 2, "status": "closed", "arm": 0, "channel": name})
+        self.assertEqual(other.ask(id=3, op="ping")["status"], "ok")
+
     def test_who_hangs_up_while_it_waits_has_lost_nothing(self):
         def half(web):
             web.socket.shutdown(socket.SHUT_WR)

@@ -61,7 +61,7 @@ static void send_kept(int i)
 {
 	struct fixture_unsent *unsent = &fixture.unsent[i];
 	for (size_t k = 0; k < unsent->n; k++)
-		core_sent(fixture.core, &unsent->at[k]);
+		core_sent(&unsent->at[k]);
 	unsent->n = 0;
 	unsent->keeps = false;
 }
@@ -72,6 +72,34 @@ void fixture_stop(void)
 		send_kept(i);
 	core_destroy(fixture.core);
 	fixture.core = NULL;
+}
+
+/* An event that brings no reply. */
+static struct core_connection *step_quietly(struct core_event event)
+{
+	struct core_effects effects = {0};
+	event.now_us = fixture.stepped_us; /* so that nothing is due */
+	event.unsent_bytes = fixture.unsent_bytes;
+	core_step(fixture.core, &event, &effects);
+	ck_assert_ptr_null(effects.head);
+	struct core_connection *connection = effects.connection;
+	core_effects_release(fixture.core, &effects);
+	return connection;
+}
+
+void fixture_set_limits(void)
+{
+	step_quietly((struct core_event){.op = CORE_SET_LIMITS, .limits = &fixture.limits});
+}
+
+void fixture_set_quota(struct core_quota *quota, struct core_quota_limits limits)
+{
+	step_quietly((struct core_event){.op = CORE_SET_QUOTA, .quota = quota, .quota_limits = limits});
+}
+
+void fixture_drain(void)
+{
+	step_quietly((struct core_event){.op = CORE_DRAIN});
 }
 
 void fixture_later(uint64_t ms)
@@ -140,10 +168,16 @@ static struct core_connection *connection_of(char letter)
 	assert(i >= 0 && i < 8);
 	if (!fixture.connections[i]) {
 		fixture.letters[i] = letter;
-		fixture.connections[i] = core_connect(fixture.core, &fixture.letters[i]);
+		fixture.connections[i] =
+			step_quietly((struct core_event){.op = CORE_CONNECT, .cookie = &fixture.letters[i]});
 		ck_assert_ptr_nonnull(fixture.connections[i]);
 	}
 	return fixture.connections[i];
+}
+
+void fixture_join_quota(char letter, struct core_quota *quota)
+{
+	step_quietly((struct core_event){.op = CORE_JOIN_QUOTA, .connection = connection_of(letter), .quota = quota});
 }
 
 static struct value *value_from(const char *word)
@@ -232,17 +266,18 @@ static void parse_alts(struct words *words, struct core_event *event, struct cor
 
 static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
 {
-	static const char *const names[] = {
+	static const char *const names[CORE_OP_COUNT] = {
 		[CORE_TICK] = "tick",       [CORE_HANG_UP] = "hangs", [CORE_DISCONNECT] = "leaves",
 		[CORE_ABANDON] = "abandon", [CORE_CREATE] = "create", [CORE_CLOSE] = "close",
 		[CORE_DELETE] = "delete",   [CORE_PUT] = "put",       [CORE_TAKE] = "take",
 		[CORE_ALTS] = "alts",       [CORE_CANCEL] = "cancel", [CORE_ACK] = "ack",
-		[CORE_NACK] = "nack",       [CORE_EXTEND] = "extend", [CORE_RESUME] = "resumes",
+		[CORE_NACK] = "nack",       [CORE_EXTEND] = "extend", [CORE_PAUSE] = "pauses",
+		[CORE_RESUME] = "resumes",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
-	for (enum core_op op = CORE_TICK; !event->batch && op <= CORE_RESUME; op++)
-		if (words_skip(words, names[op])) {
+	for (enum core_op op = CORE_TICK; !event->batch && op < CORE_OP_COUNT; op++)
+		if (names[op] && words_skip(words, names[op])) {
 			event->op = op;
 			break;
 		}
@@ -279,7 +314,14 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_ABANDON:
 	case CORE_DISCONNECT:
 	case CORE_CLOSE:
+	case CORE_PAUSE:
 	case CORE_RESUME:
+	case CORE_CONNECT:
+	case CORE_SET_LIMITS:
+	case CORE_SET_QUOTA:
+	case CORE_JOIN_QUOTA:
+	case CORE_DRAIN:
+	case CORE_OP_COUNT:
 		break;
 	}
 	assert(!words_more(words));
@@ -352,11 +394,9 @@ static void check_core(const char *line)
 }
 
 /* The lines that are no events. */
-static bool do_aside(struct words *words, const struct core_event *event, const char *line)
+static bool do_aside(struct words *words, const char *line)
 {
-	if (words_skip(words, "pauses"))
-		core_pause(fixture.core, event->connection);
-	else if (words_skip(words, "keeps"))
+	if (words_skip(words, "keeps"))
 		fixture.unsent[words->at[0][0] - 'a'].keeps = true;
 	else if (words_skip(words, "sends"))
 		send_kept(words->at[0][0] - 'a');
@@ -379,7 +419,7 @@ const char *fixture_do(const char *line)
 {
 	struct words words = {.n = 0};
 	struct core_arm arms[CORE_MAX_ARMS];
-	struct core_event event = {.now_us = fixture.now_us};
+	struct core_event event = {.now_us = fixture.now_us, .unsent_bytes = fixture.unsent_bytes};
 	words_split(&words, line);
 	char *who = words.at[0];
 	if (strcmp(who, "tick") != 0 && strcmp(who, "abandon") != 0)
@@ -388,7 +428,7 @@ const char *fixture_do(const char *line)
 		event.connection = connection_of(who[0]);
 		event.id = who[1] ? strtoull(who + 1, NULL, 10) : CORE_NO_ID;
 	}
-	if (do_aside(&words, &event, line))
+	if (do_aside(&words, line))
 		return text;
 	parse_op(&words, &event, arms);
 
@@ -399,6 +439,7 @@ const char *fixture_do(const char *line)
 		unsent->n = 0;
 		unsent->keeps = false;
 	}
+	fixture.stepped_us = fixture.now_us;
 	struct core_effects effects = {0};
 	if (fixture_before_step)
 		fixture_before_step();

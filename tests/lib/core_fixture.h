@@ -20,7 +20,7 @@
  *   nack LEASE [delay MS] [uncounted]
  *   extend LEASE MS
  *   tick · hangs up · leaves · abandon
- *   pauses (core_pause) · resumes · keeps · sends
+ *   pauses · resumes · keeps · sends
  *
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
  * second ... A connection that `keeps` has from then on all its replies unsent, when it leaves, until it `sends`.
@@ -39,8 +39,9 @@
 
 struct core_fixture {
 	struct core *core;
-	struct core_limits limits; /* change them, then call core_set_limits() */
-	uint64_t now_us;
+	struct core_limits limits; /* change them, then call fixture_set_limits() */
+	uint64_t now_us, unsent_bytes;
+	uint64_t stepped_us; /* the time of the last line */
 	struct core_connection *connections[8];
 	char letters[8]; /* the cookies */
 	struct core_token tokens[64];
@@ -67,6 +68,13 @@ struct core_seed core_seed_from(uint64_t number);
 
 /* Carries out one line, and returns the replies: static text, until the next call. */
 const char *fixture_do(const char *line);
+/* fixture.limits are in force. */
+void fixture_set_limits(void);
+/* The connection of that letter counts on the quota; NULL: on none. */
+void fixture_join_quota(char letter, struct core_quota *quota);
+void fixture_set_quota(struct core_quota *quota, struct core_quota_limits limits);
+void fixture_drain(void);
+
 void fixture_later(uint64_t ms); /* only the clock: nothing happens before the next line */
 
 /* What core_stat() says and is not 0, such as "closed buffered 1 bytes 2 accepted 1"; "none" without the channel. */

@@ -34,7 +34,7 @@ static void on_timer(void *arg)
 {
 	struct inside *inside = arg;
 	struct core_event event = {.op = CORE_TICK};
-	session_step(&inside->sessions, &event);
+	broker_step(&inside->broker, &event);
 }
 
 static void on_turn_end(void *arg)
@@ -51,7 +51,8 @@ int inside_start(struct inside *inside)
 	*inside = (struct inside){.loop = loop_create(), .core = core_create(&core_limits, &seed)};
 	if (!inside->loop || !inside->core || !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
 		return -1;
-	inside->sessions = (struct sessions){.loop = inside->loop, .core = inside->core};
+	inside->broker = (struct broker){.core = inside->core, .loop = inside->loop, .deliver = session_deliver};
+	inside->sessions = (struct sessions){.loop = inside->loop, .broker = &inside->broker, .core = inside->core};
 #define LIMIT(field, unit, fallback, lowest, highest) inside->sessions.limits.field = fallback;
 	LIMITS(LIMIT)
 #undef LIMIT
@@ -62,7 +63,7 @@ int inside_start(struct inside *inside)
 		struct core_event event = {.op = CORE_CREATE,
 					   .channel = slice_from(channels[i].name),
 					   .definition = channels[i].definition};
-		if (session_step(&inside->sessions, &event) != ERROR_NONE)
+		if (broker_step(&inside->broker, &event) != ERROR_NONE)
 			return -1;
 	}
 	return 0;

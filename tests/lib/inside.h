@@ -12,6 +12,7 @@ struct inside {
 	struct loop *loop;
 	struct loop_timer *timer;
 	struct core *core;
+	struct broker broker;
 	struct sessions sessions;
 };
 

@@ -19,6 +19,7 @@ struct world {
 	struct core_unsent unsent[SIM_CONNECTIONS][MAX_KEPT];
 	size_t n_unsent[SIM_CONNECTIONS];
 	bool keeps[SIM_CONNECTIONS];
+	uint64_t unsent_bytes;
 	struct model model;
 	struct outcomes predicted, actual;
 	char *why;
@@ -56,6 +57,7 @@ static void make_event(struct world *world, const struct operation *o, struct co
 	*event = (struct core_event){
 		.op = o->op,
 		.now_us = world->model.now_us + o->later_us,
+		.unsent_bytes = world->unsent_bytes,
 		.connection = o->connection < 0 || o->op == CORE_TICK ? NULL : world->connections[o->connection],
 		.id = o->id,
 		.channel = name_of(o->channel),
@@ -285,15 +287,6 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 
 /* -- The run -- */
 
-static void connect(struct world *world, int connection)
-{
-	if (connection < 0 || world->connections[connection])
-		return;
-	world->cookies[connection] = connection;
-	world->connections[connection] = core_connect(world->core, &world->cookies[connection]);
-	world->keeps[connection] = false;
-}
-
 /* Reads what the core replied, keeps what is not sent yet, and lets go of the rest. */
 static bool take_effects(struct world *world, struct core_effects *effects)
 {
@@ -310,19 +303,42 @@ static bool take_effects(struct world *world, struct core_effects *effects)
 	return good;
 }
 
+static bool connect(struct world *world, int connection)
+{
+	if (connection < 0 || world->connections[connection])
+		return true;
+	world->cookies[connection] = connection;
+	struct core_event event = {.op = CORE_CONNECT,
+				   .now_us = world->model.now_us,
+				   .unsent_bytes = world->unsent_bytes,
+				   .cookie = &world->cookies[connection]};
+	struct core_effects effects = {0};
+	core_step(world->core, &event, &effects);
+	world->connections[connection] = effects.connection;
+	world->keeps[connection] = false;
+	return take_effects(world, &effects);
+}
+
 static void send_kept(struct world *world, int connection)
 {
 	for (size_t i = 0; i < world->n_unsent[connection]; i++)
-		core_sent(world->core, &world->unsent[connection][i]);
+		core_sent(&world->unsent[connection][i]);
 	world->n_unsent[connection] = 0;
 }
 
 /* What a tick also says of its connection. */
-static void change_connection(struct world *world, const struct operation *o)
+static void change_connection(struct world *world, const struct operation *o, uint64_t now_us)
 {
-	core_set_unsent(world->core, o->unsent);
-	if (o->pauses)
-		core_pause(world->core, world->connections[o->connection]);
+	world->unsent_bytes = o->unsent;
+	if (o->pauses) {
+		struct core_event event = {.op = CORE_PAUSE,
+					   .now_us = now_us,
+					   .unsent_bytes = world->unsent_bytes,
+					   .connection = world->connections[o->connection]};
+		struct core_effects effects = {0};
+		core_step(world->core, &event, &effects);
+		core_effects_release(world->core, &effects);
+	}
 	if (o->sends)
 		send_kept(world, o->connection);
 	world->keeps[o->connection] = o->keeps;
@@ -360,16 +376,15 @@ static bool act(struct world *world, const struct operation *o)
 	core_step(world->core, &event, &effects);
 	bool good = take_effects(world, &effects);
 	if (o->op == CORE_TICK)
-		change_connection(world, o);
+		change_connection(world, o, event.now_us);
 	return good;
 }
 
 static bool step(struct world *world, const struct script *script, const struct operation *o, struct replay_seen *seen)
 {
-	connect(world, o->connection);
 	world->actual.n = world->predicted.n = 0;
 	world->actual.undeliverable = world->predicted.undeliverable = 0;
-	bool good = act(world, o);
+	bool good = connect(world, o->connection) && act(world, o);
 	uint32_t was_parked = world->model.n_parked;
 	model_step(&world->model, o, chosen_arm(world, o), &world->predicted);
 	see(world, o, was_parked, seen);

@@ -8,7 +8,7 @@
 /* What happened in all replays so far: a simulation that reaches nothing proves nothing. */
 struct replay_seen {
 	uint64_t operations;
-	uint64_t statuses[CORE_RESUME + 1][STATUS_COUNT]; /* of ops: enum core_op */
+	uint64_t statuses[CORE_OP_COUNT][STATUS_COUNT]; /* of ops: enum core_op */
 	uint64_t errors[ERROR_COUNT];
 	uint64_t parked_alts_ok, alts_met_alts;
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */

@@ -178,6 +178,14 @@ static void make_details(struct maker *maker, struct operation *o)
 		break;
 	case CORE_CLOSE:
 		break;
+	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
+	case CORE_CONNECT:
+	case CORE_SET_LIMITS:
+	case CORE_SET_QUOTA:
+	case CORE_JOIN_QUOTA:
+	case CORE_DRAIN:
+	case CORE_OP_COUNT:
+		break;
 	}
 }
 
@@ -330,6 +338,15 @@ static void print_details(const struct operation *o, FILE *to)
 		break;
 	case CORE_EXTEND:
 		fprintf(to, "extend -%" PRIu32 " %" PRIu64, o->lease_back, o->lease_ms);
+		break;
+	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
+	case CORE_CONNECT:
+	case CORE_SET_LIMITS:
+	case CORE_SET_QUOTA:
+	case CORE_JOIN_QUOTA:
+	case CORE_DRAIN:
+	case CORE_OP_COUNT:
+		break;
 	}
 }
 

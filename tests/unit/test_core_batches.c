@@ -83,7 +83,7 @@ END_TEST
 START_TEST(a_take_with_max_stops_where_its_reply_would_be_too_long_but_gives_one)
 {
 	fixture.limits.max_take_bytes = 8;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 puts c xxx yyy zzz", "a2 ok accepted 3");
 	expect("b1 take c max 9", "b1 ok xxx yyy");

@@ -87,7 +87,7 @@ END_TEST
 START_TEST(it_is_one_request)
 {
 	fixture.limits.max_inflight = 1;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("b1 take c count 9", "");
 	expect("b1 take c", "b1 error duplicate_id");
@@ -170,7 +170,7 @@ END_TEST
 START_TEST(nor_more_bytes_than_a_reply_may_have)
 {
 	fixture.limits.max_take_bytes = 6;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 puts c uu vv ww", "a2 ok accepted 3");
 	expect("b1 take c count 9", "b1 ok uu left 8; b1 ok vv left 7");

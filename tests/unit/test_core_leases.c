@@ -461,7 +461,7 @@ END_TEST
 START_TEST(leased_values_count_as_memory)
 {
 	fixture.limits.max_memory = 3;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 put c xx", "a2 ok");
 	expect("b1 take c lease 1000", "b1 ok xx lease 1 deliveries 1");
@@ -479,7 +479,7 @@ START_TEST(a_core_that_drains_takes_nothing_new)
 	expect("a4 put c x", "a4 ok");
 	expect("a5 put c y", "");
 	expect("b1 take c lease 1000", "b1 ok x lease 1 deliveries 1");
-	core_drain(fixture.core);
+	fixture_drain();
 	expect("a6 put c z", "a6 error draining");
 	expect("a7 alts take:c put:c=z", "a7 error draining");
 	expect("a8 create d bounded 1", "a8 error draining");

@@ -4,7 +4,7 @@
 START_TEST(max_inflight_counts_parked_requests_of_one_connection)
 {
 	fixture.limits.max_inflight = 2;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("b1 take c", "");
 	expect("b2 alts take:c take:c take:c", "");
@@ -18,12 +18,13 @@ END_TEST
 
 START_TEST(a_quota_counts_parked_requests_of_several_connections)
 {
-	struct core_quota quota = {.max_parked = 2};
+	struct core_quota quota = {.n_parked = 0};
+	fixture_set_quota(&quota, (struct core_quota_limits){.max_parked = 2});
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("b9 take c timeout 0", "b9 timeout");
 	expect("c9 take c timeout 0", "c9 timeout");
-	core_set_quota(fixture.connections[1], &quota);
-	core_set_quota(fixture.connections[2], &quota);
+	fixture_join_quota('b', &quota);
+	fixture_join_quota('c', &quota);
 	expect("b1 take c", "");
 	expect("c1 take c count 5", "");
 	expect("b2 take c", "b2 error too_many_inflight");
@@ -36,6 +37,27 @@ START_TEST(a_quota_counts_parked_requests_of_several_connections)
 	ck_assert_uint_eq(quota.n_parked, 1);
 	expect("b leaves", "");
 	ck_assert_uint_eq(quota.n_parked, 0);
+}
+END_TEST
+
+START_TEST(who_joins_a_quota_brings_along_what_it_has_parked)
+{
+	struct core_quota first = {.n_parked = 0}, second = {.n_parked = 0};
+	fixture_set_quota(&first, (struct core_quota_limits){.max_parked = 2});
+	fixture_set_quota(&second, (struct core_quota_limits){.max_parked = 1});
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("b1 take c", "");
+	expect("b2 take c count 5", "");
+	fixture_join_quota('b', &first);
+	ck_assert_uint_eq(first.n_parked, 2);
+	expect("b3 take c", "b3 error too_many_inflight");
+	fixture_join_quota('b', &second);
+	ck_assert_uint_eq(first.n_parked, 0);
+	ck_assert_uint_eq(second.n_parked, 2);
+	fixture_join_quota('b', NULL);
+	ck_assert_uint_eq(second.n_parked, 0);
+	expect("b3 take c", "");
+	expect("b leaves", "");
 }
 END_TEST
 
@@ -69,7 +91,7 @@ END_TEST
 START_TEST(what_does_not_park_is_not_counted)
 {
 	fixture.limits.max_inflight = 1;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("b1 alts take:c", "");
 	expect("b2 take c timeout 0", "b2 timeout");
@@ -104,7 +126,7 @@ END_TEST
 START_TEST(max_channels)
 {
 	fixture.limits.max_channels = 2;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("a2 create d unbuffered", "a2 ok created");
 	expect("a3 create e unbuffered", "a3 error overloaded");
@@ -118,7 +140,7 @@ END_TEST
 START_TEST(max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits)
 {
 	fixture.limits.max_memory = 10;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 create d unbuffered", "a2 ok created");
 	expect("b1 take d", "");
@@ -135,15 +157,15 @@ END_TEST
 START_TEST(max_memory_counts_parked_puts_arms_and_what_is_unsent)
 {
 	fixture.limits.max_memory = 10;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("a2 alts put:c=xxxxx", "");
 	expect("a3 put c yyyyy", "");
 	expect("a4 put c z", "a4 error overloaded");
 	expect("a5 cancel 2", "a2 cancelled; a5 ok");
-	core_set_unsent(fixture.core, 5);
+	fixture.unsent_bytes = 5;
 	expect("a6 put c z", "a6 error overloaded");
-	core_set_unsent(fixture.core, 0);
+	fixture.unsent_bytes = 0;
 	expect("a7 put c z", "");
 }
 END_TEST
@@ -151,12 +173,12 @@ END_TEST
 START_TEST(over_the_limit_takes_go_on_and_nothing_is_dropped)
 {
 	fixture.limits.max_memory = 10;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("a2 put c xxxxx", "a2 ok");
 	expect("a3 put c yyyyy", "");
 	fixture.limits.max_memory = 1;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("b1 take c", "b1 ok xxxxx; a3 ok");
 	expect("b2 take c", "b2 ok yyyyy");
 }
@@ -167,6 +189,7 @@ int main(void)
 	const TTest *tests[] = {
 		max_inflight_counts_parked_requests_of_one_connection,
 		a_quota_counts_parked_requests_of_several_connections,
+		who_joins_a_quota_brings_along_what_it_has_parked,
 		values_count_towards_their_account_for_as_long_as_they_are_there,
 		an_ephemeral_channel_has_an_owner,
 		what_does_not_park_is_not_counted,

@@ -38,7 +38,7 @@ END_TEST
 START_TEST(max_park_ms_caps_both)
 {
 	fixture.limits.max_park_ms = 50;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("b1 take c", "");
 	expect("b2 take c timeout 1000", "");

@@ -25,7 +25,7 @@ END_TEST
 START_TEST(any_number_of_them_may_be_parked_but_max_inflight)
 {
 	fixture.limits.max_inflight = 2;
-	core_set_limits(fixture.core, &fixture.limits);
+	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("a put c x", "");
 	expect("a put c y", "");

@@ -246,6 +246,7 @@ START_TEST(each_allocation_of_a_login_fails_in_turn)
 	for (unsigned long n = 1; n == 1 || has_failed; n++) {
 		start();
 		ck_assert((inside.sessions.users = users_create()) && users_apply(inside.sessions.users, &config) == 0);
+		users_set_quotas(inside.sessions.users, &inside.broker);
 		hang_up(&peers[3]);
 		memory.countdown = memory_can_fail() ? n : 0;
 		memory.run = 1;

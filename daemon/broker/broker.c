@@ -1,0 +1,103 @@
+#include "daemon/broker/broker.h"
+
+#include <assert.h>
+
+/* Stands behind the last action, so that `next` is NULL only where an action does not wait. */
+static struct broker_action end_of_actions;
+
+bool broker_action_waits(const struct broker_action *action)
+{
+	return action->next != NULL;
+}
+
+static void run_actions(struct broker *broker)
+{
+	if (broker->is_running_actions)
+		return;
+	broker->is_running_actions = true;
+	while (broker->first_action) {
+		struct broker_action *action = broker->first_action;
+		broker->first_action = action == broker->last_action ? NULL : action->next;
+		action->next = NULL;
+		action->run(action);
+	}
+	broker->is_running_actions = false;
+}
+
+void broker_defer(struct broker *broker, struct broker_action *action)
+{
+	assert(action->run);
+	if (broker_action_waits(action))
+		return;
+	action->next = &end_of_actions;
+	if (broker->first_action)
+		broker->last_action->next = action;
+	else
+		broker->first_action = action;
+	broker->last_action = action;
+	if (!broker->is_stepping)
+		run_actions(broker);
+}
+
+static void log_undeliverable(struct broker *broker, const struct core_effects *effects)
+{
+	uint64_t n;
+	if (log_is_due(&broker->undeliverable_log, loop_now_us(broker->loop), &n))
+		log_warning(
+			"%llu dead letters went back to channel %.*s: its dead_letter channel is gone or closed; such "
+			"steps since the last such line: %llu",
+			(unsigned long long)effects->n_undeliverable, (int)effects->undeliverable.len,
+			effects->undeliverable.bytes, (unsigned long long)n);
+}
+
+/* Returns the error of the daemon's own request, if there is a reply to one. */
+static enum error deliver(struct broker *broker, const struct core_effects *effects)
+{
+	enum error own = ERROR_NONE;
+	for (struct core_reply *reply = effects->head, *next; reply; reply = next) {
+		next = reply->next;
+		if (reply->cookie)
+			broker->deliver(reply->cookie, reply);
+		else
+			own = reply->error;
+	}
+	return own;
+}
+
+/* One event, without the actions that its replies put off. */
+static enum error step(struct broker *broker, struct core_event *event, struct core_connection **connection)
+{
+	struct core_effects effects = {0};
+	assert(!broker->is_stepping);
+	broker->is_stepping = true;
+	event->now_us = loop_now_us(broker->loop);
+	event->unsent_bytes = loop_unsent_value_bytes(broker->loop);
+	core_step(broker->core, event, &effects);
+	/* A journal takes the step's records here, before anybody is told of what they say; and deliver() is where a
+	 * reply learns which batch has to be on disk before it may leave. */
+	enum error own = deliver(broker, &effects);
+	if (effects.n_undeliverable)
+		log_undeliverable(broker, &effects);
+	*connection = effects.connection;
+	core_effects_release(broker->core, &effects);
+	broker->is_stepping = false;
+	return own;
+}
+
+enum error broker_step(struct broker *broker, struct core_event *event)
+{
+	struct core_connection *none;
+	enum error own = step(broker, event, &none);
+	if (broker->first_action)
+		run_actions(broker);
+	return own;
+}
+
+struct core_connection *broker_connect(struct broker *broker, void *cookie)
+{
+	struct core_event event = {.op = CORE_CONNECT, .cookie = cookie};
+	struct core_connection *connection;
+	step(broker, &event, &connection);
+	run_actions(broker);
+	return connection;
+}

@@ -1,0 +1,54 @@
+/* The broker: the only caller of core_step(). Sessions, HTTP, timers, signals and reloads hand it events, one at a
+ * time; for each it
+ *
+ *   1. lets the core carry the event out, with the time of this turn of the loop and the bytes that are unsent;
+ *   2. gives every reply to whom it belongs, who encodes it into its own output, and does nothing else;
+ *   3. releases the step's effects;
+ *   4. runs the actions that were put off meanwhile: what the replies have brought about, such as the end of an HTTP
+ *      connection, may ask the core again only now.
+ *
+ * So nothing re-enters: broker_step() asserts that no step is under way. An action may call broker_step(); what that
+ * puts off runs after it, by the same loop, so that the stack does not grow. One thread. */
+#ifndef MILLRACE_BROKER_BROKER_H
+#define MILLRACE_BROKER_BROKER_H
+
+#include "daemon/core/core.h"
+#include "daemon/log.h"
+#include "daemon/net/loop.h"
+
+/* Something that is put off until the effects of the step under way are released. Embedded in its owner, which stays
+ * until it has run. Zero-initialise it, and set `run`. */
+struct broker_action {
+	struct broker_action *next; /* the broker's; NULL: it does not wait */
+	void (*run)(struct broker_action *action);
+};
+
+/* Encodes one reply into the output of the connection whose cookie it has. It calls nothing of the broker but
+ * broker_defer(), and may take the reply's values over by core_keep(). */
+typedef void broker_deliver_cb(void *cookie, struct core_reply *reply);
+
+struct broker { /* zero-initialise, then set the first three; the rest is the broker's */
+	struct core *core;
+	struct loop *loop;
+	broker_deliver_cb *deliver;
+	bool is_stepping;
+	bool is_running_actions;
+	struct broker_action *first_action, *last_action;
+	struct log_seldom undeliverable_log;
+};
+
+/* Carries out one event, whose time and unsent bytes it fills in, and everything that it brings about. Returns what
+ * came of an event that was the daemon's own, without a connection: its error, or ERROR_NONE. */
+enum error broker_step(struct broker *broker, struct core_event *event);
+
+/* A connection for replies with this cookie, until CORE_DISCONNECT. NULL: no memory. */
+struct core_connection *broker_connect(struct broker *broker, void *cookie);
+
+/* Runs the action once, after the step under way; at once if there is none. One that waits already is not added again.
+ */
+void broker_defer(struct broker *broker, struct broker_action *action);
+
+/* Whether the action has yet to run. */
+bool broker_action_waits(const struct broker_action *action);
+
+#endif
