@@ -186,7 +186,8 @@ MR_API int mr_park_close(mr_parking *p, const char *channel, mr_parked_cb *done,
 MR_API int mr_park_delete(mr_parking *p, const char *channel, bool force, mr_parked_cb *done, void *argument,
 			  mr_parked **request);
 
-/* Looking: the rows are in the outcome's body; one page, behind `after` (NULL or 0: the first). */
+/* Looking: the rows are in the outcome's body; one page, behind `after` (NULL or 0: the first). While the body says
+ * `more`, its `next` is the `after` of the next page; a page may be empty and yet say so. */
 MR_API int mr_park_stat(mr_parking *p, const char *channel, mr_parked_cb *done, void *argument, mr_parked **request);
 MR_API int mr_park_list(mr_parking *p, const char *glob, const char *after, mr_parked_cb *done, void *argument,
 			mr_parked **request);

@@ -144,54 +144,62 @@ int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len
 	return status;
 }
 
-/* One page behind `last`, a row of the page before or NULL, added to *rows. *more says whether there is another. */
-static int page(mr *m, enum message_op op, const char *filter_key, const char *filter, const json_t *last, json_t *rows,
-		bool *more)
+/* What the page after this reply comes behind, a new reference: its `next`, which older daemons do not send, or else
+ * its last row. */
+static int read_next(enum message_op op, const json_t *reply, const json_t *rows, json_t **next)
+{
+	const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+	json_t *mark = json_object_get(reply, "next");
+
+	if (!json_is_true(json_object_get(reply, "more")))
+		return MR_OK;
+	if (!mark)
+		mark = json_object_get(last, op == OP_LIST ? "channel" : "seq");
+	if (!(op == OP_LIST ? json_is_string(mark) : json_is_integer(mark)))
+		return words_fail(MR_EPROTOCOL, "the reply does not say where its next page begins");
+	*next = json_incref(mark);
+	return MR_OK;
+}
+
+/* One page behind *next (NULL: the first), added to *rows. *next becomes what the page after it comes behind; NULL if
+ * there is none. */
+static int page(mr *m, enum message_op op, const char *filter_key, const char *filter, json_t **next, json_t *rows)
 {
 	const char *rows_key = op == OP_LIST ? "channels" : "waiters";
 	struct buffer members = {0};
 	json_t *reply, *added;
 	int status = filter ? members_text(&members, filter_key, filter) : MR_OK;
 
-	if (last && op == OP_LIST)
-		message_string(&members, "after", slice_from(json_string_value(json_object_get(last, "channel"))));
-	else if (last)
-		message_uint(&members, "after", (uint64_t)json_integer_value(json_object_get(last, "seq")));
+	if (*next && op == OP_LIST)
+		message_string(&members, "after", slice_from(json_string_value(*next)));
+	else if (*next)
+		message_uint(&members, "after", (uint64_t)json_integer_value(*next));
+	json_decref(*next);
+	*next = NULL;
 	status = ask(m, op, &members, status, &reply);
 	if (status != MR_OK)
 		return status;
 	added = json_object_get(reply, rows_key);
-	*more = json_is_true(json_object_get(reply, "more")) && json_array_size(added) > 0;
 	if (!json_is_array(added))
 		status = words_fail(MR_EPROTOCOL, "the reply lacks \"%s\"", rows_key);
 	else if (json_array_extend(rows, added) < 0)
 		status = words_fail(MR_EMEMORY, "not enough memory for the rows");
+	else
+		status = read_next(op, reply, added, next);
 	json_decref(reply);
 	return status;
 }
 
-/* What the next page comes behind; NULL if the row does not say. */
-static const json_t *last_row(enum message_op op, const json_t *rows)
-{
-	const json_t *row = json_array_get(rows, json_array_size(rows) - 1);
-	const json_t *mark = json_object_get(row, op == OP_LIST ? "channel" : "seq");
-
-	return (op == OP_LIST ? json_is_string(mark) : json_is_integer(mark)) ? row : NULL;
-}
-
 static int pages(mr *m, enum message_op op, const char *filter_key, const char *filter, json_t **rows)
 {
-	json_t *all = json_array();
-	const json_t *last = NULL;
-	bool more = true;
+	json_t *all = json_array(), *next = NULL;
 	int status = all ? MR_OK : words_fail(MR_EMEMORY, "not enough memory for the rows");
 
-	while (status == MR_OK && more) {
-		status = page(m, op, filter_key, filter, last, all, &more);
-		last = last_row(op, all);
-		if (status == MR_OK && more && !last)
-			status = words_fail(MR_EPROTOCOL, "a row of the reply does not say what it is about");
-	}
+	if (status == MR_OK)
+		do
+			status = page(m, op, filter_key, filter, &next, all);
+		while (status == MR_OK && next);
+	json_decref(next);
 	if (status != MR_OK) {
 		json_decref(all);
 		all = NULL;

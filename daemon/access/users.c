@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/access/pattern_set.h"
 #include "proto/name.h"
 
 enum {
@@ -32,7 +33,9 @@ struct user {
 	struct user *next;
 	char *name;
 	const struct config_user *says; /* the configuration's; NULL: it has no such user any more */
+	struct pattern_set *patterns;   /* of `says`, once a name was asked for */
 	struct answer *answers;         /* ANSWERS of them, once one was asked */
+	uint64_t n_tried;               /* see user_patterns_tried() */
 	uint64_t n_connections;
 	struct value_account account;
 	struct core_quota quota;
@@ -54,6 +57,7 @@ struct users *users_create(void)
 
 static void user_destroy(struct user *user)
 {
+	pattern_set_destroy(user->patterns);
 	free(user->answers);
 	free(user->name);
 	free(user);
@@ -107,6 +111,8 @@ static int add(struct users *users, const char *name)
 static void change(struct user *user, const struct config_user *says)
 {
 	user->says = says;
+	pattern_set_destroy(user->patterns);
+	user->patterns = NULL;
 	free(user->answers);
 	user->answers = NULL;
 }
@@ -235,22 +241,28 @@ const char *user_name(const struct user *user)
 	return user->name;
 }
 
-/* Names with '_' in front are the daemon's own: "*" alone does not mean them. */
-static bool pattern_matches(const char *pattern, struct slice channel)
+/* The patterns of the configuration; NULL without memory. */
+static const struct pattern_set *patterns_of(struct user *user)
 {
-	return name_is_reserved(channel) == (pattern[0] == '_') && name_matches(channel, slice_from(pattern));
+	size_t n = 0;
+	if (user->patterns)
+		return user->patterns;
+	for (int right = 0; right < RIGHT_COUNT; right++)
+		n += user->says->rights[right].n;
+	if (!(user->patterns = pattern_set_create(n)))
+		return NULL;
+	for (int right = 0; right < RIGHT_COUNT; right++)
+		for (size_t i = 0; i < user->says->rights[right].n; i++)
+			pattern_set_add(user->patterns, user->says->rights[right].items[i], 1u << right);
+	pattern_set_sort(user->patterns);
+	return user->patterns;
 }
 
-static unsigned resolve(const struct user *user, struct slice channel)
+/* Without memory for the patterns the user may do nothing, until there is some. */
+static unsigned resolve(struct user *user, struct slice channel)
 {
-	unsigned rights = 0;
-	for (int right = 0; user->says && right < RIGHT_COUNT; right++) {
-		const struct config_texts *patterns = &user->says->rights[right];
-		for (size_t i = 0; i < patterns->n && !(rights & 1u << right); i++)
-			if (pattern_matches(patterns->items[i], channel))
-				rights |= 1u << right;
-	}
-	return rights;
+	const struct pattern_set *patterns = user->says ? patterns_of(user) : NULL;
+	return patterns ? pattern_set_rights(patterns, channel, &user->n_tried) : 0;
 }
 
 /* Where an answer is kept. Names that collide cost their own user a little time. */
@@ -270,10 +282,18 @@ unsigned user_rights(struct user *user, struct slice channel)
 	struct answer *answer = &user->answers[place_of(channel)];
 	if (answer->len == channel.len && channel.len > 0 && memcmp(answer->name, channel.bytes, channel.len) == 0)
 		return answer->rights;
+	unsigned rights = resolve(user, channel);
+	if (user->says && !user->patterns)
+		return rights; /* for want of memory: not to be remembered */
 	answer->len = (uint8_t)channel.len;
-	answer->rights = (uint8_t)resolve(user, channel);
+	answer->rights = (uint8_t)rights;
 	memcpy(answer->name, channel.bytes, channel.len);
-	return answer->rights;
+	return rights;
+}
+
+uint64_t user_patterns_tried(const struct user *user)
+{
+	return user->n_tried;
 }
 
 /* -- Limits -- */

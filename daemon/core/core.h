@@ -286,11 +286,12 @@ struct core_waiter_row {
 	uint32_t n_arms;                 /* see core_waiter_arm(); a put or take has one */
 	uint64_t parked_us, deadline_us; /* CORE_NEVER: none */
 	const void *request;             /* for core_waiter_arm */
+	uint64_t n_passed;               /* others that had to be looked at to find it */
 };
 
 /* The oldest parked request with a seq greater than `after`; false at the end. With a channel (not empty): of those
- * with an arm on it. row is zeroed before the first call, and given again as it was for the next: so each next one
- * costs O(log n), or O(arms). */
+ * with an arm on it; O(log n + arms) while the one with the seq `after` is still parked there, else as much as the
+ * shorter way from an end of the queue. */
 bool core_next_waiter(const struct core *core, struct slice channel, uint64_t after, struct core_waiter_row *row);
 /* Its arm number `i`: the channel's name, and whether it is a put. */
 struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);

@@ -72,7 +72,8 @@ void order_remove(struct order *order, struct request *request)
 		compact(order);
 }
 
-struct request *order_after(const struct order *order, uint64_t after)
+/* The first place whose seq is greater than `after`. */
+static uint32_t place_after(const struct order *order, uint64_t after)
 {
 	uint32_t low = 0, high = order->n;
 	while (low < high) {
@@ -82,7 +83,19 @@ struct request *order_after(const struct order *order, uint64_t after)
 		else
 			low = middle + 1;
 	}
-	while (low < order->n && !place_request(order->places[low]))
-		low++;
-	return low < order->n ? place_request(order->places[low]) : NULL;
+	return low;
+}
+
+struct request *order_find(const struct order *order, uint64_t seq)
+{
+	uint32_t at = seq ? place_after(order, seq - 1) : order->n;
+	return at < order->n && place_seq(order->places[at]) == seq ? place_request(order->places[at]) : NULL;
+}
+
+struct request *order_after(const struct order *order, uint64_t after)
+{
+	uint32_t at = place_after(order, after);
+	while (at < order->n && !place_request(order->places[at]))
+		at++;
+	return at < order->n ? place_request(order->places[at]) : NULL;
 }

@@ -18,6 +18,8 @@ int order_reserve(struct order *order);                          /* room for one
 void order_append(struct order *order, struct request *request); /* gives it its seq; room is reserved */
 void order_remove(struct order *order, struct request *request);
 
+/* The one with that seq; NULL: it has left. */
+struct request *order_find(const struct order *order, uint64_t seq);
 /* The oldest with a seq greater than `after`; NULL at the end. */
 struct request *order_after(const struct order *order, uint64_t after);
 

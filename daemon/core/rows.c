@@ -69,35 +69,51 @@ const struct value *core_peek_next(struct core_peek *peek)
 	return store_next(peek->store, &peek->cursor);
 }
 
-/* The first request after `after` in one queue of a channel. */
-static struct request *queue_after(const struct link *queue, uint64_t after)
+static struct request *link_request(const struct link *at, const struct link *queue)
 {
-	for (struct link *at = queue->next; at != queue; at = at->next) {
-		struct request *request = arm_request(LIST_ITEM(at, struct arm, link));
+	return at == queue ? NULL : arm_request(LIST_ITEM(at, struct arm, link));
+}
+
+/* The first request after `after` in one queue of a channel: from the queue's both ends, for it is in the order of
+ * parking. *n_passed counts those that were passed over. */
+static struct request *queue_after(const struct link *queue, uint64_t after, uint64_t *n_passed)
+{
+	const struct link *first = queue->next, *last = queue->prev;
+	for (; first != queue; first = first->next, last = last->prev, ++*n_passed) {
+		struct request *request = link_request(first, queue);
 		if (request->parked.seq > after)
 			return request;
+		if (link_request(last, queue)->parked.seq <= after)
+			return link_request(last->next, queue);
 	}
 	return NULL;
 }
 
-/* The same, for who has just seen `last` and goes on from there: O(arms). */
-static struct request *queue_next(const struct link *queue, struct request *last, const struct channel *channel)
+/* The arm of a request in that queue of the channel that stands last in it, or NULL. */
+static const struct arm *last_arm_in(const struct link *queue, struct request *request, const struct channel *channel)
 {
-	for (uint32_t i = last->parked.n_arms; i-- > 0;) {
-		struct arm *arm = &last->arms[i];
-		bool is_here =
-			arm->channel == channel && (arm->is_put ? queue == &channel->puts : queue == &channel->takes);
-		if (is_here)
-			return arm->link.next == queue ? NULL
-						       : arm_request(LIST_ITEM(arm->link.next, struct arm, link));
+	for (uint32_t i = request->parked.n_arms; i-- > 0;) {
+		struct arm *arm = &request->arms[i];
+		if (arm->channel == channel && queue == (arm->is_put ? &channel->puts : &channel->takes))
+			return arm;
 	}
-	return queue_after(queue, last->parked.seq);
+	return NULL;
 }
 
-static struct request *channel_waiter_after(const struct channel *channel, uint64_t after, struct request *last)
+/* The same as queue_after(); O(arms) where the request with the seq `after` is still there. */
+static struct request *queue_next(const struct core *core, const struct link *queue, const struct channel *channel,
+				  uint64_t after, uint64_t *n_passed)
 {
-	struct request *put = last ? queue_next(&channel->puts, last, channel) : queue_after(&channel->puts, after);
-	struct request *take = last ? queue_next(&channel->takes, last, channel) : queue_after(&channel->takes, after);
+	struct request *last = order_find(&core->order, after);
+	const struct arm *arm = last ? last_arm_in(queue, last, channel) : NULL;
+	return arm ? link_request(arm->link.next, queue) : queue_after(queue, after, n_passed);
+}
+
+static struct request *channel_waiter_after(const struct core *core, const struct channel *channel, uint64_t after,
+					    uint64_t *n_passed)
+{
+	struct request *put = queue_next(core, &channel->puts, channel, after, n_passed),
+		       *take = queue_next(core, &channel->takes, channel, after, n_passed);
 	if (put && take)
 		return put->parked.seq <= take->parked.seq ? put : take;
 	return put ? put : take;
@@ -105,13 +121,14 @@ static struct request *channel_waiter_after(const struct channel *channel, uint6
 
 bool core_next_waiter(const struct core *core, struct slice name, uint64_t after, struct core_waiter_row *row)
 {
-	struct request *request;
+	struct request *request = NULL;
+	uint64_t n_passed = 0;
 	if (name.len == 0) {
 		request = order_after(&core->order, after);
 	} else {
 		const struct channel *channel = directory_find(&core->directory, name);
-		struct request *last = after && row->seq == after ? (struct request *)row->request : NULL;
-		request = channel ? channel_waiter_after(channel, after, last) : NULL;
+		if (channel)
+			request = channel_waiter_after(core, channel, after, &n_passed);
 	}
 	if (!request)
 		return false;
@@ -125,6 +142,7 @@ bool core_next_waiter(const struct core *core, struct slice name, uint64_t after
 		.parked_us = parked->parked_us,
 		.deadline_us = parked->timer.deadline_us,
 		.request = request,
+		.n_passed = n_passed,
 	};
 	return true;
 }

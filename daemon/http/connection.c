@@ -241,9 +241,10 @@ static size_t on_bytes(struct session *base, char *bytes, size_t len)
 {
 	struct http_session *session = (struct http_session *)base;
 	size_t done = 0, used = 1;
+	uint64_t written_before = stream_written(&base->stream);
 	session->is_reading = true;
 	while (used && done < len && !session->is_busy && stream_is_open(&base->stream) &&
-	       !stream_is_full(&base->stream)) {
+	       !stream_has_had_its_turn(&base->stream, written_before)) {
 		used = read_request(session, (struct slice){bytes + done, len - done});
 		done += used;
 	}

@@ -194,6 +194,7 @@ static void parse(struct stream *stream, char *bytes, size_t len)
 {
 	bool in_place = bytes == stream_input(stream);
 	uint64_t written_before = stream_written(stream);
+	stream->turn_work = 0;
 	size_t used = stream->handlers->on_bytes(stream, bytes, len);
 	assert(used <= len);
 	if (stream->state != STREAM_OPEN) {
@@ -390,7 +391,13 @@ bool stream_is_full(const struct stream *stream)
 /* What has been written may have been thrown away since: then it stops too. */
 bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before)
 {
-	return stream_is_full(stream) || stream_written(stream) - written_before > TURN_OUTPUT_BYTES;
+	return stream_is_full(stream) ||
+	       stream_written(stream) - written_before + stream->turn_work > TURN_OUTPUT_BYTES;
+}
+
+void stream_count_work(struct stream *stream, uint32_t bytes)
+{
+	stream->turn_work = bytes < UINT32_MAX - stream->turn_work ? stream->turn_work + bytes : UINT32_MAX;
 }
 
 uint64_t stream_written(const struct stream *stream)

@@ -69,7 +69,8 @@ struct stream { /* embedded; all of it is stream.c's. There are many idle ones: 
 	struct stream_extra *extra; /* from when it is first needed, and always with TLS; until then NULL */
 	int fd;
 	uint32_t max_output;
-	uint8_t state; /* enum stream_state */
+	uint32_t turn_work; /* since on_bytes was called: see stream_count_work() */
+	uint8_t state;      /* enum stream_state */
 	bool is_reading;
 	bool is_unparsed; /* `in` may hold whole frames, left there while it was full, or for the next turn */
 	bool is_queued;
@@ -133,6 +134,9 @@ void stream_resume(struct stream *stream);
 
 /* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. */
 bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before);
+
+/* What was done for this stream, and wrote nothing, counts towards its turn as if it had written so many bytes. */
+void stream_count_work(struct stream *stream, uint32_t bytes);
 
 /* Nothing more can be sent, not even what waits: the connection ends. */
 void stream_break(struct stream *stream);

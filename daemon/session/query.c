@@ -1,68 +1,15 @@
-/* list, stat, peek and waiters: what there is to see. A reply stops before a row that would make it longer than a
- * frame, but has at least one, and says whether there is more. */
-#include "daemon/session/session_private.h"
-
+/* list, stat, peek and waiters: what there is to see. */
 #include <string.h>
+
+#include "daemon/session/page.h"
 
 #include "proto/name.h"
 
-/* A reply with an array of rows. */
-struct page {
-	struct buffer *out;
-	struct session *session;
-	struct answer answer;
-	size_t row_start;
-	uint64_t n;     /* rows */
-	uint64_t limit; /* of rows */
-	size_t max_bytes;
-	bool more;
-};
-
-static void page_begin(struct page *page, struct session *session, const struct message_request *request,
-		       const char *key)
+/* What it cost to ask for the rights on a row: a user's patterns may be many. */
+static uint64_t rights_cost(const struct session *session)
 {
-	*page = (struct page){
-		.session = session,
-		.answer = answer_begin(session, request->id, STATUS_OK, 0),
-		.limit = request->limit,
-		.max_bytes = (size_t)session->all->limits.max_frame,
-	};
-	page->out = page->answer.out;
-	message_key(page->out, key);
-	buffer_append(page->out, "[", 1);
-}
-
-/* Whether another row may be written; call it only when there is one. */
-static bool page_row(struct page *page)
-{
-	if (page->n == page->limit) {
-		page->more = true;
-		return false;
-	}
-	page->row_start = page->out->end - page->out->start;
-	if (page->n)
-		buffer_append(page->out, ",", 1);
-	return true;
-}
-
-/* Whether the row fits; it is taken back if not. */
-static bool page_row_end(struct page *page)
-{
-	size_t len = page->out->end - page->out->start;
-	if (page->n && len - page->answer.mark > page->max_bytes) {
-		page->out->end = page->out->start + page->row_start;
-		page->more = true;
-		return false;
-	}
-	page->n++;
-	return true;
-}
-
-static void page_end(struct page *page)
-{
-	buffer_append(page->out, "]", 1);
-	message_bool(page->out, "more", page->more);
-	answer_end(page->session, page->answer);
+	const struct user *user = auth_user(session);
+	return user ? user_patterns_tried(user) / PATTERNS_A_ROW : 0;
 }
 
 /* -- Channels -- */
@@ -120,25 +67,31 @@ void session_stat(struct session *session, const struct message_request *request
 	answer_end(session, answer);
 }
 
+/* Rights come first: matching a glob costs more, and tells nothing of what may not be seen. */
+static bool is_listed(struct page *page, const struct message_request *request, struct slice name)
+{
+	uint64_t cost = rights_cost(page->session);
+	bool may_see = auth_may_see(page->session, name);
+	page_spend(page, rights_cost(page->session) - cost);
+	return may_see && (!message_has(request, MEMBER_MATCH) || name_matches(name, request->match));
+}
+
 void session_list(struct session *session, const struct message_request *request)
 {
 	struct page page;
 	struct core_channel_row row;
 	struct slice after = request->after;
-	page_begin(&page, session, request, "channels");
-	while (core_next_channel(session->all->core, after, &row)) {
+	page_begin(&page, session, request->id, request->limit, "channels");
+	while (core_next_channel(session->all->core, after, &row) && page_look(&page)) {
+		if (is_listed(&page, request, row.name) && page_row(&page)) {
+			session_write_channel(page.out, &row, loop_now_us(session->all->loop));
+			page_row_end(&page);
+		}
+		if (page.more)
+			break;
 		after = row.name;
-		if (message_has(request, MEMBER_MATCH) && !name_matches(row.name, request->match))
-			continue;
-		if (!auth_may_see(session, row.name))
-			continue;
-		if (!page_row(&page))
-			break;
-		session_write_channel(page.out, &row, loop_now_us(session->all->loop));
-		if (!page_row_end(&page))
-			break;
 	}
-	page_end(&page);
+	page_end_at_name(&page, after);
 }
 
 void session_peek(struct session *session, const struct message_request *request)
@@ -149,14 +102,11 @@ void session_peek(struct session *session, const struct message_request *request
 		return;
 	}
 	struct page page;
-	page_begin(&page, session, request, "values");
-	page.limit = request->max;
-	for (const struct value *value; (value = core_peek_next(&peek));) {
-		if (!page_row(&page))
-			break;
+	page_begin(&page, session, request->id, request->max, "values");
+	for (const struct value *value;
+	     !page.more && (value = core_peek_next(&peek)) && page_look(&page) && page_row(&page);) {
 		buffer_append(page.out, value->bytes, value->len);
-		if (!page_row_end(&page))
-			break;
+		page_row_end(&page);
 	}
 	page_end(&page);
 }
@@ -183,13 +133,18 @@ static void write_owner(struct buffer *out, const struct session *owner)
 	message_string(out, "peer", slice_from(peer));
 }
 
-/* Whether any of its arms is on a channel that the session may see. */
-static bool may_see_waiter(const struct session *session, const struct core_waiter_row *row)
+enum { ARMS_A_ROW = 8, PASSED_A_ROW = 64 };
+
+/* Whether any of its arms is on a channel that the session may see. Many arms count as several rows, as do many others
+ * that had to be passed over to find it. */
+static bool is_waiter_shown(struct page *page, const struct core_waiter_row *row)
 {
-	bool is_put, may = false;
-	for (uint32_t i = 0; i < row->n_arms && !may; i++)
-		may = auth_may_see(session, core_waiter_arm(row, i, &is_put));
-	return may;
+	bool is_put, may_see = false;
+	uint64_t cost = rights_cost(page->session);
+	for (uint32_t i = 0; i < row->n_arms && !may_see; i++)
+		may_see = auth_may_see(page->session, core_waiter_arm(row, i, &is_put));
+	page_spend(page, row->n_arms / ARMS_A_ROW + row->n_passed / PASSED_A_ROW + rights_cost(page->session) - cost);
+	return may_see;
 }
 
 /* Those arms alone. */
@@ -240,16 +195,15 @@ void session_waiters(struct session *session, const struct message_request *requ
 	struct page page;
 	struct core_waiter_row row = {0};
 	uint64_t after = request->after_seq;
-	page_begin(&page, session, request, "waiters");
-	while (core_next_waiter(core, request->channel, after, &row)) {
+	page_begin(&page, session, request->id, request->limit, "waiters");
+	while (core_next_waiter(core, request->channel, after, &row) && page_look(&page)) {
+		if (is_waiter_shown(&page, &row) && page_row(&page)) {
+			write_waiter(page.out, &row, session);
+			page_row_end(&page);
+		}
+		if (page.more)
+			break;
 		after = row.seq;
-		if (!may_see_waiter(session, &row))
-			continue;
-		if (!page_row(&page))
-			break;
-		write_waiter(page.out, &row, session);
-		if (!page_row_end(&page))
-			break;
 	}
-	page_end(&page);
+	page_end_at_seq(&page, after);
 }

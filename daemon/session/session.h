@@ -32,6 +32,7 @@ struct sessions {
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;
 	struct watch_lines watch_lines;
+	uint64_t rows_us, turn_rows; /* page.c's: rows that were looked at in the turn of that time */
 };
 
 /* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. With a context it

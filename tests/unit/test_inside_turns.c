@@ -1,5 +1,5 @@
-/* The daemon's inside, turn by turn: what one connection's requests may write in one of them, and that they go on by
- * themselves in the next. */
+/* The daemon's inside, turn by turn: what one connection's requests may write in one of them, or look at, and that they
+ * go on by themselves in the next. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,12 +154,155 @@ START_TEST(a_full_one_waits_until_it_is_read)
 }
 END_TEST
 
+/* -- Pages -- */
+
+enum { CHANNELS = 2500, LISTS = 40 };
+
+static void create_channels(void)
+{
+	struct core_limits limits = {
+		.max_memory = MIB, .max_channels = 2 * CHANNELS, .max_inflight = 10, .max_waiters = 10};
+	core_set_limits(inside.core, &limits);
+	for (int i = 0; i < CHANNELS; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "z%05d", i);
+		struct core_event event = {.op = CORE_CREATE,
+					   .channel = slice_from(name),
+					   .definition = {.kind = KIND_BOUNDED, .capacity = 1}};
+		ck_assert_int_eq(session_step(&inside.sessions, &event), ERROR_NONE);
+	}
+}
+
+static void send_text(int fd, const char *body)
+{
+	struct buffer frames = {0};
+	append_frame(&frames, body);
+	send_all(fd, &frames);
+}
+
+/* The next whole reply that has come, as text that lasts until the next call; NULL: none yet. */
+static const char *read_text(int fd)
+{
+	static char text[80000];
+	char bytes[65536];
+	ssize_t n;
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		buffer_append(&received, bytes, (size_t)n);
+	struct slice body;
+	size_t used;
+	if (frame_next((struct slice){received.bytes + received.start, buffer_len(&received)}, 70000, &body, &used,
+		       NULL) != FRAME_WHOLE)
+		return NULL;
+	snprintf(text, sizeof(text), "%.*s", (int)body.len, body.bytes);
+	buffer_consume(&received, used);
+	return text;
+}
+
+static const char *ask(int fd, const char *body)
+{
+	const char *reply;
+	send_text(fd, body);
+	for (int turns = 0; !(reply = read_text(fd)); turns++) {
+		ck_assert_int_lt(turns, 100);
+		inside_turn(&inside);
+		fake_system.now_us++;
+	}
+	return reply;
+}
+
+START_TEST(a_page_ends_after_a_thousand_rows_that_it_does_not_show)
+{
+	create_channels();
+	int fd = inside_connect(&inside);
+	ck_assert_str_eq(ask(fd, "{\"id\":1,\"op\":\"list\",\"match\":\"q*\"}"),
+			 "{\"id\":1,\"status\":\"ok\",\"channels\":[],\"more\":true,\"next\":\"z00993\"}");
+	ck_assert_str_eq(ask(fd, "{\"id\":2,\"op\":\"list\",\"match\":\"q*\",\"after\":\"z00993\"}"),
+			 "{\"id\":2,\"status\":\"ok\",\"channels\":[],\"more\":true,\"next\":\"z01993\"}");
+	ck_assert_str_eq(ask(fd, "{\"id\":3,\"op\":\"list\",\"match\":\"q*\",\"after\":\"z01993\"}"),
+			 "{\"id\":3,\"status\":\"ok\",\"channels\":[],\"more\":false}");
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_page_that_is_full_says_what_comes_next)
+{
+	create_channels();
+	int fd = inside_connect(&inside);
+	const char *reply = ask(fd, "{\"id\":1,\"op\":\"list\",\"match\":\"z*\",\"limit\":2}");
+	ck_assert_ptr_nonnull(strstr(reply, "\"more\":true,\"next\":\"z00001\"}"));
+	reply = ask(fd, "{\"id\":2,\"op\":\"list\",\"match\":\"z*\",\"limit\":100000}"); /* a frame is full first */
+	ck_assert_uint_le(strlen(reply), 65536 + 1024);
+	const char *next = strstr(reply, "\"more\":true,\"next\":\"z00");
+	ck_assert_ptr_nonnull(next);
+	char last[64];
+	snprintf(last, sizeof(last), "{\"channel\":\"%.6s\"", strstr(next, "z00"));
+	ck_assert_ptr_nonnull(strstr(reply, last)); /* behind the last row that is there */
+	close(fd);
+}
+END_TEST
+
+START_TEST(pages_of_many_requests_go_on_in_other_turns)
+{
+	create_channels();
+	int fds[3], replies = 0;
+	for (int i = 0; i < 3; i++) {
+		fds[i] = inside_connect(&inside);
+		struct buffer frames = {0};
+		for (int id = 0; id < LISTS; id++) {
+			char body[64];
+			snprintf(body, sizeof(body), "{\"id\":%d,\"op\":\"list\",\"match\":\"q*\"}", id);
+			append_frame(&frames, body);
+		}
+		ck_assert_int_eq(write(fds[i], frames.bytes, buffer_len(&frames)), (ssize_t)buffer_len(&frames));
+		buffer_finish(&frames);
+	}
+	for (int turns = 0; replies < 3 * LISTS; turns++) {
+		inside.sessions.turn_rows = 0;
+		inside_turn(&inside);
+		fake_system.now_us++;
+		ck_assert_uint_le(inside.sessions.turn_rows, TURN_ROWS + 3 * PAGE_MIN_ROWS);
+		for (int i = 0; i < 3; i++) {
+			while (read_text(fds[i]))
+				replies++;
+			ck_assert_uint_eq(buffer_len(&received), 0);
+		}
+		ck_assert_int_lt(turns, 3 * LISTS);
+	}
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(a_page_of_waiters_says_what_comes_next)
+{
+	int fd = inside_connect(&inside);
+	for (int id = 1; id <= 4; id++) {
+		char body[64];
+		snprintf(body, sizeof(body), "{\"id\":%d,\"op\":\"take\",\"channel\":\"a\"}", id);
+		send_text(fd, body);
+	}
+	inside_run(&inside);
+	const char *reply = ask(fd, "{\"id\":9,\"op\":\"waiters\",\"channel\":\"a\",\"limit\":3}");
+	ck_assert_ptr_nonnull(strstr(reply, "\"more\":true,\"next\":3}"));
+	ask(fd, "{\"id\":8,\"op\":\"cancel\",\"request\":3}"); /* the reply to 3 comes first */
+	ck_assert_ptr_nonnull(read_text(fd));
+	reply = ask(fd, "{\"id\":9,\"op\":\"waiters\",\"channel\":\"a\",\"after\":3}");
+	ck_assert_ptr_nonnull(strstr(reply, "\"waiters\":[{\"seq\":4,"));
+	ck_assert_ptr_nonnull(strstr(reply, "\"more\":false}"));
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		a_turn_is_over_for_who_has_written_much_and_goes_on_in_the_next,
 		a_peer_that_does_not_read_keeps_nobody_busy,
 		a_full_one_waits_until_it_is_read,
+		a_page_ends_after_a_thousand_rows_that_it_does_not_show,
+		a_page_that_is_full_says_what_comes_next,
+		pages_of_many_requests_go_on_in_other_turns,
+		a_page_of_waiters_says_what_comes_next,
 		NULL,
 	};
 	Suite *suite = suite_create("inside: turns");

@@ -1,0 +1,94 @@
+#include "daemon/session/page.h"
+
+void page_begin(struct page *page, struct session *session, uint64_t id, uint64_t limit, const char *key)
+{
+	struct sessions *all = session->all;
+	uint64_t now_us = loop_now_us(all->loop);
+	if (all->rows_us != now_us) {
+		all->rows_us = now_us;
+		all->turn_rows = 0;
+	}
+	uint64_t left = all->turn_rows < TURN_ROWS ? TURN_ROWS - all->turn_rows : 0;
+	*page = (struct page){
+		.session = session,
+		.answer = answer_begin(session, id, STATUS_OK, 0),
+		.limit = limit,
+		.rows_left = left > PAGE_ROWS       ? PAGE_ROWS
+			     : left < PAGE_MIN_ROWS ? PAGE_MIN_ROWS
+						    : left,
+		.max_bytes = (size_t)all->limits.max_frame,
+	};
+	page->out = page->answer.out;
+	message_key(page->out, key);
+	buffer_append(page->out, "[", 1);
+}
+
+bool page_look(struct page *page)
+{
+	if (page->rows_left == 0) {
+		page->more = true;
+		return false;
+	}
+	page_spend(page, 1);
+	return true;
+}
+
+void page_spend(struct page *page, uint64_t rows)
+{
+	page->session->all->turn_rows += rows;
+	page->rows_left -= rows < page->rows_left ? rows : page->rows_left;
+	bool is_used_up = page->session->all->turn_rows >= TURN_ROWS;
+	stream_count_work(&page->session->stream,
+			  is_used_up ? TURN_OUTPUT_BYTES + 1 : (uint32_t)(rows * ROW_WORK_BYTES));
+}
+
+bool page_row(struct page *page)
+{
+	if (page->n == page->limit) {
+		page->more = true;
+		return false;
+	}
+	page->row_start = page->out->end - page->out->start;
+	if (page->n)
+		buffer_append(page->out, ",", 1);
+	return true;
+}
+
+void page_row_end(struct page *page)
+{
+	size_t len = page->out->end - page->out->start;
+	if (page->n && len - page->answer.mark > page->max_bytes) {
+		page->out->end = page->out->start + page->row_start;
+		page->more = true;
+		return;
+	}
+	page->n++;
+}
+
+static void end_rows(struct page *page)
+{
+	buffer_append(page->out, "]", 1);
+	message_bool(page->out, "more", page->more);
+}
+
+void page_end(struct page *page)
+{
+	end_rows(page);
+	answer_end(page->session, page->answer);
+}
+
+void page_end_at_name(struct page *page, struct slice next)
+{
+	end_rows(page);
+	if (page->more)
+		message_string(page->out, "next", next);
+	answer_end(page->session, page->answer);
+}
+
+void page_end_at_seq(struct page *page, uint64_t next)
+{
+	end_rows(page);
+	if (page->more)
+		message_uint(page->out, "next", next);
+	answer_end(page->session, page->answer);
+}

@@ -1,0 +1,54 @@
+/* A reply with an array of rows, of which there may be any number: `list`, `waiters`, `leases`, `peek`. A page ends
+ * early, before a row that would make the reply longer than a frame, and once PAGE_ROWS rows have been looked at, shown
+ * or not; it then says `more`, and `next`, behind which the next page begins.
+ *
+ *   page_begin(&page, session, request->id, request->limit, "channels");
+ *   while (...there is a row behind `after`... && page_look(&page)) {
+ *           if (...the row is to be shown... && page_row(&page)) {
+ *                   ...write it to page.out...
+ *                   page_row_end(&page);
+ *           }
+ *           if (page.more)
+ *                   break;
+ *           after = ...this row...
+ *   }
+ *   page_end_at_name(&page, after);
+ *
+ * All pages of one turn share TURN_ROWS: once these are used up, a page looks at PAGE_MIN_ROWS rows and no more, and
+ * its connection goes on in the next turn; as does one whose own pages have looked at PAGE_ROWS rows. */
+#ifndef MILLRACE_SESSION_PAGE_H
+#define MILLRACE_SESSION_PAGE_H
+
+#include "daemon/session/session_private.h"
+
+struct page {
+	struct buffer *out; /* where rows are written to */
+	bool more;          /* it has ended, and there are other rows */
+	struct session *session;
+	struct answer answer;
+	size_t row_start;
+	uint64_t n;         /* rows */
+	uint64_t limit;     /* of rows */
+	uint64_t rows_left; /* how many may still be looked at */
+	size_t max_bytes;
+};
+
+void page_begin(struct page *page, struct session *session, uint64_t id, uint64_t limit, const char *key);
+
+/* Another row is about to be looked at. False: the page has ended before it. */
+bool page_look(struct page *page);
+/* To look at this row cost as much as so many others. */
+void page_spend(struct page *page, uint64_t rows);
+
+/* The row is about to be written. False: the page has ended before it. */
+bool page_row(struct page *page);
+/* The row is written. If it does not fit it is taken back, and the page has ended before it. */
+void page_row_end(struct page *page);
+
+/* Ends the reply. `next` is the last row that the page is done with. */
+void page_end_at_name(struct page *page, struct slice next);
+void page_end_at_seq(struct page *page, uint64_t next);
+/* The same for rows that no `after` leads to: there is no `next`. */
+void page_end(struct page *page);
+
+#endif
