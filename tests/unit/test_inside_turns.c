@@ -160,16 +160,17 @@ enum { CHANNELS = 2500, LISTS = 40 };
 
 static void create_channels(void)
 {
-	struct core_limits limits = {
+	static const struct core_limits limits = {
 		.max_memory = MIB, .max_channels = 2 * CHANNELS, .max_inflight = 10, .max_waiters = 10};
-	core_set_limits(inside.core, &limits);
+	struct core_event event = {.op = CORE_SET_LIMITS, .limits = &limits};
+	broker_step(&inside.broker, &event);
 	for (int i = 0; i < CHANNELS; i++) {
 		char name[32];
 		snprintf(name, sizeof(name), "z%05d", i);
-		struct core_event event = {.op = CORE_CREATE,
-					   .channel = slice_from(name),
-					   .definition = {.kind = KIND_BOUNDED, .capacity = 1}};
-		ck_assert_int_eq(session_step(&inside.sessions, &event), ERROR_NONE);
+		struct core_event create = {.op = CORE_CREATE,
+					    .channel = slice_from(name),
+					    .definition = {.kind = KIND_BOUNDED, .capacity = 1}};
+		ck_assert_int_eq(broker_step(&inside.broker, &create), ERROR_NONE);
 	}
 }
 
