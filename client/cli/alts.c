@@ -5,13 +5,13 @@
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
-#include "client/cli/text.h"
+#include "client/cli/value_text.h"
 
 /* The arms as the library has them. Strings that are made of words go to `made`, one each, for buffer_finish(). EXIT_OK
  * or EXIT_USAGE, told. */
 static int read_arms(const struct call *call, struct mr_arm *arms, struct buffer *made)
 {
-	char error[TEXT_ERROR_BYTES];
+	char error[VALUE_TEXT_ERROR_BYTES];
 
 	for (size_t i = 0; i < call->n_arms; i++) {
 		const char *word = call->arms[i].value;
@@ -21,10 +21,10 @@ static int read_arms(const struct call *call, struct mr_arm *arms, struct buffer
 		if (session_check_channel(call, call->arms[i].channel) != EXIT_OK)
 			return EXIT_USAGE;
 		if (word && call->strings) {
-			result = text_to_string(slice_from(word), &made[i], error);
+			result = value_text_quote(slice_from(word), &made[i], error);
 			value = (struct slice){made[i].bytes + made[i].start, buffer_len(&made[i])};
 		} else if (word) {
-			result = text_to_value(slice_from(word), &value, error);
+			result = value_text_parse(slice_from(word), &value, error);
 		}
 		if (result < 0)
 			return report_usage(call, "--put %s: %s", call->arms[i].channel, error);
@@ -73,7 +73,7 @@ static void print_choice(const struct call *call, int status, const struct mr_ch
 	putchar('\n');
 }
 
-int run_alts(const struct call *call)
+static int run_alts(const struct call *call)
 {
 	struct mr_arm arms[MESSAGE_MAX_ARMS];
 	struct buffer made[MESSAGE_MAX_ARMS] = {{0}};
@@ -95,8 +95,9 @@ int run_alts(const struct call *call)
 		options.sticky = true;
 	}
 	status = mr_alts_with(m, arms, call->n_arms, &options, call->timeout_ms, &choice);
-	code = report_status(call, status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL,
-			     status, NULL);
+	code = session_report(call, m,
+			      status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL,
+			      status, NULL);
 	if (status == MR_OK || status == MR_TIMEOUT || status == MR_CLOSED || status == MR_DROPPED)
 		print_choice(call, status, &choice);
 	mr_choice_finish(&choice);
@@ -106,3 +107,27 @@ no_session:
 		buffer_finish(&made[i]);
 	return code;
 }
+
+const struct command alts_command = {
+	.name = "alts",
+	.arguments = "--take CHANNEL | --put CHANNEL VALUE ...",
+	.summary = "take or put on one of many channels, whichever can first",
+	.description = "Waits until one of its arms can happen, and does that one alone. An arm takes from a "
+		       "channel, or puts a value (JSON) into one; there\n"
+		       "may be 64 of them. If several can, any of them happens, or with --priority the first.\n"
+		       "\n"
+		       "text prints the arm's number (from 0), its channel and the value that was taken; raw "
+		       "prints only the value, as `take` does; json\n"
+		       "prints {\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}. With --lease what "
+		       "is taken is only leased, as with `take`, and its lease\n"
+		       "and how often it was delivered stand before it (json: \"lease\", \"deliveries\").",
+	.examples = "  millrace alts --take requests --take control --timeout 250\n"
+		    "  millrace alts --priority --put log '\"ready\"' --take stop\n",
+	.options = OPTION_BIT(OPTION_TAKE) | OPTION_BIT(OPTION_PUT) | OPTION_BIT(OPTION_PRIORITY) |
+		   OPTION_BIT(OPTION_STRING) | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_LEASED),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
+		 EXIT_BIT(EXIT_DROPPED),
+	.min_args = 0,
+	.max_args = 0,
+	.run = run_alts,
+};

@@ -212,7 +212,7 @@ enum child_end child_run(const struct child_task *task, int *detail)
 /* -- Around it -- */
 
 /* 0, or errno. */
-static int look_at(const char *file)
+static int check_program(const char *file)
 {
 	struct stat about;
 
@@ -221,20 +221,20 @@ static int look_at(const char *file)
 	return S_ISREG(about.st_mode) ? 0 : EACCES;
 }
 
-int child_look(const char *program)
+int child_find_program(const char *program)
 {
 	const char *path = getenv("PATH"), *next;
 	char file[PATH_MAX];
 	int error = ENOENT, found;
 
 	if (strchr(program, '/'))
-		return look_at(program);
+		return check_program(program);
 	for (path = path ? path : "/bin:/usr/bin"; path; path = next ? next + 1 : NULL) {
 		next = strchr(path, ':');
 		int len = next ? (int)(next - path) : (int)strlen(path);
 
 		snprintf(file, sizeof file, "%.*s%s%s", len, path, len ? "/" : "", program);
-		found = look_at(file);
+		found = check_program(file);
 		if (found == 0)
 			return 0;
 		if (found == EACCES)

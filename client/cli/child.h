@@ -35,7 +35,7 @@ struct child_task {
 enum child_end child_run(const struct child_task *task, int *detail);
 
 /* Whether there is such a program: 0, or the errno of execvp(). */
-int child_look(const char *program);
+int child_find_program(const char *program);
 
 /* The environment of this process with n settings "NAME=TEXT" in the place of its own. One block, to be freed, which
  * points to the settings; NULL without memory. */

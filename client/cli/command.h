@@ -1,4 +1,5 @@
-/* The commands: one row each in a table, and one call of a command as the words of the shell asked for it. */
+/* A command, and one call of it as the shell's arguments asked for it. Every command is a row that stands in the file
+ * of its name, beside the code that it runs; commands.c has the list of them. */
 #ifndef MILLRACE_CLI_COMMAND_H
 #define MILLRACE_CLI_COMMAND_H
 
@@ -9,7 +10,7 @@
 #include "client/cli/top_rows.h"
 #include "proto/message.h"
 
-enum exit_code { /* what shells branch on; told by every --help */
+enum exit_code { /* what shells branch on; every --help has those of its command */
 		 EXIT_OK = 0,
 		 EXIT_ERROR = 1,
 		 EXIT_USAGE = 2,
@@ -23,7 +24,8 @@ enum exit_code { /* what shells branch on; told by every --help */
 };
 
 enum option_id {
-	OPTION_URL, /* the first eight are every command's */
+	OPTION_URL, /* these, up to OPTION_LAST_COMMON, are every command's */
+	OPTION_CONTEXT,
 	OPTION_OUTPUT,
 	OPTION_QUIET,
 	OPTION_HELP,
@@ -31,9 +33,12 @@ enum option_id {
 	OPTION_CERT,
 	OPTION_KEY,
 	OPTION_INSECURE,
+	OPTION_CONNECT_TIMEOUT,
+	OPTION_LAST_COMMON = OPTION_CONNECT_TIMEOUT,
 	OPTION_TIMEOUT,
 	OPTION_NUMBER,
 	OPTION_FOLLOW,
+	OPTION_FOLLOW_BATCH,
 	OPTION_STRING,
 	OPTION_TAKE,
 	OPTION_PUT,
@@ -54,7 +59,8 @@ enum option_id {
 	OPTION_BACKOFF,
 	OPTION_LIMIT,
 	OPTION_LEASE,
-	OPTION_LEASED, /* --lease too, of commands that do not lease unless they are told to */
+	OPTION_LEASED,    /* --lease too, of commands that do not lease unless they are told to */
+	OPTION_EXTENSION, /* --lease too, of `extend` */
 	OPTION_DELAY,
 	OPTION_MAX_DELIVERIES,
 	OPTION_DEAD_LETTER,
@@ -64,7 +70,14 @@ enum option_id {
 	N_OPTIONS
 };
 
-#define OPTION_BIT(id) (UINT64_C(1) << (id)) /* of enum option_id */
+/* Bits of the sets below. */
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
+#define EXIT_BIT(code) (1u << (code))
+
+enum {
+	COMMON_EXITS = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE) | EXIT_BIT(EXIT_CONNECT) |
+		       EXIT_BIT(EXIT_DENIED)
+};
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_RAW };
 
@@ -74,18 +87,17 @@ struct command {
 	const char *name;
 	const char *arguments; /* as the usage shows them */
 	const char *summary;   /* one line of the list of commands */
+
+	/* Paragraphs, which help.c folds: a line's end in one is as good as a space. A line that begins with two spaces
+	 * stays a line of its own. */
 	const char *description;
-	const char *examples;
-	uint64_t options; /* bits: OPTION_BIT(), beside those that every command has */
-	unsigned exits;   /* bits: 1u << enum exit_code; for the help */
+	const char *examples; /* lines that stay as they are */
+	uint64_t options;     /* OPTION_BIT()s, beside those that every command has */
+	unsigned exits;       /* EXIT_BIT()s */
 	int min_args;
 	int max_args; /* -1: any number */
 	int (*run)(const struct call *call);
 };
-
-/* The table; the row after the last has no name. */
-extern const struct command commands[];
-const struct command *command_find(const char *name); /* or NULL */
 
 struct call_arm { /* of alts */
 	const char *channel;
@@ -93,9 +105,11 @@ struct call_arm { /* of alts */
 };
 
 struct call {
-	const struct command *command; /* NULL: none yet, only options before the command */
-	const char *url;               /* NULL: the library's default */
-	const char *ca, *cert, *key;   /* NULL: not given */
+	const struct command *const *commands; /* all there are, NULL behind the last */
+	const struct command *command;         /* NULL: none yet, only options before the command */
+	const char *url;                       /* NULL: not given */
+	const char *context;                   /* NULL: not given */
+	const char *ca, *cert, *key;           /* NULL: not given */
 	bool insecure;
 	enum format format;
 	bool quiet;
@@ -107,10 +121,11 @@ struct call {
 	bool force;
 	bool once;
 	enum top_order order;
-	int64_t timeout_ms; /* MR_FOREVER: not given */
-	uint64_t number;    /* 0: not given */
+	int64_t connect_timeout_ms; /* 0: not given */
+	int64_t timeout_ms;         /* MR_FOREVER: not given */
+	uint64_t number;            /* 0: not given */
 	uint64_t max_waiters;
-	uint64_t producers, consumers, size, window, batch; /* of bench; 0: not given */
+	uint64_t producers, consumers, size, window, batch; /* of bench, batch of take too; 0: not given */
 	int64_t duration_ms;                                /* 0: not given */
 	const char *kind;                                   /* NULL: not given */
 	uint64_t jobs;                                      /* 0: not given */
@@ -129,26 +144,12 @@ struct call {
 	int n_args;
 };
 
-int run_token(const struct call *call);
-int run_put(const struct call *call);
-int run_take(const struct call *call);
-int run_alts(const struct call *call);
-int run_create(const struct call *call);
-int run_close(const struct call *call);
-int run_delete(const struct call *call);
-int run_ls(const struct call *call);
-int run_stat(const struct call *call);
-int run_peek(const struct call *call);
-int run_waiters(const struct call *call);
-int run_top(const struct call *call);
-int run_ping(const struct call *call);
-int run_ack(const struct call *call);
-int run_nack(const struct call *call);
-int run_extend(const struct call *call);
-int run_bench(const struct call *call);
-int run_work(const struct call *call);
-int run_serve(const struct call *call);
-int run_request(const struct call *call);
-int run_completion(const struct call *call);
+/* clang-format off */
+extern const struct command
+	put_command, take_command, alts_command, create_command, ack_command, nack_command, extend_command,
+	close_command, delete_command, ls_command, stat_command, peek_command, waiters_command, top_command,
+	ping_command, bench_command, work_command, request_command, serve_command, completion_command,
+	token_command, help_command;
+/* clang-format on */
 
 #endif

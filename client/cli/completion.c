@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/options.h"
+#include "client/cli/option_table.h"
 #include "client/cli/report.h"
 
 enum { LONGEST_WORD = 32 };
@@ -116,23 +116,23 @@ static void bash_options(const struct command *command)
 
 	printf("\t'options %s') echo '", command ? command->name : "");
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = options_row((enum option_id)id);
+		const struct option_row *row = option_row((enum option_id)id);
 
 		if (!(ids >> id & 1))
 			continue;
-		if (row->letter)
+		if (option_letter(command, (enum option_id)id))
 			printf("-%c ", row->letter);
 		printf("--%s ", row->name);
 	}
 	puts("' ;;");
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = options_row((enum option_id)id);
+		const struct option_row *row = option_row((enum option_id)id);
 		const char *name = command ? command->name : "";
 
 		if (!(ids >> id & 1) || !row->argument)
 			continue;
 		fputs("\t", stdout);
-		if (row->letter)
+		if (option_letter(command, (enum option_id)id))
 			printf("'option %s -%c' | ", name, row->letter);
 		printf("'option %s --%s'", name, row->name);
 		bash_kind(row->argument);
@@ -154,17 +154,18 @@ static void bash_words(const struct command *command)
 	}
 }
 
-static void print_bash(void)
+static void print_bash(const struct command *const *list)
 {
 	fputs(bash_head, stdout);
 	printf("\tcommands | 'word help 1') echo 'WORDS");
-	for (const struct command *command = commands; command->name; command++)
-		printf(" %s", command->name);
-	puts(" help' ;;");
+	for (const struct command *const *at = list; *at; at++)
+		printf(" %s", (*at)->name);
+	puts("' ;;");
 	bash_options(NULL);
-	for (const struct command *command = commands; command->name; command++) {
-		bash_options(command);
-		bash_words(command);
+	for (const struct command *const *at = list; *at; at++) {
+		bash_options(*at);
+		if (*at != &help_command) /* its COMMAND is one of ours */
+			bash_words(*at);
 	}
 	fputs(bash_tail, stdout);
 }
@@ -238,12 +239,12 @@ static void zsh_options(const struct command *command)
 	uint64_t ids = options_of(command);
 
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = options_row((enum option_id)id);
+		const struct option_row *row = option_row((enum option_id)id);
 		bool may_repeat = id == OPTION_TAKE || id == OPTION_PUT;
 
 		if (!(ids >> id & 1))
 			continue;
-		if (row->letter)
+		if (option_letter(command, (enum option_id)id))
 			printf(" \\\n\t\t\t\t'(-%c --%s)'{-%c,--%s}'[", row->letter, row->name, row->letter, row->name);
 		else
 			printf(" \\\n\t\t\t\t'%s--%s[", may_repeat ? "*" : "", row->name);
@@ -274,21 +275,21 @@ static void zsh_command(const struct command *command)
 	puts("\n\t\t\t;;");
 }
 
-static void print_zsh(void)
+static void print_zsh(const struct command *const *list)
 {
 	fputs(zsh_head, stdout);
 	puts("\tits_commands=(");
-	for (const struct command *command = commands; command->name; command++) {
-		printf("\t\t'%s:", command->name);
-		zsh_text(command->summary, true);
+	for (const struct command *const *at = list; *at; at++) {
+		printf("\t\t'%s:", (*at)->name);
+		zsh_text((*at)->summary, true);
 		puts("'");
 	}
-	puts("\t\t'help:list the commands, or explain one'\n\t)");
+	puts("\t)");
 	fputs("\tif ((at < CURRENT)) && [[ -n ${(M)words[1,at]:#(",
 	      stdout); /* behind -- of these are another command's words */
-	for (const struct command *command = commands; command->name; command++) {
-		if (strstr(command->arguments, "-- COMMAND"))
-			printf("%s|", command->name);
+	for (const struct command *const *at = list; *at; at++) {
+		if (strstr((*at)->arguments, "-- COMMAND"))
+			printf("%s|", (*at)->name);
 	}
 	puts("-)} ]]; then\n\t\twords=(\"${(@)words[at+1,-1]}\")\n\t\t((CURRENT -= "
 	     "at))\n\t\t_normal\n\t\treturn\n\tfi");
@@ -297,20 +298,39 @@ static void print_zsh(void)
 	puts(" \\\n\t\t\t\t':command:->command' '*::word:->words'");
 	puts("\tcase $state in\n\tcommand) _describe command its_commands ;;\n\twords)\n\t\tcase $words[1] in");
 	puts("\t\thelp) _describe command its_commands ;;");
-	for (const struct command *command = commands; command->name; command++)
-		zsh_command(command);
+	for (const struct command *const *at = list; *at; at++) {
+		if (*at != &help_command)
+			zsh_command(*at);
+	}
 	fputs(zsh_tail, stdout);
 }
 
-int run_completion(const struct call *call)
+static int run_completion(const struct call *call)
 {
 	const char *shell = call->args[0];
 
 	if (strcmp(shell, "bash") == 0)
-		print_bash();
+		print_bash(call->commands);
 	else if (strcmp(shell, "zsh") == 0)
-		print_zsh();
+		print_zsh(call->commands);
 	else
 		return report_usage(call, "there is no completion for '%s'; say bash or zsh", shell);
 	return EXIT_OK;
 }
+
+const struct command completion_command = {
+	.name = "completion",
+	.arguments = "SHELL",
+	.summary = "print what makes a shell complete millrace's words",
+	.description = "Prints a script for SHELL, bash or zsh, that completes commands, options and the names "
+		       "of channels, for which it asks the daemon. An\n"
+		       "installed millrace has it in place already.",
+	.examples = "  eval \"$(millrace completion bash)\"    # in ~/.bashrc\n"
+		    "\n"
+		    "  # with ~/.zfunc in $fpath, before compinit\n"
+		    "  millrace completion zsh > ~/.zfunc/_millrace\n",
+	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_completion,
+};

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "client/cli/text.h"
+#include "client/cli/value_text.h"
 #include "proto/json_scan.h"
 
 /* The members' names. */
@@ -107,10 +107,10 @@ void envelope_write_reply(struct buffer *out, struct slice value)
 
 void envelope_write_error(struct buffer *out, const char *error)
 {
-	char why[TEXT_ERROR_BYTES];
+	char why[VALUE_TEXT_ERROR_BYTES];
 
 	open_object(out, ERROR);
-	if (text_to_string(slice_from(error), out, why) < 0)
+	if (value_text_quote(slice_from(error), out, why) < 0)
 		buffer_append(out, "\"it failed\"", 11);
 	buffer_append(out, "}", 1);
 }

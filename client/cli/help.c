@@ -1,18 +1,75 @@
+/* millrace help, and --help. */
 #include "client/cli/help.h"
 
-#include "client/cli/options.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-void help_usage(const struct command *command, FILE *to)
+#include "client/cli/fold.h"
+#include "client/cli/option_table.h"
+#include "client/cli/report.h"
+#include "client/cli/terminal.h"
+#include "client/cli/units.h"
+
+enum {
+	USUAL_WIDTH = 80,
+	LEAST_WIDTH = 20,
+	OPTION_INDENT = 28,        /* where the text of an option stands */
+	NARROW_OPTION_INDENT = 10, /* and where there is no room for two columns */
+	NARROW_WIDTH = 60,
+	COMMAND_INDENT = 14,
+	VARIABLE_INDENT = 23,
+	CODE_INDENT = 5,
+};
+
+/* What is read on a terminal is no wider than people like to read; what goes elsewhere may be, if $COLUMNS says so. */
+static size_t help_width(void)
 {
-	if (command)
-		fprintf(to, "usage: millrace %s [OPTION...]%s%s\n       millrace %s --help explains it\n",
-			command->name, *command->arguments ? " " : "", command->arguments, command->name);
-	else
-		fputs("usage: millrace [OPTION...] COMMAND [ARGUMENT...]\n       millrace help lists the commands\n",
-		      to);
+	const char *columns = getenv("COLUMNS");
+	size_t width = terminal_columns(STDOUT_FILENO);
+	uint64_t wanted;
+
+	if (width == 0 && columns && units_parse_count(columns, LEAST_WIDTH, 1000000, &wanted) == 0)
+		return (size_t)wanted;
+	if (width == 0 || width > USUAL_WIDTH)
+		return USUAL_WIDTH;
+	return width < LEAST_WIDTH ? LEAST_WIDTH : width;
 }
 
-static void explain_exits(unsigned exits, FILE *to)
+/* A term and its explanation, beside it or, where that has no room, below it. */
+static void explain(const char *term, const char *text, size_t indent, size_t width)
+{
+	size_t column = (size_t)printf("  %s", term);
+
+	if (width < NARROW_WIDTH && indent > COMMAND_INDENT)
+		indent = NARROW_OPTION_INDENT;
+	if (column + 2 > indent) {
+		putchar('\n');
+		column = 0;
+	}
+	printf("%*s", (int)(indent - column), "");
+	fold_words(stdout, text, strlen(text), indent, indent, width);
+}
+
+static void explain_options(const struct command *command, uint64_t ids, size_t width)
+{
+	for (int id = 0; id < N_OPTIONS; id++) {
+		const struct option_row *row = option_row((enum option_id)id);
+		char letter = option_letter(command, (enum option_id)id);
+		char term[64];
+		int n;
+
+		if (!(ids >> id & 1))
+			continue;
+		n = letter ? snprintf(term, sizeof term, "-%c, ", letter) : snprintf(term, sizeof term, "    ");
+		snprintf(term + n, sizeof term - (size_t)n, "--%s%s%s", row->name, row->argument ? " " : "",
+			 row->argument ? row->argument : "");
+		explain(term, row->help, OPTION_INDENT, width);
+	}
+}
+
+static void explain_exits(unsigned exits, size_t width)
 {
 	static const char *const meanings[] = {
 		[EXIT_OK] = "done",
@@ -20,55 +77,105 @@ static void explain_exits(unsigned exits, FILE *to)
 		[EXIT_USAGE] = "the command was not written as it must be",
 		[EXIT_TIMEOUT] = "the time ran out",
 		[EXIT_CLOSED] = "the channel is closed",
-		[EXIT_CONNECT] = "no connection could be made",
+		[EXIT_CONNECT] = "no connection could be made, or it was lost for good",
 		[EXIT_DENIED] = "denied, or not authenticated",
 		[EXIT_NO_CHANNEL] = "no such channel",
 		[EXIT_DROPPED] = "a full channel dropped a value",
 	};
+	char term[8];
 
-	fputs("\nExit codes:\n", to);
+	puts("\nExit codes:");
 	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
-		if (exits >> i & 1)
-			fprintf(to, "  %zu  %s\n", i, meanings[i]);
+		if (!(exits >> i & 1))
+			continue;
+		snprintf(term, sizeof term, "%zu", i);
+		explain(term, meanings[i], CODE_INDENT, width);
 	}
 }
 
-static void help_program(FILE *to)
+static void explain_environment(size_t width)
 {
-	fputs("Millrace: put values into named channels, and take them out, from a shell.\n"
-	      "\n"
-	      "usage: millrace [OPTION...] COMMAND [ARGUMENT...]\n"
-	      "\n"
-	      "Commands:\n",
-	      to);
-	for (const struct command *command = commands; command->name; command++)
-		fprintf(to, "  %-12s%s\n", command->name, command->summary);
-	fputs("  help        list the commands, or explain one: millrace help put\n", to);
-	options_explain(NULL, to);
-	fputs("\n"
-	      "Environment:\n"
-	      "  MILLRACE_URL         where the daemon is, if --url does not say; without both tcp://127.0.0.1:7223\n"
-	      "  MILLRACE_TOKEN       the token to log in with, where the daemon has users\n"
-	      "  MILLRACE_TOKEN_FILE  a file whose first line is that token\n"
-	      "  MILLRACE_CA, MILLRACE_CERT, MILLRACE_KEY  as --ca, --cert and --key\n"
-	      "\n"
-	      "Examples:\n"
-	      "  millrace create jobs bounded 32\n"
-	      "  millrace put jobs '{\"url\":\"http://x/y\"}'\n"
-	      "  millrace take jobs\n",
-	      to);
-	explain_exits(~0u, to);
+	static const struct {
+		const char *name, *text;
+	} variables[] = {
+		{"MILLRACE_URL", "where the daemon is, if --url does not say; without both tcp://127.0.0.1:7223"},
+		{"MILLRACE_CONTEXT", "as --context"},
+		{"MILLRACE_TOKEN", "the token to log in with, where the daemon has users"},
+		{"MILLRACE_TOKEN_FILE", "a file whose first line is that token"},
+		{"MILLRACE_CA, MILLRACE_CERT, MILLRACE_KEY", "as --ca, --cert and --key"},
+		{"NO_COLOR", "no colours"},
+	};
+
+	puts("\nEnvironment:");
+	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+		explain(variables[i].name, variables[i].text, VARIABLE_INDENT, width);
 }
 
-void help_whole(const struct command *command, FILE *to)
+static void help_program(const struct command *const *list, size_t width)
 {
+	puts("Millrace: put values into named channels, and take them out, from a shell.\n"
+	     "\n"
+	     "usage: millrace [OPTION...] COMMAND [ARGUMENT...]\n"
+	     "\n"
+	     "Commands:");
+	for (; *list; list++)
+		explain((*list)->name, (*list)->summary, COMMAND_INDENT, width);
+	puts("\nOptions:");
+	explain_options(NULL, options_of(NULL), width);
+	explain_environment(width);
+	puts("\n"
+	     "Examples:\n"
+	     "  millrace create jobs bounded 32\n"
+	     "  millrace put jobs '{\"url\":\"http://x/y\"}'\n"
+	     "  millrace take jobs");
+	explain_exits(~0u, width);
+}
+
+void help_print(const struct call *call)
+{
+	const struct command *command = call->command;
+	size_t width = help_width();
+
 	if (!command) {
-		help_program(to);
+		help_program(call->commands, width);
 		return;
 	}
-	fprintf(to, "usage: millrace %s [OPTION...]%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
-		command->arguments, command->description);
-	options_explain(command, to);
-	fprintf(to, "\nExamples:\n%s", command->examples);
-	explain_exits(command->exits, to);
+	printf("usage: millrace %s [OPTION...]%s%s\n\n", command->name, *command->arguments ? " " : "",
+	       command->arguments);
+	fold_paragraphs(stdout, command->description, width);
+	puts("\nOptions:");
+	explain_options(command, command->options, width);
+	explain_options(command, options_of(command) & ~command->options, width);
+	printf("\nExamples:\n%s", command->examples);
+	explain_exits(command->exits, width);
 }
+
+static int run_help(const struct call *call)
+{
+	struct call subject = *call;
+
+	subject.command = NULL;
+	for (const struct command *const *at = call->commands; call->n_args && *at; at++) {
+		if (strcmp((*at)->name, call->args[0]) == 0)
+			subject.command = *at;
+	}
+	if (call->n_args && !subject.command)
+		return report_no_command(call, call->args[0]);
+	help_print(&subject);
+	return EXIT_OK;
+}
+
+const struct command help_command = {
+	.name = "help",
+	.arguments = "[COMMAND]",
+	.summary = "list the commands, or explain one",
+	.description = "Lists the commands and the options that all of them have, or explains one command. `millrace "
+		       "COMMAND --help` "
+		       "says the same.",
+	.examples = "  millrace help\n"
+		    "  millrace help put\n",
+	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_USAGE),
+	.min_args = 0,
+	.max_args = 1,
+	.run = run_help,
+};

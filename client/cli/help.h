@@ -1,15 +1,10 @@
-/* Help: of the program, and of each command. */
+/* Help: of the program, and of each command. Folded into the terminal's width, or $COLUMNS, or 80 columns. */
 #ifndef MILLRACE_CLI_HELP_H
 #define MILLRACE_CLI_HELP_H
 
-#include <stdio.h>
-
 #include "client/cli/command.h"
 
-/* The usage in a line or two. command NULL: of the program. */
-void help_usage(const struct command *command, FILE *to);
-
-/* All there is to say. command NULL: of the program. */
-void help_whole(const struct command *command, FILE *to);
+/* Writes to standard output all there is to say of the command, or of the program if call->command is NULL. */
+void help_print(const struct call *call);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
+#include "client/cli/commands.h"
 #include "client/cli/help.h"
 #include "client/cli/options.h"
 #include "client/cli/report.h"
@@ -31,16 +31,13 @@ static int end_output(const struct call *call, int code)
 	return code ? code : EXIT_ERROR;
 }
 
-static int run_help(struct call *call)
+static const struct command *find_command(const char *name)
 {
-	const struct command *command = NULL;
-
-	if (call->n_args > 1 && !(command = command_find(call->args[1])))
-		return report_usage(call, "there is no command '%s'", call->args[1]);
-	if (call->n_args > 2)
-		return report_usage(call, "help takes one command");
-	help_whole(command, stdout);
-	return EXIT_OK;
+	for (const struct command *const *at = commands; *at; at++) {
+		if (strcmp((*at)->name, name) == 0)
+			return *at;
+	}
+	return NULL;
 }
 
 static int check_arguments(const struct call *call)
@@ -64,20 +61,18 @@ static int run(struct call *call, int argc, char **argv)
 		return EXIT_OK;
 	}
 	if (call->wants_help) {
-		help_whole(NULL, stdout);
+		help_print(call);
 		return EXIT_OK;
 	}
 	if (call->n_args == 0)
 		return report_usage(call, "no command");
-	if (strcmp(call->args[0], "help") == 0)
-		return run_help(call);
-	call->command = command_find(call->args[0]);
+	call->command = find_command(call->args[0]);
 	if (!call->command)
-		return report_usage(call, "there is no command '%s'", call->args[0]);
+		return report_no_command(call, call->args[0]);
 	if (options_parse(call, call->n_args, call->args) != 0)
 		return EXIT_USAGE;
 	if (call->wants_help) {
-		help_whole(call->command, stdout);
+		help_print(call);
 		return EXIT_OK;
 	}
 	if (check_arguments(call) != 0)
@@ -87,8 +82,11 @@ static int run(struct call *call, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct call call = {
-		.timeout_ms = MR_FOREVER, .backoff_ms = MR_FOREVER, .limit_ms = MR_FOREVER, .lease_ms = MR_FOREVER};
+	struct call call = {.commands = commands,
+			    .timeout_ms = MR_FOREVER,
+			    .backoff_ms = MR_FOREVER,
+			    .limit_ms = MR_FOREVER,
+			    .lease_ms = MR_FOREVER};
 
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);

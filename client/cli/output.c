@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "client/cli/text.h"
+#include "client/cli/value_text.h"
 #include "proto/json_scan.h"
 
 void output_bare(const struct call *call, struct slice value)
@@ -13,9 +13,9 @@ void output_bare(const struct call *call, struct slice value)
 	struct buffer out = {0};
 
 	if (call->format == FORMAT_RAW)
-		text_append_plain(&out, value);
+		value_text_append_plain(&out, value);
 	else
-		text_append_line(&out, value, isatty(STDOUT_FILENO));
+		value_text_append_line(&out, value, isatty(STDOUT_FILENO));
 	if (out.failed) /* so it goes out as it came */
 		fwrite(value.bytes, 1, value.len, stdout);
 	else

@@ -8,7 +8,7 @@
 
 enum { PATIENCE_MS = 5000 };
 
-int run_ping(const struct call *call)
+static int run_ping(const struct call *call)
 {
 	static const char *const forms[] = {
 		[FORMAT_TEXT] = "%.3f ms\n", [FORMAT_JSON] = "{\"ms\":%.3f}\n", [FORMAT_RAW] = "%.3f\n"};
@@ -33,3 +33,19 @@ int run_ping(const struct call *call)
 	mr_destroy(m);
 	return code;
 }
+
+const struct command ping_command = {
+	.name = "ping",
+	.arguments = "",
+	.summary = "see whether the daemon answers, and how fast",
+	.description = "Asks the daemon for an answer, and prints how many milliseconds that took; with -n N "
+		       "times, one after the other. Without --timeout it\n"
+		       "waits 5 s for each.",
+	.examples = "  millrace ping\n"
+		    "  millrace ping -q && echo it is there\n",
+	.options = OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_TIMEOUT),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT),
+	.min_args = 0,
+	.max_args = 0,
+	.run = run_ping,
+};

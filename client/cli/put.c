@@ -20,7 +20,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
-#include "client/cli/text.h"
+#include "client/cli/value_text.h"
 
 enum {
 	BATCH_BYTES = 256 * 1024,
@@ -37,11 +37,11 @@ struct put {
 
 	bool from_lines;
 	struct lines lines;
-	int next_arg;                    /* without lines */
-	struct buffer string;            /* the value that a --string text became */
-	struct slice held;               /* a value that had no room in `filling`; bytes NULL: none */
-	bool ended;                      /* there are no more values to come */
-	char bad[TEXT_ERROR_BYTES + 64]; /* why it ended before the input did, or "" */
+	int next_arg;                          /* without lines */
+	struct buffer string;                  /* the value that a --string text became */
+	struct slice held;                     /* a value that had no room in `filling`; bytes NULL: none */
+	bool ended;                            /* there are no more values to come */
+	char bad[VALUE_TEXT_ERROR_BYTES + 64]; /* why it ended before the input did, or "" */
 
 	struct batch batches[2];
 	struct batch *filling;
@@ -70,15 +70,15 @@ static void end_badly(struct put *put, uint64_t line, const char *why)
 /* The value that a text stands for, in put->held. -1 and the end, if it is none. */
 static int hold_value(struct put *put, struct slice text, uint64_t line)
 {
-	char error[TEXT_ERROR_BYTES];
+	char error[VALUE_TEXT_ERROR_BYTES];
 	struct slice value;
 
 	if (put->call->strings) {
 		buffer_clear(&put->string);
-		if (text_to_string(text, &put->string, error) < 0)
+		if (value_text_quote(text, &put->string, error) < 0)
 			goto bad;
 		value = (struct slice){put->string.bytes + put->string.start, buffer_len(&put->string)};
-	} else if (text_to_value(text, &value, error) < 0) {
+	} else if (value_text_parse(text, &value, error) < 0) {
 		goto bad;
 	}
 	if (value.len > put->max_value_bytes) {
@@ -317,7 +317,7 @@ static int conclude(struct put *put)
 		report(put->call, put->channel, "interrupted%s", describe(put, more) ? more : "; it did not go in");
 		code = EXIT_INTERRUPTED;
 	} else if (put->status != MR_OK) {
-		code = report_status(put->call, put->channel, put->status, describe(put, more));
+		code = session_report(put->call, put->m, put->channel, put->status, describe(put, more));
 	} else if (*put->bad) {
 		report(put->call, put->channel, "%s; %" PRIu64 " value%s before it went in", put->bad, put->accepted,
 		       put->accepted == 1 ? "" : "s");
@@ -335,7 +335,7 @@ static int conclude(struct put *put)
 	return code;
 }
 
-int run_put(const struct call *call)
+static int run_put(const struct call *call)
 {
 	struct put *put = calloc(1, sizeof *put);
 	int code;
@@ -370,3 +370,34 @@ int run_put(const struct call *call)
 	free(put);
 	return code;
 }
+
+const struct command put_command = {
+	.name = "put",
+	.arguments = "CHANNEL [VALUE...]",
+	.summary = "put values into a channel",
+	.description = "Puts each VALUE, which is JSON (but null), in order. Without a VALUE it reads them "
+		       "from standard input, one a line; empty lines are\n"
+		       "skipped (with --string they are empty strings). What is typed is put at once, line by "
+		       "line; from a file or pipe what is there is put\n"
+		       "in batches. Where a channel has no room, it waits.\n"
+		       "\n"
+		       "The values that went in are always the first ones: it stops at a value that cannot go "
+		       "in, and says which. Only values that a\n"
+		       "dropping channel sheds do not stop it: they are counted, and the exit code is 8 in the "
+		       "end. With --timeout it gives up when no\n"
+		       "value has gone in for that time. On a terminal it shows how far it is, if that takes "
+		       "longer than a second.\n"
+		       "\n"
+		       "It prints nothing, but with -o json, at the end, "
+		       "{\"accepted\":N,\"dropped\":N,\"evicted\":N}.",
+	.examples = "  millrace put jobs '{\"url\":\"http://x/y\"}' '{\"url\":\"http://x/z\"}'\n"
+		    "  millrace put -s names Ada Grace\n"
+		    "  jq -c '.[]' jobs.json | millrace put jobs\n"
+		    "  millrace put temperatures -- -5\n",
+	.options = OPTION_BIT(OPTION_STRING) | OPTION_BIT(OPTION_TIMEOUT),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
+		 EXIT_BIT(EXIT_DROPPED),
+	.min_args = 1,
+	.max_args = -1,
+	.run = run_put,
+};

@@ -2,11 +2,13 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/help.h"
-#include "client/cli/text.h"
+#include "client/cli/characters.h"
+#include "client/cli/suggest.h"
 #include "proto/status.h"
+#include "proto/utf8.h"
 
 static_assert((int)MR_TIMEOUT == (int)STATUS_TIMEOUT && (int)MR_CANCELLED == (int)STATUS_CANCELLED,
 	      "statuses have the numbers of the protocol's table");
@@ -16,12 +18,12 @@ void report_text(FILE *to, const char *text, size_t len)
 	const char *end = text + len;
 
 	while (text < end) {
-		size_t n = text_character(text, (size_t)(end - text));
+		size_t n = utf8_len(text, end);
 
 		if (n == 0) {
 			fprintf(to, "\\x%02x", (unsigned char)*text);
 			n = 1;
-		} else if (text_is_control(text, n)) {
+		} else if (characters_is_control(text, n)) {
 			fprintf(to, "\\u%04x", (unsigned char)text[n - 1]);
 		} else {
 			fwrite(text, 1, n, to);
@@ -64,6 +66,16 @@ void report(const struct call *call, const char *subject, const char *format, ..
 	funlockfile(stderr);
 }
 
+static void report_usage_lines(const struct command *command)
+{
+	if (command)
+		fprintf(stderr, "usage: millrace %s [OPTION...]%s%s\n       millrace %s --help explains it\n",
+			command->name, *command->arguments ? " " : "", command->arguments, command->name);
+	else
+		fputs("usage: millrace [OPTION...] COMMAND [ARGUMENT...]\n       millrace help lists the commands\n",
+		      stderr);
+}
+
 int report_usage(const struct call *call, const char *format, ...)
 {
 	va_list args;
@@ -72,8 +84,28 @@ int report_usage(const struct call *call, const char *format, ...)
 	va_start(args, format);
 	report_rest(format, args);
 	va_end(args);
-	help_usage(call->command, stderr);
+	report_usage_lines(call->command);
 	return EXIT_USAGE;
+}
+
+int report_no_command(const struct call *call, const char *name)
+{
+	/* What people try who come from elsewhere. */
+	static const struct {
+		const char *name, *meant;
+	} others[] = {{"list", "ls"},      {"channels", "ls"}, {"info", "stat"},   {"show", "stat"},
+		      {"get", "take"},     {"push", "put"},    {"pop", "take"},    {"send", "put"},
+		      {"receive", "take"}, {"rm", "delete"},   {"select", "alts"}, {"watch", "top"}};
+	struct suggestion suggestion = {.wrong = name};
+	char hint[SUGGEST_MAX_BYTES + 32];
+
+	for (const struct command *const *at = call->commands; *at; at++)
+		suggest_consider(&suggestion, (*at)->name);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (strcmp(others[i].name, name) == 0)
+			snprintf(suggestion.name, sizeof suggestion.name, "%s", others[i].meant);
+	}
+	return report_usage(call, "there is no command '%s'%s", name, suggest_text(&suggestion, hint, sizeof hint));
 }
 
 int report_code(int status)
@@ -95,15 +127,72 @@ int report_code(int status)
 	case MR_ENO_SUCH_CHANNEL:
 		return EXIT_NO_CHANNEL;
 	case MR_ECONNECT:
+	case MR_ECONNECTION:
 		return EXIT_CONNECT;
 	}
 	return EXIT_ERROR;
 }
 
+/* The command line's words where the protocol's would not help: what to do is another command, option or variable.
+ * NULL: the daemon's are right. */
+static const char *own_text(int status)
+{
+	switch (status) {
+	case MR_ENO_SUCH_CHANNEL:
+		return "there is no such channel; `millrace ls` lists those there are, `millrace create` makes one";
+	case MR_EUNAUTHENTICATED:
+		return getenv("MILLRACE_TOKEN") || getenv("MILLRACE_TOKEN_FILE")
+			       ? "the daemon wants to know who this is, and does not know this token; see "
+				 "MILLRACE_TOKEN"
+			       : "the daemon wants to know who this is; set MILLRACE_TOKEN, or MILLRACE_TOKEN_FILE";
+	case MR_ENOT_EMPTY:
+		return "the channel still holds values, or some are leased or wait to be put; take them, or delete "
+		       "with --force";
+	case MR_ETOO_MANY_WAITERS:
+		return "too many wait on the channel (its max_waiters, see `millrace waiters`); try again later";
+	case MR_EFRAME_TOO_LARGE:
+		return "the value is longer than the daemon takes (its max_frame)";
+	case MR_EUNKNOWN_OP:
+		return "the daemon is older than this program, and cannot do that";
+	}
+	return NULL;
+}
+
+/* What follows the general text says only which channel it was: the subject of the line, which stands before it
+ * already. */
+static bool is_subject(const char *detail, const char *subject)
+{
+	size_t len = subject ? strlen(subject) : 0;
+
+	return len > 0 && strncmp(detail, ": \"", 3) == 0 && strncmp(detail + 3, subject, len) == 0 &&
+	       strcmp(detail + 3 + len, "\"") == 0;
+}
+
+const char *report_describe(const char *subject, int status, char *text, size_t size)
+{
+	const char *message = status > 0 ? status_text((enum status)status) : mr_message(), *own = own_text(status);
+	const char *general = status < 0 && status > -(int)ERROR_COUNT ? error_text((enum error) - status) : "";
+	size_t len = strlen(general);
+	bool is_general = len > 0 && strncmp(message, general, len) == 0;
+
+	if (status == MR_EMEMORY)
+		snprintf(text, size, "not enough memory");
+	else if (status == MR_EBAD_REQUEST && is_general && strncmp(message + len, ": ", 2) == 0)
+		snprintf(text, size, "%s", message + len + 2); /* nobody here can correct a member of a request */
+	else if (is_general && is_subject(message + len, subject))
+		snprintf(text, size, "%s", own ? own : general);
+	else if (own && is_general)
+		snprintf(text, size, "%s%s", own, message + len);
+	else
+		snprintf(text, size, "%s", message);
+	return text;
+}
+
 int report_status(const struct call *call, const char *channel, int status, const char *more)
 {
+	char text[768];
+
 	if (status != MR_OK && !(status > 0 && call->quiet))
-		report(call, channel, "%s%s", status > 0 ? status_text((enum status)status) : mr_message(),
-		       more ? more : "");
+		report(call, channel, "%s%s", report_describe(channel, status, text, sizeof text), more ? more : "");
 	return report_code(status);
 }

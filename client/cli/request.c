@@ -10,7 +10,7 @@
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
-#include "client/cli/text.h"
+#include "client/cli/value_text.h"
 
 enum { LONGEST_INPUT = 64 * 1024 * 1024 }; /* more than any daemon takes */
 
@@ -46,14 +46,14 @@ static int read_input(const struct call *call, struct lines *input, struct slice
 
 static int read_question(const struct call *call, struct question *question)
 {
-	char error[TEXT_ERROR_BYTES];
+	char error[VALUE_TEXT_ERROR_BYTES];
 	struct slice text = slice_from(call->n_args > 1 ? call->args[1] : "");
 	int code = call->n_args > 1 ? EXIT_OK : read_input(call, &question->input, &text);
 
 	if (code != EXIT_OK)
 		return code;
-	if ((call->strings ? text_to_string(text, &question->string, error)
-			   : text_to_value(text, &question->value, error)) < 0) {
+	if ((call->strings ? value_text_quote(text, &question->string, error)
+			   : value_text_parse(text, &question->value, error)) < 0) {
 		if (call->n_args > 1)
 			return report_usage(call, "%s", error);
 		report(call, NULL, "%s", error);
@@ -116,7 +116,7 @@ static int ask(const struct call *call, mr *m, struct slice value, int64_t begun
 	} else {
 		struct slice request = {text.bytes + text.start, buffer_len(&text)};
 
-		code = report_status(call, call->args[0], put_in_time(call, m, request, begun_ms), NULL);
+		code = session_report(call, m, call->args[0], put_in_time(call, m, request, begun_ms), NULL);
 	}
 	buffer_finish(&text);
 	return code;
@@ -133,7 +133,7 @@ static int print_answer(const struct call *call, struct slice text)
 		return EXIT_OK;
 	}
 	if (!wrong)
-		text_append_plain(&error, answer.error);
+		value_text_append_plain(&error, answer.error);
 	if (wrong || error.failed)
 		report(call, call->args[0], "the answer makes no sense: %s", wrong ? wrong : "no memory for it");
 	else
@@ -155,7 +155,7 @@ static int take_answer(const struct call *call, mr *m, const char *reply, int64_
 	return code;
 }
 
-int run_request(const struct call *call)
+static int run_request(const struct call *call)
 {
 	struct question question = {.input.fd = STDIN_FILENO};
 	int64_t begun_ms;
@@ -177,3 +177,25 @@ int run_request(const struct call *call)
 	question_finish(&question);
 	return code;
 }
+
+const struct command request_command = {
+	.name = "request",
+	.arguments = "CHANNEL [VALUE]",
+	.summary = "ask whoever serves a channel, and print the answer",
+	.description = "Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, "
+		       "and prints it as `take` would. Without VALUE it\n"
+		       "reads it from standard input, all of that. --timeout is for the whole.\n"
+		       "\n"
+		       "What is put is {\"reply_to\":NAME,\"request\":VALUE}; NAME is a channel made for this "
+		       "one answer, which goes away with this program. Whoever takes\n"
+		       "the request puts {\"reply\":VALUE} into it, or {\"error\":TEXT}: then that is told, "
+		       "and the exit code is 1. `millrace serve` does so.",
+	.examples = "  millrace request sums '[1, 2, 3]' --timeout 5s\n"
+		    "  millrace request -s greet Ada\n",
+	.options = OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_STRING),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
+		 EXIT_BIT(EXIT_DROPPED),
+	.min_args = 1,
+	.max_args = 2,
+	.run = run_request,
+};

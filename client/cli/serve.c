@@ -5,25 +5,25 @@
 
 #include "client/cli/envelope.h"
 #include "client/cli/report.h"
-#include "client/cli/worker.h"
+#include "client/cli/runner.h"
 
 /* A reply channel without room is its owner's mistake, and must not hold up who serves: nothing waits for it. */
 enum { ANSWER_TIMEOUT_MS = 0 };
 
 /* Puts the answer. Whoever asked may have gone: that is no error of ours. Returns the status. */
-static int answer(struct worker *worker, const struct job *job, struct buffer *text)
+static int answer(struct runner *runner, const struct job *job, struct buffer *text)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 	int status;
 
 	if (text->failed) {
 		report(call, call->args[0], "no memory for an answer");
 		return MR_EMEMORY;
 	}
-	status = worker_put(worker, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)},
+	status = runner_put(runner, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)},
 			    ANSWER_TIMEOUT_MS);
 	if (status == MR_ECONNECTION)
-		worker_stop_for(worker, NULL, status);
+		runner_stop_for(runner, NULL, status);
 	else if (status == MR_ENO_SUCH_CHANNEL && !call->quiet)
 		report(call, call->args[0], "whoever asked has gone, with %s", job->reply);
 	else if (status != MR_OK && status != MR_ENO_SUCH_CHANNEL)
@@ -31,16 +31,16 @@ static int answer(struct worker *worker, const struct job *job, struct buffer *t
 	return status;
 }
 
-static void answer_error(struct worker *worker, const struct job *job, const char *error)
+static void answer_error(struct runner *runner, const struct job *job, const char *error)
 {
 	struct buffer text = {0};
 
 	envelope_write_error(&text, error);
-	(void)answer(worker, job, &text);
+	(void)answer(runner, job, &text);
 	buffer_finish(&text);
 }
 
-static bool open_request(struct worker *worker, struct job *job)
+static bool open_request(struct runner *runner, struct job *job)
 {
 	struct envelope_request request;
 	const char *wrong = envelope_read_request(job->taken, &request);
@@ -49,54 +49,82 @@ static bool open_request(struct worker *worker, struct job *job)
 	job->value = request.value;
 	if (!wrong)
 		return true;
-	report(worker->call, worker->call->args[0], "not a request: %s", wrong);
-	worker_count(worker, &worker->n_failed);
+	report(runner->call, runner->call->args[0], "not a request: %s", wrong);
+	runner_count(runner, &runner->n_failed);
 	if (*job->reply)
-		answer_error(worker, job, wrong);
+		answer_error(runner, job, wrong);
 	return false;
 }
 
-static void fail(struct worker *worker, struct job *job)
+static void fail(struct runner *runner, struct job *job)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 
 	if (!call->quiet)
 		report(call, call->args[0], "%s: %s", call->args[1], job->why);
-	answer_error(worker, job, job->why);
-	worker_settle(worker, job);
+	answer_error(runner, job, job->why);
+	runner_settle(runner, job);
 }
 
-static void fail_after_all(struct worker *worker, struct job *job, const char *why)
+static void fail_after_all(struct runner *runner, struct job *job, const char *why)
 {
 	snprintf(job->why, sizeof job->why, "%s", why);
-	worker_count(worker, &worker->n_failed);
-	fail(worker, job);
+	runner_count(runner, &runner->n_failed);
+	fail(runner, job);
 }
 
-static void succeed(struct worker *worker, struct job *job, struct slice result)
+static void succeed(struct runner *runner, struct job *job, struct slice result)
 {
 	struct buffer text = {0};
 	int status;
 
 	if (!result.bytes) {
-		fail_after_all(worker, job, "the command wrote no answer");
+		fail_after_all(runner, job, "the command wrote no answer");
 		return;
 	}
 	envelope_write_reply(&text, result);
-	status = answer(worker, job, &text);
+	status = answer(runner, job, &text);
 	buffer_finish(&text);
 	if (status == MR_OK)
-		worker_count(worker, &worker->n_done);
+		runner_count(runner, &runner->n_done);
 	else if (status == MR_EBAD_VALUE)
-		fail_after_all(worker, job,
+		fail_after_all(runner, job,
 			       "the answer cannot be put; it is nested too deep"); /* the envelope is one level more */
-	worker_settle(worker, job);
+	runner_settle(runner, job);
 }
 
-int run_serve(const struct call *call)
+static int run_serve(const struct call *call)
 {
-	static const struct worker_kind kind = {
+	static const struct runner_kind kind = {
 		.is_server = true, .open = open_request, .succeed = succeed, .fail = fail};
 
-	return worker_run(call, &kind);
+	return runner_run(call, &kind);
 }
+
+const struct command serve_command = {
+	.name = "serve",
+	.arguments = "CHANNEL -- COMMAND [ARGUMENT...]",
+	.summary = "answer the requests of a channel by a command",
+	.description = "Takes requests from CHANNEL, as `millrace request` puts them, and runs COMMAND once "
+		       "for each, -j of them at a time. What `millrace help work`\n"
+		       "says of commands, signals and the environment holds here too. The command gets the "
+		       "value of the request on standard input, and what it\n"
+		       "writes is the answer: one JSON value, or with --string any text. A command that fails "
+		       "for good, or writes nothing, is answered by\n"
+		       "an error, in words.\n"
+		       "\n"
+		       "The channel for the answer must be one whose name the daemon made up, and must have "
+		       "room (a promise has): an answer is not waited\n"
+		       "with. One that nobody waits for any more is thrown away, and told. What is no request "
+		       "is told and, if it names a channel for the\n"
+		       "answer, answered by an error.",
+	.examples = "  millrace serve sums -j 4 -- jq -c add\n"
+		    "  millrace serve -s greet -- sed 's/^/Hello, /'\n",
+	.options = OPTION_BIT(OPTION_JOBS) | OPTION_BIT(OPTION_RETRY) | OPTION_BIT(OPTION_BACKOFF) |
+		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_LEASE) | OPTION_BIT(OPTION_NUMBER) |
+		   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_STRING),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_NO_CHANNEL),
+	.min_args = 2,
+	.max_args = -1,
+	.run = run_serve,
+};

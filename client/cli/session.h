@@ -1,4 +1,4 @@
-/* What most commands begin with: a look at their words, and a connection. */
+/* What most commands begin and end with: a channel's name that can be one, a connection, and what became of it. */
 #ifndef MILLRACE_CLI_SESSION_H
 #define MILLRACE_CLI_SESSION_H
 
@@ -13,5 +13,9 @@ int session_open(const struct call *call, mr **m);
 
 /* The two together. */
 int session_open_for(const struct call *call, const char *channel, mr **m);
+
+/* As report_status(), before any other library call: and where there is no such channel, it asks the daemon whether
+ * there is one of nearly this name. */
+int session_report(const struct call *call, mr *m, const char *channel, int status, const char *more);
 
 #endif

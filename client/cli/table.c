@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "client/cli/characters.h"
 #include "client/cli/report.h"
-#include "client/cli/text.h"
+#include "client/cli/terminal.h"
 
 /* The arms of a waiting request: "take requests, put replies". */
 static void print_arms(FILE *to, const json_t *arms)
@@ -50,32 +52,96 @@ char *table_cell(const json_t *value)
 	return text;
 }
 
-/* How many places the text takes on a line: characters, near enough. */
-static size_t width(const char *text)
+void table_write_cut(FILE *to, const char *text, size_t cells)
 {
-	size_t n = 0, left = strlen(text);
+	size_t width = characters_width(text), len;
 
-	while (left) {
-		size_t len = text_character(text, left);
-
-		len = len ? len : 1;
-		text += len;
-		left -= len;
-		n++;
+	if (width <= cells) {
+		fprintf(to, "%s%*s", text, (int)(cells - width), "");
+		return;
 	}
-	return n;
+	if (cells == 0)
+		return;
+	len = characters_fit(text, cells - 1, &width);
+	fprintf(to, "%.*s\u2026%*s", (int)len, text, (int)(cells - 1 - width), "");
 }
 
-static void print_line(char *const *cells, const struct column *columns, size_t n_columns, const size_t *widths)
-{
-	for (size_t i = 0; i < n_columns; i++) {
-		size_t gap = widths[i] - width(cells[i]);
-		bool is_last = i + 1 == n_columns;
+/* -- The columns that have room -- */
 
+enum { MAX_COLUMNS = 16, GAP = 2, LEAST_NAME = 12 };
+
+struct layout {
+	size_t widths[MAX_COLUMNS];
+	bool is_shown[MAX_COLUMNS];
+	size_t n;
+	size_t lasting; /* the column of rank 0 */
+};
+
+static size_t line_width(const struct layout *layout)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < layout->n; i++) {
+		if (layout->is_shown[i])
+			sum += layout->widths[i] + (sum ? GAP : 0);
+	}
+	return sum;
+}
+
+/* Drops the column of the highest rank. False: there is none that may go. */
+static bool drop_column(struct layout *layout, const struct column *columns)
+{
+	size_t worst = layout->lasting;
+
+	for (size_t i = 0; i < layout->n; i++) {
+		if (layout->is_shown[i] && columns[i].rank > columns[worst].rank)
+			worst = i;
+	}
+	if (worst == layout->lasting)
+		return false;
+	layout->is_shown[worst] = false;
+	return true;
+}
+
+/* Makes the line fit: long names give some room first, then columns give way, and then the names get what is left over.
+ */
+static void fit(struct layout *layout, const struct column *columns, size_t width)
+{
+	size_t *name = &layout->widths[layout->lasting], wanted = *name, line;
+	size_t most = width / 3 > LEAST_NAME ? width / 3 : LEAST_NAME;
+
+	if (line_width(layout) <= width)
+		return;
+	if (wanted > most)
+		*name = most;
+	while (line_width(layout) > width && drop_column(layout, columns))
+		;
+	line = line_width(layout);
+	if (line <= width)
+		*name += width - line;
+	else
+		*name = width; /* it stands alone by now */
+	if (*name > wanted)
+		*name = wanted;
+}
+
+static void print_line(char *const *cells, const struct column *columns, const struct layout *layout)
+{
+	size_t pending = 0; /* spaces that are due before the next column: none stand at the end of a line */
+
+	for (size_t i = 0; i < layout->n; i++) {
+		size_t width = characters_width(cells[i]), room = layout->widths[i];
+
+		if (!layout->is_shown[i])
+			continue;
 		if (columns[i].is_number)
-			printf("%*s%s%s", (int)gap, "", cells[i], is_last ? "" : "  ");
+			pending += room - width;
+		printf("%*s", (int)pending, "");
+		if (width > room)
+			table_write_cut(stdout, cells[i], room);
 		else
-			printf("%s%*s", cells[i], is_last ? 0 : (int)gap + 2, "");
+			fputs(cells[i], stdout);
+		pending = GAP + (columns[i].is_number || width > room ? 0 : room - width);
 	}
 	putchar('\n');
 }
@@ -83,20 +149,28 @@ static void print_line(char *const *cells, const struct column *columns, size_t 
 static void print_lines(const struct call *call, char **cells, const struct column *columns, size_t n_columns,
 			size_t n_lines)
 {
-	size_t widths[16] = {0};
+	size_t width = terminal_columns(STDOUT_FILENO);
+	struct layout layout = {.n = n_columns};
 
-	assert(n_columns <= sizeof widths / sizeof *widths);
+	while (columns[layout.lasting].rank > 0)
+		layout.lasting++;
+	assert(n_columns <= MAX_COLUMNS);
 	if (call->format == FORMAT_RAW) {
 		for (size_t i = n_columns; i < n_columns * n_lines; i++)
 			printf("%s%c", cells[i], (i + 1) % n_columns ? '\t' : '\n');
 		return;
 	}
 	for (size_t i = 0; i < n_columns * n_lines; i++) {
-		if (width(cells[i]) > widths[i % n_columns])
-			widths[i % n_columns] = width(cells[i]);
+		size_t *widest = &layout.widths[i % n_columns], own = characters_width(cells[i]);
+
+		layout.is_shown[i % n_columns] = true;
+		if (own > *widest)
+			*widest = own;
 	}
+	if (width)
+		fit(&layout, columns, width);
 	for (size_t line = 0; line < n_lines; line++)
-		print_line(cells + line * n_columns, columns, n_columns, widths);
+		print_line(cells + line * n_columns, columns, &layout);
 }
 
 static int print_objects(const json_t *rows)

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLI_TABLE_H
 #define MILLRACE_CLI_TABLE_H
 
+#include <stdio.h>
+
 #include <jansson.h>
 
 #include "client/cli/command.h"
@@ -10,14 +12,20 @@ struct column {
 	const char *title;
 	const char *key; /* of the rows' objects */
 	bool is_number;  /* stands at the right */
+	int rank; /* where a terminal has no room for all, the columns of the highest rank give way first; the one of
+		     rank 0 stays, and its texts are cut with an ellipsis */
 };
 
-/* Prints an array of objects on standard output, as the call's format asks; as json the objects themselves. 0, or -1
- * without memory. */
+/* Prints an array of objects on standard output, as the call's format asks; as json the objects themselves. On a
+ * terminal no line is wider than that. 0, or -1 without memory. */
 int table_print(const struct call *call, const struct column *columns, size_t n_columns, const json_t *rows);
 
 /* One cell's text, for malloc's free(): strings without control characters, numbers, yes and no, "-" for what is not
  * there, arms in words. */
 char *table_cell(const json_t *value);
+
+/* Writes the text in exactly `cells` cells: cut with an ellipsis if it is longer, with spaces behind it if it is
+ * shorter. */
+void table_write_cut(FILE *to, const char *text, size_t cells);
 
 #endif

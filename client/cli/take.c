@@ -6,7 +6,6 @@
 
 #include "client/cli/interrupt.h"
 #include "client/cli/output.h"
-#include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/millrace_stream.h"
 
@@ -182,7 +181,7 @@ static int follow(const struct call *call, mr *m, struct watch *watch, enum wake
 	return status;
 }
 
-int run_take(const struct call *call)
+static int run_take(const struct call *call)
 {
 	enum wake wake = WAKE_DONE;
 	int status, code;
@@ -208,7 +207,41 @@ int run_take(const struct call *call)
 	else if (status == MR_CLOSED && call->follow)
 		code = EXIT_OK;
 	else
-		code = report_status(call, call->args[0], status, NULL);
+		code = session_report(call, m, call->args[0], status, NULL);
 	mr_destroy(m);
 	return code;
 }
+
+const struct command take_command = {
+	.name = "take",
+	.arguments = "CHANNEL",
+	.summary = "take values from a channel",
+	.description = "Takes a value, or with -n up to N, and prints each on a line of its own as soon as it has "
+		       "come. It waits while there is none; with\n"
+		       "--timeout at most that long for each. With --follow it goes on until the channel is closed, "
+		       "which is then a success. (A promise\n"
+		       "gives its one value again and again.) When whoever reads its output goes away, it ends, and "
+		       "takes no more; with --follow up to 32\n"
+		       "values may be on their way to it then, and are lost.\n"
+		       "\n"
+		       "text prints a value as it was put (but never on more than one line), raw prints strings "
+		       "without quotes and escapes and other values\n"
+		       "as they are, json prints {\"channel\":NAME,\"value\":VALUE}.\n"
+		       "\n"
+		       "With --lease each value is only leased, and stands behind its lease and a number, how often "
+		       "it was delivered: LEASE N VALUE (json:\n"
+		       "\"lease\" and \"deliveries\"; raw: with tabs). The lease goes on when this program has ended. "
+		       "What becomes of it is said by `millrace\n"
+		       "ack LEASE`, `nack` and `extend`; when its time is over, the value is back in the channel.",
+	.examples = "  millrace take jobs\n"
+		    "  millrace take jobs -n 10 --timeout 5s\n"
+		    "  millrace take jobs --lease 1m |\n"
+		    "    while read -r lease n job; do handle \"$job\" && millrace ack \"$lease\"; done\n"
+		    "  millrace take jobs --follow | while read -r job; do handle \"$job\"; done\n",
+	.options = OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_TIMEOUT) |
+		   OPTION_BIT(OPTION_LEASED),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_take,
+};

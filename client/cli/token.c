@@ -19,7 +19,7 @@ static void write_hex(char *to, const unsigned char *bytes, size_t n)
 		snprintf(to + 2 * i, 3, "%02x", bytes[i]);
 }
 
-int run_token(const struct call *call)
+static int run_token(const struct call *call)
 {
 	static const char *const forms[] = {[FORMAT_TEXT] = "%s\nsha256:%s:%s\n",
 					    [FORMAT_JSON] = "{\"token\":\"%s\",\"hash\":\"sha256:%s:%s\"}\n",
@@ -43,3 +43,20 @@ int run_token(const struct call *call)
 	OPENSSL_cleanse(token, sizeof token);
 	return EXIT_OK;
 }
+
+const struct command token_command = {
+	.name = "token",
+	.arguments = "",
+	.summary = "make a token for a user of the daemon",
+	.description = "Makes a token: a secret by which a user logs in. It prints two lines: the token, for "
+		       "the user ($MILLRACE_TOKEN, or a file that\n"
+		       "$MILLRACE_TOKEN_FILE names), and what the daemon's configuration has of it (`users: "
+		       "{NAME: {token: ...}}`), from which the token\n"
+		       "cannot be found out. No daemon is asked. json prints {\"token\":TOKEN,\"hash\":HASH}.",
+	.examples = "  millrace token\n"
+		    "  millrace token -o json | jq -r .hash\n",
+	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE),
+	.min_args = 0,
+	.max_args = 0,
+	.run = run_token,
+};

@@ -56,8 +56,8 @@ class Secure(unittest.TestCase):
         self.expect(DENIED, "", "take", "jobs", "-u", self.tcp, err="take on \"jobs\"", MILLRACE_TOKEN=self.token)
 
     def test_who_is_not_let_in(self):
-        self.expect(DENIED, "", "put", "jobs", "1", "-u", self.tcp, err="say hello with a valid token")
-        self.expect(DENIED, "", "put", "jobs", "1", "-u", self.tcp, err="say hello with a valid token", MILLRACE_TOKEN=self.token[:-1])
+        self.expect(DENIED, "", "put", "jobs", "1", "-u", self.tcp, err="set MILLRACE_TOKEN, or MILLRACE_TOKEN_FILE")
+        self.expect(DENIED, "", "put", "jobs", "1", "-u", self.tcp, err="does not know this token; see MILLRACE_TOKEN", MILLRACE_TOKEN=self.token[:-1])
         self.expect(ERROR, "", "put", "jobs", "1", "-u", self.tcp, err="cannot be read", MILLRACE_TOKEN_FILE="/nonexistent")
 
     def test_whom_it_does_not_trust(self):

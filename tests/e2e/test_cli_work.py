@@ -268,7 +268,7 @@ class Failures(Worker):
         self.daemon.process.wait()
         os.write(self.pipe_in, b"go\n")
         status, _, err = self.end(worker)
-        self.assertEqual(status, ERROR)
+        self.assertEqual(status, CONNECT)
         self.assertIn("lost:\n5\n", err)
         self.assertEqual(self.daemon.wait(), -signal.SIGKILL)
         self.daemon.stop = lambda: 0

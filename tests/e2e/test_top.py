@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """millrace top: once for scripts, and live on a terminal."""
 import json
+import fcntl
 import os
 import pty
+import re
 import select
+import signal
+import struct
 import subprocess
 import sys
+import termios
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from cli import OK, PROGRAM, USAGE, Cli  # noqa: E402
+from cli import CONNECT, OK, PROGRAM, USAGE, Cli  # noqa: E402
 from millraced import DEADLINE_S, Connection  # noqa: E402
 from terminal import needs_terminal  # noqa: E402
 
@@ -60,30 +65,88 @@ class Top(Cli):
     def test_mistakes(self):
         self.expect(USAGE, "", "top", "--sort", "size", err="depth, rate, shed, oldest or name")
 
+    def live(self, columns=80, **environment):
+        """A `top` on a terminal of that width, and 24 lines."""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            os.execve(PROGRAM, [PROGRAM, "top"], {**self.environment, "TERM": "xterm", **environment})
+        self.addCleanup(os.close, self.terminal)
+        self.seen = b""
+
+    def until(self, text):
+        """All that it shows before this text."""
+        while text not in self.seen:
+            self.assertTrue(select.select([self.terminal], [], [], DEADLINE_S)[0], self.seen)
+            self.seen += os.read(self.terminal, 65536)
+        before, self.seen = self.seen.split(text, 1)
+        return before
+
+    def end(self):
+        """The rest of it, and its exit status."""
+        while True:
+            try:
+                read = os.read(self.terminal, 65536)
+            except OSError:
+                break
+            if not read:
+                break
+            self.seen += read
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
     @needs_terminal
     def test_live(self):
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execve(PROGRAM, [PROGRAM, "top"], {**self.environment, "TERM": "xterm"})
-        seen = b""
+        self.live()
+        self.until(b"\x1b[?1049h")
+        self.until(b"by depth")
+        self.until(b"deep ")
+        os.write(self.terminal, b"s")
+        self.until(b"by shed")
+        self.until(b"lossy")
+        os.write(self.terminal, b"q")
+        self.until(b"\x1b[?1049l")
+        self.assertEqual(self.end(), OK)
 
-        def until(text):
-            nonlocal seen
-            while text not in seen:
-                self.assertTrue(select.select([terminal], [], [], DEADLINE_S)[0], seen)
-                seen += os.read(terminal, 65536)
-            seen = seen[seen.index(text) + len(text) :]
+    @needs_terminal
+    def test_no_line_is_wider_than_the_terminal(self):
+        self.connection.ask(id=4, op="create", channel="x" * 128, kind="bounded", capacity=10)
+        for columns in (114, 80, 60, 40, 20):
+            self.live(columns)
+            self.until(b"\x1b[H")
+            screen = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.until(b"\x1b[J")).decode()
+            for line in screen.replace("\r", "").split("\n"):
+                self.assertLess(len(line), columns, line)
+            self.assertIn("deep ", screen)
+            self.assertIn("\u2026", screen)
+            os.write(self.terminal, b"q")
+            self.assertEqual(self.end(), OK)
 
-        until(b"\x1b[?1049h")
-        until(b"by depth")
-        until(b"deep ")
-        os.write(terminal, b"s")
-        until(b"by shed")
-        until(b"lossy")
-        os.write(terminal, b"q")
-        until(b"\x1b[?1049l")
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), OK)
-        os.close(terminal)
+    @needs_terminal
+    def test_no_colours_where_nobody_wants_them(self):
+        colour = re.compile(rb"\x1b\[[0-9;]*m")
+        for environment, has_colours in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)):
+            self.live(**environment)
+            self.until(b"\x1b[H")
+            self.assertEqual(bool(colour.search(self.until(b"\x1b[J"))), has_colours, environment)
+            os.write(self.terminal, b"q")
+            self.assertEqual(self.end(), OK)
+
+    @needs_terminal
+    def test_a_dumb_terminal_gets_one_table(self):
+        self.live(TERM="dumb")
+        self.assertEqual(self.end(), OK)
+        self.assertNotIn(b"\x1b", self.seen)
+        self.assertIn(b"deep ", self.seen)
+
+    @needs_terminal
+    def test_the_end_of_the_daemon_is_told_on_the_screen_that_stays(self):
+        self.live()
+        self.until(b"deep ")
+        self.daemon.kill(signal.SIGKILL)
+        self.assertEqual(self.end(), CONNECT)
+        self.assertIn(b"connection", self.seen[self.seen.index(b"\x1b[?1049l") :])
+        self.daemon.wait()
+        self.daemon.stop = lambda: 0
 
 
 if __name__ == "__main__":

@@ -6,27 +6,27 @@
 #include <string.h>
 
 #include "client/cli/child.h"
-#include "client/cli/worker.h"
+#include "client/cli/runner.h"
 
 enum {
 	STOPPING_STATUS = 255, /* a command's exit status that stops all, as xargs has it */
 	PADDING_BYTES = 1024,  /* white space that a result may have around it */
 };
 
-static void write_input(struct worker *worker, const struct job *job, struct buffer *input)
+static void write_input(struct runner *runner, const struct job *job, struct buffer *input)
 {
-	if (worker->call->strings)
-		text_append_plain(input, job->value);
+	if (runner->call->strings)
+		value_text_append_plain(input, job->value);
 	else
-		text_append_line(input, job->value, false);
+		value_text_append_line(input, job->value, false);
 	buffer_append(input, "\n", 1);
 }
 
 /* The command with its input and environment. What it wrote is in *output. */
-static enum child_end run_command(struct worker *worker, const struct job *job, const char *number,
+static enum child_end run_command(struct runner *runner, const struct job *job, const char *number,
 				  struct buffer *output, int *detail)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 	char url[1024], channel[NAME_MAX_BYTES + 32], attempt[64], delivery[64];
 	char *settings[] = {channel, attempt, delivery, (char *)number, url};
 	struct buffer input = {0};
@@ -38,17 +38,17 @@ static enum child_end run_command(struct worker *worker, const struct job *job, 
 	snprintf(delivery, sizeof delivery, "MILLRACE_DELIVERY=%" PRIu64, job->delivery);
 	snprintf(url, sizeof url, "MILLRACE_URL=%s", call->url ? call->url : "");
 	environment = child_environment(settings, call->url ? 5 : 4);
-	write_input(worker, job, &input);
+	write_input(runner, job, &input);
 	*detail = ENOMEM;
 	if (environment && !input.failed) {
 		struct child_task task = {
 			.argv = call->args + 1,
 			.environment = environment,
 			.input = {input.bytes + input.start, buffer_len(&input)},
-			.output = worker->kind->is_server || call->to ? output : NULL,
-			.max_output = worker->max_value_bytes + PADDING_BYTES,
+			.output = runner->kind->is_server || call->to ? output : NULL,
+			.max_output = runner->max_value_bytes + PADDING_BYTES,
 			.limit_ms = call->limit_ms,
-			.stop_fd = worker->abort.fd,
+			.stop_fd = runner->abort.fd,
 		};
 
 		end = child_run(&task, detail);
@@ -59,7 +59,7 @@ static enum child_end run_command(struct worker *worker, const struct job *job, 
 }
 
 /* Whether the command ended well; else job->why. */
-static bool judge(struct worker *worker, struct job *job, enum child_end end, int detail)
+static bool judge(struct runner *runner, struct job *job, enum child_end end, int detail)
 {
 	switch (end) {
 	case CHILD_EXITED:
@@ -72,14 +72,14 @@ static bool judge(struct worker *worker, struct job *job, enum child_end end, in
 		snprintf(job->why, sizeof job->why, "ended by signal %d, %s", detail, strsignal(detail));
 		break;
 	case CHILD_LATE:
-		snprintf(job->why, sizeof job->why, "not done within %" PRId64 " ms", worker->call->limit_ms);
+		snprintf(job->why, sizeof job->why, "not done within %" PRId64 " ms", runner->call->limit_ms);
 		break;
 	case CHILD_STOPPED:
 		snprintf(job->why, sizeof job->why, "ended by a second signal to millrace");
 		break;
 	case CHILD_WORDY:
 		snprintf(job->why, sizeof job->why, "it wrote more than the %zu bytes that a value may have",
-			 worker->max_value_bytes);
+			 runner->max_value_bytes);
 		break;
 	case CHILD_IMPOSSIBLE:
 		snprintf(job->why, sizeof job->why, "cannot be run: %s", strerror(detail));
@@ -87,7 +87,7 @@ static bool judge(struct worker *worker, struct job *job, enum child_end end, in
 		break;
 	}
 	if (job->is_hopeless)
-		worker_stop_with(worker, EXIT_ERROR);
+		runner_stop_with(runner, EXIT_ERROR);
 	return false;
 }
 
@@ -99,49 +99,49 @@ static bool is_padding(char c, bool in_text)
 
 /* Finds the one value in what the command wrote; with --string it is made of that. bytes are NULL if it wrote nothing.
  * False, and job->why, if it is none. */
-static bool read_result(struct worker *worker, struct job *job, struct buffer *output, struct buffer *made,
+static bool read_result(struct runner *runner, struct job *job, struct buffer *output, struct buffer *made,
 			struct slice *result)
 {
 	struct slice text = {output->bytes + output->start, buffer_len(output)};
-	char error[TEXT_ERROR_BYTES];
+	char error[VALUE_TEXT_ERROR_BYTES];
 
 	*result = (struct slice){NULL, 0};
 	if (output->failed) {
 		snprintf(job->why, sizeof job->why, "no memory for what it wrote");
 		return false;
 	}
-	while (text.len && is_padding(text.bytes[text.len - 1], worker->call->strings))
+	while (text.len && is_padding(text.bytes[text.len - 1], runner->call->strings))
 		text.len--;
 	if (text.len == 0)
 		return true;
-	if (worker->kind->is_server && !worker->call->strings && slice_equal(text, SLICE("null"))) {
+	if (runner->kind->is_server && !runner->call->strings && slice_equal(text, SLICE("null"))) {
 		*result = text;
 		return true;
 	}
-	if ((worker->call->strings ? text_to_string(text, made, error) : text_to_value(text, result, error)) < 0) {
+	if ((runner->call->strings ? value_text_quote(text, made, error) : value_text_parse(text, result, error)) < 0) {
 		snprintf(job->why, sizeof job->why, "what it wrote is no result: %s", error);
 		return false;
 	}
-	if (worker->call->strings)
+	if (runner->call->strings)
 		*result = (struct slice){made->bytes + made->start, buffer_len(made)};
-	if (result->len > worker->max_value_bytes) {
+	if (result->len > runner->max_value_bytes) {
 		snprintf(job->why, sizeof job->why, "what it wrote is longer than the %zu bytes that a value may have",
-			 worker->max_value_bytes);
+			 runner->max_value_bytes);
 		return false;
 	}
 	return true;
 }
 
-bool worker_attempt(struct worker *worker, struct job *job, const char *number)
+bool runner_attempt(struct runner *runner, struct job *job, const char *number)
 {
 	struct buffer output = {0}, made = {0};
 	struct slice result;
 	int detail;
-	enum child_end end = run_command(worker, job, number, &output, &detail);
-	bool is_good = judge(worker, job, end, detail) && read_result(worker, job, &output, &made, &result);
+	enum child_end end = run_command(runner, job, number, &output, &detail);
+	bool is_good = judge(runner, job, end, detail) && read_result(runner, job, &output, &made, &result);
 
 	if (is_good)
-		worker->kind->succeed(worker, job, result);
+		runner->kind->succeed(runner, job, result);
 	buffer_finish(&output);
 	buffer_finish(&made);
 	return is_good;

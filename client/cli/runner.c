@@ -1,4 +1,4 @@
-#include "client/cli/worker.h"
+#include "client/cli/runner.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,41 +28,42 @@ enum {
 
 /* -- What the kinds use -- */
 
-void worker_count(struct worker *worker, uint64_t *counter)
+void runner_count(struct runner *runner, uint64_t *counter)
 {
-	pthread_mutex_lock(&worker->lock);
+	pthread_mutex_lock(&runner->lock);
 	*counter += 1;
-	pthread_mutex_unlock(&worker->lock);
+	pthread_mutex_unlock(&runner->lock);
 }
 
-void worker_stop_with(struct worker *worker, int code)
+void runner_stop_with(struct runner *runner, int code)
 {
-	pthread_mutex_lock(&worker->lock);
-	if (worker->code == EXIT_OK)
-		worker->code = code;
-	pthread_mutex_unlock(&worker->lock);
-	gate_open(&worker->stop);
+	pthread_mutex_lock(&runner->lock);
+	if (runner->code == EXIT_OK)
+		runner->code = code;
+	pthread_mutex_unlock(&runner->lock);
+	latch_open(&runner->stop);
 }
 
-void worker_stop_for(struct worker *worker, const char *channel, int status)
+void runner_stop_for(struct runner *runner, const char *channel, int status)
 {
 	bool is_first;
 
-	pthread_mutex_lock(&worker->lock);
-	is_first = !worker->has_told;
-	worker->has_told = true;
-	pthread_mutex_unlock(&worker->lock);
-	worker_stop_with(worker, is_first ? report_status(worker->call, channel, status, NULL) : report_code(status));
+	pthread_mutex_lock(&runner->lock);
+	is_first = !runner->has_told;
+	runner->has_told = true;
+	pthread_mutex_unlock(&runner->lock);
+	runner_stop_with(runner, is_first ? session_report(runner->call, runner->m, channel, status, NULL)
+					  : report_code(status));
 }
 
 /* The first of two arms that can. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
-static int choose(struct worker *worker, const struct mr_arm arms[2], const struct mr_alts_options *options,
+static int choose(struct runner *runner, const struct mr_arm arms[2], const struct mr_alts_options *options,
 		  int64_t timeout_ms, struct mr_choice *choice)
 {
 	int64_t deadline_ms = clock_ms() + timeout_ms, left_ms = timeout_ms;
 	int status;
 
-	while ((status = mr_alts_with(worker->m, arms, 2, options, left_ms, choice)) == MR_TIMEOUT) {
+	while ((status = mr_alts_with(runner->m, arms, 2, options, left_ms, choice)) == MR_TIMEOUT) {
 		if (timeout_ms == MR_FOREVER)
 			continue;
 		left_ms = deadline_ms - clock_ms();
@@ -72,16 +73,16 @@ static int choose(struct worker *worker, const struct mr_arm arms[2], const stru
 	return status;
 }
 
-int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms)
+int runner_put(struct runner *runner, const char *channel, struct slice value, int64_t timeout_ms)
 {
 	struct mr_arm arms[] = {{.channel = channel, .raw = value.bytes, .raw_len = value.len},
-				{.channel = worker->abort.channel}};
+				{.channel = runner->abort.channel}};
 
 	struct mr_alts_options options = {.priority = true};
 
 	for (;;) {
 		struct mr_choice choice;
-		int status = choose(worker, arms, &options, timeout_ms, &choice);
+		int status = choose(runner, arms, &options, timeout_ms, &choice);
 		bool is_aborted = status == MR_CLOSED && choice.arm == 1;
 
 		mr_choice_finish(&choice);
@@ -89,59 +90,59 @@ int worker_put(struct worker *worker, const char *channel, struct slice value, i
 			return MR_CANCELLED;
 		if (status != MR_EOVERLOADED && status != MR_ETOO_MANY_WAITERS)
 			return status;
-		if (gate_is_open(&worker->abort))
+		if (latch_is_open(&runner->abort))
 			return status;
-		gate_pause(&worker->abort, OVERLOAD_PAUSE_MS);
+		latch_pause(&runner->abort, OVERLOAD_PAUSE_MS);
 	}
 }
 
 /* -- One value -- */
 
-static void do_job(struct worker *worker, struct job *job, const char *number)
+static void do_job(struct runner *runner, struct job *job, const char *number)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 	int64_t pause_ms;
 	bool is_last;
 
-	if (!worker->kind->open(worker, job)) {
-		worker_settle(worker, job);
+	if (!runner->kind->open(runner, job)) {
+		runner_settle(runner, job);
 		return;
 	}
 	for (job->attempt = 1;; job->attempt++) {
 		is_last = job->attempt > call->retries ||
-			  gate_is_open(&worker->stop); /* who stops gets one more attempt, without a pause */
-		if (worker_attempt(worker, job, number))
+			  latch_is_open(&runner->stop); /* who stops gets one more attempt, without a pause */
+		if (runner_attempt(runner, job, number))
 			return;
-		if (is_last || job->is_hopeless || gate_is_open(&worker->abort))
+		if (is_last || job->is_hopeless || latch_is_open(&runner->abort))
 			break;
-		pause_ms = worker_pause_ms(worker, job->attempt);
+		pause_ms = runner_pause_ms(runner, job->attempt);
 		if (!call->quiet)
 			report(call, call->args[0],
 			       "%s: %s; attempt %" PRIu64 " of %" PRIu64 ", again in %" PRId64 " ms", call->args[1],
 			       job->why, job->attempt, call->retries + 1, pause_ms);
-		gate_pause(&worker->stop, pause_ms);
+		latch_pause(&runner->stop, pause_ms);
 	}
-	worker_count(worker, &worker->n_failed);
-	worker->kind->fail(worker, job);
+	runner_count(runner, &runner->n_failed);
+	runner->kind->fail(runner, job);
 }
 
 /* The next value; false: there is none to come. */
-static bool take(struct worker *worker, struct job *job)
+static bool take(struct runner *runner, struct job *job)
 {
-	const struct call *call = worker->call;
-	struct mr_arm arms[] = {{.channel = worker->stop.channel}, {.channel = call->args[0]}};
-	struct mr_alts_options options = {.priority = true, .lease_ms = worker->lease_ms};
+	const struct call *call = runner->call;
+	struct mr_arm arms[] = {{.channel = runner->stop.channel}, {.channel = call->args[0]}};
+	struct mr_alts_options options = {.priority = true, .lease_ms = runner->lease_ms};
 	struct mr_choice choice;
 	bool may_take, is_taken;
 	int status;
 
-	pthread_mutex_lock(&worker->lock);
-	may_take = worker->n_left > 0 && !gate_is_open(&worker->stop);
-	worker->n_left -= may_take;
-	pthread_mutex_unlock(&worker->lock);
+	pthread_mutex_lock(&runner->lock);
+	may_take = runner->n_left > 0 && !latch_is_open(&runner->stop);
+	runner->n_left -= may_take;
+	pthread_mutex_unlock(&runner->lock);
 	if (!may_take)
 		return false;
-	status = choose(worker, arms, &options, call->timeout_ms, &choice);
+	status = choose(runner, arms, &options, call->timeout_ms, &choice);
 	is_taken = status == MR_OK;
 	if (is_taken) {
 		*job = (struct job){
@@ -151,18 +152,18 @@ static bool take(struct worker *worker, struct job *job)
 			.delivery = choice.lease ? choice.deliveries : 0,
 		};
 		choice.raw = choice.lease = NULL;
-		keeper_hold(&worker->keeper, &job->lease);
+		extender_add(&runner->extender, &job->lease);
 	} else if (status == MR_CLOSED) {
-		gate_open(&worker->stop);
+		latch_open(&runner->stop);
 	} else if (status != MR_OK) {
-		worker_stop_for(worker, call->args[0], status);
+		runner_stop_for(runner, call->args[0], status);
 	}
 	mr_choice_finish(&choice);
 	return is_taken;
 }
 
 struct thread {
-	struct worker *worker;
+	struct runner *runner;
 	pthread_t thread;
 	char number[40]; /* as the command's environment has it */
 };
@@ -172,12 +173,12 @@ static void *work(void *arg)
 	struct thread *thread = arg;
 	struct job job;
 
-	while (take(thread->worker, &job)) {
-		do_job(thread->worker, &job, thread->number);
-		keeper_let_go(&thread->worker->keeper, &job.lease);
+	while (take(thread->runner, &job)) {
+		do_job(thread->runner, &job, thread->number);
+		extender_remove(&thread->runner->extender, &job.lease);
 		mr_free((char *)job.taken.bytes);
 	}
-	eventfd_write(thread->worker->ended_fd, 1);
+	eventfd_write(thread->runner->ended_fd, 1);
 	return NULL;
 }
 
@@ -203,71 +204,71 @@ static int catch_signals(void)
 	return fd;
 }
 
-static void take_signal(struct worker *worker, int signal_fd)
+static void take_signal(struct runner *runner, int signal_fd)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 	struct signalfd_siginfo signal;
 
 	if (read(signal_fd, &signal, sizeof signal) != sizeof signal)
 		return;
-	worker->is_interrupted |= signal.ssi_signo == SIGINT;
-	if (!gate_is_open(&worker->stop)) {
+	runner->is_interrupted |= signal.ssi_signo == SIGINT;
+	if (!latch_is_open(&runner->stop)) {
 		if (!call->quiet)
 			report(call, call->args[0],
 			       "takes no more, and ends when the commands have ended; another signal ends them");
-		gate_open(&worker->stop);
+		latch_open(&runner->stop);
 	} else {
-		gate_open(&worker->abort);
+		latch_open(&runner->abort);
 	}
 }
 
 /* Waits until the threads have ended, and for signals meanwhile. */
-static void attend(struct worker *worker, uint64_t n_threads, int signal_fd)
+static void attend(struct runner *runner, uint64_t n_threads, int signal_fd)
 {
-	struct pollfd fds[] = {{.fd = worker->ended_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = runner->ended_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
 	uint64_t n_ended = 0;
 	eventfd_t n;
 
 	while (n_ended < n_threads) {
 		if (poll(fds, 2, -1) < 0)
 			continue;
-		if (fds[0].revents && eventfd_read(worker->ended_fd, &n) == 0)
+		if (fds[0].revents && eventfd_read(runner->ended_fd, &n) == 0)
 			n_ended += n;
 		if (fds[1].revents)
-			take_signal(worker, signal_fd);
+			take_signal(runner, signal_fd);
 	}
 }
 
 /* Runs the threads to their end. */
-static void run_threads(struct worker *worker)
+static void run_threads(struct runner *runner)
 {
-	uint64_t wanted = worker->call->jobs ? worker->call->jobs : 1, n = 0;
+	uint64_t wanted = runner->call->jobs ? runner->call->jobs : 1, n = 0;
 	int signal_fd = catch_signals(), error = 0;
 	struct thread *threads;
 	pthread_attr_t attributes;
 
-	if (keeper_init(&worker->keeper, worker->m, worker->lease_ms) <
+	if (extender_init(&runner->extender, runner->m, runner->lease_ms) <
 	    0) { /* after catch_signals(): no signal is this thread's */
-		report(worker->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
-		worker->code = EXIT_ERROR;
+		report(runner->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
+		runner->code = EXIT_ERROR;
 		return;
 	}
-	wanted = wanted < worker->n_left ? wanted : worker->n_left;
+	wanted = wanted < runner->n_left ? wanted : runner->n_left;
 	threads = calloc(wanted, sizeof *threads);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
 	for (; threads && n < wanted && !error; n += !error) {
-		threads[n].worker = worker;
+		threads[n].runner = runner;
 		snprintf(threads[n].number, sizeof threads[n].number, "MILLRACE_WORKER=%" PRIu64, n + 1);
 		error = pthread_create(&threads[n].thread, &attributes, work, &threads[n]);
 	}
 	pthread_attr_destroy(&attributes);
 	if (n < wanted) {
-		report(worker->call, NULL, "only %" PRIu64 " of %" PRIu64 " commands at a time: %s", n, wanted,
+		report(runner->call, NULL, "only %" PRIu64 " of %" PRIu64 " commands at a time: %s", n, wanted,
 		       strerror(error ? error : ENOMEM));
-		worker_stop_with(worker, EXIT_ERROR);
+		runner_stop_with(runner, EXIT_ERROR);
 	}
-	attend(worker, n, signal_fd);
+	attend(runner, n, signal_fd);
 	for (uint64_t i = 0; i < n; i++)
 		pthread_join(threads[i].thread, NULL);
 	free(threads);
@@ -275,43 +276,43 @@ static void run_threads(struct worker *worker)
 		close(signal_fd);
 }
 
-static int prepare(struct worker *worker)
+static int prepare(struct runner *runner)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 	json_t *hello = NULL;
-	int status = mr_hello(worker->m, &hello);
+	int status = mr_hello(runner->m, &hello);
 
-	worker->max_value_bytes =
+	runner->max_value_bytes =
 		(size_t)json_integer_value(json_object_get(hello, "max_frame_bytes")) - ENVELOPE_BYTES;
 	json_decref(hello);
 	if (status == MR_OK)
-		status = gate_init(&worker->stop, worker->m);
+		status = latch_init(&runner->stop, runner->m);
 	if (status == MR_OK)
-		status = gate_init(&worker->abort, worker->m);
-	worker->ended_fd = eventfd(0, EFD_CLOEXEC);
-	worker->lease_ms = call->lease_ms == MR_FOREVER ? LEASE_MS : call->lease_ms;
-	if (status == MR_OK && (worker->stop.fd < 0 || worker->abort.fd < 0 || worker->ended_fd < 0)) {
+		status = latch_init(&runner->abort, runner->m);
+	runner->ended_fd = eventfd(0, EFD_CLOEXEC);
+	runner->lease_ms = call->lease_ms == MR_FOREVER ? LEASE_MS : call->lease_ms;
+	if (status == MR_OK && (runner->stop.fd < 0 || runner->abort.fd < 0 || runner->ended_fd < 0)) {
 		report(call, NULL, "no more open files: %s", strerror(errno));
 		return EXIT_ERROR;
 	}
 	return report_status(call, NULL, status, NULL);
 }
 
-static int conclude(const struct worker *worker)
+static int conclude(const struct runner *runner)
 {
-	const struct call *call = worker->call;
+	const struct call *call = runner->call;
 
 	if (call->format == FORMAT_JSON)
 		printf("{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"lost\":%" PRIu64
 		       ",\"returned\":%" PRIu64 "}\n",
-		       worker->n_done, worker->n_failed, worker->n_dropped, worker->n_lost, worker->n_returned);
-	if (worker->code != EXIT_OK)
-		return worker->code;
-	if (worker->n_lost || worker->n_returned)
+		       runner->n_done, runner->n_failed, runner->n_dropped, runner->n_lost, runner->n_returned);
+	if (runner->code != EXIT_OK)
+		return runner->code;
+	if (runner->n_lost || runner->n_returned)
 		return EXIT_ERROR;
-	if (worker->is_interrupted)
+	if (runner->is_interrupted)
 		return EXIT_INTERRUPTED;
-	return worker->n_dropped ? EXIT_DROPPED : EXIT_OK;
+	return runner->n_dropped ? EXIT_DROPPED : EXIT_OK;
 }
 
 /* Makes sure that so many commands can be run at a time. */
@@ -333,7 +334,7 @@ static int allow_files(const struct call *call)
 /* Before anything is taken: a command that cannot be is a mistake of the caller's. */
 static int check_call(const struct call *call)
 {
-	int error = child_look(call->args[1]), code = session_check_channel(call, call->args[0]);
+	int error = child_find_program(call->args[1]), code = session_check_channel(call, call->args[0]);
 
 	if (code == EXIT_OK && call->to)
 		code = session_check_channel(call, call->to);
@@ -344,35 +345,35 @@ static int check_call(const struct call *call)
 	return code == EXIT_OK ? allow_files(call) : code;
 }
 
-int worker_run(const struct call *call, const struct worker_kind *kind)
+int runner_run(const struct call *call, const struct runner_kind *kind)
 {
-	struct worker worker = {
+	struct runner runner = {
 		.call = call,
 		.kind = kind,
 		.n_left = call->number ? call->number : UINT64_MAX,
 		.stop.fd = -1,
 		.abort.fd = -1,
 		.ended_fd = -1,
-		.keeper.end_fd = -1,
+		.extender.end_fd = -1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	int code = check_call(call);
 
 	if (code == EXIT_OK)
-		code = session_open(call, &worker.m);
+		code = session_open(call, &runner.m);
 	if (code != EXIT_OK)
 		return code;
-	code = prepare(&worker);
+	code = prepare(&runner);
 	if (code == EXIT_OK) {
-		run_threads(&worker);
-		code = conclude(&worker);
+		run_threads(&runner);
+		code = conclude(&runner);
 	}
-	keeper_finish(&worker.keeper);
-	gate_finish(&worker.stop);
-	gate_finish(&worker.abort);
-	if (worker.ended_fd >= 0)
-		close(worker.ended_fd);
-	mr_destroy(worker.m);
-	pthread_mutex_destroy(&worker.lock);
+	extender_finish(&runner.extender);
+	latch_finish(&runner.stop);
+	latch_finish(&runner.abort);
+	if (runner.ended_fd >= 0)
+		close(runner.ended_fd);
+	mr_destroy(runner.m);
+	pthread_mutex_destroy(&runner.lock);
 	return code;
 }

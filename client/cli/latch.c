@@ -1,4 +1,4 @@
-#include "client/cli/gate.h"
+#include "client/cli/latch.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -7,22 +7,22 @@
 
 enum { PATIENCE_MS = 5000 };
 
-int gate_init(struct gate *gate, mr *m)
+int latch_init(struct latch *gate, mr *m)
 {
 	struct mr_definition definition = {.kind = "unbuffered", .ephemeral = true};
 
-	*gate = (struct gate){.m = m, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	*gate = (struct latch){.m = m, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	return mr_create(m, NULL, &definition, NULL, &gate->channel);
 }
 
-void gate_finish(struct gate *gate)
+void latch_finish(struct latch *gate)
 {
 	if (gate->fd >= 0)
 		close(gate->fd);
 	mr_free(gate->channel);
 }
 
-void gate_open(struct gate *gate)
+void latch_open(struct latch *gate)
 {
 	if (atomic_exchange(&gate->is_open, true))
 		return;
@@ -31,12 +31,12 @@ void gate_open(struct gate *gate)
 	(void)mr_close(gate->m, gate->channel);
 }
 
-bool gate_is_open(const struct gate *gate)
+bool latch_is_open(const struct latch *gate)
 {
 	return atomic_load(&gate->is_open);
 }
 
-void gate_pause(const struct gate *gate, int64_t ms)
+void latch_pause(const struct latch *gate, int64_t ms)
 {
 	struct pollfd fd = {.fd = gate->fd, .events = POLLIN};
 

@@ -1,10 +1,10 @@
-/* millrace create, close, delete. */
-#include <inttypes.h>
+/* millrace create: a channel of a kind. */
 #include <stdio.h>
 #include <string.h>
 
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/cli/suggest.h"
 #include "client/cli/units.h"
 
 enum { HIGHEST_CAPACITY = 1000000000 }; /* what the daemon allows may be less */
@@ -17,6 +17,8 @@ static int read_definition(const struct call *call, struct mr_definition *defini
 	} kinds[] = {
 		{"unbuffered", false}, {"bounded", true}, {"dropping", true}, {"sliding", true}, {"promise", false}};
 	const char *kind = call->args[1];
+	struct suggestion suggestion = {.wrong = kind};
+	char hint[SUGGEST_MAX_BYTES + 32];
 
 	if (!call->max_deliveries != !call->dead_letter)
 		return report_usage(call, "--max-deliveries and --dead-letter come together");
@@ -43,11 +45,14 @@ static int read_definition(const struct call *call, struct mr_definition *defini
 					    HIGHEST_CAPACITY);
 		return EXIT_OK;
 	}
-	return report_usage(
-		call, "there is no kind '%s'; the kinds are unbuffered, bounded, dropping, sliding and promise", kind);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		suggest_consider(&suggestion, kinds[i].name);
+	return report_usage(call,
+			    "there is no kind '%s'%s; the kinds are unbuffered, bounded, dropping, sliding and promise",
+			    kind, suggest_text(&suggestion, hint, sizeof hint));
 }
 
-int run_create(const struct call *call)
+static int run_create(const struct call *call)
 {
 	const char *channel = call->args[0];
 	struct mr_definition definition;
@@ -61,7 +66,7 @@ int run_create(const struct call *call)
 	if (code != EXIT_OK)
 		return code;
 	status = mr_create(m, channel, &definition, &created, NULL);
-	code = report_status(call, channel, status, NULL);
+	code = session_report(call, m, channel, status, NULL);
 	if (status == MR_OK && call->format == FORMAT_JSON)
 		printf("{\"channel\":\"%s\",\"created\":%s}\n", channel, created ? "true" : "false");
 	else if (status == MR_OK && !call->quiet)
@@ -70,43 +75,24 @@ int run_create(const struct call *call)
 	return code;
 }
 
-int run_close(const struct call *call)
-{
-	const char *channel = call->args[0];
-	int code, status;
-	mr *m;
-
-	code = session_open_for(call, channel, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_close(m, channel);
-	code = report_status(call, channel, status, NULL);
-	if (status == MR_OK && call->format == FORMAT_JSON)
-		printf("{\"channel\":\"%s\",\"closed\":true}\n", channel);
-	else if (status == MR_OK && !call->quiet)
-		puts("closed");
-	mr_destroy(m);
-	return code;
-}
-
-int run_delete(const struct call *call)
-{
-	const char *channel = call->args[0];
-	uint64_t discarded;
-	int code, status;
-	mr *m;
-
-	code = session_open_for(call, channel, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_delete(m, channel, call->force, &discarded);
-	code = report_status(call, channel, status, NULL);
-	if (status == MR_OK && call->format == FORMAT_JSON)
-		printf("{\"channel\":\"%s\",\"discarded\":%" PRIu64 "}\n", channel, discarded);
-	else if (status == MR_OK && !call->quiet && discarded)
-		printf("deleted, and %" PRIu64 " value%s discarded\n", discarded, discarded == 1 ? "" : "s");
-	else if (status == MR_OK && !call->quiet)
-		puts("deleted");
-	mr_destroy(m);
-	return code;
-}
+const struct command create_command = {
+	.name = "create",
+	.arguments = "CHANNEL KIND [CAPACITY]",
+	.summary = "create a channel",
+	.description = "Creates a channel, or finds that it is there already in the same form. KIND says what "
+		       "happens to a put when there is no room:\n"
+		       "  unbuffered  it waits for a take: both happen together\n"
+		       "  bounded     it waits for room: CAPACITY values fit\n"
+		       "  dropping    the new value is dropped\n"
+		       "  sliding     the oldest value is dropped\n"
+		       "  promise     the first value stays for ever, later ones are dropped\n"
+		       "bounded, dropping and sliding need a CAPACITY.",
+	.examples = "  millrace create jobs bounded 32\n"
+		    "  millrace create answer promise\n"
+		    "  millrace create jobs bounded 32 --max-deliveries 5 --dead-letter failed\n",
+	.options = OPTION_BIT(OPTION_MAX_WAITERS) | OPTION_BIT(OPTION_MAX_DELIVERIES) | OPTION_BIT(OPTION_DEAD_LETTER),
+	.exits = COMMON_EXITS,
+	.min_args = 2,
+	.max_args = 3,
+	.run = run_create,
+};

@@ -1,31 +1,25 @@
 /* JSON as text: what people write made into values, and values made into what people read. Pure. */
-#ifndef MILLRACE_CLI_TEXT_H
-#define MILLRACE_CLI_TEXT_H
+#ifndef MILLRACE_CLI_VALUE_TEXT_H
+#define MILLRACE_CLI_VALUE_TEXT_H
 
 #include "proto/buffer.h"
 #include "proto/slice.h"
 
-enum { TEXT_ERROR_BYTES = 320 };
+enum { VALUE_TEXT_ERROR_BYTES = 320 };
 
 /* Whether `text` is one JSON value that can be put; *raw is then it, without the white space around it. 0; or -1, and
  * in `error` what is wrong and what to do, for people. */
-int text_to_value(struct slice text, struct slice *raw, char error[TEXT_ERROR_BYTES]);
+int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT_ERROR_BYTES]);
 
 /* Appends the text as a JSON string to `out`. 0; or -1 (and nothing appended) if it is not UTF-8 or there is no memory:
  * in `error`. */
-int text_to_string(struct slice text, struct buffer *out, char error[TEXT_ERROR_BYTES]);
+int value_text_quote(struct slice text, struct buffer *out, char error[VALUE_TEXT_ERROR_BYTES]);
 
 /* Appends a value as one line: its bytes, but without the white space between its parts if that has line breaks. With
  * `for_terminal` what a terminal might obey (DEL, C1) is escaped: the same value in other bytes. */
-void text_append_line(struct buffer *out, struct slice value, bool for_terminal);
+void value_text_append_line(struct buffer *out, struct slice value, bool for_terminal);
 
 /* Appends a string's characters, without quotes and escapes; another value as it is. */
-void text_append_plain(struct buffer *out, struct slice value);
-
-/* How many bytes the UTF-8 character at the front has; 0 if there is none that is valid. */
-size_t text_character(const char *bytes, size_t len);
-
-/* Whether a valid character is a control character: C0, DEL or C1. */
-bool text_is_control(const char *character, size_t len);
+void value_text_append_plain(struct buffer *out, struct slice value);
 
 #endif

@@ -7,42 +7,42 @@
  * who waits for a value ends; the second opens `abort`, which ends the commands, and whoever waits for room. An alts
  * has one outcome, so no value is lost between the two arms.
  *
- * All that differs between the two commands is in struct worker_kind.
+ * All that differs between the two commands is in struct runner_kind.
  */
-#ifndef MILLRACE_CLI_WORKER_H
-#define MILLRACE_CLI_WORKER_H
+#ifndef MILLRACE_CLI_RUNNER_H
+#define MILLRACE_CLI_RUNNER_H
 
 #include <pthread.h>
 
 #include "client/cli/command.h"
-#include "client/cli/gate.h"
-#include "client/cli/keeper.h"
-#include "client/cli/text.h"
+#include "client/cli/latch.h"
+#include "client/cli/extender.h"
+#include "client/cli/value_text.h"
 #include "client/millrace.h"
 #include "proto/buffer.h"
 #include "proto/name.h"
 
-enum { WORKER_WHY_BYTES = TEXT_ERROR_BYTES + 64 };
+enum { RUNNER_WHY_BYTES = VALUE_TEXT_ERROR_BYTES + 64 };
 
 struct job {                            /* a value on its way */
 	struct slice taken;             /* as it came, for mr_free() */
 	struct slice value;             /* the part of it that the command gets */
 	char reply[NAME_MAX_BYTES + 1]; /* of serve: where the answer goes */
-	struct kept lease;
+	struct held_lease lease;
 	uint64_t delivery; /* 0: without a lease */
 	uint64_t attempt;
-	char why[WORKER_WHY_BYTES]; /* of an attempt that failed */
+	char why[RUNNER_WHY_BYTES]; /* of an attempt that failed */
 	bool is_hopeless;           /* another attempt, or another value, would be no better */
 };
 
-struct worker {
+struct runner {
 	const struct call *call;
-	const struct worker_kind *kind;
+	const struct runner_kind *kind;
 	mr *m;
 	size_t max_value_bytes;
-	struct gate stop, abort;
+	struct latch stop, abort;
 	int64_t lease_ms;
-	struct keeper keeper;
+	struct extender extender;
 	int ended_fd; /* counts threads that have ended */
 
 	pthread_mutex_t lock; /* of what follows */
@@ -53,48 +53,48 @@ struct worker {
 	int code;            /* of the error that stopped it all, or EXIT_OK */
 };
 
-struct worker_kind {
+struct runner_kind {
 	bool is_server; /* what the command writes is wanted even without --to, and may be null */
 
 	/* Finds the value in what was taken, all of it to begin with. False: there is none, and what there was to do
 	 * about that is done. */
-	bool (*open)(struct worker *worker, struct job *job);
+	bool (*open)(struct runner *runner, struct job *job);
 
 	/* The command has done it; `result` is one JSON value, or nothing (bytes are NULL). */
-	void (*succeed)(struct worker *worker, struct job *job, struct slice result);
+	void (*succeed)(struct runner *runner, struct job *job, struct slice result);
 
 	/* It failed for good: job->why. */
-	void (*fail)(struct worker *worker, struct job *job);
+	void (*fail)(struct runner *runner, struct job *job);
 };
 
 /* Runs the command once, and hands on its result. False if it failed: job->why. `number` is a setting of the command's
  * environment. */
-bool worker_attempt(struct worker *worker, struct job *job, const char *number);
+bool runner_attempt(struct runner *runner, struct job *job, const char *number);
 
 /* Runs until the channel is closed, -n values are done, a time-out, an error or a signal. Returns the exit code. */
-int worker_run(const struct call *call, const struct worker_kind *kind);
+int runner_run(const struct call *call, const struct runner_kind *kind);
 
 /* -- for the kinds, from any of the threads -- */
 
 /* Puts a value; waits for room, but not longer than timeout_ms, nor when all is to be ended: then MR_CANCELLED. A
  * daemon that has no room is asked again. */
-int worker_put(struct worker *worker, const char *channel, struct slice value, int64_t timeout_ms);
+int runner_put(struct runner *runner, const char *channel, struct slice value, int64_t timeout_ms);
 
 /* The value is done with: it is the daemon's no more. */
-void worker_settle(struct worker *worker, struct job *job);
+void runner_settle(struct runner *runner, struct job *job);
 
 /* Gives the value back to its channel. False: it is not leased, or no more. */
-bool worker_return(struct worker *worker, struct job *job);
+bool runner_return(struct runner *runner, struct job *job);
 
 /* The pause behind the n-th failure, from 1: it doubles each time. */
-int64_t worker_pause_ms(const struct worker *worker, uint64_t n);
+int64_t runner_pause_ms(const struct runner *runner, uint64_t n);
 
 /* No more is taken, because of this status; told, if it is the first. */
-void worker_stop_for(struct worker *worker, const char *channel, int status);
+void runner_stop_for(struct runner *runner, const char *channel, int status);
 
-void worker_stop_with(struct worker *worker, int code); /* the same for something else that has been told */
+void runner_stop_with(struct runner *runner, int code); /* the same for something else that has been told */
 
 /* Adds one, under the lock. */
-void worker_count(struct worker *worker, uint64_t *counter);
+void runner_count(struct runner *runner, uint64_t *counter);
 
 #endif

@@ -1,48 +1,13 @@
-#include "client/cli/text.h"
+#include "client/cli/value_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "client/cli/characters.h"
 #include "proto/json_scan.h"
+#include "proto/utf8.h"
 
 enum { QUOTED_BYTES = 48 }; /* of a text in an error */
-
-size_t text_character(const char *bytes, size_t len)
-{
-	const unsigned char *u = (const unsigned char *)bytes;
-	unsigned char lowest = 0x80, highest = 0xbf;
-	size_t n;
-
-	if (len == 0)
-		return 0;
-	if (u[0] < 0x80)
-		return 1;
-	if (u[0] < 0xc2 || u[0] > 0xf4)
-		return 0;
-	n = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-	if (u[0] == 0xe0)
-		lowest = 0xa0; /* shorter forms are not allowed */
-	else if (u[0] == 0xed)
-		highest = 0x9f; /* nor surrogates */
-	else if (u[0] == 0xf0)
-		lowest = 0x90;
-	else if (u[0] == 0xf4)
-		highest = 0x8f; /* nor what is beyond Unicode */
-	if (len < n || u[1] < lowest || u[1] > highest)
-		return 0;
-	for (size_t i = 2; i < n; i++) {
-		if (u[i] < 0x80 || u[i] > 0xbf)
-			return 0;
-	}
-	return n;
-}
-
-bool text_is_control(const char *character, size_t len)
-{
-	const unsigned char *u = (const unsigned char *)character;
-
-	return len == 1 ? u[0] < 0x20 || u[0] == 0x7f : len == 2 && u[0] == 0xc2 && u[1] < 0xa0;
-}
 
 /* The beginning of the text, cut between characters; *dots is "..." if something was cut off. */
 static struct slice quote(struct slice text, const char **dots)
@@ -50,7 +15,7 @@ static struct slice quote(struct slice text, const char **dots)
 	size_t len = 0;
 
 	while (len < text.len) {
-		size_t n = text_character(text.bytes + len, text.len - len);
+		size_t n = utf8_len(text.bytes + len, text.bytes + text.len);
 
 		n = n ? n : 1;
 		if (len + n > QUOTED_BYTES)
@@ -81,7 +46,7 @@ static struct slice trim(struct slice text)
 	return text;
 }
 
-int text_to_value(struct slice text, struct slice *raw, char error[TEXT_ERROR_BYTES])
+int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT_ERROR_BYTES])
 {
 	struct json_scan scan;
 	enum json_type type;
@@ -91,25 +56,25 @@ int text_to_value(struct slice text, struct slice *raw, char error[TEXT_ERROR_BY
 	text = trim(text);
 	shown = quote(text, &dots);
 	if (text.len == 0) {
-		snprintf(error, TEXT_ERROR_BYTES,
+		snprintf(error, VALUE_TEXT_ERROR_BYTES,
 			 "an empty text is not JSON; for an empty string write '\"\"', or use --string");
 		return -1;
 	}
 	json_scan_init(&scan, text.bytes, text.len);
 	type = json_scan_value(&scan, raw);
 	if (type == JSON_TYPE_NULL && json_scan_at_end(&scan)) {
-		snprintf(error, TEXT_ERROR_BYTES,
+		snprintf(error, VALUE_TEXT_ERROR_BYTES,
 			 "null cannot be put, it would read as \"closed\"; put any other JSON value");
 		return -1;
 	}
 	if (type != JSON_TYPE_NONE && json_scan_at_end(&scan))
 		return 0;
 	if (is_bare_word(text))
-		snprintf(error, TEXT_ERROR_BYTES, "%.*s%s is not JSON; quote it as '\"%.*s%s\"' or use --string",
+		snprintf(error, VALUE_TEXT_ERROR_BYTES, "%.*s%s is not JSON; quote it as '\"%.*s%s\"' or use --string",
 			 (int)shown.len, shown.bytes, dots, (int)shown.len, shown.bytes, dots);
 	else
-		snprintf(error, TEXT_ERROR_BYTES, "%.*s%s is not JSON: %s, at byte %zu", (int)shown.len, shown.bytes,
-			 dots, scan.error ? scan.error : "there is more after the value",
+		snprintf(error, VALUE_TEXT_ERROR_BYTES, "%.*s%s is not JSON: %s, at byte %zu", (int)shown.len,
+			 shown.bytes, dots, scan.error ? scan.error : "there is more after the value",
 			 (size_t)(scan.at - text.bytes) + 1);
 	return -1;
 }
@@ -144,30 +109,30 @@ static void append_escaped(struct buffer *out, const char *character, size_t len
 	buffer_append(out, escape, (size_t)n);
 }
 
-int text_to_string(struct slice text, struct buffer *out, char error[TEXT_ERROR_BYTES])
+int value_text_quote(struct slice text, struct buffer *out, char error[VALUE_TEXT_ERROR_BYTES])
 {
 	for (size_t at = 0, n; at < text.len; at += n) {
-		n = text_character(text.bytes + at, text.len - at);
+		n = utf8_len(text.bytes + at, text.bytes + text.len);
 		if (n == 0) {
-			snprintf(error, TEXT_ERROR_BYTES,
+			snprintf(error, VALUE_TEXT_ERROR_BYTES,
 				 "not UTF-8 at byte %zu; JSON strings can only hold UTF-8 (iconv converts)", at + 1);
 			return -1;
 		}
 	}
 	buffer_append(out, "\"", 1);
 	for (size_t at = 0, n; at < text.len; at += n) {
-		n = text_character(text.bytes + at, text.len - at);
+		n = utf8_len(text.bytes + at, text.bytes + text.len);
 		append_escaped(out, text.bytes + at, n);
 	}
 	buffer_append(out, "\"", 1);
 	if (out->failed) {
-		snprintf(error, TEXT_ERROR_BYTES, "out of memory");
+		snprintf(error, VALUE_TEXT_ERROR_BYTES, "out of memory");
 		return -1;
 	}
 	return 0;
 }
 
-void text_append_line(struct buffer *out, struct slice value, bool for_terminal)
+void value_text_append_line(struct buffer *out, struct slice value, bool for_terminal)
 {
 	bool compact = memchr(value.bytes, '\n', value.len) || memchr(value.bytes, '\r', value.len);
 	bool in_string = false;
@@ -182,8 +147,8 @@ void text_append_line(struct buffer *out, struct slice value, bool for_terminal)
 		bool is_gap = compact && !in_string && is_space(*c);
 		bool is_control;
 
-		n = text_character(c, value.len - at);
-		is_control = for_terminal && in_string && n && text_is_control(c, n);
+		n = utf8_len(c, value.bytes + value.len);
+		is_control = for_terminal && in_string && n && characters_is_control(c, n);
 		n = n ? n : 1;
 		if (*c == '"')
 			in_string = !in_string;
@@ -203,7 +168,7 @@ void text_append_line(struct buffer *out, struct slice value, bool for_terminal)
 	buffer_append(out, value.bytes + done, value.len - done);
 }
 
-void text_append_plain(struct buffer *out, struct slice value)
+void value_text_append_plain(struct buffer *out, struct slice value)
 {
 	struct slice text = value;
 	char *scratch;

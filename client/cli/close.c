@@ -1,0 +1,37 @@
+/* millrace close: no more puts. */
+#include <stdio.h>
+
+#include "client/cli/session.h"
+
+static int run_close(const struct call *call)
+{
+	const char *channel = call->args[0];
+	int code, status;
+	mr *m;
+
+	code = session_open_for(call, channel, &m);
+	if (code != EXIT_OK)
+		return code;
+	status = mr_close(m, channel);
+	code = session_report(call, m, channel, status, NULL);
+	if (status == MR_OK && call->format == FORMAT_JSON)
+		printf("{\"channel\":\"%s\",\"closed\":true}\n", channel);
+	else if (status == MR_OK && !call->quiet)
+		puts("closed");
+	mr_destroy(m);
+	return code;
+}
+
+const struct command close_command = {
+	.name = "close",
+	.arguments = "CHANNEL",
+	.summary = "close a channel to puts; what is in it can still be taken",
+	.description = "Closes a channel: it accepts no more puts. What is in it, or waits to be put, can "
+		       "still be taken; then every take is told that the\n"
+		       "channel is closed. Closing it again changes nothing.",
+	.examples = "  millrace close jobs\n",
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_close,
+};

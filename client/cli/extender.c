@@ -1,0 +1,77 @@
+#include "client/cli/extender.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { ROUNDS = 3 }; /* in the time of one lease */
+
+static void extend_all(struct extender *extender)
+{
+	struct held_lease *lease;
+
+	pthread_mutex_lock(&extender->lock);
+	TAILQ_FOREACH(lease, &extender->held, link)
+	(void)mr_extend(extender->m, lease->token, extender->lease_ms); /* if it has ended, who acks is told */
+	pthread_mutex_unlock(&extender->lock);
+}
+
+static void *keep(void *arg)
+{
+	struct extender *extender = arg;
+	struct pollfd end = {.fd = extender->end_fd, .events = POLLIN};
+	int64_t wait_ms = extender->lease_ms / ROUNDS < INT_MAX ? extender->lease_ms / ROUNDS : INT_MAX;
+
+	while (poll(&end, 1, (int)wait_ms) == 0 || !end.revents)
+		extend_all(extender);
+	return NULL;
+}
+
+int extender_init(struct extender *extender, mr *m, int64_t lease_ms)
+{
+	*extender = (struct extender){.m = m, .lease_ms = lease_ms, .end_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+	TAILQ_INIT(&extender->held);
+	if (lease_ms == 0)
+		return 0;
+	extender->end_fd = eventfd(0, EFD_CLOEXEC);
+	if (extender->end_fd < 0)
+		return -1;
+	errno = pthread_create(&extender->thread, NULL, keep, extender);
+	if (errno == 0)
+		return 0;
+	close(extender->end_fd);
+	extender->end_fd = -1;
+	return -1;
+}
+
+void extender_finish(struct extender *extender)
+{
+	if (extender->end_fd < 0)
+		return;
+	eventfd_write(extender->end_fd, 1);
+	pthread_join(extender->thread, NULL);
+	close(extender->end_fd);
+	pthread_mutex_destroy(&extender->lock);
+}
+
+void extender_add(struct extender *extender, struct held_lease *lease)
+{
+	if (!lease->token)
+		return;
+	pthread_mutex_lock(&extender->lock);
+	TAILQ_INSERT_TAIL(&extender->held, lease, link);
+	pthread_mutex_unlock(&extender->lock);
+}
+
+void extender_remove(struct extender *extender, struct held_lease *lease)
+{
+	if (!lease->token)
+		return;
+	pthread_mutex_lock(&extender->lock);
+	TAILQ_REMOVE(&extender->held, lease, link);
+	pthread_mutex_unlock(&extender->lock);
+	mr_free(lease->token);
+	lease->token = NULL;
+}

@@ -1,0 +1,42 @@
+/* millrace ls: the channels there are. */
+#include "client/cli/listing.h"
+#include "client/cli/session.h"
+
+static int run_ls(const struct call *call)
+{
+	static const struct column columns[] = {
+		{"NAME", "channel", false, 0},      {"KIND", "kind", false, 5},
+		{"CAPACITY", "capacity", true, 4},  {"BUFFERED", "buffered", true, 1},
+		{"LEASED", "leased", true, 2},      {"PUTS", "parked_puts", true, 3},
+		{"TAKES", "parked_takes", true, 3}, {"ACCEPTED", "accepted", true, 8},
+		{"TAKEN", "taken", true, 8},        {"DROPPED", "dropped", true, 6},
+		{"EVICTED", "evicted", true, 7},    {"CLOSED", "closed", false, 9},
+	};
+	json_t *rows = NULL;
+	int code, status;
+	mr *m;
+
+	code = session_open(call, &m);
+	if (code != EXIT_OK)
+		return code;
+	status = mr_list(m, call->n_args ? call->args[0] : NULL, &rows);
+	return listing_end(call, m, NULL, status, columns, sizeof columns / sizeof *columns, rows);
+}
+
+const struct command ls_command = {
+	.name = "ls",
+	.arguments = "[GLOB]",
+	.summary = "list channels",
+	.description = "Lists the channels whose names match GLOB (* any text, ? any one character, [a-z] one "
+		       "of these), or all. PUTS and TAKES wait now;\n"
+		       "ACCEPTED, TAKEN, DROPPED and EVICTED count from the channel's beginning. json prints "
+		       "one object a line, raw the same columns with\n"
+		       "tabs between them and no heading.",
+	.examples = "  millrace ls\n"
+		    "  millrace ls 'jobs.*'\n"
+		    "  millrace ls -o json | jq -r 'select(.dropped > 0).channel'\n",
+	.exits = COMMON_EXITS,
+	.min_args = 0,
+	.max_args = 1,
+	.run = run_ls,
+};

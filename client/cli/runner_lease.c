@@ -1,0 +1,38 @@
+/* The end of a worker's leases: the value is done, or goes back. */
+#include "client/cli/report.h"
+#include "client/cli/runner.h"
+
+enum { FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60 * 1000 };
+
+int64_t runner_pause_ms(const struct runner *runner, uint64_t n)
+{
+	int64_t pause_ms = runner->call->backoff_ms == MR_FOREVER ? FIRST_PAUSE_MS : runner->call->backoff_ms;
+
+	while (--n > 0 && pause_ms > 0 && pause_ms < LONGEST_PAUSE_MS)
+		pause_ms = 2 * pause_ms < LONGEST_PAUSE_MS ? 2 * pause_ms : LONGEST_PAUSE_MS;
+	return pause_ms;
+}
+
+void runner_settle(struct runner *runner, struct job *job)
+{
+	int status = job->lease.token ? mr_ack(runner->m, job->lease.token) : MR_OK;
+
+	if (status == MR_ENO_SUCH_LEASE)
+		report(runner->call, runner->call->args[0],
+		       "a lease had ended before its value was done: the value may be done twice");
+	else if (status != MR_OK)
+		runner_stop_for(runner, runner->call->args[0], status);
+	extender_remove(&runner->extender, &job->lease);
+}
+
+bool runner_return(struct runner *runner, struct job *job)
+{
+	/* Who is being stopped leaves it to others, at once. */
+	int64_t delay_ms = latch_is_open(&runner->stop) ? 0 : runner_pause_ms(runner, job->delivery);
+	bool is_back = job->lease.token && mr_nack(runner->m, job->lease.token, delay_ms) == MR_OK;
+
+	extender_remove(&runner->extender, &job->lease);
+	if (is_back)
+		runner_count(runner, &runner->n_returned);
+	return is_back;
+}

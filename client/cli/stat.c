@@ -1,0 +1,64 @@
+/* millrace stat: all numbers of a channel. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/cli/report.h"
+#include "client/cli/session.h"
+#include "client/cli/table.h"
+
+static int print_stat(const struct call *call, json_t *row)
+{
+	const char *key;
+	json_t *value;
+
+	if (call->format == FORMAT_JSON) {
+		json_dumpf(row, stdout, JSON_COMPACT);
+		putchar('\n');
+		return 0;
+	}
+	json_object_foreach(row, key, value)
+	{
+		char *cell = table_cell(value);
+
+		if (!cell)
+			return -1;
+		printf("%s%s%s\n", key, call->format == FORMAT_RAW ? "\t" : ": ", cell);
+		free(cell);
+	}
+	return 0;
+}
+
+static int run_stat(const struct call *call)
+{
+	json_t *row = NULL;
+	int code, status;
+	mr *m;
+
+	code = session_open_for(call, call->args[0], &m);
+	if (code != EXIT_OK)
+		return code;
+	status = mr_stat(m, call->args[0], &row);
+	code = session_report(call, m, call->args[0], status, NULL);
+	if (status == MR_OK && print_stat(call, row) < 0) {
+		report(call, NULL, "out of memory");
+		code = EXIT_ERROR;
+	}
+	json_decref(row);
+	mr_destroy(m);
+	return code;
+}
+
+const struct command stat_command = {
+	.name = "stat",
+	.arguments = "CHANNEL",
+	.summary = "show all numbers of a channel",
+	.description = "Shows what a channel is, what is in it, and its books, a line each. json prints them "
+		       "as one object, raw with a tab between name and\n"
+		       "number.",
+	.examples = "  millrace stat jobs\n"
+		    "  millrace stat jobs -o json | jq .buffered\n",
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_stat,
+};

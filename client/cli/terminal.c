@@ -1,0 +1,46 @@
+#include "client/cli/terminal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { USUAL_COLUMNS = 80, USUAL_LINES = 24 };
+
+size_t terminal_columns(int fd)
+{
+	struct winsize size;
+
+	if (!isatty(fd))
+		return 0;
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : USUAL_COLUMNS;
+}
+
+size_t terminal_lines(int fd)
+{
+	struct winsize size;
+
+	if (!isatty(fd))
+		return 0;
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : USUAL_LINES;
+}
+
+bool terminal_has_cursor(int fd)
+{
+	const char *kind = getenv("TERM");
+
+	return isatty(fd) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
+bool terminal_has_colours(int fd)
+{
+	const char *refusal = getenv("NO_COLOR");
+
+	return terminal_has_cursor(fd) && !(refusal && *refusal);
+}
+
+bool terminal_is_ours(int fd)
+{
+	return isatty(fd) && tcgetpgrp(fd) == getpgrp();
+}
