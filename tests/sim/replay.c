@@ -7,11 +7,13 @@
 #include <stdlib.h>
 
 #include "proto/status.h"
+#include "tests/sim/recording.h"
 
-enum { MAX_TOKENS = 1 << 15, MAX_KEPT = 1024 };
+enum { SEEDS_A_PLAYING = 4, MAX_TOKENS = 1 << 15, MAX_KEPT = RECORDING_MAX_KEPT };
 
 struct world {
 	struct core *core;
+	struct recording *recording;
 	struct core_connection *connections[SIM_CONNECTIONS];
 	int cookies[SIM_CONNECTIONS];         /* the connection's index */
 	struct core_token tokens[MAX_TOKENS]; /* in the order in which they were told */
@@ -287,10 +289,24 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 
 /* -- The run -- */
 
+/* An event, written down as well. */
+static void step_core(struct world *world, const struct core_event *event, struct core_effects *effects)
+{
+	recording_add_event(world->recording, event);
+	core_step(world->core, event, effects);
+}
+
+static bool keeps(void *arg, const void *cookie)
+{
+	const struct world *world = arg;
+	return world->keeps[*(const int *)cookie];
+}
+
 /* Reads what the core replied, keeps what is not sent yet, and lets go of the rest. */
 static bool take_effects(struct world *world, struct core_effects *effects)
 {
 	bool good = true;
+	recording_add_effects(world->recording, effects, keeps, world);
 	for (struct core_reply *reply = effects->head; good && reply; reply = reply->next) {
 		good = read_reply(world, reply);
 		int connection = reply->cookie ? *(const int *)reply->cookie : -1;
@@ -313,7 +329,7 @@ static bool connect(struct world *world, int connection)
 				   .unsent_bytes = world->unsent_bytes,
 				   .cookie = &world->cookies[connection]};
 	struct core_effects effects = {0};
-	core_step(world->core, &event, &effects);
+	step_core(world, &event, &effects);
 	world->connections[connection] = effects.connection;
 	world->keeps[connection] = false;
 	return take_effects(world, &effects);
@@ -336,11 +352,13 @@ static void change_connection(struct world *world, const struct operation *o, ui
 					   .unsent_bytes = world->unsent_bytes,
 					   .connection = world->connections[o->connection]};
 		struct core_effects effects = {0};
-		core_step(world->core, &event, &effects);
-		core_effects_release(world->core, &effects);
+		step_core(world, &event, &effects);
+		take_effects(world, &effects);
 	}
-	if (o->sends)
+	if (o->sends) {
+		recording_add_sent(world->recording, &world->cookies[o->connection]);
 		send_kept(world, o->connection);
+	}
 	world->keeps[o->connection] = o->keeps;
 }
 
@@ -352,13 +370,13 @@ static bool disconnect(struct world *world, struct core_event *event)
 	while (world->connections[connection] != event->connection)
 		connection++;
 	event->op = CORE_HANG_UP;
-	core_step(world->core, event, &effects);
+	step_core(world, event, &effects);
 	if (!take_effects(world, &effects))
 		return false;
 	event->op = CORE_DISCONNECT;
 	event->unsent = world->unsent[connection];
 	event->n_unsent = world->n_unsent[connection];
-	core_step(world->core, event, &effects);
+	step_core(world, event, &effects);
 	world->n_unsent[connection] = 0;
 	world->connections[connection] = NULL;
 	world->keeps[connection] = false;
@@ -373,7 +391,7 @@ static bool act(struct world *world, const struct operation *o)
 	make_event(world, o, &event, arms);
 	if (o->op == CORE_DISCONNECT)
 		return disconnect(world, &event);
-	core_step(world->core, &event, &effects);
+	step_core(world, &event, &effects);
 	bool good = take_effects(world, &effects);
 	if (o->op == CORE_TICK)
 		change_connection(world, o, event.now_us);
@@ -400,6 +418,14 @@ static void see_end(const struct world *world, struct replay_seen *seen)
 	}
 }
 
+/* The same events once more: nothing else may have led to what was seen. */
+static bool play_again(struct world *world)
+{
+	size_t at;
+	return recording_play(world->recording, world->core, &at) ||
+	       differ(world, "played again, the run differs from event %zu on", at);
+}
+
 static sigjmp_buf aborted;
 
 static void on_abort(int signal)
@@ -416,6 +442,7 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	world.why = why;
 	struct core_seed seed = {script->seed, {script->seed, 1}, {script->seed, 2}};
 	world.core = core_create(&script->limits, &seed);
+	world.recording = recording_create(&script->limits, &seed);
 	if (!world.core)
 		abort();
 	model_init(&world.model, &script->limits);
@@ -424,6 +451,8 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	if (sigsetjmp(aborted, 1) == 0) {
 		for (i = 0; agree && i < script->n; i++)
 			agree = step(&world, script, &script->operations[i], seen);
+		if (script->seed % SEEDS_A_PLAYING == 0)
+			agree = agree && play_again(&world);
 		if (agree) { /* what a broken core still holds is of no use, and not safe to free */
 			see_end(&world, seen);
 			for (int c = 0; c < SIM_CONNECTIONS; c++)
@@ -436,6 +465,7 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 		snprintf(why, REPLAY_WHY, "an assertion failed");
 	}
 	sigaction(SIGABRT, &before, NULL);
+	recording_destroy(world.recording);
 	*at = i - 1;
 	return agree;
 }

@@ -1,5 +1,5 @@
 /* Runs a script through the core and through the model, and compares what each says and has become, after every
- * operation. */
+ * operation. At the end the core's events are played again, through a fresh core: see recording.h. */
 #ifndef MILLRACE_TESTS_SIM_REPLAY_H
 #define MILLRACE_TESTS_SIM_REPLAY_H
 
