@@ -1,0 +1,58 @@
+/* The log: segments in a folder, and batches at the end of the last. Blocking calls; for the I/O thread, and before it
+ * starts. It knows nothing of what records say.
+ *
+ * - A batch is on the disk when log_append() has returned 0. A call that failed is never tried again: who gets an error
+ *   stops using the log.
+ * - Every start begins a new segment, so no write goes where an earlier life of the daemon has left off.
+ * - Of the room for one segment more, the `spare`, it always has a file, which becomes the next segment. Where there is
+ *   no room for a new spare, the log is full: the last segment is what is left for records that make room.
+ * - Segments end with the oldest first, and the folder is synced after each: what is there is always contiguous. */
+#ifndef MILLRACE_JOURNAL_LOG_H
+#define MILLRACE_JOURNAL_LOG_H
+
+#include "daemon/journal/disk.h"
+#include "daemon/journal/format.h"
+
+struct log_segment {
+	uint64_t first; /* the number of its first batch */
+	uint64_t size;
+};
+
+struct log {
+	struct disk *disk;
+	uint64_t segment_bytes;
+	uint64_t random;   /* where salts come from */
+	const char *doing; /* what the call was about that failed */
+
+	uint64_t next;     /* the number of the next batch */
+	uint32_t chain;    /* the checksum of the last one */
+	int handle;        /* of the last segment; -1: none has begun */
+	uint64_t salt, at; /* of that: where the next batch goes */
+	bool has_spare;
+	uint64_t spare_size;
+	struct log_segment *segments; /* the oldest first */
+	size_t n_segments, cap;
+};
+
+/* Empty. `random`: any number that no other start has. */
+void log_init(struct log *log, struct disk *disk, uint64_t segment_bytes, uint64_t random);
+void log_finish(struct log *log);
+
+/* A segment that is there, the oldest first: recovery's. -ENOMEM. */
+int log_add_segment(struct log *log, uint64_t first, uint64_t size);
+
+/* After recovery: makes sure that what was read is on the disk, and begins a segment. -ENOSPC: there is no room. */
+int log_begin(struct log *log);
+
+/* Writes a run of batches, of which batch_open() has told number and length. The run is changed in place. */
+int log_append(struct log *log, char *run, size_t len);
+
+/* Makes the spare, if it is lacking. -ENOSPC is no failure, but the log is full. */
+int log_make_spare(struct log *log);
+
+/* Segments of which all batches have smaller numbers are dropped. */
+int log_drop_before(struct log *log, uint64_t number);
+
+uint64_t log_bytes(const struct log *log); /* on the disk, without the spare */
+
+#endif
