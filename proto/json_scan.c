@@ -8,12 +8,6 @@
 #include "proto/plain.h"
 #include "proto/utf8.h"
 
-void json_scan_init(struct json_scan *scan, const char *bytes, size_t len)
-{
-	static const char none[1];
-	*scan = (struct json_scan){.at = bytes ? bytes : none, .end = (bytes ? bytes : none) + len};
-}
-
 static enum json_type fail(struct json_scan *scan, const char *error)
 {
 	scan->error = error;
@@ -37,10 +31,9 @@ static inline void skip_space(struct json_scan *scan)
 		scan->at++;
 }
 
-bool json_scan_at_end(struct json_scan *scan)
+void json_scan_space(struct json_scan *scan)
 {
 	skip_space(scan);
-	return scan->at == scan->end;
 }
 
 /* -- Strings -- */
@@ -213,7 +206,7 @@ static enum json_type scan_scalar(struct json_scan *scan)
 
 /* -- Arrays and objects -- */
 
-static bool scan_key(struct json_scan *scan, struct slice *key)
+bool json_scan_key(struct json_scan *scan, struct slice *key)
 {
 	skip_space(scan);
 	if (!comes(scan, '"'))
@@ -282,7 +275,7 @@ static bool scan_after_value(struct json_scan *scan, struct nesting *nesting)
 		if (comes(scan, ',')) {
 			scan->at++;
 			if (object)
-				scan_key(scan, &key);
+				json_scan_key(scan, &key);
 			return false;
 		}
 		if (!comes(scan, object ? '}' : ']')) {
@@ -312,7 +305,7 @@ static bool scan_nested(struct json_scan *scan)
 			scan->at++;
 			skip_space(scan);
 			if (!comes(scan, object ? '}' : ']')) {
-				if (object && !scan_key(scan, &key))
+				if (object && !json_scan_key(scan, &key))
 					return false;
 				continue;
 			}
@@ -328,7 +321,7 @@ static bool scan_nested(struct json_scan *scan)
 	}
 }
 
-enum json_type json_scan_value(struct json_scan *scan, struct slice *raw)
+enum json_type json_scan_any_value(struct json_scan *scan, struct slice *raw)
 {
 	enum json_type type;
 	assert(!scan->error);
@@ -354,7 +347,7 @@ bool json_scan_enter(struct json_scan *scan, char bracket)
 }
 
 /* Whether another item comes, in front of which `at` then stands; the closing bracket is consumed. */
-static bool scan_item(struct json_scan *scan, bool *first, char closing, const char *error)
+bool json_scan_item(struct json_scan *scan, bool *first, char closing)
 {
 	bool is_first = *first;
 	*first = false;
@@ -366,19 +359,9 @@ static bool scan_item(struct json_scan *scan, bool *first, char closing, const c
 	if (is_first)
 		return true;
 	if (!comes(scan, ','))
-		return fail(scan, error);
+		return fail(scan, closing == '}' ? "',' or '}' is expected" : "',' or ']' is expected");
 	scan->at++;
 	return true;
-}
-
-bool json_scan_member(struct json_scan *scan, bool *first, struct slice *key)
-{
-	return scan_item(scan, first, '}', "',' or '}' is expected") && scan_key(scan, key);
-}
-
-bool json_scan_element(struct json_scan *scan, bool *first)
-{
-	return scan_item(scan, first, ']', "',' or ']' is expected");
 }
 
 /* -- What was scanned -- */

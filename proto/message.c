@@ -4,19 +4,30 @@
 #include <assert.h>
 
 #include "proto/frame.h"
+#include "proto/plain.h"
 #include "proto/utf8.h"
+
+/* Filled up with zeros: one word each. */
+static const char op_names[OP_COUNT][8] = {
+	[OP_NONE] = "none",   [OP_HELLO] = "hello",   [OP_PING] = "ping",     [OP_CREATE] = "create",
+	[OP_CLOSE] = "close", [OP_DELETE] = "delete", [OP_ALTER] = "alter",   [OP_PUT] = "put",
+	[OP_TAKE] = "take",   [OP_ALTS] = "alts",     [OP_CANCEL] = "cancel", [OP_ACK] = "ack",
+	[OP_NACK] = "nack",   [OP_EXTEND] = "extend", [OP_LEASES] = "leases", [OP_MOVE] = "move",
+	[OP_PEEK] = "peek",   [OP_LIST] = "list",     [OP_STAT] = "stat",     [OP_WAITERS] = "waiters",
+};
 
 const char *message_op_name(enum message_op op)
 {
-	static const char *const names[] = {
-		[OP_NONE] = "none",   [OP_HELLO] = "hello",   [OP_PING] = "ping",     [OP_CREATE] = "create",
-		[OP_CLOSE] = "close", [OP_DELETE] = "delete", [OP_ALTER] = "alter",   [OP_PUT] = "put",
-		[OP_TAKE] = "take",   [OP_ALTS] = "alts",     [OP_CANCEL] = "cancel", [OP_ACK] = "ack",
-		[OP_NACK] = "nack",   [OP_EXTEND] = "extend", [OP_LEASES] = "leases", [OP_MOVE] = "move",
-		[OP_PEEK] = "peek",   [OP_LIST] = "list",     [OP_STAT] = "stat",     [OP_WAITERS] = "waiters",
-	};
 	assert(op < OP_COUNT);
-	return names[op];
+	return op_names[op];
+}
+
+enum message_op message_op_from_word(uint64_t word)
+{
+	for (enum message_op op = OP_NONE + 1; op < OP_COUNT; op++)
+		if (word_at(op_names[op]) == word)
+			return op;
+	return OP_NONE;
 }
 
 static inline void append_literal(struct buffer *out, const char *text)

@@ -23,31 +23,34 @@ enum {
 #define MESSAGE_NO_ID  UINT64_MAX                /* of a put that came without one */
 #define MESSAGE_MAX_MS ((UINT64_C(1) << 31) - 1) /* of timeout_ms and its like */
 
-enum message_op {
-	OP_NONE,
-	OP_HELLO,
-	OP_PING,
-	OP_CREATE,
-	OP_CLOSE,
-	OP_DELETE,
-	OP_ALTER,
-	OP_PUT,
-	OP_TAKE,
-	OP_ALTS,
-	OP_CANCEL,
-	OP_ACK,
-	OP_NACK,
-	OP_EXTEND,
-	OP_LEASES,
-	OP_MOVE,
-	OP_PEEK,
-	OP_LIST,
-	OP_STAT,
-	OP_WAITERS,
-	OP_COUNT
+enum message_op { /* the most frequent first: in this order they are looked for */
+		  OP_NONE,
+		  OP_PUT,
+		  OP_TAKE,
+		  OP_ALTS,
+		  OP_ACK,
+		  OP_NACK,
+		  OP_EXTEND,
+		  OP_CANCEL,
+		  OP_PING,
+		  OP_HELLO,
+		  OP_CREATE,
+		  OP_CLOSE,
+		  OP_DELETE,
+		  OP_ALTER,
+		  OP_LEASES,
+		  OP_MOVE,
+		  OP_PEEK,
+		  OP_LIST,
+		  OP_STAT,
+		  OP_WAITERS,
+		  OP_COUNT
 };
 
 const char *message_op_name(enum message_op op); /* "put"; static, never NULL */
+
+/* The op whose name has these bytes, the first one lowest, with zeros behind the last; else OP_NONE. */
+enum message_op message_op_from_word(uint64_t word);
 
 enum message_member { /* bit numbers in message_request.present; in order of the length of their names */
 		      MEMBER_ID,
@@ -100,6 +103,11 @@ struct message_arm {
 struct message_request {
 	uint64_t present; /* MESSAGE_BIT(member) of each member that is there */
 	enum message_op op;
+	bool has_id; /* of an error too, if the id could be read: reply with it; else with null, and for a put with its
+			channel, if that could be read */
+	bool priority;
+	bool sticky;
+	bool counted;         /* of nack: true by default */
 	uint64_t id;          /* MESSAGE_NO_ID without one: only a put may lack it */
 	struct slice channel; /* unescaped; a valid name (reserved ones too) */
 	struct slice value;   /* raw JSON, never null */
@@ -107,10 +115,18 @@ struct message_request {
 	size_t n_values;
 	const struct message_arm *arms;
 	size_t n_arms;
-	bool priority;
 	uint64_t timeout_ms;
-	uint64_t max;   /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default; move: MESSAGE_DEFAULT_MOVE by default */
-	uint64_t count; /* take: 0 without one */
+	uint64_t max;       /* take: 1..MESSAGE_MAX_TAKE; peek: 1 by default; move: MESSAGE_DEFAULT_MOVE by default */
+	uint64_t count;     /* take: 0 without one */
+	uint64_t lease_ms;  /* 0 without one */
+	uint64_t delay_ms;  /* of put and nack */
+	struct slice lease; /* unescaped */
+	struct slice producer; /* of put: unescaped, 1..MESSAGE_MAX_PRODUCER_BYTES bytes, any UTF-8 */
+	uint64_t seq;          /* of put, with `producer`: 0..MESSAGE_MAX_ID */
+	uint64_t request;
+
+	/* Not of put, take, alts, cancel, ack, nack and extend: there it is not even cleared. `kind` has to be first.
+	 */
 	struct slice kind;
 	uint64_t capacity;
 	uint64_t max_waiters;
@@ -118,15 +134,7 @@ struct message_request {
 	struct slice dead_letter; /* unescaped; a valid name; of alter, empty where it is null: none any more */
 	bool ephemeral;
 	bool force;
-	uint64_t request;
-	uint64_t lease_ms; /* 0 without one */
-	uint64_t delay_ms; /* of put and nack */
-	bool counted;      /* of nack: true by default */
-	bool sticky;
-	struct slice producer; /* of put: unescaped, 1..MESSAGE_MAX_PRODUCER_BYTES bytes, any UTF-8 */
-	uint64_t seq;          /* of put, with `producer`: 0..MESSAGE_MAX_ID */
 	struct slice from, to; /* of move: unescaped; valid names; `to` empty where it is not there */
-	struct slice lease;    /* unescaped */
 	struct slice match;
 	struct slice after; /* of list: unescaped */
 	uint64_t after_seq; /* of waiters and leases */
@@ -136,8 +144,6 @@ struct message_request {
 	struct slice token; /* unescaped */
 
 	/* On an error: */
-	bool has_id; /* the id could be read: reply with it; else with null, and for a put with its channel, if that
-			could be read */
 	enum error error;
 	char detail[192]; /* for people: what was wrong; quotes at most 64 bytes of input; NUL-terminated, "" if nothing
 			     to add, valid UTF-8, plain text (not JSON-escaped) */

@@ -6,7 +6,6 @@
 
 #include "proto/message.h"
 #include "proto/name.h"
-#include "proto/request_quick.h"
 #include "proto/request_scan.h"
 #include "proto/utf8.h"
 
@@ -16,6 +15,11 @@ enum {
 };
 
 #define BIT(member) MESSAGE_BIT(MEMBER_##member)
+
+/* Those that have none of the members behind `kind` in the struct. */
+#define FREQUENT_OPS                                                                                                   \
+	(1u << OP_PUT | 1u << OP_TAKE | 1u << OP_ALTS | 1u << OP_CANCEL | 1u << OP_ACK | 1u << OP_NACK |               \
+	 1u << OP_EXTEND)
 
 static const struct {
 	uint64_t needed;
@@ -42,14 +46,6 @@ static const struct {
 	[OP_STAT] = {BIT(CHANNEL), 0},
 	[OP_WAITERS] = {0, BIT(CHANNEL) | BIT(AFTER) | BIT(LIMIT)},
 };
-
-static enum message_op op_from_name(struct slice name)
-{
-	for (enum message_op op = OP_NONE + 1; op < OP_COUNT; op++)
-		if (slice_equal(name, slice_from(message_op_name(op))))
-			return op;
-	return OP_NONE;
-}
 
 /* -- Errors -- */
 
@@ -97,8 +93,8 @@ static int read_uint(struct message_request *request, const struct request_scan 
 		     uint64_t lowest, uint64_t highest, uint64_t *out)
 {
 	unsigned long long number;
-	if (found->type[member] != JSON_TYPE_NUMBER || json_scan_uint(found->raw[member], highest, &number) < 0 ||
-	    number < lowest)
+	if (found->type[member] != JSON_TYPE_NUMBER ||
+	    json_scan_uint_here(&found->scan, found->raw[member], highest, &number) < 0 || number < lowest)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is a whole number in plain digits, %llu to %llu",
 			      request_member_name(member), (unsigned long long)lowest, (unsigned long long)highest);
 	*out = number;
@@ -126,7 +122,11 @@ static int read_string(struct message_request *request, const struct request_sca
 static int read_name(struct message_request *request, const struct request_scan *found, enum message_member member,
 		     struct slice *out)
 {
-	struct slice name = {0};
+	struct slice raw = found->raw[member], name = {0};
+	if (found->type[member] == JSON_TYPE_STRING && name_is_valid((struct slice){raw.bytes + 1, raw.len - 2})) {
+		*out = (struct slice){raw.bytes + 1, raw.len - 2}; /* which has no escapes then */
+		return 0;
+	}
 	if (read_string(request, found, member, &name) < 0)
 		return -1;
 	if (!name_is_valid(name))
@@ -168,7 +168,8 @@ static int read_values(struct message_request *request, const struct message_dec
 	char where[48];
 	if (found->type[MEMBER_VALUES] != JSON_TYPE_ARRAY || found->n_values == 0)
 		return refuse(request, ERROR_BAD_REQUEST, "\"values\" is an array of at least one value");
-	snprintf(where, sizeof(where), "number %zu of \"values\", from 0: ", found->values_at);
+	if (found->values_trouble)
+		snprintf(where, sizeof(where), "number %zu of \"values\", from 0: ", found->values_at);
 	switch (found->values_trouble) {
 	case TROUBLE_NULL:
 	case TROUBLE_DEPTH:
@@ -191,7 +192,8 @@ static int read_arms(struct message_request *request, const struct message_decod
 	char where[48];
 	if (found->type[MEMBER_ARMS] != JSON_TYPE_ARRAY || found->n_arms == 0 || found->n_arms > MESSAGE_MAX_ARMS)
 		return refuse(request, ERROR_BAD_REQUEST, "\"arms\" is an array of 1 to %d arms", MESSAGE_MAX_ARMS);
-	snprintf(where, sizeof(where), "arm %zu: ", found->arms_at);
+	if (found->arms_trouble)
+		snprintf(where, sizeof(where), "arm %zu: ", found->arms_at);
 	switch (found->arms_trouble) {
 	case TROUBLE_NULL:
 	case TROUBLE_DEPTH:
@@ -294,18 +296,40 @@ static int read_member(struct message_request *request, const struct message_dec
 static void read_id(struct message_request *request, const struct request_scan *found)
 {
 	unsigned long long id;
-	if (found->type[MEMBER_ID] == JSON_TYPE_NUMBER &&
-	    json_scan_uint(found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
+	if (request_scan_has(found, MEMBER_ID) && found->type[MEMBER_ID] == JSON_TYPE_NUMBER &&
+	    json_scan_uint_here(&found->scan, found->raw[MEMBER_ID], MESSAGE_MAX_ID, &id) == 0) {
 		request->has_id = true;
 		request->id = id;
 	}
 }
 
+static enum message_op op_from_name(struct slice name)
+{
+	char text[8] = "";
+	if (name.len >= sizeof(text))
+		return OP_NONE;
+	memcpy(text, name.bytes, name.len);
+	return message_op_from_word(word_at(text));
+}
+
+/* The op's name is a word as it stands there, unless it has escapes. */
+static enum message_op op_as_written(const struct request_scan *found)
+{
+	struct slice raw = found->raw[MEMBER_OP];
+	if (!found->scan.last_word || found->type[MEMBER_OP] != JSON_TYPE_STRING || raw.len > 9)
+		return OP_NONE;
+	uint64_t name_bytes = (UINT64_C(1) << (8 * (raw.len - 2))) - 1;
+	return message_op_from_word(json_scan_word(&found->scan, raw.bytes + 1) & name_bytes);
+}
+
 static int read_op(struct message_request *request, const struct request_scan *found)
 {
 	struct slice word = {0};
-	if (!(found->present & BIT(OP)))
+	if (!request_scan_has(found, MEMBER_OP))
 		return refuse(request, ERROR_BAD_REQUEST, "\"op\" is missing");
+	request->op = op_as_written(found);
+	if (request->op != OP_NONE)
+		return 0;
 	if (read_string(request, found, MEMBER_OP, &word) < 0)
 		return -1;
 	request->op = op_from_name(word);
@@ -336,20 +360,50 @@ static int check_presence(struct message_request *request, const struct request_
 {
 	uint64_t strange = found->present & ~allowed, missing = ops[request->op].needed & ~found->present;
 	uint64_t doubled = found->doubled & allowed;
-	const char *op = message_op_name(request->op);
 	if (request->op != OP_HELLO && found->unknown.bytes)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s", quotable(found->unknown),
-			      found->unknown.bytes, cut(found->unknown), op);
+			      found->unknown.bytes, cut(found->unknown), message_op_name(request->op));
 	if (request->op != OP_HELLO && strange)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is no member of %s",
-			      request_member_name((enum message_member)__builtin_ctzll(strange)), op);
+			      request_member_name((enum message_member)__builtin_ctzll(strange)),
+			      message_op_name(request->op));
 	if (doubled)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice",
 			      request_member_name((enum message_member)__builtin_ctzll(doubled)));
 	if (missing)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is missing; %s needs it",
-			      request_member_name((enum message_member)__builtin_ctzll(missing)), op);
+			      request_member_name((enum message_member)__builtin_ctzll(missing)),
+			      message_op_name(request->op));
 	return request->op == OP_HELLO ? 0 : check_together(request, found);
+}
+
+/* Of what every request may be asked for. */
+static void set_defaults(struct message_request *request)
+{
+	static const struct slice none;
+	request->present = 0;
+	request->op = OP_NONE;
+	request->has_id = request->priority = request->sticky = false;
+	request->counted = true;
+	request->id = MESSAGE_NO_ID;
+	request->channel = request->value = request->lease = request->producer = none;
+	request->values = NULL;
+	request->arms = NULL;
+	request->n_values = request->n_arms = 0;
+	request->timeout_ms = request->count = request->lease_ms = request->delay_ms = request->seq = request->request =
+		0;
+	request->max = 1;
+	request->error = ERROR_NONE;
+	request->detail[0] = '\0';
+}
+
+/* And of what only the other ops have. */
+static void set_rare_defaults(struct message_request *request)
+{
+	memset(&request->kind, 0, offsetof(struct message_request, error) - offsetof(struct message_request, kind));
+	request->limit = 1000;
+	if (request->op == OP_MOVE)
+		request->max = MESSAGE_DEFAULT_MOVE;
 }
 
 static int interpret(struct message_request *request, const struct message_decoder *decoder,
@@ -366,10 +420,10 @@ static int interpret(struct message_request *request, const struct message_decod
 	uint64_t allowed = BIT(ID) | BIT(OP) | ops[request->op].needed | ops[request->op].optional;
 	if (check_presence(request, found, allowed) < 0)
 		return -1;
-	if (request->op == OP_MOVE)
-		request->max = MESSAGE_DEFAULT_MOVE;
+	if (!(1u << request->op & FREQUENT_OPS))
+		set_rare_defaults(request);
 	request->present = found->present & allowed;
-	for (uint64_t left = request->present; left; left &= left - 1)
+	for (uint64_t left = request->present & ~(BIT(ID) | BIT(OP)); left; left &= left - 1)
 		if (read_member(request, decoder, found, (enum message_member)__builtin_ctzll(left)) < 0)
 			return -1;
 	return 0;
@@ -378,29 +432,19 @@ static int interpret(struct message_request *request, const struct message_decod
 /* A put without an id that is refused is told by its channel. */
 static void name_channel(struct message_request *request, const struct request_scan *found)
 {
-	struct slice raw = found->raw[MEMBER_CHANNEL];
-	if (request->channel.bytes || found->type[MEMBER_CHANNEL] != JSON_TYPE_STRING ||
-	    request->error == ERROR_BAD_CHANNEL)
+	if (request->channel.bytes || !request_scan_has(found, MEMBER_CHANNEL) ||
+	    found->type[MEMBER_CHANNEL] != JSON_TYPE_STRING || request->error == ERROR_BAD_CHANNEL)
 		return;
-	struct slice name = json_scan_text(raw, (char *)raw.bytes);
+	struct slice raw = found->raw[MEMBER_CHANNEL], name = json_scan_text(raw, (char *)raw.bytes);
 	if (name_is_valid(name))
 		request->channel = name;
 }
 
-/* All but the detail, whose bytes nobody reads without an error. */
-static void set_defaults(struct message_request *request)
-{
-	memset(request, 0, offsetof(struct message_request, detail));
-	request->detail[0] = '\0';
-	request->id = MESSAGE_NO_ID;
-	request->max = 1;
-	request->limit = 1000;
-	request->counted = true;
-}
-
-int message_decode_request_any(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
+int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
 {
 	struct request_scan found;
+	if (decoder->values_cap > KEPT_VALUES)
+		message_decoder_finish(decoder);
 	set_defaults(request);
 	bool good = request_scan(decoder, body, len, &found);
 	read_id(request, &found);
@@ -411,16 +455,6 @@ int message_decode_request_any(struct message_decoder *decoder, char *body, size
 	if (result < 0 && !request->has_id && request->op == OP_PUT)
 		name_channel(request, &found);
 	return result;
-}
-
-int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
-{
-	if (decoder->values_cap > KEPT_VALUES)
-		message_decoder_finish(decoder);
-	set_defaults(request);
-	if (request_quick(decoder, body, len, request))
-		return 0;
-	return message_decode_request_any(decoder, body, len, request);
 }
 
 void message_decoder_finish(struct message_decoder *decoder)

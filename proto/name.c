@@ -3,25 +3,20 @@
 
 #include <stdint.h>
 
-/* Which bytes a name may hold: one bit a byte, so that a name costs a load and a shift per byte. */
-static const uint32_t name_bytes[8] = {
-	[1] = 1u << ('-' - 32) | 1u << ('.' - 32) | 0x3ffu << ('0' - 32) | 1u << (':' - 32),
-	[2] = 0x3ffffffu << ('A' - 64) | 1u << ('_' - 64),
-	[3] = 0x3ffffffu << ('a' - 96) | 1u << ('{' - 96) | 1u << ('}' - 96),
+/* Which bytes a name may hold: a byte each, so that it costs one load. */
+static const uint8_t name_bytes[256] = {
+	['-'] = 1, ['.'] = 1,         ['0' ... '9'] = 1, [':'] = 1, ['A' ... 'Z'] = 1,
+	['_'] = 1, ['a' ... 'z'] = 1, ['{'] = 1,         ['}'] = 1,
 };
-
-size_t name_span(struct slice bytes)
-{
-	size_t n = 0, most = bytes.len < NAME_MAX_BYTES + 1 ? bytes.len : NAME_MAX_BYTES + 1;
-	while (n < most && name_bytes[(unsigned char)bytes.bytes[n] >> 5] >> (bytes.bytes[n] & 31) & 1)
-		n++;
-	return n;
-}
 
 bool name_is_valid(struct slice name)
 {
-	return name.len > 0 && name.len <= NAME_MAX_BYTES && name.bytes[0] != '.' && name.bytes[0] != '-' &&
-	       name_span(name) == name.len;
+	if (name.len == 0 || name.len > NAME_MAX_BYTES || name.bytes[0] == '.' || name.bytes[0] == '-')
+		return false;
+	unsigned good = 1;
+	for (size_t i = 0; i < name.len; i++) /* to the end, so that no byte is waited for */
+		good &= name_bytes[(unsigned char)name.bytes[i]];
+	return good;
 }
 
 bool name_is_reserved(struct slice name)
@@ -50,7 +45,7 @@ static bool set_matches(struct slice glob, size_t at, unsigned char byte, size_t
 			i += 2;
 		}
 		if (low <= byte && byte <= high)
-			found = true;
+			found = 1;
 	}
 	*next = at + 1;
 	return byte == '[';

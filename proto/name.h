@@ -10,9 +10,6 @@ enum { NAME_MAX_BYTES = 128 };
 /* Whether it has the form of a name, the daemon's own names included. */
 bool name_is_valid(struct slice name);
 
-/* How many of the bytes at the front a name may hold, looked at as far as NAME_MAX_BYTES + 1. */
-size_t name_span(struct slice bytes);
-
 /* Whether it begins with '_': `create` and the configuration refuse it. */
 bool name_is_reserved(struct slice name);
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "proto/word.h"
+
 /* The first byte at or behind `at` that is not plain, or `end`. */
 typedef const char *plain_end_fn(const char *at, const char *end);
 
@@ -19,9 +21,9 @@ extern plain_end_fn *plain_end_long; /* the best one here, for runs that may be 
 /* All that this processor can run, the portable one first; for tests. NULL behind the last. */
 plain_end_fn *const *plain_end_all(void);
 
-/* A word of eight bytes in which the lowest byte that is not plain has its highest bit set; zero if all are plain.
- * Higher bytes may be marked by mistake. Subtraction borrows, so only what is below the first mark is sure; what is not
- * ASCII has that bit anyway. */
+/* A word in which the lowest byte that is not plain has its highest bit set; zero if all are plain. Higher bytes may be
+ * marked by mistake. Subtraction borrows, so only what is below the first mark is sure; what is not ASCII has that bit
+ * anyway. */
 static inline uint64_t plain_marks(uint64_t word)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones * 0x80;
@@ -30,26 +32,15 @@ static inline uint64_t plain_marks(uint64_t word)
 	       highs;
 }
 
-/* Which of the eight bytes, in order of memory, is marked first. */
-static inline unsigned plain_first_mark(uint64_t marks)
-{
-	return (unsigned)__builtin_ctzll(marks) / 8;
-}
-
 /* Names and short strings end within eight bytes, or sixteen: for them no function is called. */
 static inline const char *plain_end(const char *at, const char *end)
 {
 	for (int i = 0; i < 2; i++, at += 8) {
-		uint64_t word, marks;
 		if (end - at < 8)
 			break;
-		memcpy(&word, at, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-		word = __builtin_bswap64(word);
-#endif
-		marks = plain_marks(word);
+		uint64_t marks = plain_marks(word_at(at));
 		if (marks)
-			return at + plain_first_mark(marks);
+			return at + word_first_mark(marks);
 	}
 	return plain_end_long(at, end);
 }

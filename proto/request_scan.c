@@ -7,9 +7,13 @@
 
 #include "proto/name.h"
 
-enum { FIRST_VALUES = 64 };
+enum {
+	FIRST_VALUES = 64,
+	NAME_BYTES = 16, /* of a member, with the zero behind it, at most */
+};
 
-static const char *const names[N_MEMBERS] = {
+/* Filled up with zeros, so that two words are compared, whatever the name. */
+static const char names[N_MEMBERS][NAME_BYTES] = {
 	[MEMBER_ID] = "id",
 	[MEMBER_OP] = "op",
 	[MEMBER_TO] = "to",
@@ -50,11 +54,11 @@ const char *request_member_name(enum message_member member)
 	return names[member];
 }
 
-/* The member of that name, or N_MEMBERS. They stand in order of length, so the search is among a few. */
-static enum message_member member_from_name(struct slice name)
+/* The member whose name has these `len` bytes, the first eight in `low` and the others in `high`, with zeros behind the
+ * last; or N_MEMBERS. They stand in order of length, so the search is among a few. */
+static inline enum message_member member_from_words(size_t len, uint64_t low, uint64_t high)
 {
-	enum { LONGEST = 14 };
-	static const uint8_t first_of_length[LONGEST + 2] = {
+	static const uint8_t first_of_length[NAME_BYTES + 1] = {
 		[2] = MEMBER_ID,
 		[3] = MEMBER_MAX,
 		[4] = MEMBER_ARMS,
@@ -69,13 +73,55 @@ static enum message_member member_from_name(struct slice name)
 		[13] = MEMBER_MAX_DELIVERIES,
 		[14] = MEMBER_MAX_DELIVERIES,
 		[15] = N_MEMBERS,
+		[16] = N_MEMBERS,
 	};
-	if (name.len > LONGEST)
-		return N_MEMBERS;
-	for (unsigned i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++)
-		if (memcmp(names[i], name.bytes, name.len) == 0)
+	for (unsigned i = first_of_length[len]; i < first_of_length[len + 1]; i++)
+		if (word_at(names[i]) == low && word_at(names[i] + 8) == high)
 			return (enum message_member)i;
 	return N_MEMBERS;
+}
+
+static enum message_member member_from_name(struct slice name)
+{
+	char text[NAME_BYTES] = "";
+	if (name.len >= NAME_BYTES)
+		return N_MEMBERS;
+	memcpy(text, name.bytes, name.len);
+	return member_from_words(name.len, word_at(text), word_at(text + 8));
+}
+
+/* The member whose name comes at `at`, as it is usually written: `"name":`, with its end in *behind. N_MEMBERS: there
+ * is none, or it is written otherwise. The members of nearly every request are looked for first. */
+static inline enum message_member member_that_comes(const struct json_scan *scan, const char *at, const char **behind)
+{
+	uint64_t low = json_scan_word(scan, at), high, quotes;
+	if (WORD_BEGINS(low, "\"id\":"))
+		return *behind = at + 5, MEMBER_ID;
+	if (WORD_BEGINS(low, "\"op\":"))
+		return *behind = at + 5, MEMBER_OP;
+	if (WORD_BEGINS(low, "\"value\":"))
+		return *behind = at + 8, MEMBER_VALUE;
+	high = json_scan_word(scan, at + 8);
+	if (WORD_BEGINS(low, "\"channel") && WORD_BEGINS(high, "\":"))
+		return *behind = at + 10, MEMBER_CHANNEL;
+	if ((char)low != '"')
+		return N_MEMBERS;
+	size_t len;
+	low = low >> 8 | high << 56;
+	high >>= 8;
+	if ((quotes = word_marks(low, '"'))) {
+		len = word_first_mark(quotes);
+		high = 0;
+		low &= (UINT64_C(1) << (8 * len)) - 1;
+	} else {
+		if (!(quotes = word_marks(high, '"')))
+			return N_MEMBERS;
+		high &= (UINT64_C(1) << (8 * word_first_mark(quotes))) - 1;
+		len = 8 + word_first_mark(quotes);
+	}
+	*behind = at + len + 3;
+	return scan->end - at > (ptrdiff_t)len + 2 && at[len + 2] == ':' ? member_from_words(len, low, high)
+									 : N_MEMBERS;
 }
 
 /* Scans a value; one nested too deep is gone over and told (its type is then NONE). Returns false if the JSON is bad.
@@ -181,6 +227,25 @@ static void judge_arm(struct request_scan *found, const struct message_arm *arm,
 	}
 }
 
+/* Goes over `{"take":"name"}`, if that is what comes: nearly every arm is. */
+static inline bool eat_take_arm(struct json_scan *scan, struct slice *name)
+{
+	const char *at = scan->at;
+	at += at < scan->end && *at == ' ';
+	if (!scan->last_word || !WORD_BEGINS(json_scan_word(scan, at), "{\"take\":"))
+		return false;
+	at += 8;
+	at += at < scan->end && *at == ' ';
+	if (at == scan->end || *at != '"')
+		return false;
+	const char *end = json_scan_plain_string(scan, at);
+	if (!end || end == scan->end || *end != '}')
+		return false;
+	*name = (struct slice){at + 1, (size_t)(end - at) - 2};
+	scan->at = end + 1;
+	return true;
+}
+
 static bool collect_arm(struct request_scan *found, struct message_arm *arm)
 {
 	struct slice key, raw;
@@ -188,6 +253,10 @@ static bool collect_arm(struct request_scan *found, struct message_arm *arm)
 	enum trouble trouble, value_trouble = NO_TROUBLE;
 	bool first = true;
 	*arm = (struct message_arm){0};
+	if (eat_take_arm(&found->scan, &arm->channel)) {
+		judge_arm(found, arm, NO_TROUBLE);
+		return true;
+	}
 	if (!json_scan_enter(&found->scan, '{')) {
 		arm_trouble(found, TROUBLE_ARM, "is not an object");
 		return scan_value(found, &raw, &type, &trouble);
@@ -222,8 +291,7 @@ static bool collect_arms(struct message_decoder *decoder, struct request_scan *f
 static bool collect_member(struct message_decoder *decoder, struct request_scan *found, enum message_member member)
 {
 	enum trouble trouble = NO_TROUBLE;
-	bool good;
-	if (found->present & MESSAGE_BIT(member)) {
+	if (request_scan_has(found, member)) {
 		struct slice raw;
 		enum json_type type;
 		found->doubled |= MESSAGE_BIT(member);
@@ -238,37 +306,76 @@ static bool collect_member(struct message_decoder *decoder, struct request_scan 
 		found->type[member] = JSON_TYPE_ARRAY;
 		return collect_arms(decoder, found);
 	}
-	good = scan_value(found, &found->raw[member], &found->type[member], &trouble);
+	bool good = scan_value(found, &found->raw[member], &found->type[member], &trouble);
 	if (member == MEMBER_VALUE)
 		found->value_trouble = trouble;
 	return good;
 }
 
+/* A member whose name may be unknown, and written with escapes. */
+static bool collect_any_member(struct message_decoder *decoder, struct request_scan *found)
+{
+	struct slice key, raw;
+	enum json_type type;
+	enum trouble trouble;
+	if (!json_scan_key(&found->scan, &key))
+		return false;
+	key = json_scan_text(key, (char *)key.bytes);
+	enum message_member member = member_from_name(key);
+	if (member != N_MEMBERS)
+		return collect_member(decoder, found, member);
+	if (!found->unknown.bytes)
+		found->unknown = key;
+	return scan_value(found, &raw, &type, &trouble);
+}
+
+/* Collects members as long as each is `"name":` and a value, with at most one blank in front of either, and its name
+ * one that is known and has not been there. The scan stands at what separates the first one from what is before it, and
+ * then behind the last one: what is unusual or wrong there is left to others. Returns false if a value is bad JSON.
+ *
+ * Most requests are nothing but such members, so this is where their time goes: where the scan stands is kept in `at`,
+ * and plain strings and short numbers are gone over on the way. */
+static bool collect_usual_members(struct message_decoder *decoder, struct request_scan *found, char separator)
+{
+	struct json_scan *scan = &found->scan;
+	const char *at = scan->at, *end = scan->end;
+	for (; scan->last_word && end - at > 2 && *at == separator; separator = ',') {
+		const char *value;
+		enum message_member member = member_that_comes(scan, at[1] == ' ' ? at + 2 : at + 1, &value);
+		if (member == N_MEMBERS || request_scan_has(found, member) || end - value < 2)
+			break;
+		value += *value == ' ';
+		bool is_string = *value == '"';
+		at = is_string ? json_scan_plain_string(scan, value) : json_scan_short_number(scan, value);
+		if (at) {
+			found->present |= MESSAGE_BIT(member);
+			found->raw[member] = (struct slice){value, (size_t)(at - value)};
+			found->type[member] = is_string ? JSON_TYPE_STRING : JSON_TYPE_NUMBER;
+		} else {
+			scan->at = value;
+			if (!collect_member(decoder, found, member))
+				return false;
+			at = scan->at;
+		}
+		scan->at = at;
+	}
+	return true;
+}
+
 /* The whole body. Returns false if it is not one JSON object. */
 static bool collect(struct message_decoder *decoder, struct request_scan *found)
 {
-	struct slice key;
-	bool first = true;
-	if (!json_scan_enter(&found->scan, '{')) {
+	json_scan_at_end(&found->scan);
+	if (!collect_usual_members(decoder, found, '{'))
+		return false;
+	bool first = found->present == 0;
+	if (first && !json_scan_enter(&found->scan, '{')) {
 		found->scan.error = "an object is expected";
 		return false;
 	}
-	while (json_scan_member(&found->scan, &first, &key)) {
-		key = json_scan_text(key, (char *)key.bytes);
-		enum message_member member = member_from_name(key);
-		if (member != N_MEMBERS) {
-			if (!collect_member(decoder, found, member))
-				return false;
-			continue;
-		}
-		struct slice raw;
-		enum json_type type;
-		enum trouble trouble;
-		if (!found->unknown.bytes)
-			found->unknown = key;
-		if (!scan_value(found, &raw, &type, &trouble))
+	while (json_scan_another(&found->scan, &first))
+		if (!collect_any_member(decoder, found) || !collect_usual_members(decoder, found, ','))
 			return false;
-	}
 	if (!found->scan.error && !json_scan_at_end(&found->scan))
 		found->scan.error = "nothing is expected behind the object";
 	return !found->scan.error;
@@ -276,7 +383,9 @@ static bool collect(struct message_decoder *decoder, struct request_scan *found)
 
 bool request_scan(struct message_decoder *decoder, char *body, size_t len, struct request_scan *found)
 {
-	*found = (struct request_scan){.present = 0};
+	found->present = found->doubled = 0;
+	found->unknown.bytes = NULL;
+	found->value_trouble = found->values_trouble = found->arms_trouble = NO_TROUBLE;
 	json_scan_init(&found->scan, body, len);
 	return collect(decoder, found);
 }

@@ -18,16 +18,17 @@ enum trouble { /* with a value or the parts of one; the first one counts */
 /* What was found in the body. */
 struct request_scan {
 	struct json_scan scan;
-	uint64_t present; /* MESSAGE_BIT(member) */
-	struct slice raw[N_MEMBERS];
-	enum json_type type[N_MEMBERS];
-	struct slice unknown; /* the name of the first unknown member, unescaped; bytes NULL: there is none */
+	uint64_t present;     /* MESSAGE_BIT(member) */
 	uint64_t doubled;     /* those that occur twice */
+	struct slice unknown; /* the name of the first unknown member, unescaped; bytes NULL: there is none */
 	enum trouble value_trouble, values_trouble, arms_trouble;
+	/* Of what is there; the rest is not set. */
 	size_t n_values, values_at; /* values_at: the index of the one in trouble */
 	size_t n_arms, arms_at;
 	const char *arm_detail; /* static */
 	struct slice arm_name;
+	struct slice raw[N_MEMBERS];
+	enum json_type type[N_MEMBERS];
 };
 
 /* The member's name. */
@@ -36,5 +37,10 @@ const char *request_member_name(enum message_member member);
 /* Scans the whole body; values and arms are collected in the decoder. Returns false if it is not one JSON object:
  * found->scan says what is wrong, and what was found before that is set. */
 bool request_scan(struct message_decoder *decoder, char *body, size_t len, struct request_scan *found);
+
+static inline bool request_scan_has(const struct request_scan *found, enum message_member member)
+{
+	return found->present & MESSAGE_BIT(member);
+}
 
 #endif

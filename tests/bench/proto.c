@@ -1,5 +1,5 @@
-/* What a frame costs: to decode a put, and to encode a take's reply with its value, against jansson, which builds a
- * tree and writes it again.
+/* What a frame costs: to decode a put, with its members in several orders, and a take; and to encode a take's reply
+ * with its value; against jansson, which builds a tree and writes it again.
  *
  *   proto [ms=N]
  *
@@ -14,7 +14,6 @@
 
 #include "proto/frame.h"
 #include "proto/message.h"
-#include "proto/request_quick.h"
 
 enum { MEASUREMENTS = 40 };
 
@@ -32,18 +31,10 @@ static double now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static void decode_quick(void)
+static void decode(void)
 {
 	struct message_request decoded;
 	if (message_decode_request(&decoder, request, request_len, &decoded) < 0)
-		abort();
-	sink += decoded.value.len;
-}
-
-static void decode_any(void)
-{
-	struct message_request decoded;
-	if (message_decode_request_any(&decoder, request, request_len, &decoded) < 0)
 		abort();
 	sink += decoded.value.len;
 }
@@ -90,30 +81,81 @@ static double measure(void (*work)(void), double ms)
 	return best;
 }
 
-/* An object, as values mostly are, with a string that fills it up to `len` bytes. */
-static void prepare(size_t len)
+/* How requests are written: what stands in front of the value, and behind it. */
+static const struct form {
+	const char *name, *front, *back;
+} forms[] = {
+	{"id_first", "{\"id\":123456,\"op\":\"put\",\"channel\":\"jobs\",\"value\":", "}"},
+	{"op_first", "{\"op\":\"put\",\"id\":123456,\"channel\":\"jobs\",\"value\":", "}"},
+	{"id_last", "{\"op\":\"put\",\"channel\":\"jobs\",\"value\":", ",\"id\":123456}"},
+	{"blanks", "{\"op\": \"put\", \"id\": 123456, \"channel\": \"jobs\", \"value\": ", "}"},
+};
+static const struct form take = {"take", "{\"op\":\"take\",\"id\":123456,\"channel\":\"jobs\"", "}"};
+
+/* An object, as values mostly are, with a string that fills it up to `len` bytes: of ASCII, or of Cyrillic letters. */
+static char *make_value(size_t len, bool is_ascii)
 {
-	static const char head[] = "{\"id\":123456,\"op\":\"put\",\"channel\":\"jobs\",\"value\":";
 	static const char front[] = "{\"n\":17,\"ok\":true,\"text\":\"";
-	request_len = sizeof(head) - 1 + len + 1;
+	char *made = malloc(len + 1);
+	if (!made)
+		abort();
+	for (size_t i = 0; i < len; i++)
+		made[i] = is_ascii || (i == sizeof(front) - 1 && (len - i) % 2) ? 'x' : (len - i) % 2 ? '\xb6' : '\xd0';
+	memcpy(made, front, sizeof(front) - 1);
+	strcpy(made + len - 2, "\"}");
+	return made;
+}
+
+static void prepare(const struct form *form, struct slice text)
+{
+	size_t front = strlen(form->front), back = strlen(form->back);
+	request_len = front + text.len + back;
 	request = malloc(request_len + 1);
 	scratch = malloc(request_len + 64);
 	if (!request || !scratch)
 		abort();
-	memset(request, 'x', request_len);
-	memcpy(request, head, sizeof(head) - 1);
-	memcpy(request + sizeof(head) - 1, front, sizeof(front) - 1);
-	memcpy(request + request_len - 3, "\"}}", 4);
-	value = (struct slice){request + sizeof(head) - 1, len};
-	reply_tree = json_pack("{s:I,s:s,s:o}", "id", (json_int_t)123456, "status", "ok", "value",
-			       json_loadb(value.bytes, value.len, 0, NULL));
+	memcpy(request, form->front, front);
+	if (text.len)
+		memcpy(request + front, text.bytes, text.len);
+	strcpy(request + front + text.len, form->back);
+	value = (struct slice){request + front, text.len};
 }
 
 static void forget(void)
 {
-	json_decref(reply_tree);
 	free(request);
 	free(scratch);
+}
+
+static void measure_jansson(double ms)
+{
+	reply_tree = json_pack("{s:I,s:s,s:o}", "id", (json_int_t)123456, "status", "ok", "value",
+			       json_loadb(value.bytes, value.len, 0, NULL));
+	printf("\"jansson_decode\":%.1f,", measure(decode_jansson, ms));
+	printf("\"jansson_encode\":%.1f,", measure(encode_jansson, ms));
+	json_decref(reply_tree);
+}
+
+static void measure_size(size_t len, double ms)
+{
+	for (int is_ascii = 0; is_ascii < 2; is_ascii++) {
+		char *text = make_value(len, is_ascii);
+		for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+			prepare(&forms[i], (struct slice){text, len});
+			printf("\"%s%s\":%.1f,", forms[i].name, is_ascii ? "" : "_cyrillic", measure(decode, ms));
+			if (is_ascii && i == 0)
+				measure_jansson(ms);
+			if (is_ascii && i == 0)
+				printf("\"encode\":%.1f,", measure(encode, ms));
+			forget();
+			if (!is_ascii)
+				break;
+		}
+		free(text);
+	}
+	prepare(&take, (struct slice){NULL, 0});
+	printf("\"take\":%.1f", measure(decode, ms));
+	forget();
 }
 
 int main(int argc, char **argv)
@@ -121,12 +163,9 @@ int main(int argc, char **argv)
 	static const size_t sizes[] = {50, 256, 1024, 65536};
 	double ms = argc == 2 && strncmp(argv[1], "ms=", 3) == 0 ? strtod(argv[1] + 3, NULL) : 50;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		prepare(sizes[i]);
-		printf("%s\"%zu\":{\"decode\":%.0f,\"decode_any_order\":%.0f,\"encode\":%.0f,\"jansson_decode\":%.0f,"
-		       "\"jansson_encode\":%.0f}",
-		       i ? "," : "{", sizes[i], measure(decode_quick, ms), measure(decode_any, ms), measure(encode, ms),
-		       measure(decode_jansson, ms), measure(encode_jansson, ms));
-		forget();
+		printf("%s\"%zu\":{", i ? "," : "{", sizes[i]);
+		measure_size(sizes[i], ms);
+		printf("}");
 	}
 	printf("}\n");
 	buffer_finish(&out);
