@@ -7,7 +7,7 @@
 
 #include "daemon/server/environment.h"
 #include "daemon/net/loop.h"
-#include "daemon/net/tls.h"
+#include "daemon/net/tls_context.h"
 #include "daemon/server/server.h"
 
 enum { EXIT_USAGE = 2, MAX_OVERRIDES = 64 };

@@ -71,7 +71,7 @@ static enum error step(struct broker *broker, struct core_event *event, struct c
 	assert(!broker->is_stepping);
 	broker->is_stepping = true;
 	event->now_us = loop_now_us(broker->loop);
-	event->unsent_bytes = loop_unsent_value_bytes(broker->loop);
+	event->unsent_bytes = stream_group_unsent_value_bytes(broker->streams);
 	core_step(broker->core, event, &effects);
 	/* A journal takes the step's records here, before anybody is told of what they say; and deliver() is where a
 	 * reply learns which batch has to be on disk before it may leave. */

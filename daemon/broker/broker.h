@@ -15,6 +15,7 @@
 #include "daemon/core/core.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
+#include "daemon/net/stream_group.h"
 
 /* Something that is put off until the effects of the step under way are released. Embedded in its owner, which stays
  * until it has run. Zero-initialise it, and set `run`. */
@@ -27,9 +28,10 @@ struct broker_action {
  * broker_defer(), and may take the reply's values over by core_keep(). */
 typedef void broker_deliver_cb(void *cookie, struct core_reply *reply);
 
-struct broker { /* zero-initialise, then set the first three; the rest is the broker's */
+struct broker { /* zero-initialise, then set the first four; the rest is the broker's */
 	struct core *core;
 	struct loop *loop;
+	struct stream_group *streams;
 	broker_deliver_cb *deliver;
 	bool is_stepping;
 	bool is_running_actions;

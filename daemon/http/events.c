@@ -194,7 +194,7 @@ static void write_tick(struct events *events, struct buffer *out)
 	message_uint(out, "http_connections", sessions->n_http);
 	message_uint(out, "parked", totals.parked);
 	message_uint(out, "value_bytes", totals.bytes);
-	message_uint(out, "unsent_bytes", loop_unsent_value_bytes(sessions->loop));
+	message_uint(out, "unsent_bytes", stream_group_unsent_value_bytes(sessions->streams));
 	message_uint(out, "max_memory", totals.max_memory);
 	message_bool(out, "draining", totals.is_draining);
 	message_uint(out, "turns", n_turns);

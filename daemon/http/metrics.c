@@ -267,7 +267,7 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 	write_value(out, "millrace_value_bytes", "gauge",
 		    "Bytes of all values that are buffered, leased or parked to be put.", totals.bytes);
 	write_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
-		    loop_unsent_value_bytes(sessions->loop));
+		    stream_group_unsent_value_bytes(sessions->streams));
 	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
 		    totals.max_memory);
 	write_value(out, "millrace_draining", "gauge", "1 if the daemon is about to end.", totals.is_draining);

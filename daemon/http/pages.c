@@ -27,7 +27,7 @@ void look_ready(struct http_session *session, const struct http_request *request
 	core_totals(session->session.all->core, &totals);
 	if (totals.is_draining)
 		respond_text(session, 503, SLICE("draining\n"));
-	else if (totals.bytes + loop_unsent_value_bytes(session->session.all->loop) > totals.max_memory)
+	else if (totals.bytes + stream_group_unsent_value_bytes(session->session.all->streams) > totals.max_memory)
 		respond_text(session, 503, SLICE("overloaded: the values take more than max_memory\n"));
 	else
 		respond_text(session, 200, SLICE("ok\n"));

@@ -1,49 +1,40 @@
 /* The sum, and the list of those that wait, the longest first. */
 #include "daemon/net/buffer_budget.h"
 
-#include "daemon/net/stream.h"
+#include <assert.h>
 
-static void unlink_place(struct buffer_budget *budget, struct stream *stream)
+void buffer_budget_leave(struct buffer_budget *budget, struct budget_place *place)
 {
-	struct budget_place *place = &stream->extra->place;
-	if (!place->is_waiting)
+	if (!place->stream)
 		return;
-	*(place->previous ? &place->previous->extra->place.next : &budget->first) = place->next;
-	*(place->next ? &place->next->extra->place.previous : &budget->last) = place->previous;
-	place->previous = place->next = NULL;
-	place->is_waiting = false;
+	*(place->previous ? &place->previous->next : &budget->first) = place->next;
+	*(place->next ? &place->next->previous : &budget->last) = place->previous;
+	*place = (struct budget_place){.stream = NULL};
 }
 
-static void link_last(struct buffer_budget *budget, struct stream *stream)
+void buffer_budget_wait(struct buffer_budget *budget, struct budget_place *place, struct stream *stream, bool has_moved)
 {
-	struct budget_place *place = &stream->extra->place;
-	place->previous = budget->last;
-	*(budget->last ? &budget->last->extra->place.next : &budget->first) = stream;
-	budget->last = stream;
-	place->is_waiting = true;
+	if (place->stream && !has_moved)
+		return;
+	buffer_budget_leave(budget, place);
+	*place = (struct budget_place){.previous = budget->last, .stream = stream};
+	*(budget->last ? &budget->last->next : &budget->first) = place;
+	budget->last = place;
 }
 
-void buffer_budget_update(struct buffer_budget *budget, struct stream *stream, size_t bytes, bool is_waiting,
-			  bool has_moved)
+void buffer_budget_count(struct buffer_budget *budget, size_t *known, size_t bytes)
 {
-	budget->bytes += bytes - stream->budget_bytes;
-	stream->budget_bytes = bytes;
-	if (!stream->extra)
-		return; /* it has never waited */
-	if (!is_waiting || has_moved)
-		unlink_place(budget, stream);
-	if (is_waiting && !stream->extra->place.is_waiting)
-		link_last(budget, stream);
-}
-
-void buffer_budget_leave(struct buffer_budget *budget, struct stream *stream)
-{
-	buffer_budget_update(budget, stream, 0, false, false);
+	assert(budget->bytes >= *known);
+	budget->bytes += bytes - *known;
+	*known = bytes;
 }
 
 struct stream *buffer_budget_victim(const struct buffer_budget *budget, const struct stream *grown)
 {
-	if (budget->bytes <= budget->max_bytes)
+	const struct budget_place *first = budget->first;
+	if (!buffer_budget_is_over(budget) || !first)
 		return NULL;
-	return budget->first == grown ? grown->extra->place.next : budget->first;
+	if (first->stream == grown)
+		first = first->next;
+	return first ? first->stream : NULL;
 }

@@ -1,5 +1,5 @@
-/* How much memory the buffers of a loop's streams take together, and who has stood still the longest while it is too
- * much. For net/ alone.
+/* How much memory the buffers of all streams take together, and who has stood still the longest while it is too much.
+ * For net/ alone.
  *
  * A stream waits if it holds an incomplete frame, or output that its peer has no room for. The waiting ones are listed
  * in the order of their last progress, so the first is the one that memory is best taken from: a peer that trickles, or
@@ -11,26 +11,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/log.h"
-
 struct stream;
 
-struct buffer_budget { /* of a loop; zero-initialise, then set max_bytes */
-	uint64_t bytes, max_bytes;
-	struct stream *first, *last;
-	struct log_seldom log;
-};
-
 struct budget_place { /* of a stream that waits, or has; zero-initialise */
-	struct stream *previous, *next;
-	bool is_waiting;
+	struct budget_place *previous, *next;
+	struct stream *stream; /* NULL: it does not wait */
 };
 
-/* What the stream's buffers take now, whether it waits (then it has a place), and whether it has got on since the last
- * time. */
-void buffer_budget_update(struct buffer_budget *budget, struct stream *stream, size_t bytes, bool is_waiting,
-			  bool has_moved);
-void buffer_budget_leave(struct buffer_budget *budget, struct stream *stream);
+struct buffer_budget { /* zero-initialise, then set max_bytes */
+	uint64_t bytes, max_bytes;
+	struct budget_place *first, *last;
+};
+
+/* *known, of which a stream's part was counted, becomes `bytes`. */
+void buffer_budget_count(struct buffer_budget *budget, size_t *known, size_t bytes);
+
+/* The stream waits; it goes to the end of the list if it has got on since the last time. */
+void buffer_budget_wait(struct buffer_budget *budget, struct budget_place *place, struct stream *stream,
+			bool has_moved);
+void buffer_budget_leave(struct buffer_budget *budget, struct budget_place *place);
+
+static inline bool buffer_budget_is_over(const struct buffer_budget *budget)
+{
+	return budget->bytes > budget->max_bytes;
+}
 
 /* The stream to close now for the sake of this one, which has just grown; NULL if there is room, or if no other waits.
  */

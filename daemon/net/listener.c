@@ -20,6 +20,7 @@
 
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
+#include "daemon/net/loop_base.h"
 
 enum {
 	BACKLOG = 4096, /* the kernel caps it at net.core.somaxconn */

@@ -1,12 +1,25 @@
-/* Turns of libevent's loop, and what all connections of it share: the clock, the read buffer, the pool of output
- * buffers. */
+/* Turns of libevent's loop, with the clock, timers and signals. */
 #include "daemon/net/loop.h"
 
+#include <assert.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/net/run_queue.h"
-#include "daemon/net/loop_private.h"
+#include "daemon/net/loop_base.h"
+
+struct loop {
+	struct event_base *base;
+	loop_cb *flush;
+	void *flush_arg;
+	bool wants_flush;
+	bool is_stopped;
+	bool now_is_read; /* in this turn */
+	uint32_t spin_us;
+	uint64_t now_us;
+	struct loop_turns turns;
+	struct loop_signal *signals;
+};
 
 struct loop_signal {
 	struct loop_signal *next;
@@ -23,29 +36,17 @@ struct loop_timer {
 	uint64_t at_us;
 };
 
-static void on_later(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	run_queue_turn(arg);
-}
-
 struct loop *loop_create(void)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	struct event_config *config = event_config_new();
 	if (!loop || !config)
 		goto failed;
-	loop->takers.tail = &loop->takers.head;
-	loop->others.tail = &loop->others.head;
-	loop->queued_reads.end = &loop->queued_reads.first;
-	loop->queued_openings.end = &loop->queued_openings.first;
-	loop->budget.max_bytes = UINT64_MAX;
 	/* Milliseconds of a coarse clock would round time-outs; one thread needs no locks. */
 	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	loop->scratch = malloc(LOOP_READ_BYTES);
 	loop->base = event_base_new_with_config(config);
-	if (!loop->scratch || !loop->base || !(loop->run_queue_event = evtimer_new(loop->base, on_later, loop)))
+	if (!loop->base)
 		goto failed;
 	event_config_free(config);
 	return loop;
@@ -67,17 +68,12 @@ void loop_destroy(struct loop *loop)
 		event_free(signal->event);
 		free(signal);
 	}
-	while (loop->pool_blocks)
-		free(loop->pool[--loop->pool_blocks]);
-	free(loop->scratch);
-	if (loop->run_queue_event)
-		event_free(loop->run_queue_event);
 	if (loop->base)
 		event_base_free(loop->base);
 	free(loop);
 }
 
-static uint64_t clock_us(void)
+uint64_t loop_clock_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -88,7 +84,7 @@ const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS] = {20, 50, 100, 200, 500, 1
 
 static void count_turn(struct loop *loop)
 {
-	uint64_t us = clock_us() - loop->now_us;
+	uint64_t us = loop_clock_us() - loop->now_us;
 	size_t i = 0;
 	while (i < LOOP_TURN_BOUNDS && us > loop_turn_bounds_us[i])
 		i++;
@@ -103,7 +99,9 @@ const struct loop_turns *loop_turns(const struct loop *loop)
 
 static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
 {
-	stream_flush_all(loop);
+	loop->wants_flush = false;
+	if (loop->flush)
+		loop->flush(loop->flush_arg);
 	on_turn_end(arg);
 	if (loop->now_is_read)
 		count_turn(loop);
@@ -115,16 +113,28 @@ void loop_set_spin(struct loop *loop, uint32_t spin_us)
 	loop->spin_us = spin_us;
 }
 
-void loop_set_max_buffers(struct loop *loop, uint64_t bytes)
+void loop_set_flush(struct loop *loop, loop_cb *flush, void *arg)
 {
-	loop->budget.max_bytes = bytes;
+	assert(!loop->flush || !flush);
+	loop->flush = flush;
+	loop->flush_arg = arg;
 }
 
-/* Whether anything has happened that the turn's end has to look after: something to send, or a step of the core, for
- * which the time was read. */
+void loop_want_flush(struct loop *loop)
+{
+	loop->wants_flush = true;
+}
+
+bool loop_turn_is_long(const struct loop *loop)
+{
+	return loop->now_is_read && loop_clock_us() - loop->now_us > LOOP_LONG_TURN_US;
+}
+
+/* Whether anything has happened that the turn's end has to look after: something to send, or anything for which the
+ * time was read. */
 static bool has_happened(const struct loop *loop)
 {
-	return loop->now_is_read || loop->takers.head || loop->others.head || loop->stopped;
+	return loop->now_is_read || loop->wants_flush || loop->is_stopped;
 }
 
 /* Handles the events that are there now, each once. Without EVLOOP_ONCE libevent would go round for as long as any
@@ -138,13 +148,13 @@ static int handle_ready(struct loop *loop)
 static int wait_and_handle(struct loop *loop)
 {
 	if (loop->spin_us > 0) {
-		uint64_t end_us = clock_us() + loop->spin_us;
+		uint64_t end_us = loop_clock_us() + loop->spin_us;
 		do {
 			if (handle_ready(loop) < 0)
 				return -1;
 			if (has_happened(loop))
 				return 0;
-		} while (clock_us() < end_us);
+		} while (loop_clock_us() < end_us);
 	}
 	return event_base_loop(loop->base, EVLOOP_ONCE) < 0 ? -1 : 0;
 }
@@ -153,7 +163,7 @@ int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 {
 	int result = 0;
 	end_turn(loop, on_turn_end, arg);
-	while (!loop->stopped && result == 0) {
+	while (!loop->is_stopped && result == 0) {
 		result = wait_and_handle(loop);
 		end_turn(loop, on_turn_end, arg);
 	}
@@ -169,13 +179,13 @@ int loop_poll(struct loop *loop, loop_cb *on_turn_end, void *arg)
 
 void loop_stop(struct loop *loop)
 {
-	loop->stopped = true;
+	loop->is_stopped = true;
 }
 
 uint64_t loop_now_us(struct loop *loop)
 {
 	if (!loop->now_is_read) {
-		loop->now_us = clock_us();
+		loop->now_us = loop_clock_us();
 		loop->now_is_read = true;
 	}
 	return loop->now_us;
@@ -246,12 +256,8 @@ void loop_timer_set(struct loop_timer *timer, uint64_t at_us)
 	}
 	uint64_t now_us = loop_now_us(timer->loop), left_us = at_us > now_us ? at_us - now_us : 0;
 	struct timeval left = {.tv_sec = (time_t)(left_us / 1000000), .tv_usec = (suseconds_t)(left_us % 1000000)};
-	evtimer_add(timer->event, &left);
-}
-
-uint64_t loop_unsent_value_bytes(const struct loop *loop)
-{
-	return loop->unsent_value_bytes;
+	if (evtimer_add(timer->event, &left) < 0)
+		timer->at_us = UINT64_MAX; /* no memory: whoever sets it again tries again */
 }
 
 const char *loop_library_version(void)
@@ -262,23 +268,4 @@ const char *loop_library_version(void)
 struct event_base *loop_base(struct loop *loop)
 {
 	return loop->base;
-}
-
-void loop_lend(struct loop *loop, struct buffer *buffer)
-{
-	if (buffer->cap)
-		return;
-	char *block = loop->pool_blocks ? loop->pool[--loop->pool_blocks] : malloc(LOOP_BLOCK_BYTES);
-	if (block)
-		*buffer = (struct buffer){.bytes = block, .cap = LOOP_BLOCK_BYTES};
-}
-
-void loop_take_back(struct loop *loop, struct buffer *buffer)
-{
-	if (buffer->cap == LOOP_BLOCK_BYTES && loop->pool_blocks < LOOP_POOL_BLOCKS) {
-		loop->pool[loop->pool_blocks++] = buffer->bytes;
-		*buffer = (struct buffer){0};
-		return;
-	}
-	buffer_finish(buffer);
 }

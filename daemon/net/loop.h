@@ -1,6 +1,6 @@
 /* The event loop: sockets, signals and timers over libevent, and the one clock. Everything runs in its one thread, a
- * turn at a time: whatever is ready is handled, then all that was written in the turn is sent, one send for each
- * connection, then `on_turn_end` is called. */
+ * turn at a time: whatever is ready is handled, then the flush that was registered sends what the turn has written,
+ * then `on_turn_end` is called. The loop knows nobody above it: who wants something of a turn registers a function. */
 #ifndef MILLRACE_NET_LOOP_H
 #define MILLRACE_NET_LOOP_H
 
@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct event_base;
 struct loop;
 struct loop_timer;
 
@@ -32,6 +31,19 @@ void loop_set_spin(struct loop *loop, uint32_t spin_us);
 /* The time in microseconds of a monotonic clock, read once a turn. */
 uint64_t loop_now_us(struct loop *loop);
 
+/* Registers what is called at the end of each turn, before `on_turn_end`. A loop has one flush; NULL: none. */
+void loop_set_flush(struct loop *loop, loop_cb *flush, void *arg);
+
+/* Something is to be flushed: a loop that spins ends its turn. */
+void loop_want_flush(struct loop *loop);
+
+/* Whether this turn has lasted so long (LOOP_LONG_TURN_US) that what is not begun yet had better wait for the next. */
+enum { LOOP_LONG_TURN_US = 2000 };
+bool loop_turn_is_long(const struct loop *loop);
+
+/* The same clock as loop_now_us(), read now. */
+uint64_t loop_clock_us(void);
+
 /* How long turns were busy: from when their time was read until all was sent. How many took at most
  * loop_turn_bounds_us[i] (and more than the bound before), and longer, in the last place. */
 enum { LOOP_TURN_BOUNDS = 10 };
@@ -50,17 +62,6 @@ struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg);
 void loop_timer_destroy(struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, uint64_t at_us); /* UINT64_MAX: not at all */
 
-/* How many bytes the input and output buffers of all streams may take together. Over it, those that have stood still
- * the longest are closed, but never the one that is being served: so it is passed by one stream's buffers at most.
- * UINT64_MAX, as at first: any number. */
-void loop_set_max_buffers(struct loop *loop, uint64_t bytes);
-
-/* Bytes of values in the output of all streams. */
-uint64_t loop_unsent_value_bytes(const struct loop *loop);
-
 const char *loop_library_version(void); /* libevent's */
-
-/* For http/, which is libevent's own server. */
-struct event_base *loop_base(struct loop *loop);
 
 #endif

@@ -1,70 +1,65 @@
 #include "daemon/net/run_queue.h"
 
-#include "daemon/net/loop_private.h"
-#include "daemon/net/stream_io.h"
+#include <assert.h>
 
-enum { OPENINGS_A_TURN = 4 };
-
-/* The next turn shall come at once. Without memory for that it comes with the next event. */
-static void hurry(struct loop *loop)
+static void hurry(struct run_queue *queue)
 {
-	const struct timeval at_once = {0};
-	if (!evtimer_pending(loop->run_queue_event, NULL))
-		evtimer_add(loop->run_queue_event, &at_once);
+	loop_timer_set(queue->timer, 0);
 }
 
-static void append(struct loop *loop, struct run_queue *list, struct stream *stream)
+void run_queue_enter(struct run_queue *queue, struct run_place *place, struct stream *stream)
 {
-	if (stream->extra->later_at)
+	if (run_place_is_taken(place))
 		return;
-	stream->extra->later_at = list->end;
-	stream->extra->later_next = NULL;
-	*list->end = stream;
-	list->end = &stream->extra->later_next;
-	stream->extra->run_queue = list;
-	list->n++;
-	hurry(loop);
+	*place = (struct run_place){.link = queue->end, .queue = queue, .stream = stream};
+	*queue->end = place;
+	queue->end = &place->next;
+	queue->n++;
+	hurry(queue);
 }
 
-void run_queue_read(struct stream *stream)
+void run_queue_leave(struct run_place *place)
 {
-	append(stream->loop, &stream->loop->queued_reads, stream);
-}
-
-void run_queue_open(struct stream *stream)
-{
-	append(stream->loop, &stream->loop->queued_openings, stream);
-}
-
-void run_queue_leave(struct stream *stream)
-{
-	if (!stream->extra || !stream->extra->later_at)
+	if (!run_place_is_taken(place))
 		return;
-	*stream->extra->later_at = stream->extra->later_next;
-	if (stream->extra->later_next)
-		stream->extra->later_next->extra->later_at = stream->extra->later_at;
+	struct run_queue *queue = place->queue;
+	assert(*place->link == place && queue->n > 0);
+	*place->link = place->next;
+	if (place->next)
+		place->next->link = place->link;
 	else
-		stream->extra->run_queue->end = stream->extra->later_at;
-	stream->extra->run_queue->n--;
-	stream->extra->later_at = NULL;
+		queue->end = place->link;
+	queue->n--;
+	*place = (struct run_place){.next = NULL};
 }
 
-static struct stream *take(struct run_queue *list)
+static void on_turn(void *arg)
 {
-	struct stream *stream = list->first;
-	if (stream)
-		run_queue_leave(stream);
-	return stream;
+	struct run_queue *queue = arg;
+	size_t left = queue->n < queue->max_a_turn ? queue->n : queue->max_a_turn;
+	uint64_t end_us = loop_clock_us() + LOOP_LONG_TURN_US;
+	do {
+		if (!queue->first)
+			return;
+		struct stream *stream = queue->first->stream;
+		run_queue_leave(queue->first);
+		queue->run(stream);
+	} while (--left > 0 && loop_clock_us() < end_us);
+	if (queue->first)
+		hurry(queue);
 }
 
-void run_queue_turn(struct loop *loop)
+int run_queue_init(struct run_queue *queue, struct loop *loop, size_t max_a_turn, void (*run)(struct stream *stream))
 {
-	struct stream *stream;
-	/* As many as there are now: who comes again while they are handled has its turn in the next. */
-	for (size_t left = loop->queued_reads.n; left > 0 && (stream = take(&loop->queued_reads)); left--)
-		stream_read_on(stream);
-	for (size_t left = OPENINGS_A_TURN; left > 0 && (stream = take(&loop->queued_openings)); left--)
-		stream_open_on(stream);
-	if (loop->queued_reads.first || loop->queued_openings.first)
-		hurry(loop);
+	assert(max_a_turn > 0);
+	*queue = (struct run_queue){.end = &queue->first, .max_a_turn = max_a_turn, .run = run};
+	queue->timer = loop_timer_create(loop, on_turn, queue);
+	return queue->timer ? 0 : -1;
+}
+
+void run_queue_finish(struct run_queue *queue)
+{
+	assert(!queue->first);
+	loop_timer_destroy(queue->timer);
+	queue->timer = NULL;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "daemon/net/stream.h"
+#include "daemon/net/stream_workspace.h"
 #include "daemon/net/tls.h"
 
 enum { KEEPALIVE_PROBES = 4 }; /* in the second half of the time */
@@ -59,5 +59,5 @@ bool stream_peer_uid(const struct stream *stream, uint32_t *uid)
 
 bool stream_peer_is(const struct stream *stream, bool (*is_known)(void *arg, const char *name), void *arg)
 {
-	return stream->extra && stream->extra->tls && tls_peer_is(stream->extra->tls, is_known, arg);
+	return stream_tls(stream) && tls_peer_is(stream_tls(stream), is_known, arg);
 }

@@ -1,124 +1,68 @@
-/* Reading, sending and ending of streams.
+/* The states of streams, and the steps from one to the next.
  *
- * Invariants: while is_reading, the read event is added. A stream that is_queued is in one of the loop's queues. `in`
- * holds at most one incomplete frame, or, while is_unparsed, what one read brought. on_gone is called once, never from
- * within on_bytes or on_end. */
+ * Invariants, which stream_check() looks at: the read event is added while the input is watched, the write event while
+ * the output is blocked. A stream keeps whole frames only while its input is paused or resumed; else one incomplete
+ * frame at most. Something will wake each stream: an event that is added, a place in a run queue or in a queue of the
+ * group, or a deadline. on_gone is called once, never from within on_bytes or on_end. */
 #include "daemon/net/stream.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
+#include <event2/event.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "config/limits.h"
-#include "daemon/log.h"
-#include "daemon/net/run_queue.h"
-#include "daemon/net/loop_private.h"
-#include "daemon/net/stream_extra.h"
-#include "daemon/net/stream_io.h"
+#include "daemon/net/loop_base.h"
+#include "daemon/net/stream_internal.h"
+#include "daemon/net/stream_workspace.h"
 #include "daemon/net/tls.h"
+#include "daemon/net/transport.h"
 
-enum {
-	CARRY_BYTES = 16 * 1024, /* an incomplete frame up to this length is copied in front of the next read */
-	ENDED_SEND_MS = 30000,   /* how long a peer that has ended its side may take to read its replies */
-};
+enum { ENDED_SEND_MS = 30000 }; /* how long a peer that has ended its side may take to read its replies */
 
-static void on_readable(evutil_socket_t fd, short what, void *arg);
-static void on_writable(evutil_socket_t fd, short what, void *arg);
-static void on_deadline(evutil_socket_t fd, short what, void *arg);
-static void begin_gone(struct stream *stream);
-static void break_writing(struct stream *stream);
-static int wait_for_room(struct stream *stream);
-static void send_output(struct stream *stream);
+/* -- Input -- */
 
-static void set_reading(struct stream *stream, bool reading)
+static bool is_watched(enum stream_input input)
 {
-	if (stream->is_reading == reading)
+	return input == STREAM_INPUT_WATCHED || input == STREAM_INPUT_RESUMED;
+}
+
+void stream_set_input(struct stream *stream, enum stream_input input)
+{
+	bool was_watched = is_watched(stream->input);
+	assert(stream->state != STREAM_GONE || input == STREAM_INPUT_OFF);
+	stream->input = (uint8_t)input;
+	if (was_watched == is_watched(input))
 		return;
-	stream->is_reading = reading;
-	if (!reading)
+	if (was_watched)
 		event_del(&stream->read_event);
 	else if (event_add(&stream->read_event, NULL) < 0)
-		begin_gone(stream); /* rather than never to hear of it again */
+		stream_drop(stream); /* rather than never to hear of it again */
 }
 
-int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_context *context, uint32_t max_output,
-		const struct stream_handlers *handlers)
+/* Without memory for the place, the socket's next event is waited for. */
+void stream_read_soon(struct stream *stream)
 {
-	*stream = (struct stream){.loop = loop,
-				  .handlers = handlers,
-				  .io = &stream_io_plain,
-				  .fd = fd,
-				  .state = STREAM_OPEN,
-				  .max_output = max_output};
-	if (context) {
-		stream->io = &stream_io_tls;
-		stream->state = STREAM_OPENING;
-		if (!stream_need_extra(stream) || !(stream->extra->tls = tls_create(context, fd))) {
-			stream_free_extra(stream);
-			return -1;
-		}
-	}
-	if (event_assign(&stream->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_readable, stream) < 0 ||
-	    event_add(&stream->read_event, NULL) < 0) {
-		if (context)
-			tls_destroy(stream->extra->tls);
-		stream_free_extra(stream);
-		return -1;
-	}
-	stream->is_reading = true;
-	return 0;
+	struct stream_group *group = stream->group;
+	struct stream_workspace *workspace = stream_need_workspace(stream);
+	if (workspace)
+		run_queue_enter(stream->state == STREAM_OPENING ? &group->openings : &group->reads,
+				&workspace->run_place, stream);
 }
 
-/* Tells the budget what has become of the stream. */
-static void settle(struct stream *stream, bool has_moved)
+void stream_resume(struct stream *stream)
 {
-	bool is_waiting = stream->state != STREAM_GONE && (stream_input_len(stream) || stream->is_sending_blocked);
-	size_t input_cap = stream->extra ? stream->extra->in.cap : 0;
-	buffer_budget_update(&stream->loop->budget, stream, input_cap + stream->out.cap, is_waiting, has_moved);
+	if (stream->state != STREAM_OPEN || !stream_kept_len(stream))
+		return;
+	stream_set_input(stream, STREAM_INPUT_RESUMED);
+	if (stream->state == STREAM_OPEN)
+		stream_read_soon(stream);
 }
 
-static void unblock_sending(struct stream *stream)
-{
-	stream->is_sending_blocked = false;
-	if (stream->extra && stream->extra->write_event)
-		event_del(stream->extra->write_event);
-}
+/* -- Output -- */
 
-static void drop_output(struct stream *stream)
-{
-	stream->loop->unsent_value_bytes -= stream->out_value_bytes;
-	stream->out_value_bytes = 0;
-	buffer_clear(&stream->out);
-	loop_take_back(stream->loop, &stream->out);
-	unblock_sending(stream);
-}
-
-void stream_finish(struct stream *stream)
-{
-	assert(!stream->is_queued);
-	drop_output(stream);
-	buffer_budget_leave(&stream->loop->budget, stream);
-	run_queue_leave(stream);
-	set_reading(stream, false);
-	stream->io->finish(stream);
-	stream_free_extra(stream);
-	close(stream->fd);
-}
-
-/* `n` is what recv() or send() has returned. */
-static void log_timeout(const struct stream *stream, ssize_t n)
-{
-	if (n < 0 && errno == ETIMEDOUT)
-		log_seldom(&stream->loop->timeouts_log, loop_now_us(stream->loop),
-			   "a connection has timed out: its system has not answered, or has had no room for what was "
-			   "sent, for tcp_timeout_ms");
-}
-
-/* -- Ending -- */
-
-static void enqueue(struct stream *stream, struct stream_queue *queue)
+void stream_enqueue(struct stream *stream, struct stream_queue *queue)
 {
 	if (stream->is_queued)
 		return;
@@ -126,260 +70,19 @@ static void enqueue(struct stream *stream, struct stream_queue *queue)
 	stream->queue_next = NULL;
 	*queue->tail = stream;
 	queue->tail = &stream->queue_next;
+	loop_want_flush(stream->group->loop);
 }
-
-/* The owner is told at the end of the turn, when nobody up the stack holds the stream. */
-static void begin_gone(struct stream *stream)
-{
-	stream->state = STREAM_GONE;
-	set_reading(stream, false);
-	run_queue_leave(stream);
-	drop_output(stream);
-	stream_drop_input(stream);
-	settle(stream, false);
-	enqueue(stream, &stream->loop->others);
-}
-
-static void set_deadline(struct stream *stream, long ms)
-{
-	struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-	struct stream_extra *extra = stream_need_extra(stream);
-	if (!extra || !(extra->deadline_event = evtimer_new(stream->loop->base, on_deadline, stream)) ||
-	    event_add(extra->deadline_event, &timeout) < 0)
-		begin_gone(stream);
-}
-
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	struct stream *stream = arg;
-	if (stream->state != STREAM_GONE)
-		begin_gone(stream);
-}
-
-static void end_input(struct stream *stream)
-{
-	set_reading(stream, false);
-	stream_drop_input(stream);
-	stream->is_unparsed = false;
-	stream->state = STREAM_ENDED;
-	stream->handlers->on_end(stream);
-	if (stream->is_write_broken || !buffer_len(&stream->out))
-		begin_gone(stream);
-	else
-		set_deadline(stream, ENDED_SEND_MS);
-}
-
-void stream_refuse(struct stream *stream)
-{
-	if (stream->state == STREAM_OPENING) {
-		begin_gone(stream);
-		return;
-	}
-	assert(stream->state == STREAM_OPEN);
-	stream->state = STREAM_REFUSED;
-	stream->is_unparsed = false;
-	stream_drop_input(stream);
-	settle(stream, false);
-	set_reading(stream, true);
-	set_deadline(stream, TOO_LARGE_LINGER_MS);
-	if (!buffer_len(&stream->out))
-		stream->io->end_sending(stream);
-}
-
-/* -- Reading -- */
-
-/* Gives the bytes to the owner, and keeps what it leaves. `bytes` are the scratch, or the content of `in`. */
-static void parse(struct stream *stream, char *bytes, size_t len)
-{
-	bool in_place = bytes == stream_input(stream);
-	uint64_t written_before = stream_written(stream);
-	stream->turn_work = 0;
-	size_t used = stream->handlers->on_bytes(stream, bytes, len);
-	assert(used <= len);
-	if (stream->state != STREAM_OPEN) {
-		stream_drop_input(stream);
-		return;
-	}
-	if (in_place && used < len) {
-		buffer_consume(&stream->extra->in, used);
-	} else if (!stream_keep_input(stream, bytes + used, len - used)) {
-		end_input(stream);
-		return;
-	}
-	/* What it has written is sent at the end of this turn, and then it goes on. */
-	stream->is_unparsed = stream_has_had_its_turn(stream, written_before);
-	set_reading(stream, !stream->is_unparsed);
-}
-
-static ssize_t receive(struct stream *stream, char *to, size_t room)
-{
-	ssize_t n;
-	do
-		n = stream->io->receive(stream, to, room);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EINPROGRESS) {
-		set_reading(stream, false);
-		stream->is_reading_blocked = true;
-		errno = wait_for_room(stream) < 0 ? ENOMEM : EAGAIN;
-	}
-	return n;
-}
-
-/* A long frame is read into its own buffer, as much at once as others. An announced length alone costs nothing. */
-static ssize_t receive_long(struct stream *stream)
-{
-	struct buffer *in = &stream->extra->in;
-	char *to = buffer_reserve(in, LOOP_READ_BYTES);
-	if (!to) {
-		errno = ENOMEM;
-		return -1;
-	}
-	ssize_t n = receive(stream, to, LOOP_READ_BYTES);
-	if (n > 0) {
-		buffer_commit(in, (size_t)n);
-		parse(stream, buffer_front(in), buffer_len(in));
-	}
-	return n;
-}
-
-static ssize_t receive_short(struct stream *stream)
-{
-	char *scratch = stream->loop->scratch;
-	size_t have = stream_input_len(stream);
-	if (have)
-		memcpy(scratch, stream_input(stream), have);
-	ssize_t n = receive(stream, scratch + have, LOOP_READ_BYTES - have);
-	if (n > 0)
-		parse(stream, scratch, have + (size_t)n);
-	return n;
-}
-
-/* Whatever it is, nobody needs to know: so TLS does not either. */
-static void discard(struct stream *stream)
-{
-	ssize_t n = recv(stream->fd, stream->loop->scratch, LOOP_READ_BYTES, 0);
-	if (n > 0)
-		stream->extra->discarded += (uint32_t)n;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || stream->extra->discarded > TOO_LARGE_LINGER_BYTES)
-		begin_gone(stream);
-}
-
-void stream_resume(struct stream *stream)
-{
-	if (stream->state != STREAM_OPEN || !stream_input_len(stream))
-		return;
-	stream->is_unparsed = true;
-	set_reading(stream, true);
-	run_queue_read(stream); /* in the next turn: two streams that resume each other must not fill this one */
-}
-
-static void read_more(struct stream *stream)
-{
-	if (stream->is_unparsed && stream_input_len(stream)) {
-		parse(stream, stream_input(stream), stream_input_len(stream));
-		if (stream->state != STREAM_OPEN || stream->is_unparsed)
-			return;
-	}
-	ssize_t n = stream_input_len(stream) > CARRY_BYTES ? receive_long(stream) : receive_short(stream);
-	log_timeout(stream, n);
-	if (n == 0 || (n < 0 && errno != EAGAIN))
-		end_input(stream);
-	else if (stream->state == STREAM_OPEN && n > 0 && stream->is_reading && stream->io->has_more(stream))
-		run_queue_read(stream);
-}
-
-/* What has been written in this turn is sent at once then, as it may be what takes the memory. */
-static void make_room(struct stream *stream)
-{
-	struct buffer_budget *budget = &stream->loop->budget;
-	struct stream *victim;
-	if (budget->bytes <= budget->max_bytes)
-		return;
-	if (stream->state != STREAM_GONE && buffer_len(&stream->out) && !stream->is_sending_blocked)
-		send_output(stream);
-	while ((victim = buffer_budget_victim(budget, stream))) {
-		log_seldom(&budget->log, loop_now_us(stream->loop),
-			   "the connection that has stood still the longest is closed: the buffers of all are over "
-			   "max_buffers");
-		if (victim->state == STREAM_OPEN && !victim->is_sending_blocked)
-			victim->handlers->on_over_budget(victim);
-		else
-			begin_gone(victim); /* it does not read, and could not be told */
-	}
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	struct stream *stream = arg;
-	switch ((enum stream_state)stream->state) {
-	case STREAM_OPENING:
-		set_reading(stream, false);
-		stream_go_on_opening(stream);
-		break;
-	case STREAM_OPEN:
-		if (!stream->is_reading)
-			break;
-		read_more(stream);
-		settle(stream, true);
-		make_room(stream);
-		break;
-	case STREAM_REFUSED:
-		discard(stream);
-		break;
-	case STREAM_ENDED:
-	case STREAM_GONE:
-		break;
-	}
-}
-
-void stream_read_on(struct stream *stream)
-{
-	on_readable(stream->fd, EV_READ, stream);
-}
-
-/* -- Opening -- */
-
-void stream_opened(struct stream *stream)
-{
-	stream->state = STREAM_OPEN;
-	unblock_sending(stream);
-	set_reading(stream, true);
-	if (stream->state == STREAM_OPEN && stream->io->has_more(stream))
-		run_queue_read(stream);
-	if (buffer_len(&stream->out))
-		enqueue(stream, &stream->loop->others);
-}
-
-void stream_opening_failed(struct stream *stream)
-{
-	break_writing(stream);
-	end_input(stream);
-}
-
-void stream_wait_to_read(struct stream *stream)
-{
-	set_reading(stream, true);
-}
-
-void stream_wait_to_write(struct stream *stream)
-{
-	if (wait_for_room(stream) < 0)
-		stream_opening_failed(stream);
-}
-
-/* -- Sending -- */
 
 struct buffer *stream_output(struct stream *stream, size_t value_bytes)
 {
-	struct loop *loop = stream->loop;
-	loop_lend(loop, &stream->out);
+	struct stream_group *group = stream->group;
+	assert(stream->state != STREAM_GONE || stream->is_queued);
+	output_pool_lend(&group->pool, &stream->out);
 	if (value_bytes > stream->out.cap / 2)
 		buffer_reserve(&stream->out, value_bytes + REPLY_ENVELOPE_BYTES); /* it grows once, not by steps */
 	stream->out_value_bytes += value_bytes;
-	loop->unsent_value_bytes += value_bytes;
-	enqueue(stream, value_bytes ? &loop->takers : &loop->others);
+	group->unsent_value_bytes += value_bytes;
+	stream_enqueue(stream, value_bytes ? &group->takers : &group->others);
 	return &stream->out;
 }
 
@@ -410,117 +113,242 @@ uint64_t stream_sent(const struct stream *stream)
 	return stream->n_sent;
 }
 
-static int wait_for_room(struct stream *stream)
+int stream_block_output(struct stream *stream)
 {
-	struct stream_extra *extra = stream_need_extra(stream);
-	if (extra && !extra->write_event)
-		extra->write_event =
-			event_new(stream->loop->base, stream->fd, EV_WRITE | EV_PERSIST, on_writable, stream);
-	stream->is_sending_blocked = extra && extra->write_event && event_add(extra->write_event, NULL) == 0;
-	return stream->is_sending_blocked ? 0 : -1;
+	struct stream_workspace *workspace = stream_need_workspace(stream);
+	if (!workspace)
+		return -1;
+	if (!workspace->write_event)
+		workspace->write_event = event_new(loop_base(stream->group->loop), stream->fd, EV_WRITE | EV_PERSIST,
+						   stream->group->on_writable, stream);
+	if (!workspace->write_event || event_add(workspace->write_event, NULL) < 0)
+		return -1;
+	stream->output = STREAM_OUTPUT_BLOCKED;
+	return 0;
+}
+
+void stream_unblock_output(struct stream *stream)
+{
+	if (stream->output != STREAM_OUTPUT_BLOCKED)
+		return;
+	stream->output = STREAM_OUTPUT_READY;
+	event_del(stream->workspace->write_event);
+}
+
+void stream_drop_output(struct stream *stream)
+{
+	stream->group->unsent_value_bytes -= stream->out_value_bytes;
+	stream->out_value_bytes = 0;
+	buffer_clear(&stream->out);
+	output_pool_take_back(&stream->group->pool, &stream->out);
+	stream_unblock_output(stream);
 }
 
 /* The peer does not take what we send. What it has sent may still be read: whole frames are carried out. */
-static void break_writing(struct stream *stream)
+void stream_break_output(struct stream *stream)
 {
-	stream->is_write_broken = true;
-	drop_output(stream);
+	stream_drop_output(stream);
+	stream->output = STREAM_OUTPUT_BROKEN;
+	if (stream_tls(stream))
+		tls_break(stream_tls(stream)); /* a part of a record may have been sent: nothing can follow */
 }
 
 void stream_break(struct stream *stream)
 {
-	break_writing(stream);
+	stream_break_output(stream);
+	stream_settle(stream, false);
 	shutdown(stream->fd, SHUT_RDWR);
+	switch ((enum stream_state)stream->state) {
+	case STREAM_OPENING:
+	case STREAM_ENDED:
+		stream_drop(stream);
+		break;
+	case STREAM_OPEN:
+		/* It may not be watched just now, and nothing else would tell of its end. */
+		stream_set_input(stream, STREAM_INPUT_RESUMED);
+		break;
+	case STREAM_REFUSED: /* it is watched */
+	case STREAM_GONE:
+		break;
+	}
 }
 
-static void after_sending(struct stream *stream)
+/* -- Ending -- */
+
+static size_t buffer_bytes(const struct stream *stream)
 {
-	if (stream->out_value_bytes > buffer_len(&stream->out)) {
-		stream->loop->unsent_value_bytes -= stream->out_value_bytes - buffer_len(&stream->out);
-		stream->out_value_bytes = buffer_len(&stream->out);
-	}
-	if (!buffer_len(&stream->out)) {
-		unblock_sending(stream);
-		loop_take_back(stream->loop, &stream->out);
-		if (stream->state == STREAM_REFUSED)
-			stream->io->end_sending(stream);
-		if (stream->state == STREAM_ENDED)
-			begin_gone(stream);
-	}
-	if (stream->state == STREAM_OPEN && stream->is_reading_blocked && !stream->is_sending_blocked) {
-		stream->is_reading_blocked = false;
-		set_reading(stream, !stream->is_unparsed);
-		run_queue_read(stream);
-	}
-	if (stream->state == STREAM_OPEN && stream->is_unparsed && !stream_is_full(stream)) {
-		set_reading(stream, true);
-		if (stream_input_len(stream) || stream->io->has_more(stream))
-			run_queue_read(stream); /* not in this turn, though it may go on still: this is called from
-					       within it too */
-	}
+	const struct stream_workspace *workspace = stream->workspace;
+	size_t bytes = stream->out.cap;
+	if (workspace)
+		bytes += workspace->in.cap + tls_bytes(workspace->tls);
+	return bytes;
 }
 
-static void send_output(struct stream *stream)
+void stream_settle(struct stream *stream, bool has_moved)
 {
-	struct buffer *out = &stream->out;
-	uint64_t sent_before = stream->n_sent;
-	if (out->failed)
-		stream_break(stream);
-	if (stream->is_write_broken)
-		drop_output(stream);
-	while (buffer_len(out) && stream->state != STREAM_OPENING) {
-		ssize_t n = stream->io->send(stream, out->bytes + out->start, buffer_len(out));
-		if (n >= 0) {
-			buffer_consume(out, (size_t)n);
-			stream->n_sent += (uint64_t)n;
-		} else if (errno == EAGAIN) {
-			if (wait_for_room(stream) < 0)
-				break_writing(stream);
-			break;
-		} else if (errno != EINTR) {
-			log_timeout(stream, n);
-			break_writing(stream);
-		}
-	}
-	if (stream->n_sent > sent_before)
-		stream->handlers->on_sent(stream);
-	after_sending(stream);
-	settle(stream, stream->n_sent > sent_before);
+	struct buffer_budget *budget = &stream->group->budget;
+	struct stream_workspace *workspace = stream->workspace;
+	bool is_waiting =
+		stream->state == STREAM_OPENING ||
+		(stream->state != STREAM_GONE && (stream_kept_len(stream) || stream->output == STREAM_OUTPUT_BLOCKED));
+	buffer_budget_count(budget, &stream->budget_bytes, buffer_bytes(stream));
+	if (is_waiting)
+		buffer_budget_wait(budget, &workspace->budget_place, stream, has_moved);
+	else if (workspace)
+		buffer_budget_leave(budget, &workspace->budget_place);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+void stream_drop(struct stream *stream)
+{
+	if (stream->state == STREAM_GONE)
+		return;
+	stream->state = STREAM_GONE;
+	stream_set_input(stream, STREAM_INPUT_OFF);
+	if (stream->workspace)
+		run_queue_leave(&stream->workspace->run_place);
+	stream_drop_output(stream);
+	stream_keep_nothing(stream);
+	stream_settle(stream, false);
+	stream_enqueue(stream, &stream->group->others);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	struct stream *stream = arg;
+	stream_drop(arg);
+}
+
+static void set_deadline(struct stream *stream, long ms)
+{
+	struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	struct stream_workspace *workspace = stream_need_workspace(stream);
+	if (workspace && !workspace->deadline_event)
+		workspace->deadline_event = evtimer_new(loop_base(stream->group->loop), on_deadline, stream);
+	if (!workspace || !workspace->deadline_event || event_add(workspace->deadline_event, &timeout) < 0)
+		stream_drop(stream);
+}
+
+void stream_end_input(struct stream *stream)
+{
+	assert(stream->state != STREAM_ENDED && stream->state != STREAM_GONE);
+	stream_set_input(stream, STREAM_INPUT_OFF);
+	stream_keep_nothing(stream);
+	stream->state = STREAM_ENDED;
+	stream->handlers->on_end(stream);
+	if (stream->state != STREAM_ENDED)
+		return;
+	if (stream->output == STREAM_OUTPUT_BROKEN || !stream_has_unsent(stream))
+		stream_drop(stream);
+	else
+		set_deadline(stream, ENDED_SEND_MS);
+}
+
+void stream_refuse(struct stream *stream)
+{
 	if (stream->state == STREAM_OPENING) {
-		unblock_sending(stream);
-		stream_go_on_opening(stream);
+		stream_drop(stream);
 		return;
 	}
-	if (stream->state != STREAM_GONE && !stream->is_queued)
-		send_output(stream);
+	assert(stream->state == STREAM_OPEN);
+	stream->state = STREAM_REFUSED;
+	stream_keep_nothing(stream);
+	stream_settle(stream, false);
+	stream_set_input(stream, STREAM_INPUT_WATCHED);
+	if (stream->state != STREAM_REFUSED)
+		return;
+	set_deadline(stream, TOO_LARGE_LINGER_MS);
+	if (stream->state == STREAM_REFUSED && !stream_has_unsent(stream))
+		transport_end_sending(stream->fd, stream_tls(stream));
 }
 
-static void flush_queue(struct stream_queue *queue)
+void stream_log_timeout(const struct stream *stream, ssize_t n)
 {
-	while (queue->head) {
-		struct stream *stream = queue->head;
-		queue->head = stream->queue_next;
-		if (!queue->head)
-			queue->tail = &queue->head;
-		stream->is_queued = false;
-		if (stream->state == STREAM_GONE)
-			stream->handlers->on_gone(stream);
-		else
-			send_output(stream);
-	}
+	if (n < 0 && errno == ETIMEDOUT)
+		log_seldom(&stream->group->timeouts_log, loop_now_us(stream->group->loop),
+			   "a connection has timed out: its system has not answered, or has had no room for what was "
+			   "sent, for tcp_timeout_ms");
 }
 
-void stream_flush_all(struct loop *loop)
+/* -- Life -- */
+
+int stream_init(struct stream *stream, struct stream_group *group, int fd, struct tls_context *context,
+		uint32_t max_output, const struct stream_handlers *handlers)
 {
-	/* The end of a stream, and its draining, may give others something to send. */
-	while (loop->takers.head || loop->others.head) {
-		flush_queue(&loop->takers);
-		flush_queue(&loop->others);
+	assert(fd >= 0 && handlers->on_bytes && handlers->on_end && handlers->on_gone);
+	*stream = (struct stream){.group = group,
+				  .handlers = handlers,
+				  .fd = fd,
+				  .state = context ? STREAM_OPENING : STREAM_OPEN,
+				  .input = STREAM_INPUT_WATCHED,
+				  .max_output = max_output};
+	/* TLS takes much: where nobody could be closed for it, there is no room. */
+	if (context && buffer_budget_is_over(&group->budget) && !group->budget.first)
+		goto no_memory;
+	if (context && (!stream_need_workspace(stream) || !(stream->workspace->tls = tls_create(context, fd))))
+		goto no_memory;
+	if (event_assign(&stream->read_event, loop_base(group->loop), fd, EV_READ | EV_PERSIST, group->on_readable,
+			 stream) < 0 ||
+	    event_add(&stream->read_event, NULL) < 0)
+		goto no_memory;
+	stream_settle(stream, false);
+	return 0;
+
+no_memory:
+	stream_free_workspace(stream);
+	return -1;
+}
+
+void stream_finish(struct stream *stream)
+{
+	struct stream_workspace *workspace = stream->workspace;
+	assert(!stream->is_queued);
+	stream->state = STREAM_GONE;
+	stream_drop_output(stream);
+	stream_set_input(stream, STREAM_INPUT_OFF);
+	buffer_budget_count(&stream->group->budget, &stream->budget_bytes, 0);
+	if (workspace) {
+		buffer_budget_leave(&stream->group->budget, &workspace->budget_place);
+		run_queue_leave(&workspace->run_place);
 	}
+	stream_free_workspace(stream);
+	close(stream->fd);
+}
+
+/* -- Checking -- */
+
+static bool will_wake(const struct stream *stream)
+{
+	const struct stream_workspace *workspace = stream->workspace;
+	return stream->is_queued || is_watched(stream->input) || stream->output == STREAM_OUTPUT_BLOCKED ||
+	       (workspace &&
+		(run_place_is_taken(&workspace->run_place) ||
+		 (workspace->deadline_event && event_pending(workspace->deadline_event, EV_TIMEOUT, NULL))));
+}
+
+const char *stream_check(const struct stream *stream)
+{
+	const struct stream_workspace *workspace = stream->workspace;
+	bool is_read = event_pending(&stream->read_event, EV_READ, NULL);
+	bool is_write_watched =
+		workspace && workspace->write_event && event_pending(workspace->write_event, EV_WRITE, NULL);
+	size_t in_cap = workspace ? workspace->in.cap : 0;
+	if (is_read != is_watched(stream->input))
+		return "the read event is not as the input's state says";
+	if (is_write_watched != (stream->output == STREAM_OUTPUT_BLOCKED))
+		return "the write event is not as the output's state says";
+	if (!will_wake(stream))
+		return "nothing will ever wake it";
+	if (stream->state == STREAM_GONE && (stream->input != STREAM_INPUT_OFF || in_cap || stream->out.cap))
+		return "it is gone, and has buffers still";
+	if (stream->output == STREAM_OUTPUT_BROKEN && stream_has_unsent(stream) && !stream->is_queued)
+		return "its output is broken, and kept";
+	if (stream->output == STREAM_OUTPUT_READY && stream_has_unsent(stream) && !stream->is_queued &&
+	    stream->state != STREAM_OPENING)
+		return "nobody will send its output";
+	if (stream->out_value_bytes > stream->group->unsent_value_bytes)
+		return "its unsent values are more than those of all";
+	if (stream->budget_bytes > stream->group->budget.bytes ||
+	    (!stream->is_queued && stream->budget_bytes != buffer_bytes(stream)))
+		return "the budget has counted something else than its buffers";
+	return NULL;
 }

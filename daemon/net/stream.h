@@ -1,6 +1,6 @@
-/* A connected stream socket: bytes in, bytes out, and its end. The only users of libevent's events are in net/.
+/* A connected stream socket: bytes in, bytes out, and its end.
  *
- * In: all streams of a loop are read into one large buffer, and on_bytes consumes whole frames from it in place; only
+ * In: all streams of a group are read into one large buffer, and on_bytes consumes whole frames from it in place; only
  * an incomplete frame is copied and kept. Out: what is written goes to one buffer, which is sent once at the end of the
  * turn.
  *
@@ -8,25 +8,23 @@
  * is called again with the rest when the output has drained below it. It stops too when it has written so much that
  * others should have their turn, and is called again with the rest in the next turn.
  *
- * All buffers together are bounded by loop_set_max_buffers(): over it, the stream that has waited for its peer the
- * longest is closed.
+ * All buffers together are bounded by stream_group_set_max_buffers(): over it, the stream that has waited for its peer
+ * the longest is closed.
  *
  * A stream ends in two steps: on_end, when no more input will be given (the peer has ended its side, or
- * stream_refuse()); then what is unsent is sent, if the peer still takes it; then on_gone, where its owner frees it.
- */
+ * stream_refuse()); then what is unsent is sent, if the peer still takes it; then on_gone, where its owner frees it. */
 #ifndef MILLRACE_NET_STREAM_H
 #define MILLRACE_NET_STREAM_H
 
 #include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "daemon/net/buffer_budget.h"
-#include "daemon/net/loop.h"
 #include "proto/buffer.h"
 
 struct stream;
-struct stream_io;
-struct run_queue;
-struct tls;
+struct stream_group;
+struct stream_workspace;
 struct tls_context;
 
 struct stream_handlers {
@@ -46,49 +44,46 @@ enum stream_state {
 	STREAM_OPEN,
 	STREAM_REFUSED, /* its input is thrown away, until its end or a limit */
 	STREAM_ENDED,   /* its input is at the end; the output is still sent */
-	STREAM_GONE,    /* to be freed at the next safe moment */
+	STREAM_GONE,    /* to be freed at the end of the turn */
 };
 
-/* What an idle stream does without. */
-struct stream_extra {
-	struct buffer in;
-	struct stream *later_next, **later_at; /* in one of the loop's lists of what goes on in the next turn: */
-	struct run_queue *run_queue;
-	struct budget_place place;
-	struct event *write_event;    /* once a send has found the socket full */
-	struct event *deadline_event; /* once it has ended */
-	struct tls *tls;              /* NULL: there is none */
-	uint32_t discarded;           /* bytes of input, while refused */
-	bool is_greeted;              /* by the first bytes of TLS */
+enum stream_input {
+	STREAM_INPUT_OFF,     /* nothing is read: a handshake has other things to do, or the input is at its end */
+	STREAM_INPUT_WATCHED, /* the socket's input is read when it comes */
+	STREAM_INPUT_PAUSED,  /* not read: whole frames may be kept, until the output has drained or others had their
+				 turn */
+	STREAM_INPUT_RESUMED, /* watched again; what is kept is handled before more is read */
+	STREAM_INPUT_BLOCKED, /* not read: TLS has to send before it can receive */
 };
 
-struct stream { /* embedded; all of it is stream.c's. There are many idle ones: keep it small */
-	struct loop *loop;
+enum stream_output {
+	STREAM_OUTPUT_READY,   /* what is written is sent at the end of the turn */
+	STREAM_OUTPUT_BLOCKED, /* the socket had no room; its writing is watched */
+	STREAM_OUTPUT_BROKEN,  /* nothing can be sent any more, and what is written is thrown away */
+};
+
+struct stream { /* embedded; all of it is net/'s. There are many idle ones: keep it small */
+	struct stream_group *group;
 	const struct stream_handlers *handlers;
-	const struct stream_io *io;
-	struct stream_extra *extra; /* from when it is first needed, and always with TLS; until then NULL */
+	struct stream_workspace *workspace; /* from when it is first needed, and always with TLS; until then NULL */
 	int fd;
 	uint32_t max_output;
-	uint32_t turn_work; /* since on_bytes was called: see stream_count_work() */
-	uint8_t state;      /* enum stream_state */
-	bool is_reading;
-	bool is_unparsed; /* `in` may hold whole frames, left there while it was full, or for the next turn */
-	bool is_queued;
-	bool is_write_broken;
-	bool is_reading_blocked; /* TLS has to send before it can receive */
-	bool is_sending_blocked; /* the peer has no room for what is left of `out` */
+	uint32_t turn_work;           /* since on_bytes was called: see stream_count_work() */
+	uint8_t state, input, output; /* enum stream_state, stream_input, stream_output */
+	bool is_queued;               /* in one of the group's queues of what the end of the turn has to do */
 	struct buffer out;
 	uint64_t n_sent;        /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
 	struct stream *queue_next;
-	size_t budget_bytes; /* what the budget knows of */
+	size_t budget_bytes; /* what the budget has counted */
 	struct event read_event;
 };
 
 /* Takes the connected, non-blocking socket over. With a context it is a server's end of TLS, and first shakes hands;
- * without (NULL) it is open at once. -1: no memory; the socket is still the caller's. */
-int stream_init(struct stream *stream, struct loop *loop, int fd, struct tls_context *context, uint32_t max_output,
-		const struct stream_handlers *handlers);
+ * without (NULL) it is open at once. -1: no memory, or no room for TLS in max_buffers; the socket is still the
+ * caller's. */
+int stream_init(struct stream *stream, struct stream_group *group, int fd, struct tls_context *context,
+		uint32_t max_output, const struct stream_handlers *handlers);
 
 /* A peer whose system has answered nothing for so long (within 1 s to 12 h), or that has had no room for what waits to
  * be sent to it, is gone. Unix sockets, whose peers cannot vanish without a word, ignore it. */
@@ -128,17 +123,18 @@ static inline bool stream_has_unsent(const struct stream *stream)
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
-/* on_bytes has left whole frames for later, though the stream was not full: it is called again with them, in a turn to
- * come. */
-void stream_resume(struct stream *stream);
-
 /* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. */
 bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before);
 
 /* What was done for this stream, and wrote nothing, counts towards its turn as if it had written so many bytes. */
 void stream_count_work(struct stream *stream, uint32_t bytes);
 
-/* Nothing more can be sent, not even what waits: the connection ends. */
+/* on_bytes has left whole frames unused, though the stream was not full: it is called again with them, in the next
+ * turn. */
+void stream_resume(struct stream *stream);
+
+/* Nothing more can be sent, not even what waits. What has come whole is still handled, then the stream ends by itself,
+ * whatever its peer does. */
 void stream_break(struct stream *stream);
 
 /* No more input is wanted: what was written is sent, our side is closed, and the peer's rest thrown away for a while,
@@ -154,5 +150,8 @@ bool stream_peer_uid(const struct stream *stream, uint32_t *uid);
 /* Calls back for each name of the peer's certificate until it returns true: see tls_peer_is(). False: none is known, or
  * there is no certificate. */
 bool stream_peer_is(const struct stream *stream, bool (*is_known)(void *arg, const char *name), void *arg);
+
+/* For tests, between two turns: NULL, or which of a stream's invariants does not hold. */
+const char *stream_check(const struct stream *stream);
 
 #endif

@@ -1,7 +1,8 @@
-/* One connection's TLS. OpenSSL reads and writes the socket itself, by a BIO of ours: with recv() and send(), without
- * SIGPIPE. */
+/* One connection's TLS. OpenSSL writes to the socket by a BIO of ours, with send(), without SIGPIPE; what has come it
+ * reads from our memory, record by record, so that a turn handles as many of them as we like. */
 #include "daemon/net/tls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <openssl/bio.h>
@@ -13,40 +14,126 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/net/tls_private.h"
+#include "daemon/net/tls_context.h"
+#include "proto/buffer.h"
+#include "proto/slice.h"
+
+enum {
+	INPUT_BYTES = 64 * 1024, /* a turn takes at most so much from the socket */
+	RECORD_HEADER_BYTES = 5,
+	RECORD_ROOM_BYTES = 16 * 1024, /* what a record may hold */
+	MAX_RECORD_BYTES = RECORD_ROOM_BYTES + 2048,
+	RECORDS_A_TURN = 128, /* a peer can make each cost 10 us: an update of keys, a byte in a record of its own */
+};
 
 struct tls {
 	SSL *ssl;
 	int fd;
-	bool is_at_end;  /* the peer has closed the socket */
-	bool has_failed; /* nothing may be asked of OpenSSL any more */
+	bool is_at_end;     /* the peer has closed the socket */
+	bool has_failed;    /* nothing may be asked of OpenSSL any more */
+	bool is_sending;    /* a record that has been begun waits for room in the socket */
+	struct buffer kept; /* has come, and is not read by OpenSSL yet */
+	const char *input;  /* during a call: what OpenSSL reads, whole records */
+	size_t input_len, input_used;
 };
 
-/* -- The socket as OpenSSL sees it -- */
+/* -- Records: only whole ones are given to OpenSSL, so that it keeps no buffer of its own for a part of one -- */
 
-static int after_call(BIO *bio, ssize_t n)
+/* What came from the socket in this call. It is empty between two calls. */
+static _Thread_local char arrived[INPUT_BYTES];
+
+/* How long the first record is; 0 while it is not whole. What cannot be a record is OpenSSL's to refuse: all of it. */
+static size_t first_record(const char *bytes, size_t len)
 {
-	BIO_clear_retry_flags(bio);
-	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : (int)n;
+	if (len < RECORD_HEADER_BYTES)
+		return 0;
+	size_t body = (size_t)(unsigned char)bytes[3] << 8 | (unsigned char)bytes[4];
+	if (body > MAX_RECORD_BYTES)
+		return len;
+	return len < RECORD_HEADER_BYTES + body ? 0 : RECORD_HEADER_BYTES + body;
 }
+
+/* How long the whole records at the front are together, as far as one turn handles them. */
+static size_t whole_records(const char *bytes, size_t len)
+{
+	size_t whole = 0, record;
+	for (unsigned n = 0; n < RECORDS_A_TURN && (record = first_record(bytes + whole, len - whole)) > 0; n++)
+		whole += record;
+	return whole;
+}
+
+static bool has_whole_record(const struct tls *tls)
+{
+	return first_record(tls->kept.bytes + tls->kept.start, buffer_len(&tls->kept)) > 0;
+}
+
+/* Gives OpenSSL what it can read now, of what is kept, or else of the socket. -1 with errno: the socket has failed.
+ * *rest is what give_back() has to keep. */
+static int take_input(struct tls *tls, struct slice *rest)
+{
+	size_t len = buffer_len(&tls->kept);
+	const char *bytes = len ? buffer_front(&tls->kept) : arrived;
+	if (!has_whole_record(tls) && !tls->is_at_end) {
+		if (len)
+			memcpy(arrived, bytes, len);
+		ssize_t n = recv(tls->fd, arrived + len, sizeof(arrived) - len, 0);
+		if (n < 0 && errno != EAGAIN)
+			return -1;
+		tls->is_at_end = n == 0;
+		bytes = arrived;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	tls->input = bytes;
+	tls->input_len = whole_records(bytes, len);
+	tls->input_used = 0;
+	*rest = (struct slice){bytes, len};
+	return 0;
+}
+
+/* Keeps what OpenSSL has not read. */
+static void give_back(struct tls *tls, struct slice rest)
+{
+	size_t left = rest.len - tls->input_used;
+	tls->input = NULL;
+	tls->input_len = tls->input_used = 0;
+	if (left == 0) {
+		buffer_finish(&tls->kept);
+	} else if (rest.bytes == arrived) {
+		buffer_clear(&tls->kept);
+		buffer_append(&tls->kept, rest.bytes + rest.len - left, left);
+	} else {
+		buffer_consume(&tls->kept, rest.len - left);
+	}
+	if (tls->kept.failed)
+		tls->has_failed = true;
+}
+
+/* -- The socket as OpenSSL sees it -- */
 
 static int bio_read(BIO *bio, char *to, int room)
 {
 	struct tls *tls = BIO_get_data(bio);
-	int n = after_call(bio, recv(tls->fd, to, (size_t)room, 0));
-	tls->is_at_end = n == 0;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	size_t left = tls->input_len - tls->input_used, n = left < (size_t)room ? left : (size_t)room;
+	BIO_clear_retry_flags(bio);
+	if (n == 0) {
+		if (tls->is_at_end)
+			return 0;
 		BIO_set_retry_read(bio);
-	return n;
+		return -1;
+	}
+	memcpy(to, tls->input + tls->input_used, n);
+	tls->input_used += n;
+	return (int)n;
 }
 
 static int bio_write(BIO *bio, const char *from, int len)
 {
 	const struct tls *tls = BIO_get_data(bio);
-	int n = after_call(bio, send(tls->fd, from, (size_t)len, MSG_NOSIGNAL));
+	BIO_clear_retry_flags(bio);
+	ssize_t n = send(tls->fd, from, (size_t)len, MSG_NOSIGNAL);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_write(bio);
-	return n;
+	return (int)n;
 }
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)
@@ -97,6 +184,7 @@ void tls_destroy(struct tls *tls)
 		return;
 	tls_end_sending(tls);
 	SSL_free(tls->ssl);
+	buffer_finish(&tls->kept);
 	free(tls);
 }
 
@@ -129,27 +217,42 @@ static ssize_t explain(struct tls *tls, int n)
 	}
 }
 
-ssize_t tls_receive(struct tls *tls, char *to, size_t room)
+/* Reads record after record, as far as there are whole ones and room for another. Each that has no data counts too:
+ * SSL_read() returns after it, as SSL_MODE_AUTO_RETRY is off. */
+static ssize_t read_records(struct tls *tls, char *to, size_t room)
 {
 	size_t total = 0;
-	if (tls->has_failed)
-		return 0;
 	do {
-		size_t left = room - total;
+		size_t used_before = tls->input_used;
 		ERR_clear_error();
 		errno = 0;
-		int n = SSL_read(tls->ssl, to + total, (int)(left < INT_MAX ? left : INT_MAX));
+		int n = SSL_read(tls->ssl, to + total, (int)(room - total < INT_MAX ? room - total : INT_MAX));
 		if (n > 0) {
 			total += (size_t)n;
 			continue;
 		}
-		if (total > 0 && SSL_get_error(tls->ssl, n) != SSL_ERROR_SYSCALL &&
-		    SSL_get_error(tls->ssl, n) != SSL_ERROR_SSL)
-			break; /* that it has to wait, or has ended, will be told again */
+		if (SSL_get_error(tls->ssl, n) == SSL_ERROR_WANT_READ && tls->input_used > used_before)
+			continue; /* a record without data */
 		ssize_t result = explain(tls, n);
-		return total > 0 ? (ssize_t)total : result;
-	} while (total < room && SSL_has_pending(tls->ssl));
-	return (ssize_t)total;
+		return total > 0 ? (ssize_t)total : result; /* what stands in the way will be told again */
+	} while (room - total >= RECORD_ROOM_BYTES && (tls->input_used < tls->input_len || SSL_pending(tls->ssl) > 0));
+	errno = EAGAIN;
+	return total > 0 ? (ssize_t)total : -1;
+}
+
+ssize_t tls_receive(struct tls *tls, char *to, size_t room)
+{
+	struct slice rest;
+	assert(room >= RECORD_ROOM_BYTES);
+	if (tls->has_failed)
+		return 0;
+	if (take_input(tls, &rest) < 0)
+		return -1;
+	ssize_t n = read_records(tls, to, room);
+	int saved = errno;
+	give_back(tls, rest);
+	errno = saved;
+	return n;
 }
 
 ssize_t tls_send(struct tls *tls, const char *from, size_t len)
@@ -161,13 +264,15 @@ ssize_t tls_send(struct tls *tls, const char *from, size_t len)
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_write(tls->ssl, from, (int)(len < INT_MAX ? len : INT_MAX));
+	tls->is_sending = false;
 	if (n > 0)
 		return n;
 	ssize_t result = explain(tls, n);
-	if (result < 0 && errno == EINPROGRESS)
+	if (result < 0 && errno == EINPROGRESS) {
+		tls->is_sending = true;
 		errno = EAGAIN;
-	else if (result == 0 || errno == EAGAIN) { /* that it would have to read first happens only in renegotiations,
-						      of which there are none */
+	} else if (result == 0 || errno == EAGAIN) { /* that it would have to read first happens only in renegotiations,
+							of which there are none */
 		tls->has_failed = true;
 		errno = EPROTO;
 	}
@@ -176,25 +281,41 @@ ssize_t tls_send(struct tls *tls, const char *from, size_t len)
 
 bool tls_has_more(const struct tls *tls)
 {
-	return tls->has_failed || SSL_has_pending(tls->ssl) || SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN;
+	return tls->has_failed || has_whole_record(tls) || SSL_pending(tls->ssl) > 0 ||
+	       SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN;
+}
+
+size_t tls_bytes(const struct tls *tls)
+{
+	if (!tls)
+		return 0;
+	size_t bytes = SSL_is_init_finished(tls->ssl) ? TLS_CONNECTION_BYTES : TLS_HANDSHAKE_BYTES;
+	return bytes + tls->kept.cap + (tls->is_sending ? MAX_RECORD_BYTES : 0);
 }
 
 int tls_shake_hands(struct tls *tls, char error[TLS_ERROR_BYTES])
 {
+	struct slice rest;
+	if (take_input(tls, &rest) < 0) {
+		snprintf(error, TLS_ERROR_BYTES, "%s", strerror(errno));
+		return -1;
+	}
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(tls->ssl);
+	ssize_t result = n == 1 ? 1 : explain(tls, n);
+	int saved = result == 0 ? ECONNRESET : errno;
+	give_back(tls, rest);
 	if (n == 1)
 		return 0;
-	ssize_t result = explain(tls, n);
+	errno = saved;
 	if (result < 0 && (errno == EAGAIN || errno == EINPROGRESS))
 		return -1;
-	int saved = result == 0 ? ECONNRESET : errno;
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
 	snprintf(error, TLS_ERROR_BYTES, "%s", reason ? reason : strerror(saved));
 	tls->has_failed = true;
-	errno = saved;
 	ERR_clear_error();
+	errno = saved;
 	return -1;
 }
 

@@ -1,5 +1,4 @@
-/* TLS by OpenSSL: what a listener needs, made of the configuration's files, and what each of its connections has. For
- * net/ but for the functions of contexts. */
+/* One connection's TLS, by OpenSSL. For net/ alone. */
 #ifndef MILLRACE_NET_TLS_H
 #define MILLRACE_NET_TLS_H
 
@@ -7,24 +6,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "config/config.h"
+#include "daemon/net/tls_context.h"
 
-enum { TLS_ERROR_BYTES = 320 };
+/* What OpenSSL needs for each connection, as measured: in the midst of a handshake, and once it is open. */
+enum {
+	TLS_HANDSHAKE_BYTES = 44 * 1024,
+	TLS_CONNECTION_BYTES = 15 * 1024,
+};
 
-/* A certificate with its key, and whom to ask for certificates. */
-struct tls_context;
-
-/* NULL, with `error` saying why. Files are read here, and in tls_context_reload(): a key that everybody can read is
- * refused. */
-struct tls_context *tls_context_create(const struct tls_settings *settings, char error[TLS_ERROR_BYTES]);
-void tls_context_destroy(struct tls_context *context); /* NULL is fine. Connections that it made go on */
-
-/* Connections that are made from now on have what the files say now. -1, with `error`: they have what they had. */
-int tls_context_reload(struct tls_context *context, const struct tls_settings *settings, char error[TLS_ERROR_BYTES]);
-
-const char *tls_library_version(void); /* OpenSSL's */
-
-/* One connection's. */
 struct tls;
 
 struct tls *tls_create(struct tls_context *context, int fd); /* NULL: no memory. The socket stays the caller's */
@@ -32,15 +21,19 @@ struct tls *tls_create(struct tls_context *context, int fd); /* NULL: no memory.
 void tls_destroy(struct tls *tls);
 void tls_break(struct tls *tls);
 
-/* As recv() and send(): what was moved; 0 at the peer's end; -1 with errno. EAGAIN: not before the socket can be read
- * (receive), or written (send) again; EINPROGRESS (receive alone): not before it can be written. What tls_send() took
- * has all been given to the socket: it never keeps any of it. After EAGAIN it has to be given the same bytes again, and
- * may be given more behind them. */
+/* As recv() and send(), with room for 16 KiB at least: what was moved; 0 at the peer's end; -1 with errno. EAGAIN: not
+ * before the socket can be read (receive), or written (send) again; EINPROGRESS (receive alone): not before it can be
+ * written. After EAGAIN tls_has_more() may be true: a turn handles so many records at most, those without data among
+ * them. What tls_send() took has all been given to the socket: it never keeps any of it. After EAGAIN it has to be
+ * given the same bytes again, and may be given more behind them. */
 ssize_t tls_receive(struct tls *tls, char *to, size_t room);
 ssize_t tls_send(struct tls *tls, const char *from, size_t len);
 
 /* Whether bytes, or an end, have come that the socket does not tell of any more. */
 bool tls_has_more(const struct tls *tls);
+
+/* What it takes of memory. tls may be NULL. */
+size_t tls_bytes(const struct tls *tls);
 
 /* Goes on with the handshake: 0 done; -1 with errno as tls_receive(); `error`: what was wrong, if it has failed. */
 int tls_shake_hands(struct tls *tls, char error[TLS_ERROR_BYTES]);

@@ -2,6 +2,8 @@
  * Connections live long, so resumption would save little, and every connection's certificate is looked at anew. An end
  * that TLS did not announce is an end: a frame says itself how long it is, so nothing that was cut off is taken for
  * whole. */
+#include "daemon/net/tls_context.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -9,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "daemon/net/tls_private.h"
-
-enum { READ_BUFFER_BYTES = 64 * 1024 }; /* of a connection, while it has any: a record has 16 KiB at most */
 
 static int refuse(char error[TLS_ERROR_BYTES], const char *what, const char *file)
 {
@@ -82,8 +80,7 @@ static SSL_CTX *make(const struct tls_settings *settings, char error[TLS_ERROR_B
 	SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_read_ahead(ssl, 1);
-	SSL_CTX_set_default_read_buffer_len(ssl, READ_BUFFER_BYTES);
+	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* tls.c counts records, those without data too */
 	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(ssl, settings->cert) != 1) {
 		refuse(error, "the certificate", settings->cert);

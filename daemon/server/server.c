@@ -172,7 +172,7 @@ static void set_limits(struct server *server, const struct limits *limits)
 {
 	server->sessions.limits = *limits;
 	server->sessions.limits.max_connections = raise_descriptor_limit(limits);
-	loop_set_max_buffers(server->loop, limits->max_buffers);
+	stream_group_set_max_buffers(server->streams, limits->max_buffers);
 	on_idle_timer(server);
 }
 
@@ -332,7 +332,7 @@ static int start(struct server *server)
 	set_log(&server->config);
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
-	    !(server->core = core_create(&limits, &seed)) ||
+	    !(server->streams = stream_group_create(server->loop)) || !(server->core = core_create(&limits, &seed)) ||
 	    !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
 	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
 	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
@@ -340,8 +340,10 @@ static int start(struct server *server)
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
-	server->broker = (struct broker){.core = server->core, .loop = server->loop, .deliver = session_deliver};
-	server->sessions = (struct sessions){.loop = server->loop, .broker = &server->broker, .core = server->core};
+	server->broker = (struct broker){
+		.core = server->core, .loop = server->loop, .streams = server->streams, .deliver = session_deliver};
+	server->sessions = (struct sessions){
+		.loop = server->loop, .streams = server->streams, .broker = &server->broker, .core = server->core};
 	set_limits(server, &server->config.limits);
 	if (loop_on_signal(server->loop, SIGTERM, server_on_end_signal, server) < 0 ||
 	    loop_on_signal(server->loop, SIGINT, server_on_end_signal, server) < 0 ||
@@ -382,6 +384,7 @@ int server_main(server_load_config *load_config, void *arg)
 	loop_timer_destroy(server.alive_timer);
 	loop_timer_destroy(server.idle_timer);
 	loop_timer_destroy(server.login_timer);
+	stream_group_destroy(server.streams);
 	loop_destroy(server.loop);
 	config_finish(&server.config);
 	service_finish(&server.service);

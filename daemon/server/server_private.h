@@ -6,7 +6,8 @@
 #include "daemon/broker/broker.h"
 #include "daemon/http/http.h"
 #include "daemon/net/listener.h"
-#include "daemon/net/tls.h"
+#include "daemon/net/stream_group.h"
+#include "daemon/net/tls_context.h"
 #include "daemon/server/server.h"
 #include "daemon/server/supervisor.h"
 #include "daemon/session/session.h"
@@ -22,6 +23,7 @@ struct server {
 	void *load_arg;
 	struct config config;
 	struct loop *loop;
+	struct stream_group *streams;
 	struct loop_timer *timer; /* for the core's next deadline */
 	struct loop_timer *idle_timer;
 	struct core *core;

@@ -227,7 +227,7 @@ struct session *session_create(struct sessions *sessions, const struct session_w
 			       struct tls_context *tls)
 {
 	struct session *session = calloc(1, wire->bytes);
-	if (!session || stream_init(&session->stream, sessions->loop, fd, tls, (uint32_t)sessions->limits.max_output,
+	if (!session || stream_init(&session->stream, sessions->streams, fd, tls, (uint32_t)sessions->limits.max_output,
 				    &handlers) < 0) {
 		free(session);
 		return NULL;

@@ -8,6 +8,7 @@
 #include "daemon/core/core.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
+#include "daemon/net/stream_group.h"
 #include "daemon/access/users.h"
 #include "proto/message.h"
 
@@ -20,6 +21,7 @@ struct watch_lines { /* overload_log.c's */
 /* What all sessions share. The server owns it. */
 struct sessions {
 	struct loop *loop;
+	struct stream_group *streams;
 	struct broker *broker;
 	const struct core *core; /* the broker's, to be asked; what changes it goes by the broker */
 	struct limits limits;

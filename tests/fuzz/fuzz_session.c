@@ -183,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	core_totals(inside.core, &totals);
 	fuzz_assert(inside.sessions.n == 0 && totals.connections == 0 && inside_parked(&inside) == 0,
 		    "%d sessions are left", (int)inside.sessions.n);
-	fuzz_assert(loop_unsent_value_bytes(inside.loop) == 0, "unsent bytes of nobody");
+	fuzz_assert(stream_group_unsent_value_bytes(inside.streams) == 0, "unsent bytes of nobody");
 	inside_stop(&inside);
 	return 0;
 }

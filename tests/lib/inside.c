@@ -2,9 +2,12 @@
 #include "tests/lib/inside.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/session/session_private.h"
 #include "tests/lib/system.h"
 
 enum { START_US = 1000000, SOCKET_BYTES = 4096 };
@@ -49,16 +52,19 @@ int inside_start(struct inside *inside)
 	static const struct core_seed seed = {1, {2, 3}, {4, 5}};
 	fake_system.now_us = START_US;
 	*inside = (struct inside){.loop = loop_create(), .core = core_create(&core_limits, &seed)};
-	if (!inside->loop || !inside->core || !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
+	if (!inside->loop || !inside->core || !(inside->streams = stream_group_create(inside->loop)) ||
+	    !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
 		return -1;
-	inside->broker = (struct broker){.core = inside->core, .loop = inside->loop, .deliver = session_deliver};
-	inside->sessions = (struct sessions){.loop = inside->loop, .broker = &inside->broker, .core = inside->core};
+	inside->broker = (struct broker){
+		.core = inside->core, .loop = inside->loop, .streams = inside->streams, .deliver = session_deliver};
+	inside->sessions = (struct sessions){
+		.loop = inside->loop, .streams = inside->streams, .broker = &inside->broker, .core = inside->core};
 #define LIMIT(field, unit, fallback, lowest, highest) inside->sessions.limits.field = fallback;
 	LIMITS(LIMIT)
 #undef LIMIT
 	inside->sessions.limits.max_frame = 65536;
 	inside->sessions.limits.max_output = 16384;
-	loop_set_max_buffers(inside->loop, 400000);
+	stream_group_set_max_buffers(inside->streams, 400000);
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
 		struct core_event event = {.op = CORE_CREATE,
 					   .channel = slice_from(channels[i].name),
@@ -75,6 +81,7 @@ void inside_stop(struct inside *inside)
 	message_decoder_finish(&inside->sessions.decoder);
 	core_destroy(inside->core);
 	loop_timer_destroy(inside->timer);
+	stream_group_destroy(inside->streams);
 	loop_destroy(inside->loop);
 	fake_system.now_us = 0;
 }
@@ -89,9 +96,21 @@ int inside_connect(struct inside *inside)
 	return pair[1];
 }
 
+void inside_check(const struct inside *inside)
+{
+	for (const struct session *session = inside->sessions.first; session; session = session->next) {
+		const char *fault = stream_check(&session->stream);
+		if (!fault)
+			continue;
+		fprintf(stderr, "the stream of session %llu: %s\n", (unsigned long long)session->number, fault);
+		abort();
+	}
+}
+
 void inside_turn(struct inside *inside)
 {
 	loop_poll(inside->loop, on_turn_end, inside);
+	inside_check(inside);
 }
 
 void inside_run(struct inside *inside)
@@ -102,7 +121,8 @@ void inside_run(struct inside *inside)
 		calls = fake_system.calls;
 		inside_turn(inside);
 		fake_system.now_us += fake_system.now_us != 0; /* turns differ in their time */
-		quiet = fake_system.calls == calls ? quiet + 1 : 0;
+		bool is_quiet = fake_system.calls == calls && !stream_group_is_busy(inside->streams);
+		quiet = is_quiet ? quiet + 1 : 0;
 	}
 }
 

@@ -10,6 +10,7 @@
 
 struct inside {
 	struct loop *loop;
+	struct stream_group *streams;
 	struct loop_timer *timer;
 	struct core *core;
 	struct broker broker;
@@ -25,6 +26,9 @@ void inside_stop(struct inside *inside);
 /* The other end of a new connection: a non-blocking descriptor, the caller's to close; small buffers, so that they
  * fill. -1: no descriptors. */
 int inside_connect(struct inside *inside);
+
+/* Aborts if an invariant of a stream does not hold. inside_turn() does it after each turn. */
+void inside_check(const struct inside *inside);
 
 /* Handles what is there just now, and sends what was written. */
 void inside_turn(struct inside *inside);

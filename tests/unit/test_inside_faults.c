@@ -189,7 +189,7 @@ static void stop(void)
 	ck_assert_uint_eq(inside.sessions.n, 0);
 	ck_assert_uint_eq(totals.connections, 0);
 	ck_assert_uint_eq(inside_parked(&inside), 0);
-	ck_assert_uint_eq(loop_unsent_value_bytes(inside.loop), 0);
+	ck_assert_uint_eq(stream_group_unsent_value_bytes(inside.streams), 0);
 	inside_stop(&inside);
 }
 

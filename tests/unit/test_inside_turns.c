@@ -24,7 +24,7 @@ static void setup(void)
 {
 	ck_assert_int_eq(inside_start(&inside), 0);
 	inside.sessions.limits.max_output = MAX_OUTPUT;
-	loop_set_max_buffers(inside.loop, UINT64_MAX);
+	stream_group_set_max_buffers(inside.streams, UINT64_MAX);
 }
 
 static void teardown(void)

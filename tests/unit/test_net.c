@@ -5,13 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/net/loop.h"
 #include "daemon/net/stream.h"
+#include "daemon/net/stream_group.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/system.h"
 
 enum { READS = 100, START_US = 1000000 };
 
 static struct loop *loop;
+static struct stream_group *streams;
 static struct stream stream;
 static int peer;              /* the other end of `stream` */
 static unsigned reads, turns; /* calls of on_bytes, and of on_turn_end */
@@ -34,7 +37,7 @@ static void open_stream(const struct stream_handlers *handlers)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	peer = pair[1];
-	ck_assert_int_eq(stream_init(&stream, loop, pair[0], NULL, 1 << 20, handlers), 0);
+	ck_assert_int_eq(stream_init(&stream, streams, pair[0], NULL, 1 << 20, handlers), 0);
 }
 
 static void setup(void)
@@ -42,13 +45,16 @@ static void setup(void)
 	fake_system.now_us = START_US;
 	loop = loop_create();
 	ck_assert_ptr_nonnull(loop);
+	streams = stream_group_create(loop);
+	ck_assert_ptr_nonnull(streams);
 }
 
 static void teardown(void)
 {
 	close(peer);
-	if (!is_gone)
+	if (!is_gone && stream.group)
 		stream_finish(&stream);
+	stream_group_destroy(streams);
 	loop_destroy(loop);
 	fake_system.now_us = 0;
 }
@@ -140,15 +146,135 @@ START_TEST(a_peer_that_reads_again_while_its_stream_is_queued_does_not_stop_a_lo
 }
 END_TEST
 
+/* -- Many peers, each of whom takes its time -- */
+
+enum { MANY = 20, SLOW_US = 500 };
+
+static struct stream many[MANY];
+static unsigned many_gone;
+
+static size_t read_slowly(struct stream *read, char *bytes, size_t len)
+{
+	(void)read, (void)bytes;
+	loop_now_us(loop);
+	fake_system.now_us += SLOW_US;
+	reads++;
+	return len;
+}
+
+static void on_one_gone(struct stream *gone)
+{
+	many_gone++;
+	stream_finish(gone);
+}
+
+static const struct stream_handlers slow = {
+	.on_bytes = read_slowly, .on_sent = no_matter, .on_end = on_end, .on_gone = on_one_gone};
+
+static void check_many(void)
+{
+	for (int i = 0; i < MANY; i++)
+		ck_assert_msg(!stream_check(&many[i]), "%s", stream_check(&many[i]));
+}
+
+START_TEST(a_turn_that_is_long_leaves_the_others_for_the_next)
+{
+	int peers[MANY];
+	for (int i = 0; i < MANY; i++) {
+		int pair[2];
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+		ck_assert_int_eq(stream_init(&many[i], streams, pair[0], NULL, 1 << 20, &slow), 0);
+		peers[i] = pair[1];
+		ck_assert_int_eq(write(peers[i], "x", 1), 1);
+	}
+	for (unsigned before = 0; reads < MANY; before = reads) {
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+		ck_assert_uint_gt(reads, before);
+		ck_assert_uint_le((reads - before) * SLOW_US, 2 * LOOP_LONG_TURN_US + 2 * SLOW_US);
+		check_many();
+	}
+	ck_assert_uint_eq(reads, MANY); /* and each was read once */
+	for (int i = 0; i < MANY; i++)
+		close(peers[i]);
+	while (many_gone < MANY)
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+}
+END_TEST
+
+/* -- A stream that is broken while it is not watched -- */
+
+static void await_gone(void)
+{
+	for (unsigned i = 0; !is_gone; i++) {
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+		ck_assert_uint_lt(i, 10);
+	}
+}
+
+static size_t fill_output(struct stream *read, char *bytes, size_t len)
+{
+	static const char much[2 << 20]; /* more than max_output */
+	(void)bytes, (void)len;
+	buffer_append(stream_output(read, 0), much, sizeof(much));
+	return 1;
+}
+
+static const struct stream_handlers full = {
+	.on_bytes = fill_output, .on_sent = no_matter, .on_end = on_end, .on_gone = on_gone};
+
+START_TEST(a_full_stream_that_is_broken_between_turns_ends)
+{
+	open_stream(&full);
+	say("x", 1);
+	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	ck_assert(stream_is_full(&stream));
+	stream_break(&stream);
+	ck_assert_ptr_null(stream_check(&stream));
+	await_gone();
+}
+END_TEST
+
+START_TEST(a_stream_whose_peer_has_ended_ends_when_it_is_broken)
+{
+	open_stream(&full);
+	say("x", 1);
+	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	ck_assert(!is_gone);
+	stream_break(&stream);
+	await_gone();
+}
+END_TEST
+
+START_TEST(a_stream_that_is_refused_and_broken_ends)
+{
+	open_stream(&full);
+	say("x", 1);
+	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	stream_refuse(&stream);
+	stream_break(&stream);
+	await_gone();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		a_loop_that_spins_ends_its_turns_though_something_is_always_ready,
 		a_poll_is_one_turn_though_something_is_always_ready,
 		a_peer_that_reads_again_while_its_stream_is_queued_does_not_stop_a_loop_that_spins,
+		a_turn_that_is_long_leaves_the_others_for_the_next,
 		NULL,
 	};
-	Suite *suite = suite_create("net: turns");
-	suite_case(suite, "all", setup, teardown, tests);
+	const TTest *const broken[] = {
+		a_full_stream_that_is_broken_between_turns_ends,
+		a_stream_whose_peer_has_ended_ends_when_it_is_broken,
+		a_stream_that_is_refused_and_broken_ends,
+		NULL,
+	};
+	Suite *suite = suite_create("net: streams");
+	suite_case(suite, "turns", setup, teardown, tests);
+	suite_case(suite, "broken", setup, teardown, broken);
 	return suite_run(suite);
 }

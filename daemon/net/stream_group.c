@@ -1,0 +1,156 @@
+/* What a loop's streams hear of the world, and the end of a turn. */
+#include "daemon/net/stream_group.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/net/stream_internal.h"
+#include "daemon/net/stream_workspace.h"
+
+enum { OPENINGS_A_TURN = 4 };
+
+/* -- Events -- */
+
+/* In a turn that is long already, other streams have their time first. */
+static void read_or_wait(struct stream *stream)
+{
+	if (stream->workspace && run_place_is_taken(&stream->workspace->run_place))
+		return;
+	if (loop_turn_is_long(stream->group->loop))
+		stream_read_soon(stream);
+	else
+		stream_read(stream);
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct stream *stream = arg;
+	switch ((enum stream_state)stream->state) {
+	case STREAM_OPENING:
+		stream_set_input(stream, STREAM_INPUT_OFF);
+		stream_read_soon(stream);
+		break;
+	case STREAM_OPEN:
+		if (stream->input == STREAM_INPUT_WATCHED || stream->input == STREAM_INPUT_RESUMED)
+			read_or_wait(stream);
+		break;
+	case STREAM_REFUSED:
+		stream_discard(stream);
+		break;
+	case STREAM_ENDED:
+	case STREAM_GONE:
+		break;
+	}
+}
+
+static void on_writable(int fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct stream *stream = arg;
+	if (stream->state == STREAM_OPENING) {
+		stream_unblock_output(stream);
+		stream_read_soon(stream);
+	} else if (stream->state != STREAM_GONE) {
+		stream_send(stream);
+	}
+}
+
+/* Its time in the queue has come. */
+static void read_on(struct stream *stream)
+{
+	if (stream->state == STREAM_REFUSED)
+		stream_discard(stream);
+	else if (stream->state == STREAM_OPEN &&
+		 (stream->input == STREAM_INPUT_WATCHED || stream->input == STREAM_INPUT_RESUMED))
+		stream_read(stream);
+}
+
+static void open_on(struct stream *stream)
+{
+	if (stream->state == STREAM_OPENING)
+		stream_open_on(stream);
+}
+
+/* -- The end of a turn -- */
+
+static void flush_queue(struct stream_queue *queue)
+{
+	while (queue->head) {
+		struct stream *stream = queue->head;
+		queue->head = stream->queue_next;
+		if (!queue->head)
+			queue->tail = &queue->head;
+		stream->is_queued = false;
+		if (stream->state == STREAM_GONE)
+			stream->handlers->on_gone(stream);
+		else
+			stream_flush(stream);
+	}
+}
+
+static void on_flush(void *arg)
+{
+	struct stream_group *group = arg;
+	/* The end of a stream, and its draining, may give others something to send. */
+	while (group->takers.head || group->others.head) {
+		flush_queue(&group->takers);
+		flush_queue(&group->others);
+	}
+}
+
+/* -- Life -- */
+
+struct stream_group *stream_group_create(struct loop *loop)
+{
+	struct stream_group *group = calloc(1, sizeof(*group));
+	if (!group)
+		return NULL;
+	*group = (struct stream_group){.loop = loop,
+				       .on_readable = on_readable,
+				       .on_writable = on_writable,
+				       .takers.tail = &group->takers.head,
+				       .others.tail = &group->others.head,
+				       .budget.max_bytes = UINT64_MAX};
+	bool has_queues = run_queue_init(&group->reads, loop, SIZE_MAX, read_on) == 0 &&
+			  run_queue_init(&group->openings, loop, OPENINGS_A_TURN, open_on) == 0;
+	if (!has_queues || !(group->scratch = malloc(STREAM_READ_BYTES))) {
+		stream_group_destroy(group);
+		return NULL;
+	}
+	loop_set_flush(loop, on_flush, group);
+	return group;
+}
+
+void stream_group_destroy(struct stream_group *group)
+{
+	if (!group)
+		return;
+	assert(!group->takers.head && !group->others.head && group->unsent_value_bytes == 0);
+	loop_set_flush(group->loop, NULL, NULL);
+	run_queue_finish(&group->reads);
+	run_queue_finish(&group->openings);
+	output_pool_finish(&group->pool);
+	free(group->scratch);
+	free(group);
+}
+
+void stream_group_set_max_buffers(struct stream_group *group, uint64_t bytes)
+{
+	group->budget.max_bytes = bytes;
+}
+
+uint64_t stream_group_unsent_value_bytes(const struct stream_group *group)
+{
+	return group->unsent_value_bytes;
+}
+
+uint64_t stream_group_buffer_bytes(const struct stream_group *group)
+{
+	return group->budget.bytes;
+}
+
+bool stream_group_is_busy(const struct stream_group *group)
+{
+	return group->reads.n + group->openings.n > 0;
+}

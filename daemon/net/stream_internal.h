@@ -1,0 +1,93 @@
+/* What the files about streams share: stream.c (states, and the steps from one to the next), stream_send.c,
+ * stream_read.c, stream_opening.c, and stream_group.c, which is on top and hears the events. Each of them calls those
+ * before it alone. */
+#ifndef MILLRACE_NET_STREAM_INTERNAL_H
+#define MILLRACE_NET_STREAM_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "daemon/log.h"
+#include "daemon/net/buffer_budget.h"
+#include "daemon/net/loop.h"
+#include "daemon/net/output_pool.h"
+#include "daemon/net/run_queue.h"
+#include "daemon/net/stream.h"
+
+enum { STREAM_READ_BYTES = 256 * 1024 }; /* one read takes at most so much, of one stream */
+
+/* Streams with something to send, or that are gone, in the order in which that began. */
+struct stream_queue {
+	struct stream *head, **tail;
+};
+
+typedef void stream_event_cb(int fd, short what, void *stream);
+
+struct stream_group {
+	struct loop *loop;
+	stream_event_cb *on_readable, *on_writable; /* stream_group.c's */
+	/* Streams that got a value are sent to first: a value in the hand is work that can begin. */
+	struct stream_queue takers, others;
+	struct run_queue reads;    /* where the socket does not tell of what there is to read */
+	struct run_queue openings; /* a step of a handshake takes a millisecond of the processor */
+	struct buffer_budget budget;
+	struct output_pool pool;
+	uint64_t unsent_value_bytes;
+	struct log_seldom timeouts_log, handshakes_log, over_budget_log;
+	char *scratch; /* STREAM_READ_BYTES that all streams are read into */
+};
+
+/* -- stream.c -- */
+
+/* Sets what becomes of input, and watches the socket for it or does not. */
+void stream_set_input(struct stream *stream, enum stream_input input);
+
+/* on_bytes, or the next step of the handshake, in one of the next turns. */
+void stream_read_soon(struct stream *stream);
+
+/* The stream is dropped: its owner is told at the end of the turn, when nobody up the stack holds it. */
+void stream_drop(struct stream *stream);
+
+/* The input is at its end, and the owner is told. What is unsent is still sent. */
+void stream_end_input(struct stream *stream);
+
+/* Waits until the socket has room. -1: no memory. */
+int stream_block_output(struct stream *stream);
+void stream_unblock_output(struct stream *stream);
+void stream_break_output(struct stream *stream);
+void stream_drop_output(struct stream *stream);
+
+/* The end of the turn looks at the stream, after those that are in the queue already. */
+void stream_enqueue(struct stream *stream, struct stream_queue *queue);
+
+/* Tells the budget what has become of the stream, and whether it has got on. */
+void stream_settle(struct stream *stream, bool has_moved);
+
+/* `n` is what a call has returned: tells of a connection that has timed out. */
+void stream_log_timeout(const struct stream *stream, ssize_t n);
+
+/* -- stream_send.c -- */
+
+/* Sends what is written, as far as the socket has room. */
+void stream_send(struct stream *stream);
+
+/* The same at the end of a turn: while the socket has no room, nothing is tried. */
+void stream_flush(struct stream *stream);
+
+/* -- stream_read.c -- */
+
+/* Handles what is kept, or reads once. */
+void stream_read(struct stream *stream);
+
+/* Closes who has stood still the longest while all buffers take too much, but not this stream. What this one has
+ * written in this turn is sent at once then, as it may be what takes the memory. */
+void stream_make_room(struct stream *stream);
+
+/* Throws away some of the input of a stream that is refused. */
+void stream_discard(struct stream *stream);
+
+/* -- stream_opening.c -- */
+
+/* A step of the handshake. */
+void stream_open_on(struct stream *stream);
+
+#endif

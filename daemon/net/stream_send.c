@@ -1,0 +1,90 @@
+/* Sending, once a turn, and what becomes possible when the output has drained. */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "daemon/net/stream_internal.h"
+#include "daemon/net/stream_workspace.h"
+#include "daemon/net/transport.h"
+
+/* Nothing waits to be sent any more. */
+static void after_the_last_byte(struct stream *stream)
+{
+	stream_unblock_output(stream);
+	output_pool_take_back(&stream->group->pool, &stream->out);
+	if (stream->state == STREAM_REFUSED)
+		transport_end_sending(stream->fd, stream_tls(stream));
+	if (stream->state == STREAM_ENDED)
+		stream_drop(stream);
+}
+
+/* Reads on, where the output was what stopped it: in the next turn, as this is called from within on_bytes too. */
+static void resume_input(struct stream *stream)
+{
+	if (stream->state != STREAM_OPEN)
+		return;
+	if (stream->input == STREAM_INPUT_BLOCKED && stream->output != STREAM_OUTPUT_BLOCKED)
+		stream_set_input(stream, STREAM_INPUT_WATCHED);
+	else if (stream->input == STREAM_INPUT_PAUSED && !stream_is_full(stream))
+		stream_set_input(stream, STREAM_INPUT_RESUMED);
+	else
+		return;
+	if (stream->state == STREAM_OPEN)
+		stream_read_soon(stream);
+}
+
+static void count_values(struct stream *stream)
+{
+	size_t unsent = buffer_len(&stream->out);
+	if (stream->out_value_bytes <= unsent)
+		return;
+	stream->group->unsent_value_bytes -= stream->out_value_bytes - unsent;
+	stream->out_value_bytes = unsent;
+}
+
+/* Returns whether any of it was sent. */
+static bool send_all(struct stream *stream)
+{
+	struct buffer *out = &stream->out;
+	uint64_t sent_before = stream->n_sent;
+	while (buffer_len(out)) {
+		ssize_t n = transport_send(stream->fd, stream_tls(stream), out->bytes + out->start, buffer_len(out));
+		if (n >= 0) {
+			buffer_consume(out, (size_t)n);
+			stream->n_sent += (uint64_t)n;
+		} else if (errno == EAGAIN) {
+			if (stream_block_output(stream) < 0)
+				stream_break(stream);
+			break;
+		} else if (errno != EINTR) {
+			stream_log_timeout(stream, n);
+			stream_break(stream);
+		}
+	}
+	return stream->n_sent > sent_before;
+}
+
+void stream_send(struct stream *stream)
+{
+	if (stream->out.failed)
+		stream_break(stream);
+	if (stream->output == STREAM_OUTPUT_BROKEN)
+		stream_drop_output(stream);
+	bool has_sent = stream->state != STREAM_OPENING && send_all(stream);
+	if (has_sent)
+		stream->handlers->on_sent(stream);
+	count_values(stream);
+	if (!stream_has_unsent(stream))
+		after_the_last_byte(stream);
+	resume_input(stream);
+	stream_settle(stream, has_sent);
+}
+
+void stream_flush(struct stream *stream)
+{
+	if (stream->output != STREAM_OUTPUT_BLOCKED) {
+		stream_send(stream);
+		return;
+	}
+	resume_input(stream); /* it may have had its turn, and not be full */
+	stream_settle(stream, false);
+}

@@ -1,0 +1,53 @@
+/* What a stream needs while it has more to do than to wait for input, its kept input among it. A stream that has only
+ * ever been idle does without. For net/ alone. */
+#ifndef MILLRACE_NET_STREAM_WORKSPACE_H
+#define MILLRACE_NET_STREAM_WORKSPACE_H
+
+#include "daemon/net/buffer_budget.h"
+#include "daemon/net/run_queue.h"
+#include "daemon/net/stream.h"
+
+struct tls;
+
+struct stream_workspace {
+	struct buffer in;
+	struct run_place run_place;
+	struct budget_place budget_place;
+	struct event *write_event;    /* once a send has found the socket full */
+	struct event *deadline_event; /* once it has ended */
+	struct tls *tls;              /* NULL: the bytes travel as they are */
+	uint32_t discarded;           /* bytes of input, while refused */
+	bool is_greeted;              /* by the first byte of TLS */
+};
+
+/* The stream's workspace, which it has from now on until stream_free_workspace(). NULL: no memory. */
+struct stream_workspace *stream_need_workspace(struct stream *stream);
+
+/* Frees it, and its TLS. */
+void stream_free_workspace(struct stream *stream);
+
+static inline struct tls *stream_tls(const struct stream *stream)
+{
+	return stream->workspace ? stream->workspace->tls : NULL;
+}
+
+/* -- What has come and is not used yet -- */
+
+static inline size_t stream_kept_len(const struct stream *stream)
+{
+	return stream->workspace ? buffer_len(&stream->workspace->in) : 0;
+}
+
+/* NULL while it has no memory. */
+static inline char *stream_kept(const struct stream *stream)
+{
+	return stream->workspace ? buffer_front(&stream->workspace->in) : NULL;
+}
+
+/* Keeps these bytes, and none of those of before. False: no memory. */
+bool stream_keep(struct stream *stream, const char *bytes, size_t len);
+
+/* Keeps nothing, and frees its memory. */
+void stream_keep_nothing(struct stream *stream);
+
+#endif

@@ -1,0 +1,27 @@
+#include "daemon/net/transport.h"
+
+#include <sys/socket.h>
+
+#include "daemon/net/tls.h"
+
+ssize_t transport_receive(int fd, struct tls *tls, char *to, size_t room)
+{
+	return tls ? tls_receive(tls, to, room) : recv(fd, to, room, 0);
+}
+
+ssize_t transport_send(int fd, struct tls *tls, const char *from, size_t len)
+{
+	return tls ? tls_send(tls, from, len) : send(fd, from, len, MSG_NOSIGNAL);
+}
+
+bool transport_has_more(const struct tls *tls)
+{
+	return tls && tls_has_more(tls);
+}
+
+void transport_end_sending(int fd, struct tls *tls)
+{
+	if (tls)
+		tls_end_sending(tls);
+	shutdown(fd, SHUT_WR);
+}

@@ -1,0 +1,23 @@
+/* How the bytes of a stream travel: as they are, or by TLS. For net/ alone. In all of these, `tls` is NULL for a socket
+ * whose bytes travel as they are. */
+#ifndef MILLRACE_NET_TRANSPORT_H
+#define MILLRACE_NET_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct tls;
+
+/* As recv() and send(), but for EINPROGRESS, of receive: it has to wait until the socket can be written. A byte that
+ * transport_send() took has been given to the socket. */
+ssize_t transport_receive(int fd, struct tls *tls, char *to, size_t room);
+ssize_t transport_send(int fd, struct tls *tls, const char *from, size_t len);
+
+/* Whether input, or its end, waits of which the socket does not tell any more. */
+bool transport_has_more(const struct tls *tls);
+
+/* Tells the peer that no more comes; it may still send. */
+void transport_end_sending(int fd, struct tls *tls);
+
+#endif
