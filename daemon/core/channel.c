@@ -65,17 +65,28 @@ void channel_count_wait(struct channel *channel, bool is_put, uint64_t us)
 	waits->sum_us += us;
 }
 
+int channel_redefine(struct channel *channel, const struct core_definition *definition)
+{
+	struct slice dead_letter = definition->dead_letter;
+	char *copy = NULL;
+	if (dead_letter.len && !(copy = malloc(dead_letter.len)))
+		return -1;
+	if (copy)
+		memcpy(copy, dead_letter.bytes, dead_letter.len);
+	free((char *)channel->definition.dead_letter.bytes);
+	channel->definition = *definition;
+	channel->definition.dead_letter.bytes = copy;
+	return 0;
+}
+
 struct channel *channel_create(struct slice name, const struct core_definition *definition)
 {
 	assert(name.len >= 1 && name.len <= UINT8_MAX);
-	struct slice dead_letter = definition->dead_letter;
-	struct channel *channel = calloc(1, offsetof(struct channel, name) + name.len + dead_letter.len);
-	if (!channel)
+	struct channel *channel = calloc(1, offsetof(struct channel, name) + name.len);
+	if (!channel || channel_redefine(channel, definition) < 0) {
+		free(channel);
 		return NULL;
-	channel->definition = *definition;
-	channel->definition.dead_letter.bytes = channel->name + name.len;
-	if (dead_letter.len)
-		memcpy(channel->name + name.len, dead_letter.bytes, dead_letter.len);
+	}
 	list_init(&channel->in_owner);
 	list_init(&channel->puts);
 	list_init(&channel->takes);
@@ -96,5 +107,6 @@ void channel_destroy(struct channel *channel)
 	       channel->n_leased == 0);
 	store_clear(&channel->buffer);
 	free(channel->waits);
+	free((char *)channel->definition.dead_letter.bytes);
 	free(channel);
 }

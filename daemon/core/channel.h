@@ -29,7 +29,7 @@ struct channel {
 	uint64_t n_kept; /* values that were taken from it, and whose memory still says so; it stays in memory for them
 			  */
 	uint64_t bytes;  /* of the values in the buffer, in leases and in parked put arms */
-	struct core_definition definition;
+	struct core_definition definition; /* its dead_letter is the channel's own */
 	bool closed;
 	uint32_t n_leased; /* values in leases and dead letters */
 	struct store buffer;
@@ -39,7 +39,7 @@ struct channel {
 	struct channel *hash_next; /* directory.c's; after deletion: the core's graveyard */
 	uint64_t hash;             /* directory.c's */
 	uint8_t name_len;
-	char name[]; /* and behind it that of definition.dead_letter */
+	char name[];
 };
 
 static inline struct slice channel_name(const struct channel *channel)
@@ -69,6 +69,9 @@ bool channel_can_put(const struct channel *channel);
 bool channel_expect_waits(struct channel *channel);
 /* One who waited so long was served. */
 void channel_count_wait(struct channel *channel, bool is_put, uint64_t us);
+
+/* Gives it another definition of the same kind, whose dead_letter is copied. -1, and nothing done: no memory. */
+int channel_redefine(struct channel *channel, const struct core_definition *definition);
 
 /* NULL without memory. */
 struct channel *channel_create(struct slice name, const struct core_definition *definition);

@@ -1,4 +1,4 @@
-/* The ops on channels themselves: create, close, delete. */
+/* The ops on channels themselves: create, close, delete, alter. */
 #include <assert.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ static bool may_be_dead_letter(const struct core *core, const struct core_event 
 	if (event->definition.max_deliveries == 0)
 		return true;
 	const struct channel *target = directory_find(&core->directory, event->definition.dead_letter);
-	return target && target->definition.kind == KIND_BOUNDED;
+	return target && target->definition.kind == KIND_BOUNDED && !slice_equal(channel_name(target), event->channel);
 }
 
 void op_create(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -96,6 +96,32 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 		list_append(&event->connection->ephemeral, &channel->in_owner);
 	}
 	reply_now(core, event, STATUS_OK, effects)->created = true;
+}
+
+void op_alter(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	const struct core_definition *definition = &event->definition;
+	struct channel *channel = channel_find(core, event->channel);
+	if (!channel) {
+		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		return;
+	}
+	if (channel->definition.kind != definition->kind || channel->definition.ephemeral != definition->ephemeral) {
+		reply_error(core, event, ERROR_CHANNEL_EXISTS, effects);
+		return;
+	}
+	if (!may_be_dead_letter(core, event)) {
+		reply_error(core, event, ERROR_BAD_CHANNEL, effects);
+		return;
+	}
+	bool is_other = !definitions_equal(&channel->definition, definition);
+	if (is_other && channel_redefine(channel, definition) < 0) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+		return;
+	}
+	channel_shed(core, channel);
+	reply_now(core, event, STATUS_OK, effects)->altered = is_other;
+	channel_settle(core, channel, effects);
 }
 
 /* The end of a channel for those who are parked to put there. An alts leaves with all its arms, so the first of the

@@ -137,6 +137,7 @@ static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_CREATE] = op_create,
 	[CORE_CLOSE] = op_close,
 	[CORE_DELETE] = op_delete,
+	[CORE_ALTER] = op_alter,
 	[CORE_PUT] = op_put,
 	[CORE_TAKE] = op_take,
 	[CORE_ALTS] = op_alts,
@@ -168,9 +169,10 @@ static bool needs_connection(enum core_op op)
 	switch (op) {
 	case CORE_TICK:
 	case CORE_ABANDON:
-	case CORE_CREATE: /* without one these three are the daemon's own */
+	case CORE_CREATE: /* without one these four are the daemon's own */
 	case CORE_CLOSE:
 	case CORE_DELETE:
+	case CORE_ALTER:
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:

@@ -82,6 +82,8 @@ enum core_op {
 	CORE_CREATE,
 	CORE_CLOSE,
 	CORE_DELETE,
+	CORE_ALTER, /* the channel's definition is `definition` from now on; kind and `ephemeral` stay, see core_stat()
+		     */
 	CORE_PUT,
 	CORE_TAKE,
 	CORE_ALTS,
@@ -132,13 +134,13 @@ struct core_event {
 	enum core_op op;
 	uint64_t now_us;
 	uint64_t unsent_bytes; /* of values that the shell has yet to send: they count towards max_memory */
-	struct core_connection *connection; /* who asks. create, close and delete: NULL is the daemon itself */
+	struct core_connection *connection; /* who asks. create, close, delete and alter: NULL is the daemon itself */
 	uint64_t id;                        /* of the request; a put may have CORE_NO_ID */
 	struct slice channel;
 	bool has_timeout;
 	uint64_t timeout_ms; /* 0: at once or not at all */
 
-	struct core_definition definition; /* create */
+	struct core_definition definition; /* create, alter */
 	bool force;                        /* delete */
 	struct value_list values; /* put: at least one; owned by the core from core_step() on, whatever comes of it */
 	bool batch;               /* put: of `values`; take: with `max`. The reply says so again */
@@ -175,6 +177,7 @@ struct core_reply {
 	bool batch;           /* as asked */
 	bool is_take;         /* an alts: the arm that happened was a take; a take: true */
 	bool created;         /* create */
+	bool altered;         /* alter: the definition was another one before */
 	bool has_left;        /* a take with a count, from when it was accepted */
 	bool owns_values;     /* the core's own business: whether release frees the values */
 	bool has_lease;       /* take, alts: of a take arm */
@@ -265,6 +268,10 @@ struct core_channel_row {
 
 bool core_stat(const struct core *core, struct slice channel,
 	       struct core_channel_row *row); /* false: no such channel */
+
+/* The definition that the channel was given, max_waiters 0 included; its dead_letter is valid until the next step.
+ * False: no such channel. */
+bool core_definition_of(const struct core *core, struct slice channel, struct core_definition *definition);
 
 /* The first channel whose name is greater than `after` (empty: the first of all), in order of bytes; false at the end.
  * O(log n). */

@@ -42,6 +42,14 @@ bool core_stat(const struct core *core, struct slice name, struct core_channel_r
 	return channel != NULL;
 }
 
+bool core_definition_of(const struct core *core, struct slice name, struct core_definition *definition)
+{
+	const struct channel *channel = directory_find(&core->directory, name);
+	if (channel)
+		*definition = channel->definition;
+	return channel != NULL;
+}
+
 void *core_owner(const struct core *core, struct slice name)
 {
 	const struct channel *channel = directory_find(&core->directory, name);

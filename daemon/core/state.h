@@ -170,6 +170,8 @@ void transfer_back(struct core *core, struct channel *channel, struct value_list
 /* Refills the channel from its parked puts, and ends its parked takes if it is exhausted: to be called whenever leased
  * values of it have come back or are gone. */
 void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects);
+/* A sliding channel sheds the oldest of what is over its capacity. */
+void channel_shed(struct core *core, struct channel *channel);
 /* Settles all channels for which channel_settle_at_end() was called in this step. */
 void channel_settle_all(struct core *core, struct core_effects *effects);
 
@@ -219,7 +221,7 @@ struct channel *channel_find(struct core *core, struct slice name);
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
+op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
 	op_hang_up, op_abandon, op_ack, op_nack, op_extend;
 
 #endif

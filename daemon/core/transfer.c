@@ -294,6 +294,11 @@ void transfer_back(struct core *core, struct channel *channel, struct value_list
 	}
 	while (channel->buffer.n > 0 && !list_is_empty(&channel->takes))
 		serve_from_buffer(core, channel, effects);
+	channel_shed(core, channel);
+}
+
+void channel_shed(struct core *core, struct channel *channel)
+{
 	while (channel->definition.kind == KIND_SLIDING && channel->buffer.n > channel->definition.capacity)
 		evict_oldest(core, channel);
 }

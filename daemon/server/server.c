@@ -25,67 +25,6 @@ static struct core_limits core_limits_of(const struct limits *limits)
 	};
 }
 
-/* -- Channels of the configuration -- */
-
-static enum channel_kind kind_of(enum config_kind kind)
-{
-	switch (kind) {
-	case CONFIG_UNBUFFERED:
-		return KIND_UNBUFFERED;
-	case CONFIG_BOUNDED:
-		return KIND_BOUNDED;
-	case CONFIG_DROPPING:
-		return KIND_DROPPING;
-	case CONFIG_SLIDING:
-		return KIND_SLIDING;
-	case CONFIG_PROMISE:
-		return KIND_PROMISE;
-	case CONFIG_NO_KIND: /* config_check() has refused it */
-		break;
-	}
-	return KIND_COUNT;
-}
-
-static enum error create_channel(struct server *server, const struct config_channel *channel)
-{
-	struct core_event event = {
-		.op = CORE_CREATE,
-		.channel = slice_from(channel->name),
-		.definition =
-			{
-				.kind = kind_of(channel->kind),
-				.capacity = channel->capacity,
-				.max_waiters = channel->max_waiters,
-				.max_deliveries = channel->max_deliveries,
-				.dead_letter = channel->dead_letter ? slice_from(channel->dead_letter)
-								    : (struct slice){NULL, 0},
-			},
-	};
-	return broker_step(&server->broker, &event);
-}
-
-/* Returns how many could not be created, each with a log line. */
-static size_t create_channels(struct server *server, const struct config *config)
-{
-	size_t failed = 0;
-	char why[CONFIG_ERROR_BYTES];
-	size_t *order = config_channel_order(config, why);
-	if (!order) { /* config_check() has had it before: there is no memory */
-		log_warning("%s", why);
-		return config->n_channels;
-	}
-	for (size_t i = 0; i < config->n_channels; i++) {
-		const struct config_channel *channel = &config->channels[order[i]];
-		enum error error = create_channel(server, channel);
-		if (error == ERROR_NONE)
-			continue;
-		log_warning("channel %s of the configuration: %s", channel->name, error_text(error));
-		failed++;
-	}
-	free(order);
-	return failed;
-}
-
 /* -- Reloading -- */
 
 static bool same_address(const struct address *a, const struct address *b)
@@ -214,7 +153,7 @@ static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 	apply_limits(server, &fresh.limits);
 	loop_set_spin(server->loop, fresh.spin_us);
 	log_removed_channels(&server->config, &fresh);
-	size_t failed = create_channels(server, &fresh);
+	size_t failed = server_create_channels(server, &fresh);
 	log_info("reloaded: %zu channels in the configuration, %zu could not be created", fresh.n_channels, failed);
 	/* The addresses stay those that are listened on, and so do the contexts at their places. */
 	struct address *listen = server->config.listen;
@@ -352,7 +291,7 @@ static int start(struct server *server)
 		return -1;
 	}
 	loop_set_spin(server->loop, server->config.spin_us);
-	if (create_channels(server, &server->config) > 0)
+	if (server_create_channels(server, &server->config) > 0)
 		return -1;
 	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
 	    server_start_service(server) < 0)

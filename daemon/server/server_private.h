@@ -1,5 +1,5 @@
-/* What the parts of the server share: server.c (starting, serving, reloading), access.c (who gets in) and
- * drain.c (draining and ending). */
+/* What the parts of the server share: server.c (starting, serving, reloading), channels.c (those of the
+ * configuration), access.c (who gets in) and drain.c (draining and ending). */
 #ifndef MILLRACE_SERVER_SERVER_PRIVATE_H
 #define MILLRACE_SERVER_SERVER_PRIVATE_H
 
@@ -40,6 +40,10 @@ struct server {
 	struct service service;
 	struct loop_timer *alive_timer; /* to tell the supervisor */
 };
+
+/* Creates the channels of the configuration, and alters those that are there with another definition of the same kind,
+ * with a log line for each. Returns how many are not as they are configured, each with a log line too. */
+size_t server_create_channels(struct server *server, const struct config *config);
 
 /* Users and certificates, before anybody listens. -1: after a line in the log. */
 int server_start_access(struct server *server);

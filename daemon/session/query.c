@@ -20,7 +20,8 @@ static void write_age(struct buffer *out, const char *key, uint64_t since_us, ui
 		message_uint(out, key, now_us > since_us ? (now_us - since_us) / 1000 : 0);
 }
 
-static void write_channel(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
+/* All but the name. */
+static void write_row(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
 {
 	message_string(out, "kind", slice_from(channel_kind_name(row->definition.kind)));
 	message_uint(out, "capacity", row->definition.capacity);
@@ -51,9 +52,16 @@ void session_write_channel(struct buffer *out, const struct core_channel_row *ro
 {
 	buffer_append(out, "{\"channel\":", strlen("{\"channel\":"));
 	message_text(out, row->name);
-	write_channel(out, row, now_us);
+	write_row(out, row, now_us);
 	buffer_append(out, "}", 1);
 }
+
+void session_write_stat(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
+{
+	message_string(out, "channel", row->name);
+	write_row(out, row, now_us);
+}
+
 void session_stat(struct session *session, const struct message_request *request)
 {
 	struct core_channel_row row;
@@ -62,8 +70,7 @@ void session_stat(struct session *session, const struct message_request *request
 		return;
 	}
 	struct answer answer = answer_begin(session, request->id, STATUS_OK, 0);
-	message_string(answer.out, "channel", row.name);
-	write_channel(answer.out, &row, loop_now_us(session->all->loop));
+	session_write_stat(answer.out, &row, loop_now_us(session->all->loop));
 	answer_end(session, answer);
 }
 

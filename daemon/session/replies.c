@@ -96,7 +96,15 @@ static void write_alts(struct buffer *out, const struct core_reply *reply)
 	write_evicted(out, reply);
 }
 
-static void write_members(struct buffer *out, const struct core_reply *reply)
+/* An alter is answered by what the channel is now. */
+static void write_altered(struct buffer *out, struct session *session, const struct core_reply *reply)
+{
+	struct core_channel_row row;
+	if (core_stat(session->all->core, reply->channel, &row))
+		session_write_stat(out, &row, loop_now_us(session->all->loop));
+}
+
+static void write_members(struct buffer *out, struct session *session, const struct core_reply *reply)
 {
 	switch (reply->op) {
 	case CORE_CREATE:
@@ -105,6 +113,9 @@ static void write_members(struct buffer *out, const struct core_reply *reply)
 		break;
 	case CORE_DELETE:
 		message_uint(out, "discarded", reply->discarded);
+		break;
+	case CORE_ALTER:
+		write_altered(out, session, reply);
 		break;
 	case CORE_PUT:
 		if (reply->id == CORE_NO_ID)
@@ -150,7 +161,7 @@ static void describe_error(const struct core_reply *reply, char *detail, size_t 
 		return;
 	if (reply->op == CORE_ALTS)
 		len = (size_t)snprintf(detail, size, "arm %u, ", (unsigned)reply->arm);
-	if (reply->op == CORE_CREATE && reply->error == ERROR_BAD_CHANNEL)
+	if ((reply->op == CORE_CREATE || reply->op == CORE_ALTER) && reply->error == ERROR_BAD_CHANNEL)
 		len = (size_t)snprintf(
 			detail, size,
 			"\"dead_letter\" is the name of another bounded channel that exists already; of ");
@@ -167,7 +178,7 @@ static void write_error(struct session *session, const struct core_reply *reply)
 
 	struct answer answer = answer_begin_error(session, reply->id, reply->error, detail[0] ? detail : NULL);
 	if (reply->op == CORE_PUT || reply->op == CORE_TAKE)
-		write_members(answer.out, reply);
+		write_members(answer.out, session, reply);
 	answer_end(session, answer);
 }
 
@@ -178,7 +189,7 @@ static void write_reply(struct session *session, struct core_reply *reply)
 		return;
 	}
 	struct answer answer = answer_begin(session, reply->id, reply->status, value_bytes(reply));
-	write_members(answer.out, reply);
+	write_members(answer.out, session, reply);
 	answer_end(session, answer);
 	session_keep(session, reply);
 	if (stream_is_full(&session->stream)) {

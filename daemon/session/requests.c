@@ -68,7 +68,7 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(answer.out, "server", slice_from(server_name));
 	message_uint(answer.out, "protocol", 1);
 	message_raw(answer.out, "protocols", SLICE("[1]"));
-	message_raw(answer.out, "features", SLICE("[\"leases\",\"put_without_id\",\"take_with_count\"]"));
+	message_raw(answer.out, "features", SLICE("[\"alter\",\"leases\",\"put_without_id\",\"take_with_count\"]"));
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (auth_user(session))
@@ -83,6 +83,35 @@ static void op_ping(struct session *session, const struct message_request *reque
 
 /* -- Channels -- */
 
+/* Returns what is wrong with a capacity that was given, or NULL. */
+static const char *check_capacity(enum channel_kind kind, uint64_t capacity)
+{
+	switch (kind) {
+	case KIND_UNBUFFERED:
+		return capacity != 0 ? "an unbuffered channel has no capacity" : NULL;
+	case KIND_PROMISE:
+		return capacity != 1 ? "a promise holds one value: leave \"capacity\" out" : NULL;
+	case KIND_BOUNDED:
+	case KIND_DROPPING:
+	case KIND_SLIDING:
+		return capacity < 1 || capacity > MAX_CAPACITY ? "\"capacity\" is 1 to 100000000" : NULL;
+	case KIND_COUNT:
+		break;
+	}
+	return "\"kind\" is \"unbuffered\", \"bounded\", \"dropping\", \"sliding\" or \"promise\"";
+}
+
+/* Returns what is wrong with a definition whose capacity is right, or NULL. */
+static const char *check_definition(const struct message_request *request, const struct core_definition *definition)
+{
+	if (message_has(request, MEMBER_MAX_WAITERS) &&
+	    (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
+		return "\"max_waiters\" is 1 to 10000000";
+	if (definition->kind == KIND_PROMISE && definition->max_deliveries)
+		return "a promise is never leased: it has no \"max_deliveries\"";
+	return NULL;
+}
+
 /* Returns what is wrong with a definition, or NULL. */
 static const char *define(const struct message_request *request, struct core_definition *definition)
 {
@@ -95,29 +124,31 @@ static const char *define(const struct message_request *request, struct core_def
 		.max_deliveries = (uint32_t)request->max_deliveries,
 		.dead_letter = request->dead_letter,
 	};
-	if (message_has(request, MEMBER_MAX_WAITERS) &&
-	    (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
-		return "\"max_waiters\" is 1 to 10000000";
-	switch (definition->kind) {
-	case KIND_UNBUFFERED:
-		return has_capacity && request->capacity != 0 ? "an unbuffered channel has no capacity" : NULL;
-	case KIND_PROMISE:
+	bool needs_capacity = definition->kind == KIND_BOUNDED || definition->kind == KIND_DROPPING ||
+			      definition->kind == KIND_SLIDING;
+	if (definition->kind == KIND_PROMISE && !has_capacity)
 		definition->capacity = 1;
-		if (definition->max_deliveries)
-			return "a promise is never leased: it has no \"max_deliveries\"";
-		return has_capacity && request->capacity != 1 ? "a promise holds one value: leave \"capacity\" out"
-							      : NULL;
-	case KIND_BOUNDED:
-	case KIND_DROPPING:
-	case KIND_SLIDING:
-		if (!has_capacity)
-			return "this kind needs a \"capacity\"";
-		return request->capacity < 1 || request->capacity > MAX_CAPACITY ? "\"capacity\" is 1 to 100000000"
-										 : NULL;
-	case KIND_COUNT:
-		break;
-	}
-	return "\"kind\" is \"unbuffered\", \"bounded\", \"dropping\", \"sliding\" or \"promise\"";
+	if (needs_capacity && !has_capacity)
+		return "this kind needs a \"capacity\"";
+	const char *wrong = check_capacity(definition->kind, definition->capacity);
+	return wrong ? wrong : check_definition(request, definition);
+}
+
+/* Puts what an alter says into the channel's definition. Returns what is wrong, or NULL. */
+static const char *redefine(const struct message_request *request, struct core_definition *definition)
+{
+	if (message_has(request, MEMBER_CAPACITY))
+		definition->capacity = request->capacity;
+	if (message_has(request, MEMBER_MAX_WAITERS))
+		definition->max_waiters = (uint32_t)request->max_waiters;
+	if (message_has(request, MEMBER_MAX_DELIVERIES))
+		definition->max_deliveries = (uint32_t)request->max_deliveries;
+	if (message_has(request, MEMBER_DEAD_LETTER))
+		definition->dead_letter = request->dead_letter;
+	const char *wrong = check_capacity(definition->kind, definition->capacity);
+	if (!wrong && !definition->max_deliveries != !definition->dead_letter.len)
+		wrong = "\"max_deliveries\" and \"dead_letter\" come together: both, or 0 and null";
+	return wrong ? wrong : check_definition(request, definition);
 }
 
 static int make_up_name(char name[NAME_MAX_BYTES])
@@ -164,6 +195,20 @@ static void op_delete(struct session *session, const struct message_request *req
 	struct core_event event = event_of(session, request, CORE_DELETE);
 	event.force = request->force;
 	broker_step(session->all->broker, &event);
+}
+
+static void op_alter(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_ALTER);
+	if (!core_definition_of(session->all->core, request->channel, &event.definition)) {
+		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
+		return;
+	}
+	const char *wrong = redefine(request, &event.definition);
+	if (wrong)
+		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
+	else
+		broker_step(session->all->broker, &event);
 }
 
 /* -- Values -- */
@@ -286,7 +331,7 @@ static op_function *const ops[OP_COUNT] = {
 	[OP_ACK] = op_ack,
 	[OP_NACK] = op_nack,
 	[OP_EXTEND] = op_extend,
-	[OP_ALTER] = op_unknown,
+	[OP_ALTER] = op_alter,
 	[OP_LEASES] = op_unknown,
 	[OP_MOVE] = op_unknown,
 	[OP_PEEK] = session_peek,

@@ -142,7 +142,8 @@ uint32_t auth_max_frame(const struct session *session);
 /* Towards which the values count that the session puts; NULL: none. */
 struct value_account *auth_account(const struct session *session);
 
-/* A channel's row, as `list` has it. */
+/* A channel's row, as `stat` has it: members of an answer; and as `list` has it, an object. */
+void session_write_stat(struct buffer *out, const struct core_channel_row *row, uint64_t now_us);
 void session_write_channel(struct buffer *out, const struct core_channel_row *row, uint64_t now_us);
 
 void session_list(struct session *session, const struct message_request *request);

@@ -186,13 +186,29 @@ class Signals(Directory):
             self.assertIn(f"{path}:1:35", daemon.wait_log("not reloaded"))
             self.assertEqual([row["channel"] for row in connection.ask(id=1, op="list")["channels"]], ["a"])
 
-    def test_a_channel_with_another_definition_keeps_the_old_one(self):
+    def test_a_channel_with_another_definition_is_altered(self):
+        path = self.write("channels: {a: {kind: bounded, capacity: 1}, bad: {kind: bounded, capacity: 9}}\n")
+        with Daemon("-c", path) as daemon, Connection(daemon) as connection:
+            self.assertEqual(connection.ask(id=1, op="put", channel="a", value="kept")["status"], "ok")
+            connection.send(id=2, op="put", channel="a", value="parked")
+            self.assertEqual(connection.ask(id=3, op="ping")["id"], 3)
+            self.write("channels: {a: {kind: bounded, capacity: 2, max_deliveries: 3, dead_letter: bad}, bad: {kind: bounded, capacity: 9}}\n")
+            daemon.kill(signal.SIGHUP)
+            daemon.wait_log("channel a is altered, capacity 2, it was 1, max_deliveries 3, it was any number, dead_letter bad, it was none")
+            self.assertEqual(connection.receive(), {"id": 2, "status": "ok"})
+            row = connection.ask(id=4, op="stat", channel="a")
+            self.assertEqual((row["capacity"], row["max_deliveries"], row["dead_letter"], row["buffered"]), (2, 3, "bad", 2))
+            daemon.wait_log("reloaded: 2 channels in the configuration, 0 could not be created")
+            self.assertNotIn("channel bad is altered", daemon.log())
+
+    def test_a_channel_keeps_its_kind(self):
         path = self.write("channels: {a: {kind: bounded, capacity: 1}}\n")
         with Daemon("-c", path) as daemon, Connection(daemon) as connection:
-            self.write("channels: {a: {kind: bounded, capacity: 2}}\n")
+            self.write("channels: {a: {kind: sliding, capacity: 2}}\n")
             daemon.kill(signal.SIGHUP)
             daemon.wait_log("1 could not be created")
-            self.assertEqual(connection.ask(id=1, op="stat", channel="a")["capacity"], 1)
+            row = connection.ask(id=1, op="stat", channel="a")
+            self.assertEqual((row["kind"], row["capacity"]), ("bounded", 1))
 
 
 class Spin(Directory):

@@ -267,12 +267,12 @@ static void parse_alts(struct words *words, struct core_event *event, struct cor
 static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
 {
 	static const char *const names[CORE_OP_COUNT] = {
-		[CORE_TICK] = "tick",       [CORE_HANG_UP] = "hangs", [CORE_DISCONNECT] = "leaves",
-		[CORE_ABANDON] = "abandon", [CORE_CREATE] = "create", [CORE_CLOSE] = "close",
-		[CORE_DELETE] = "delete",   [CORE_PUT] = "put",       [CORE_TAKE] = "take",
-		[CORE_ALTS] = "alts",       [CORE_CANCEL] = "cancel", [CORE_ACK] = "ack",
-		[CORE_NACK] = "nack",       [CORE_EXTEND] = "extend", [CORE_PAUSE] = "pauses",
-		[CORE_RESUME] = "resumes",
+		[CORE_TICK] = "tick",       [CORE_HANG_UP] = "hangs",  [CORE_DISCONNECT] = "leaves",
+		[CORE_ABANDON] = "abandon", [CORE_CREATE] = "create",  [CORE_CLOSE] = "close",
+		[CORE_DELETE] = "delete",   [CORE_ALTER] = "alter",    [CORE_PUT] = "put",
+		[CORE_TAKE] = "take",       [CORE_ALTS] = "alts",      [CORE_CANCEL] = "cancel",
+		[CORE_ACK] = "ack",         [CORE_NACK] = "nack",      [CORE_EXTEND] = "extend",
+		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -285,6 +285,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		event->channel = slice_from(words_next(words));
 	switch (event->op) {
 	case CORE_CREATE:
+	case CORE_ALTER:
 		parse_create(words, event);
 		break;
 	case CORE_DELETE:
@@ -384,6 +385,8 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 		add_count("evicted", reply->evicted);
 	if (reply->created)
 		text_add(" created");
+	if (reply->altered)
+		text_add(" altered");
 	add_count("discarded", reply->discarded);
 }
 

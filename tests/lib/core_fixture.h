@@ -9,6 +9,7 @@
  * if it has one; `-` is the daemon itself. A word that holds spaces stands in single quotes. Then comes one of
  *
  *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N] [dead N CHANNEL]
+ *   alter CHANNEL KIND [CAPACITY] [waiters N] [dead N CHANNEL]                 (the whole definition)
  *   close CHANNEL
  *   delete CHANNEL [force]
  *   put CHANNEL VALUE [timeout MS]

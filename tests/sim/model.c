@@ -174,10 +174,10 @@ static bool equal(const struct core_definition *a, const struct core_definition 
 	       slice_equal(a->dead_letter, b->dead_letter);
 }
 
-static bool may_be_dead_letter(const struct model *model, const struct core_definition *definition)
+static bool may_be_dead_letter(const struct model *model, int channel, const struct core_definition *definition)
 {
 	const struct model_channel *c = &model->channels[definition->dead_letter.bytes[0] - 'a'];
-	return c->exists && c->definition.kind == KIND_BOUNDED;
+	return c->exists && c->definition.kind == KIND_BOUNDED && definition->dead_letter.bytes[0] - 'a' != channel;
 }
 
 static void create(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
@@ -190,7 +190,7 @@ static void create(struct model *model, const struct operation *o, struct model_
 		model_say(outcomes, r, 0, STATUS_OK);
 	} else if (c->exists) {
 		model_refuse(outcomes, r, 0, ERROR_CHANNEL_EXISTS);
-	} else if (o->definition.max_deliveries && !may_be_dead_letter(model, &o->definition)) {
+	} else if (o->definition.max_deliveries && !may_be_dead_letter(model, o->channel, &o->definition)) {
 		model_refuse(outcomes, r, 0, ERROR_BAD_CHANNEL);
 	} else if (n >= model->limits.max_channels) {
 		model_refuse(outcomes, r, 0, ERROR_OVERLOADED);
@@ -200,6 +200,23 @@ static void create(struct model *model, const struct operation *o, struct model_
 			.exists = true, .definition = o->definition, .owner = owner, .born = ++model->births};
 		model_say(outcomes, r, 0, STATUS_OK)->created = true;
 	}
+}
+
+static void alter(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
+{
+	struct model_channel *c = &model->channels[o->channel];
+	if (c->definition.kind != o->definition.kind || c->definition.ephemeral != o->definition.ephemeral) {
+		model_refuse(outcomes, r, 0, ERROR_CHANNEL_EXISTS);
+		return;
+	}
+	if (o->definition.max_deliveries && !may_be_dead_letter(model, o->channel, &o->definition)) {
+		model_refuse(outcomes, r, 0, ERROR_BAD_CHANNEL);
+		return;
+	}
+	model_say(outcomes, r, 0, STATUS_OK)->altered = !equal(&c->definition, &o->definition);
+	c->definition = o->definition;
+	model_shed(model, o->channel);
+	model_settle(model, o->channel, outcomes);
 }
 
 /* Returns how many values went with it. */
@@ -390,6 +407,9 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 		break;
 	case CORE_CREATE:
 		create(model, o, r, outcomes);
+		break;
+	case CORE_ALTER:
+		alter(model, o, r, outcomes);
 		break;
 	case CORE_CLOSE:
 		model->channels[o->channel].closed = true;

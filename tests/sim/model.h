@@ -90,7 +90,7 @@ struct outcome { /* a predicted reply: as struct core_reply, with numbers for va
 	enum core_op op;
 	enum status status;
 	enum error error;
-	bool batch, is_take, created, has_left;
+	bool batch, is_take, created, altered, has_left;
 	uint32_t left;
 	uint32_t values[SIM_VALUES];
 	uint32_t n_values, arm;

@@ -76,6 +76,13 @@ static void insert(struct model *model, int channel, uint32_t value)
 	c->buffer[at] = value;
 }
 
+void model_shed(struct model *model, int channel)
+{
+	struct model_channel *c = &model->channels[channel];
+	for (; c->definition.kind == KIND_SLIDING && c->n > c->definition.capacity; c->evicted++, c->n--)
+		memmove(c->buffer, c->buffer + 1, (c->n - 1) * sizeof(c->buffer[0]));
+}
+
 static void come_back(struct model *model, int channel, const uint32_t *values, uint32_t n, struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
@@ -92,8 +99,7 @@ static void come_back(struct model *model, int channel, const uint32_t *values, 
 		struct outcome *reply = model_finish(model, outcomes, taker, arm, STATUS_OK);
 		model_take_values(model, channel, terms.op == CORE_TAKE ? terms.max : 1, &terms, reply, outcomes);
 	}
-	for (; c->definition.kind == KIND_SLIDING && c->n > c->definition.capacity; c->evicted++, c->n--)
-		memmove(c->buffer, c->buffer + 1, (c->n - 1) * sizeof(c->buffer[0]));
+	model_shed(model, channel);
 }
 
 void model_settle(struct model *model, int channel, struct outcomes *outcomes)

@@ -72,6 +72,7 @@ void model_lease_end(struct model *model, struct model_lease *lease); /* no valu
 void model_dead_letter_entered(struct model *model, int source);
 void model_dead_letters_return(struct model *model, struct model_request *r, struct outcomes *outcomes);
 uint32_t model_discard_leased(struct model *model, int channel);
+void model_shed(struct model *model, int channel); /* a sliding channel, the oldest over its capacity */
 /* What is unsent goes back, or is sent; what this step has given is kept. */
 void model_return_kept(struct model *model, int connection, struct outcomes *outcomes);
 void model_send_kept(struct model *model, int connection);

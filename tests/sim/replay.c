@@ -103,6 +103,7 @@ static bool read_reply(struct world *world, const struct core_reply *reply)
 	outcome->batch = reply->batch;
 	outcome->is_take = reply->is_take;
 	outcome->created = reply->created;
+	outcome->altered = reply->altered;
 	outcome->has_left = reply->has_left;
 	outcome->left = reply->left;
 	outcome->arm = reply->arm;
@@ -154,9 +155,10 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
 {
 	return a->connection == b->connection && a->channel == b->channel && a->id == b->id && a->op == b->op &&
 	       a->status == b->status && a->error == b->error && a->batch == b->batch && a->is_take == b->is_take &&
-	       a->created == b->created && a->has_left == b->has_left && a->left == b->left &&
-	       (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted && a->evicted == b->evicted &&
-	       a->discarded == b->discarded && a->lease == b->lease && a->n_values == b->n_values &&
+	       a->created == b->created && a->altered == b->altered && a->has_left == b->has_left &&
+	       a->left == b->left && (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted &&
+	       a->evicted == b->evicted && a->discarded == b->discarded && a->lease == b->lease &&
+	       a->n_values == b->n_values &&
 	       memcmp(a->deliveries, b->deliveries, a->n_values * sizeof(a->deliveries[0])) == 0 &&
 	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
 }
@@ -266,6 +268,7 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		seen->statuses[a->op][a->status]++;
 		seen->errors[a->error]++;
 		seen->evicted += a->evicted;
+		seen->altered += a->altered;
 		seen->discarded += a->discarded;
 		seen->partly_accepted += a->accepted > 0 && a->status != STATUS_OK;
 		timed_out_now = timed_out_now || a->status == STATUS_TIMEOUT;
@@ -383,6 +386,26 @@ static bool disconnect(struct world *world, struct core_event *event)
 	return take_effects(world, &effects);
 }
 
+/* An alter as it fits the channel's kind, where it has to. */
+static struct operation fit(const struct world *world, const struct operation *o)
+{
+	struct operation fitted = *o;
+	struct core_definition *definition = &fitted.definition, was;
+	if (o->op != CORE_ALTER || !o->keeps_kind || !core_definition_of(world->core, name_of(o->channel), &was))
+		return fitted;
+	definition->kind = was.kind;
+	definition->ephemeral = was.ephemeral;
+	if (was.kind == KIND_PROMISE)
+		definition->max_deliveries = 0;
+	if (was.kind == KIND_PROMISE || was.kind == KIND_UNBUFFERED)
+		definition->capacity = was.kind == KIND_PROMISE;
+	else if (definition->capacity == 0)
+		definition->capacity = 1;
+	if (!definition->max_deliveries)
+		definition->dead_letter = (struct slice){NULL, 0};
+	return fitted;
+}
+
 static bool act(struct world *world, const struct operation *o)
 {
 	struct core_event event;
@@ -398,8 +421,10 @@ static bool act(struct world *world, const struct operation *o)
 	return good;
 }
 
-static bool step(struct world *world, const struct script *script, const struct operation *o, struct replay_seen *seen)
+static bool step(struct world *world, const struct script *script, const struct operation *made,
+		 struct replay_seen *seen)
 {
+	const struct operation fitted = fit(world, made), *o = &fitted;
 	world->actual.n = world->predicted.n = 0;
 	world->actual.undeliverable = world->predicted.undeliverable = 0;
 	bool good = connect(world, o->connection) && act(world, o);

@@ -116,9 +116,10 @@ static enum core_op pick_op(struct maker *maker)
 	static const struct {
 		enum core_op op;
 		uint32_t weight;
-	} weights[] = {{CORE_PUT, 240},   {CORE_TAKE, 230}, {CORE_ALTS, 206},     {CORE_CANCEL, 70}, {CORE_CREATE, 70},
-		       {CORE_DELETE, 10}, {CORE_CLOSE, 4},  {CORE_DISCONNECT, 6}, {CORE_TICK, 20},   {CORE_RESUME, 10},
-		       {CORE_ACK, 50},    {CORE_NACK, 60},  {CORE_EXTEND, 20},    {CORE_HANG_UP, 3}, {CORE_ABANDON, 1}};
+	} weights[] = {{CORE_PUT, 232},   {CORE_TAKE, 230},  {CORE_ALTS, 206},  {CORE_CANCEL, 70},
+		       {CORE_CREATE, 70}, {CORE_DELETE, 10}, {CORE_CLOSE, 4},   {CORE_DISCONNECT, 6},
+		       {CORE_TICK, 20},   {CORE_RESUME, 10}, {CORE_ACK, 50},    {CORE_NACK, 60},
+		       {CORE_EXTEND, 20}, {CORE_HANG_UP, 3}, {CORE_ABANDON, 1}, {CORE_ALTER, 8}};
 	uint32_t at = below(maker, 1000), i = 0;
 	for (; at >= weights[i].weight; i++)
 		at -= weights[i].weight;
@@ -130,6 +131,10 @@ static void make_details(struct maker *maker, struct operation *o)
 	switch (o->op) {
 	case CORE_CREATE:
 		make_create(maker, o);
+		break;
+	case CORE_ALTER:
+		make_create(maker, o);
+		o->keeps_kind = !one_in(maker, 8);
 		break;
 	case CORE_DELETE:
 		o->force = !one_in(maker, 4);
@@ -207,7 +212,8 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		o->channel = (int)index;
 	}
 	if (o->op == CORE_ABANDON ||
-	    ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE) && one_in(maker, 10)))
+	    ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE || o->op == CORE_ALTER) &&
+	     one_in(maker, 10)))
 		o->connection = -1;
 	if (o->connection < 0)
 		o->id = 0;
@@ -280,8 +286,10 @@ static void print_details(const struct operation *o, FILE *to)
 		fputs("leaves", to);
 		break;
 	case CORE_CREATE:
-		fprintf(to, "create %c %s %" PRIu64 "%s", 'a' + o->channel, channel_kind_name(o->definition.kind),
-			o->definition.capacity, o->definition.ephemeral ? " ephemeral" : "");
+	case CORE_ALTER:
+		fprintf(to, "%s %c %s %" PRIu64 "%s", o->op == CORE_CREATE ? "create" : "alter", 'a' + o->channel,
+			o->keeps_kind ? "its kind" : channel_kind_name(o->definition.kind), o->definition.capacity,
+			o->definition.ephemeral ? " ephemeral" : "");
 		if (o->definition.max_waiters)
 			fprintf(to, " waiters %" PRIu32, o->definition.max_waiters);
 		if (o->definition.max_deliveries)

@@ -23,6 +23,7 @@ struct operation {
 	bool has_timeout;
 	uint64_t timeout_ms;
 	struct core_definition definition;
+	bool keeps_kind; /* alter: whatever the channel's kind is then, the definition is of that */
 	bool force, batch, priority;
 	uint32_t max, count;
 	uint64_t cancel_id;

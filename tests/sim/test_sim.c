@@ -70,6 +70,7 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->timeout_beside_match, some);
 	ck_assert_uint_gt(seen->left_while_parked, some);
 	ck_assert_uint_gt(seen->evicted, some);
+	ck_assert_uint_gt(seen->altered, 10 * some);
 	ck_assert_uint_gt(seen->discarded, some);
 	ck_assert_uint_gt(seen->partly_accepted, some);
 	ck_assert_uint_gt(seen->counted, 10 * some);
