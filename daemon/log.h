@@ -1,5 +1,6 @@
 /* The log: one line an event, to stderr, as text or as an object of JSON. As text under systemd's journal, which knows
- * the time, with its priority marks in front. */
+ * the time, with its priority marks in front. Where nobody reads stderr, lines are dropped and counted: nothing here
+ * ever waits. */
 #ifndef MILLRACE_LOG_H
 #define MILLRACE_LOG_H
 
@@ -12,9 +13,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 /* In which form, and up to which level. Until it is called: text, and all. */
 void log_setup(bool is_json, enum log_level level);
 
-/* A line: no newline in it. Control characters are written as '?', so that nothing a peer says can forge a line. Keeps
- * errno. */
+/* A line: no newline in it. Control characters, those that turn text around, and what is no UTF-8 are written as '?',
+ * so that nothing a peer says can forge a line, or be obeyed by a terminal. Keeps errno. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How many lines have been dropped since the start, as stderr had no room for them. */
+uint64_t log_dropped(void);
 
 /* The same with members for programs: JSON has them beside the message, which says it all for people. */
 struct log_field {

@@ -270,6 +270,12 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 		    stream_group_unsent_value_bytes(sessions->streams));
 	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
 		    totals.max_memory);
+	write_value(out, "millrace_buffer_bytes", "gauge", "Bytes of input and output buffers, and of TLS.",
+		    stream_group_buffer_bytes(sessions->streams));
+	write_value(out, "millrace_buffer_max_bytes", "gauge", "The limit max_buffers, for them.",
+		    sessions->limits.max_buffers);
+	write_value(out, "millrace_log_lines_dropped_total", "counter",
+		    "Lines of the log that were dropped, as nobody read it.", log_dropped());
 	write_value(out, "millrace_draining", "gauge", "1 if the daemon is about to end.", totals.is_draining);
 	write_heading(out, "millrace_turn_seconds", "histogram", "How long a turn of the event loop was busy.");
 	write_histogram(out, "millrace_turn_seconds", "", loop_turn_bounds_us, LOOP_TURN_BOUNDS, turns->n,

@@ -228,10 +228,15 @@ class Log(Directory):
             self.assertRegex(daemon.wait_log("ready"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z info: ready: tcp://127\.0\.0\.1:\d+ unix:///")
 
     def test_for_the_journal_a_line_begins_with_its_priority(self):
+        journal = ("sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"', "sh")
+        with Daemon(launcher=journal) as daemon:
+            self.assertRegex(daemon.wait_log("ready"), r"^<6>ready: ")
+
+    def test_the_journal_of_another_process_is_not_believed(self):
         os.environ["JOURNAL_STREAM"] = "1:2"
         self.addCleanup(os.environ.pop, "JOURNAL_STREAM")
         with Daemon() as daemon:
-            self.assertRegex(daemon.wait_log("ready"), r"^<6>ready: ")
+            self.assertRegex(daemon.wait_log("ready"), r"^\d{4}-.* info: ready: ")
 
     def test_what_a_client_sends_breaks_no_line(self):
         with Daemon() as daemon, Connection(daemon) as connection:

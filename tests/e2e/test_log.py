@@ -2,11 +2,12 @@
 """The log: its forms and levels, and overload told with client and channel, not over and over."""
 import json
 import os
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import Connection, Daemon, run  # noqa: E402
+from millraced import DEADLINE_S, PROGRAM, Connection, Daemon, Directory, run  # noqa: E402
 
 CHANNELS = "channels={d: {kind: dropping, capacity: 1}, s: {kind: sliding, capacity: 1}, p: {kind: promise}, b: {kind: bounded, capacity: 100}}"
 
@@ -41,6 +42,34 @@ class Forms(unittest.TestCase):
         for setting in ("log=xml", "log_level=debug", "log=[]"):
             self.assertEqual(run("--check", "--set", setting).returncode, 1, setting)
         self.assertIn("text or json", run("--check", "--log", "yaml").stderr)
+
+
+class Unread(Directory):
+    def connect(self, path, process):
+        """As soon as it listens, which the log cannot tell."""
+        while process.poll() is None:
+            try:
+                return Connection(path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                os.sched_yield()
+        self.fail("the daemon has ended")
+
+    def test_a_full_pipe_neither_stops_the_daemon_nor_keeps_it(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        path = self.path("m.sock")
+        process = subprocess.Popen([PROGRAM, "--http", "none", "--listen", "unix://" + path], stderr=writer)
+        self.addCleanup(process.kill)
+        os.close(writer)
+        with self.connect(path, process) as connection:
+            self.assertEqual(connection.ask(id=1, op="ping")["status"], "ok")
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+        os.close(reader)
 
 
 class Overload(unittest.TestCase):
