@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "daemon/core/hash.h"
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 static void refuse_arm(struct core *core, const struct core_event *event, uint32_t arm, enum error error,
 		       struct core_effects *effects)
@@ -21,6 +21,7 @@ static bool check_arms(struct core *core, const struct core_event *event, struct
 {
 	uint64_t bytes = core->bytes + core->unsent_bytes;
 	bool is_put = false;
+	size_t reserved = 0;
 	for (uint32_t i = 0; i < event->n_arms; i++) {
 		const struct core_arm *arm = &event->arms[i];
 		channels[i] = channel_find(core, arm->channel);
@@ -30,6 +31,12 @@ static bool check_arms(struct core *core, const struct core_event *event, struct
 		}
 		if (event->lease_ms > 0 && !arm->value && channels[i]->definition.kind == KIND_PROMISE) {
 			refuse_arm(core, event, i, ERROR_BAD_REQUEST, effects);
+			return false;
+		}
+		enum error refusal =
+			arm->value ? recorder_admits(core, channels[i], arm->value, &reserved) : ERROR_NONE;
+		if (refusal != ERROR_NONE) {
+			refuse_arm(core, event, i, refusal, effects);
 			return false;
 		}
 		is_put = is_put || arm->value;

@@ -24,12 +24,16 @@ struct channel {
 	bool is_ghost; /* removed, and there only for values that are kept */
 
 	/* The books. Counters never fall. */
+	uint64_t recovered; /* from a journal, at the start */
 	uint64_t returned, dropped, evicted, dead_lettered, discarded, accepted, taken;
 
 	uint64_t n_kept; /* values that were taken from it, and whose memory still says so; it stays in memory for them
 			  */
 	uint64_t bytes;  /* of the values in the buffer, in leases and in parked put arms */
 	struct core_definition definition; /* its dead_letter is the channel's own */
+	uint64_t last_place;               /* of a value that has entered: no other has had it before */
+	uint64_t number;                   /* in the journal; 0: it is not durable */
+	uint64_t changed_in;               /* the last batch of the journal that tells of a change */
 	bool closed;
 	uint32_t n_leased; /* values in leases and dead letters */
 	struct store buffer;
@@ -45,6 +49,12 @@ struct channel {
 static inline struct slice channel_name(const struct channel *channel)
 {
 	return (struct slice){channel->name, channel->name_len};
+}
+
+/* Whether what is buffered there need not be taken before the daemon ends: the journal has it. Promises never need. */
+static inline bool channel_counts_as_kept(const struct channel *channel)
+{
+	return channel->number > 0 && channel->definition.kind != KIND_PROMISE;
 }
 
 /* Whether a take would find something. */

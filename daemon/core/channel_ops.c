@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/core/hash.h"
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 /* The beginning, the end and the length of a name, mixed. Moves of fixed lengths, which may overlap, take less than
  * those of any length. */
@@ -51,7 +51,7 @@ struct channel *channel_find(struct core *core, struct slice name)
 static bool definitions_equal(const struct core_definition *a, const struct core_definition *b)
 {
 	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters &&
-	       a->ephemeral == b->ephemeral && a->max_deliveries == b->max_deliveries &&
+	       a->ephemeral == b->ephemeral && a->durable == b->durable && a->max_deliveries == b->max_deliveries &&
 	       slice_equal(a->dead_letter, b->dead_letter);
 }
 
@@ -61,7 +61,15 @@ static bool may_be_dead_letter(const struct core *core, const struct core_event 
 	if (event->definition.max_deliveries == 0)
 		return true;
 	const struct channel *target = directory_find(&core->directory, event->definition.dead_letter);
-	return target && target->definition.kind == KIND_BOUNDED && !slice_equal(channel_name(target), event->channel);
+	return target && target->definition.kind == KIND_BOUNDED &&
+	       !slice_equal(channel_name(target), event->channel) &&
+	       (target->definition.durable || !event->definition.durable);
+}
+
+static bool may_be_durable(const struct core *core, const struct core_definition *definition)
+{
+	return !definition->durable ||
+	       (core->recorder && !definition->ephemeral && definition->kind != KIND_UNBUFFERED);
 }
 
 void op_create(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -82,7 +90,7 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 		reply_error(core, event, ERROR_DRAINING, effects);
 		return;
 	}
-	if (!may_be_dead_letter(core, event)) {
+	if (!may_be_durable(core, definition) || !may_be_dead_letter(core, event)) {
 		reply_error(core, event, ERROR_BAD_CHANNEL, effects);
 		return;
 	}
@@ -91,6 +99,7 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 		return;
 	}
 	directory_insert(&core->directory, channel);
+	recorder_create(core, channel);
 	if (definition->ephemeral) {
 		channel->owner = event->connection;
 		list_append(&event->connection->ephemeral, &channel->in_owner);
@@ -106,7 +115,8 @@ void op_alter(struct core *core, const struct core_event *event, struct core_eff
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
-	if (channel->definition.kind != definition->kind || channel->definition.ephemeral != definition->ephemeral) {
+	if (channel->definition.kind != definition->kind || channel->definition.ephemeral != definition->ephemeral ||
+	    channel->definition.durable != definition->durable) {
 		reply_error(core, event, ERROR_CHANNEL_EXISTS, effects);
 		return;
 	}
@@ -119,6 +129,8 @@ void op_alter(struct core *core, const struct core_event *event, struct core_eff
 		reply_error(core, event, ERROR_OVERLOADED, effects);
 		return;
 	}
+	if (is_other)
+		recorder_alter(core, channel);
 	channel_shed(core, channel);
 	reply_now(core, event, STATUS_OK, effects)->altered = is_other;
 	channel_settle(core, channel, effects);
@@ -146,6 +158,7 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 		return;
 	}
 	channel->closed = true;
+	recorder_close(core, channel);
 	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which
 	 * it cannot take from. */
 	if (channel->n_leased == 0)
@@ -157,6 +170,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 {
 	/* First of all nobody finds it any more: dead letters that go back may not come here again. */
 	forget_recent(core, channel);
+	recorder_delete(core, channel);
 	directory_remove(&core->directory, channel);
 	channel->is_removed = true;
 	park_close_takes(core, &channel->takes, effects);
@@ -165,6 +179,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	size_t discarded = channel->buffer.n + leases_discard(core, channel);
 	core->bytes -= channel->bytes;
 	core->n_buffered -= channel->buffer.n;
+	core->n_durable_buffered -= channel_counts_as_kept(channel) ? channel->buffer.n : 0;
 	if (channel->definition.kind == KIND_PROMISE)
 		core->n_promised -= channel->buffer.n;
 	channel->bytes = 0;

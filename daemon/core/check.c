@@ -144,13 +144,15 @@ static const char *check_kind(const struct channel *channel)
 		break;
 	case KIND_PROMISE:
 		CHECK(channel->n_puts == 0, "a put is parked on a promise");
-		CHECK(channel->accepted == n + channel->discarded, "a promise was made more than once");
+		CHECK(channel->accepted + channel->recovered == n + channel->discarded,
+		      "a promise was made more than once");
 		return NULL;
 	case KIND_COUNT:
 		return "a channel is of no kind";
 	}
-	CHECK(channel->accepted + channel->returned == channel->taken + n + channel->n_leased + channel->evicted +
-							       channel->dead_lettered + channel->discarded,
+	CHECK(channel->accepted + channel->returned + channel->recovered ==
+		      channel->taken + n + channel->n_leased + channel->evicted + channel->dead_lettered +
+			      channel->discarded,
 	      "the books do not balance");
 	return NULL;
 }

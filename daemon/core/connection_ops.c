@@ -2,7 +2,7 @@
  * parked, when the daemon ends. */
 #include <stdlib.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 static void cancel_all(struct core *core, struct core_connection *connection)
 {
@@ -33,6 +33,7 @@ static void take_back(struct core *core, struct value *value, uint32_t n, struct
 		channel->returned++;
 		channel->bytes += value->len;
 		core->bytes += value->len;
+		recorder_back(core, channel, value);
 		value_list_push(&values, value);
 	}
 	if (values.n == 0)

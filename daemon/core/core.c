@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/hash.h"
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed)
 {
@@ -60,7 +60,8 @@ void core_destroy(struct core *core)
 
 bool core_is_drained(const struct core *core)
 {
-	return core->n_buffered == core->n_promised && core->n_leased == 0 && core->n_puts == 0;
+	return core->n_buffered == core->n_promised + core->n_durable_buffered &&
+	       core->n_leased == core->n_durable_leased && core->n_puts == 0;
 }
 
 /* Whatever is due happens first, the earliest first. */
@@ -151,6 +152,8 @@ static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_SET_LIMITS] = op_set_limits,
 	[CORE_SET_QUOTA] = op_set_quota,
 	[CORE_JOIN_QUOTA] = op_join_quota,
+	[CORE_RESTORE] = op_restore,
+	[CORE_CHECKPOINT] = op_checkpoint,
 	[CORE_DRAIN] = op_drain,
 };
 
@@ -176,6 +179,8 @@ static bool needs_connection(enum core_op op)
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
+	case CORE_RESTORE:
+	case CORE_CHECKPOINT:
 	case CORE_DRAIN:
 		return false;
 	case CORE_HANG_UP:
@@ -202,6 +207,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	assert(!core->outstanding && !effects->head);
 	core->outstanding = effects;
 	core->unsent_bytes = event->unsent_bytes;
+	recorder_begin(core, event->recorder);
 	bool is_new_turn = event->now_us > core->now_us;
 	if (is_new_turn) {
 		core->now_us = event->now_us;
@@ -218,6 +224,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 		ops[event->op](core, event, effects);
 	}
 	channel_settle_all(core, effects);
+	recorder_mark_replies(core, effects);
 }
 
 uint64_t core_deadline(const struct core *core)

@@ -28,6 +28,9 @@
 
 struct core;
 struct core_connection;
+struct core_restore;
+struct record;
+struct record_buffer;
 
 enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000, CORE_MAX_COUNT = 1000000, CORE_TURN_VALUES = 64 };
 
@@ -69,6 +72,7 @@ struct core_definition { /* of a channel; two that are equal member by member ar
 	uint64_t capacity;    /* bounded, dropping, sliding: >= 1; unbuffered: 0; promise: 1 */
 	uint32_t max_waiters; /* 0: the daemon's default */
 	bool ephemeral;
+	bool durable;             /* neither unbuffered nor ephemeral, and only where there is a recorder */
 	uint32_t max_deliveries;  /* 0: any number */
 	struct slice dead_letter; /* with it: the name of the bounded channel where a value then goes */
 };
@@ -99,6 +103,9 @@ enum core_op {
 	CORE_SET_QUOTA,  /* `quota` may count so much as `quota_limits` say from now on */
 	CORE_JOIN_QUOTA, /* what the connection has counts on `quota` from now on (NULL: on none), and no more on the
 			    one before */
+	CORE_RESTORE,    /* what `restore` has, which ends with it, is there; before anything else is */
+	CORE_CHECKPOINT, /* a slice of a checkpoint: all that is durable is recorded again. It begins with the
+			    first slice, and has ended when effects->checkpoint_is_done */
 	CORE_DRAIN,      /* nothing new is taken any more: put, create (of a connection) and alts with a put arm get
 			    ERROR_DRAINING */
 	CORE_OP_COUNT,
@@ -118,6 +125,15 @@ struct core_unsent {
 	struct core_token token;
 };
 
+/* Where a step records what becomes of durable channels: the shell's, for the length of a step. */
+struct core_recorder {
+	struct record_buffer *buffer;
+	uint64_t batch;     /* the number of the batch that these records will be in */
+	uint64_t committed; /* nobody needs to wait for batches up to this one */
+	uint64_t wall_ms;   /* the time by wall clock, which outlives the daemon */
+	bool is_full;       /* there is no room for more values: puts on durable channels get ERROR_UNAVAILABLE */
+};
+
 /* How much several connections together may have, which is one user's share. */
 struct core_quota_limits {
 	uint32_t max_parked; /* requests: beyond it ERROR_TOO_MANY_INFLIGHT */
@@ -133,7 +149,8 @@ struct core_quota {
 struct core_event {
 	enum core_op op;
 	uint64_t now_us;
-	uint64_t unsent_bytes; /* of values that the shell has yet to send: they count towards max_memory */
+	struct core_recorder *recorder; /* NULL: nothing is durable. The same in all steps, or in none */
+	uint64_t unsent_bytes;          /* of values that the shell has yet to send: they count towards max_memory */
 	struct core_connection *connection; /* who asks. create, close, delete and alter: NULL is the daemon itself */
 	uint64_t id;                        /* of the request; a put may have CORE_NO_ID */
 	struct slice channel;
@@ -162,6 +179,7 @@ struct core_event {
 		void *cookie;                     /* connect: comes back in the connection's replies and rows */
 		const struct core_limits *limits; /* set_limits: copied */
 		struct core_quota *quota;         /* set_quota, join_quota */
+		struct core_restore *restore;     /* restore: the core's from core_step() on */
 	};
 	struct core_quota_limits quota_limits; /* set_quota */
 };
@@ -196,7 +214,8 @@ struct core_reply {
 		};
 		struct core_token lease; /* with has_lease alone */
 	};
-	uint64_t discarded; /* delete */
+	uint64_t discarded;   /* delete */
+	uint64_t after_batch; /* it may only be told when the batch of this number is committed; 0: at once */
 };
 
 struct core_effects {
@@ -204,6 +223,12 @@ struct core_effects {
 	uint64_t n_undeliverable;   /* values that should have gone to a dead_letter channel that is gone or closed, and
 				       went back */
 	struct slice undeliverable; /* the last one's own channel; valid until core_effects_release() */
+	bool checkpoint_is_done;
+	struct {
+		uint64_t channels, values;
+		uint64_t lost;   /* values of channels that no record has created */
+		bool has_failed; /* no memory: the core has only a part of it, and is good for nothing */
+	} restored;
 	struct core_connection *connection; /* connect: until CORE_DISCONNECT; NULL: there was no memory for it */
 };
 
@@ -211,7 +236,14 @@ struct core_effects {
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed);
 void core_destroy(struct core *core); /* with everything in it */
 
-/* Whether nothing is left to be taken: nothing buffered but promises, nothing leased, nothing parked to be put. */
+/* What records say was there: for CORE_RESTORE. NULL: no memory. */
+struct core_restore *core_restore_create(void);
+void core_restore_destroy(struct core_restore *restore); /* without CORE_RESTORE. NULL is fine */
+/* The next record. -1: no memory, and the whole is good for nothing. */
+int core_restore_record(struct core_restore *restore, const struct record *record);
+
+/* Whether nothing is left to be taken that would be lost: nothing buffered but promises, nothing leased, of channels
+ * that are not durable; and nothing parked to be put. */
 bool core_is_drained(const struct core *core);
 
 /* Whether the connection has been told to pause. */
@@ -260,7 +292,7 @@ struct core_channel_row {
 	struct core_definition definition; /* max_waiters is the one in force */
 	bool closed;
 	uint64_t buffered, leased, parked_puts, parked_takes, bytes;
-	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+	uint64_t recovered, accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
 	uint64_t oldest_put_us,
 		oldest_take_us; /* since when the first in each queue has waited; CORE_NEVER: nobody waits */
 	const struct core_waits *put_waits, *take_waits; /* NULL: nobody has waited yet. Valid until the next step */

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 /* -- Preparing -- */
 
@@ -50,6 +50,7 @@ static void count_leased(struct core *core, struct channel *channel, size_t n)
 {
 	channel->n_leased += (uint32_t)n;
 	core->n_leased += n;
+	core->n_durable_leased += channel->number ? n : 0;
 }
 
 void lease_uncount(struct core *core, struct channel *channel, size_t n)
@@ -57,6 +58,7 @@ void lease_uncount(struct core *core, struct channel *channel, size_t n)
 	assert(channel->n_leased >= n);
 	channel->n_leased -= (uint32_t)n;
 	core->n_leased -= n;
+	core->n_durable_leased -= channel->number ? n : 0;
 }
 
 void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
@@ -78,6 +80,8 @@ void lease_begin(struct core *core, struct lease *lease, struct channel *channel
 	lease->timer = (struct timer){
 		.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = core->now_us + lease->ms * 1000};
 	timers_add(&core->timers, &lease->timer);
+	for (struct value *value = lease->values.head; value; value = value->next)
+		recorder_leased(core, channel, value, lease);
 	reply->value = lease->values.head;
 	reply->n_values = (uint32_t)lease->values.n;
 	reply->has_lease = true;
@@ -96,6 +100,7 @@ struct value_list lease_take_apart(struct core *core, struct lease *lease)
 {
 	if (lease->state == LEASE_HELD)
 		lease_let_go(core, lease);
+	recorder_passes_lease(core, lease);
 	list_remove(&lease->in_channel);
 	timers_remove(&core->timers, &lease->timer);
 	struct value_list values = lease->values;
@@ -116,4 +121,11 @@ void dead_letter_entered(struct core *core, struct channel *source)
 	lease_uncount(core, source, 1);
 	source->dead_lettered++;
 	channel_settle_at_end(core, source);
+}
+
+void dead_letter_left(struct core *core, struct channel *source, struct value *value)
+{
+	recorder_gone(core, source, value, RECORD_DEAD_LETTERED);
+	value->recorded_in = 0;
+	value->deliveries = 0;
 }

@@ -2,7 +2,7 @@
  * or, at the last return that its channel allows, it goes to the dead_letter channel: there it is put, and where that
  * has no room, it parks as a put. It counts as leased here until it has entered there, so it is never nowhere. If it
  * cannot go there (no such channel, closed, no memory) it comes back after all. */
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 size_t leases_discard(struct core *core, struct channel *channel)
 {
@@ -31,14 +31,18 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 			struct core_effects *effects)
 {
 	struct value_list one = {0};
-	uint32_t deliveries = value->deliveries, len = value->len;
-	value->deliveries = 0;
+	uint64_t place = value->seq;
+	uint32_t deliveries = value->deliveries, recorded_in = value->recorded_in, len = value->len;
+	value->deliveries = value->recorded_in = 0;
 	value_list_push(&one, value);
 	transfer_put(core, target, &one, effects);
 	if (one.n > 0) {
 		value->deliveries = deliveries;
+		value->recorded_in = recorded_in;
 		return false;
 	}
+	if (recorded_in)
+		recorder_gone_from(core, source, place, RECORD_DEAD_LETTERED);
 	source->bytes -= len; /* the target's count it, or the reply of a take */
 	core->bytes -= len;
 	dead_letter_entered(core, source);
@@ -96,6 +100,7 @@ void lease_return(struct core *core, struct lease *lease, bool was_sent, struct 
 		if (!is_counted)
 			value->deliveries--;
 		bool is_dead = is_counted && max > 0 && value->deliveries >= max;
+		recorder_unleased(core, channel, value);
 		value_list_push(is_dead ? &dead : &back, value);
 	}
 	lease_uncount(core, channel, back.n);
@@ -128,6 +133,7 @@ void op_ack(struct core *core, const struct core_event *event, struct core_effec
 	for (const struct value *value = values.head; value; value = value->next) {
 		channel->bytes -= value->len;
 		core->bytes -= value->len;
+		recorder_gone(core, channel, value, RECORD_TAKEN);
 	}
 	value_list_clear(&values);
 	reply_now(core, event, STATUS_OK, effects);

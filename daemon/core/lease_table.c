@@ -77,7 +77,12 @@ static struct core_token make_token(struct lease_table *table)
 
 void lease_table_insert(struct lease_table *table, struct lease *lease)
 {
-	lease->token = make_token(table);
+	lease_table_insert_again(table, lease, make_token(table));
+}
+
+void lease_table_insert_again(struct lease_table *table, struct lease *lease, struct core_token token)
+{
+	lease->token = token;
 	if (table->n >= table->n_buckets)
 		grow(table);
 	bucket_add(table->buckets, table->n_buckets, lease);

@@ -41,6 +41,8 @@ void lease_table_finish(struct lease_table *table);
 
 struct lease *lease_table_find(const struct lease_table *table, struct core_token token); /* NULL: nobody holds that */
 void lease_table_insert(struct lease_table *table, struct lease *lease); /* with a token that it makes */
+/* The same with a token that it had before the daemon was started. */
+void lease_table_insert_again(struct lease_table *table, struct lease *lease, struct core_token token);
 void lease_table_remove(struct lease_table *table, struct lease *lease);
 
 static inline struct lease *timer_lease(struct timer *timer)

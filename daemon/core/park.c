@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 bool park_has_room(const struct core *core, const struct channel *channel)
 {
@@ -71,6 +71,7 @@ enum error park_arm(struct core *core, struct request *request, uint32_t index, 
 	if (value) {
 		channel->bytes += value->len;
 		core->bytes += value->len;
+		recorder_promise(core, channel, value);
 	}
 	request->parked.n_arms++;
 	return ERROR_NONE;
@@ -119,6 +120,7 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 	if (arm->value) {
 		channel->bytes -= arm->value->len;
 		core->bytes -= arm->value->len;
+		recorder_release(core, channel, arm->value);
 		value_destroy(arm->value);
 		arm->value = NULL;
 	}
@@ -135,6 +137,7 @@ static void unlink_everywhere(struct core *core, struct request *request)
 		while ((value = value_list_pop(&request->parked.values))) {
 			channel->bytes -= value->len;
 			core->bytes -= value->len;
+			recorder_release(core, channel, value);
 			value_destroy(value);
 		}
 	} else {
@@ -225,6 +228,7 @@ bool park_dead_letters(struct core *core, struct channel *source, struct channel
 	for (const struct value *value = values->head; value; value = value->next) {
 		source->bytes -= value->len;
 		target->bytes += value->len;
+		recorder_promise(core, target, value);
 	}
 	*values = (struct value_list){0};
 	request->parked.n_arms = 1;

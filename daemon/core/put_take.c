@@ -1,7 +1,7 @@
 /* The ops put, take and cancel. */
 #include <assert.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 static bool fits_memory(const struct core *core, const struct value_list *values)
 {
@@ -28,6 +28,7 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 	for (const struct value *value = values->head; value; value = value->next) {
 		channel->bytes += value->len;
 		core->bytes += value->len;
+		recorder_promise(core, channel, value);
 	}
 	*values = (struct value_list){0};
 	park_commit(core, request, event);
@@ -49,6 +50,12 @@ static void put(struct core *core, const struct core_event *event, struct value_
 	}
 	if (channel->closed) {
 		reply_now(core, event, STATUS_CLOSED, effects);
+		return;
+	}
+	size_t reserved = 0;
+	enum error refusal = recorder_admits(core, channel, values->head, &reserved);
+	if (refusal != ERROR_NONE) {
+		reply_error(core, event, refusal, effects);
 		return;
 	}
 	struct put_outcome outcome = transfer_put(core, channel, values, effects);

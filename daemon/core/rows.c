@@ -18,6 +18,7 @@ static void row_of(const struct core *core, struct channel *channel, struct core
 		.parked_puts = channel->n_puts,
 		.parked_takes = channel->n_takes,
 		.bytes = channel->bytes,
+		.recovered = channel->recovered,
 		.accepted = channel->accepted,
 		.taken = channel->taken,
 		.returned = channel->returned,

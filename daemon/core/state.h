@@ -38,6 +38,18 @@ struct recent {
 	struct channel *channel; /* NULL: none */
 };
 
+/* A checkpoint's place in what is there: see recorder.h. */
+struct checkpoint {
+	uint64_t number; /* of those that were begun */
+	bool is_under_way;
+	char name[UINT8_MAX]; /* of the last channel that it has come to */
+	size_t name_len;
+	struct channel *channel; /* NULL: that is done */
+	struct value *value;     /* the next of those that entered */
+	uint64_t place;          /* of the last of those that came back */
+	struct lease *lease;     /* the next one */
+};
+
 struct core {
 	struct core_limits limits;
 	uint64_t random;
@@ -59,7 +71,14 @@ struct core {
 	uint64_t n_leased;   /* likewise */
 	uint64_t n_promised; /* of n_buffered: fulfilled promises */
 	bool is_draining;
-	uint64_t unsent_bytes;     /* of values, as the shell says */
+	uint64_t unsent_bytes;                         /* of values, as the shell says */
+	struct core_recorder *recorder;                /* of this step; NULL: none */
+	uint64_t n_durable;                            /* channels */
+	uint64_t n_durable_buffered, n_durable_leased; /* of n_buffered (promises apart) and n_leased */
+	uint64_t last_channel_number;
+	uint64_t changed_in; /* the last batch that tells of any change */
+	bool has_changed;    /* this step has told of one */
+	struct checkpoint checkpoint;
 	struct link unsettled;     /* of struct channel: to be settled before the step ends */
 	struct channel *graveyard; /* deleted in this step: replies may still name them */
 	struct value_list
@@ -195,6 +214,8 @@ struct value_list lease_take_apart(struct core *core, struct lease *lease);
 void lease_uncount(struct core *core, struct channel *channel, size_t n);
 /* A dead letter has entered the channel where it was parked. */
 void dead_letter_entered(struct core *core, struct channel *source);
+/* It is about to get another place. */
+void dead_letter_left(struct core *core, struct channel *source, struct value *value);
 /* channel_settle() is called for the channel before the step ends: for callers who are in the midst of changing another
  * channel. */
 void channel_settle_at_end(struct core *core, struct channel *channel);
@@ -222,6 +243,6 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
-	op_hang_up, op_abandon, op_ack, op_nack, op_extend;
+	op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_restore, op_checkpoint;
 
 #endif

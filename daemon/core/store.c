@@ -56,10 +56,10 @@ static struct value *returned_pop(struct store *store)
 	return first;
 }
 
-static const struct value *returned_after(const struct store *store, uint64_t seq)
+struct value *store_returned_after(const struct store *store, uint64_t seq)
 {
-	const struct value *found = NULL;
-	for (const struct value *at = store->returned; at;) {
+	struct value *found = NULL;
+	for (struct value *at = store->returned; at;) {
 		if (at->seq > seq) {
 			found = at;
 			at = at->left;
@@ -104,7 +104,7 @@ void store_clear(struct store *store)
 
 const struct value *store_next(const struct store *store, struct store_cursor *cursor)
 {
-	const struct value *entered = cursor->entered, *returned = returned_after(store, cursor->seq);
+	const struct value *entered = cursor->entered, *returned = store_returned_after(store, cursor->seq);
 	const struct value *next = is_before(returned, entered) ? returned : entered;
 	if (!next)
 		return NULL;

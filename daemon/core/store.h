@@ -25,6 +25,9 @@ struct store_cursor {
 	const struct value *entered; /* the next of these */
 	uint64_t seq;                /* of the one that came last */
 };
+/* Of those that came back, the oldest whose seq is greater; NULL: none. O(log n). */
+struct value *store_returned_after(const struct store *store, uint64_t seq);
+
 const struct value *store_next(const struct store *store, struct store_cursor *cursor);
 
 #endif

@@ -3,7 +3,7 @@
  */
 #include <assert.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 static void bytes_add(struct core *core, struct channel *channel, uint32_t len)
 {
@@ -20,18 +20,23 @@ static void bytes_sub(struct core *core, struct channel *channel, uint32_t len)
 /* The value enters the channel: it has its place from here on. */
 static void enter(struct channel *channel, struct value *value)
 {
-	value->seq = ++channel->accepted;
+	channel->accepted++;
+	value->seq = ++channel->last_place;
 }
 
 static void buffer_push(struct core *core, struct channel *channel, struct value *value)
 {
 	store_push(&channel->buffer, value);
 	core->n_buffered++;
+	core->n_durable_buffered += channel_counts_as_kept(channel);
+	recorder_put(core, channel, value);
 }
 
 static struct value *buffer_pop(struct core *core, struct channel *channel)
 {
 	core->n_buffered--;
+	core->n_durable_buffered -= channel_counts_as_kept(channel);
+	recorder_passes_value(core, channel);
 	return store_pop(&channel->buffer);
 }
 
@@ -71,6 +76,7 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 	}
 	for (struct value *value = run->values.head; value; value = value->next) {
 		bytes_sub(core, channel, value->len);
+		recorder_gone(core, channel, value, RECORD_TAKEN);
 		value->channel = channel;
 	}
 	channel->taken += run->values.n;
@@ -182,6 +188,7 @@ static void evict_oldest(struct core *core, struct channel *channel)
 {
 	struct value *value = buffer_pop(core, channel);
 	bytes_sub(core, channel, value->len);
+	recorder_gone(core, channel, value, RECORD_EVICTED);
 	value_destroy(value);
 	channel->evicted++;
 }
@@ -238,11 +245,12 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 		value = value_list_pop(&request->parked.values);
 		request->parked.accepted++;
 	}
-	enter(channel, value);
+	recorder_release(core, channel, value);
 	if (is_dead_letter) {
-		value->deliveries = 0;
+		dead_letter_left(core, request->parked.source, value);
 		dead_letter_entered(core, request->parked.source);
 	}
+	enter(channel, value);
 	if (request->parked.op == CORE_PUT && request->parked.values.n > 0)
 		return value;
 	if (is_dead_letter)
@@ -291,6 +299,7 @@ void transfer_back(struct core *core, struct channel *channel, struct value_list
 	while ((value = value_list_pop(values))) {
 		store_return(&channel->buffer, value);
 		core->n_buffered++;
+		core->n_durable_buffered += channel_counts_as_kept(channel);
 	}
 	while (channel->buffer.n > 0 && !list_is_empty(&channel->takes))
 		serve_from_buffer(core, channel, effects);

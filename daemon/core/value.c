@@ -13,6 +13,7 @@ struct value *value_create(const void *bytes, size_t len, struct value_account *
 	value->next = NULL;
 	value->len = (uint32_t)len;
 	value->deliveries = 0;
+	value->recorded_in = 0;
 	value->account = account;
 	if (account) {
 		account->bytes += len;

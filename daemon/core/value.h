@@ -24,7 +24,8 @@ struct value {
 	struct value_account *account; /* NULL: none */
 	uint64_t seq;                  /* rises in the order in which values entered their channel */
 	uint32_t len;
-	uint32_t deliveries; /* how often it was leased */
+	uint32_t deliveries;  /* how often it was leased */
+	uint32_t recorded_in; /* recorder.h's; 0: it is in no journal */
 	char bytes[];
 };
 

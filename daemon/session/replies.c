@@ -146,6 +146,8 @@ static void write_members(struct buffer *out, struct session *session, const str
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
 	case CORE_JOIN_QUOTA:
+	case CORE_RESTORE:
+	case CORE_CHECKPOINT:
 	case CORE_DRAIN:
 	case CORE_TICK:
 	case CORE_OP_COUNT:

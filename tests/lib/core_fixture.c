@@ -321,6 +321,8 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
 	case CORE_JOIN_QUOTA:
+	case CORE_RESTORE:
+	case CORE_CHECKPOINT:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

@@ -442,6 +442,8 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
 	case CORE_JOIN_QUOTA:
+	case CORE_RESTORE:
+	case CORE_CHECKPOINT:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

@@ -188,6 +188,8 @@ static void make_details(struct maker *maker, struct operation *o)
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
 	case CORE_JOIN_QUOTA:
+	case CORE_RESTORE:
+	case CORE_CHECKPOINT:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;
@@ -352,6 +354,8 @@ static void print_details(const struct operation *o, FILE *to)
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
 	case CORE_JOIN_QUOTA:
+	case CORE_RESTORE:
+	case CORE_CHECKPOINT:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

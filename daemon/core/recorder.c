@@ -1,0 +1,277 @@
+#include "daemon/core/recorder.h"
+
+enum {
+	STEP_BYTES = 64 * 1024, /* of records that bring no value's bytes: those of a thousand values that leave */
+};
+
+static struct record_buffer *buffer_of(const struct core *core, const struct channel *channel)
+{
+	return channel->number && core->recorder ? core->recorder->buffer : NULL;
+}
+
+static size_t bytes_of(const struct value *value)
+{
+	return RECORD_MAX_BYTES + value->len;
+}
+
+void recorder_begin(struct core *core, struct core_recorder *recorder)
+{
+	core->recorder = recorder;
+	core->has_changed = false;
+	if (recorder && core->n_durable > 0)
+		record_reserve(recorder->buffer, STEP_BYTES); /* without memory: see record_write() */
+}
+
+enum error recorder_admits(struct core *core, const struct channel *channel, const struct value *values,
+			   size_t *reserved)
+{
+	struct record_buffer *buffer = buffer_of(core, channel);
+	if (!buffer)
+		return ERROR_NONE;
+	if (core->recorder->is_full)
+		return ERROR_UNAVAILABLE;
+	for (; values; values = values->next)
+		*reserved += bytes_of(values) + RECORD_MAX_BYTES; /* on a sliding channel each evicts another */
+	return record_reserve(buffer, *reserved + STEP_BYTES) < 0 ? ERROR_OVERLOADED : ERROR_NONE;
+}
+
+void recorder_promise(struct core *core, const struct channel *channel, const struct value *value)
+{
+	struct record_buffer *buffer = buffer_of(core, channel);
+	if (buffer)
+		buffer->promised += bytes_of(value);
+}
+
+void recorder_release(struct core *core, const struct channel *channel, const struct value *value)
+{
+	struct record_buffer *buffer = buffer_of(core, channel);
+	if (buffer)
+		buffer->promised -= bytes_of(value);
+}
+
+/* A record that replies about the channel have to wait for. */
+static void write_awaited(struct core *core, struct channel *channel, const struct record *record)
+{
+	record_write(core->recorder->buffer, record);
+	channel->changed_in = core->changed_in = core->recorder->batch;
+	core->has_changed = true;
+}
+
+/* -- Channels -- */
+
+static struct record definition_record(const struct channel *channel, enum record_kind kind)
+{
+	const struct core_definition *definition = &channel->definition;
+	return (struct record){
+		.kind = kind,
+		.channel = channel->number,
+		.name = channel_name(channel),
+		.channel_kind = definition->kind,
+		.capacity = definition->capacity,
+		.max_waiters = definition->max_waiters,
+		.max_deliveries = definition->max_deliveries,
+		.dead_letter = definition->dead_letter,
+		.closed = channel->closed,
+		.place = channel->last_place,
+	};
+}
+
+void recorder_create(struct core *core, struct channel *channel)
+{
+	if (!core->recorder || !channel->definition.durable)
+		return;
+	channel->number = ++core->last_channel_number;
+	core->n_durable++;
+	struct record record = definition_record(channel, RECORD_CREATE);
+	write_awaited(core, channel, &record);
+}
+
+void recorder_alter(struct core *core, struct channel *channel)
+{
+	struct record record = definition_record(channel, RECORD_ALTER);
+	if (buffer_of(core, channel))
+		write_awaited(core, channel, &record);
+}
+
+void recorder_close(struct core *core, struct channel *channel)
+{
+	if (buffer_of(core, channel))
+		write_awaited(core, channel, &(struct record){.kind = RECORD_CLOSE, .channel = channel->number});
+}
+
+void recorder_delete(struct core *core, struct channel *channel)
+{
+	if (!channel->number)
+		return;
+	core->n_durable--;
+	if (core->checkpoint.channel == channel) {
+		core->checkpoint.value = NULL;
+		core->checkpoint.lease = NULL;
+		core->checkpoint.channel = NULL; /* it goes on with the next name */
+	}
+	if (buffer_of(core, channel))
+		write_awaited(core, channel, &(struct record){.kind = RECORD_DELETE, .channel = channel->number});
+}
+
+/* -- Values -- */
+
+static struct record value_record(const struct channel *channel, const struct value *value, enum record_kind kind)
+{
+	return (struct record){
+		.kind = kind,
+		.channel = channel->number,
+		.place = value->seq,
+		.deliveries = value->deliveries,
+		.value = {value->bytes, value->len},
+	};
+}
+
+void recorder_put(struct core *core, struct channel *channel, struct value *value)
+{
+	if (!buffer_of(core, channel))
+		return;
+	struct record record = value_record(channel, value, RECORD_PUT);
+	write_awaited(core, channel, &record);
+	value->recorded_in = core->checkpoint.number + 1;
+}
+
+void recorder_back(struct core *core, struct channel *channel, struct value *value)
+{
+	if (!buffer_of(core, channel))
+		return;
+	struct record record = value_record(channel, value, RECORD_BACK);
+	write_awaited(core, channel, &record);
+	value->recorded_in = core->checkpoint.number + 1;
+}
+
+void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why)
+{
+	if (value->recorded_in)
+		recorder_gone_from(core, channel, value->seq, why);
+}
+
+void recorder_gone_from(struct core *core, struct channel *channel, uint64_t place, enum record_why why)
+{
+	if (!buffer_of(core, channel))
+		return;
+	write_awaited(core, channel,
+		      &(struct record){.kind = RECORD_GONE, .channel = channel->number, .place = place, .why = why});
+}
+
+/* Before a value moves that the checkpoint under way has yet to record. */
+static void record_before_move(struct core *core, struct channel *channel, struct value *value)
+{
+	if (value->recorded_in == 0)
+		recorder_put(core, channel, value);
+	else
+		recorder_put_again(core, channel, value);
+}
+
+void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease)
+{
+	if (!buffer_of(core, channel))
+		return;
+	record_before_move(core, channel, value);
+	struct record record = {.kind = RECORD_LEASED,
+				.channel = channel->number,
+				.place = value->seq,
+				.deliveries = value->deliveries};
+	if (lease->is_sticky) {
+		uint64_t left_us = lease->timer.deadline_us - core->now_us;
+		record.token[0] = lease->token.words[0];
+		record.token[1] = lease->token.words[1];
+		record.deadline_ms = core->recorder->wall_ms + left_us / 1000;
+	}
+	record_write(core->recorder->buffer, &record);
+}
+
+void recorder_unleased(struct core *core, struct channel *channel, struct value *value)
+{
+	if (!buffer_of(core, channel))
+		return;
+	record_before_move(core, channel, value);
+	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_UNLEASED,
+							      .channel = channel->number,
+							      .place = value->seq,
+							      .deliveries = value->deliveries});
+}
+
+/* -- Checkpoints -- */
+
+void recorder_passes_value(struct core *core, const struct channel *channel)
+{
+	struct value *next = core->checkpoint.value;
+	if (next && store_first(&channel->buffer) == next)
+		core->checkpoint.value = next->next;
+}
+
+void recorder_passes_lease(struct core *core, const struct lease *lease)
+{
+	if (core->checkpoint.lease != lease)
+		return;
+	const struct link *next = lease->in_channel.next;
+	core->checkpoint.lease = next == &lease->channel->leases ? NULL : LIST_ITEM(next, struct lease, in_channel);
+}
+
+void recorder_channel_again(struct core *core, struct channel *channel)
+{
+	struct record record = definition_record(channel, RECORD_CREATE);
+	record_write(core->recorder->buffer, &record);
+}
+
+void recorder_put_again(struct core *core, struct channel *channel, struct value *value)
+{
+	if (value->recorded_in > core->checkpoint.number)
+		return;
+	struct record record = value_record(channel, value, RECORD_PUT);
+	record_write(core->recorder->buffer, &record);
+	value->recorded_in = core->checkpoint.number + 1;
+}
+
+void recorder_lease_again(struct core *core, struct channel *channel, const struct lease *lease)
+{
+	for (struct value *value = lease->values.head; value; value = value->next)
+		if (value->recorded_in <= core->checkpoint.number)
+			recorder_leased(core, channel, value, lease);
+}
+
+void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value)
+{
+	if (value->recorded_in > core->checkpoint.number)
+		return;
+	recorder_put_again(core, channel, value);
+	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_LEASED,
+							      .channel = channel->number,
+							      .place = value->seq,
+							      .deliveries = value->deliveries});
+}
+
+/* -- Replies -- */
+
+/* The number of the batch that a reply has to wait for; 0: it shows nothing that was recorded. */
+static uint64_t awaited_by(struct core *core, const struct core_reply *reply)
+{
+	const struct channel *channel = reply->channel.len ? channel_find(core, reply->channel) : NULL;
+	if (channel)
+		return channel->changed_in;
+	switch (reply->status) {
+	case STATUS_OK: /* of an op that names no channel, or whose channel is gone: what this step has changed */
+		return core->has_changed ? core->changed_in : 0;
+	case STATUS_ERROR:
+	case STATUS_CLOSED:
+	case STATUS_TIMEOUT:
+	case STATUS_DROPPED:
+	case STATUS_CANCELLED:
+	case STATUS_COUNT:
+		break;
+	}
+	return core->changed_in;
+}
+
+void recorder_mark_replies(struct core *core, struct core_effects *effects)
+{
+	if (!core->recorder || core->changed_in <= core->recorder->committed)
+		return; /* all that can be seen is kept */
+	for (struct core_reply *reply = effects->head; reply; reply = reply->next)
+		reply->after_batch = awaited_by(core, reply);
+}

@@ -1,0 +1,58 @@
+/* What durable channels live through, told as records while it happens. Each function does nothing for a channel that
+ * is not durable, or where a step has no recorder. Whatever moves a value or changes a channel calls it at once: a
+ * value may be freed in the same step.
+ *
+ * A value that is handed on in the step in which it came is never recorded: nothing of it would be left. Every other
+ * one is recorded when it gets its place in a channel; from then on its `recorded_in` is not 0.
+ *
+ * A checkpoint records all that is there once more, in slices, while steps go on between them. `recorded_in` says in
+ * which checkpoint's time a value was recorded last. Whenever a value moves that the one under way has not recorded
+ * yet, it is recorded before: so it does not matter whether the checkpoint has passed where it goes. */
+#ifndef MILLRACE_CORE_RECORDER_H
+#define MILLRACE_CORE_RECORDER_H
+
+#include "daemon/core/state.h"
+#include "daemon/journal/record.h"
+
+/* Whether values of an event, linked, may be put on the channel; room for what will be recorded is then reserved,
+ * beside the bytes that *reserved says were, for other arms of it. ERROR_UNAVAILABLE: the journal has no room;
+ * ERROR_OVERLOADED: there is no memory. */
+enum error recorder_admits(struct core *core, const struct channel *channel, const struct value *values,
+			   size_t *reserved);
+
+/* At the beginning of a step: room for what leaves. */
+void recorder_begin(struct core *core, struct core_recorder *recorder);
+
+/* A value begins to be parked for a durable channel, or ends to: what will be recorded of it stays reserved. */
+void recorder_promise(struct core *core, const struct channel *channel, const struct value *value);
+void recorder_release(struct core *core, const struct channel *channel, const struct value *value);
+
+void recorder_create(struct core *core, struct channel *channel);
+void recorder_alter(struct core *core, struct channel *channel);
+void recorder_close(struct core *core, struct channel *channel);
+void recorder_delete(struct core *core, struct channel *channel);
+
+/* The value has its place in the channel. */
+void recorder_put(struct core *core, struct channel *channel, struct value *value);
+/* It was plainly taken, and is back in its place. */
+void recorder_back(struct core *core, struct channel *channel, struct value *value);
+/* It is about to leave its place; or a value that was recorded has left this one. */
+void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why);
+void recorder_gone_from(struct core *core, struct channel *channel, uint64_t place, enum record_why why);
+void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease);
+void recorder_unleased(struct core *core, struct channel *channel, struct value *value);
+
+/* The first value of a channel, or a lease, is about to leave the list in which a checkpoint may come to it next. */
+void recorder_passes_value(struct core *core, const struct channel *channel);
+void recorder_passes_lease(struct core *core, const struct lease *lease);
+
+/* A checkpoint's records: of a channel, and of what it has come to. Nobody waits for them. */
+void recorder_channel_again(struct core *core, struct channel *channel);
+void recorder_put_again(struct core *core, struct channel *channel, struct value *value);
+void recorder_lease_again(struct core *core, struct channel *channel, const struct lease *lease);
+void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value);
+
+/* At the end of a step: what each reply has to wait for. */
+void recorder_mark_replies(struct core *core, struct core_effects *effects);
+
+#endif
