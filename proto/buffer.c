@@ -55,14 +55,47 @@ char *buffer_make_room(struct buffer *buffer, size_t len)
 	return buffer->bytes + buffer->end;
 }
 
+/* How many decimal digits it has. The number of bits says it, but for one digit more or less. */
+static unsigned count_digits(uint64_t number)
+{
+	static const uint64_t powers[BUFFER_MAX_DIGITS] = {
+		0,
+		UINT64_C(10),
+		UINT64_C(100),
+		UINT64_C(1000),
+		UINT64_C(10000),
+		UINT64_C(100000),
+		UINT64_C(1000000),
+		UINT64_C(10000000),
+		UINT64_C(100000000),
+		UINT64_C(1000000000),
+		UINT64_C(10000000000),
+		UINT64_C(100000000000),
+		UINT64_C(1000000000000),
+		UINT64_C(10000000000000),
+		UINT64_C(100000000000000),
+		UINT64_C(1000000000000000),
+		UINT64_C(10000000000000000),
+		UINT64_C(100000000000000000),
+		UINT64_C(1000000000000000000),
+		UINT64_C(10000000000000000000),
+	};
+	unsigned bits = 64 - (unsigned)__builtin_clzll(number | 1), digits = bits * 1233 >> 12; /* log10(2) * 4096 */
+	return digits + (number >= powers[digits]);
+}
+
+/* Two digits at a time, from the last ones on. */
 char *buffer_write_uint(char *to, uint64_t number)
 {
-	unsigned n = 1;
-	for (uint64_t limit = 10; n < BUFFER_MAX_DIGITS && number >= limit; limit *= 10)
-		n++;
-	for (char *at = to + n; at > to; number /= 10)
-		*--at = (char)('0' + number % 10);
-	return to + n;
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
+	char *end = to + count_digits(number), *at = end;
+	for (; number >= 10; number /= 100)
+		memcpy(at -= 2, pairs + 2 * (number % 100), 2);
+	if (at > to)
+		*to = (char)('0' + number);
+	return end;
 }
 
 void buffer_append_uint(struct buffer *buffer, uint64_t number)

@@ -2,7 +2,7 @@
  * and at the end one line of JSON.
  *
  *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES]
- * [arms=N] [ms=N] [pingpong=1] [tls=1] [queue=NAME]
+ * [arms=N] [ms=N] [pingpong=1] [tls=1] [style=0|1|2] [queue=NAME]
  *
  * A hand-off is a value that was put and has been taken. Every connection keeps `window` requests in flight; pairs put
  * and take in turn. In a ping-pong a take waits before each put, and the time is from the put to the value's arrival.
@@ -68,6 +68,7 @@ static void set(struct workload *work, const char *assignment)
 		{"arms=", &work->arms},
 		{"ms=", &work->ms},
 		{"consumer_window=", &work->consumer_window},
+		{"style=", &work->style},
 		{"pingpong=", &pingpong},
 		{"tls=", &tls},
 	};

@@ -332,24 +332,29 @@ static void connect_one(struct connection *connection, const struct shape *shape
 	touch(connection);
 }
 
-/* A JSON string of `size` bytes, which tells itself from what others may have left there. */
-static char *make_value(unsigned size)
+/* A JSON string of `size` bytes, or an object with one, which tells itself from what others may have left there. */
+static char *make_value(unsigned size, bool is_object)
 {
-	static const char beginning[] = "\"millrace-bench-";
-	char *made = malloc(size);
-	if (!made || size < sizeof(beginning) + 1)
-		fail("a value has at least %zu bytes", sizeof(beginning) + 1);
+	const char *opening = is_object ? "{\"n\": 17, \"text\": \"millrace-" : "\"millrace-bench-",
+		   *closing = is_object ? "\"}" : "\"";
+	char *made = malloc(size + 1);
+	if (!made || size < strlen(opening) + strlen(closing) + 1)
+		fail("a value has at least %zu bytes", strlen(opening) + strlen(closing) + 1);
 	memset(made, 'x', size);
-	memcpy(made, beginning, sizeof(beginning) - 1);
-	made[size - 1] = '"';
+	memcpy(made, opening, strlen(opening));
+	strcpy(made + size - strlen(closing), closing);
 	return made;
 }
 
 void load_begin(const struct workload *workload)
 {
 	work = *workload;
-	value = make_value(work.size);
-	struct shape shape = {.value = value, .len = work.size, .batch = work.batch, .arms = work.arms};
+	value = make_value(work.size, work.style == STYLE_BLANKS);
+	struct shape shape = {.style = (enum style)work.style,
+			      .value = value,
+			      .len = work.size,
+			      .batch = work.batch,
+			      .arms = work.arms};
 	n_connections = work.pairs + work.producers + work.consumers;
 	connections = calloc(n_connections, sizeof(*connections));
 	dirty = calloc(n_connections, sizeof(struct connection *));

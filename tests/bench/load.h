@@ -11,6 +11,7 @@ struct workload {
 	unsigned window;                      /* requests in flight on a connection */
 	unsigned consumer_window;             /* of consumers; 0: as the others */
 	unsigned batch, size, arms, ms;
+	unsigned style; /* enum style */
 	bool tls;
 	bool pingpong; /* a producer and a consumer, in turn: a take waits before each put */
 };

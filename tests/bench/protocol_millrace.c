@@ -10,17 +10,44 @@
 
 #define CREDIT "1000000" /* the most that a take may ask for */
 
-static void begin_request(struct request *request, size_t *mark)
+static void write_id(struct request *request, const char *front, const char *back)
 {
-	*mark = frame_begin(&request->bytes);
-	add(&request->bytes, "{\"id\":");
+	add(&request->bytes, front);
 	request->id_at = buffer_len(&request->bytes);
-	add(&request->bytes, ID_ZERO ",");
+	add(&request->bytes, ID_ZERO);
+	add(&request->bytes, back);
 }
 
-static void write_rest_of_put(struct buffer *out, const struct shape *shape)
+/* The envelope as far as the op's first member of its own. Returns the mark for frame_end(). */
+static size_t begin_request(struct request *request, const struct shape *shape, const char *op)
 {
-	addf(out, "\"op\":\"put\",\"channel\":\"%s\",\"%s\":", queue, shape->batch > 1 ? "values" : "value");
+	size_t mark = frame_begin(&request->bytes);
+	switch (shape->style) {
+	case STYLE_ID_FIRST:
+		write_id(request, "{\"id\":", ",");
+		addf(&request->bytes, "\"op\":\"%s\",", op);
+		break;
+	case STYLE_OP_FIRST:
+		addf(&request->bytes, "{\"op\":\"%s\",", op);
+		write_id(request, "\"id\":", ",");
+		break;
+	case STYLE_BLANKS:
+		addf(&request->bytes, "{\"op\": \"%s\", ", op);
+		write_id(request, "\"id\": ", ", ");
+		break;
+	}
+	return mark;
+}
+
+static const char *blank(const struct shape *shape)
+{
+	return shape->style == STYLE_BLANKS ? " " : "";
+}
+
+static void write_channel_and_values(struct buffer *out, const struct shape *shape)
+{
+	addf(out, "\"channel\":%s\"%s\",%s\"%s\":%s", blank(shape), queue, blank(shape),
+	     shape->batch > 1 ? "values" : "value", blank(shape));
 	for (unsigned i = 0; i < shape->batch; i++) {
 		if (shape->batch > 1)
 			add(out, i ? "," : "[");
@@ -31,27 +58,26 @@ static void write_rest_of_put(struct buffer *out, const struct shape *shape)
 
 static void write_put(struct request *request, const struct shape *shape)
 {
-	size_t mark;
-	begin_request(request, &mark);
-	write_rest_of_put(&request->bytes, shape);
+	size_t mark = begin_request(request, shape, "put");
+	write_channel_and_values(&request->bytes, shape);
 	frame_end(&request->bytes, mark);
 }
 
 static void write_take(struct request *request, const struct shape *shape, enum role role)
 {
 	struct buffer *out = &request->bytes;
-	size_t mark;
+	size_t mark = begin_request(request, shape, shape->arms ? "alts" : "take");
 	(void)role;
-	begin_request(request, &mark);
 	if (shape->arms) {
-		addf(out, "\"op\":\"alts\",\"arms\":[{\"take\":\"%s\"}", queue);
+		addf(out, "\"arms\":%s[{\"take\":%s\"%s\"}", blank(shape), blank(shape), queue);
 		for (unsigned i = 1; i < shape->arms; i++)
-			addf(out, ",{\"take\":\"arm-%u\"}", i);
+			addf(out, ",%s{\"take\":%s\"arm-%u\"}", blank(shape), blank(shape), i);
 		add(out, "]}");
-	} else if (shape->batch > 1) {
-		addf(out, "\"op\":\"take\",\"channel\":\"%s\",\"max\":%u}", queue, shape->batch);
 	} else {
-		addf(out, "\"op\":\"take\",\"channel\":\"%s\"}", queue);
+		addf(out, "\"channel\":%s\"%s\"", blank(shape), queue);
+		if (shape->batch > 1)
+			addf(out, ",%s\"max\":%s%u", blank(shape), blank(shape), shape->batch);
+		add(out, "}");
 	}
 	frame_end(out, mark);
 }
@@ -72,8 +98,8 @@ static struct slice behind_status(struct slice body)
 	return (struct slice){at, (size_t)(end - at)};
 }
 
-/* The value's text in `rest`, which begins with its member; it ends where the next member begins. Values of the driver
- * have no commas. */
+/* The value's text in `rest`, which begins with its member. It ends where the body does, but for `left` of a take on
+ * credit, and the other values of an array; such values of the driver have no commas. */
 static size_t parse(const char *bytes, size_t len, struct reply *reply)
 {
 	struct slice body;
@@ -93,7 +119,7 @@ static size_t parse(const char *bytes, size_t len, struct reply *reply)
 		return used;
 	bool is_array = rest.bytes[7] == 's';
 	const char *value = rest.bytes + (is_array ? 11 : 9), *end = rest.bytes + rest.len;
-	const char *value_end = memchr(value, ',', (size_t)(end - value));
+	const char *value_end = *value == '{' ? NULL : memchr(value, ',', (size_t)(end - value));
 	if (!value_end)
 		value_end = end - (is_array ? 2 : 1);
 	size_t value_len = (size_t)(value_end - value);
@@ -138,7 +164,8 @@ static void write_put_without_id(struct request *request, const struct shape *sh
 {
 	size_t mark = frame_begin(&request->bytes);
 	add(&request->bytes, "{");
-	write_rest_of_put(&request->bytes, shape);
+	add(&request->bytes, "\"op\":\"put\",");
+	write_channel_and_values(&request->bytes, shape);
 	frame_end(&request->bytes, mark);
 }
 

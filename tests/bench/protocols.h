@@ -16,8 +16,13 @@ enum role { ROLE_PAIR, ROLE_PRODUCER, ROLE_CONSUMER }; /* a pair puts and takes 
 enum { ID_DIGITS = 6 };
 #define ID_ZERO "100000" /* the first id */
 
+/* How Millrace's requests are written: `{"id":1,"op":"put",…`, `{"op":"put","id":1,…`, or as the second but with a
+ * blank behind each colon and comma, as many languages' libraries do; values are objects then. */
+enum style { STYLE_ID_FIRST, STYLE_OP_FIRST, STYLE_BLANKS };
+
 /* What the requests of a run are to be. */
 struct shape {
+	enum style style;
 	const char *value; /* JSON */
 	size_t len;
 	unsigned batch; /* values in a put, and at most in a take */

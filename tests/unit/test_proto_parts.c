@@ -103,6 +103,23 @@ START_TEST(numbers_are_appended_in_decimal)
 	buffer_append(&buffer, " ", 1);
 	buffer_append_uint(&buffer, UINT64_MAX);
 	ck_assert(slice_equal((struct slice){buffer.bytes, buffer_len(&buffer)}, SLICE("0 18446744073709551615")));
+	for (uint64_t power = 1, i = 0; i < 20; i++, power *= 10) /* at and around each number of digits */
+		for (uint64_t number = power - 1; number <= power + 1; number++) {
+			char expected[32];
+			int len = snprintf(expected, sizeof(expected), "%llu", (unsigned long long)number);
+			buffer_clear(&buffer);
+			buffer_append_uint(&buffer, number);
+			ck_assert(slice_equal((struct slice){buffer.bytes, buffer_len(&buffer)},
+					      (struct slice){expected, (size_t)len}));
+		}
+	for (uint64_t bit = 1; bit; bit <<= 1) {
+		char expected[32];
+		int len = snprintf(expected, sizeof(expected), "%llu", (unsigned long long)(bit * 3 / 2));
+		buffer_clear(&buffer);
+		buffer_append_uint(&buffer, bit * 3 / 2);
+		ck_assert(slice_equal((struct slice){buffer.bytes, buffer_len(&buffer)},
+				      (struct slice){expected, (size_t)len}));
+	}
 	buffer_finish(&buffer);
 }
 END_TEST
