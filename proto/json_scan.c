@@ -1,17 +1,20 @@
-/* The scanner. Nesting is a stack of bits and not recursion, so that no input can exhaust the machine's stack. Every
- * function leaves `at` at the byte after what it has accepted, or at the byte that is wrong. */
+/* The scanner. Nesting is a stack of bits and not recursion, so that no input can exhaust the machine's stack.
+ *
+ * The functions that go over something take where it begins, and return where it ends; NULL: it is wrong, and the scan
+ * says what, and where. So the place is kept in a register, and not in the scan. */
 #include "proto/json_scan.h"
 
 #include <assert.h>
-#include <stdint.h>
 
 #include "proto/plain.h"
+#include "proto/text_end.h"
 #include "proto/utf8.h"
 
-static enum json_type fail(struct json_scan *scan, const char *error)
+static const char *wrong(struct json_scan *scan, const char *at, const char *error)
 {
+	scan->at = at;
 	scan->error = error;
-	return JSON_TYPE_NONE;
+	return NULL;
 }
 
 static inline bool is_digit(char byte)
@@ -19,21 +22,21 @@ static inline bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-static inline bool comes(const struct json_scan *scan, char byte)
+static inline bool comes(const struct json_scan *scan, const char *at, char byte)
 {
-	return scan->at < scan->end && *scan->at == byte;
+	return at < scan->end && *at == byte;
 }
 
-static inline void skip_space(struct json_scan *scan)
+static inline const char *space_end(const struct json_scan *scan, const char *at)
 {
-	while (scan->at < scan->end &&
-	       (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
-		scan->at++;
+	while (at < scan->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+		at++;
+	return at;
 }
 
 void json_scan_space(struct json_scan *scan)
 {
-	skip_space(scan);
+	scan->at = space_end(scan, scan->at);
 }
 
 /* -- Strings -- */
@@ -72,31 +75,26 @@ static inline bool is_low_surrogate(int number)
 }
 
 /* Behind "\u". */
-static bool scan_unicode_escape(struct json_scan *scan)
+static const char *unicode_escape_end(struct json_scan *scan, const char *at)
 {
-	int number = hex_number(scan->at, scan->end), low;
+	int number = hex_number(at, scan->end);
 	if (number < 0)
-		return fail(scan, "\\u needs four hexadecimal digits");
+		return wrong(scan, at, "\\u needs four hexadecimal digits");
 	if (is_low_surrogate(number))
-		return fail(scan, "a low surrogate stands alone");
-	scan->at += 4;
+		return wrong(scan, at, "a low surrogate stands alone");
+	at += 4;
 	if (!is_high_surrogate(number))
-		return true;
-	low = scan->end - scan->at >= 6 && scan->at[0] == '\\' && scan->at[1] == 'u'
-		      ? hex_number(scan->at + 2, scan->end)
-		      : -1;
-	if (!is_low_surrogate(low))
-		return fail(scan, "a high surrogate stands alone");
-	scan->at += 6;
-	return true;
+		return at;
+	int low = scan->end - at >= 6 && at[0] == '\\' && at[1] == 'u' ? hex_number(at + 2, scan->end) : -1;
+	return is_low_surrogate(low) ? at + 6 : wrong(scan, at, "a high surrogate stands alone");
 }
 
 /* At a backslash. */
-static bool scan_escape(struct json_scan *scan)
+static const char *escape_end(struct json_scan *scan, const char *at)
 {
-	if (scan->end - scan->at < 2)
-		return fail(scan, "the string does not end");
-	switch (scan->at[1]) {
+	if (scan->end - at < 2)
+		return wrong(scan, at, "the string does not end");
+	switch (at[1]) {
 	case '"':
 	case '\\':
 	case '/':
@@ -105,121 +103,127 @@ static bool scan_escape(struct json_scan *scan)
 	case 'n':
 	case 'r':
 	case 't':
-		scan->at += 2;
-		return true;
+		return at + 2;
 	case 'u':
-		scan->at += 2;
-		return scan_unicode_escape(scan);
+		return unicode_escape_end(scan, at + 2);
 	}
-	return fail(scan, "there is no such escape");
+	return wrong(scan, at, "there is no such escape");
+}
+
+/* Behind the opening quote, and what was plain. Escapes, text that is not ASCII and runs of plain bytes follow each
+ * other. */
+const char *json_scan_string_rest(struct json_scan *scan, const char *at)
+{
+	for (; at < scan->end; at = plain_end(at, scan->end)) {
+		if (*at == '"')
+			return at + 1;
+		if (*at == '\\') {
+			if (!(at = escape_end(scan, at)))
+				return NULL;
+			continue;
+		}
+		if ((unsigned char)*at < 0x20)
+			return wrong(scan, at, "a control character in a string must be escaped");
+		at = text_end(at, scan->end);
+		if (at < scan->end && (unsigned char)*at >= 0x80)
+			return wrong(scan, at, "not UTF-8");
+	}
+	return wrong(scan, scan->end, "the string does not end");
 }
 
 /* At the opening quote. */
-static bool scan_string(struct json_scan *scan)
+static inline const char *string_end(struct json_scan *scan, const char *at)
 {
-	for (scan->at++;;) {
-		scan->at = plain_end(scan->at, scan->end);
-		if (scan->at == scan->end)
-			return fail(scan, "the string does not end");
-		if (*scan->at == '"') {
-			scan->at++;
-			return true;
-		}
-		if (*scan->at == '\\') {
-			if (!scan_escape(scan))
-				return false;
-		} else if ((unsigned char)*scan->at < 0x20) {
-			return fail(scan, "a control character in a string must be escaped");
-		} else {
-			size_t len = utf8_len(scan->at, scan->end);
-			if (len == 0)
-				return fail(scan, "not UTF-8");
-			scan->at += len;
-		}
-	}
+	return json_scan_string_rest(scan, plain_end(at + 1, scan->end));
 }
 
 /* -- Numbers and literals -- */
 
-static bool scan_digits(struct json_scan *scan)
+static const char *digits_end(struct json_scan *scan, const char *at)
 {
-	if (scan->at == scan->end || !is_digit(*scan->at))
-		return fail(scan, "a number lacks a digit");
-	while (scan->at < scan->end && is_digit(*scan->at))
-		scan->at++;
-	return true;
+	if (at == scan->end || !is_digit(*at))
+		return wrong(scan, at, "a number lacks a digit");
+	while (at < scan->end && is_digit(*at))
+		at++;
+	return at;
 }
 
-static bool scan_number(struct json_scan *scan)
+static const char *number_end(struct json_scan *scan, const char *at)
 {
-	if (comes(scan, '-'))
-		scan->at++;
-	if (comes(scan, '0')) {
-		scan->at++;
-		if (scan->at < scan->end && is_digit(*scan->at))
-			return fail(scan, "a number cannot begin with 0");
-	} else if (!scan_digits(scan)) {
-		return false;
+	if (comes(scan, at, '-'))
+		at++;
+	if (comes(scan, at, '0')) {
+		at++;
+		if (at < scan->end && is_digit(*at))
+			return wrong(scan, at, "a number cannot begin with 0");
+	} else if (!(at = digits_end(scan, at))) {
+		return NULL;
 	}
-	if (comes(scan, '.')) {
-		scan->at++;
-		if (!scan_digits(scan))
-			return false;
+	if (comes(scan, at, '.') && !(at = digits_end(scan, at + 1)))
+		return NULL;
+	if (comes(scan, at, 'e') || comes(scan, at, 'E')) {
+		at++;
+		if (comes(scan, at, '+') || comes(scan, at, '-'))
+			at++;
+		return digits_end(scan, at);
 	}
-	if (comes(scan, 'e') || comes(scan, 'E')) {
-		scan->at++;
-		if (comes(scan, '+') || comes(scan, '-'))
-			scan->at++;
-		return scan_digits(scan);
-	}
-	return true;
+	return at;
 }
 
-static enum json_type scan_literal(struct json_scan *scan, const char *word, size_t len, enum json_type type)
+static inline const char *literal_end(struct json_scan *scan, const char *at, const char *word, size_t len)
 {
-	if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0)
-		return fail(scan, "a value is expected");
-	scan->at += len;
-	return type;
+	if ((size_t)(scan->end - at) < len || memcmp(at, word, len) != 0)
+		return wrong(scan, at, "a value is expected");
+	return at + len;
 }
 
 /* Anything but an array or an object. */
-static enum json_type scan_scalar(struct json_scan *scan)
+static inline const char *scalar_end(struct json_scan *scan, const char *at, enum json_type *type)
 {
-	if (scan->at == scan->end)
-		return fail(scan, "a value is expected");
-	switch (*scan->at) {
+	if (at == scan->end)
+		return wrong(scan, at, "a value is expected");
+	switch (*at) {
 	case '"':
-		return scan_string(scan) ? JSON_TYPE_STRING : JSON_TYPE_NONE;
+		*type = JSON_TYPE_STRING;
+		return string_end(scan, at);
 	case 't':
-		return scan_literal(scan, "true", 4, JSON_TYPE_TRUE);
+		*type = JSON_TYPE_TRUE;
+		return literal_end(scan, at, "true", 4);
 	case 'f':
-		return scan_literal(scan, "false", 5, JSON_TYPE_FALSE);
+		*type = JSON_TYPE_FALSE;
+		return literal_end(scan, at, "false", 5);
 	case 'n':
-		return scan_literal(scan, "null", 4, JSON_TYPE_NULL);
-	default:
-		if (*scan->at != '-' && !is_digit(*scan->at))
-			return fail(scan, "a value is expected");
-		return scan_number(scan) ? JSON_TYPE_NUMBER : JSON_TYPE_NONE;
+		*type = JSON_TYPE_NULL;
+		return literal_end(scan, at, "null", 4);
 	}
+	*type = JSON_TYPE_NUMBER;
+	if (*at != '-' && !is_digit(*at))
+		return wrong(scan, at, "a value is expected");
+	return number_end(scan, at);
 }
 
 /* -- Arrays and objects -- */
 
+/* A member's name, and the colon behind it. */
+static inline const char *key_end(struct json_scan *scan, const char *at, struct slice *key)
+{
+	at = space_end(scan, at);
+	if (!comes(scan, at, '"'))
+		return wrong(scan, at, "a member's name in quotes is expected");
+	key->bytes = at;
+	if (!(at = string_end(scan, at)))
+		return NULL;
+	key->len = (size_t)(at - key->bytes);
+	at = space_end(scan, at);
+	return comes(scan, at, ':') ? at + 1 : wrong(scan, at, "':' is expected");
+}
+
 bool json_scan_key(struct json_scan *scan, struct slice *key)
 {
-	skip_space(scan);
-	if (!comes(scan, '"'))
-		return fail(scan, "a member's name in quotes is expected");
-	key->bytes = scan->at;
-	if (!scan_string(scan))
-		return false;
-	key->len = (size_t)(scan->at - key->bytes);
-	skip_space(scan);
-	if (!comes(scan, ':'))
-		return fail(scan, "':' is expected");
-	scan->at++;
-	return true;
+	const char *at = key_end(scan, scan->at, key);
+	if (at)
+		scan->at = at;
+	return at;
 }
 
 /* Which brackets are open, innermost last: a set bit is an object. */
@@ -243,104 +247,95 @@ static inline void nesting_open(struct nesting *nesting, bool object)
 
 /* At a bracket that is one too many: goes behind the end of the outermost value, `depth` levels up, by counting
  * brackets alone. */
-static void skip_too_deep(struct json_scan *scan, size_t depth)
+static void skip_too_deep(struct json_scan *scan, const char *at, size_t depth)
 {
-	while (scan->at < scan->end) {
-		char byte = *scan->at;
+	while (at < scan->end) {
+		char byte = *at;
 		if (byte == '"') {
-			if (!scan_string(scan))
+			if (!(at = string_end(scan, at)))
 				return;
 			continue;
 		}
-		scan->at++;
+		at++;
 		if (byte == '[' || byte == '{')
 			depth++;
 		else if ((byte == ']' || byte == '}') && --depth == 0) {
-			fail(scan, "nested too deep");
+			wrong(scan, at, "nested too deep");
 			scan->too_deep = true;
 			return;
 		}
 	}
-	fail(scan, "a bracket is not closed");
+	wrong(scan, at, "a bracket is not closed");
 }
 
-/* Behind a value in an array or object: closes what ends here, and goes to where the next value begins. Returns true if
- * all is closed. */
-static bool scan_after_value(struct json_scan *scan, struct nesting *nesting)
-{
-	struct slice key;
-	while (nesting->depth) {
-		bool object = nesting_in_object(nesting);
-		skip_space(scan);
-		if (comes(scan, ',')) {
-			scan->at++;
-			if (object)
-				json_scan_key(scan, &key);
-			return false;
-		}
-		if (!comes(scan, object ? '}' : ']')) {
-			fail(scan, object ? "',' or '}' is expected" : "',' or ']' is expected");
-			return false;
-		}
-		scan->at++;
-		nesting->depth--;
-	}
-	return true;
-}
-
-/* At a bracket. */
-static bool scan_nested(struct json_scan *scan)
+/* At a bracket. The states are places in the code: in front of a member's name, of a value, and behind one. */
+static const char *nested_end(struct json_scan *scan, const char *at)
 {
 	struct nesting nesting = {.depth = 0};
 	struct slice key;
-	for (;;) {
-		skip_space(scan);
-		if (comes(scan, '[') || comes(scan, '{')) {
-			bool object = *scan->at == '{';
-			if (nesting.depth == JSON_MAX_DEPTH) {
-				skip_too_deep(scan, nesting.depth);
-				return false;
-			}
-			nesting_open(&nesting, object);
-			scan->at++;
-			skip_space(scan);
-			if (!comes(scan, object ? '}' : ']')) {
-				if (object && !json_scan_key(scan, &key))
-					return false;
-				continue;
-			}
-			scan->at++;
-			nesting.depth--;
-		} else if (scan_scalar(scan) == JSON_TYPE_NONE) {
-			return false;
-		}
-		if (scan_after_value(scan, &nesting))
-			return true;
-		if (scan->error)
-			return false;
+	enum json_type type;
+	bool object;
+
+open:
+	if (nesting.depth == JSON_MAX_DEPTH) {
+		skip_too_deep(scan, at, nesting.depth);
+		return NULL;
 	}
+	object = *at == '{';
+	nesting_open(&nesting, object);
+	at = space_end(scan, at + 1);
+	if (comes(scan, at, object ? '}' : ']'))
+		goto close;
+	if (!object)
+		goto value;
+name:
+	if (!(at = key_end(scan, at, &key)))
+		return NULL;
+value:
+	at = space_end(scan, at);
+	if (comes(scan, at, '{') || comes(scan, at, '['))
+		goto open;
+	if (!(at = scalar_end(scan, at, &type)))
+		return NULL;
+behind_value:
+	at = space_end(scan, at);
+	if (comes(scan, at, ',')) {
+		at++;
+		if (object)
+			goto name;
+		goto value;
+	}
+	if (!comes(scan, at, object ? '}' : ']'))
+		return wrong(scan, at, object ? "',' or '}' is expected" : "',' or ']' is expected");
+close:
+	at++;
+	if (--nesting.depth == 0)
+		return at;
+	object = nesting_in_object(&nesting);
+	goto behind_value;
 }
 
 enum json_type json_scan_any_value(struct json_scan *scan, struct slice *raw)
 {
 	enum json_type type;
 	assert(!scan->error);
-	skip_space(scan);
-	raw->bytes = scan->at;
-	if (comes(scan, '{'))
-		type = scan_nested(scan) ? JSON_TYPE_OBJECT : JSON_TYPE_NONE;
-	else if (comes(scan, '['))
-		type = scan_nested(scan) ? JSON_TYPE_ARRAY : JSON_TYPE_NONE;
-	else
-		type = scan_scalar(scan);
-	raw->len = (size_t)(scan->at - raw->bytes);
-	return type;
+	const char *begin = space_end(scan, scan->at), *end;
+	if (comes(scan, begin, '{') || comes(scan, begin, '[')) {
+		type = *begin == '{' ? JSON_TYPE_OBJECT : JSON_TYPE_ARRAY;
+		end = nested_end(scan, begin);
+	} else {
+		end = scalar_end(scan, begin, &type);
+	}
+	if (end)
+		scan->at = end;
+	*raw = (struct slice){begin, (size_t)(scan->at - begin)};
+	return end ? type : JSON_TYPE_NONE;
 }
 
 bool json_scan_enter(struct json_scan *scan, char bracket)
 {
-	skip_space(scan);
-	if (!comes(scan, bracket))
+	scan->at = space_end(scan, scan->at);
+	if (!comes(scan, scan->at, bracket))
 		return false;
 	scan->at++;
 	return true;
@@ -351,15 +346,15 @@ bool json_scan_item(struct json_scan *scan, bool *first, char closing)
 {
 	bool is_first = *first;
 	*first = false;
-	skip_space(scan);
-	if (comes(scan, closing)) {
+	scan->at = space_end(scan, scan->at);
+	if (comes(scan, scan->at, closing)) {
 		scan->at++;
 		return false;
 	}
 	if (is_first)
 		return true;
-	if (!comes(scan, ','))
-		return fail(scan, closing == '}' ? "',' or '}' is expected" : "',' or ']' is expected");
+	if (!comes(scan, scan->at, ','))
+		return wrong(scan, scan->at, closing == '}' ? "',' or '}' is expected" : "',' or ']' is expected");
 	scan->at++;
 	return true;
 }

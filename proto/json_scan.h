@@ -98,9 +98,12 @@ static inline uint64_t json_scan_word(const struct json_scan *scan, const char *
 	return missing < 8 ? word_at(scan->last_word) >> (8 * missing) : 0;
 }
 
-/* Where a string ends that has nothing but plain bytes in it; NULL: it has others, or no end. Most are short: they end
- * in the first word or the second. */
-static inline const char *json_scan_plain_string(const struct json_scan *scan, const char *at)
+const char *json_scan_string_rest(struct json_scan *scan, const char *at); /* of json_scan_string() */
+
+/* Goes over a string, at whose opening quote `at` is. Returns where it ends; NULL: it is wrong, as the scan then says.
+ * Only where the input has at least eight bytes. Most strings are short and plain: they end in the first word or the
+ * second. */
+static inline const char *json_scan_string(struct json_scan *scan, const char *at)
 {
 	uint64_t marks = plain_marks(json_scan_word(scan, at + 1));
 	if (marks) {
@@ -110,7 +113,7 @@ static inline const char *json_scan_plain_string(const struct json_scan *scan, c
 	} else {
 		at = plain_end_long(at + 17, scan->end);
 	}
-	return at < scan->end && *at == '"' ? at + 1 : NULL;
+	return at < scan->end && *at == '"' ? at + 1 : json_scan_string_rest(scan, at);
 }
 
 /* Where a number ends that is less than eight digits; NULL: it is another. */
@@ -138,12 +141,12 @@ static inline int json_scan_uint_here(const struct json_scan *scan, struct slice
 static inline enum json_type json_scan_value(struct json_scan *scan, struct slice *raw)
 {
 	const char *at = scan->at, *end;
-	if (!scan->last_word)
+	if (!scan->last_word || at >= scan->end)
 		return json_scan_any_value(scan, raw);
-	bool is_string = at < scan->end && *at == '"';
-	end = is_string ? json_scan_plain_string(scan, at) : json_scan_short_number(scan, at);
+	bool is_string = *at == '"';
+	end = is_string ? json_scan_string(scan, at) : json_scan_short_number(scan, at);
 	if (!end)
-		return json_scan_any_value(scan, raw);
+		return is_string ? JSON_TYPE_NONE : json_scan_any_value(scan, raw);
 	*raw = (struct slice){at, (size_t)(end - at)};
 	scan->at = end;
 	return is_string ? JSON_TYPE_STRING : JSON_TYPE_NUMBER;

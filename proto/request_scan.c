@@ -227,7 +227,7 @@ static void judge_arm(struct request_scan *found, const struct message_arm *arm,
 	}
 }
 
-/* Goes over `{"take":"name"}`, if that is what comes: nearly every arm is. */
+/* Goes over `{"take":"name"}`, if that is what comes, and the name is a valid one: nearly every arm is like that. */
 static inline bool eat_take_arm(struct json_scan *scan, struct slice *name)
 {
 	const char *at = scan->at;
@@ -238,11 +238,11 @@ static inline bool eat_take_arm(struct json_scan *scan, struct slice *name)
 	at += at < scan->end && *at == ' ';
 	if (at == scan->end || *at != '"')
 		return false;
-	const char *end = json_scan_plain_string(scan, at);
-	if (!end || end == scan->end || *end != '}')
+	const char *end = plain_end(at + 1, scan->end);
+	*name = (struct slice){at + 1, (size_t)(end - at) - 1};
+	if (scan->end - end < 2 || end[0] != '"' || end[1] != '}' || !name_is_valid(*name))
 		return false;
-	*name = (struct slice){at + 1, (size_t)(end - at) - 2};
-	scan->at = end + 1;
+	scan->at = end + 2;
 	return true;
 }
 
@@ -253,10 +253,9 @@ static bool collect_arm(struct request_scan *found, struct message_arm *arm)
 	enum trouble trouble, value_trouble = NO_TROUBLE;
 	bool first = true;
 	*arm = (struct message_arm){0};
-	if (eat_take_arm(&found->scan, &arm->channel)) {
-		judge_arm(found, arm, NO_TROUBLE);
+	if (eat_take_arm(&found->scan, &arm->channel))
 		return true;
-	}
+	arm->channel.bytes = NULL;
 	if (!json_scan_enter(&found->scan, '{')) {
 		arm_trouble(found, TROUBLE_ARM, "is not an object");
 		return scan_value(found, &raw, &type, &trouble);
@@ -334,7 +333,7 @@ static bool collect_any_member(struct message_decoder *decoder, struct request_s
  * then behind the last one: what is unusual or wrong there is left to others. Returns false if a value is bad JSON.
  *
  * Most requests are nothing but such members, so this is where their time goes: where the scan stands is kept in `at`,
- * and plain strings and short numbers are gone over on the way. */
+ * and strings and short numbers are gone over on the way. */
 static bool collect_usual_members(struct message_decoder *decoder, struct request_scan *found, char separator)
 {
 	struct json_scan *scan = &found->scan;
@@ -345,12 +344,16 @@ static bool collect_usual_members(struct message_decoder *decoder, struct reques
 		if (member == N_MEMBERS || request_scan_has(found, member) || end - value < 2)
 			break;
 		value += *value == ' ';
-		bool is_string = *value == '"';
-		at = is_string ? json_scan_plain_string(scan, value) : json_scan_short_number(scan, value);
-		if (at) {
+		if (*value == '"') {
 			found->present |= MESSAGE_BIT(member);
+			found->type[member] = JSON_TYPE_STRING;
+			if (!(at = json_scan_string(scan, value)))
+				return false;
 			found->raw[member] = (struct slice){value, (size_t)(at - value)};
-			found->type[member] = is_string ? JSON_TYPE_STRING : JSON_TYPE_NUMBER;
+		} else if ((at = json_scan_short_number(scan, value))) {
+			found->present |= MESSAGE_BIT(member);
+			found->type[member] = JSON_TYPE_NUMBER;
+			found->raw[member] = (struct slice){value, (size_t)(at - value)};
 		} else {
 			scan->at = value;
 			if (!collect_member(decoder, found, member))

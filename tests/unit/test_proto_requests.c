@@ -483,6 +483,8 @@ static const char *const usual[][9] = {
 	{"\"id\":3", "\"op\":\"alts\"",
 	 "\"arms\":[{\"take\":\"a\"},{\"put\":\"b\",\"value\":[true]}, {\"take\": \"a\"},{\"value\":1,\"put\":\"x\"}]",
 	 "\"timeout_ms\":250", "\"priority\":true"},
+	{"\"id\":4", "\"op\":\"alts\"",
+	 "\"arms\":[{\"take\":\"\\u0061\"},{\"take\":\"b\\u0061\"},{\"t\\u0061ke\":\"c\"}]"},
 	{"\"id\":3", "\"op\":\"ack\"", "\"lease\":\"0123456789abcdef0123456789abcdef\""},
 	{"\"id\":3", "\"op\":\"nack\"", "\"lease\":\"0123456789abcdef\"", "\"delay_ms\":5", "\"counted\":false"},
 	{"\"id\":3", "\"op\":\"extend\"", "\"lease\":\"01\"", "\"lease_ms\":77"},
