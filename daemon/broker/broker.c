@@ -19,14 +19,13 @@ static void run_actions(struct broker *broker)
 		struct broker_action *action = broker->first_action;
 		broker->first_action = action == broker->last_action ? NULL : action->next;
 		action->next = NULL;
-		action->run(action);
+		broker->run_action(action);
 	}
 	broker->is_running_actions = false;
 }
 
 void broker_defer(struct broker *broker, struct broker_action *action)
 {
-	assert(action->run);
 	if (broker_action_waits(action))
 		return;
 	action->next = &end_of_actions;

@@ -17,22 +17,25 @@
 #include "daemon/net/loop.h"
 #include "daemon/net/stream_group.h"
 
-/* Something that is put off until the effects of the step under way are released. Embedded in its owner, which stays
- * until it has run. Zero-initialise it, and set `run`. */
+/* What the owner of a cookie puts off until the effects of the step under way are released. Embedded in its owner,
+ * which stays until it has run. There are as many as connections: keep it small. Zero-initialise it. */
 struct broker_action {
 	struct broker_action *next; /* the broker's; NULL: it does not wait */
-	void (*run)(struct broker_action *action);
 };
 
 /* Encodes one reply into the output of the connection whose cookie it has. It calls nothing of the broker but
  * broker_defer(), and may take the reply's values over by core_keep(). */
 typedef void broker_deliver_cb(void *cookie, struct core_reply *reply);
 
-struct broker { /* zero-initialise, then set the first four; the rest is the broker's */
+/* Does what was put off. It may call broker_step(). */
+typedef void broker_action_cb(struct broker_action *action);
+
+struct broker { /* zero-initialise, then set the first five; the rest is the broker's */
 	struct core *core;
 	struct loop *loop;
 	struct stream_group *streams;
 	broker_deliver_cb *deliver;
+	broker_action_cb *run_action;
 	bool is_stepping;
 	bool is_running_actions;
 	struct broker_action *first_action, *last_action;

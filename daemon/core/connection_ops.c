@@ -83,3 +83,46 @@ void op_abandon(struct core *core, const struct core_event *event, struct core_e
 			abandon(core, LIST_ITEM(consumer->resting.next, struct request, parked.in_connection), effects);
 	}
 }
+
+/* -- Rights -- */
+
+enum { REVOKED_PUT = 1, REVOKED_TAKE = 2 };
+
+/* Marks the channels, or takes the marks away: so that each arm is looked at once, however many rights are gone. */
+static void mark_revoked(struct core *core, const struct core_event *event, bool set)
+{
+	for (uint32_t i = 0; i < event->n_revoked; i++) {
+		struct channel *channel = channel_find(core, event->revoked[i].channel);
+		if (channel && set)
+			channel->revoked |= event->revoked[i].is_put ? REVOKED_PUT : REVOKED_TAKE;
+		else if (channel)
+			channel->revoked = 0;
+	}
+}
+
+static void deny_revoked(struct core *core, struct link *list, struct core_effects *effects)
+{
+	for (struct link *at = list->next, *next; at != list; at = next) {
+		next = at->next;
+		struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
+		for (uint32_t i = 0; i < request->parked.n_arms; i++) {
+			struct arm *arm = &request->arms[i];
+			if (arm->channel->revoked & (arm->is_put ? REVOKED_PUT : REVOKED_TAKE)) {
+				park_complete(core, request, arm, STATUS_ERROR, effects)->error = ERROR_DENIED;
+				break;
+			}
+		}
+	}
+}
+
+void op_revoke(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct consumer *consumer = event->connection->consumer;
+	mark_revoked(core, event, true);
+	deny_revoked(core, &event->connection->parked, effects);
+	if (consumer) {
+		deny_revoked(core, &consumer->counting, effects);
+		deny_revoked(core, &consumer->resting, effects);
+	}
+	mark_revoked(core, event, false);
+}

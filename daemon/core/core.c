@@ -154,6 +154,7 @@ static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_JOIN_QUOTA] = op_join_quota,
 	[CORE_RESTORE] = op_restore,
 	[CORE_CHECKPOINT] = op_checkpoint,
+	[CORE_REVOKE] = op_revoke,
 	[CORE_DRAIN] = op_drain,
 };
 
@@ -195,6 +196,7 @@ static bool needs_connection(enum core_op op)
 	case CORE_PAUSE:
 	case CORE_RESUME:
 	case CORE_JOIN_QUOTA:
+	case CORE_REVOKE:
 	case CORE_OP_COUNT:
 		break;
 	}

@@ -106,6 +106,8 @@ enum core_op {
 	CORE_RESTORE,    /* what `restore` has, which ends with it, is there; before anything else is */
 	CORE_CHECKPOINT, /* a slice of a checkpoint: all that is durable is recorded again. It begins with the
 			    first slice, and has ended when effects->checkpoint_is_done */
+	CORE_REVOKE,     /* the connection has no right to `revoked` any more: its parked requests with such an arm get
+			    ERROR_DENIED */
 	CORE_DRAIN,      /* nothing new is taken any more: put, create (of a connection) and alts with a put arm get
 			    ERROR_DRAINING */
 	CORE_OP_COUNT,
@@ -132,6 +134,12 @@ struct core_recorder {
 	uint64_t committed; /* nobody needs to wait for batches up to this one */
 	uint64_t wall_ms;   /* the time by wall clock, which outlives the daemon */
 	bool is_full;       /* there is no room for more values: puts on durable channels get ERROR_UNAVAILABLE */
+};
+
+/* To put to a channel, or to take from it. */
+struct core_access {
+	struct slice channel;
+	bool is_put;
 };
 
 /* How much several connections together may have, which is one user's share. */
@@ -182,6 +190,8 @@ struct core_event {
 		struct core_restore *restore;     /* restore: the core's from core_step() on */
 	};
 	struct core_quota_limits quota_limits; /* set_quota */
+	const struct core_access *revoked;     /* revoke; n_revoked of them */
+	uint32_t n_revoked;
 };
 
 /* One outcome of one request. Valid until core_effects_release(). */
@@ -270,8 +280,9 @@ bool core_id_in_use(const struct core *core, const struct core_connection *conne
 /* Whether anything would end with the connection but its name: a parked request, or a lease that is not sticky. */
 bool core_is_engaged(const struct core_connection *connection);
 
-/* The cookie of the connection that created this ephemeral channel; NULL: it is not there, or not ephemeral. */
-void *core_owner(const struct core *core, struct slice channel);
+/* The quota that the creator of this ephemeral channel counts on; NULL: none, or the channel is not there, or not
+ * ephemeral. */
+const struct core_quota *core_owner_quota(const struct core *core, struct slice channel);
 
 /* How long parked requests have waited until they were served: how many for at most core_wait_bounds_us[i] (and more
  * than the bound before), those that waited longer in the last place; and the sum. A request counts once, on the
@@ -282,6 +293,16 @@ struct core_waits {
 	uint64_t n[CORE_WAIT_BOUNDS + 1];
 	uint64_t sum_us;
 };
+
+/* The arms of the connection's parked requests, one after the other, in no certain order; a put or take has one. Zero
+ * the row before the first, and give it again as it was for the next; no step may come between. False at the end. */
+struct core_parked_arm {
+	struct core_access access; /* its channel's name is valid until the next step */
+	const void *request;       /* the core's own, likewise the next two */
+	uint32_t index;
+	uint8_t list;
+};
+bool core_next_parked_arm(const struct core_connection *connection, struct core_parked_arm *arm);
 
 /* How many requests of the connection are parked. */
 uint32_t core_parked(const struct core_connection *connection);

@@ -51,10 +51,10 @@ bool core_definition_of(const struct core *core, struct slice name, struct core_
 	return channel != NULL;
 }
 
-void *core_owner(const struct core *core, struct slice name)
+const struct core_quota *core_owner_quota(const struct core *core, struct slice name)
 {
 	const struct channel *channel = directory_find(&core->directory, name);
-	return channel && channel->owner ? channel->owner->cookie : NULL;
+	return channel && channel->owner ? channel->owner->quota : NULL;
 }
 
 bool core_next_channel(const struct core *core, struct slice after, struct core_channel_row *row)
@@ -161,6 +161,37 @@ struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool
 	const struct request *request = row->request;
 	*is_put = request->arms[i].is_put;
 	return channel_name(request->arms[i].channel);
+}
+
+/* The lists that hold a connection's parked requests; NULL: no such list. */
+static const struct link *list_of_parked(const struct core_connection *connection, unsigned list)
+{
+	if (list == 0)
+		return &connection->parked;
+	if (!connection->consumer || list > 2)
+		return NULL;
+	return list == 1 ? &connection->consumer->counting : &connection->consumer->resting;
+}
+
+bool core_next_parked_arm(const struct core_connection *connection, struct core_parked_arm *row)
+{
+	const struct request *request = row->request;
+	if (request && ++row->index < request->parked.n_arms)
+		goto found;
+	const struct link *list, *next = request ? request->parked.in_connection.next : NULL;
+	while ((list = list_of_parked(connection, row->list)) && (next ? next : list->next) == list) {
+		row->list++;
+		next = NULL;
+	}
+	if (!list)
+		return false;
+	request = LIST_ITEM(next ? next : list->next, struct request, parked.in_connection);
+	row->request = request;
+	row->index = 0;
+found:
+	row->access =
+		(struct core_access){channel_name(request->arms[row->index].channel), request->arms[row->index].is_put};
+	return true;
 }
 
 uint32_t core_parked(const struct core_connection *connection)

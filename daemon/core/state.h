@@ -243,6 +243,6 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
-	op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_restore, op_checkpoint;
+	op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_restore, op_checkpoint;
 
 #endif

@@ -293,6 +293,7 @@ static void finish_session(struct session *base)
 }
 
 const struct session_wire http_wire = {
+	.name = "http",
 	.bytes = sizeof(struct http_session),
 	.on_bytes = on_bytes,
 	.on_sent = on_sent,

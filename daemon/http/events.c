@@ -13,6 +13,7 @@
 
 #include "daemon/http/http_private.h"
 #include "daemon/http/snapshot.h"
+#include "daemon/session/channel_row.h"
 
 enum {
 	TICK_MS = 1000,
@@ -130,7 +131,7 @@ static void next_of_last(struct events *events)
 
 static bool has_user(const struct subscriber *subscriber)
 {
-	return auth_user(&subscriber->session->session);
+	return session_user(&subscriber->session->session);
 }
 
 static void write_gone(struct buffer *event, struct slice name)
@@ -142,7 +143,7 @@ static void write_gone(struct buffer *event, struct slice name)
 static void write_row(struct buffer *event, const struct core_channel_row *row, uint64_t now_us)
 {
 	begin_element(event, "rows");
-	session_write_channel(event, row, now_us);
+	channel_row_write(event, row, now_us);
 }
 
 static void tell_gone(struct events *events)
@@ -150,7 +151,7 @@ static void tell_gone(struct events *events)
 	struct slice name = events->last_row->row.name;
 	write_gone(&events->gone, name);
 	for (struct subscriber *at = events->first; at; at = at->next) {
-		if (has_user(at) && auth_may_see(&at->session->session, name))
+		if (has_user(at) && session_may_see(&at->session->session, name))
 			write_gone(&at->gone, name);
 	}
 	next_of_last(events);
@@ -160,7 +161,7 @@ static void tell_row(struct events *events, const struct core_channel_row *row, 
 {
 	write_row(&events->rows, row, now_us);
 	for (struct subscriber *at = events->first; at; at = at->next) {
-		if (has_user(at) && auth_may_see(&at->session->session, row->name))
+		if (has_user(at) && session_may_see(&at->session->session, row->name))
 			write_row(&at->rows, row, now_us);
 	}
 }
@@ -302,7 +303,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 		return true;
 	for (; n < SYNC_ROWS && core_next_channel(all->core, after, &row); n++) {
 		after = row.name;
-		if (auth_may_see(&session->session, row.name))
+		if (session_may_see(&session->session, row.name))
 			write_row(out, &row, loop_now_us(all->loop));
 	}
 	end_array(out);

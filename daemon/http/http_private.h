@@ -6,7 +6,9 @@
 
 #include "daemon/http/head.h"
 #include "daemon/http/http.h"
-#include "daemon/session/session_private.h"
+#include "daemon/session/login.h"
+#include "daemon/session/query.h"
+#include "daemon/session/requests.h"
 
 struct http_session;
 struct events;

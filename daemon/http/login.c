@@ -59,7 +59,7 @@ bool http_login(struct http_session *session, const struct http_request *request
 {
 	char room[MAX_TOKEN_BYTES];
 	struct slice token = token_of(request->head.authorization, room);
-	enum error error = auth_as(&session->session, token.len > 0 || request->head.has_authorization, token);
+	enum error error = login_as(&session->session, token.len > 0 || request->head.has_authorization, token);
 	if (error == ERROR_NONE)
 		return true;
 	http_refuse(session, 0, error,

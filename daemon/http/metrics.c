@@ -287,7 +287,7 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 
 static bool is_told(const struct session *session, const struct core_channel_row *row)
 {
-	return (row->name.len < 3 || memcmp(row->name.bytes, "_r.", 3) != 0) && auth_may_see(session, row->name);
+	return (row->name.len < 3 || memcmp(row->name.bytes, "_r.", 3) != 0) && session_may_see(session, row->name);
 }
 
 /* Writes samples until there are enough for a slice; false when all are written. */

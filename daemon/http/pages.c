@@ -45,7 +45,7 @@ static void write_client(struct buffer *out, const struct session *session, bool
 	if (session->name)
 		message_string(out, "name", slice_from(session->name));
 	message_string(out, "peer", slice_from(peer));
-	message_string(out, "wire", session->wire == &http_wire ? SLICE("http") : SLICE("frames"));
+	message_string(out, "wire", slice_from(session->wire->name));
 	message_uint(out, "parked", session->connection ? core_parked(session->connection) : 0);
 	message_uint(out, "unsent_bytes", stream_written(&session->stream) - stream_sent(&session->stream));
 	buffer_append(out, "}", 1);
@@ -85,7 +85,7 @@ static bool read_clients_query(struct http_session *session, const struct http_r
 /* With users, everybody sees only their own connections. */
 static bool is_shown(const struct http_session *session, const struct session *other)
 {
-	return !auth_user(&session->session) || auth_user(other) == auth_user(&session->session);
+	return !session_user(&session->session) || session_user(other) == session_user(&session->session);
 }
 
 /* The newest first: that is their order. */

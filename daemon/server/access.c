@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 #include "daemon/access/privileges.h"
 #include "daemon/server/server_private.h"
+#include "daemon/session/sweeps.h"
 
 int server_start_access(struct server *server)
 {
@@ -72,6 +73,7 @@ static void reload_certificates(struct server *server, const struct config *fres
 
 int server_reload_access(struct server *server, const struct config *fresh)
 {
+	bool had_users = users_exist(server->sessions.users);
 	if (users_apply(server->sessions.users, fresh) < 0) {
 		log_error("not reloaded, and everything stays as it was: no memory for users");
 		return -1;
@@ -80,7 +82,7 @@ int server_reload_access(struct server *server, const struct config *fresh)
 	if (fresh->n_users > 0)
 		privileges_allow_dumps(false);
 	reload_certificates(server, fresh);
-	session_users_changed(&server->sessions);
+	session_users_changed(&server->sessions, had_users);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
 
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
+#include "daemon/session/frames.h"
+#include "daemon/session/sweeps.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own */
 
@@ -279,8 +281,11 @@ static int start(struct server *server)
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
-	server->broker = (struct broker){
-		.core = server->core, .loop = server->loop, .streams = server->streams, .deliver = session_deliver};
+	server->broker = (struct broker){.core = server->core,
+					 .loop = server->loop,
+					 .streams = server->streams,
+					 .deliver = session_deliver,
+					 .run_action = session_run_deferred};
 	server->sessions = (struct sessions){
 		.loop = server->loop, .streams = server->streams, .broker = &server->broker, .core = server->core};
 	set_limits(server, &server->config.limits);

@@ -1,7 +1,4 @@
-/* Overload, told in the log while it happens, with the client and the channel: who sheds values, and who does not read
- * its replies. Each client at most once in a while, and all together not more than a few lines: what was left out is
- * counted. */
-#include "daemon/session/session_private.h"
+#include "daemon/session/overload_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,36 +7,36 @@
 
 enum { MAX_LINES = 10 }; /* in LOG_SELDOM_MS, of all clients */
 
-struct watch { /* of a session */
+struct overload_record { /* of a session */
 	struct log_seldom shed_log, slow_log;
 	char *full_channel; /* of the reply that made its output full, or NULL */
 };
 
 /* NULL: no memory, and nothing is told. */
-static struct watch *need_watch(struct session *session)
+static struct overload_record *need_record(struct session *session)
 {
-	if (!session->watch)
-		session->watch = calloc(1, sizeof(*session->watch));
-	return session->watch;
+	if (!session->overload)
+		session->overload = calloc(1, sizeof(*session->overload));
+	return session->overload;
 }
 
-void watch_end(struct session *session)
+void overload_log_forget(struct session *session)
 {
-	if (session->watch)
-		free(session->watch->full_channel);
-	free(session->watch);
-	session->watch = NULL;
+	if (session->overload)
+		free(session->overload->full_channel);
+	free(session->overload);
+	session->overload = NULL;
 }
 
 /* Whether there is a line left for anybody. */
 static bool take_line(struct sessions *sessions, uint64_t now_us)
 {
-	struct watch_lines *lines = &sessions->watch_lines;
+	struct overload_lines *lines = &sessions->overload_lines;
 	if (now_us >= lines->until_us) {
 		if (lines->n > MAX_LINES)
 			log_warning("%llu more warnings of overload were left out",
 				    (unsigned long long)(lines->n - MAX_LINES));
-		*lines = (struct watch_lines){.until_us = now_us + LOG_SELDOM_MS * UINT64_C(1000)};
+		*lines = (struct overload_lines){.until_us = now_us + LOG_SELDOM_MS * UINT64_C(1000)};
 	}
 	return ++lines->n <= MAX_LINES;
 }
@@ -64,14 +61,14 @@ static void describe(struct who *who, const struct session *session, struct slic
 	who->fields[3] = (struct log_field){"channel", who->channel, 0};
 }
 
-void session_watch_shed(struct session *session, const struct core_reply *reply)
+void overload_log_shed(struct session *session, const struct core_reply *reply)
 {
 	struct sessions *all = session->all;
 	struct core_channel_row row;
 	struct who who;
 	uint64_t n, now_us = loop_now_us(all->loop);
-	struct watch *watch = need_watch(session);
-	if (!watch || !log_is_due(&watch->shed_log, now_us, &n) || !core_stat(all->core, reply->channel, &row) ||
+	struct overload_record *record = need_record(session);
+	if (!record || !log_is_due(&record->shed_log, now_us, &n) || !core_stat(all->core, reply->channel, &row) ||
 	    row.definition.kind == KIND_PROMISE || !take_line(all, now_us))
 		return;
 	describe(&who, session, reply->channel);
@@ -82,29 +79,29 @@ void session_watch_shed(struct session *session, const struct core_reply *reply)
 }
 
 /* One large reply does that until the turn's end, too: only then can be told who is slow. */
-void session_watch_full(struct session *session, struct slice channel)
+void overload_log_full(struct session *session, struct slice channel)
 {
-	struct watch *watch = need_watch(session);
-	if (watch && !watch->full_channel && channel.len && (watch->full_channel = malloc(channel.len + 1))) {
-		memcpy(watch->full_channel, channel.bytes, channel.len);
-		watch->full_channel[channel.len] = '\0';
+	struct overload_record *record = need_record(session);
+	if (record && !record->full_channel && channel.len && (record->full_channel = malloc(channel.len + 1))) {
+		memcpy(record->full_channel, channel.bytes, channel.len);
+		record->full_channel[channel.len] = '\0';
 	}
 }
 
-void session_watch_slow(struct session *session)
+void overload_log_slow(struct session *session)
 {
 	struct sessions *all = session->all;
 	struct who who;
 	uint64_t n, now_us = loop_now_us(all->loop);
-	struct watch *watch = session->watch;
-	if (!watch || !watch->full_channel || !log_is_due(&watch->slow_log, now_us, &n) || !take_line(all, now_us))
+	struct overload_record *record = session->overload;
+	if (!record || !record->full_channel || !log_is_due(&record->slow_log, now_us, &n) || !take_line(all, now_us))
 		return;
-	describe(&who, session, slice_from(watch->full_channel));
+	describe(&who, session, slice_from(record->full_channel));
 	log_with(LOG_LEVEL_WARNING, who.fields, 4,
 		 "%s does not read its replies of channel %s: %llu bytes wait (max_output), and it is not read either "
 		 "until it does",
 		 who.text, who.channel,
 		 (unsigned long long)(stream_written(&session->stream) - stream_sent(&session->stream)));
-	free(watch->full_channel);
-	watch->full_channel = NULL;
+	free(record->full_channel);
+	record->full_channel = NULL;
 }

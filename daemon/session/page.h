@@ -19,7 +19,7 @@
 #ifndef MILLRACE_SESSION_PAGE_H
 #define MILLRACE_SESSION_PAGE_H
 
-#include "daemon/session/session_private.h"
+#include "daemon/session/session.h"
 
 struct page {
 	struct buffer *out; /* where rows are written to */

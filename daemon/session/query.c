@@ -1,66 +1,20 @@
-/* list, stat, peek and waiters: what there is to see. */
+#include "daemon/session/query.h"
+
 #include <string.h>
 
+#include "daemon/session/channel_row.h"
+#include "daemon/session/login.h"
 #include "daemon/session/page.h"
-
 #include "proto/name.h"
 
 /* What it cost to ask for the rights on a row: a user's patterns may be many. */
 static uint64_t rights_cost(const struct session *session)
 {
-	const struct user *user = auth_user(session);
+	const struct user *user = session_user(session);
 	return user ? user_patterns_tried(user) / PATTERNS_A_ROW : 0;
 }
 
 /* -- Channels -- */
-
-static void write_age(struct buffer *out, const char *key, uint64_t since_us, uint64_t now_us)
-{
-	if (since_us != CORE_NEVER)
-		message_uint(out, key, now_us > since_us ? (now_us - since_us) / 1000 : 0);
-}
-
-/* All but the name. */
-static void write_row(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
-{
-	message_string(out, "kind", slice_from(channel_kind_name(row->definition.kind)));
-	message_uint(out, "capacity", row->definition.capacity);
-	message_bool(out, "ephemeral", row->definition.ephemeral);
-	message_bool(out, "closed", row->closed);
-	message_uint(out, "buffered", row->buffered);
-	message_uint(out, "leased", row->leased);
-	message_uint(out, "parked_puts", row->parked_puts);
-	message_uint(out, "parked_takes", row->parked_takes);
-	write_age(out, "oldest_put_ms", row->oldest_put_us, now_us);
-	write_age(out, "oldest_take_ms", row->oldest_take_us, now_us);
-	message_uint(out, "bytes", row->bytes);
-	message_uint(out, "max_waiters", row->definition.max_waiters);
-	if (row->definition.max_deliveries) {
-		message_uint(out, "max_deliveries", row->definition.max_deliveries);
-		message_string(out, "dead_letter", row->definition.dead_letter);
-	}
-	message_uint(out, "accepted", row->accepted);
-	message_uint(out, "taken", row->taken);
-	message_uint(out, "returned", row->returned);
-	message_uint(out, "dropped", row->dropped);
-	message_uint(out, "evicted", row->evicted);
-	message_uint(out, "dead_lettered", row->dead_lettered);
-	message_uint(out, "discarded", row->discarded);
-}
-
-void session_write_channel(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
-{
-	buffer_append(out, "{\"channel\":", strlen("{\"channel\":"));
-	message_text(out, row->name);
-	write_row(out, row, now_us);
-	buffer_append(out, "}", 1);
-}
-
-void session_write_stat(struct buffer *out, const struct core_channel_row *row, uint64_t now_us)
-{
-	message_string(out, "channel", row->name);
-	write_row(out, row, now_us);
-}
 
 void session_stat(struct session *session, const struct message_request *request)
 {
@@ -70,7 +24,7 @@ void session_stat(struct session *session, const struct message_request *request
 		return;
 	}
 	struct answer answer = answer_begin(session, request->id, STATUS_OK, 0);
-	session_write_stat(answer.out, &row, loop_now_us(session->all->loop));
+	channel_row_write_members(answer.out, &row, loop_now_us(session->all->loop));
 	answer_end(session, answer);
 }
 
@@ -78,7 +32,7 @@ void session_stat(struct session *session, const struct message_request *request
 static bool is_listed(struct page *page, const struct message_request *request, struct slice name)
 {
 	uint64_t cost = rights_cost(page->session);
-	bool may_see = auth_may_see(page->session, name);
+	bool may_see = session_may_see(page->session, name);
 	page_spend(page, rights_cost(page->session) - cost);
 	return may_see && (!message_has(request, MEMBER_MATCH) || name_matches(name, request->match));
 }
@@ -91,7 +45,7 @@ void session_list(struct session *session, const struct message_request *request
 	page_begin(&page, session, request->id, request->limit, "channels");
 	while (core_next_channel(session->all->core, after, &row) && page_look(&page)) {
 		if (is_listed(&page, request, row.name) && page_row(&page)) {
-			session_write_channel(page.out, &row, loop_now_us(session->all->loop));
+			channel_row_write(page.out, &row, loop_now_us(session->all->loop));
 			page_row_end(&page);
 		}
 		if (page.more)
@@ -133,8 +87,8 @@ static void write_owner(struct buffer *out, const struct session *owner)
 	char peer[128];
 	stream_peer(&owner->stream, peer, sizeof(peer));
 	message_uint(out, "connection", owner->number);
-	if (auth_user(owner))
-		message_string(out, "user", slice_from(user_name(auth_user(owner))));
+	if (session_user(owner))
+		message_string(out, "user", slice_from(user_name(session_user(owner))));
 	if (owner->name)
 		message_string(out, "name", slice_from(owner->name));
 	message_string(out, "peer", slice_from(peer));
@@ -149,7 +103,7 @@ static bool is_waiter_shown(struct page *page, const struct core_waiter_row *row
 	bool is_put, may_see = false;
 	uint64_t cost = rights_cost(page->session);
 	for (uint32_t i = 0; i < row->n_arms && !may_see; i++)
-		may_see = auth_may_see(page->session, core_waiter_arm(row, i, &is_put));
+		may_see = session_may_see(page->session, core_waiter_arm(row, i, &is_put));
 	page_spend(page, row->n_arms / ARMS_A_ROW + row->n_passed / PASSED_A_ROW + rights_cost(page->session) - cost);
 	return may_see;
 }
@@ -163,7 +117,7 @@ static void write_arms(struct buffer *out, const struct core_waiter_row *row, co
 		bool is_put;
 		struct slice channel = core_waiter_arm(row, i, &is_put);
 		const char *opening = is_put ? "{\"put\":" : "{\"take\":";
-		if (!auth_may_see(session, channel))
+		if (!session_may_see(session, channel))
 			continue;
 		buffer_append(out, is_first ? "[" : ",", 1);
 		is_first = false;

@@ -1,25 +1,17 @@
-/* Core replies to answers. */
-#include "daemon/session/session_private.h"
+#include "daemon/session/replies.h"
 
 #include <stdio.h>
 
-#include "daemon/log.h"
+#include "config/config.h"
 #include "daemon/access/token.h"
-#include "proto/name.h"
+#include "proto/message.h"
 
 static void format_subject(char *text, size_t size, struct slice subject)
 {
 	snprintf(text, size, "\"%.*s\"", (int)subject.len, subject.bytes);
 }
 
-void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject)
-{
-	char detail[NAME_MAX_BYTES + 8];
-	format_subject(detail, sizeof(detail), subject);
-	answer_error(session, id, error, subject.len ? detail : NULL);
-}
-
-static size_t value_bytes(const struct core_reply *reply)
+size_t reply_value_bytes(const struct core_reply *reply)
 {
 	size_t bytes = 0;
 	const struct value *value = reply->value;
@@ -96,15 +88,7 @@ static void write_alts(struct buffer *out, const struct core_reply *reply)
 	write_evicted(out, reply);
 }
 
-/* An alter is answered by what the channel is now. */
-static void write_altered(struct buffer *out, struct session *session, const struct core_reply *reply)
-{
-	struct core_channel_row row;
-	if (core_stat(session->all->core, reply->channel, &row))
-		session_write_stat(out, &row, loop_now_us(session->all->loop));
-}
-
-static void write_members(struct buffer *out, struct session *session, const struct core_reply *reply)
+void reply_write_members(struct buffer *out, const struct core_reply *reply)
 {
 	switch (reply->op) {
 	case CORE_CREATE:
@@ -113,9 +97,6 @@ static void write_members(struct buffer *out, struct session *session, const str
 		break;
 	case CORE_DELETE:
 		message_uint(out, "discarded", reply->discarded);
-		break;
-	case CORE_ALTER:
-		write_altered(out, session, reply);
 		break;
 	case CORE_PUT:
 		if (reply->id == CORE_NO_ID)
@@ -132,6 +113,7 @@ static void write_members(struct buffer *out, struct session *session, const str
 	case CORE_ALTS:
 		write_alts(out, reply);
 		break;
+	case CORE_ALTER: /* which is answered by the channel's row: see session.c */
 	case CORE_CLOSE:
 	case CORE_CANCEL:
 	case CORE_ACK:
@@ -148,6 +130,7 @@ static void write_members(struct buffer *out, struct session *session, const str
 	case CORE_JOIN_QUOTA:
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
+	case CORE_REVOKE:
 	case CORE_DRAIN:
 	case CORE_TICK:
 	case CORE_OP_COUNT:
@@ -155,12 +138,13 @@ static void write_members(struct buffer *out, struct session *session, const str
 	}
 }
 
-static void describe_error(const struct core_reply *reply, char *detail, size_t size)
+const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAIL_BYTES])
 {
+	const size_t size = REPLY_DETAIL_BYTES;
 	static const char promise[] = " is a promise, which is neither leased nor taken by \"count\"";
 	size_t len = 0;
 	if (!reply->channel.len)
-		return;
+		return NULL;
 	if (reply->op == CORE_ALTS)
 		len = (size_t)snprintf(detail, size, "arm %u, ", (unsigned)reply->arm);
 	if ((reply->op == CORE_CREATE || reply->op == CORE_ALTER) && reply->error == ERROR_BAD_CHANNEL)
@@ -171,52 +155,28 @@ static void describe_error(const struct core_reply *reply, char *detail, size_t 
 	len += reply->channel.len + 2;
 	if (reply->error == ERROR_BAD_REQUEST)
 		snprintf(detail + len, size - len, "%s", promise);
+	return detail;
 }
 
-static void write_error(struct session *session, const struct core_reply *reply)
+void reply_write_error_members(struct buffer *out, const struct core_reply *reply)
 {
-	char detail[NAME_MAX_BYTES + 128] = "";
-	describe_error(reply, detail, sizeof(detail));
-
-	struct answer answer = answer_begin_error(session, reply->id, reply->error, detail[0] ? detail : NULL);
+	if (reply->error == ERROR_DENIED) {
+		bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
+		message_string(out, "right", slice_from(right_name(is_put ? RIGHT_PUT : RIGHT_TAKE)));
+		if (reply->op != CORE_PUT || reply->id != CORE_NO_ID) /* which has it anyway */
+			message_string(out, "channel", reply->channel);
+	}
 	if (reply->op == CORE_PUT || reply->op == CORE_TAKE)
-		write_members(answer.out, session, reply);
-	answer_end(session, answer);
+		reply_write_members(out, reply);
 }
 
-static void write_reply(struct session *session, struct core_reply *reply)
-{
-	if (reply->status == STATUS_ERROR) {
-		write_error(session, reply);
-		return;
-	}
-	struct answer answer = answer_begin(session, reply->id, reply->status, value_bytes(reply));
-	write_members(answer.out, session, reply);
-	answer_end(session, answer);
-	session_keep(session, reply);
-	if (stream_is_full(&session->stream)) {
-		session_defer(session);
-		session_watch_full(session, reply->channel);
-	}
-}
-
-static bool has_shed(const struct core_reply *reply)
+bool reply_has_shed(const struct core_reply *reply)
 {
 	bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
 	return is_put && (reply->status == STATUS_DROPPED || (reply->status == STATUS_OK && reply->evicted > 0));
 }
 
-/* A put without an id is told only what its sender has to know. */
-static bool is_silent(const struct core_reply *reply)
+bool reply_is_silent(const struct core_reply *reply)
 {
 	return reply->id == CORE_NO_ID && (reply->status == STATUS_OK || reply->status == STATUS_DROPPED);
-}
-
-void session_deliver(void *cookie, struct core_reply *reply)
-{
-	struct session *session = cookie;
-	if (has_shed(reply))
-		session_watch_shed(session, reply);
-	if (!is_silent(reply))
-		write_reply(session, reply);
 }

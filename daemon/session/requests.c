@@ -1,5 +1,5 @@
 /* Requests to core events: a table, and one function for each op. */
-#include "daemon/session/session_private.h"
+#include "daemon/session/requests.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <sys/random.h>
 
 #include "daemon/access/token.h"
+#include "daemon/session/login.h"
+#include "daemon/session/query.h"
 #include "proto/name.h"
 
 enum {
@@ -47,6 +49,20 @@ static int remember_name(struct session *session, struct slice name)
 	return 0;
 }
 
+/* What access/ does not allow. */
+static void refuse(struct session *session, const struct message_request *request, const struct auth_refusal *refusal)
+{
+	struct answer answer = answer_begin_error(session, request->id, refusal->error, refusal->detail);
+	bool is_nameless = request->id == CORE_NO_ID;
+	if (refusal->error == ERROR_DENIED)
+		message_string(answer.out, "right", slice_from(right_name(refusal->right)));
+	if (refusal->retry_ms > 0)
+		message_uint(answer.out, "retry_ms", refusal->retry_ms);
+	if (refusal->error == ERROR_DENIED || is_nameless)
+		message_string(answer.out, "channel", is_nameless ? request->channel : refusal->channel);
+	answer_end(session, answer);
+}
+
 static void op_hello(struct session *session, const struct message_request *request)
 {
 	if (request->protocol != 1) {
@@ -58,8 +74,11 @@ static void op_hello(struct session *session, const struct message_request *requ
 		answer_error(session, request->id, ERROR_BAD_REQUEST, "\"name\" has at most 128 bytes, and no NUL");
 		return;
 	}
-	if (!auth_hello(session, request))
+	struct auth_refusal refusal;
+	if (!login_hello(session, request, &refusal)) {
+		refuse(session, request, &refusal);
 		return;
+	}
 	if (request->name.len && remember_name(session, request->name) < 0) {
 		answer_error(session, request->id, ERROR_OVERLOADED, NULL);
 		return;
@@ -71,8 +90,8 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_raw(answer.out, "features", SLICE("[\"alter\",\"leases\",\"put_without_id\",\"take_with_count\"]"));
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
-	if (auth_user(session))
-		message_string(answer.out, "user", slice_from(user_name(auth_user(session))));
+	if (session_user(session))
+		message_string(answer.out, "user", slice_from(user_name(session_user(session))));
 	answer_end(session, answer);
 }
 
@@ -224,7 +243,7 @@ static void op_put(struct session *session, const struct message_request *reques
 	event.batch = message_has(request, MEMBER_VALUES);
 	const struct slice *values = event.batch ? request->values : &request->value;
 	for (size_t i = 0, n = event.batch ? request->n_values : 1; i < n; i++) {
-		struct value *value = value_create(values[i].bytes, values[i].len, auth_account(session));
+		struct value *value = value_create(values[i].bytes, values[i].len, session_account(session));
 		if (!value) {
 			value_list_clear(&event.values);
 			session_refuse(session, request->id, ERROR_OVERLOADED, request->channel);
@@ -253,7 +272,7 @@ static void op_alts(struct session *session, const struct message_request *reque
 		const struct message_arm *arm = &request->arms[n];
 		arms[n] = (struct core_arm){.channel = arm->channel};
 		if (arm->is_put &&
-		    !(arms[n].value = value_create(arm->value.bytes, arm->value.len, auth_account(session))))
+		    !(arms[n].value = value_create(arm->value.bytes, arm->value.len, session_account(session))))
 			break;
 	}
 	if (n < request->n_arms) {
@@ -342,9 +361,13 @@ static op_function *const ops[OP_COUNT] = {
 
 void session_handle(struct session *session, const struct message_request *request)
 {
+	struct auth_refusal refusal;
 	assert(session->connection && request->op < OP_COUNT && ops[request->op]);
 	if (core_id_in_use(session->all->core, session->connection, request->id))
 		session_refuse(session, request->id, ERROR_DUPLICATE_ID, SLICE(""));
-	else if (auth_admits(session, request))
+	else if (users_exist(session->all->users) && !auth_admits(session_user(session), session->all->core, request,
+								  loop_now_us(session->all->loop), &refusal))
+		refuse(session, request, &refusal);
+	else
 		ops[request->op](session, request);
 }

@@ -1,4 +1,4 @@
-/* The life of a session, and its frames.
+/* The life of a session, and its replies.
  *
  * A session is in the list of all until it is freed. It has its connection in the core from the start until it is gone.
  * When its input has ended, it hangs up: only until then can it have parked requests, and get replies. Its leases, and
@@ -6,18 +6,15 @@
 #include "daemon/session/session.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "daemon/session/session_private.h"
-#include "proto/frame.h"
-
-enum {
-	SWEEPS_AN_IDLE_TIME = 8,
-	TLS_FIRST_BYTE = 0x16, /* of a handshake */
-};
+#include "daemon/session/channel_row.h"
+#include "daemon/session/login.h"
+#include "daemon/session/overload_log.h"
+#include "daemon/session/replies.h"
+#include "daemon/session/unsent_ledger.h"
 
 /* -- The end -- */
 
@@ -47,42 +44,28 @@ static void session_destroy(struct session *session)
 	if (session->next)
 		session->next->at = session->at;
 	session->all->n--;
-	auth_end(session);
+	login_end(session);
 	unsent_forget(session);
 	stream_finish(&session->stream);
 	free(session->name);
-	watch_end(session);
+	overload_log_forget(session);
 	free(session);
 }
 
-/* -- Frames -- */
-
-static void refuse_frame(struct session *session, const struct message_request *request)
+bool session_is_served(const struct session *session)
 {
-	struct answer answer = answer_begin_error(session, request->has_id ? request->id : CORE_NO_ID, request->error,
-						  request->detail);
-	if (!request->has_id && request->channel.len)
-		message_string(answer.out, "channel", request->channel);
-	answer_end(session, answer);
-}
-
-static void handle_frame(struct session *session, struct slice body)
-{
-	struct message_request request;
-	/* The frame is in a buffer of ours, which the decoder may write over. */
-	if (message_decode_request(&session->all->decoder, (char *)body.bytes, body.len, &request) == 0)
-		session_handle(session, &request);
-	else
-		refuse_frame(session, &request);
+	return stream_is_open(&session->stream) || stream_is_opening(&session->stream);
 }
 
 void session_end(struct session *session, enum error error, const char *why)
 {
 	session_hang_up(session);
 	session->wire->refuse(session, error, why);
-	if (stream_is_open(&session->stream) || stream_is_opening(&session->stream))
+	if (session_is_served(session))
 		stream_refuse(&session->stream);
 }
+
+/* -- Replies -- */
 
 void session_pause_if_full(struct session *session)
 {
@@ -92,7 +75,7 @@ void session_pause_if_full(struct session *session)
 	broker_step(session->all->broker, &event);
 }
 
-static void run_after_reply(struct broker_action *action)
+void session_run_deferred(struct broker_action *action)
 {
 	struct session *session = (struct session *)((char *)action - offsetof(struct session, after_reply));
 	session_pause_if_full(session);
@@ -105,58 +88,48 @@ void session_defer(struct session *session)
 	broker_defer(session->all->broker, &session->after_reply);
 }
 
-static size_t read_frames(struct session *session, char *bytes, size_t len)
+void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject)
 {
-	size_t done = 0;
-	uint64_t written_before = stream_written(&session->stream);
-	session->heard_us = loop_now_us(session->all->loop);
-	while (!stream_has_had_its_turn(&session->stream, written_before)) {
-		struct slice body;
-		size_t used;
-		switch (frame_next((struct slice){bytes + done, len - done}, auth_max_frame(session), &body, &used,
-				   NULL)) {
-		case FRAME_MORE:
-			return done;
-		case FRAME_WHOLE:
-			done += used;
-			handle_frame(session, body);
-			break;
-		case FRAME_TOO_LARGE:
-			session_end(session, ERROR_FRAME_TOO_LARGE,
-				    bytes[done] == TLS_FIRST_BYTE ? "this was TLS: connect with tcp://" : NULL);
-			return len;
-		}
+	char detail[NAME_MAX_BYTES + 8];
+	snprintf(detail, sizeof(detail), "\"%.*s\"", (int)subject.len, subject.bytes);
+	answer_error(session, id, error, subject.len ? detail : NULL);
+}
+
+static void write_error(struct session *session, const struct core_reply *reply)
+{
+	char detail[REPLY_DETAIL_BYTES];
+	struct answer answer = answer_begin_error(session, reply->id, reply->error, reply_detail(reply, detail));
+	reply_write_error_members(answer.out, reply);
+	answer_end(session, answer);
+}
+
+static void write_reply(struct session *session, struct core_reply *reply)
+{
+	struct core_channel_row row;
+	struct answer answer = answer_begin(session, reply->id, reply->status, reply_value_bytes(reply));
+	reply_write_members(answer.out, reply);
+	if (reply->op == CORE_ALTER && core_stat(session->all->core, reply->channel, &row))
+		channel_row_write_members(answer.out, &row, loop_now_us(session->all->loop));
+	answer_end(session, answer);
+	unsent_keep(session, reply);
+	if (stream_is_full(&session->stream)) {
+		session_defer(session);
+		overload_log_full(session, reply->channel);
 	}
-	session_pause_if_full(session);
-	return done;
 }
 
-static struct answer begin_frame(struct session *session, uint64_t id, enum status status, enum error error,
-				 const char *detail, size_t value_bytes)
+void session_deliver(void *cookie, struct core_reply *reply)
 {
-	struct buffer *out = stream_output(&session->stream, value_bytes);
-	bool has_id = id != CORE_NO_ID;
-	size_t mark = status == STATUS_ERROR ? message_begin_error(out, has_id, id, error, detail)
-					     : message_begin_reply(out, has_id, id, status);
-	return (struct answer){out, mark};
+	struct session *session = cookie;
+	if (reply_has_shed(reply))
+		overload_log_shed(session, reply);
+	if (reply_is_silent(reply))
+		return;
+	if (reply->status == STATUS_ERROR)
+		write_error(session, reply);
+	else
+		write_reply(session, reply);
 }
-
-static void refuse_by_frame(struct session *session, enum error error, const char *why)
-{
-	answer_error(session, CORE_NO_ID, error, why);
-}
-
-static void end_frame(struct session *session, struct answer answer)
-{
-	(void)session;
-	message_end(answer.out, answer.mark);
-}
-
-const struct session_wire session_frames = {.bytes = sizeof(struct session),
-					    .on_bytes = read_frames,
-					    .begin = begin_frame,
-					    .end = end_frame,
-					    .refuse = refuse_by_frame};
 
 /* -- What the stream tells -- */
 
@@ -171,7 +144,7 @@ static void on_sent(struct stream *stream)
 	struct session *session = (struct session *)stream;
 	unsent_forget_sent(session);
 	if (stream_is_full(stream))
-		session_watch_slow(session);
+		overload_log_slow(session);
 	if (session->wire->on_sent)
 		session->wire->on_sent(session);
 	if (!session->connection || !core_is_paused(session->connection) || stream_is_full(stream))
@@ -204,25 +177,6 @@ static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_go
 
 /* -- Coming and going -- */
 
-/* The kernel's buffer has room for this on a fresh socket. */
-static void refuse_connection(struct sessions *sessions, int fd, const char *why)
-{
-	struct buffer out = {0};
-	message_error(&out, false, 0, ERROR_OVERLOADED, why);
-	if (!out.failed && send(fd, out.bytes + out.start, buffer_len(&out), MSG_NOSIGNAL) >= 0)
-		shutdown(fd, SHUT_WR);
-	buffer_finish(&out);
-	close(fd);
-	char line[160];
-	snprintf(line, sizeof(line), "a connection was refused: %s", why);
-	log_seldom(&sessions->refused_log, loop_now_us(sessions->loop), line);
-}
-
-void session_accept_none(struct sessions *sessions, int fd)
-{
-	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
-}
-
 struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd,
 			       struct tls_context *tls)
 {
@@ -243,24 +197,8 @@ struct session *session_create(struct sessions *sessions, const struct session_w
 		session->next->at = &session->next;
 	sessions->first = session;
 	sessions->n++;
-	session->after_reply.run = run_after_reply;
 	session->connection = broker_connect(sessions->broker, session);
 	return session;
-}
-
-void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
-{
-	if (sessions->n - sessions->n_http >= sessions->limits.max_connections) {
-		refuse_connection(sessions, fd, "there are max_connections connections");
-		return;
-	}
-	struct session *session = session_create(sessions, &session_frames, fd, tls);
-	if (!session) {
-		refuse_connection(sessions, fd, "no memory for another connection");
-	} else if (!session->connection || !auth_begin(session)) {
-		answer_error(session, CORE_NO_ID, ERROR_OVERLOADED, "no memory for another connection");
-		stream_refuse(&session->stream);
-	}
 }
 
 bool session_all_sent(const struct sessions *sessions)
@@ -269,30 +207,6 @@ bool session_all_sent(const struct sessions *sessions)
 		if (stream_sent(&session->stream) < stream_written(&session->stream))
 			return false;
 	return true;
-}
-
-uint64_t session_close_idle(struct sessions *sessions)
-{
-	uint64_t idle_us = sessions->limits.max_idle_ms * 1000, now_us = loop_now_us(sessions->loop),
-		 next_us = now_us + idle_us;
-	if (idle_us == 0)
-		return UINT64_MAX;
-	for (struct session *session = sessions->first; session; session = session->next) {
-		if (session->wire != &session_frames || !stream_is_open(&session->stream) ||
-		    core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
-			continue;
-		if (session->heard_us + idle_us <= now_us) {
-			log_seldom(&sessions->idle_log, now_us,
-				   "a connection is closed that has sent nothing for max_idle_ms");
-			session_end(session, ERROR_OVERLOADED,
-				    "the connection is closed, as it has sent nothing for max_idle_ms and waits for "
-				    "nothing");
-		} else if (session->heard_us + idle_us < next_us) {
-			next_us = session->heard_us + idle_us;
-		}
-	}
-	/* One sweep looks at all: not for each of them on its own. */
-	return next_us - now_us < idle_us / SWEEPS_AN_IDLE_TIME ? now_us + idle_us / SWEEPS_AN_IDLE_TIME : next_us;
 }
 
 void session_drop_all(struct sessions *sessions)

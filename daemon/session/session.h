@@ -1,20 +1,24 @@
-/* One connection: frames in, core events; core replies, frames out. The only module that knows both the protocol and
- * the core. */
+/* One connection: requests in, core events; core replies, answers out. Sessions, frames and HTTP alike, are the only
+ * ones that know both the protocol and the core. Here: what a session is, its life, and its answers. */
 #ifndef MILLRACE_SESSION_SESSION_H
 #define MILLRACE_SESSION_SESSION_H
 
 #include "config/limits.h"
+#include "daemon/access/users.h"
 #include "daemon/broker/broker.h"
-#include "daemon/core/core.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
+#include "daemon/net/stream.h"
 #include "daemon/net/stream_group.h"
-#include "daemon/access/users.h"
 #include "proto/message.h"
 
+struct login;
+struct session;
 struct tls_context;
+struct unsent;
+struct overload_record;
 
-struct watch_lines { /* overload_log.c's */
+struct overload_lines { /* overload_log.c's */
 	uint64_t until_us, n;
 };
 
@@ -26,43 +30,129 @@ struct sessions {
 	const struct core *core; /* the broker's, to be asked; what changes it goes by the broker */
 	struct limits limits;
 	struct message_decoder decoder; /* zero-initialise */
-	struct session *first;          /* all of them */
+	struct session *first;          /* all of them, the newest first */
 	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;
 	struct users *users;                           /* NULL: none, and there never will be any */
-	struct login *first_stranger, **strangers_end; /* auth.c's */
+	struct login *first_stranger, **strangers_end; /* login.c's */
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;
-	struct watch_lines watch_lines;
+	struct overload_lines overload_lines;
 	uint64_t rows_us, turn_rows; /* page.c's: rows that were looked at in the turn of that time */
 };
 
-/* A connected, non-blocking socket becomes a session, or is told why not and closed. Takes `fd` over. With a context it
- * has to speak TLS. */
-void session_accept(struct sessions *sessions, int fd, struct tls_context *tls);
+/* An answer that is being written: its members are appended to `out`. */
+struct answer {
+	struct buffer *out;
+	size_t mark; /* where it begins: a distance from out->start */
+};
 
-/* Closes the connections that have not shaken hands, or have not said hello where there are users, in max_login_ms; and
- * when there may be one. */
-void session_end_strangers(struct sessions *sessions);
-uint64_t session_strangers_deadline(const struct sessions *sessions);
+/* How the peer of a session speaks: frames.c, or HTTP. */
+struct session_wire {
+	size_t bytes;     /* of a session with what is the wire's own, of which struct session is the first member */
+	const char *name; /* "frames" */
+	size_t (*on_bytes)(struct session *session, char *bytes, size_t len); /* see stream.h */
+	void (*on_sent)(struct session *session); /* NULL: nothing to do; likewise the next three */
+	void (*on_end)(struct session *session);
+	void (*after_reply)(struct session *session); /* the broker has released the replies in which session_defer()
+							 was called */
+	void (*finish)(struct session *session);      /* frees what is the wire's own */
+	/* An answer to the request `id` (CORE_NO_ID: to none) in which there will be so many bytes of values. With
+	 * STATUS_ERROR: `error`, and for people `detail`, or NULL. */
+	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error,
+			       const char *detail, size_t value_bytes);
+	void (*end)(struct session *session, struct answer answer);
+	/* The daemon ends the connection, and says why. */
+	void (*refuse)(struct session *session, enum error error, const char *why);
+};
 
-/* After users_apply(): closes the connections whose users are gone, or known by something else now. */
-void session_users_changed(struct sessions *sessions);
+struct session {              /* there are many idle ones: keep it small */
+	struct stream stream; /* must come first */
+	const struct session_wire *wire;
+	struct sessions *all;
+	struct session *next, **at; /* in all->first; *at points here */
+	struct core_connection *connection;
+	char *name;            /* from hello, or NULL */
+	struct unsent *unsent; /* unsent_ledger.c's; NULL: nothing is */
+	struct login *login;   /* login.c's; NULL: it is nobody, and need not say who it is */
+	uint64_t number;
+	uint64_t heard_us;                /* when it last sent anything */
+	struct overload_record *overload; /* overload_log.c's; NULL: there was nothing to tell */
+	struct broker_action after_reply;
+};
+
+/* -- Life -- */
+
+/* A connected, non-blocking socket becomes a session. With a context it has to speak TLS. NULL, and `fd` is still the
+ * caller's: no memory. It may have no connection in the core, for lack of memory too: then it can ask nothing. */
+struct session *session_create(struct sessions *sessions, const struct session_wire *wire, int fd,
+			       struct tls_context *tls);
+
+/* The peer asks nothing more, and waits for nothing: its parked requests are cancelled. Not while replies are
+ * delivered. */
+void session_hang_up(struct session *session);
+
+/* The daemon ends the connection, and says why. Only while the stream is open or opening, and not while replies are
+ * delivered. */
+void session_end(struct session *session, enum error error, const char *why);
+
+/* Whether session_end() may be called. */
+bool session_is_served(const struct session *session);
 
 /* Whether no session has anything to be sent. */
 bool session_all_sent(const struct sessions *sessions);
 
-/* The process has no descriptor for this connection: it is told so and closed. Takes `fd` over. */
-void session_accept_none(struct sessions *sessions, int fd);
-
-/* Closes the connections that have sent nothing for max_idle_ms, unless they have a parked request, a lease, or output
- * that is not read yet. Returns when to be called again; UINT64_MAX without such a limit. */
-uint64_t session_close_idle(struct sessions *sessions);
-
 /* The daemon ends: drops all connections. Only when the loop does not run any more. */
 void session_drop_all(struct sessions *sessions);
 
+/* -- Replies -- */
+
 /* The broker's: encodes a reply into the output of the session that is its cookie. */
 void session_deliver(void *cookie, struct core_reply *reply);
+
+/* The broker's: does what session_defer() has put off. */
+void session_run_deferred(struct broker_action *action);
+
+/* What a reply has brought about, and may ask the core again, is done when the reply is released: the wire's
+ * after_reply() is called, and the core is told if the output is full. */
+void session_defer(struct session *session);
+
+/* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. Not
+ * while replies are delivered: see session_defer(). */
+void session_pause_if_full(struct session *session);
+
+/* Where everything that a session says is written to. */
+static inline struct buffer *session_output(struct session *session, size_t value_bytes)
+{
+	return stream_output(&session->stream, value_bytes);
+}
+
+/* -- Answers -- */
+
+static inline struct answer answer_begin(struct session *session, uint64_t id, enum status status, size_t value_bytes)
+{
+	return session->wire->begin(session, id, status, ERROR_NONE, NULL, value_bytes);
+}
+
+/* `detail`: for people, or NULL. */
+static inline struct answer answer_begin_error(struct session *session, uint64_t id, enum error error,
+					       const char *detail)
+{
+	return session->wire->begin(session, id, STATUS_ERROR, error, detail, 0);
+}
+
+static inline void answer_end(struct session *session, struct answer answer)
+{
+	session->wire->end(session, answer);
+}
+
+/* A whole error answer. */
+static inline void answer_error(struct session *session, uint64_t id, enum error error, const char *detail)
+{
+	answer_end(session, answer_begin_error(session, id, error, detail));
+}
+
+/* An error answer. `subject`: what it is about, to be quoted, or empty. */
+void session_refuse(struct session *session, uint64_t id, enum error error, struct slice subject);
 
 #endif

@@ -1,11 +1,9 @@
-/* The values of replies that have been written and not sent: if they never are, they go back.
- *
- * They are in the order in which their replies were written, so the first are sent first. Most are sent at the end of
+/* They are in the order in which their replies were written, so the first are sent first. Most are sent at the end of
  * their turn: the memory comes and goes as one piece, which is large enough for most turns. */
+#include "daemon/session/unsent_ledger.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "daemon/session/session_private.h"
 
 struct unsent {
 	size_t first, end; /* rows[first .. end), never empty between the functions of this file */
@@ -50,7 +48,7 @@ static void drop(struct session *session)
 	session->unsent = NULL;
 }
 
-void session_keep(struct session *session, struct core_reply *reply)
+void unsent_keep(struct session *session, struct core_reply *reply)
 {
 	struct core_unsent row;
 	if (!core_keep(reply, &row))

@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from millraced import DEADLINE_S, Connection, Daemon, run  # noqa: E402
+from web import JSON, Web  # noqa: E402
 from secure import Authority, TlsConnection, client_context, make_token  # noqa: E402
 
 RIGHTS = ("put", "take", "manage", "observe")
@@ -403,6 +404,86 @@ class Others(unittest.TestCase):
                 self.assertIsNone(u.receive())
             with Connection(daemon) as anybody:
                 self.assertEqual(anybody.ask(id=1, op="take", channel="c")["value"], 1)
+
+    def test_withdrawn_rights_end_what_is_parked(self):
+        token, hash_ = make_token()
+        admin_token, admin_hash = make_token()
+        base = "channels: {c: {kind: unbuffered}, d: {kind: unbuffered}, full: {kind: bounded, capacity: 1}}\n"
+        admin = {"token": admin_hash, **{right: '"*"' for right in RIGHTS}}
+        self.files.write(lines_of({"u": {"token": hash_, "take": "[c, d]", "put": "[d, full]"}, "admin": admin}) + base)
+        with Daemon("-c", self.files.config, http="127.0.0.1:0") as daemon, Connection(daemon) as u, Connection(daemon) as other, Web(daemon) as web:
+            self.assertEqual(u.ask(id=0, op="hello", protocol=1, token=token)["user"], "u")
+            self.assertEqual(other.ask(id=0, op="hello", protocol=1, token=admin_token)["user"], "admin")
+            self.assertEqual(u.ask(id=1, op="put", channel="full", value=1)["status"], "ok")
+            u.send(id=2, op="take", channel="c")
+            u.send(id=3, op="take", channel="c", count=5)
+            u.send(id=4, op="alts", arms=[{"take": "d"}, {"take": "c"}])
+            u.send(id=5, op="put", channel="full", value=2)
+            u.send(op="put", channel="full", values=[3, 4])
+            u.send(id=6, op="take", channel="d")
+            web.send("POST", "/api/v1/channels/c/take", headers={**JSON, "Authorization": f"Bearer {token}"})
+            while other.ask(id=1, op="stat", channel="c")["parked_takes"] < 4:
+                pass
+            self.reload(daemon, lines_of({"u": {"token": hash_, "take": "d", "put": "d"}, "admin": admin}) + base)
+            denied = {}
+            for _ in range(5):
+                reply = u.receive()
+                denied[reply["id"]] = {name: value for name, value in reply.items() if name not in ("id", "message")}
+            denial = {"status": "error", "error": "denied"}
+            self.assertEqual(denied, {
+                2: {**denial, "right": "take", "channel": "c"},
+                3: {**denial, "right": "take", "channel": "c", "left": 5},
+                4: {**denial, "right": "take", "channel": "c"},
+                5: {**denial, "right": "put", "channel": "full"},
+                None: {**denial, "right": "put", "channel": "full", "accepted": 0},
+            })
+            answer = web.receive()
+            self.assertEqual((answer.code, answer.json()["error"]), (403, "denied"))
+            self.assertEqual(other.ask(id=2, op="put", channel="c", value=1, timeout_ms=0)["status"], "timeout")
+            self.assertEqual(other.ask(id=3, op="put", channel="d", value="still mine")["status"], "ok")
+            self.assertEqual(u.receive()["value"], "still mine")
+
+    def test_who_was_let_in_without_users_is_nobody_when_they_come(self):
+        # A young connection by TLS has a time in which to log in, though there is nobody to log in as yet.
+        authority = Authority(self.files.directory)
+        cert, key = authority.issue("daemon", "/CN=localhost", "DNS:localhost")
+        token, hash_ = make_token()
+        base = f"tls: {{cert: {cert}, key: {key}}}\nchannels: {{c: {{kind: unbuffered}}}}\n"
+        users = lines_of({"u": {"token": hash_, "put": "c", "take": "c"}})
+        self.files.write(base)
+        with Daemon("-c", self.files.config, listen=["tcp://127.0.0.1:0", "tls://127.0.0.1:0"]) as daemon:
+            context = client_context(authority.cert)
+            with TlsConnection(daemon.tls_port, context) as young, TlsConnection(daemon.tls_port, context) as second:
+                for connection in (young, second):
+                    connection.send(id=1, op="take", channel="c")
+                    self.assertEqual(connection.ask(id=2, op="ping")["status"], "ok")
+                self.reload(daemon, base + users)
+                second.send(id=3, op="hello", protocol=1, token=token)
+                for connection in (young, second):
+                    self.assertEqual(connection.receive()["error"], "unauthenticated")
+                    self.assertIsNone(connection.receive())
+                with Connection(daemon) as u:
+                    u.ask(id=1, op="hello", protocol=1, token=token)
+                    self.assertEqual(u.ask(id=2, op="put", channel="c", value="secret", timeout_ms=0)["status"], "timeout")
+
+    def test_a_stranger_who_had_a_time_without_users(self):
+        # users, none, users: a stranger of the first time may do everything in the second, and is nobody in the third.
+        token, hash_ = make_token()
+        base = "channels: {c: {kind: unbuffered}}\n"
+        users = lines_of({"u": {"token": hash_, "put": "c", "take": "c"}})
+        self.files.write(base + users)
+        with Daemon("-c", self.files.config) as daemon, Connection(daemon) as stranger:
+            self.assertEqual(stranger.ask(id=1, op="take", channel="c")["error"], "unauthenticated")
+            self.reload(daemon, base)
+            stranger.send(id=2, op="take", channel="c")
+            self.assertEqual(stranger.ask(id=3, op="ping")["status"], "ok")
+            self.reload(daemon, base + users)
+            stranger.send(id=4, op="hello", protocol=1, token=token)
+            self.assertEqual(stranger.receive()["error"], "unauthenticated")
+            self.assertIsNone(stranger.receive())
+            with Connection(daemon) as u:
+                u.ask(id=1, op="hello", protocol=1, token=token)
+                self.assertEqual(u.ask(id=2, op="put", channel="c", value="secret", timeout_ms=0)["status"], "timeout")
 
     def test_files_that_everybody_can_read(self):
         _, hash_ = make_token()

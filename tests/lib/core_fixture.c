@@ -264,6 +264,15 @@ static void parse_alts(struct words *words, struct core_event *event, struct cor
 	parse_timeout(words, event);
 }
 
+static void parse_revoked(struct words *words, struct core_event *event)
+{
+	static struct core_access revoked[CORE_MAX_ARMS];
+	for (event->revoked = revoked; words_more(words); event->n_revoked++) {
+		char *word = words_next(words);
+		revoked[event->n_revoked] = (struct core_access){slice_from(strchr(word, ':') + 1), word[0] == 'p'};
+	}
+}
+
 static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
 {
 	static const char *const names[CORE_OP_COUNT] = {
@@ -272,7 +281,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		[CORE_DELETE] = "delete",   [CORE_ALTER] = "alter",    [CORE_PUT] = "put",
 		[CORE_TAKE] = "take",       [CORE_ALTS] = "alts",      [CORE_CANCEL] = "cancel",
 		[CORE_ACK] = "ack",         [CORE_NACK] = "nack",      [CORE_EXTEND] = "extend",
-		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes",
+		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes", [CORE_REVOKE] = "revoke",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -307,6 +316,9 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_NACK:
 	case CORE_EXTEND:
 		parse_lease(words, event);
+		break;
+	case CORE_REVOKE:
+		parse_revoked(words, event);
 		break;
 	case CORE_HANG_UP:
 		words_next(words);

@@ -22,6 +22,7 @@
  *   extend LEASE MS
  *   tick · hangs up · leaves · abandon
  *   pauses · resumes · keeps · sends
+ *   revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
  *
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
  * second ... A connection that `keeps` has from then on all its replies unsent, when it leaves, until it `sends`.

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/session/session_private.h"
+#include "daemon/session/frames.h"
 #include "tests/lib/system.h"
 
 enum { START_US = 1000000, SOCKET_BYTES = 4096 };
@@ -55,8 +55,11 @@ int inside_start(struct inside *inside)
 	if (!inside->loop || !inside->core || !(inside->streams = stream_group_create(inside->loop)) ||
 	    !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
 		return -1;
-	inside->broker = (struct broker){
-		.core = inside->core, .loop = inside->loop, .streams = inside->streams, .deliver = session_deliver};
+	inside->broker = (struct broker){.core = inside->core,
+					 .loop = inside->loop,
+					 .streams = inside->streams,
+					 .deliver = session_deliver,
+					 .run_action = session_run_deferred};
 	inside->sessions = (struct sessions){
 		.loop = inside->loop, .streams = inside->streams, .broker = &inside->broker, .core = inside->core};
 #define LIMIT(field, unit, fallback, lowest, highest) inside->sessions.limits.field = fallback;

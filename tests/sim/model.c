@@ -444,6 +444,7 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 	case CORE_JOIN_QUOTA:
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
+	case CORE_REVOKE:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

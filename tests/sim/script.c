@@ -190,6 +190,7 @@ static void make_details(struct maker *maker, struct operation *o)
 	case CORE_JOIN_QUOTA:
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
+	case CORE_REVOKE:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;
@@ -356,6 +357,7 @@ static void print_details(const struct operation *o, FILE *to)
 	case CORE_JOIN_QUOTA:
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
+	case CORE_REVOKE:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

@@ -111,6 +111,41 @@ START_TEST(ephemeral_channels_go_last)
 }
 END_TEST
 
+START_TEST(what_the_connection_has_no_right_to_any_more_is_denied)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d bounded 1", "a2 ok created");
+	expect("a3 create full bounded 1", "a3 ok created");
+	expect("a4 put full x", "a4 ok");
+	expect("b1 take c", "");
+	expect("b2 alts take:d take:c", "");
+	expect("b3 take c count 3", "");
+	expect("b4 put full y", "");
+	expect("b puts full p q", "");
+	expect("b5 take d", "");
+	expect("c1 take c", "");
+	expect("b revoke take:nowhere put:c take:full", "");
+	expect("b revoke take:c put:full",
+	       "b1 error denied; b2 error denied; b4 error denied; b error denied accepted 0; "
+	       "b3 error denied left 3");
+	expect_waiters("", "b5 take d; c1 take c");
+	expect("a5 put c z", "c1 ok z; a5 ok");
+	expect("a6 put d z", "b5 ok z; a6 ok");
+	expect_books("full", "buffered 1 bytes 1 accepted 1");
+}
+END_TEST
+
+START_TEST(who_rests_is_denied_too)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("b1 take c count 3", "");
+	expect("b pauses", "");
+	expect("b revoke take:c", "b1 error denied left 3");
+	expect("a2 put c x", "a2 ok");
+	expect("b resumes", "");
+}
+END_TEST
+
 START_TEST(cancelling_one_of_very_many_is_not_a_scan)
 {
 	enum { MANY = 20000 };
@@ -153,6 +188,8 @@ int main(void)
 		nothing_of_a_batch_that_leaves_is_put_any_more,
 		a_connection_that_leaves_with_alts_parked_leaves_no_arm,
 		ephemeral_channels_go_last,
+		what_the_connection_has_no_right_to_any_more_is_denied,
+		who_rests_is_denied_too,
 		cancelling_one_of_very_many_is_not_a_scan,
 	};
 	return fixture_main("core: cancel and disconnect", tests, sizeof(tests) / sizeof(tests[0]));

@@ -80,11 +80,15 @@ END_TEST
 
 START_TEST(an_ephemeral_channel_has_an_owner)
 {
+	struct core_quota quota = {.n_parked = 0};
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("a2 create e unbuffered ephemeral", "a2 ok created");
-	ck_assert_ptr_eq(core_owner(fixture.core, SLICE("e")), &fixture.letters[0]);
-	ck_assert_ptr_null(core_owner(fixture.core, SLICE("c")));
-	ck_assert_ptr_null(core_owner(fixture.core, SLICE("nowhere")));
+	ck_assert_ptr_null(core_owner_quota(fixture.core, SLICE("e")));
+	fixture_join_quota('a', &quota);
+	ck_assert_ptr_eq(core_owner_quota(fixture.core, SLICE("e")), &quota);
+	ck_assert_ptr_null(core_owner_quota(fixture.core, SLICE("c")));
+	ck_assert_ptr_null(core_owner_quota(fixture.core, SLICE("nowhere")));
+	expect("a leaves", "");
 }
 END_TEST
 

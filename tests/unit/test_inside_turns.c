@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/session/session_private.h"
+#include "daemon/session/session.h"
 #include "proto/frame.h"
 #include "tests/lib/inside.h"
 #include "tests/lib/suite.h"

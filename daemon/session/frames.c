@@ -1,0 +1,124 @@
+#include "daemon/session/frames.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/session/login.h"
+#include "daemon/session/requests.h"
+#include "proto/frame.h"
+
+enum { TLS_FIRST_BYTE = 0x16 }; /* of a handshake */
+
+/* -- Requests -- */
+
+static void refuse_frame(struct session *session, const struct message_request *request)
+{
+	struct answer answer = answer_begin_error(session, request->has_id ? request->id : CORE_NO_ID, request->error,
+						  request->detail);
+	if (!request->has_id && request->channel.len)
+		message_string(answer.out, "channel", request->channel);
+	answer_end(session, answer);
+}
+
+static void handle_frame(struct session *session, struct slice body)
+{
+	struct message_request request;
+	/* The frame is in a buffer of ours, which the decoder may write over. */
+	if (message_decode_request(&session->all->decoder, (char *)body.bytes, body.len, &request) == 0)
+		session_handle(session, &request);
+	else
+		refuse_frame(session, &request);
+}
+
+static size_t read_frames(struct session *session, char *bytes, size_t len)
+{
+	size_t done = 0;
+	uint64_t written_before = stream_written(&session->stream);
+	session->heard_us = loop_now_us(session->all->loop);
+	while (!stream_has_had_its_turn(&session->stream, written_before)) {
+		struct slice body;
+		size_t used;
+		switch (frame_next((struct slice){bytes + done, len - done}, session_max_frame(session), &body, &used,
+				   NULL)) {
+		case FRAME_MORE:
+			return done;
+		case FRAME_WHOLE:
+			done += used;
+			handle_frame(session, body);
+			break;
+		case FRAME_TOO_LARGE:
+			session_end(session, ERROR_FRAME_TOO_LARGE,
+				    bytes[done] == TLS_FIRST_BYTE ? "this was TLS: connect with tcp://" : NULL);
+			return len;
+		}
+	}
+	session_pause_if_full(session);
+	return done;
+}
+
+/* -- Answers -- */
+
+static struct answer begin_frame(struct session *session, uint64_t id, enum status status, enum error error,
+				 const char *detail, size_t value_bytes)
+{
+	struct buffer *out = session_output(session, value_bytes);
+	bool has_id = id != CORE_NO_ID;
+	size_t mark = status == STATUS_ERROR ? message_begin_error(out, has_id, id, error, detail)
+					     : message_begin_reply(out, has_id, id, status);
+	return (struct answer){out, mark};
+}
+
+static void refuse_by_frame(struct session *session, enum error error, const char *why)
+{
+	answer_error(session, CORE_NO_ID, error, why);
+}
+
+static void end_frame(struct session *session, struct answer answer)
+{
+	(void)session;
+	message_end(answer.out, answer.mark);
+}
+
+const struct session_wire session_frames = {.bytes = sizeof(struct session),
+					    .name = "frames",
+					    .on_bytes = read_frames,
+					    .begin = begin_frame,
+					    .end = end_frame,
+					    .refuse = refuse_by_frame};
+
+/* -- Coming -- */
+
+/* The kernel's buffer has room for this on a fresh socket. */
+static void refuse_connection(struct sessions *sessions, int fd, const char *why)
+{
+	struct buffer out = {0};
+	message_error(&out, false, 0, ERROR_OVERLOADED, why);
+	if (!out.failed && send(fd, out.bytes + out.start, buffer_len(&out), MSG_NOSIGNAL) >= 0)
+		shutdown(fd, SHUT_WR);
+	buffer_finish(&out);
+	close(fd);
+	char line[160];
+	snprintf(line, sizeof(line), "a connection was refused: %s", why);
+	log_seldom(&sessions->refused_log, loop_now_us(sessions->loop), line);
+}
+
+void session_accept_none(struct sessions *sessions, int fd)
+{
+	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
+}
+
+void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
+{
+	if (sessions->n - sessions->n_http >= sessions->limits.max_connections) {
+		refuse_connection(sessions, fd, "there are max_connections connections");
+		return;
+	}
+	struct session *session = session_create(sessions, &session_frames, fd, tls);
+	if (!session) {
+		refuse_connection(sessions, fd, "no memory for another connection");
+	} else if (!session->connection || !login_begin(session)) {
+		answer_error(session, CORE_NO_ID, ERROR_OVERLOADED, "no memory for another connection");
+		stream_refuse(&session->stream);
+	}
+}

@@ -1,0 +1,123 @@
+#include "daemon/session/sweeps.h"
+
+#include <stdlib.h>
+
+#include "daemon/session/frames.h"
+#include "daemon/session/login.h"
+
+enum { SWEEPS_AN_IDLE_TIME = 8 };
+
+/* -- Strangers -- */
+
+uint64_t session_strangers_deadline(const struct sessions *sessions)
+{
+	return sessions->first_stranger ? sessions->first_stranger->since_us + sessions->limits.max_login_ms * 1000
+					: UINT64_MAX;
+}
+
+void session_end_strangers(struct sessions *sessions)
+{
+	uint64_t now_us = loop_now_us(sessions->loop);
+	while (session_strangers_deadline(sessions) <= now_us) {
+		struct session *session = sessions->first_stranger->session;
+		bool is_late = session_lacks_login(session) || stream_is_opening(&session->stream);
+		login_leave_strangers(session);
+		if (!is_late || !session_is_served(session))
+			continue;
+		log_seldom(&sessions->strangers_log, now_us,
+			   "a connection is closed that has not said who it is in max_login_ms");
+		session_end(session, ERROR_UNAUTHENTICATED,
+			    "the connection is closed, as it has not done so in max_login_ms");
+	}
+}
+
+/* -- Idle ones -- */
+
+uint64_t session_close_idle(struct sessions *sessions)
+{
+	uint64_t idle_us = sessions->limits.max_idle_ms * 1000, now_us = loop_now_us(sessions->loop),
+		 next_us = now_us + idle_us;
+	if (idle_us == 0)
+		return UINT64_MAX;
+	for (struct session *session = sessions->first; session; session = session->next) {
+		if (session->wire != &session_frames || !stream_is_open(&session->stream) ||
+		    core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
+			continue;
+		if (session->heard_us + idle_us <= now_us) {
+			log_seldom(&sessions->idle_log, now_us,
+				   "a connection is closed that has sent nothing for max_idle_ms");
+			session_end(session, ERROR_OVERLOADED,
+				    "the connection is closed, as it has sent nothing for max_idle_ms and waits for "
+				    "nothing");
+		} else if (session->heard_us + idle_us < next_us) {
+			next_us = session->heard_us + idle_us;
+		}
+	}
+	/* One sweep looks at all: not for each of them on its own. */
+	return next_us - now_us < idle_us / SWEEPS_AN_IDLE_TIME ? now_us + idle_us / SWEEPS_AN_IDLE_TIME : next_us;
+}
+
+/* -- Users -- */
+
+/* Whether a reload of the users leaves the session as it is. */
+static bool may_stay(const struct session *session, bool had_users)
+{
+	if (session_user(session))
+		return login_is_still_known(session);
+	bool is_stranger = had_users; /* else it could do everything, and may have done so */
+	return is_stranger || !users_exist(session->all->users);
+}
+
+/* Collects the arms of a session's parked requests for which its user has no right. The caller frees *revoked; -1: no
+ * memory. */
+static int collect_revoked(const struct session *session, struct core_access **revoked, uint32_t *n)
+{
+	struct core_parked_arm arm = {.request = NULL};
+	struct user *user = session_user(session);
+	uint32_t room = 0;
+	*revoked = NULL;
+	*n = 0;
+	while (core_next_parked_arm(session->connection, &arm)) {
+		if (auth_has_right(user, session->all->core, arm.access.is_put ? RIGHT_PUT : RIGHT_TAKE,
+				   arm.access.channel))
+			continue;
+		if (*n == room) {
+			room = room ? 2 * room : 16;
+			struct core_access *grown = realloc(*revoked, room * sizeof(**revoked));
+			if (!grown)
+				return -1;
+			*revoked = grown;
+		}
+		(*revoked)[(*n)++] = arm.access;
+	}
+	return 0;
+}
+
+/* What the session has parked, and may not do any more, ends. Without memory to find out what that is, the session
+ * ends. */
+static void revoke(struct session *session)
+{
+	struct core_event event = {.op = CORE_REVOKE, .connection = session->connection};
+	struct core_access *revoked;
+	int result = collect_revoked(session, &revoked, &event.n_revoked);
+	event.revoked = revoked;
+	if (result < 0)
+		session_end(session, ERROR_OVERLOADED,
+			    "the connection is closed: no memory to look at its rights anew");
+	else if (event.n_revoked > 0)
+		broker_step(session->all->broker, &event);
+	free(revoked);
+}
+
+void session_users_changed(struct sessions *sessions, bool had_users)
+{
+	for (struct session *session = sessions->first; session; session = session->next) {
+		if (!stream_is_open(&session->stream))
+			continue;
+		if (!may_stay(session, had_users))
+			session_end(session, ERROR_UNAUTHENTICATED,
+				    "the connection is closed, as the daemon's users have changed");
+		else if (session_user(session))
+			revoke(session);
+	}
+}
