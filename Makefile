@@ -87,8 +87,8 @@ $(BUILD)/%.a:
 # and the command line, is the same with its inside.
 libmillrace_OBJECTS := $(call objects,$(patsubst %,client/%/*.c,machine net blocking patterns) proto/*.c)
 libmillrace_LIBS     = $(CLIENT_LIBS)
-# It has a copy of its own of what it shares with the blocking client, but for the words of errors, which it finds there.
-libmillrace-parking_OBJECTS := $(call objects,client/parking/*.c proto/*.c) $(addprefix $(BUILD)/client/,machine/client.o machine/members.o net/link.o net/secure.o net/url.o)
+# It has a copy of its own of what it shares with the blocking client, but for the texts of errors, which it finds there.
+libmillrace-parking_OBJECTS := $(call objects,$(patsubst %,client/%/*.c,machine net parking) proto/*.c)
 libmillrace-parking_LIBS     = $(BUILD)/libmillrace.so.0 $(CLIENT_LIBS) $(EVENT_LIBS)
 $(BUILD)/libmillrace-parking.so.0: | $(BUILD)/libmillrace.so.0
 

@@ -43,13 +43,21 @@
  * not at all.
  *
  * Broken connections: if the network goes silent, a call with a time-out returns at most 1 s after it; one without
- * waits as long as the network's own timers do. When a connection ends, each call that runs returns: a put, or another
- * change, that was sent as MR_UNKNOWN, since it has happened or has not; anything else as MR_ECONNECTION. (If the
- * daemon had handed a value to a take just then, that value is gone: a take without a lease is at most once.) Nothing
- * is sent twice. From then on every call is MR_ECONNECTION at once, and the handle is only good for mr_destroy(); or,
- * with the option `reconnect`, the next call connects again: within connect_timeout_ms, but a call with a time-out
- * within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. Ephemeral channels that the
- * handle created by a name are then created anew, empty.
+ * waits until two heartbeats have gone unanswered. When a connection ends, each call that runs returns: a put, or
+ * another change, that was sent as MR_UNKNOWN, since it has happened or has not; anything else as MR_ECONNECTION. (If
+ * the daemon had handed a value to a take just then, that value is gone: a take without a lease is at most once.) From
+ * then on every call is MR_ECONNECTION at once, and the handle is only good for mr_destroy().
+ *
+ * With the option `reconnect` the next call connects again, and so do the calls that run, within connect_timeout_ms,
+ * but a call with a time-out within 0.5 s, and after failures with pauses of up to 5 s; MR_ECONNECT if it cannot. What
+ * runs is then sent again where that does no harm: what had not been sent wholly; a take or an alts with a lease and
+ * without put arms (what it took comes back to its channel); what only looks; and each put, if the daemon knows `once`
+ * (mr_hello(), features): the library numbers the puts of a handle, so that the daemon takes each of them once, and
+ * none is lost, as long as that daemon lives. Whatever else was sent ends as said above. Ephemeral channels that the
+ * handle created by a name are created anew, empty, before anything is sent.
+ *
+ * fork(): a handle belongs to the process that has made it. In a child each function is MR_EARGUMENT, and mr_destroy()
+ * gives up the child's copy alone: the parent's connection goes on. Connect anew in the child.
  */
 #ifndef MILLRACE_H
 #define MILLRACE_H
@@ -107,8 +115,7 @@ enum mr_status {
 	MR_EPROTOCOL = -102,   /* the other side does not speak this protocol */
 	MR_EARGUMENT = -103,   /* an argument is not possible; nothing was sent */
 	MR_EMEMORY = -104,
-	MR_EJSON = -105,   /* jansson cannot hold the value (a number out of its range): take it as bytes. mr_message()
-			      has its text, shortened */
+	MR_EJSON = -105,   /* jansson cannot hold the value (a number out of its range): mr_unheld() has its bytes */
 	MR_UNKNOWN = -106, /* the connection broke before the answer came: a put, or another change, has happened or has
 			      not */
 	MR_EFULL = -107,   /* too much waits to be sent already (parking API) */
@@ -131,6 +138,8 @@ struct mr_options {        /* zero-initialise; 0 or NULL is the default */
 	struct mr_tls_options tls;
 	int64_t connect_timeout_ms; /* 5000 by default; looking up the name included */
 	bool reconnect;             /* after the connection has ended, the next call makes another */
+	int64_t heartbeat_ms;       /* while a call waits: after so long without a byte the daemon is asked for one,
+				       after twice as long it is given up; 30,000 by default. Negative: never */
 };
 
 /* Words. Static storage, never NULL; any thread. */
@@ -140,6 +149,10 @@ MR_API const char *mr_version(void);           /* "0.1.0" */
 /* What the last call of this thread that returned an error has to say. Valid until this thread's next call. Never NULL.
  */
 MR_API const char *mr_message(void);
+
+/* Sets what mr_message() says, in this thread (it is copied, and shortened if it is long), and returns `status`. For
+ * callbacks of patterns that fail, and for libraries on top of this one. */
+MR_API int mr_fail(int status, const char *message);
 
 /* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out), "tls://host:port" (7225; the
  * certificate of who answers has to be the host's) or "unix:///path", or several with commas between them, of which
@@ -171,8 +184,8 @@ MR_API int mr_hello(mr *m, json_t **hello);
 MR_API int mr_put(mr *m, const char *channel, const json_t *value, int64_t timeout_ms);
 MR_API int mr_put_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms);
 
-/* Takes one value; parks while there is none. *value is set with MR_OK alone. The raw form is terminated by a NUL that
- * len does not count. */
+/* Takes one value; parks while there is none. *value is set with MR_OK alone; with MR_EJSON mr_unheld() has what was
+ * taken. The raw form is terminated by a NUL that len does not count. */
 MR_API int mr_take(mr *m, const char *channel, json_t **value, int64_t timeout_ms);
 MR_API int mr_take_raw(mr *m, const char *channel, char **json, size_t *len, int64_t timeout_ms);
 
@@ -187,10 +200,6 @@ MR_API int mr_put_many(mr *m, const char *channel, const json_t *values, int64_t
 MR_API int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t len, int64_t timeout_ms,
 			   size_t *accepted);
 
-/* Takes 1 to max values (max: 1 … 1000), whatever is there; parks only while there is none. *values: an array. */
-MR_API int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms);
-MR_API int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms);
-
 struct mr_result { /* what came; mr_result_finish() frees what is in it */
 	char *raw; /* a take: the value; with max ≥ 1, an array of values; terminated by NUL. Else NULL */
 	size_t raw_len;
@@ -200,11 +209,34 @@ struct mr_result { /* what came; mr_result_finish() frees what is in it */
 	uint64_t deliveries; /* with it: how often the value has been delivered, this time included; with max ≥ 1, the
 				first value */
 	char *all_deliveries; /* the same as text: a number; with max ≥ 1, a JSON array of numbers */
+	char *origin; /* of a dead letter: where it comes from and why, a JSON object (PROTOCOL.md); with max ≥ 1 an
+			 array, with null for values that are none. NULL: there is no dead letter */
 };
 MR_API void mr_result_finish(struct mr_result *result);
 
-/* The value, or values, as jansson has them: a new reference. MR_EJSON if it cannot. */
+/* The value, or values, as jansson has them: a new reference. MR_EJSON if it cannot; then the bytes are still there,
+ * and a value that was leased can be given back. */
 MR_API int mr_result_json(const struct mr_result *result, json_t **value);
+
+struct mr_put_options {   /* zero-initialise */
+	bool many;        /* `json` is an array, of values to be put in order */
+	int64_t delay_ms; /* the put takes its room and is answered at once, but the value enters the channel when so
+			     much time has passed. Not to an unbuffered channel or a promise (MR_EBAD_REQUEST) */
+};
+
+/* Puts as the options (may be NULL) say. result may be NULL; else it is set on every return: accepted and evicted. */
+MR_API int mr_put_with(mr *m, const char *channel, const struct mr_put_options *options, const char *json, size_t len,
+		       int64_t timeout_ms, struct mr_result *result);
+
+/* What the last call of this thread that ended as MR_EJSON has taken or read, and jansson cannot hold: a value, or an
+ * array of such values, as text that is terminated by a NUL which len (may be NULL) does not count. Moved out: the
+ * caller's, for mr_free(); NULL the second time. What nobody asks for goes with the next such call, or the thread. */
+MR_API char *mr_unheld(size_t *len);
+
+/* Takes 1 to max values (max: 1 … 1000), whatever is there; parks only while there is none. *values: an array. With
+ * MR_EJSON it is set too: `null`, which no value is, stands there for each that jansson cannot hold. */
+MR_API int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms);
+MR_API int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms);
 
 struct mr_take_options {  /* zero-initialise */
 	size_t max;       /* 0: one value; else an array of 1 to max (at most 1000) */
@@ -238,6 +270,12 @@ MR_API int mr_ack(mr *m, const char *lease);
 /* It is not: the value goes back after delay_ms (0: at once). */
 MR_API int mr_nack(mr *m, const char *lease, int64_t delay_ms);
 
+struct mr_nack_options { /* zero-initialise */
+	int64_t delay_ms;
+	bool uncounted; /* no work was done on it: its deliveries are as they were before this take */
+};
+MR_API int mr_nack_with(mr *m, const char *lease, const struct mr_nack_options *options);
+
 /* It needs more time: the lease ends in lease_ms from now. */
 MR_API int mr_extend(mr *m, const char *lease, int64_t lease_ms);
 
@@ -258,6 +296,7 @@ struct mr_choice {     /* which arm happened */
 	uint64_t evicted; /* of a put arm on a sliding channel */
 	char *lease;      /* of a take arm with a lease: its token */
 	uint64_t deliveries;
+	char *origin; /* of a dead letter: as in mr_result */
 };
 
 /* Exactly one of 1 … 64 arms happens, or none with MR_TIMEOUT. `priority`: the first that can, in order; else any.
@@ -296,6 +335,22 @@ MR_API int mr_close(mr *m, const char *channel);
 /* Removes a channel. MR_ENOT_EMPTY unless it is empty or `force`. *discarded: how many buffered values went with it. */
 MR_API int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded);
 
+struct mr_alteration {     /* zero-initialise: 0 and NULL leave it as it is */
+	uint64_t capacity; /* less sheds nothing, but on a sliding channel: puts wait for room */
+	uint64_t max_waiters;
+	uint64_t max_deliveries;
+	const char *dead_letter;
+	bool no_dead_letter; /* there is none any more; without the two above */
+};
+
+/* Alters a channel that is there; what is in it stays. Its kind cannot be altered. *row: as of mr_stat(), of now. */
+MR_API int mr_alter(mr *m, const char *channel, const struct mr_alteration *alteration, json_t **row);
+
+/* Moves up to max (0: 1000) buffered values, oldest first, to the channel `to`, as far as it has room; with `to` NULL
+ * each dead letter to the channel that gave it up. Never parks. *moved, *left (either may be NULL): how many have been,
+ * and how many are still there. MR_CLOSED: `to` is. */
+MR_API int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved, uint64_t *left);
+
 /* ---- looking ---- New references; rows as PROTOCOL.md says. */
 
 MR_API int mr_stat(mr *m, const char *channel, json_t **row);
@@ -304,6 +359,7 @@ MR_API int mr_peek(mr *m, const char *channel, size_t max,
 		   json_t **values); /* the buffer, oldest first; takes nothing */
 MR_API int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len);
 MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NULL: all. All pages of it, oldest first */
+MR_API int mr_leases(mr *m, const char *channel, json_t **rows);  /* who works on what: the same of leased values */
 
 /* ---- requests in flight ---- Begin now, wait later, cancel in between: for pipelining, and for cancelling from
  * another thread.

@@ -45,13 +45,19 @@
  *   - What had not been sent, not one byte, is sent on the new connection.
  *   - A take or an alts with a lease and without put arms is sent once more (what it took comes back to its channel);
  * so is what only looks: ping, stat, list, peek, waiters.
- *   - A put, an alts with a put arm, create, close, delete, ack, nack and extend that were sent end as MR_UNKNOWN: they
- * have happened, or not.
+ *   - A put is sent once more too, if the daemon knows `once` (hello's features): the library numbers the puts of a
+ * client, so that the daemon takes each of them once, and none is lost, as long as that daemon lives. Else it ends as
+ * MR_UNKNOWN: it has happened, or not.
+ *   - So do an alts with a put arm, create, close, delete, move, ack, nack and extend that were sent.
  *   - A take or an alts without a lease that was sent ends as MR_ECONNECTION. If the daemon had handed it a value just
  * then, that value is gone: it is at most once.
  *
  * Ephemeral channels that this client created by a name are created anew, before anything else is sent; what was in
  * them is gone. Those whose name the daemon made up are gone. Leases end with the connection, unless they are sticky.
+ *
+ * fork(): a client belongs to the process that has made it. In a child each function is MR_EARGUMENT, no callback is
+ * called, and mr_parking_destroy() does nothing, since the loop's descriptors are the parent's too: the child's copy
+ * goes when it ends or calls exec. Make another client in the child, on a loop of its own.
  */
 #ifndef MILLRACE_PARKING_H
 #define MILLRACE_PARKING_H
@@ -133,6 +139,8 @@ struct mr_outcome {          /* valid during the callback; so is all that it poi
 	uint64_t left;       /* a take with count: how many had still to come */
 	const char *lease;   /* the token of a leased value; else NULL */
 	uint64_t deliveries; /* with it; of a batch: the first value's */
+	const char *origin;  /* of a dead letter: as in mr_result, but not terminated by NUL; else NULL */
+	size_t origin_len;
 	const char *body; /* the reply itself, a JSON object (PROTOCOL.md): for stat, list, create … Not terminated by
 			     NUL; NULL if none came */
 	size_t body_len;
@@ -151,10 +159,15 @@ MR_API int mr_outcome_body(const struct mr_outcome *outcome, json_t **body);
  * already; MR_EVENT_ROOM tells when to go on. */
 
 /* Puts a value. With `done` NULL it is core.async's put! without a callback: no answer comes, *request is NULL, and
- * only if it goes wrong there is MR_EVENT_PUT_FAILED. They are not counted in the window. Those that were on their way
- * when the connection breaks are lost, or not, and nothing tells. */
+ * only if it goes wrong there is MR_EVENT_PUT_FAILED. They are not counted in the window, and kept here until it is
+ * known that they have entered. Those that were on their way when the connection breaks are sent once more, as said
+ * above; if the daemon does not know `once` they are lost, or not, and nothing tells. */
 MR_API int mr_park_put(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms,
 		       mr_parked_cb *done, void *argument, mr_parked **request);
+
+/* Puts as the options (may be NULL) say. */
+MR_API int mr_park_put_with(mr_parking *p, const char *channel, const struct mr_put_options *options, const char *json,
+			    size_t len, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request);
 
 /* Puts all values of an array. */
 MR_API int mr_park_put_many(mr_parking *p, const char *channel, const char *json, size_t len, int64_t timeout_ms,
@@ -176,6 +189,8 @@ MR_API int mr_park_alts(mr_parking *p, const struct mr_arm *arms, size_t n_arms,
 MR_API int mr_park_ack(mr_parking *p, const char *lease, mr_parked_cb *done, void *argument, mr_parked **request);
 MR_API int mr_park_nack(mr_parking *p, const char *lease, int64_t delay_ms, mr_parked_cb *done, void *argument,
 			mr_parked **request);
+MR_API int mr_park_nack_with(mr_parking *p, const char *lease, const struct mr_nack_options *options,
+			     mr_parked_cb *done, void *argument, mr_parked **request);
 MR_API int mr_park_extend(mr_parking *p, const char *lease, int64_t lease_ms, mr_parked_cb *done, void *argument,
 			  mr_parked **request);
 
@@ -186,6 +201,12 @@ MR_API int mr_park_close(mr_parking *p, const char *channel, mr_parked_cb *done,
 MR_API int mr_park_delete(mr_parking *p, const char *channel, bool force, mr_parked_cb *done, void *argument,
 			  mr_parked **request);
 
+MR_API int mr_park_alter(mr_parking *p, const char *channel, const struct mr_alteration *alteration, mr_parked_cb *done,
+			 void *argument, mr_parked **request);
+/* `moved` and `left` are in the outcome's body. */
+MR_API int mr_park_move(mr_parking *p, const char *from, const char *to, size_t max, mr_parked_cb *done, void *argument,
+			mr_parked **request);
+
 /* Looking: the rows are in the outcome's body; one page, behind `after` (NULL or 0: the first). While the body says
  * `more`, its `next` is the `after` of the next page; a page may be empty and yet say so. */
 MR_API int mr_park_stat(mr_parking *p, const char *channel, mr_parked_cb *done, void *argument, mr_parked **request);
@@ -195,6 +216,8 @@ MR_API int mr_park_peek(mr_parking *p, const char *channel, size_t max, mr_parke
 			mr_parked **request);
 MR_API int mr_park_waiters(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
 			   mr_parked **request);
+MR_API int mr_park_leases(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
+			  mr_parked **request);
 MR_API int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request);
 
 /* Asks for its end, which its callback tells as ever: MR_CANCELLED, or what was faster. MR_ENO_SUCH_REQUEST: it has

@@ -216,6 +216,7 @@ struct message_reply {
 	struct slice channel;    /* unescaped; empty where there is none */
 	struct slice lease;      /* unescaped; empty where there is none */
 	struct slice deliveries; /* raw JSON: a number, or an array of them; empty where there is none */
+	struct slice origin;     /* raw JSON: `origin`, or `origins`; empty where there is none */
 	bool has_arm;
 	uint64_t arm;
 	uint64_t evicted;

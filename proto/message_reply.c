@@ -57,6 +57,10 @@ static int read_member(struct message_reply *reply, struct slice key, enum json_
 	}
 	if (slice_equal(key, SLICE("lease")))
 		return read_text(type, raw, &reply->lease);
+	if (slice_equal(key, SLICE("origin")) || slice_equal(key, SLICE("origins"))) {
+		reply->origin = raw;
+		return 0;
+	}
 	if (slice_equal(key, SLICE("deliveries"))) {
 		reply->deliveries = raw;
 		return type == JSON_TYPE_NUMBER || type == JSON_TYPE_ARRAY ? 0 : -1;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "client/blocking/call.h"
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
 
 /* What the reply says of the arm that happened; its texts go into the choice. */
 static int read_choice(struct mr_request *request, const struct mr_arm *arms, size_t n_arms, int status,
@@ -12,11 +12,9 @@ static int read_choice(struct mr_request *request, const struct mr_arm *arms, si
 	bool has_value = arm && status == MR_OK && !arm->put && !arm->raw;
 	struct mr_result result;
 
-	request_result(request, &result);
-	if (!arm || has_value != (result.raw != NULL)) {
-		mr_result_finish(&result);
-		return words_fail(MR_EPROTOCOL, "the reply does not say what happened to which arm");
-	}
+	if (!arm || has_value != (request->text != NULL))
+		return fail(MR_EPROTOCOL, "the reply does not say what happened to which arm");
+	call_take_result(request, &result);
 	*choice = (struct mr_choice){
 		.arm = (size_t)request->arm,
 		.evicted = result.evicted,
@@ -24,6 +22,7 @@ static int read_choice(struct mr_request *request, const struct mr_arm *arms, si
 		.raw_len = result.raw_len,
 		.lease = result.lease,
 		.deliveries = result.deliveries,
+		.origin = result.origin,
 	};
 	free(result.all_deliveries);
 	if (has_value) /* where jansson cannot hold it, the bytes are there still */
@@ -34,21 +33,14 @@ static int read_choice(struct mr_request *request, const struct mr_arm *arms, si
 int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options,
 		 int64_t timeout_ms, struct mr_choice *choice)
 {
-	struct buffer members = {0};
+	struct operation operation;
 	struct mr_request request;
-	int status = members_alts(&members, arms, n_arms, options);
+	int status = operation_alts(&operation, arms, n_arms, options, timeout_ms);
 
 	*choice = (struct mr_choice){.arm = 0};
-	if (status == MR_OK)
-		status = members_timeout(&members, timeout_ms);
-	status = call_begin(m, &request, OP_ALTS, &members, status, timeout_ms, WANT_VALUE);
-	if (status != MR_OK)
-		return status;
-	status = transport_wait(m, &request);
+	status = call(m, status, &operation, WANT_VALUE, &request);
 	if (status == MR_OK || status == MR_CLOSED || status == MR_DROPPED)
 		status = read_choice(&request, arms, n_arms, status, choice);
-	else if (status == MR_UNKNOWN && !arms_have_put(arms, n_arms)) /* a take is not a change */
-		status = MR_ECONNECTION;
 	request_finish(&request);
 	return status;
 }
@@ -64,5 +56,6 @@ void mr_choice_finish(struct mr_choice *choice)
 	json_decref(choice->value);
 	free(choice->raw);
 	free(choice->lease);
+	free(choice->origin);
 	*choice = (struct mr_choice){.arm = 0};
 }

@@ -1,151 +1,221 @@
-/* One request from its arguments to its reply. */
+/* One request from its operation to its reply. */
 #include "client/blocking/call.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "client/machine/failure.h"
 #include "client/machine/reply.h"
-#include "client/machine/words.h"
-#include "proto/utf8.h"
 
-enum { QUOTED_BYTES = 200 }; /* of a value, in a message */
-
-int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status,
-	       int64_t timeout_ms, enum want want)
+/* The status of a request that is done, with its message if it is an error. */
+static int status_of(const struct mr_request *request)
 {
-	struct slice text = {members->bytes + members->start, buffer_len(members)};
+	int status = request->status;
 
-	request_init(m, request, want);
-	if (status == MR_OK && members->failed)
-		status = words_fail(MR_EMEMORY, "not enough memory for the request");
-	if (status == MR_OK)
-		status = transport_begin(m, request, op, text, timeout_ms);
-	buffer_finish(members);
-	if (status != MR_OK)
-		request_finish(request);
+	if (status < 0)
+		fail(status, "%s%s", request->text && request->text[0] ? request->text : mr_status_name(status),
+		     status == MR_UNKNOWN ? "; whether it happened cannot be known" : "");
 	return status;
 }
 
-void call_result_take(struct mr_request *request, struct call_result *result)
+int call(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request)
 {
-	*result = (struct call_result){
-		.arm = request->arm,
-		.has_arm = request->has_arm,
-		.accepted = request->accepted,
-		.evicted = request->evicted,
-	};
-	if (request->status < 0) /* its text is the message, which has been said */
-		return;
-	result->text = request->text;
-	result->text_len = request->text_len;
-	request->text = NULL;
+	struct waiter waiter = {.request = request};
+
+	*request = (struct mr_request){.want = want};
+	if (status != MR_OK)
+		return status;
+	status = driver_lock(m);
+	if (status != MR_OK) {
+		operation_finish(operation);
+		return status;
+	}
+	status = driver_submit(m, request, operation, false);
+	if (status == MR_OK) {
+		driver_wait(m, &waiter, MACHINE_NEVER);
+		status = status_of(request);
+	}
+	driver_unlock(m);
+	return status;
 }
 
-void request_result(struct mr_request *request, struct mr_result *result)
+int call_fetch(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request)
+{
+	status = call(m, status, operation, want, request);
+	if (status == MR_OK && !request->text)
+		status = fail(MR_EPROTOCOL, "the reply lacks what was asked for");
+	return status;
+}
+
+int call_plain(mr *m, int status, struct operation *operation)
+{
+	struct mr_request request;
+
+	status = call(m, status, operation, WANT_NOTHING, &request);
+	request_finish(&request);
+	return status;
+}
+
+int call_tree(mr *m, int status, struct operation *operation, json_t **reply)
+{
+	struct mr_request request;
+
+	*reply = NULL;
+	status = call_fetch(m, status, operation, WANT_BODY, &request);
+	if (status == MR_OK)
+		status = call_read_json(request.text, request.text_len, reply);
+	request_finish(&request);
+	return status;
+}
+
+int call_begin(mr *m, int status, struct operation *operation, enum want want, mr_request **request)
+{
+	mr_request *begun = status == MR_OK ? calloc(1, sizeof(*begun)) : NULL;
+	struct waiter waiter = {.request = begun, .waits_sent = true};
+
+	*request = NULL;
+	if (status != MR_OK)
+		return status;
+	status = begun ? driver_lock(m) : fail(MR_EMEMORY, "not enough memory for the request");
+	if (status != MR_OK) {
+		operation_finish(operation);
+		free(begun);
+		return status;
+	}
+	begun->want = want;
+	status = driver_submit(m, begun, operation, false);
+	if (status == MR_OK) {
+		driver_wait(m, &waiter, MACHINE_NEVER);
+		TAILQ_INSERT_TAIL(&m->begun, begun, begun);
+		*request = begun;
+	}
+	driver_unlock(m);
+	if (status != MR_OK)
+		free(begun);
+	return status;
+}
+
+int call_cancel(mr *m, uint64_t id)
+{
+	struct operation operation;
+
+	return call_plain(m, operation_cancel(&operation, id), &operation);
+}
+
+/* -- requests in flight -- */
+
+int mr_wait(mr *m, mr_request *request, struct mr_result *result)
+{
+	struct waiter waiter = {.request = request};
+	struct mr_result came;
+	int status = driver_lock(m);
+
+	if (result)
+		*result = (struct mr_result){.raw = NULL};
+	if (status != MR_OK)
+		return status;
+	driver_wait(m, &waiter, MACHINE_NEVER);
+	TAILQ_REMOVE(&m->begun, request, begun);
+	status = status_of(request);
+	driver_unlock(m);
+	call_take_result(request, &came);
+	if (status == MR_OK && request->want == WANT_VALUE && !came.raw)
+		status = fail(MR_EPROTOCOL, "the reply lacks what was asked for");
+	if (result)
+		*result = came;
+	else
+		mr_result_finish(&came);
+	request_finish(request);
+	free(request);
+	return status;
+}
+
+bool mr_is_done(mr *m, mr_request *request)
+{
+	bool is_done;
+
+	if (driver_lock(m) != MR_OK)
+		return true;
+	driver_look(m);
+	is_done = request->is_done;
+	driver_unlock(m);
+	return is_done;
+}
+
+int mr_cancel(mr *m, mr_request *request)
+{
+	int status = driver_lock(m);
+	bool is_sent = false;
+	uint64_t id = 0;
+
+	if (status != MR_OK)
+		return status;
+	driver_look(m);
+	if (request->is_done) {
+		status = fail(MR_ENO_SUCH_REQUEST, "the request has ended by itself");
+	} else if (request->base.place == PLACE_WAITING) {
+		status = requests_cancel(&m->machine, &request->base);
+		driver_look(m);
+	} else {
+		is_sent = request->base.is_cancelled = true;
+		id = request->base.pending.id;
+	}
+	driver_unlock(m);
+	return is_sent ? call_cancel(m, id) : status;
+}
+
+/* -- results -- */
+
+int call_give_text(struct mr_request *request, int status, char **json, size_t *len)
+{
+	bool is_there = status == MR_OK;
+
+	if (len)
+		*len = is_there ? request->text_len : 0;
+	if (json)
+		*json = is_there ? request->text : NULL;
+	if (json && is_there)
+		request->text = NULL;
+	request_finish(request);
+	return status;
+}
+
+int call_give_tree(int status, json_t *tree, json_t **out)
+{
+	if (out)
+		*out = tree;
+	else
+		json_decref(tree);
+	return status;
+}
+
+void call_take_result(struct mr_request *request, struct mr_result *result)
 {
 	*result = (struct mr_result){.accepted = (size_t)request->accepted, .evicted = request->evicted};
-	if (request->status < 0)
+	if (request->status < 0) /* its text is the message, which has been said */
 		return;
 	result->raw = request->text;
 	result->raw_len = request->text_len;
 	result->lease = request->lease;
 	result->deliveries = request->deliveries ? reply_deliveries(slice_from(request->deliveries)) : 0;
 	result->all_deliveries = request->deliveries;
-	request->text = request->lease = request->deliveries = NULL;
+	result->origin = request->origin;
+	request->text = request->lease = request->deliveries = request->origin = NULL;
 }
 
-int call_cancel(mr *m, uint64_t id, int64_t timeout_ms)
+void mr_result_finish(struct mr_result *result)
 {
-	struct buffer members = {0};
-	struct call_result result;
-
-	message_uint(&members, "request", id);
-	return call_run(m, OP_CANCEL, &members, MR_OK, timeout_ms, WANT_NOTHING, &result);
-}
-
-int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buffer *members, int status,
-		    int64_t timeout_ms, enum want want)
-{
-	mr_request *begun = malloc(sizeof(*begun));
-
-	*request = NULL;
-	if (!begun) {
-		buffer_finish(members);
-		return words_fail(MR_EMEMORY, "not enough memory for the request");
-	}
-	status = call_begin(m, begun, op, members, status, timeout_ms, want);
-	if (status != MR_OK) {
-		free(begun);
-		return status;
-	}
-	transport_keep(m, begun);
-	*request = begun;
-	return MR_OK;
-}
-
-int call_run(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
-	     struct call_result *result)
-{
-	struct mr_request request;
-
-	*result = (struct call_result){.text = NULL};
-	status = call_begin(m, &request, op, members, status, timeout_ms, want);
-	if (status != MR_OK)
-		return status;
-	status = transport_wait(m, &request);
-	call_result_take(&request, result);
-	request_finish(&request);
-	return status;
-}
-
-int call_fetch(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
-	       struct call_result *result)
-{
-	status = call_run(m, op, members, status, timeout_ms, want, result);
-	if (status == MR_OK && !result->text)
-		status = words_fail(MR_EPROTOCOL, "the reply lacks what was asked for");
-	return status;
-}
-
-/* -- values -- */
-
-/* How much of a valid text is quoted: whole characters. */
-static int quoted_len(const char *text, size_t len)
-{
-	if (len <= QUOTED_BYTES)
-		return (int)len;
-	for (len = QUOTED_BYTES; utf8_is_tail(text[len]);)
-		len--;
-	return (int)len;
+	free(result->raw);
+	free(result->lease);
+	free(result->all_deliveries);
+	free(result->origin);
+	*result = (struct mr_result){.raw = NULL};
 }
 
 int mr_result_json(const struct mr_result *result, json_t **value)
 {
-	json_error_t error;
-	const char *text = result->raw;
-	size_t len = result->raw_len;
-	int status = MR_OK;
-
 	*value = NULL;
-	if (!text)
-		return words_fail(MR_EARGUMENT, "the result has no value");
-	*value = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-	if (!*value && json_error_code(&error) == json_error_out_of_memory)
-		status = words_fail(MR_EMEMORY, "not enough memory for the value");
-	else if (!*value)
-		status = words_fail(MR_EJSON, "jansson cannot hold the value (%s): %.*s", error.text,
-				    quoted_len(text, len), text);
-	return status;
-}
-
-int json_text_into(char *text, size_t len, json_t **value)
-{
-	int status = MR_EPROTOCOL;
-
-	*value = NULL;
-	if (text)
-		status = mr_result_json(&(struct mr_result){.raw = text, .raw_len = len}, value);
-	else
-		words_fail(status, "the reply lacks what was asked for");
-	free(text);
-	return status;
+	if (!result->raw)
+		return fail(MR_EARGUMENT, "the result has no value");
+	return call_read_json(result->raw, result->raw_len, value);
 }

@@ -1,48 +1,48 @@
-/* What the functions of the blocking API are made of: arguments checked, one request sent, its reply waited for. */
+/* What the functions of the blocking API are made of: one request handed in, its reply waited for. */
 #ifndef MILLRACE_CLIENT_BLOCKING_CALL_H
 #define MILLRACE_CLIENT_BLOCKING_CALL_H
 
-#include "client/machine/members.h"
-#include "client/blocking/transport.h"
+#include "client/blocking/driver.h"
 
-/* The members are what members.h has written into a zero-initialised buffer, and `status` is what it said of them:
- * unless MR_OK nothing is sent, and it is the result. Whatever comes, the members are freed. */
+/* `status` is what became of the operation: unless MR_OK nothing is sent, and it is the result. */
 
-/* Begins a request, whose memory is the caller's, with MR_OK; else an error with its words, and the request is
- * finished. */
-int call_begin(mr *m, struct mr_request *request, enum message_op op, struct buffer *members, int status,
-	       int64_t timeout_ms, enum want want);
-
-/* Begins it, waits, and gives what was wanted: *text is the caller's (NULL: there was none), as *len if not NULL. */
-struct call_result {
-	char *text; /* the caller's to free; NULL: none */
-	size_t text_len;
-	uint64_t arm, accepted, evicted;
-	bool has_arm;
-};
-int call_run(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
-	     struct call_result *result);
+/* Runs a request to its end, and returns its status, with its message if it is an error. What was wanted is in the
+ * request, to be moved out; request_finish() frees the rest, whatever comes. */
+int call(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request);
 
 /* The same for a reply that has to bring what is wanted: MR_EPROTOCOL if it does not. */
-int call_fetch(mr *m, enum message_op op, struct buffer *members, int status, int64_t timeout_ms, enum want want,
-	       struct call_result *result);
+int call_fetch(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request);
 
-/* call_begin() for a request on the heap, which is the handle's until mr_wait(). *request is NULL on errors. */
-int call_begin_kept(mr *m, mr_request **request, enum message_op op, struct buffer *members, int status,
-		    int64_t timeout_ms, enum want want);
+/* The same where the status is all. */
+int call_plain(mr *m, int status, struct operation *operation);
+
+/* The same where the whole reply is wanted, as a tree: *reply is a new reference with MR_OK, else NULL. */
+int call_tree(mr *m, int status, struct operation *operation, json_t **reply);
+
+/* Hands in a request on the heap, which is the handle's until mr_wait(), and waits until it is sent. *request is NULL
+ * on errors. */
+int call_begin(mr *m, int status, struct operation *operation, enum want want, mr_request **request);
 
 /* Asks for the cancelling of the request with this id. */
-int call_cancel(mr *m, uint64_t id, int64_t timeout_ms);
+int call_cancel(mr *m, uint64_t id);
 
-/* Moves what the reply brought out of a request that is done. */
-void call_result_take(struct mr_request *request, struct call_result *result);
+/* Moves the text out, and finishes the request. Returns `status`. json and len may be NULL. */
+int call_give_text(struct mr_request *request, int status, char **json, size_t *len);
 
-/* The same, all of it. Of an error nothing but its accepted is set. */
-void request_result(struct mr_request *request, struct mr_result *result);
+/* Gives the tree to whoever wants it: out may be NULL. Returns `status`. */
+int call_give_tree(int status, json_t *tree, json_t **out);
 
-/* -- values -- */
+/* Moves what has come out of a request that is done. */
+void call_take_result(struct mr_request *request, struct mr_result *result);
 
-/* A reply's text as a jansson value. The text is freed. MR_OK, or MR_EJSON or MR_EMEMORY with its words. */
-int json_text_into(char *text, size_t len, json_t **value);
+/* The text as a jansson value. MR_OK; MR_EJSON or MR_EMEMORY with its message, and *value is NULL. */
+int call_read_json(const char *text, size_t len, json_t **value);
+
+/* The same for a caller who has nothing else of it: with MR_EJSON, mr_unheld() has its text. */
+int call_give_json(const char *text, size_t len, json_t **value);
+
+/* The same of an array of values: with MR_EJSON, *values is set, with null for each that jansson cannot hold, and
+ * mr_unheld() has an array of these. */
+int call_give_array(const char *text, size_t len, json_t **values);
 
 #endif

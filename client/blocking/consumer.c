@@ -3,12 +3,12 @@
  * at a time, since each asks for half the credit or more.
  *
  * What comes is handed to the thread that has waited longest, or queued. Everything is guarded by the handle's lock. */
-#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/blocking/call.h"
+#include "client/machine/failure.h"
 #include "client/millrace_stream.h"
-#include "client/machine/words.h"
 
 enum { DEFAULT_CREDIT = 64, MAX_CREDIT = 1000000 };
 
@@ -16,164 +16,173 @@ struct grant {                     /* one open request */
 	struct mr_request request; /* first */
 	LIST_ENTRY(grant) entry;
 	mr_consumer *consumer;
+	uint64_t left; /* how many values it may still bring */
 };
 
-struct taken { /* a value that nobody waited for */
-	STAILQ_ENTRY(taken) entry;
+struct arrival { /* a value that nobody waited for */
+	STAILQ_ENTRY(arrival) entry;
 	struct mr_result result;
 };
 
-struct taker {                     /* a thread that waits */
-	struct mr_request request; /* first; local */
-	TAILQ_ENTRY(taker) entry;
+struct demand { /* a thread that waits for a value */
+	struct waiter waiter;
+	TAILQ_ENTRY(demand) entry;
 	struct mr_result result;
 };
 
 struct mr_consumer {
 	mr *m;
-	struct buffer members; /* of each request, without the count */
+	char *channel;
+	struct mr_take_options options;
 	size_t credit;
 	size_t promised; /* that open requests may still bring */
 	size_t n_here;
 	LIST_HEAD(, grant) grants;
-	STAILQ_HEAD(, taken) here;
-	TAILQ_HEAD(, taker) takers;
+	STAILQ_HEAD(, arrival) here;
+	TAILQ_HEAD(, demand) demands;
 	int end; /* MR_OK, or why no more is asked for */
-	char *end_text;
+	char *end_message;
 };
 
-static void consumer_end(mr_consumer *consumer, int status, const char *text)
+static void consumer_end(mr_consumer *consumer, int status, const char *message)
 {
 	if (consumer->end != MR_OK)
 		return;
 	consumer->end = status;
-	consumer->end_text = text ? strdup(text) : NULL;
+	consumer->end_message = message && message[0] ? strdup(message) : NULL;
+}
+
+/* Whoever has waited longest goes on, with this result; without a value he looks again. */
+static bool satisfy(mr_consumer *consumer, const struct mr_result *result)
+{
+	struct demand *demand = TAILQ_FIRST(&consumer->demands);
+
+	if (!demand)
+		return false;
+	TAILQ_REMOVE(&consumer->demands, demand, entry);
+	demand->result = *result;
+	waiter_wake(consumer->m, &demand->waiter);
+	return true;
 }
 
 /* Once no more can come, those who wait are told. */
 static void tell_end(mr_consumer *consumer)
 {
-	struct taker *taker;
-
 	if (consumer->end == MR_OK || !LIST_EMPTY(&consumer->grants))
 		return;
-	while ((taker = TAILQ_FIRST(&consumer->takers))) {
-		TAILQ_REMOVE(&consumer->takers, taker, entry);
-		request_end(consumer->m, &taker->request, consumer->end);
-	}
+	while (satisfy(consumer, &(struct mr_result){.raw = NULL}))
+		;
 }
 
-/* A value for whoever has waited longest. Without a value he only looks again. */
+/* A value for whoever has waited longest, or to be kept. */
 static void give(mr_consumer *consumer, struct mr_result *result)
 {
-	struct taker *taker = TAILQ_FIRST(&consumer->takers);
-	struct taken *taken;
+	struct arrival *arrival;
 
-	if (taker) {
-		TAILQ_REMOVE(&consumer->takers, taker, entry);
-		taker->result = *result;
-		request_end(consumer->m, &taker->request, MR_OK);
+	if (satisfy(consumer, result))
 		return;
-	}
-	if (!result->raw)
-		return;
-	taken = malloc(sizeof(*taken));
-	if (!taken) { /* as with a take whose value there is no memory for */
+	arrival = malloc(sizeof(*arrival));
+	if (!arrival) { /* as with a take whose value there is no memory for */
 		mr_result_finish(result);
 		consumer_end(consumer, MR_EMEMORY, NULL);
 		return;
 	}
-	taken->result = *result;
-	STAILQ_INSERT_TAIL(&consumer->here, taken, entry);
+	arrival->result = *result;
+	STAILQ_INSERT_TAIL(&consumer->here, arrival, entry);
 	consumer->n_here++;
 }
 
+static void grant_destroy(struct grant *grant)
+{
+	LIST_REMOVE(grant, entry);
+	grant->consumer->promised -= grant->left;
+	request_finish(&grant->request);
+	free(grant);
+}
+
 /* A value of a grant, or its end. */
-static void grant_reply(struct mr *m, struct mr_request *request, const struct message_reply *reply, bool is_last)
+static void on_grant(struct mr *m, struct mr_request *request, const struct machine_event *event)
 {
 	struct grant *grant = (struct grant *)request;
 	mr_consumer *consumer = grant->consumer;
-	bool is_value = reply && reply->status == STATUS_OK;
-	int status = reply ? request_keep(request, reply) : m->broken;
 	struct mr_result result;
 
-	consumer->promised -= is_value ? 1 : request->pending.left;
-	if (status == MR_OK && !request->text)
-		status = MR_EPROTOCOL;
-	if (status == MR_OK) {
-		request_result(request, &result);
+	(void)m;
+	request_keep(request, event);
+	if (event->status == MR_OK) {
+		grant->left--;
+		consumer->promised--;
+	}
+	if (request->status == MR_OK && !request->text)
+		request->status = MR_EPROTOCOL;
+	if (request->status == MR_OK) {
+		call_take_result(request, &result);
 		give(consumer, &result);
-	} else if (status == MR_TIMEOUT) { /* that is only the daemon's max_park_ms: whoever waits asks again */
-		give(consumer, &(struct mr_result){.raw = NULL});
+	} else if (request->status ==
+		   MR_TIMEOUT) { /* that is only the daemon's max_park_ms: whoever waits asks again */
+		satisfy(consumer, &(struct mr_result){.raw = NULL});
 	} else {
-		consumer_end(consumer, status, reply ? request->text : m->broken_text);
+		consumer_end(consumer, request->status, request->text);
 	}
-	if (is_last) {
-		LIST_REMOVE(grant, entry);
-		request_finish(request);
-		free(grant);
-	}
+	request_finish(request);
+	if (event->is_last)
+		grant_destroy(grant);
 	tell_end(consumer);
 }
 
-static struct grant *grant_create(mr_consumer *consumer)
+/* Asks for so many. MR_OK, or an error with its message. */
+static int ask(mr_consumer *consumer, uint64_t count)
 {
-	struct grant *grant = malloc(sizeof(*grant));
+	struct grant *grant = calloc(1, sizeof(*grant));
+	struct operation operation;
+	int status;
 
 	if (!grant)
-		return NULL;
-	request_init(consumer->m, &grant->request, WANT_VALUE);
-	grant->request.on_reply = grant_reply;
+		return fail(MR_EMEMORY, "not enough memory for the request");
+	grant->request.want = WANT_VALUE;
+	grant->request.on_outcome = on_grant;
 	grant->consumer = consumer;
-	return grant;
+	grant->left = count;
+	status = operation_take_count(&operation, consumer->channel, count, &consumer->options, MR_FOREVER);
+	operation.kind = OPERATION_TAKE; /* a consumer ends with its connection, leased or not */
+	consumer->promised += count;
+	LIST_INSERT_HEAD(&consumer->grants, grant, entry);
+	if (status == MR_OK)
+		status = driver_submit(consumer->m, &grant->request, &operation, false);
+	if (status != MR_OK)
+		grant_destroy(grant);
+	return status;
 }
 
 /* Asks for more if half of the credit is used up. */
 static void top_up(mr_consumer *consumer)
 {
 	size_t count = consumer->credit - consumer->promised - consumer->n_here;
-	struct buffer members = {0};
-	struct grant *grant;
-	int status = MR_EMEMORY;
+	int status;
 
 	if (consumer->end != MR_OK || count == 0 || count < consumer->credit / 2)
 		return;
-	buffer_append(&members, consumer->members.bytes, buffer_len(&consumer->members));
-	message_uint(&members, "count", count);
-	grant = grant_create(consumer);
-	if (grant && !members.failed) {
-		struct slice text = {members.bytes, buffer_len(&members)};
-
-		LIST_INSERT_HEAD(&consumer->grants, grant, entry);
-		consumer->promised += count;
-		status = transport_begin_locked(consumer->m, &grant->request, OP_TAKE, text, count, MR_FOREVER, false);
-		if (status != MR_OK) {
-			LIST_REMOVE(grant, entry);
-			consumer->promised -= count;
-		}
-	}
+	status = ask(consumer, count);
 	if (status != MR_OK) {
-		consumer_end(consumer, status, status == MR_EMEMORY ? NULL : mr_message());
-		if (grant)
-			request_finish(&grant->request);
-		free(grant);
+		consumer_end(consumer, status, mr_message());
 		tell_end(consumer);
 	}
-	buffer_finish(&members);
 }
 
 /* -- the API -- */
 
-static int consumer_members(struct buffer *members, const char *channel, const struct mr_consumer_options *options)
+/* Whether such takes are possible, by making one. */
+static int check(const char *channel, const struct mr_consumer_options *options)
 {
-	int status = members_channel(members, channel);
+	struct mr_take_options take = {.lease_ms = options->lease_ms, .sticky = options->sticky};
+	struct operation operation;
+	int status;
 
-	if (status == MR_OK && options->credit > MAX_CREDIT)
-		status = words_fail(MR_EARGUMENT, "credit is 1 to %d, or 0 for the default", MAX_CREDIT);
+	if (options->credit > MAX_CREDIT)
+		return fail(MR_EARGUMENT, "credit is 1 to %d, or 0 for the default", MAX_CREDIT);
+	status = operation_take(&operation, channel, &take, MR_FOREVER);
 	if (status == MR_OK)
-		status = members_lease(members, options->lease_ms, options->sticky);
-	if (status == MR_OK && members->failed)
-		status = words_fail(MR_EMEMORY, "not enough memory for a consumer");
+		operation_finish(&operation);
 	return status;
 }
 
@@ -181,26 +190,30 @@ int mr_consumer_create(mr_consumer **out, mr *m, const char *channel, const stru
 {
 	static const struct mr_consumer_options none;
 	const struct mr_consumer_options *chosen = options ? options : &none;
-	struct buffer members = {0};
+	int status = check(channel, chosen);
 	mr_consumer *consumer;
-	int status = consumer_members(&members, channel, chosen);
 
 	*out = NULL;
-	consumer = status == MR_OK ? calloc(1, sizeof(*consumer)) : NULL;
-	if (!consumer) {
-		buffer_finish(&members);
-		return status == MR_OK ? words_fail(MR_EMEMORY, "not enough memory for a consumer") : status;
+	if (status != MR_OK)
+		return status;
+	consumer = calloc(1, sizeof(*consumer));
+	if (consumer)
+		consumer->channel = strdup(channel);
+	status = consumer && consumer->channel ? driver_lock(m) : fail(MR_EMEMORY, "not enough memory for a consumer");
+	if (status != MR_OK) {
+		if (consumer)
+			free(consumer->channel);
+		free(consumer);
+		return status;
 	}
 	consumer->m = m;
-	consumer->members = members;
+	consumer->options = (struct mr_take_options){.lease_ms = chosen->lease_ms, .sticky = chosen->sticky};
 	consumer->credit = chosen->credit ? chosen->credit : DEFAULT_CREDIT;
 	LIST_INIT(&consumer->grants);
 	STAILQ_INIT(&consumer->here);
-	TAILQ_INIT(&consumer->takers);
-	pthread_mutex_lock(&m->lock);
-	transport_ready(m, MR_FOREVER); /* if that fails, so does what follows */
+	TAILQ_INIT(&consumer->demands);
 	top_up(consumer);
-	pthread_mutex_unlock(&m->lock);
+	driver_unlock(m);
 	*out = consumer;
 	return MR_OK;
 }
@@ -208,48 +221,89 @@ int mr_consumer_create(mr_consumer **out, mr *m, const char *channel, const stru
 /* Waits, as one of those who do, for the next value or the end; MR_OK without a value: look again. */
 static int wait_next(mr_consumer *consumer, struct mr_result *result, int64_t deadline_ms)
 {
-	struct taker taker = {.result = {.raw = NULL}};
-	int status;
+	struct demand demand = {.result = {.raw = NULL}};
 
-	request_init_local(consumer->m, &taker.request, deadline_ms);
-	TAILQ_INSERT_TAIL(&consumer->takers, &taker, entry);
-	transport_wait_locked(consumer->m, &taker.request);
-	status = taker.request.status;
-	if (status == MR_TIMEOUT)
-		TAILQ_REMOVE(&consumer->takers, &taker, entry);
-	request_finish(&taker.request);
-	*result = taker.result;
-	return status;
+	TAILQ_INSERT_TAIL(&consumer->demands, &demand, entry);
+	if (!driver_wait(consumer->m, &demand.waiter, deadline_ms)) {
+		TAILQ_REMOVE(&consumer->demands, &demand, entry);
+		return MR_TIMEOUT;
+	}
+	*result = demand.result;
+	return MR_OK;
 }
 
-int mr_consumer_next(mr_consumer *consumer, struct mr_result *result, int64_t timeout_ms)
+static void take_first(mr_consumer *consumer, struct mr_result *result)
 {
-	int64_t deadline_ms = timeout_ms < 0 ? MR_FOREVER : clock_now_ms() + timeout_ms;
-	int status = timeout_check(timeout_ms);
-	struct taken *taken;
+	struct arrival *first = STAILQ_FIRST(&consumer->here);
 
-	*result = (struct mr_result){.raw = NULL};
-	if (status != MR_OK)
-		return status;
-	pthread_mutex_lock(&consumer->m->lock);
+	STAILQ_REMOVE_HEAD(&consumer->here, entry);
+	consumer->n_here--;
+	*result = first->result;
+	free(first);
+}
+
+/* With the lock held. */
+static int next(mr_consumer *consumer, struct mr_result *result, int64_t deadline_ms)
+{
+	int status = MR_OK;
+	bool has_looked = false;
+
 	while (status == MR_OK && !result->raw) {
-		taken = STAILQ_FIRST(&consumer->here);
-		if (taken) {
-			STAILQ_REMOVE_HEAD(&consumer->here, entry);
-			consumer->n_here--;
-			*result = taken->result;
-			free(taken);
+		if (!STAILQ_EMPTY(&consumer->here)) {
+			take_first(consumer, result);
 		} else if (consumer->end != MR_OK && LIST_EMPTY(&consumer->grants)) {
 			status = consumer->end;
+		} else if (!has_looked) {
+			top_up(consumer);
+			driver_look(consumer->m);
+			has_looked = true;
 		} else {
 			top_up(consumer);
 			status = wait_next(consumer, result, deadline_ms);
 		}
 	}
 	top_up(consumer);
+	return status;
+}
+
+int mr_consumer_next(mr_consumer *consumer, struct mr_result *result, int64_t timeout_ms)
+{
+	int64_t deadline_ms = timeout_ms < 0 ? MACHINE_NEVER : clock_now_ms() + timeout_ms;
+	int status = timeout_check(timeout_ms);
+
+	*result = (struct mr_result){.raw = NULL};
+	if (status == MR_OK)
+		status = driver_lock(consumer->m);
+	if (status != MR_OK)
+		return status;
+	status = next(consumer, result, deadline_ms);
 	if (status < 0)
-		words_fail(status, "%s", consumer->end_text ? consumer->end_text : mr_status_name(status));
-	pthread_mutex_unlock(&consumer->m->lock);
+		fail(status, "%s", consumer->end_message ? consumer->end_message : mr_status_name(status));
+	driver_unlock(consumer->m);
+	return status;
+}
+
+/* Asks for the end of the first grant, and waits for it, without the lock. */
+static int cancel_first(mr_consumer *consumer)
+{
+	uint64_t id = LIST_FIRST(&consumer->grants)->request.base.pending.id;
+	struct mr *m = consumer->m;
+	int status;
+
+	if (LIST_FIRST(&consumer->grants)->request.base.place == PLACE_WAITING) {
+		status = requests_cancel(&m->machine, &LIST_FIRST(&consumer->grants)->request.base);
+		driver_look(m);
+		return status;
+	}
+	driver_unlock(m);
+	status = call_cancel(m, id);
+	if (driver_lock(m) != MR_OK)
+		abort();                   /* the process is the same as just before */
+	if (status == MR_ENO_SUCH_REQUEST) /* it had come to its end by itself, which has been told before this was */
+		status = MR_OK;
+	if (status == MR_OK && !LIST_EMPTY(&consumer->grants) &&
+	    LIST_FIRST(&consumer->grants)->request.base.pending.id == id)
+		status = fail(MR_EPROTOCOL, "a cancelled take did not end");
 	return status;
 }
 
@@ -257,60 +311,44 @@ int mr_consumer_cancel(mr_consumer *consumer, int64_t timeout_ms)
 {
 	int status = timeout_check(timeout_ms);
 
+	if (status == MR_OK)
+		status = driver_lock(consumer->m);
 	if (status != MR_OK)
 		return status;
-	pthread_mutex_lock(&consumer->m->lock);
 	consumer_end(consumer, MR_CANCELLED, NULL);
-	while (status == MR_OK && !LIST_EMPTY(&consumer->grants)) {
-		uint64_t id = LIST_FIRST(&consumer->grants)->request.pending.id;
-
-		pthread_mutex_unlock(&consumer->m->lock);
-		status = call_cancel(consumer->m, id, timeout_ms);
-		pthread_mutex_lock(&consumer->m->lock);
-		if (status ==
-		    MR_ENO_SUCH_REQUEST) /* it had come to its end by itself, which has been told before this was */
-			status = MR_OK;
-		if (status == MR_OK && !LIST_EMPTY(&consumer->grants) &&
-		    LIST_FIRST(&consumer->grants)->request.pending.id == id)
-			status = words_fail(MR_EPROTOCOL, "a cancelled take did not end");
-	}
+	while (status == MR_OK && !LIST_EMPTY(&consumer->grants))
+		status = cancel_first(consumer);
 	tell_end(consumer);
-	pthread_mutex_unlock(&consumer->m->lock);
+	driver_unlock(consumer->m);
 	return status;
 }
 
 /* Its values go nowhere from now on, and the daemon is told without waiting. */
 static void grant_abandon(struct grant *grant)
 {
-	struct mr *m = grant->consumer->m;
-	struct buffer members = {0};
+	struct machine *machine = &grant->consumer->m->machine;
 
-	message_uint(&members, "request", grant->request.pending.id);
-	client_forget(&m->client, &grant->request.pending);
-	if (!members.failed)
-		transport_tell(m, OP_CANCEL, (struct slice){members.bytes, buffer_len(&members)});
-	buffer_finish(&members);
-	LIST_REMOVE(grant, entry);
-	request_finish(&grant->request);
-	free(grant);
+	if (grant->request.base.place == PLACE_WRITING || grant->request.base.place == PLACE_SENT)
+		(void)requests_cancel(machine, &grant->request.base);
+	requests_forget(machine, &grant->request.base);
+	grant_destroy(grant);
 }
 
 void mr_consumer_destroy(mr_consumer *consumer)
 {
-	struct taken *taken;
+	struct mr_result result;
 
-	if (!consumer)
+	if (!consumer || driver_lock(consumer->m) != MR_OK)
 		return;
-	pthread_mutex_lock(&consumer->m->lock);
 	while (!LIST_EMPTY(&consumer->grants))
 		grant_abandon(LIST_FIRST(&consumer->grants));
-	pthread_mutex_unlock(&consumer->m->lock);
-	while ((taken = STAILQ_FIRST(&consumer->here))) {
-		STAILQ_REMOVE_HEAD(&consumer->here, entry);
-		mr_result_finish(&taken->result);
-		free(taken);
+	driver_write(consumer->m, false);
+	driver_unlock(consumer->m);
+	while (!STAILQ_EMPTY(&consumer->here)) {
+		take_first(consumer, &result);
+		mr_result_finish(&result);
 	}
-	buffer_finish(&consumer->members);
-	free(consumer->end_text);
+	free(consumer->channel);
+	free(consumer->end_message);
 	free(consumer);
 }

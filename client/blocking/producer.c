@@ -1,30 +1,28 @@
-/* Producers: puts whose answers nobody waits for one by one. Most go without an id; one with an id, a mark, comes at
- * least once in half a window, and whenever it is not known that another put follows. Once a mark is answered `ok`, all
- * before it have entered or were reported, since puts of one connection enter a channel in their order. So at most
- * `window` values are unanswered, and a flush, which makes a mark of the value that was kept back, knows about all.
+/* Producers: puts whose answers nobody waits for one by one. The machine sends most of them without an id, one with an
+ * id at least once in half a window, and tells of each what has become of it, when it is known. So at most `window`
+ * values are unanswered. Everything is guarded by the handle's lock.
  *
- * A mark that goes wrong says nothing of the puts before it, which may be parked still: those that were not reported
- * are counted as unknown. Everything is guarded by the handle's lock. */
+ * A notice of the daemon tells that one of the puts without an id went wrong, not which. It counts as failed at once;
+ * when the machine tells of so many puts, that they have entered or are unknown, the first are those that have failed.
+ */
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/blocking/call.h"
+#include "client/machine/failure.h"
 #include "client/millrace_stream.h"
-#include "client/machine/words.h"
 
-enum { DEFAULT_WINDOW = 256, MAX_WINDOW = 1000000, ENVELOPE_BYTES = 40 /* around the members, at most */ };
+enum { DEFAULT_WINDOW = 256, MAX_WINDOW = 1000000 };
 
-struct mark {
+struct produced {                  /* a put that has not ended */
 	struct mr_request request; /* first */
-	TAILQ_ENTRY(mark) entry;
+	TAILQ_ENTRY(produced) entry;
 	mr_producer *producer;
-	size_t covers; /* puts since the last mark, itself included */
 };
 
-TAILQ_HEAD(waiter_queue, producer_waiter);
-
-struct producer_waiter {           /* a thread that waits until fewer are unanswered */
-	struct mr_request request; /* first; local */
-	TAILQ_ENTRY(producer_waiter) entry;
+struct backlog { /* a thread that waits until fewer are unanswered */
+	struct waiter waiter;
+	TAILQ_ENTRY(backlog) entry;
 	size_t most; /* how many may be unanswered when it goes on */
 };
 
@@ -32,281 +30,239 @@ struct mr_producer {
 	mr *m;
 	struct notice_listener listener; /* with the channel's name, which is the producer's */
 	size_t window;
-	struct buffer kept; /* the members of the put that is kept back; empty: there is none */
-	size_t n_unmarked;  /* puts that were sent since the last mark */
-	size_t n_reported;  /* of the puts without an id that no answered mark covers yet: gone wrong */
+	TAILQ_HEAD(, produced) unanswered; /* in their order */
 	size_t n_unanswered;
-	TAILQ_HEAD(, mark) marks;
-	struct waiter_queue waiters;
+	size_t n_noticed; /* of them: have failed, as notices said */
+	TAILQ_HEAD(, backlog) backlogs;
 	struct mr_report report;
 	int failure; /* MR_OK, or how the first that went wrong did */
-	char *failure_text;
+	char *failure_message;
 };
 
-static mr_producer *producer_of(struct notice_listener *listener)
-{
-	return (mr_producer *)((char *)listener - offsetof(mr_producer, listener));
-}
-
-static void producer_fail(mr_producer *producer, int status, const char *text, size_t len)
+static void producer_fail(mr_producer *producer, int status, const char *message)
 {
 	if (producer->failure != MR_OK)
 		return;
 	producer->failure = status;
-	producer->failure_text = text ? strndup(text, len) : NULL;
+	producer->failure_message = message[0] ? strdup(message) : NULL;
 }
 
-/* So many puts are done with: those who wait for that go on. */
-static void answered(mr_producer *producer, size_t n)
+/* A put without an id has gone wrong. */
+static void on_notice(struct notice_listener *listener, int status, const char *message)
 {
-	struct producer_waiter *waiter, *next;
+	mr_producer *producer = (mr_producer *)((char *)listener - offsetof(mr_producer, listener));
 
-	producer->n_unanswered -= n;
-	for (waiter = TAILQ_FIRST(&producer->waiters); waiter; waiter = next) {
-		next = TAILQ_NEXT(waiter, entry);
-		if (producer->n_unanswered <= waiter->most) {
-			TAILQ_REMOVE(&producer->waiters, waiter, entry);
-			request_end(producer->m, &waiter->request, MR_OK);
+	producer->report.failed++;
+	producer->n_noticed++;
+	producer_fail(producer, status, message);
+}
+
+/* A put is done with: those who wait for that go on. */
+static void answered(struct produced *produced)
+{
+	mr_producer *producer = produced->producer;
+	struct backlog *backlog, *next;
+
+	TAILQ_REMOVE(&producer->unanswered, produced, entry);
+	free(produced);
+	producer->n_unanswered--;
+	for (backlog = TAILQ_FIRST(&producer->backlogs); backlog; backlog = next) {
+		next = TAILQ_NEXT(backlog, entry);
+		if (producer->n_unanswered <= backlog->most) {
+			TAILQ_REMOVE(&producer->backlogs, backlog, entry);
+			waiter_wake(producer->m, &backlog->waiter);
 		}
 	}
 }
 
-/* So many puts without an id, of which nothing more will be heard, but for what was reported: how many are unknown? */
-static size_t unreported(mr_producer *producer, size_t n)
+static void on_outcome(struct mr *m, struct mr_request *request, const struct machine_event *event)
 {
-	size_t n_reported = producer->n_reported < n ? producer->n_reported : n;
+	struct produced *produced = (struct produced *)request;
+	mr_producer *producer = produced->producer;
+	bool is_noticed = producer->n_noticed > 0 && !request->base.has_id;
 
-	producer->n_reported -= n_reported;
-	return n - n_reported;
-}
-
-/* No mark will tell of the puts since the last one. */
-static void lose_unmarked(mr_producer *producer)
-{
-	size_t n = producer->n_unmarked;
-
-	producer->n_unmarked = 0;
-	producer->report.unknown += unreported(producer, n);
-	answered(producer, n);
-}
-
-/* A put without an id has gone wrong, or all that are on their way are lost with the connection. */
-static void on_notice(struct notice_listener *listener, int status, const struct message_reply *reply)
-{
-	mr_producer *producer = producer_of(listener);
-
-	if (reply) {
+	(void)m;
+	if (is_noticed) {
+		producer->n_noticed--;
+	} else if (event->status == MR_UNKNOWN) {
+		producer->report.unknown++;
+		producer_fail(producer, event->status, event->message[0] ? event->message : "the connection ended");
+	} else if (event->status != MR_OK && event->status != MR_DROPPED) {
 		producer->report.failed++;
-		producer->n_reported++;
-		producer_fail(producer, status, reply->message.bytes, reply->message.len);
-	} else if (producer->n_unmarked) {
-		producer_fail(producer, MR_UNKNOWN, producer->m->broken_text, strlen(producer->m->broken_text));
-		lose_unmarked(producer);
+		producer_fail(producer, event->status, event->message);
 	}
-}
-
-/* A mark's answer, or the end of the connection. */
-static void on_mark(struct mr *m, struct mr_request *request, const struct message_reply *reply, bool is_last)
-{
-	struct mark *mark = (struct mark *)request;
-	mr_producer *producer = mark->producer;
-	int status = reply ? request_keep(request, reply) : MR_UNKNOWN;
-	size_t n_before = unreported(producer, mark->covers - 1);
-
-	(void)is_last;
-	TAILQ_REMOVE(&producer->marks, mark, entry);
-	if (!reply) {
-		producer->report.unknown += n_before + 1;
-		producer_fail(producer, status, m->broken_text, strlen(m->broken_text));
-	} else if (status != MR_OK && status != MR_DROPPED) {
-		producer->report.failed++;
-		producer->report.unknown += n_before;
-		producer_fail(producer, status, request->text, request->text ? strlen(request->text) : 0);
-	}
-	answered(producer, mark->covers);
-	request_finish(request);
-	free(mark);
+	answered(produced);
 }
 
 /* Waits until at most so many are unanswered. */
 static int wait_unanswered(mr_producer *producer, size_t most, int64_t deadline_ms)
 {
-	struct producer_waiter waiter = {.most = most};
-	int status;
+	struct backlog backlog = {.most = most};
 
 	if (producer->n_unanswered <= most)
 		return MR_OK;
-	request_init_local(producer->m, &waiter.request, deadline_ms);
-	TAILQ_INSERT_TAIL(&producer->waiters, &waiter, entry);
-	transport_wait_locked(producer->m, &waiter.request);
-	status = waiter.request.status;
-	if (status == MR_TIMEOUT)
-		TAILQ_REMOVE(&producer->waiters, &waiter, entry);
-	request_finish(&waiter.request);
-	return status;
-}
-
-/* Sends a put with an id. */
-static int send_mark(mr_producer *producer, struct slice members)
-{
-	struct mark *mark = malloc(sizeof(*mark));
-	int status;
-
-	if (!mark)
-		return words_fail(MR_EMEMORY, "not enough memory for the request");
-	request_init(producer->m, &mark->request, WANT_NOTHING);
-	mark->request.on_reply = on_mark;
-	mark->producer = producer;
-	mark->covers = producer->n_unmarked + 1;
-	TAILQ_INSERT_TAIL(&producer->marks, mark, entry);
-	producer->n_unanswered++;
-	producer->n_unmarked = 0;
-	status = transport_begin_locked(producer->m, &mark->request, OP_PUT, members, 1, MR_FOREVER, false);
-	if (status != MR_OK) {
-		TAILQ_REMOVE(&producer->marks, mark, entry);
-		producer->n_unmarked = mark->covers - 1;
-		producer->n_unanswered--;
-		request_finish(&mark->request);
-		free(mark);
-	}
-	return status;
-}
-
-/* Sends what was kept back, with another put behind it. */
-static int send_kept(mr_producer *producer)
-{
-	struct slice members = {producer->kept.bytes, buffer_len(&producer->kept)};
-	int status;
-
-	if (members.len == 0)
+	TAILQ_INSERT_TAIL(&producer->backlogs, &backlog, entry);
+	if (driver_wait(producer->m, &backlog.waiter, deadline_ms))
 		return MR_OK;
-	if (producer->n_unmarked + 1 >= producer->window / 2) {
-		status = send_mark(producer, members);
-	} else {
-		producer->n_unmarked++;
-		producer->n_unanswered++;
-		status = transport_tell(producer->m, OP_PUT, members);
-		if (status != MR_OK) {
-			producer->n_unmarked--;
-			producer->n_unanswered--;
-		}
-	}
-	if (status == MR_OK)
-		buffer_clear(&producer->kept);
-	return status;
+	TAILQ_REMOVE(&producer->backlogs, &backlog, entry);
+	return MR_TIMEOUT;
 }
 
 static int failure(const mr_producer *producer)
 {
 	if (producer->failure < 0)
-		words_fail(producer->failure, "%s",
-			   producer->failure_text ? producer->failure_text : mr_status_name(producer->failure));
+		fail(producer->failure, "%s",
+		     producer->failure_message ? producer->failure_message : mr_status_name(producer->failure));
 	return producer->failure;
+}
+
+/* Waits until all that is not kept back is with the socket. */
+static void wait_sent(mr_producer *producer, int64_t deadline_ms)
+{
+	struct waiter waiter = {.waits_sent = true};
+
+	driver_wait(producer->m, &waiter, deadline_ms);
 }
 
 /* -- the API -- */
 
 /* Half of what a connection may park, so that others of the handle can park too. */
-static size_t default_window(uint64_t max_inflight)
+static size_t default_window(const json_t *hello)
 {
+	uint64_t max_inflight = (uint64_t)json_integer_value(json_object_get(hello, "max_inflight"));
+
 	return max_inflight >= 4 && max_inflight / 2 < DEFAULT_WINDOW ? (size_t)max_inflight / 2 : DEFAULT_WINDOW;
 }
 
-int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t window)
+static mr_producer *create(mr *m, const char *channel)
 {
-	uint64_t max_inflight;
-	int status = text_check("channel", channel);
-	struct notice_listener *other;
-	mr_producer *producer;
+	mr_producer *producer = calloc(1, sizeof(*producer));
 
-	*out = NULL;
-	if (status == MR_OK && (window == 1 || window > MAX_WINDOW))
-		status = words_fail(MR_EARGUMENT, "a window is 2 to %d, or 0 for the default", MAX_WINDOW);
-	if (status != MR_OK)
-		return status;
-	producer = calloc(1, sizeof(*producer));
 	if (producer)
 		producer->listener.channel = strdup(channel);
 	if (!producer || !producer->listener.channel) {
 		free(producer);
-		return words_fail(MR_EMEMORY, "not enough memory for a producer");
+		return NULL;
 	}
 	producer->m = m;
 	producer->listener.on_notice = on_notice;
-	pthread_mutex_lock(&m->lock);
-	max_inflight = (uint64_t)json_integer_value(json_object_get(m->hello, "max_inflight"));
-	pthread_mutex_unlock(&m->lock);
-	producer->window = window ? window : default_window(max_inflight);
-	TAILQ_INIT(&producer->marks);
-	TAILQ_INIT(&producer->waiters);
+	TAILQ_INIT(&producer->unanswered);
+	TAILQ_INIT(&producer->backlogs);
+	return producer;
+}
 
-	pthread_mutex_lock(&m->lock);
+static void destroy(mr_producer *producer)
+{
+	free(producer->failure_message);
+	free((char *)producer->listener.channel);
+	free(producer);
+}
+
+/* Two for one channel would not know whose puts a notice is of. */
+static int enlist(mr_producer *producer, size_t window)
+{
+	mr *m = producer->m;
+	struct notice_listener *other;
+	int status = driver_lock(m);
+
+	if (status != MR_OK)
+		return status;
+	producer->window = window ? window : default_window(m->machine.hello);
 	LIST_FOREACH(other, &m->listeners, entry)
-	if (strcmp(other->channel, channel) == 0)
-		status = words_fail(MR_EARGUMENT, "the handle has a producer for this channel already");
+	{
+		if (strcmp(other->channel, producer->listener.channel) == 0)
+			status = fail(MR_EARGUMENT, "the handle has a producer for this channel already");
+	}
 	if (status == MR_OK)
 		LIST_INSERT_HEAD(&m->listeners, &producer->listener, entry);
-	pthread_mutex_unlock(&m->lock);
-	if (status == MR_OK) {
-		*out = producer;
-	} else {
-		free((char *)producer->listener.channel);
-		free(producer);
-	}
+	driver_unlock(m);
 	return status;
 }
 
-/* The put with these members, which are freed. */
-static int producer_put(mr_producer *producer, struct buffer *members, enum mr_more more, int64_t timeout_ms)
+int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t window)
 {
-	int64_t deadline_ms = timeout_ms < 0 ? MR_FOREVER : clock_now_ms() + timeout_ms;
-	struct slice text = {members->bytes, buffer_len(members)};
+	int status = string_check("channel", channel);
+	mr_producer *producer;
+
+	*out = NULL;
+	if (status == MR_OK && (window == 1 || window > MAX_WINDOW))
+		status = fail(MR_EARGUMENT, "a window is 2 to %d, or 0 for the default", MAX_WINDOW);
+	if (status != MR_OK)
+		return status;
+	producer = create(m, channel);
+	if (!producer)
+		return fail(MR_EMEMORY, "not enough memory for a producer");
+	status = enlist(producer, window);
+	if (status == MR_OK)
+		*out = producer;
+	else
+		destroy(producer);
+	return status;
+}
+
+/* Hands in the put, which is freed. */
+static int produce(mr_producer *producer, struct operation *operation, enum mr_more more)
+{
+	struct produced *produced = calloc(1, sizeof(*produced));
+	int status;
+
+	if (!produced) {
+		operation_finish(operation);
+		return fail(MR_EMEMORY, "not enough memory for the value");
+	}
+	produced->request.on_outcome = on_outcome;
+	produced->producer = producer;
+	TAILQ_INSERT_TAIL(&producer->unanswered, produced, entry);
+	producer->n_unanswered++;
+	producer->report.put++;
+	status = driver_submit(producer->m, &produced->request, operation, more == MR_LAST);
+	if (status == MR_OK)
+		return MR_OK;
+	TAILQ_REMOVE(&producer->unanswered, produced, entry);
+	producer->n_unanswered--;
+	producer->report.put--;
+	free(produced);
+	return status;
+}
+
+/* With the lock held; the operation is freed. */
+static int put(mr_producer *producer, struct operation *operation, enum mr_more more, int64_t deadline_ms)
+{
 	int status = MR_OK;
 
 	if (producer->failure == MR_OK)
-		status = transport_ready(producer->m, timeout_ms);
-	if (status == MR_OK && producer->failure == MR_OK)
-		status = wait_unanswered(producer, producer->window - 2, deadline_ms);
+		status = wait_unanswered(producer, producer->window - 1, deadline_ms);
 	if (status == MR_OK)
 		status = failure(producer);
-	if (status == MR_OK && text.len + ENVELOPE_BYTES > producer->m->client.max_request_bytes)
-		status = words_fail(MR_EARGUMENT, "the value is larger than a frame of this daemon may be");
-	if (status == MR_OK)
-		status = send_kept(producer);
-	if (status == MR_OK && more == MR_LAST)
-		status = send_mark(producer, text);
-	if (status != MR_OK)
-		goto out;
-	producer->report.put++;
-	if (more == MR_MORE) { /* `kept` is empty now */
-		struct buffer spare = producer->kept;
-
-		producer->kept = *members;
-		*members = spare;
+	if (status != MR_OK) {
+		operation_finish(operation);
+		return status;
 	}
-	if (transport_drain(producer->m, timeout_ms) != MR_OK)
-		status = failure(producer);
-out:
-	buffer_finish(members);
+	status = produce(producer, operation, more);
+	if (status == MR_OK)
+		wait_sent(producer, deadline_ms);
 	return status;
 }
 
 int mr_producer_put_raw(mr_producer *producer, const char *json, size_t len, enum mr_more more, int64_t timeout_ms)
 {
-	struct buffer members = {0};
+	static const struct mr_put_options plain;
+	int64_t deadline_ms = timeout_ms < 0 ? MACHINE_NEVER : clock_now_ms() + timeout_ms;
+	struct operation operation;
 	int status = timeout_check(timeout_ms);
 
 	if (status == MR_OK)
-		status = members_put(&members, producer->listener.channel, false, json, len);
-	if (status == MR_OK && members.failed)
-		status = words_fail(MR_EMEMORY, "not enough memory for the value");
+		status = operation_put_unanswered(&operation, producer->listener.channel, &plain, json, len, MR_FOREVER,
+						  (uint32_t)(producer->window / 2));
+	if (status != MR_OK)
+		return status;
+	status = driver_lock(producer->m);
 	if (status != MR_OK) {
-		buffer_finish(&members);
+		operation_finish(&operation);
 		return status;
 	}
-	pthread_mutex_lock(&producer->m->lock);
-	status = producer_put(producer, &members, more, timeout_ms);
-	pthread_mutex_unlock(&producer->m->lock);
+	status = put(producer, &operation, more, deadline_ms);
+	driver_unlock(producer->m);
 	return status;
 }
 
@@ -314,7 +270,7 @@ int mr_producer_put(mr_producer *producer, const json_t *value, enum mr_more mor
 {
 	size_t len = 0;
 	int status = MR_OK;
-	char *text = json_text_from(value, &len, &status);
+	char *text = json_dump(value, &len, &status);
 
 	if (text)
 		status = mr_producer_put_raw(producer, text, len, more, timeout_ms);
@@ -322,66 +278,68 @@ int mr_producer_put(mr_producer *producer, const json_t *value, enum mr_more mor
 	return status;
 }
 
-/* Makes a mark of what was kept back; where that is of no use any more, it is not put. */
-static void finish_run(mr_producer *producer, int64_t timeout_ms)
+/* After a failure what was never sent is not put. */
+static void drop_unsent(mr_producer *producer)
 {
-	struct slice kept = {producer->kept.bytes, buffer_len(&producer->kept)};
+	struct produced *produced, *next;
 
-	if (kept.len && producer->failure == MR_OK) {
-		int status = send_mark(producer, kept);
-
-		if (status == MR_OK)
-			transport_drain(producer->m, timeout_ms);
-		else
-			producer_fail(producer, status, mr_message(), strlen(mr_message()));
-		producer->report.failed += status != MR_OK;
-	} else if (kept.len) {
+	for (produced = TAILQ_FIRST(&producer->unanswered); produced; produced = next) {
+		next = TAILQ_NEXT(produced, entry);
+		if (produced->request.base.place != PLACE_WAITING || produced->request.base.was_sent)
+			continue;
+		requests_forget(&producer->m->machine, &produced->request.base);
 		producer->report.failed++;
+		answered(produced);
 	}
-	buffer_clear(&producer->kept);
-	lose_unmarked(producer);
+}
+
+static int flush(mr_producer *producer, struct mr_report *report, int64_t deadline_ms)
+{
+	int status;
+
+	if (producer->failure == MR_OK)
+		driver_write(producer->m, true);
+	else
+		drop_unsent(producer);
+	status = wait_unanswered(producer, 0, deadline_ms);
+	if (status != MR_OK)
+		return status;
+	status = failure(producer);
+	if (report)
+		*report = producer->report;
+	producer->report = (struct mr_report){0};
+	producer->n_noticed = 0;
+	producer->failure = MR_OK;
+	free(producer->failure_message);
+	producer->failure_message = NULL;
+	return status;
 }
 
 int mr_producer_flush(mr_producer *producer, struct mr_report *report, int64_t timeout_ms)
 {
-	int64_t deadline_ms = timeout_ms < 0 ? MR_FOREVER : clock_now_ms() + timeout_ms;
+	int64_t deadline_ms = timeout_ms < 0 ? MACHINE_NEVER : clock_now_ms() + timeout_ms;
 	int status = timeout_check(timeout_ms);
 
+	if (status == MR_OK)
+		status = driver_lock(producer->m);
 	if (status != MR_OK)
 		return status;
-	pthread_mutex_lock(&producer->m->lock);
-	finish_run(producer, timeout_ms);
-	status = wait_unanswered(producer, 0, deadline_ms);
-	if (status == MR_OK) {
-		status = failure(producer);
-		if (report)
-			*report = producer->report;
-		producer->report = (struct mr_report){0};
-		producer->failure = MR_OK;
-		free(producer->failure_text);
-		producer->failure_text = NULL;
-	}
-	pthread_mutex_unlock(&producer->m->lock);
+	status = flush(producer, report, deadline_ms);
+	driver_unlock(producer->m);
 	return status;
 }
 
 void mr_producer_destroy(mr_producer *producer)
 {
-	struct mark *mark;
+	struct produced *produced;
 
-	if (!producer)
+	if (!producer || driver_lock(producer->m) != MR_OK)
 		return;
-	pthread_mutex_lock(&producer->m->lock);
 	LIST_REMOVE(&producer->listener, entry);
-	while ((mark = TAILQ_FIRST(&producer->marks))) {
-		TAILQ_REMOVE(&producer->marks, mark, entry);
-		client_forget(&producer->m->client, &mark->request.pending);
-		request_finish(&mark->request);
-		free(mark);
+	while ((produced = TAILQ_FIRST(&producer->unanswered))) {
+		requests_forget(&producer->m->machine, &produced->request.base);
+		answered(produced);
 	}
-	pthread_mutex_unlock(&producer->m->lock);
-	buffer_finish(&producer->kept);
-	free(producer->failure_text);
-	free((char *)producer->listener.channel);
-	free(producer);
+	driver_unlock(producer->m);
+	destroy(producer);
 }

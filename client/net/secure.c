@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/net/link.h"
-#include "client/machine/words.h"
+#include "client/net/progress.h"
+#include "client/machine/failure.h"
 
 enum { /* errors, beside those of the system: this much less than zero, and a number of OpenSSL's less */
        UNTRUSTED = -20000, /* of X509_V_ERR_* */
@@ -76,7 +76,7 @@ static int refuse(const char *what, const char *file)
 {
 	unsigned long code = ERR_peek_error();
 	const char *reason = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
-	int status = words_fail(MR_EARGUMENT, "TLS: the %s %s: %s", what, file, reason ? reason : "it cannot be used");
+	int status = fail(MR_EARGUMENT, "TLS: the %s %s: %s", what, file, reason ? reason : "it cannot be used");
 
 	ERR_clear_error();
 	return status;
@@ -101,7 +101,7 @@ static int load(SSL_CTX *context, const struct mr_tls_options *options)
 	if (options->ca && SSL_CTX_load_verify_locations(context, options->ca, NULL) != 1)
 		return refuse("certificates of ca", options->ca);
 	if (!options->cert != !options->key)
-		return words_fail(MR_EARGUMENT, "TLS: a certificate needs its key, and a key its certificate");
+		return fail(MR_EARGUMENT, "TLS: a certificate needs its key, and a key its certificate");
 	if (options->cert && SSL_CTX_use_certificate_chain_file(context, options->cert) != 1)
 		return refuse("certificate", options->cert);
 	if (options->key && (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 ||
@@ -125,7 +125,7 @@ int secure_create(struct secure **out, const struct mr_tls_options *options, con
 	if (!secure || !CRYPTO_THREAD_run_once(&method_once, make_method) || !method ||
 	    !(secure->context = SSL_CTX_new(TLS_client_method()))) {
 		free(secure);
-		return words_fail(MR_EMEMORY, "not enough memory for TLS");
+		return fail(MR_EMEMORY, "not enough memory for TLS");
 	}
 	secure->accepts_any = options->insecure_accept_any_certificate;
 	SSL_CTX_set_min_proto_version(secure->context, TLS1_2_VERSION);
@@ -196,7 +196,7 @@ void secure_end(struct ssl_st *ssl)
 	ERR_clear_error();
 }
 
-/* What has become of a call that returned `n` <= 0: LINK_AGAIN, with *wants_write; LINK_CLOSED; or an error. */
+/* What has become of a call that returned `n` <= 0: UPLINK_AGAIN, with *wants_write; UPLINK_CLOSED; or an error. */
 static ssize_t explain(SSL *ssl, int n, bool *wants_write)
 {
 	int saved = errno, reason;
@@ -205,13 +205,13 @@ static ssize_t explain(SSL *ssl, int n, bool *wants_write)
 	switch (SSL_get_error(ssl, n)) {
 	case SSL_ERROR_WANT_WRITE:
 		*wants_write = true;
-		return LINK_AGAIN;
+		return UPLINK_AGAIN;
 	case SSL_ERROR_WANT_READ:
-		return LINK_AGAIN;
+		return UPLINK_AGAIN;
 	case SSL_ERROR_ZERO_RETURN:
-		return LINK_CLOSED;
+		return UPLINK_CLOSED;
 	case SSL_ERROR_SYSCALL:
-		return saved ? -saved : LINK_CLOSED;
+		return saved ? -saved : UPLINK_CLOSED;
 	default:
 		reason = ERR_GET_REASON(ERR_peek_error());
 		ERR_clear_error();
@@ -231,10 +231,10 @@ int secure_shake_hands(struct ssl_st *ssl)
 	errno = 0;
 	n = SSL_do_handshake(ssl);
 	if (n == 1)
-		return LINK_CONNECTED;
+		return UPLINK_CONNECTED;
 	result = explain(ssl, n, &wants_write);
-	if (result == LINK_AGAIN)
-		return wants_write ? LINK_CONNECTING : LINK_SHAKING;
+	if (result == UPLINK_AGAIN)
+		return wants_write ? UPLINK_CONNECTING : UPLINK_SHAKING;
 	return (int)result;
 }
 
@@ -272,7 +272,7 @@ bool secure_has_more(const struct ssl_st *ssl)
 	return SSL_has_pending(ssl) || SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
 }
 
-const char *secure_words(ssize_t error)
+const char *secure_message(ssize_t error)
 {
 	static _Thread_local char words[200];
 	const char *reason;

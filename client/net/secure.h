@@ -1,5 +1,5 @@
-/* TLS: what all connections of a client share, made of its options; and the handshake and the bytes of one, for link.c
- * alone. */
+/* TLS: what all connections of a client share, made of its options; and the handshake and the bytes of one, for
+ * uplink.c alone. */
 #ifndef MILLRACE_CLIENT_NET_SECURE_H
 #define MILLRACE_CLIENT_NET_SECURE_H
 
@@ -21,13 +21,13 @@ void secure_destroy(struct secure *secure); /* NULL is fine; connections go on *
 struct ssl_st *secure_begin(const struct secure *secure, int fd, const char *host);
 void secure_end(struct ssl_st *ssl); /* tells the other side, as well as it goes at once. NULL is fine */
 
-/* What these return is as link.h says it of link_shake_hands(), link_read() and link_write(). */
+/* What these return is as uplink.h says it of uplink_shake_hands(), uplink_read() and uplink_write(). */
 int secure_shake_hands(struct ssl_st *ssl);
 ssize_t secure_read(struct ssl_st *ssl, void *bytes, size_t len);
 ssize_t secure_write(struct ssl_st *ssl, const void *bytes, size_t len);
 bool secure_has_more(const struct ssl_st *ssl);
 
 /* What an error of these is, for people; NULL: it is none of theirs. Static, or of this thread until its next call. */
-const char *secure_words(ssize_t error);
+const char *secure_message(ssize_t error);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/millrace.h"
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
 
 #define DEFAULT_PORT     "7223"
 #define DEFAULT_TLS_PORT "7225"
@@ -111,12 +111,12 @@ static int add(struct url_list *list, const char *text, size_t len)
 	const char *fault = "it is too long";
 
 	if (list->n == URL_MOST)
-		return words_fail(MR_EARGUMENT, "these are more than %d addresses", URL_MOST);
+		return fail(MR_EARGUMENT, "these are more than %d addresses", URL_MOST);
 	if (copy(one, sizeof one, text, len))
 		fault = url_parse(&list->urls[list->n], one);
 	if (fault)
-		return words_fail(MR_EARGUMENT, "\"%.*s\" is not the address of a daemon: %s",
-				  (int)(len < 200 ? len : 200), text, fault);
+		return fail(MR_EARGUMENT, "\"%.*s\" is not the address of a daemon: %s", (int)(len < 200 ? len : 200),
+			    text, fault);
 	list->n++;
 	return MR_OK;
 }
@@ -127,7 +127,7 @@ int url_list_read(struct url_list *list, const char *text)
 
 	*list = (struct url_list){.urls = calloc(URL_MOST, sizeof(struct url))};
 	if (!list->urls)
-		return words_fail(MR_EMEMORY, "not enough memory for addresses");
+		return fail(MR_EMEMORY, "not enough memory for addresses");
 	if (!text)
 		text = getenv("MILLRACE_URL");
 	if (!text || !text[strspn(text, SEPARATORS)])

@@ -1,4 +1,4 @@
-/* The client as a whole: made, run by the loop, destroyed. */
+/* The client as a whole: made, run by the loop, destroyed. After whatever happens, run() does what follows from it. */
 #include "client/parking/parking.h"
 
 #include <assert.h>
@@ -8,15 +8,21 @@
 #include <event2/dns.h>
 #include <event2/util.h>
 
-#include "client/blocking/clock.h"
-#include "client/machine/members.h"
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
+#include "client/machine/reply.h"
+#include "client/net/clock.h"
+#include "client/net/entropy.h"
+#include "client/net/process.h"
+#include "client/parking/connect.h"
+#include "client/parking/submit.h"
 
 enum {
 	BACKOFF_MIN_MS = 50,
 	BACKOFF_MAX_MS = 5000,
 	HEARTBEAT_MS = 30000,
 	MAX_WAITING_BYTES = 16 * 1024 * 1024,
+	READS_A_TURN = 4, /* so that others of the loop have their turn too */
+	CALLBACKS_A_TURN = 1000,
 };
 
 /* -- callbacks, and the end inside of one -- */
@@ -24,52 +30,260 @@ enum {
 /* What a callback may still look at after it has destroyed the client goes last. */
 static void parking_free(mr_parking *p)
 {
-	client_finish(&p->client);
-	buffer_finish(&p->scratch);
+	machine_finish(&p->machine);
 	url_list_finish(&p->urls);
 	secure_destroy(p->secure);
-	free(p->name);
-	free(p->token);
 	free(p);
 }
 
-void parking_enter(mr_parking *p)
+static void parking_enter(mr_parking *p)
 {
 	p->depth++;
 }
 
-void parking_leave(mr_parking *p)
+static void parking_leave(mr_parking *p)
 {
 	assert(p->depth > 0);
 	if (--p->depth == 0 && p->is_dead)
 		parking_free(p);
 }
 
-void parking_tell_news(mr_parking *p, enum mr_event event, int status, const char *message, const char *channel)
+static void tell_news(mr_parking *p, const struct machine_event *event, enum mr_event kind)
 {
 	struct mr_news news = {
-		.event = event,
-		.status = status,
-		.message = message,
-		.url = p->urls.urls[p->url_at].text,
-		.channel = channel,
+		.event = kind,
+		.status = event->status,
+		.message = event->message,
+		.url = p->machine.url ? p->machine.url : p->urls.urls[0].text,
+		.channel = event->channel,
 	};
 
-	assert(p->depth > 0);
 	if (p->on_news)
 		p->on_news(p, &news, p->argument);
 }
 
-/* -- what libevent calls -- */
+static void fill_outcome(mr_parking *p, struct mr_outcome *outcome, const struct machine_event *event)
+{
+	const struct message_reply *reply = event->reply;
+	struct slice raw;
 
+	*outcome = (struct mr_outcome){
+		.status = event->status, .is_last = event->is_last, .message = event->message, .left = event->left};
+	if (!reply)
+		return;
+	raw = reply->value.len ? reply->value : reply->values;
+	outcome->raw = raw.len ? raw.bytes : NULL;
+	outcome->raw_len = raw.len;
+	outcome->arm = (size_t)reply->arm;
+	outcome->accepted = reply->accepted;
+	outcome->evicted = reply->evicted;
+	outcome->left = reply->left;
+	outcome->origin = reply->origin.len ? reply->origin.bytes : NULL;
+	outcome->origin_len = reply->origin.len;
+	outcome->body = reply->body.bytes;
+	outcome->body_len = reply->body.len;
+	if (reply->lease.len && reply->lease.len < sizeof p->lease) {
+		memcpy(p->lease, reply->lease.bytes, reply->lease.len);
+		p->lease[reply->lease.len] = '\0';
+		outcome->lease = p->lease;
+		outcome->deliveries = reply_deliveries(reply->deliveries);
+	}
+}
+
+/* Of a put without an answer nothing is told unless it went wrong; and what nobody knows of is no news. */
+static void tell_outcome(mr_parking *p, const struct machine_event *event)
+{
+	mr_parked *request = (mr_parked *)event->request;
+	struct mr_outcome outcome;
+
+	if (event->is_last)
+		p->n_pending -= request->done != NULL;
+	if (request->done) {
+		fill_outcome(p, &outcome, event);
+		request->done(p, &outcome, request->argument);
+	} else if (event->status != MR_OK && event->status != MR_DROPPED && event->status != MR_UNKNOWN) {
+		tell_news(p, event, MR_EVENT_PUT_FAILED);
+	}
+	if (event->is_last)
+		submit_recycle(p, request);
+}
+
+/* Tells what has come. False: there is more, for another turn of the loop; or the client is dead. */
+static bool deliver(mr_parking *p)
+{
+	struct machine_event event;
+
+	for (int i = 0; i < CALLBACKS_A_TURN; i++) {
+		machine_next(&p->machine, clock_now_ms(), &event);
+		switch (event.kind) {
+		case MACHINE_IDLE:
+			return true;
+		case MACHINE_OUTCOME:
+			tell_outcome(p, &event);
+			break;
+		case MACHINE_NEWS:
+			tell_news(p, &event, event.news);
+			break;
+		}
+		if (p->is_dead)
+			return false;
+	}
+	submit_run_soon(p);
+	return false;
+}
+
+/* -- bytes -- */
+
+static bool has_socket(const mr_parking *p)
+{
+	return p->is_connected && machine_has_connection(&p->machine);
+}
+
+/* Reads once. Whether there may be more. */
+static bool read_once(mr_parking *p)
+{
+	int64_t now_ms = clock_now_ms();
+	size_t len = 0;
+	char *room;
+	ssize_t n;
+
+	if (!has_socket(p))
+		return false;
+	room = machine_room(&p->machine, &len, now_ms);
+	n = room ? uplink_read(&p->uplink, room, len) : UPLINK_AGAIN;
+	if (n > 0)
+		machine_read(&p->machine, (size_t)n, now_ms);
+	else if (n != UPLINK_AGAIN)
+		machine_closed_by_peer(&p->machine, now_ms, uplink_message(n));
+	return deliver(p) && has_socket(p) && ((n > 0 && (size_t)n == len) || uplink_has_more(&p->uplink));
+}
+
+static void read_all(mr_parking *p)
+{
+	for (int i = 0; i < READS_A_TURN; i++)
+		if (!read_once(p))
+			return;
+	event_active(p->reading, EV_READ, 0);
+}
+
+/* The socket takes no more: the daemon may have said why before it closed. */
+static void writing_failed(mr_parking *p, ssize_t problem)
+{
+	while (read_once(p))
+		;
+	if (!p->is_dead && has_socket(p))
+		machine_closed_by_peer(&p->machine, clock_now_ms(), uplink_message(problem));
+}
+
+static void write_all(mr_parking *p)
+{
+	struct slice out = {NULL, 0};
+	bool is_blocked;
+
+	while (has_socket(p) && (out = machine_output(&p->machine, true, clock_now_ms())).len) {
+		ssize_t n = uplink_write(&p->uplink, out.bytes, out.len);
+
+		if (n == UPLINK_AGAIN)
+			break;
+		if (n < 0) {
+			writing_failed(p, n);
+			return;
+		}
+		machine_written(&p->machine, (size_t)n, clock_now_ms());
+	}
+	is_blocked = has_socket(p) && out.len;
+	if (is_blocked && !p->is_writing)
+		event_add(p->writing, NULL);
+	else if (!is_blocked && p->is_writing)
+		event_del(p->writing);
+	p->is_writing = is_blocked;
+}
+
+/* -- what follows from what has happened -- */
+
+/* The timer may stand earlier than it has to. */
+static void set_timer(mr_parking *p, int64_t now_ms)
+{
+	int64_t due_ms = machine_due_ms(&p->machine), other_ms = connect_due_ms(p), in_ms;
+	struct timeval in;
+
+	due_ms = due_ms < other_ms ? due_ms : other_ms;
+	if (due_ms >= p->timer_ms)
+		return;
+	p->timer_ms = due_ms;
+	in_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+	in = (struct timeval){.tv_sec = (time_t)(in_ms / 1000), .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
+	evtimer_add(p->timer, &in);
+}
+
+static void run(mr_parking *p)
+{
+	int64_t now_ms = clock_now_ms();
+	bool is_all = deliver(p);
+
+	if (p->is_dead)
+		return;
+	if (!machine_has_connection(&p->machine))
+		connect_close(p);
+	if (machine_wants_connection(&p->machine, now_ms))
+		connect_begin(p, now_ms);
+	write_all(p);
+	if (p->is_dead)
+		return;
+	if (p->machine.has_news || !TAILQ_EMPTY(&p->machine.ending) || !is_all)
+		submit_run_soon(p);
+	set_timer(p, now_ms);
+}
+
+/* In a process that was forked from the client's own: its loop may go on, the client does not. True: so it is. */
+static bool is_forked(mr_parking *p)
+{
+	if (p->process == process_number())
+		return false;
+	if (p->reading)
+		event_del(p->reading);
+	if (p->writing)
+		event_del(p->writing);
+	evtimer_del(p->timer);
+	return true;
+}
+
+/* The socket can be read or written, or is connected. */
+static void on_ready(evutil_socket_t fd, short what, void *argument)
+{
+	mr_parking *p = argument;
+
+	(void)fd;
+	if (is_forked(p))
+		return;
+	parking_enter(p);
+	if (!p->is_connected && p->machine.state == MACHINE_OPENING)
+		connect_go_on(p);
+	else if (what & EV_READ && p->is_connected)
+		read_all(p);
+	if (!p->is_dead)
+		run(p);
+	parking_leave(p);
+}
+
+/* Something is due; but this process itself may have been stopped for a while, so what there is is read first. */
 static void on_timer(evutil_socket_t fd, short what, void *argument)
 {
 	mr_parking *p = argument;
 
 	(void)fd;
 	(void)what;
+	if (is_forked(p))
+		return;
 	parking_enter(p);
-	connection_timer(p);
+	p->timer_ms = MACHINE_NEVER;
+	if (p->is_connected)
+		read_all(p);
+	if (!p->is_dead) {
+		connect_expire(p, clock_now_ms());
+		machine_tick(&p->machine, clock_now_ms());
+		run(p);
+	}
 	parking_leave(p);
 }
 
@@ -79,92 +293,110 @@ static void on_soon(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	parking_enter(p);
 	p->is_soon = false;
-	requests_tell_ends(p);
-	if (!p->is_dead)
-		traffic_write(p);
-	parking_leave(p);
-}
-
-static void on_beat(evutil_socket_t fd, short what, void *argument)
-{
-	mr_parking *p = argument;
-
-	(void)fd;
-	(void)what;
+	if (is_forked(p))
+		return;
 	parking_enter(p);
-	connection_beat(p);
+	run(p);
 	parking_leave(p);
-}
-
-void parking_run_soon(mr_parking *p)
-{
-	if (!p->is_soon)
-		event_active(p->soon, 0, 0);
-	p->is_soon = true;
-}
-
-void parking_set_timer(struct event *timer, int64_t ms)
-{
-	struct timeval in = {.tv_sec = (time_t)(ms > 0 ? ms / 1000 : 0),
-			     .tv_usec = (suseconds_t)(ms > 0 ? ms % 1000 * 1000 : 0)};
-
-	evtimer_add(timer, &in);
 }
 
 /* -- the API -- */
 
 static int check_options(const struct mr_parking_options *options)
 {
-	struct buffer members = {0};
-	int status = MR_OK;
-
 	if (options->connect_timeout_ms < 0 || options->connect_timeout_ms > (int64_t)MESSAGE_MAX_MS ||
 	    options->backoff_min_ms < 0 || options->backoff_max_ms < 0 ||
 	    options->backoff_max_ms > (int64_t)MESSAGE_MAX_MS ||
 	    options->backoff_min_ms > (options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS) ||
 	    options->heartbeat_ms > (int64_t)MESSAGE_MAX_MS)
-		status = words_fail(MR_EARGUMENT, "the times of the options are 0 to 2147483647 milliseconds, "
-						  "backoff_min_ms not over backoff_max_ms");
-	if (status == MR_OK && options->name)
-		status = members_text(&members, "name", options->name);
-	if (status == MR_OK && options->token)
-		status = members_text(&members, "token", options->token);
-	buffer_finish(&members);
-	return status;
+		return fail(MR_EARGUMENT, "the times of the options are 0 to 2147483647 milliseconds, "
+					  "backoff_min_ms not over backoff_max_ms");
+	return MR_OK;
 }
 
-static void take_options(mr_parking *p, const struct mr_parking_options *options)
+static int64_t or_default(int64_t chosen, int64_t otherwise)
 {
-	p->connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : URL_CONNECT_TIMEOUT_MS;
-	p->backoff_max_ms = options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS;
-	p->backoff_min_ms = options->backoff_min_ms ? options->backoff_min_ms : BACKOFF_MIN_MS;
-	if (p->backoff_min_ms > p->backoff_max_ms)
-		p->backoff_min_ms = p->backoff_max_ms;
-	p->heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : HEARTBEAT_MS;
-	p->window_asked = options->window;
-	p->max_waiting_bytes = options->max_waiting_bytes ? options->max_waiting_bytes : MAX_WAITING_BYTES;
-	p->on_news = options->on_news;
-	p->argument = options->argument;
-	p->name = options->name ? strdup(options->name) : NULL;
-	p->token = options->token ? strdup(options->token) : NULL;
+	return chosen ? chosen : otherwise;
+}
+
+static int init_machine(mr_parking *p, const struct mr_parking_options *options)
+{
+	struct machine_settings settings = {
+		.name = options->name,
+		.token = options->token,
+		.n_urls = p->urls.n,
+		.reopens = true,
+		.connect_timeout_ms = or_default(options->connect_timeout_ms, URL_CONNECT_TIMEOUT_MS),
+		.backoff_max_ms = or_default(options->backoff_max_ms, BACKOFF_MAX_MS),
+		.backoff_min_ms = or_default(options->backoff_min_ms, BACKOFF_MIN_MS),
+		.heartbeat_ms = options->heartbeat_ms < 0 ? 0 : or_default(options->heartbeat_ms, HEARTBEAT_MS),
+		.window = options->window,
+		.max_waiting_bytes = options->max_waiting_bytes ? options->max_waiting_bytes : MAX_WAITING_BYTES,
+	};
+
+	if (settings.backoff_min_ms > settings.backoff_max_ms)
+		settings.backoff_min_ms = settings.backoff_max_ms;
+	settings.seed = entropy_number();
+	entropy_digits(settings.producer, sizeof settings.producer - 1);
+	return machine_init(&p->machine, &settings);
 }
 
 /* All that ties it to the loop, and all requests. */
 static void parking_finish(mr_parking *p)
 {
+	mr_parked *request;
+
 	p->is_dead = true;
-	connection_close(p);
-	requests_drop(p);
+	connect_close(p);
+	while ((request = (mr_parked *)requests_abandon(&p->machine)))
+		free(request);
+	while ((request = SLIST_FIRST(&p->spares))) {
+		SLIST_REMOVE_HEAD(&p->spares, spare);
+		free(request);
+	}
 	if (p->dns)
 		evdns_base_free(p->dns, 1);
 	if (p->timer)
 		event_free(p->timer);
 	if (p->soon)
 		event_free(p->soon);
-	if (p->beat)
-		event_free(p->beat);
+}
+
+/* A client around its addresses, which become its own. */
+static int create(mr_parking **out, struct event_base *base, struct url_list *urls, struct secure *secure,
+		  const struct mr_parking_options *options)
+{
+	mr_parking *p = calloc(1, sizeof(*p));
+	int status;
+
+	if (!p)
+		return fail(MR_EMEMORY, "not enough memory for a client");
+	p->base = base;
+	p->urls = *urls;
+	status = init_machine(p, options);
+	if (status != MR_OK) {
+		free(p);
+		return status;
+	}
+	p->secure = secure;
+	p->process = process_number();
+	p->on_news = options->on_news;
+	p->argument = options->argument;
+	p->uplink.fd = -1;
+	p->on_ready = on_ready;
+	p->timer_ms = p->address_ends_ms = MACHINE_NEVER;
+	p->timer = evtimer_new(base, on_timer, p);
+	p->soon = event_new(base, -1, 0, on_soon, p);
+	*urls = (struct url_list){0};
+	if (!p->timer || !p->soon) {
+		parking_finish(p);
+		parking_free(p);
+		return fail(MR_EMEMORY, "not enough memory for a client");
+	}
+	set_timer(p, clock_now_ms());
+	*out = p;
+	return MR_OK;
 }
 
 int mr_parking_create(mr_parking **out, struct event_base *base, const char *urls,
@@ -172,10 +404,9 @@ int mr_parking_create(mr_parking **out, struct event_base *base, const char *url
 {
 	static const struct mr_parking_options none;
 	const struct mr_parking_options *chosen = options ? options : &none;
-	struct url_list list;
 	struct secure *secure = NULL;
+	struct url_list list;
 	int status = check_options(chosen);
-	mr_parking *p;
 
 	*out = NULL;
 	if (status != MR_OK)
@@ -183,40 +414,17 @@ int mr_parking_create(mr_parking **out, struct event_base *base, const char *url
 	status = url_list_read(&list, urls);
 	if (status == MR_OK)
 		status = secure_create(&secure, &chosen->tls, &list);
-	p = status == MR_OK ? calloc(1, sizeof(*p)) : NULL;
-	if (!p) {
+	if (status == MR_OK)
+		status = create(out, base, &list, secure, chosen);
+	if (status != MR_OK && list.n) /* else the client has freed them, or has them */
 		secure_destroy(secure);
-		url_list_finish(&list);
-		return status == MR_OK ? words_fail(MR_EMEMORY, "not enough memory for a client") : status;
-	}
-	p->base = base;
-	p->urls = list;
-	p->secure = secure;
-	p->link.fd = -1;
-	p->state = PARKING_RESTS;
-	TAILQ_INIT(&p->waiting);
-	TAILQ_INIT(&p->sent);
-	TAILQ_INIT(&p->ending);
-	TAILQ_INIT(&p->spare);
-	LIST_INIT(&p->ephemerals);
-	client_init(&p->client);
-	take_options(p, chosen);
-	p->timer = evtimer_new(base, on_timer, p);
-	p->soon = event_new(base, -1, 0, on_soon, p);
-	p->beat = event_new(base, -1, EV_PERSIST, on_beat, p);
-	if (!p->timer || !p->soon || !p->beat || (chosen->name && !p->name) || (chosen->token && !p->token)) {
-		parking_finish(p);
-		parking_free(p);
-		return words_fail(MR_EMEMORY, "not enough memory for a client");
-	}
-	parking_set_timer(p->timer, 0);
-	*out = p;
-	return MR_OK;
+	url_list_finish(&list);
+	return status;
 }
 
 void mr_parking_destroy(mr_parking *p)
 {
-	if (!p)
+	if (!p || p->process != process_number())
 		return;
 	parking_finish(p);
 	if (p->depth == 0)
@@ -225,7 +433,7 @@ void mr_parking_destroy(mr_parking *p)
 
 bool mr_parking_is_connected(const mr_parking *p)
 {
-	return p->state == PARKING_UP;
+	return p->machine.state == MACHINE_OPEN;
 }
 
 size_t mr_parking_pending(const mr_parking *p)

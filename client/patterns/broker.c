@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/patterns/take.h"
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
 
 static const char REPLY_PREFIX[] = "_r."; /* of the names that the daemon makes up */
 
@@ -20,8 +20,8 @@ static int read_reply(json_t *message, json_t **reply)
 		*reply = json_incref(found);
 	if (found)
 		return MR_OK;
-	return words_fail(error ? MR_EFAILED : MR_EPROTOCOL, "%s",
-			  error ? error : "the answer is no reply: it has neither `reply` nor `error`");
+	return fail(error ? MR_EFAILED : MR_EPROTOCOL, "%s",
+		    error ? error : "the answer is no reply: it has neither `reply` nor `error`");
 }
 
 static int put_until(mr *m, const char *channel, const json_t *value, int64_t deadline_ms)
@@ -57,7 +57,7 @@ static int exchange(mr *m, const char *channel, const char *name, const json_t *
 
 	if (json_object_set_new(message, "reply_to", json_string(name)) < 0 ||
 	    json_object_set(message, "request", (json_t *)request) < 0) /* which only counts the reference */
-		status = words_fail(MR_EMEMORY, "not enough memory for the request");
+		status = fail(MR_EMEMORY, "not enough memory for the request");
 	if (status == MR_OK)
 		status = put_until(m, channel, message, deadline_ms);
 	json_decref(message);
@@ -79,10 +79,9 @@ int mr_ask(mr *m, const char *channel, const json_t *request, int64_t timeout_ms
 	if (reply)
 		*reply = NULL;
 	if (timeout_ms < 0 || timeout_ms > INT32_MAX)
-		return words_fail(MR_EARGUMENT, "a request needs a time-out, of 0 to %d ms: its server may die",
-				  INT32_MAX);
+		return fail(MR_EARGUMENT, "a request needs a time-out, of 0 to %d ms: its server may die", INT32_MAX);
 	if (!request)
-		return words_fail(MR_EARGUMENT, "the request is NULL");
+		return fail(MR_EARGUMENT, "the request is NULL");
 	status = mr_create(m, NULL, &promise, NULL, &name);
 	if (status != MR_OK)
 		return status;
@@ -90,7 +89,7 @@ int mr_ask(mr *m, const char *channel, const json_t *request, int64_t timeout_ms
 	snprintf(words, sizeof words, "%s", mr_message());
 	(void)mr_delete(m, name, true, NULL);
 	mr_free(name);
-	return status < 0 ? words_fail(status, "%s", words) : status;
+	return status < 0 ? fail(status, "%s", words) : status;
 }
 
 /* -- answering -- */
@@ -184,7 +183,7 @@ int mr_serve(mr *m, const struct mr_service *service, struct mr_service_counts *
 	int status;
 
 	if (!service || !service->channel || !service->answer)
-		status = words_fail(MR_EARGUMENT, "a service needs `channel` and `answer`");
+		status = fail(MR_EARGUMENT, "a service needs `channel` and `answer`");
 	else
 		status = serve(&server, &through);
 	if (counts)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/patterns/take.h"
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
 
 struct debt { /* of a mult, to a tap */
 	bool is_owed;
@@ -70,7 +70,7 @@ static int deliver_chosen(struct fan *fan, const struct mr_choice *taken)
 	size_t at;
 
 	if (!taken->value && !fan->flow->lost)
-		return end(fan, words_fail(MR_EJSON, "jansson cannot hold a value that is to be split"));
+		return end(fan, fail(MR_EJSON, "jansson cannot hold a value that is to be split"));
 	if (!taken->value) {
 		fan->flow->lost(fan->flow->context, fan->from[0], taken->raw, taken->raw_len, MR_EJSON);
 		return MR_OK;
@@ -166,7 +166,7 @@ static int check(struct fan *fan)
 
 	for (size_t i = 0; i < fan->n_from; i++) {
 		if (!fan->from[i])
-			return words_fail(MR_EARGUMENT, "a channel to take from is NULL");
+			return fail(MR_EARGUMENT, "a channel to take from is NULL");
 	}
 	for (size_t i = 0; i < fan->n_to; i++) {
 		int status = patterns_find(fan->m, fan->to[i]);
@@ -193,20 +193,20 @@ static int fan_out(struct fan *fan, const char *const *from, size_t n_from, cons
 	int status;
 
 	if (n_from < 1 || n_from > MR_MAX_SOURCES)
-		return words_fail(MR_EARGUMENT, "a merge is of 1 to %d channels", MR_MAX_SOURCES);
+		return fail(MR_EARGUMENT, "a merge is of 1 to %d channels", MR_MAX_SOURCES);
 	if (n_to < 1 || n_to > MR_MAX_WORKERS)
-		return words_fail(MR_EARGUMENT, "a fan-out is to 1 to %d channels", MR_MAX_WORKERS);
+		return fail(MR_EARGUMENT, "a fan-out is to 1 to %d channels", MR_MAX_WORKERS);
 	fan->flow = fan->flow ? fan->flow : &plain;
 	fan->from = copy(from, fan->n_from = n_from);
 	fan->to = copy(to, fan->n_to = n_to);
 	fan->debts = calloc(n_to, sizeof(*fan->debts));
 	if (!fan->from || !fan->to || !fan->debts)
-		status = words_fail(MR_EMEMORY, "not enough memory for %zu channels", n_from + n_to);
+		status = fail(MR_EMEMORY, "not enough memory for %zu channels", n_from + n_to);
 	else
 		status = check(fan);
 	if (status == MR_OK) {
 		run(fan);
-		status = fan->status < 0 ? words_fail(fan->status, "%s", fan->words) : fan->status;
+		status = fan->status < 0 ? fail(fan->status, "%s", fan->words) : fan->status;
 	}
 	free(fan->debts);
 	free(fan->to);
@@ -228,7 +228,7 @@ int mr_split(mr *m, const char *from, size_t (*choose)(void *context, const json
 	     size_t n, const struct mr_flow *flow)
 {
 	if (!choose)
-		return words_fail(MR_EARGUMENT, "a split needs `choose`");
+		return fail(MR_EARGUMENT, "a split needs `choose`");
 	return fan_out(&(struct fan){.m = m, .flow = flow, .choose = choose, .deliver = deliver_chosen}, &from, 1, to,
 		       n);
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "client/patterns/take.h"
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
 
 /* The values in hand have at most n numbers, all in a row: each waits for its turn at the place of its number, modulo
  * n. */
@@ -62,7 +62,7 @@ static void end(struct pipeline *p, int status)
 }
 
 /* Says that a value has failed, once for each. Returns what is put instead, or NULL. */
-static json_t *fail(struct pipeline *p, struct job *job, int status)
+static json_t *tell_failed(struct pipeline *p, struct job *job, int status)
 {
 	if (job->has_failed)
 		return NULL;
@@ -115,9 +115,9 @@ static json_t *work(struct pipeline *p, struct job *job)
 	if (status == MR_OK)
 		return result;
 	json_decref(result);
-	result = fail(p, job, status);
+	result = tell_failed(p, job, status);
 	if (!p->wants->failed)
-		end(p, words_fail(MR_EFAILED, "a worker failed: status %d (%s)", status, mr_status_name(status)));
+		end(p, fail(MR_EFAILED, "a worker failed: status %d (%s)", status, mr_status_name(status)));
 	return result;
 }
 
@@ -154,7 +154,7 @@ static void deliver(struct pipeline *p, struct job *job, json_t *result)
 		return;
 	if (!is_unfit(status) || !p->wants->failed)
 		end(p, status);
-	result = fail(p, job, status);
+	result = tell_failed(p, job, status);
 	if (!result)
 		return;
 	status = is_unfit(status) ? put(p, result) : MR_OK;
@@ -226,7 +226,7 @@ static void run(struct pipeline *p)
 	size_t n = p->wants->n - 1, started = start(p, n);
 
 	if (started < n)
-		end(p, words_fail(MR_EMEMORY, "not enough memory for the threads of %zu workers", p->wants->n));
+		end(p, fail(MR_EMEMORY, "not enough memory for the threads of %zu workers", p->wants->n));
 	worker(p);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(p->places[i].thread, NULL);
@@ -238,9 +238,9 @@ static void run(struct pipeline *p)
 static int check(mr *m, const struct mr_pipeline *wants)
 {
 	if (!wants || !wants->from || !wants->work)
-		return words_fail(MR_EARGUMENT, "a pipeline needs `from` and `work`");
+		return fail(MR_EARGUMENT, "a pipeline needs `from` and `work`");
 	if (wants->n < 1 || wants->n > MR_MAX_WORKERS)
-		return words_fail(MR_EARGUMENT, "a pipeline has 1 to %d workers", MR_MAX_WORKERS);
+		return fail(MR_EARGUMENT, "a pipeline has 1 to %d workers", MR_MAX_WORKERS);
 	return wants->to ? patterns_find(m, wants->to) : MR_OK;
 }
 
@@ -250,7 +250,7 @@ static int init(struct pipeline *p)
 
 	p->places = calloc(n, sizeof(*p->places));
 	if (!p->places)
-		return words_fail(MR_EMEMORY, "not enough memory for %zu workers", n);
+		return fail(MR_EMEMORY, "not enough memory for %zu workers", n);
 	for (size_t i = 0; i < n; i++)
 		pthread_cond_init(&p->places[i].turned, NULL);
 	pthread_mutex_init(&p->intake, NULL);
@@ -279,7 +279,7 @@ int mr_pipeline(mr *m, const struct mr_pipeline *pipeline, struct mr_pipeline_co
 		status = init(&p);
 	if (status == MR_OK) {
 		run(&p);
-		status = p.status < 0 ? words_fail(p.status, "%s", p.words) : p.status;
+		status = p.status < 0 ? fail(p.status, "%s", p.words) : p.status;
 	}
 	finish(&p);
 	if (counts)

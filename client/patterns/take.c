@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#include "client/machine/words.h"
+#include "client/machine/failure.h"
 
 enum { MAX_ARMS = 64, N_GUARDS = 2, PATIENCE_MIN_MS = 250, PATIENCE_MAX_MS = 16000 };
 
@@ -102,6 +102,6 @@ int mr_take_first(mr *m, const char **channels, size_t n, int64_t timeout_ms, st
 {
 	*choice = (struct mr_choice){.arm = 0};
 	if (n < 1 || n > MAX_ARMS)
-		return words_fail(MR_EARGUMENT, "a take is from 1 to %d channels", MAX_ARMS);
+		return fail(MR_EARGUMENT, "a take is from 1 to %d channels", MAX_ARMS);
 	return patterns_take(m, &(struct sources){.channels = channels, .n = n}, timeout_ms, choice);
 }

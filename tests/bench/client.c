@@ -17,7 +17,7 @@
 
 #include <event2/event.h>
 
-#include "client/blocking/clock.h"
+#include "client/net/clock.h"
 #include "client/millrace_parking.h"
 
 enum { VALUE_BYTES = 50, CONNECTIONS = 4, WINDOW = 64 };

@@ -18,8 +18,6 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 FLAGS = shlex.split(os.environ.get("CFLAGS", "")) + shlex.split(os.environ.get("LDFLAGS", ""))  # of a sanitizer's build
 IS_SANITIZED = any(flag.startswith("-fsanitize") for flag in FLAGS)
 
-AMONG_US = {"mr_words_fail"}  # functions that one of the libraries has for another, and that no public header declares
-
 # It has functions of its own with the names of some inside the library.
 PROGRAM = r"""
 #include <millrace.h>
@@ -182,15 +180,15 @@ class Symbols(Installed):
     def test_the_shared_libraries_show_what_the_headers_declare(self):
         self.assertGreater(len(public_functions()), 30)
         names = self.defined("-D", *(self.installed("lib", library + ".so.0") for library in libraries()))
-        self.assertEqual(names - {"MILLRACE_0"}, {f"{name}@@MILLRACE_0" for name in public_functions() | AMONG_US})
+        self.assertEqual(names - {"MILLRACE_0"}, {f"{name}@@MILLRACE_0" for name in public_functions()})
         for library in libraries():
             self.assertRegex(run("objdump", "-p", self.installed("lib", library + ".so.0")).stdout, rf"SONAME +{library}\.so\.0\n")
 
     def test_so_do_the_static_ones(self):
-        self.assertEqual(self.defined("-g", *(self.installed("lib", library + ".a") for library in libraries())), public_functions() | AMONG_US)
+        self.assertEqual(self.defined("-g", *(self.installed("lib", library + ".a") for library in libraries())), public_functions())
 
     def test_they_all_have_the_prefix(self):
-        for name in public_functions() | AMONG_US:
+        for name in public_functions():
             self.assertRegex(name, "^mr_")
 
 

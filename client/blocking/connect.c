@@ -1,5 +1,5 @@
-/* A link to an address, in time. */
-#include "client/net/connect.h"
+/* A uplink to an address, in time. */
+#include "client/blocking/connect.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,14 +9,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "client/blocking/clock.h"
-#include "client/net/lookup.h"
-#include "client/machine/words.h"
+#include "client/net/clock.h"
+#include "client/blocking/lookup.h"
+#include "client/machine/failure.h"
+#include "client/millrace.h"
 
-/* Waits until the link is ready for these events: 0, or the negative number of an error. */
-static int wait_for(const struct link *link, short events, int64_t deadline_ms)
+/* Waits until the uplink is ready for these events: 0, or the negative number of an error. */
+static int wait_for(const struct uplink *uplink, short events, int64_t deadline_ms)
 {
-	struct pollfd ready = {.fd = link->fd, .events = events};
+	struct pollfd ready = {.fd = uplink->fd, .events = events};
 	int n;
 
 	do {
@@ -28,41 +29,41 @@ static int wait_for(const struct link *link, short events, int64_t deadline_ms)
 }
 
 /* Waits for a connect() in progress. 0, or the negative number of an error. */
-static int finish_connect(struct link *link, int64_t deadline_ms)
+static int finish_connect(struct uplink *uplink, int64_t deadline_ms)
 {
-	int problem = wait_for(link, POLLOUT, deadline_ms);
+	int problem = wait_for(uplink, POLLOUT, deadline_ms);
 
 	if (!problem)
-		return link_connected(link);
-	link_close(link);
+		return uplink_connected(uplink);
+	uplink_close(uplink);
 	return problem;
 }
 
-static int shake_hands(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms)
+static int shake_hands(struct uplink *uplink, const struct url *url, const struct secure *secure, int64_t deadline_ms)
 {
-	int progress = link_secure(link, secure, url->host);
+	int progress = uplink_secure(uplink, secure, url->host);
 
-	while (progress > LINK_CONNECTED) {
-		int problem = wait_for(link, progress == LINK_SHAKING ? POLLIN : POLLOUT, deadline_ms);
+	while (progress > UPLINK_CONNECTED) {
+		int problem = wait_for(uplink, progress == UPLINK_SHAKING ? POLLIN : POLLOUT, deadline_ms);
 
-		progress = problem ? problem : link_shake_hands(link);
+		progress = problem ? problem : uplink_shake_hands(uplink);
 	}
 	if (progress < 0)
-		link_close(link);
+		uplink_close(uplink);
 	return progress;
 }
 
-/* A link to this address in time; or the negative number of an error. */
-static int connect_address(struct link *link, const struct addrinfo *address, int64_t deadline_ms)
+/* A uplink to this address in time; or the negative number of an error. */
+static int connect_address(struct uplink *uplink, const struct addrinfo *address, int64_t deadline_ms)
 {
-	int progress = link_connect(link, address->ai_family, address->ai_addr, address->ai_addrlen);
+	int progress = uplink_connect(uplink, address->ai_family, address->ai_addr, address->ai_addrlen);
 
-	return progress == LINK_CONNECTING ? finish_connect(link, deadline_ms) : progress;
+	return progress == UPLINK_CONNECTING ? finish_connect(uplink, deadline_ms) : progress;
 }
 
 /* Only connect() itself can wait until a listener whose queue is full takes one more: it does so within the time that
  * sending may take. */
-static int connect_unix(struct link *link, const struct url *url, int64_t deadline_ms)
+static int connect_unix(struct uplink *uplink, const struct url *url, int64_t deadline_ms)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int64_t left_ms = deadline_ms - clock_now_ms();
@@ -81,13 +82,13 @@ static int connect_unix(struct link *link, const struct url *url, int64_t deadli
 		close(fd);
 		return error == EAGAIN ? -ETIMEDOUT : -error;
 	}
-	link_init(link, fd);
+	uplink_init(uplink, fd);
 	return 0;
 }
 
 /* Tries every address of the host, each for an equal share of the time that is left. *failure: what getaddrinfo() says,
  * or 0. */
-static int connect_tcp(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms,
+static int connect_tcp(struct uplink *uplink, const struct url *url, const struct secure *secure, int64_t deadline_ms,
 		       int *failure)
 {
 	int problem = -ECONNREFUSED, n_left = 0;
@@ -101,22 +102,22 @@ static int connect_tcp(struct link *link, const struct url *url, const struct se
 	for (struct addrinfo *address = found; address && problem; address = address->ai_next, n_left--) {
 		int64_t now_ms = clock_now_ms(), end_ms = now_ms + (deadline_ms - now_ms) / n_left;
 
-		problem = connect_address(link, address, end_ms);
+		problem = connect_address(uplink, address, end_ms);
 		if (!problem && url->kind == URL_TLS)
-			problem = shake_hands(link, url, secure, end_ms);
+			problem = shake_hands(uplink, url, secure, end_ms);
 	}
 	freeaddrinfo(found);
 	return problem;
 }
 
-int connect_url(struct link *link, const struct url *url, const struct secure *secure, int64_t deadline_ms)
+int connect_url(struct uplink *uplink, const struct url *url, const struct secure *secure, int64_t deadline_ms)
 {
 	int failure = 0;
-	int problem = url->kind == URL_UNIX ? connect_unix(link, url, deadline_ms)
-					    : connect_tcp(link, url, secure, deadline_ms, &failure);
+	int problem = url->kind == URL_UNIX ? connect_unix(uplink, url, deadline_ms)
+					    : connect_tcp(uplink, url, secure, deadline_ms, &failure);
 
 	if (problem)
-		words_fail(MR_ECONNECT, "cannot connect to %s: %s", url->text,
-			   failure && failure != EAI_SYSTEM ? gai_strerror(failure) : link_words(problem));
+		fail(MR_ECONNECT, "cannot connect to %s: %s", url->text,
+		     failure && failure != EAI_SYSTEM ? gai_strerror(failure) : uplink_message(problem));
 	return problem ? MR_ECONNECT : MR_OK;
 }

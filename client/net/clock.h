@@ -1,6 +1,6 @@
 /* The time for time-outs: it never runs backwards. */
-#ifndef MILLRACE_CLIENT_BLOCKING_CLOCK_H
-#define MILLRACE_CLIENT_BLOCKING_CLOCK_H
+#ifndef MILLRACE_CLIENT_NET_CLOCK_H
+#define MILLRACE_CLIENT_NET_CLOCK_H
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,13 +1,10 @@
-/* Words: names of statuses, the version, and the thread's last failure in a text. */
-#include "client/machine/words.h"
+/* What the library says to people: the thread's last failure, names of statuses, the version. */
+#include "client/millrace.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/millrace.h"
 #include "proto/status.h"
 
 /* The public numbers are the protocol's words by another name: they are told apart by their sign alone. */
@@ -22,7 +19,7 @@ static_assert((int)MR_OK == (int)STATUS_OK && (int)MR_TIMEOUT == (int)STATUS_TIM
 		      (int)MR_CANCELLED == (int)STATUS_CANCELLED && STATUS_ERROR == STATUS_COUNT - 1,
 	      "mr_status has every status of the protocol");
 
-static _Thread_local char last_words[512];
+static _Thread_local char last_message[512];
 
 /* Cut in the middle of a character, a text is no longer UTF-8: drops what is left of it. */
 static void drop_half_character(char *text, size_t len)
@@ -35,22 +32,24 @@ static void drop_half_character(char *text, size_t len)
 		text[start - 1] = '\0';
 }
 
-int words_fail(int status, const char *format, ...)
+int mr_fail(int status, const char *message)
 {
-	va_list arguments;
-	int len;
+	size_t len = strlen(message);
 
-	va_start(arguments, format);
-	len = vsnprintf(last_words, sizeof last_words, format, arguments);
-	va_end(arguments);
-	if (len >= (int)sizeof last_words)
-		drop_half_character(last_words, sizeof last_words - 1);
+	if (message == last_message)
+		return status;
+	if (len >= sizeof last_message)
+		len = sizeof last_message - 1;
+	memcpy(last_message, message, len);
+	last_message[len] = '\0';
+	if (message[len])
+		drop_half_character(last_message, len);
 	return status;
 }
 
 const char *mr_message(void)
 {
-	return last_words;
+	return last_message;
 }
 
 const char *mr_status_name(int status)

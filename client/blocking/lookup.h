@@ -1,7 +1,7 @@
 /* The addresses of a host, in time: getaddrinfo() itself knows no time-out, so it runs in a thread, which is left to
  * itself when the time is over. */
-#ifndef MILLRACE_CLIENT_NET_LOOKUP_H
-#define MILLRACE_CLIENT_NET_LOOKUP_H
+#ifndef MILLRACE_CLIENT_BLOCKING_LOOKUP_H
+#define MILLRACE_CLIENT_BLOCKING_LOOKUP_H
 
 #include <netdb.h>
 #include <stdint.h>

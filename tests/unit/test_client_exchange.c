@@ -5,23 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/machine/client.h"
+#include "client/machine/exchange.h"
 #include "client/net/url.h"
 #include "proto/frame.h"
 #include "tests/lib/suite.h"
 
-static struct client client;
+static struct exchange exchange;
 static struct message_reply reply;
-static struct client_request *got;
+static struct exchange_request *got;
 
 static void setup(void)
 {
-	client_init(&client);
+	exchange_init(&exchange);
 }
 
 static void teardown(void)
 {
-	client_finish(&client);
+	exchange_finish(&exchange);
 }
 
 /* A frame around the text. */
@@ -41,38 +41,39 @@ static void feed(const char *text)
 {
 	char bytes[1024];
 
-	ck_assert(client_feed(&client, bytes, frame(bytes, text)));
+	ck_assert(exchange_feed(&exchange, bytes, frame(bytes, text)));
 }
 
-static void begin(struct client_request *request)
+static void begin(struct exchange_request *request)
 {
-	ck_assert_int_eq(client_begin(&client, request, OP_PING, SLICE("")), CLIENT_OK);
+	ck_assert_int_eq(exchange_begin(&exchange, request, OP_PING, SLICE(""), SLICE(""), 1), EXCHANGE_OK);
 }
 
 static void assert_more(void)
 {
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_MORE);
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_MORE);
 }
 
-static void assert_reply(struct client_request *request)
+static void assert_reply(struct exchange_request *request)
 {
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_REPLY);
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_REPLY);
 	ck_assert_ptr_eq(got, request);
 }
 
 START_TEST(a_request_is_one_frame)
 {
-	struct client_request request;
+	struct exchange_request request;
 	struct slice body;
 	size_t used;
 
-	ck_assert_int_eq(client_begin(&client, &request, OP_TAKE, SLICE(",\"channel\":\"jobs\"")), CLIENT_OK);
-	struct slice out = {client.out.bytes + client.out.start, buffer_len(&client.out)};
+	ck_assert_int_eq(exchange_begin(&exchange, &request, OP_TAKE, SLICE(",\"channel\":\"jobs\""), SLICE(""), 1),
+			 EXCHANGE_OK);
+	struct slice out = {exchange.out.bytes + exchange.out.start, buffer_len(&exchange.out)};
 	ck_assert_int_eq(frame_next(out, 65536, &body, &used, NULL), FRAME_WHOLE);
 	ck_assert_uint_eq(used, out.len);
 	ck_assert(memmem(body.bytes, body.len, "\"op\":\"take\"", 11));
 	ck_assert(memmem(body.bytes, body.len, "\"channel\":\"jobs\"", 16));
-	ck_assert_uint_eq(client.n_pending, 1);
+	ck_assert_uint_eq(exchange.n_pending, 1);
 }
 END_TEST
 
@@ -83,15 +84,15 @@ START_TEST(a_reply_may_come_in_any_pieces)
 	size_t len = frame(bytes, text);
 
 	for (size_t cut = 0; cut <= len; cut++) {
-		struct client_request request;
+		struct exchange_request request;
 
-		client_finish(&client);
-		client_init(&client);
+		exchange_finish(&exchange);
+		exchange_init(&exchange);
 		begin(&request);
-		ck_assert(client_feed(&client, bytes, cut));
+		ck_assert(exchange_feed(&exchange, bytes, cut));
 		if (cut < len)
 			assert_more();
-		ck_assert(client_feed(&client, bytes + cut, len - cut));
+		ck_assert(exchange_feed(&exchange, bytes + cut, len - cut));
 		assert_reply(&request);
 		ck_assert(slice_equal(reply.value, SLICE("{\"a\": 1.0,  \"b\":\"\\u00e9\"}")));
 		ck_assert(slice_equal(reply.body, slice_from(text)));
@@ -103,12 +104,12 @@ END_TEST
 START_TEST(replies_come_in_any_order)
 {
 	enum { N = 200 };
-	static struct client_request requests[N];
+	static struct exchange_request requests[N];
 	char text[64];
 
 	for (int i = 0; i < N; i++)
 		begin(&requests[i]);
-	ck_assert_uint_eq(client.n_pending, N);
+	ck_assert_uint_eq(exchange.n_pending, N);
 	for (int i = 0; i < N; i++) {
 		int which = i * 77 % N; /* every one once: 77 and 200 have no common divisor */
 
@@ -118,30 +119,30 @@ START_TEST(replies_come_in_any_order)
 		assert_reply(&requests[which]);
 		ck_assert_int_eq(reply.status, STATUS_TIMEOUT);
 	}
-	ck_assert_uint_eq(client.n_pending, 0);
+	ck_assert_uint_eq(exchange.n_pending, 0);
 	assert_more();
 }
 END_TEST
 
 START_TEST(a_take_with_count_has_a_reply_for_each)
 {
-	struct client_request many, one;
+	struct exchange_request many, one;
 
-	ck_assert_int_eq(client_begin_count(&client, &many, SLICE(",\"count\":3"), 3), CLIENT_OK);
+	ck_assert_int_eq(exchange_begin(&exchange, &many, OP_TAKE, SLICE(",\"count\":3"), SLICE(""), 3), EXCHANGE_OK);
 	begin(&one);
 	feed("{\"id\":1,\"status\":\"ok\",\"value\":7,\"left\":2}");
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_PART);
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_PART);
 	ck_assert_ptr_eq(got, &many);
 	ck_assert(reply.has_left);
 	ck_assert_uint_eq(reply.left, 2);
-	ck_assert_uint_eq(client.n_pending, 2);
+	ck_assert_uint_eq(exchange.n_pending, 2);
 	feed("{\"id\":2,\"status\":\"ok\"}");
 	assert_reply(&one);
 	feed("{\"id\":1,\"status\":\"ok\",\"value\":8,\"left\":1}");
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_PART);
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_PART);
 	feed("{\"id\":1,\"status\":\"ok\",\"value\":9,\"left\":0}");
 	assert_reply(&many);
-	ck_assert_uint_eq(client.n_pending, 0);
+	ck_assert_uint_eq(exchange.n_pending, 0);
 	feed("{\"id\":1,\"status\":\"ok\",\"value\":10,\"left\":0}");
 	assert_more();
 }
@@ -150,15 +151,15 @@ END_TEST
 START_TEST(a_take_with_count_may_end_before)
 {
 	static const char *const ends[] = {"timeout", "closed", "cancelled", "error"};
-	struct client_request many;
+	struct exchange_request many;
 	char text[64];
 
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-		ck_assert_int_eq(client_begin_count(&client, &many, SLICE(""), 1000), CLIENT_OK);
+		ck_assert_int_eq(exchange_begin(&exchange, &many, OP_TAKE, SLICE(""), SLICE(""), 1000), EXCHANGE_OK);
 		snprintf(text, sizeof text, "{\"id\":%zu,\"status\":\"%s\",\"left\":1000}", i + 1, ends[i]);
 		feed(text);
 		assert_reply(&many);
-		ck_assert_uint_eq(client.n_pending, 0);
+		ck_assert_uint_eq(exchange.n_pending, 0);
 	}
 }
 END_TEST
@@ -166,16 +167,16 @@ END_TEST
 START_TEST(nobody_gets_more_than_he_asked_for)
 {
 	static const char *const wrong[] = {"", ",\"left\":3", ",\"left\":1", ",\"left\":0"};
-	struct client_request many;
+	struct exchange_request many;
 	char text[64];
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		client_finish(&client);
-		client_init(&client);
-		ck_assert_int_eq(client_begin_count(&client, &many, SLICE(""), 3), CLIENT_OK);
+		exchange_finish(&exchange);
+		exchange_init(&exchange);
+		ck_assert_int_eq(exchange_begin(&exchange, &many, OP_TAKE, SLICE(""), SLICE(""), 3), EXCHANGE_OK);
 		snprintf(text, sizeof text, "{\"id\":1,\"status\":\"ok\",\"value\":1%s}", wrong[i]);
 		feed(text);
-		ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+		ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_FAILED);
 	}
 }
 END_TEST
@@ -186,22 +187,22 @@ START_TEST(what_nobody_waits_for_is_not_pending)
 			     "\0\0\0\x22{\"id\":1,\"op\":\"cancel\",\"request\":9}";
 	size_t len = 4 + 26 + 4 + 34;
 
-	ck_assert_int_eq(client_tell(&client, OP_PUT, SLICE(",\"channel\":\"x\"")), CLIENT_OK);
-	ck_assert_int_eq(client_tell(&client, OP_CANCEL, SLICE(",\"request\":9")), CLIENT_OK);
-	ck_assert_uint_eq(buffer_len(&client.out), len);
-	ck_assert_int_eq(memcmp(client.out.bytes + client.out.start, frames, len), 0);
-	ck_assert_uint_eq(client.n_pending, 0);
+	ck_assert_int_eq(exchange_tell(&exchange, OP_PUT, SLICE(",\"channel\":\"x\""), SLICE("")), EXCHANGE_OK);
+	ck_assert_int_eq(exchange_tell(&exchange, OP_CANCEL, SLICE(",\"request\":9"), SLICE("")), EXCHANGE_OK);
+	ck_assert_uint_eq(buffer_len(&exchange.out), len);
+	ck_assert_int_eq(memcmp(exchange.out.bytes + exchange.out.start, frames, len), 0);
+	ck_assert_uint_eq(exchange.n_pending, 0);
 	feed("{\"id\":1,\"status\":\"ok\"}");
 	assert_more();
 	feed("{\"id\":null,\"status\":\"closed\",\"channel\":\"x\"}");
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_NOTICE);
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_NOTICE);
 	ck_assert(slice_equal(reply.channel, SLICE("x")));
 }
 END_TEST
 
 START_TEST(many_replies_may_come_at_once)
 {
-	struct client_request first, second;
+	struct exchange_request first, second;
 	char bytes[256];
 	size_t len;
 
@@ -209,7 +210,7 @@ START_TEST(many_replies_may_come_at_once)
 	begin(&second);
 	len = frame(bytes, "{\"id\":2,\"status\":\"ok\"}");
 	len += frame(bytes + len, "{\"id\":1,\"status\":\"closed\"}");
-	ck_assert(client_feed(&client, bytes, len));
+	ck_assert(exchange_feed(&exchange, bytes, len));
 	assert_reply(&second);
 	assert_reply(&first);
 	ck_assert_int_eq(reply.status, STATUS_CLOSED);
@@ -219,7 +220,7 @@ END_TEST
 
 START_TEST(an_id_that_is_not_pending_is_ignored)
 {
-	struct client_request request;
+	struct exchange_request request;
 
 	feed("{\"id\":99,\"status\":\"ok\"}");
 	assert_more();
@@ -234,13 +235,13 @@ END_TEST
 
 START_TEST(a_forgotten_request_gets_no_reply)
 {
-	struct client_request forgotten, other;
+	struct exchange_request forgotten, other;
 
 	begin(&forgotten);
 	begin(&other);
-	client_forget(&client, &forgotten);
-	client_forget(&client, &forgotten);
-	ck_assert_uint_eq(client.n_pending, 1);
+	exchange_forget(&exchange, &forgotten);
+	exchange_forget(&exchange, &forgotten);
+	ck_assert_uint_eq(exchange.n_pending, 1);
 	feed("{\"id\":1,\"status\":\"ok\"}");
 	feed("{\"id\":2,\"status\":\"ok\"}");
 	assert_reply(&other);
@@ -250,21 +251,21 @@ END_TEST
 
 START_TEST(a_notice_is_told_apart)
 {
-	struct client_request request;
+	struct exchange_request request;
 
 	begin(&request);
 	feed("{\"id\":null,\"status\":\"error\",\"error\":\"overloaded\",\"message\":\"too \\\"many\\\"\"}");
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_NOTICE);
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_NOTICE);
 	ck_assert_ptr_null(got);
 	ck_assert_int_eq(reply.error, ERROR_OVERLOADED);
 	ck_assert(slice_equal(reply.message, SLICE("too \"many\"")));
-	ck_assert_uint_eq(client.n_pending, 1);
+	ck_assert_uint_eq(exchange.n_pending, 1);
 }
 END_TEST
 
 START_TEST(unknown_members_statuses_and_codes_are_borne)
 {
-	struct client_request first, second;
+	struct exchange_request first, second;
 
 	begin(&first);
 	begin(&second);
@@ -282,76 +283,80 @@ static const char *const not_replies[] = {
 
 START_TEST(what_is_no_reply_ends_it)
 {
-	struct client_request request, late;
+	struct exchange_request request, late;
 
 	begin(&request);
 	feed(not_replies[_i]);
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
-	ck_assert_ptr_nonnull(client_error(&client));
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_FAILED);
+	ck_assert_ptr_nonnull(exchange_error(&exchange));
 	feed("{\"id\":1,\"status\":\"ok\"}");
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
-	ck_assert_int_eq(client_begin(&client, &late, OP_PING, SLICE("")), CLIENT_ENDED);
-	ck_assert_ptr_eq(client_abandon(&client), &request);
-	ck_assert_ptr_null(client_abandon(&client));
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_FAILED);
+	ck_assert_int_eq(exchange_begin(&exchange, &late, OP_PING, SLICE(""), SLICE(""), 1), EXCHANGE_ENDED);
+	ck_assert_ptr_eq(exchange_abandon(&exchange), &request);
+	ck_assert_ptr_null(exchange_abandon(&exchange));
 }
 END_TEST
 
 START_TEST(a_frame_too_large_ends_it)
 {
-	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LEAST_FRAME_BYTES), 0);
-	ck_assert(client_feed(&client, "\x00\x01\x04\x00", 4)); /* 64 KiB and the 1 KiB that a reply may have more */
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, EXCHANGE_LEAST_FRAME_BYTES), 0);
+	ck_assert(
+		exchange_feed(&exchange, "\x00\x01\x04\x00", 4)); /* 64 KiB and the 1 KiB that a reply may have more */
 	assert_more();
-	client_finish(&client);
-	client_init(&client);
-	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LEAST_FRAME_BYTES), 0);
-	ck_assert(client_feed(&client, "\x00\x01\x04\x01", 4));
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+	exchange_finish(&exchange);
+	exchange_init(&exchange);
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, EXCHANGE_LEAST_FRAME_BYTES), 0);
+	ck_assert(exchange_feed(&exchange, "\x00\x01\x04\x01", 4));
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_FAILED);
 }
 END_TEST
 
 START_TEST(http_ends_it)
 {
-	ck_assert(client_feed(&client, "HTTP/1.1 400 Bad Request\r\n\r\n", 28));
-	ck_assert_int_eq(client_next(&client, &got, &reply), CLIENT_FAILED);
+	ck_assert(exchange_feed(&exchange, "HTTP/1.1 400 Bad Request\r\n\r\n", 28));
+	ck_assert_int_eq(exchange_next(&exchange, &got, &reply), EXCHANGE_FAILED);
 }
 END_TEST
 
 START_TEST(a_request_too_large_leaves_nothing_behind)
 {
-	struct client_request request;
-	size_t len = CLIENT_LEAST_FRAME_BYTES;
+	struct exchange_request request;
+	size_t len = EXCHANGE_LEAST_FRAME_BYTES;
 	char *text = malloc(len);
 
 	memset(text, ' ', len);
 	begin(&request);
-	size_t before = buffer_len(&client.out);
-	ck_assert_int_eq(client_begin(&client, &request, OP_PING, (struct slice){text, len}), CLIENT_TOO_LARGE);
-	ck_assert_int_eq(client_begin(&client, &request, OP_PING, (struct slice){text, len + 1}), CLIENT_TOO_LARGE);
-	ck_assert_uint_eq(buffer_len(&client.out), before);
-	ck_assert_uint_eq(client.n_pending, 1);
-	ck_assert_int_eq(client_set_max_frame(&client, 2 * len), 0);
-	ck_assert_int_eq(client_begin(&client, &(struct client_request){0}, OP_PING, (struct slice){text, len}),
-			 CLIENT_OK);
+	size_t before = buffer_len(&exchange.out);
+	ck_assert_int_eq(exchange_begin(&exchange, &request, OP_PING, (struct slice){text, len}, SLICE(""), 1),
+			 EXCHANGE_TOO_LARGE);
+	ck_assert_int_eq(exchange_begin(&exchange, &request, OP_PING, (struct slice){text, len + 1}, SLICE(""), 1),
+			 EXCHANGE_TOO_LARGE);
+	ck_assert_uint_eq(buffer_len(&exchange.out), before);
+	ck_assert_uint_eq(exchange.n_pending, 1);
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, 2 * len), 0);
+	ck_assert_int_eq(exchange_begin(&exchange, &(struct exchange_request){0}, OP_PING, (struct slice){text, len},
+					SLICE(""), 1),
+			 EXCHANGE_OK);
 	free(text);
 }
 END_TEST
 
 START_TEST(impossible_frame_sizes_are_refused)
 {
-	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LEAST_FRAME_BYTES - 1), -1);
-	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LARGEST_FRAME_BYTES + 1), -1);
-	ck_assert_int_eq(client_set_max_frame(&client, UINT64_MAX), -1);
-	ck_assert_int_eq(client_set_max_frame(&client, CLIENT_LARGEST_FRAME_BYTES), 0);
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, EXCHANGE_LEAST_FRAME_BYTES - 1), -1);
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, EXCHANGE_LARGEST_FRAME_BYTES + 1), -1);
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, UINT64_MAX), -1);
+	ck_assert_int_eq(exchange_set_max_frame(&exchange, EXCHANGE_LARGEST_FRAME_BYTES), 0);
 }
 END_TEST
 
 START_TEST(ids_go_round_and_skip_the_pending)
 {
-	struct client_request old, last, first, next;
+	struct exchange_request old, last, first, next;
 
-	client.next_id = 1;
+	exchange.next_id = 1;
 	begin(&old);
-	client.next_id = MESSAGE_MAX_ID;
+	exchange.next_id = MESSAGE_MAX_ID;
 	begin(&last);
 	begin(&first);
 	begin(&next);
@@ -364,14 +369,14 @@ END_TEST
 START_TEST(abandon_gives_each_once)
 {
 	enum { N = 50 };
-	static struct client_request requests[N];
+	static struct exchange_request requests[N];
 	bool seen[N] = {false};
-	struct client_request *request;
+	struct exchange_request *request;
 	int n = 0;
 
 	for (int i = 0; i < N; i++)
 		begin(&requests[i]);
-	while ((request = client_abandon(&client))) {
+	while ((request = exchange_abandon(&exchange))) {
 		ck_assert(!seen[request - requests]);
 		seen[request - requests] = true;
 		n++;

@@ -1,4 +1,4 @@
-#include "client/net/lookup.h"
+#include "client/blocking/lookup.h"
 
 #include <pthread.h>
 #include <signal.h>

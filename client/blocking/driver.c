@@ -1,0 +1,430 @@
+/* The threads around the machine: who of them waits for the socket, and who sleeps. Every function here but
+ * driver_lock() is called with the lock held. */
+#include "client/blocking/driver.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "client/blocking/connect.h"
+#include "client/machine/failure.h"
+#include "client/net/process.h"
+
+int driver_lock(struct mr *m)
+{
+	if (m->process != process_number())
+		return fail(MR_EARGUMENT, PROCESS_FORKED);
+	pthread_mutex_lock(&m->lock);
+	return MR_OK;
+}
+
+void driver_unlock(struct mr *m)
+{
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* -- waking -- */
+
+static void wake_leader(struct mr *m)
+{
+	if (!m->leader || m->is_leader_woken)
+		return;
+	m->is_leader_woken = true;
+	eventfd_write(m->wake_fd, 1);
+}
+
+/* Its thread looks again whether its waiting is over. */
+static void nudge(struct mr *m, struct waiter *waiter)
+{
+	if (waiter == m->leader)
+		wake_leader(m);
+	else
+		pthread_cond_signal(&waiter->woken);
+}
+
+void waiter_wake(struct mr *m, struct waiter *waiter)
+{
+	waiter->is_done = true;
+	nudge(m, waiter);
+}
+
+/* -- what has come -- */
+
+/* A copy that ends with NUL. An empty slice is NULL; no memory is told by *status. */
+static char *copy(struct slice text, int *status)
+{
+	char *copied = text.len ? malloc(text.len + 1) : NULL;
+
+	if (copied) {
+		memcpy(copied, text.bytes, text.len);
+		copied[text.len] = '\0';
+	} else if (text.len) {
+		*status = MR_EMEMORY;
+	}
+	return copied;
+}
+
+static struct slice wanted_text(const struct mr_request *request, const struct message_reply *reply)
+{
+	switch (request->want) {
+	case WANT_NOTHING:
+		break;
+	case WANT_VALUE:
+		return reply->value.len ? reply->value : reply->values;
+	case WANT_BODY:
+		return reply->body;
+	}
+	return (struct slice){NULL, 0};
+}
+
+void request_keep(struct mr_request *request, const struct machine_event *event)
+{
+	const struct message_reply *reply = event->reply;
+	int status = event->status, no_matter = 0;
+	struct slice text = {NULL, 0};
+
+	if (reply) {
+		request->has_arm = reply->has_arm;
+		request->arm = reply->arm;
+		request->accepted = reply->accepted;
+		request->evicted = reply->evicted;
+	}
+	if (status < 0) {
+		request->text = copy(slice_from(event->message), &no_matter);
+	} else if (status == MR_OK && reply) {
+		text = wanted_text(request, reply);
+		request->text = copy(text, &status);
+		request->text_len = request->text ? text.len : 0;
+		request->lease = copy(reply->lease, &status);
+		request->deliveries = copy(reply->deliveries, &status);
+		request->origin = copy(reply->origin, &status);
+	}
+	request->status = status;
+}
+
+void request_finish(struct mr_request *request)
+{
+	free(request->text);
+	free(request->lease);
+	free(request->deliveries);
+	free(request->origin);
+	request->text = request->lease = request->deliveries = request->origin = NULL;
+}
+
+static void tell_outcome(struct mr *m, const struct machine_event *event)
+{
+	struct mr_request *request = (struct mr_request *)event->request;
+
+	if (request->on_outcome) {
+		request->on_outcome(m, request, event);
+		return;
+	}
+	request_keep(request, event);
+	request->is_done = true;
+	if (request->waiter)
+		nudge(m, request->waiter);
+}
+
+static void tell_notice(struct mr *m, const struct machine_event *event)
+{
+	struct notice_listener *listener;
+
+	LIST_FOREACH(listener, &m->listeners, entry)
+	{
+		if (strcmp(listener->channel, event->channel) == 0)
+			listener->on_notice(listener, event->status, event->message);
+	}
+}
+
+/* A socket that the leader polls is closed by the leader. */
+static void drop_connection(struct mr *m)
+{
+	if (m->uplink.fd < 0)
+		return;
+	if (m->leader) {
+		uplink_shut(&m->uplink);
+		wake_leader(m);
+	} else {
+		uplink_close(&m->uplink);
+	}
+}
+
+/* Acts on all that the machine has to tell. */
+static void deliver(struct mr *m)
+{
+	struct machine_event event;
+
+	for (;;) {
+		machine_next(&m->machine, clock_now_ms(), &event);
+		if (event.kind == MACHINE_IDLE)
+			break;
+		if (event.kind == MACHINE_OUTCOME)
+			tell_outcome(m, &event);
+		else if (event.news == MR_EVENT_PUT_FAILED)
+			tell_notice(m, &event);
+	}
+	if (!machine_has_connection(&m->machine))
+		drop_connection(m);
+}
+
+/* -- bytes -- */
+
+static bool has_socket(const struct mr *m)
+{
+	return m->uplink.fd >= 0 && machine_has_connection(&m->machine);
+}
+
+/* Reads once. Whether there may be more. */
+static bool read_once(struct mr *m)
+{
+	int64_t now_ms = clock_now_ms();
+	size_t len = 0;
+	char *room;
+	ssize_t n;
+
+	if (!has_socket(m))
+		return false;
+	room = machine_room(&m->machine, &len, now_ms);
+	n = room ? uplink_read(&m->uplink, room, len) : UPLINK_AGAIN;
+	if (n > 0)
+		machine_read(&m->machine, (size_t)n, now_ms);
+	else if (n != UPLINK_AGAIN)
+		machine_closed_by_peer(&m->machine, now_ms, uplink_message(n));
+	deliver(m);
+	return n > 0;
+}
+
+/* Those whose frames the socket has taken need not wait any longer for that. */
+static void wake_sent(struct mr *m)
+{
+	struct waiter *waiter;
+
+	if (m->n_waiting_sent == 0)
+		return;
+	TAILQ_FOREACH(waiter, &m->followers, entry)
+	{
+		if (waiter->waits_sent)
+			nudge(m, waiter);
+	}
+	if (m->leader && m->leader->waits_sent)
+		wake_leader(m);
+}
+
+void driver_write(struct mr *m, bool flush)
+{
+	struct slice out;
+
+	while (has_socket(m) && (out = machine_output(&m->machine, flush, clock_now_ms())).len) {
+		ssize_t n = uplink_write(&m->uplink, out.bytes, out.len);
+
+		if (n == UPLINK_AGAIN) {
+			wake_leader(m); /* it has to wait for room, too, from now on */
+			break;
+		}
+		if (n > 0) {
+			machine_written(&m->machine, (size_t)n, clock_now_ms());
+			wake_sent(m);
+			continue;
+		}
+		while (read_once(m)) /* the daemon may have said why before it closed */
+			;
+		if (has_socket(m))
+			machine_closed_by_peer(&m->machine, clock_now_ms(), uplink_message(n));
+	}
+	deliver(m);
+}
+
+/* Before anything is given up, what there is is read: this process itself may have been stopped for a while. */
+static void tick(struct mr *m)
+{
+	if (clock_now_ms() < machine_due_ms(&m->machine))
+		return;
+	while (read_once(m))
+		;
+	machine_tick(&m->machine, clock_now_ms());
+	deliver(m);
+	driver_write(m, false);
+}
+
+void driver_look(struct mr *m)
+{
+	while (read_once(m))
+		;
+	tick(m);
+}
+
+/* -- connecting -- */
+
+static int64_t earlier_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* An attempt with the next address, in its share of the time. The calling thread leads, and lets go of the lock. */
+static void open_connection(struct mr *m, int64_t ends_ms)
+{
+	const struct url *url = &m->urls.urls[m->machine.url_at];
+	int64_t now_ms = clock_now_ms(), n_left = (int64_t)(m->urls.n - m->machine.url_at);
+	struct uplink uplink;
+	int status;
+
+	ends_ms = now_ms + (ends_ms > now_ms ? ends_ms - now_ms : 0) / n_left;
+	machine_opening(&m->machine, url->text, ends_ms);
+	pthread_mutex_unlock(&m->lock);
+	status = connect_url(&uplink, url, m->secure, ends_ms);
+	pthread_mutex_lock(&m->lock);
+	if (m->machine.state != MACHINE_OPENING) { /* its time was over */
+		if (status == MR_OK)
+			uplink_close(&uplink);
+	} else if (status == MR_OK) {
+		m->uplink = uplink;
+		machine_opened(&m->machine, clock_now_ms());
+	} else {
+		machine_close(&m->machine, clock_now_ms(), status, "%s", mr_message());
+	}
+}
+
+/* -- leading and following -- */
+
+/* Until when a waiter may sleep, if nobody wakes it. */
+static int64_t wakes_ms(const struct waiter *waiter, int64_t deadline_ms)
+{
+	const struct mr_request *request = waiter->request;
+
+	return request && request->base.deadline.place ? earlier_of(deadline_ms, request->base.deadline.due_ms)
+						       : deadline_ms;
+}
+
+/* How long poll() may wait. */
+static int poll_ms(int64_t until_ms)
+{
+	int64_t left_ms = until_ms - clock_now_ms();
+
+	if (until_ms == MACHINE_NEVER)
+		return -1;
+	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+/* Waits for the socket, without the lock, until something is due. */
+static void poll_socket(struct mr *m, int64_t until_ms)
+{
+	bool is_blocked = has_socket(m) && machine_output(&m->machine, false, clock_now_ms()).len > 0;
+	struct pollfd ready[] = {
+		{.fd = m->uplink.fd, .events = (short)(is_blocked ? POLLIN | POLLOUT : POLLIN)},
+		{.fd = m->wake_fd, .events = POLLIN},
+	};
+	int n, wait_ms = poll_ms(earlier_of(machine_due_ms(&m->machine), until_ms));
+	eventfd_t times;
+
+	pthread_mutex_unlock(&m->lock);
+	n = poll(ready, 2, wait_ms);
+	pthread_mutex_lock(&m->lock);
+	if (m->is_leader_woken)
+		eventfd_read(m->wake_fd, &times);
+	m->is_leader_woken = false;
+	m->leader = NULL;
+	if (n > 0 && (ready[0].revents & ~POLLOUT))
+		read_once(m);
+	while (has_socket(m) && uplink_has_more(&m->uplink) && read_once(m))
+		;
+}
+
+/* One round of waiting for all. */
+static void lead(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
+{
+	int64_t now_ms = clock_now_ms();
+
+	m->leader = waiter;
+	if (machine_wants_connection(&m->machine, now_ms))
+		open_connection(
+			m, earlier_of(now_ms + m->machine.settings.connect_timeout_ms, wakes_ms(waiter, deadline_ms)));
+	else
+		poll_socket(m, deadline_ms);
+	m->leader = NULL;
+	deliver(m);
+	driver_write(m, false);
+	tick(m);
+}
+
+/* One round of sleeping, while another thread leads. */
+static void follow(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
+{
+	int64_t until_ms = wakes_ms(waiter, deadline_ms);
+	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+
+	TAILQ_INSERT_TAIL(&m->followers, waiter, entry);
+	if (until_ms == MACHINE_NEVER)
+		pthread_cond_wait(&waiter->woken, &m->lock);
+	else
+		pthread_cond_timedwait(&waiter->woken, &m->lock, &until);
+	TAILQ_REMOVE(&m->followers, waiter, entry);
+	tick(m);
+}
+
+/* Whether all is with the socket, but for a put that is kept back. */
+static bool is_sent(const struct mr *m)
+{
+	const struct machine_request *first = TAILQ_FIRST(&m->machine.waiting);
+
+	return buffer_len(&m->machine.exchange.out) == 0 &&
+	       (!first || (first->operation.is_unanswered && !TAILQ_NEXT(first, entry)));
+}
+
+static bool is_over(const struct mr *m, const struct waiter *waiter)
+{
+	const struct mr_request *request = waiter->request;
+
+	if (!request)
+		return waiter->is_done || (waiter->waits_sent && is_sent(m));
+	return request->is_done ||
+	       (waiter->waits_sent && request->base.place != PLACE_WAITING && request->base.place != PLACE_WRITING);
+}
+
+bool driver_wait(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
+{
+	pthread_cond_init(&waiter->woken, &m->monotonic);
+	m->n_waiting_sent += waiter->waits_sent;
+	if (waiter->request)
+		waiter->request->waiter = waiter;
+	while (!is_over(m, waiter) && (deadline_ms == MACHINE_NEVER || clock_now_ms() < deadline_ms)) {
+		if (m->leader)
+			follow(m, waiter, deadline_ms);
+		else
+			lead(m, waiter, deadline_ms);
+	}
+	if (waiter->request)
+		waiter->request->waiter = NULL;
+	m->n_waiting_sent -= waiter->waits_sent;
+	if (!m->leader && !TAILQ_EMPTY(&m->followers)) /* nobody who waits may be left without a leader */
+		pthread_cond_signal(&TAILQ_FIRST(&m->followers)->woken);
+	pthread_cond_destroy(&waiter->woken);
+	return is_over(m, waiter);
+}
+
+int driver_submit(struct mr *m, struct mr_request *request, struct operation *operation, bool flush)
+{
+	int status = requests_submit(&m->machine, &request->base, operation, clock_now_ms());
+
+	if (status == MR_OK)
+		driver_write(m, flush);
+	return status;
+}
+
+int driver_open(struct mr *m)
+{
+	struct waiter opener = {.is_done = false};
+	int64_t ends_ms = clock_now_ms() + m->machine.settings.connect_timeout_ms;
+
+	do {
+		m->leader = &opener;
+		open_connection(m, ends_ms);
+		m->leader = NULL;
+		driver_write(m, true);
+		while (m->machine.state == MACHINE_GREETING)
+			lead(m, &opener, MACHINE_NEVER);
+	} while (m->machine.state == MACHINE_CLOSED && m->machine.url_at > 0 && m->machine.closed_status != MR_EMEMORY);
+	return m->machine.state == MACHINE_OPEN ? MR_OK
+						: fail(m->machine.closed_status, "%s", m->machine.closed_message);
+}

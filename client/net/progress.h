@@ -1,0 +1,14 @@
+/* How far a connection has come: the results of uplink.h and secure.h. */
+#ifndef MILLRACE_CLIENT_NET_PROGRESS_H
+#define MILLRACE_CLIENT_NET_PROGRESS_H
+
+enum uplink_result {                         /* of reading and writing; beside them: the negative number of an error */
+		     UPLINK_AGAIN = 0,       /* nothing now: wait until it is readable, or writable */
+		     UPLINK_CLOSED = -10000, /* the other side has ended it */
+};
+
+/* Of connecting. While it is UPLINK_CONNECTING wait until it is writable, while UPLINK_SHAKING until it is readable.
+ * Beside them: the negative number of an error */
+enum uplink_progress { UPLINK_CONNECTED, UPLINK_CONNECTING, UPLINK_SHAKING };
+
+#endif

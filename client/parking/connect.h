@@ -1,0 +1,20 @@
+/* Connecting on a loop: names looked up, addresses tried one after the other, TLS. */
+#ifndef MILLRACE_CLIENT_PARKING_CONNECT_H
+#define MILLRACE_CLIENT_PARKING_CONNECT_H
+
+#include "client/parking/parking.h"
+
+/* Begins an attempt with the address whose turn it is. The machine is told how it ends. */
+void connect_begin(mr_parking *p, int64_t now_ms);
+
+/* The socket is ready for the next step. */
+void connect_go_on(mr_parking *p);
+
+/* When the attempt has waited long enough for the present step; and then. */
+int64_t connect_due_ms(const mr_parking *p);
+void connect_expire(mr_parking *p, int64_t now_ms);
+
+/* Gives up the attempt, or the connection; no callbacks. */
+void connect_close(mr_parking *p);
+
+#endif
