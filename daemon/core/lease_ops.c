@@ -54,6 +54,8 @@ static void give_back(struct core *core, struct channel *source, struct value_li
 {
 	effects->n_undeliverable += values->n;
 	effects->undeliverable = channel_name(source);
+	for (struct value *value = values->head; value; value = value->next)
+		recorder_unleased(core, source, value);
 	lease_uncount(core, source, values->n);
 	transfer_back(core, source, values, effects);
 }
@@ -100,7 +102,8 @@ void lease_return(struct core *core, struct lease *lease, bool was_sent, struct 
 		if (!is_counted)
 			value->deliveries--;
 		bool is_dead = is_counted && max > 0 && value->deliveries >= max;
-		recorder_unleased(core, channel, value);
+		if (!is_dead)
+			recorder_unleased(core, channel, value);
 		value_list_push(is_dead ? &dead : &back, value);
 	}
 	lease_uncount(core, channel, back.n);
@@ -140,6 +143,13 @@ void op_ack(struct core *core, const struct core_event *event, struct core_effec
 	channel_settle(core, channel, effects);
 }
 
+/* A sticky lease outlives the daemon: that it ends at another time, or has no token any more, is recorded. */
+static void record_again(struct core *core, const struct lease *lease)
+{
+	for (struct value *value = lease->values.head; value; value = value->next)
+		recorder_leased(core, lease->channel, value, lease);
+}
+
 void op_nack(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct lease *lease = find(core, event, effects);
@@ -153,6 +163,8 @@ void op_nack(struct core *core, const struct core_event *event, struct core_effe
 	}
 	lease_let_go(core, lease);
 	timers_move(&core->timers, &lease->timer, event->now_us + event->delay_ms * 1000);
+	if (lease->is_sticky)
+		record_again(core, lease);
 }
 
 void op_extend(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -161,5 +173,7 @@ void op_extend(struct core *core, const struct core_event *event, struct core_ef
 	if (!lease)
 		return;
 	timers_move(&core->timers, &lease->timer, event->now_us + event->lease_ms * 1000);
+	if (lease->is_sticky)
+		record_again(core, lease);
 	reply_now(core, event, STATUS_OK, effects);
 }

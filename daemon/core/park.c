@@ -225,10 +225,11 @@ bool park_dead_letters(struct core *core, struct channel *source, struct channel
 		.parked_us = core->now_us,
 		.timer = {.deadline_us = CORE_NEVER, .index = TIMER_NONE},
 	};
-	for (const struct value *value = values->head; value; value = value->next) {
+	for (struct value *value = values->head; value; value = value->next) {
 		source->bytes -= value->len;
 		target->bytes += value->len;
 		recorder_promise(core, target, value);
+		recorder_dead_letter(core, source, value);
 	}
 	*values = (struct value_list){0};
 	request->parked.n_arms = 1;

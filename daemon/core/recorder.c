@@ -176,13 +176,24 @@ void recorder_leased(struct core *core, struct channel *channel, struct value *v
 				.channel = channel->number,
 				.place = value->seq,
 				.deliveries = value->deliveries};
-	if (lease->is_sticky) {
+	if (lease->is_sticky && lease->state == LEASE_HELD) {
 		uint64_t left_us = lease->timer.deadline_us - core->now_us;
 		record.token[0] = lease->token.words[0];
 		record.token[1] = lease->token.words[1];
 		record.deadline_ms = core->recorder->wall_ms + left_us / 1000;
 	}
 	record_write(core->recorder->buffer, &record);
+}
+
+void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value)
+{
+	if (!buffer_of(core, channel))
+		return;
+	record_before_move(core, channel, value);
+	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_LEASED,
+							      .channel = channel->number,
+							      .place = value->seq,
+							      .deliveries = value->deliveries});
 }
 
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value)
@@ -237,13 +248,8 @@ void recorder_lease_again(struct core *core, struct channel *channel, const stru
 
 void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value)
 {
-	if (value->recorded_in > core->checkpoint.number)
-		return;
-	recorder_put_again(core, channel, value);
-	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_LEASED,
-							      .channel = channel->number,
-							      .place = value->seq,
-							      .deliveries = value->deliveries});
+	if (value->recorded_in <= core->checkpoint.number)
+		recorder_dead_letter(core, channel, value);
 }
 
 /* -- Replies -- */

@@ -40,6 +40,8 @@ void recorder_back(struct core *core, struct channel *channel, struct value *val
 void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why);
 void recorder_gone_from(struct core *core, struct channel *channel, uint64_t place, enum record_why why);
 void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease);
+/* It waits to enter a dead-letter channel: leased still, and by nobody. */
+void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value);
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value);
 
 /* The first value of a channel, or a lease, is about to leave the list in which a checkpoint may come to it next. */

@@ -101,6 +101,7 @@ struct restored_channel {
 	struct link values;      /* of struct restored_value */
 	struct channel *adopted; /* once it is the core's */
 	struct value_list ended; /* its values, of leases that have ended with the daemon */
+	struct lease *ended_lease;
 };
 
 struct core_restore {
@@ -453,7 +454,8 @@ static int adopt(struct core *core, struct core_restore *restore, struct restore
 	return 0;
 }
 
-/* Sticky leases go on. */
+/* Sticky leases go on; all others have ended with the daemon, and are one for each channel, to be returned. -1: no
+ * memory. */
 static int restore_leases(struct core *core, struct core_restore *restore)
 {
 	uint64_t wall_ms = core->recorder->wall_ms;
@@ -466,18 +468,10 @@ static int restore_leases(struct core *core, struct core_restore *restore)
 			       &made) < 0)
 			return -1;
 	}
-	return 0;
-}
-
-/* All other leases have ended with the daemon, which is a return. */
-static int return_leases(struct core *core, struct restored_channel *restored, struct core_effects *effects)
-{
-	struct lease *lease;
-	if (!restored->ended.n)
-		return 0;
-	if (make_lease(core, restored->adopted, &restored->ended, NULL, CORE_NEVER, &lease) < 0)
-		return -1;
-	lease_return(core, lease, true, effects);
+	for (struct restored_channel *restored = restore->first_channel; restored; restored = restored->next)
+		if (restored->ended.n &&
+		    make_lease(core, restored->adopted, &restored->ended, NULL, CORE_NEVER, &restored->ended_lease) < 0)
+			return -1;
 	return 0;
 }
 
@@ -495,8 +489,8 @@ static int restore_all(struct core *core, struct core_restore *restore, struct c
 	if (restore_leases(core, restore) < 0)
 		return -1;
 	for (restored = restore->first_channel; restored; restored = restored->next)
-		if (restored->adopted && return_leases(core, restored, effects) < 0)
-			return -1;
+		if (restored->ended_lease)
+			lease_return(core, restored->ended_lease, true, effects);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/journal/journal.h"
 #include "daemon/journal/recovery.h"
 #include "tests/lib/suite.h"
+#include "tests/sim/carrier_model.h"
 #include "tests/sim/disk_model.h"
 
 enum {
@@ -35,12 +36,7 @@ struct seen {
 };
 
 struct world {
-	struct carrier carrier; /* first: it is cast */
-	char *run;
-	size_t run_len;
-	uint64_t run_last, drop_before;
-	struct carrier_status status;
-
+	struct carrier_model carrier;
 	struct disk_model disk, copy;
 	struct log log;
 	struct journal journal;
@@ -131,52 +127,23 @@ static void on_call(struct disk_model *disk, void *arg)
 	check_cut(world, &world->copy);
 }
 
-/* -- The carrier: the writer without its thread -- */
+/* -- The carrier -- */
 
-static void append(struct carrier *carrier, char *run, size_t len, uint64_t last)
+/* What was handed over may be what comes back. */
+static void end_turn(struct world *world)
 {
-	struct world *world = (struct world *)carrier;
-	world->run = run;
-	world->run_len = len;
-	world->run_last = world->high = last;
+	journal_end_turn(&world->journal, 0);
+	world->high = world->carrier.run_last;
 	if (world->mutation == WITHOUT_GATE)
-		world->low = last;
-}
-
-static void drop_before(struct carrier *carrier, uint64_t number)
-{
-	((struct world *)carrier)->drop_before = number;
-}
-
-static void status(struct carrier *carrier, struct carrier_status *out)
-{
-	*out = ((struct world *)carrier)->status;
-}
-
-static const struct carrier_calls calls = {append, drop_before, status};
-
-static void look_after_log(struct world *world)
-{
-	int result = world->drop_before ? log_drop_before(&world->log, world->drop_before) : 0;
-	world->drop_before = 0;
-	int spare = result == 0 ? log_make_spare(&world->log) : 0;
-	world->status.is_full = spare == -ENOSPC;
-	world->seen->full += world->status.is_full;
-	world->status.segments = world->log.n_segments;
-	if (result < 0 || (spare < 0 && !world->status.is_full))
-		world->status.failure = world->log.doing;
+		world->low = world->high;
 }
 
 static void carry(struct world *world)
 {
-	if (world->run && log_append(&world->log, world->run, world->run_len) < 0) {
-		world->status.failure = world->log.doing;
-	} else if (world->run) {
-		world->run = NULL;
-		world->status.committed = world->low = world->run_last;
-	}
-	if (!world->status.failure)
-		look_after_log(world);
+	carrier_model_work(&world->carrier);
+	world->seen->full += world->carrier.status.is_full;
+	if (world->carrier.status.committed > world->low)
+		world->low = world->carrier.status.committed;
 	journal_notice(&world->journal);
 }
 
@@ -196,7 +163,7 @@ static void write_value(struct world *world, uint64_t place, uint64_t id)
 static void put(struct world *world)
 {
 	uint64_t place = ++world->last_place, i = place % PLACES;
-	if (world->now.ids[i] || world->status.is_full)
+	if (world->now.ids[i] || world->carrier.status.is_full)
 		return;
 	world->now.places[i] = place;
 	world->now.ids[i] = disk_model_random(&world->random) | 1;
@@ -233,7 +200,7 @@ static void checkpoint(struct world *world)
 		return;
 	journal_end_checkpoint(journal);
 	if (world->mutation == WITHOUT_ORDER)
-		world->drop_before = journal->checkpoint_begin;
+		world->carrier.drop_before = journal->checkpoint_begin;
 	world->seen->checkpoints++;
 }
 
@@ -247,7 +214,7 @@ static void step(struct world *world)
 	else if (kind < 13)
 		checkpoint(world);
 	else if (kind < 14)
-		journal_end_turn(&world->journal, 0);
+		end_turn(world);
 	else
 		carry(world);
 	world->history[journal_batch(&world->journal)] = sum_of(&world->now);
@@ -273,10 +240,8 @@ static bool start(struct world *world)
 		return false;
 	world->low = world->high = world->log.next - 1;
 	world->history[world->log.next - 1] = world->history[world->log.next] = sum_of(&values);
-	world->status = (struct carrier_status){.committed = world->log.next - 1};
-	world->run = NULL;
-	world->drop_before = 0;
-	return journal_init(&world->journal, &(struct journal_settings){.max_batch = 500}, &world->carrier,
+	carrier_model_init(&world->carrier, &world->log);
+	return journal_init(&world->journal, &(struct journal_settings){.max_batch = 500}, &world->carrier.carrier,
 			    world->log.next) == 0;
 }
 
@@ -288,11 +253,11 @@ static void live(struct world *world)
 	disk->fail_errno = pick(world, 2) ? EIO : ENOSPC;
 	uint64_t steps = 1 + pick(world, 1 + pick(world, STEPS_A_LIFE));
 	if (start(world))
-		for (uint64_t i = 0; i < steps && !world->why[0] && !world->status.failure; i++)
+		for (uint64_t i = 0; i < steps && !world->why[0] && !world->carrier.status.failure; i++)
 			step(world);
-	world->seen->failures += world->status.failure != NULL;
+	world->seen->failures += world->carrier.status.failure != NULL;
 	disk->fail_at = 0;
-	world->status.failure = NULL;
+	world->carrier.status.failure = NULL;
 	log_finish(&world->log);
 	journal_finish(&world->journal);
 	world->journal = (struct journal){0};
@@ -306,7 +271,6 @@ static struct world *world_create(uint64_t seed, enum mutation mutation, struct 
 {
 	struct world *world = calloc(1, sizeof(*world));
 	ck_assert_ptr_nonnull(world);
-	world->carrier.calls = &calls;
 	world->history = calloc(HISTORY, sizeof(*world->history));
 	ck_assert_ptr_nonnull(world->history);
 	world->random = seed;

@@ -1,0 +1,25 @@
+/* What carries a journal's batches to a simulated disk: the writer without its thread, which works when it is told to.
+ */
+#ifndef MILLRACE_TESTS_CARRIER_MODEL_H
+#define MILLRACE_TESTS_CARRIER_MODEL_H
+
+#include "daemon/journal/journal.h"
+#include "daemon/journal/log.h"
+
+struct carrier_model {
+	struct carrier carrier; /* must come first */
+	struct log *log;
+	char *run; /* NULL: none is under way */
+	size_t run_len;
+	uint64_t run_last; /* the number of the last batch that was handed over */
+	uint64_t drop_before;
+	struct carrier_status status;
+};
+
+/* The log has begun. */
+void carrier_model_init(struct carrier_model *model, struct log *log);
+
+/* Writes what was handed over, and looks after the log. */
+void carrier_model_work(struct carrier_model *model);
+
+#endif
