@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/cli/clock.h"
 #include "client/cli/output.h"
+#include "client/cli/recovery.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/cli/value_text.h"
@@ -73,6 +75,23 @@ static void print_choice(const struct call *call, int status, const struct mr_ch
 	putchar('\n');
 }
 
+/* A put arm whose connection was lost has happened or has not: that is for whoever called to find out. */
+static int choose(const struct call *call, mr *m, const struct mr_arm *arms, const struct mr_alts_options *options,
+		  struct mr_choice *choice)
+{
+	int64_t end_ms = call->timeout_ms == MR_FOREVER ? INT64_MAX : clock_ms() + call->timeout_ms, left_ms;
+	struct recovery recovery;
+	int status;
+
+	recovery_init(&recovery, call);
+	do {
+		left_ms = end_ms == INT64_MAX ? MR_FOREVER : end_ms > clock_ms() ? end_ms - clock_ms() : 0;
+		status = mr_alts_with(m, arms, call->n_arms, options, left_ms, choice);
+	} while (recovery_wait(&recovery, m, status, -1));
+	recovery_finish(&recovery);
+	return status;
+}
+
 static int run_alts(const struct call *call)
 {
 	struct mr_arm arms[MESSAGE_MAX_ARMS];
@@ -94,7 +113,7 @@ static int run_alts(const struct call *call)
 		options.lease_ms = call->lease_ms;
 		options.sticky = true;
 	}
-	status = mr_alts_with(m, arms, call->n_arms, &options, call->timeout_ms, &choice);
+	status = choose(call, m, arms, &options, &choice);
 	code = session_report(call, m,
 			      status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL,
 			      status, NULL);
@@ -113,18 +132,22 @@ const struct command alts_command = {
 	.arguments = "--take CHANNEL | --put CHANNEL VALUE ...",
 	.summary = "take or put on one of many channels, whichever can first",
 	.description = "Waits until one of its arms can happen, and does that one alone. An arm takes from a "
-		       "channel, or puts a value (JSON) into one; there\n"
-		       "may be 64 of them. If several can, any of them happens, or with --priority the first.\n"
+		       "channel, or puts a value (JSON) into one; there may be 64 of them. If several can, any of "
+		       "them happens, or with --priority the first.\n"
 		       "\n"
-		       "text prints the arm's number (from 0), its channel and the value that was taken; raw "
-		       "prints only the value, as `take` does; json\n"
-		       "prints {\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}. With --lease what "
-		       "is taken is only leased, as with `take`, and its lease\n"
-		       "and how often it was delivered stand before it (json: \"lease\", \"deliveries\").",
+		       "text prints the arm's number (from 0), its channel and the value that was taken; raw prints "
+		       "only the value, as `take` does; json prints "
+		       "{\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}. With --lease what is taken is "
+		       "only leased, as with `take`, and its lease and how often it was delivered stand before it "
+		       "(json: \"lease\", \"deliveries\").\n"
+		       "\n"
+		       "When the daemon goes away, or the network to it, it waits until that is back, unless a put "
+		       "may have happened just then.",
 	.examples = "  millrace alts --take requests --take control --timeout 250\n"
 		    "  millrace alts --priority --put log '\"ready\"' --take stop\n",
 	.options = OPTION_BIT(OPTION_TAKE) | OPTION_BIT(OPTION_PUT) | OPTION_BIT(OPTION_PRIORITY) |
-		   OPTION_BIT(OPTION_STRING) | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_LEASED),
+		   OPTION_BIT(OPTION_STRING) | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) |
+		   OPTION_BIT(OPTION_LEASED),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
 	.min_args = 0,

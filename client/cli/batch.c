@@ -11,6 +11,7 @@ void batch_clear(struct batch *batch)
 {
 	buffer_clear(&batch->text);
 	batch->n = 0;
+	batch->bracket = 0;
 }
 
 bool batch_has_room(const struct batch *batch, size_t len, size_t max_bytes)
@@ -31,17 +32,21 @@ int batch_add(struct batch *batch, struct slice value, uint64_t line)
 	return 0;
 }
 
-struct slice batch_array(struct batch *batch, size_t from)
+struct slice batch_array(struct batch *batch, size_t from, size_t n)
 {
-	char *room;
+	size_t begin, end;
+	char *text;
 
-	assert(from < batch->n);
-	room = buffer_reserve(&batch->text,
-			      1); /* the bracket at the end is not part of the text: it may be sent again */
-	if (!room)
+	assert(n > 0 && from + n <= batch->n);
+	if (!buffer_reserve(&batch->text, 1)) /* the bracket behind the last value is not part of the text */
 		return (struct slice){NULL, 0};
-	*room = ']';
-	batch->text.bytes[batch->text.start + batch->begins[from] - 1] = '[';
-	return (struct slice){batch->text.bytes + batch->text.start + batch->begins[from] - 1,
-			      buffer_len(&batch->text) - batch->begins[from] + 2};
+	text = batch->text.bytes + batch->text.start;
+	if (batch->bracket)
+		text[batch->bracket] = ',';
+	begin = batch->begins[from] - 1;
+	end = from + n < batch->n ? batch->begins[from + n] - 1 : buffer_len(&batch->text);
+	text[begin] = '[';
+	text[end] = ']';
+	batch->bracket = from + n < batch->n ? end : 0;
+	return (struct slice){text + begin, end - begin + 1};
 }

@@ -1,4 +1,4 @@
-/* Values on their way into one request: the text of a JSON array, from any of its values on. */
+/* Values on their way into requests: the text of a JSON array, of which any part is an array too. */
 #ifndef MILLRACE_CLI_BATCH_H
 #define MILLRACE_CLI_BATCH_H
 
@@ -14,6 +14,7 @@ struct batch {
 	size_t begins[BATCH_VALUES];  /* where in the text */
 	uint64_t lines[BATCH_VALUES]; /* where each came from */
 	size_t n;
+	size_t bracket; /* where the last array ended with a bracket in place of a comma; 0: nowhere */
 };
 
 /* Zero-initialised is empty. */
@@ -26,7 +27,8 @@ bool batch_has_room(const struct batch *batch, size_t len, size_t max_bytes);
 /* 0, or -1 without memory. There must be room. */
 int batch_add(struct batch *batch, struct slice value, uint64_t line);
 
-/* The array of the values from `from` (< n) on; valid until the batch changes. bytes are NULL without memory. */
-struct slice batch_array(struct batch *batch, size_t from);
+/* The array of `n` values from `from` on (both within the batch); valid until the batch changes, or another array is
+ * asked for, which must not begin before this one. bytes are NULL without memory. */
+struct slice batch_array(struct batch *batch, size_t from, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/cli/terminal.h"
 
 enum { CAPACITY = 1000, EVERY_MS = 200 };
 
@@ -121,14 +122,14 @@ static void watch(const struct call *call, const struct load *load, int interrup
 		int64_t left_ms = call->duration_ms - elapsed_ms;
 
 		(void)poll(&interrupt, 1, left_ms < EVERY_MS ? (int)left_ms : EVERY_MS);
-		if (shows && left_ms > EVERY_MS) {
+		if (shows && left_ms > EVERY_MS && terminal_is_ours(STDERR_FILENO)) {
 			uint64_t now_taken = load_sums(load).taken;
 
 			show_progress(call, clock_ms() - begun_ms, now_taken, taken);
 			taken = now_taken;
 		}
 	}
-	if (shows)
+	if (shows && terminal_is_ours(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 }
 
@@ -152,7 +153,7 @@ static int measure(const struct call *call, mr *control, const char *channel)
 	} else if (code == EXIT_OK) {
 		load_latencies(&load, &outcome.latencies);
 		tell(call, &outcome);
-		code = interrupt_happened() ? EXIT_INTERRUPTED : EXIT_OK;
+		code = interrupt_happened() ? interrupt_code() : EXIT_OK;
 	}
 	load_finish(&load);
 	return code;

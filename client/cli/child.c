@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 enum { READ_BYTES = 64 * 1024, GRACE_MS = 5000 };
 
 struct child {
+	LIST_ENTRY(child) entry; /* of the commands that run */
 	const struct child_task *task;
 	pid_t pid;
 	int pid_fd;  /* can be read when it has ended */
@@ -29,6 +32,10 @@ struct child {
 	bool is_ending;
 	enum child_end why; /* if is_ending */
 };
+
+/* Commands that run, and are not yet reaped. Held while one is spawned, so that nobody takes it for an orphan. */
+static LIST_HEAD(, child) running = LIST_HEAD_INITIALIZER(running);
+static pthread_mutex_t running_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void close_end(int *fd)
 {
@@ -58,12 +65,42 @@ static int spawn(struct child *child, int in, int out)
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	pthread_mutex_lock(&running_lock);
 	if (!error)
 		error = posix_spawnp(&child->pid, child->task->argv[0], &actions, &attributes, child->task->argv,
 				     child->task->environment);
+	if (!error)
+		LIST_INSERT_HEAD(&running, child, entry);
+	pthread_mutex_unlock(&running_lock);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
+}
+
+/* Waits for its end, and takes its status. */
+static int reap(struct child *child)
+{
+	int status = 0;
+
+	while (waitid(P_PID, (id_t)child->pid, &(siginfo_t){0}, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
+	pthread_mutex_lock(&running_lock);
+	(void)waitpid(child->pid, &status, 0);
+	LIST_REMOVE(child, entry);
+	pthread_mutex_unlock(&running_lock);
+	return status;
+}
+
+static bool is_running(pid_t pid)
+{
+	const struct child *child;
+
+	LIST_FOREACH(child, &running, entry)
+	{
+		if (child->pid == pid)
+			return true;
+	}
+	return false;
 }
 
 /* 0, or an errno, and nothing is left of it. */
@@ -84,7 +121,7 @@ static int begin(struct child *child)
 		if (child->pid_fd < 0) {
 			error = errno;
 			kill(-child->pid, SIGKILL);
-			waitpid(child->pid, NULL, 0);
+			(void)reap(child);
 		}
 	}
 	if (error) {
@@ -198,8 +235,8 @@ enum child_end child_run(const struct child_task *task, int *detail)
 		;
 	if (child.is_ending)
 		kill(-child.pid, SIGKILL); /* what it started, and has left behind */
-	while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = reap(&child);
+	child_reap_orphans(); /* those that were hidden behind it */
 	close(child.pid_fd);
 	close_end(&child.in);
 	close_end(&child.out);
@@ -271,4 +308,19 @@ char **child_environment(char *const *settings, size_t n)
 	for (size_t i = 0; i < n; i++)
 		all[n_all++] = settings[i];
 	return all;
+}
+
+void child_reap_orphans(void)
+{
+	siginfo_t ended;
+
+	pthread_mutex_lock(&running_lock);
+	for (;;) {
+		ended.si_pid = 0;
+		if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || ended.si_pid == 0 ||
+		    is_running(ended.si_pid))
+			break;
+		(void)waitpid(ended.si_pid, NULL, WNOHANG);
+	}
+	pthread_mutex_unlock(&running_lock);
 }

@@ -41,4 +41,8 @@ int child_find_program(const char *program);
  * points to the settings; NULL without memory. */
 char **child_environment(char *const *settings, size_t n);
 
+/* Reaps processes that commands have left behind and that this program has inherited: as process 1, or as a
+ * "subreaper". Those of child_run() are left to it. From any thread; at SIGCHLD. */
+void child_reap_orphans(void);
+
 #endif

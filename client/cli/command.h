@@ -66,6 +66,7 @@ enum option_id {
 	OPTION_DEAD_LETTER,
 	OPTION_ONCE,
 	OPTION_SORT,
+	OPTION_NO_RECONNECT,
 	OPTION_VERSION,
 	N_OPTIONS
 };
@@ -120,6 +121,7 @@ struct call {
 	bool priority;
 	bool force;
 	bool once;
+	bool no_reconnect;
 	enum top_order order;
 	int64_t connect_timeout_ms; /* 0: not given */
 	int64_t timeout_ms;         /* MR_FOREVER: not given */

@@ -7,32 +7,59 @@
 #include <stddef.h>
 #include <unistd.h>
 
+enum { SIGNAL_CODE = 128 }; /* what shells add to a signal's number */
+
 static int ends[2] = {-1, -1};
-static volatile sig_atomic_t happened;
+static volatile sig_atomic_t happened; /* the signal's number */
 
 static void on_interrupt(int number)
 {
 	int saved = errno;
 
-	(void)number;
-	happened = 1;
+	if (happened)
+		_exit(SIGNAL_CODE + number);
+	happened = number;
 	(void)!write(ends[1], "", 1);
 	errno = saved;
 }
 
+static void on_end(int number)
+{
+	_exit(SIGNAL_CODE + number);
+}
+
+static void catch_unless_ignored(int number, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
+
+	if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		(void)sigaction(number, &action, NULL);
+}
+
+void interrupt_obey_as_init(void)
+{
+	if (getpid() != 1)
+		return;
+	catch_unless_ignored(SIGINT, on_end);
+	catch_unless_ignored(SIGTERM, on_end);
+	catch_unless_ignored(SIGHUP, on_end);
+}
+
 int interrupt_catch(void)
 {
-	struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-	struct sigaction old;
-
-	if (sigaction(SIGINT, NULL, &old) < 0 || old.sa_handler == SIG_IGN || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -1;
-	if (sigaction(SIGINT, &action, NULL) < 0)
-		return -1;
+	catch_unless_ignored(SIGINT, on_interrupt);
+	catch_unless_ignored(SIGTERM, on_interrupt);
 	return ends[0];
 }
 
 bool interrupt_happened(void)
 {
-	return happened;
+	return happened != 0;
+}
+
+int interrupt_code(void)
+{
+	return SIGNAL_CODE + (happened ? happened : SIGINT);
 }

@@ -5,40 +5,32 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 5000 };
-
-int latch_init(struct latch *gate, mr *m)
+int latch_init(struct latch *latch)
 {
-	struct mr_definition definition = {.kind = "unbuffered", .ephemeral = true};
-
-	*gate = (struct latch){.m = m, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-	return mr_create(m, NULL, &definition, NULL, &gate->channel);
+	*latch = (struct latch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	return latch->fd < 0 ? -1 : 0;
 }
 
-void latch_finish(struct latch *gate)
+void latch_finish(struct latch *latch)
 {
-	if (gate->fd >= 0)
-		close(gate->fd);
-	mr_free(gate->channel);
+	if (latch->fd >= 0)
+		close(latch->fd);
 }
 
-void latch_open(struct latch *gate)
+void latch_open(struct latch *latch)
 {
-	if (atomic_exchange(&gate->is_open, true))
-		return;
-	eventfd_write(gate->fd, 1);
-	(void)mr_ping(gate->m, PATIENCE_MS); /* which, other than a close, does not wait for ever */
-	(void)mr_close(gate->m, gate->channel);
+	if (!atomic_exchange(&latch->is_open, true))
+		eventfd_write(latch->fd, 1);
 }
 
-bool latch_is_open(const struct latch *gate)
+bool latch_is_open(const struct latch *latch)
 {
-	return atomic_load(&gate->is_open);
+	return atomic_load(&latch->is_open);
 }
 
-void latch_pause(const struct latch *gate, int64_t ms)
+void latch_pause(const struct latch *latch, int64_t ms)
 {
-	struct pollfd fd = {.fd = gate->fd, .events = POLLIN};
+	struct pollfd fd = {.fd = latch->fd, .events = POLLIN};
 
 	(void)poll(&fd, 1, ms > INT_MAX ? INT_MAX : (int)ms);
 }

@@ -11,6 +11,20 @@ void lines_finish(struct lines *lines)
 	buffer_finish(&lines->bytes);
 }
 
+/* The byte order mark that some programs write before the first line is part of no line. It may come in pieces. */
+static void skip_mark(struct lines *lines)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t len = buffer_len(&lines->bytes), known = len < 3 ? len : 3;
+	bool may_be = memcmp(buffer_front(&lines->bytes), mark, known) == 0;
+
+	if (may_be && known < 3 && !lines->at_end)
+		return;
+	lines->has_begun = true;
+	if (may_be && known == 3)
+		buffer_consume(&lines->bytes, 3);
+}
+
 int lines_read(struct lines *lines)
 {
 	char *room = buffer_reserve(&lines->bytes, READ_BYTES);
@@ -25,6 +39,8 @@ int lines_read(struct lines *lines)
 		return errno == EINTR || errno == EAGAIN ? 0 : -1;
 	lines->at_end = n == 0;
 	buffer_commit(&lines->bytes, (size_t)n);
+	if (!lines->has_begun)
+		skip_mark(lines);
 	return 0;
 }
 
@@ -34,7 +50,7 @@ bool lines_next(struct lines *lines, struct slice *line)
 	size_t len = buffer_len(&lines->bytes);
 	const char *end;
 
-	if (len == 0)
+	if (len == 0 || !lines->has_begun)
 		return false;
 	end = memchr(begin + lines->seen, '\n', len - lines->seen);
 	if (!end && !lines->at_end) {

@@ -12,6 +12,7 @@ struct lines {
 	struct buffer bytes;
 	size_t seen;     /* of what is in `bytes`: known to have no line's end */
 	uint64_t number; /* of the line that was given last, from 1 */
+	bool has_begun;  /* it is known whether a byte order mark stands before the first line; it is skipped */
 	bool at_end;     /* there is nothing more to read */
 };
 

@@ -8,6 +8,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/help.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/options.h"
 #include "client/cli/report.h"
 #include "client/millrace.h"
@@ -90,5 +91,7 @@ int main(int argc, char **argv)
 
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* else no command's exit status could be had */
+	interrupt_obey_as_init();
 	return end_output(&call, run(&call, argc, argv));
 }

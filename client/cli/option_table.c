@@ -60,6 +60,9 @@ static const struct option_row table[N_OPTIONS] = {
 				"where such a value goes: a bounded channel that is there"},
 	[OPTION_ONCE] = {0, "once", NULL, "look once, print a table, and end"},
 	[OPTION_SORT] = {0, "sort", "KEY", "depth (default), rate, shed, oldest or name"},
+	[OPTION_NO_RECONNECT] =
+		{0, "no-reconnect", NULL,
+		 "when the connection is lost, end (exit code 5) instead of waiting for the daemon to come back"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 

@@ -145,6 +145,8 @@ static bool *flag_of(struct call *call, enum option_id id)
 		return &call->force;
 	case OPTION_ONCE:
 		return &call->once;
+	case OPTION_NO_RECONNECT:
+		return &call->no_reconnect;
 	case OPTION_VERSION:
 		return &call->wants_version;
 	default:

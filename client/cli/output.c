@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/cli/value_text.h"
@@ -31,8 +32,8 @@ void output_value(const struct call *call, const char *channel, struct slice val
 	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
 }
 
-void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease,
-		   uint64_t deliveries)
+static void print_leased(const struct call *call, const char *channel, struct slice value, const char *lease,
+			 uint64_t deliveries)
 {
 	static const char *const formats[] = {
 		[FORMAT_TEXT] = "%s %" PRIu64 " ",
@@ -45,6 +46,16 @@ void output_leased(const struct call *call, const char *channel, struct slice va
 		printf("\"channel\":\"%s\",\"value\":", channel);
 	output_bare(call, value);
 	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
+}
+
+void output_taken(const struct call *call, const char *channel, const struct mr_result *result)
+{
+	struct slice value = {result->raw, result->raw_len};
+
+	if (call->lease_ms != MR_FOREVER)
+		print_leased(call, channel, value, result->lease, result->deliveries);
+	else
+		output_value(call, channel, value);
 }
 
 size_t output_values(const struct call *call, const char *channel, struct slice array)
@@ -74,4 +85,11 @@ bool output_is_orphaned(void)
 	struct pollfd fd = {.fd = STDOUT_FILENO};
 
 	return poll(&fd, 1, 0) == 1 && fd.revents & (POLLERR | POLLHUP);
+}
+
+bool output_is_pipe(void)
+{
+	struct stat about;
+
+	return fstat(STDOUT_FILENO, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
 }

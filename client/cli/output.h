@@ -4,13 +4,13 @@
 #define MILLRACE_CLI_OUTPUT_H
 
 #include "client/cli/command.h"
+#include "client/millrace.h"
 #include "proto/slice.h"
 
 void output_value(const struct call *call, const char *channel, struct slice value);
 
-/* A value that is leased: with its lease, and how often it was delivered. */
-void output_leased(const struct call *call, const char *channel, struct slice value, const char *lease,
-		   uint64_t deliveries);
+/* What a take has brought: one value; if the call asks for leases, with its lease and how often it was delivered. */
+void output_taken(const struct call *call, const char *channel, const struct mr_result *result);
 
 /* Each value of a JSON array. Returns how many there were. */
 size_t output_values(const struct call *call, const char *channel, struct slice array);
@@ -20,6 +20,9 @@ void output_bare(const struct call *call, struct slice value);
 
 /* 0, or -1: it cannot be written any more (end_output() of the program tells why). */
 int output_flush(void);
+
+/* Whether standard output is a pipe, or a socket: somebody reads it while it is written. */
+bool output_is_pipe(void);
 
 /* Whether whoever read standard output has gone. */
 bool output_is_orphaned(void);

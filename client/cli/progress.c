@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client/cli/clock.h"
+#include "client/cli/terminal.h"
 
 enum { FIRST_MS = 1000, EVERY_MS = 200 };
 
@@ -20,6 +22,11 @@ void progress_update(struct progress *progress, uint64_t accepted, uint64_t drop
 
 	if (!progress->enabled || now - progress->shown_ms < EVERY_MS)
 		return;
+	progress->shown_ms = now;
+	if (!terminal_is_ours(STDERR_FILENO)) { /* in the background: what stands on that line now is somebody else's */
+		progress->is_shown = false;
+		return;
+	}
 	fprintf(stderr, "\r\033[K%" PRIu64 " values put", accepted);
 	if (dropped)
 		fprintf(stderr, ", %" PRIu64 " dropped", dropped);
@@ -31,7 +38,6 @@ void progress_update(struct progress *progress, uint64_t accepted, uint64_t drop
 		fputs("; waiting for room", stderr);
 	fflush(stderr);
 	progress->is_shown = true;
-	progress->shown_ms = now;
 }
 
 int progress_wait_ms(const struct progress *progress)
@@ -43,7 +49,7 @@ int progress_wait_ms(const struct progress *progress)
 
 void progress_clear(struct progress *progress)
 {
-	if (progress->is_shown)
+	if (progress->is_shown && terminal_is_ours(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	progress->is_shown = false;
 }

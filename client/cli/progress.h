@@ -1,4 +1,5 @@
-/* One line on a terminal that says how far a long put is. It appears after a second, and goes away at the end. */
+/* One line on a terminal that says how far a long put is. It appears after a second, and goes away at the end. Nothing
+ * is drawn while this program is in the background. */
 #ifndef MILLRACE_CLI_PROGRESS_H
 #define MILLRACE_CLI_PROGRESS_H
 

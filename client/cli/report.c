@@ -128,6 +128,8 @@ int report_code(int status)
 		return EXIT_NO_CHANNEL;
 	case MR_ECONNECT:
 	case MR_ECONNECTION:
+	case MR_EDRAINING:
+	case MR_UNKNOWN:
 		return EXIT_CONNECT;
 	}
 	return EXIT_ERROR;

@@ -8,6 +8,7 @@
 #include "client/cli/envelope.h"
 #include "client/cli/lines.h"
 #include "client/cli/output.h"
+#include "client/cli/recovery.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/cli/value_text.h"
@@ -100,26 +101,28 @@ static int take_in_time(const struct call *call, mr *m, const char *reply, int64
 	return status;
 }
 
-/* The request is put, and *reply is the channel of its answer. */
-static int ask(const struct call *call, mr *m, struct slice value, int64_t begun_ms, char **reply)
+/* Puts the request and takes its answer, for mr_free(). A status of the library; *is_put: the request had gone in. */
+static int exchange(const struct call *call, mr *m, struct slice value, int64_t begun_ms, char **answer, size_t *len,
+		    bool *is_put)
 {
 	struct mr_definition definition = {.kind = "promise", .ephemeral = true};
 	struct buffer text = {0};
-	int code = report_status(call, call->args[0], mr_create(m, NULL, &definition, NULL, reply), NULL);
+	char *reply = NULL;
+	int status = mr_create(m, NULL, &definition, NULL, &reply);
 
-	if (code != EXIT_OK)
-		return code;
-	envelope_write_request(&text, *reply, value);
-	if (text.failed) {
-		report(call, NULL, "out of memory");
-		code = EXIT_ERROR;
-	} else {
-		struct slice request = {text.bytes + text.start, buffer_len(&text)};
-
-		code = session_report(call, m, call->args[0], put_in_time(call, m, request, begun_ms), NULL);
+	*is_put = false;
+	if (status == MR_OK) {
+		envelope_write_request(&text, reply, value);
+		status = text.failed ? MR_EMEMORY
+				     : put_in_time(call, m, (struct slice){buffer_front(&text), buffer_len(&text)},
+						   begun_ms);
+		*is_put = status == MR_OK;
 	}
+	if (status == MR_OK)
+		status = take_in_time(call, m, reply, begun_ms, answer, len);
 	buffer_finish(&text);
-	return code;
+	mr_free(reply);
+	return status;
 }
 
 static int print_answer(const struct call *call, struct slice text)
@@ -142,16 +145,25 @@ static int print_answer(const struct call *call, struct slice text)
 	return EXIT_ERROR;
 }
 
-static int take_answer(const struct call *call, mr *m, const char *reply, int64_t begun_ms)
+/* The channel of the answer goes with the connection: when that is lost, the request is put once more. */
+static int ask(const struct call *call, mr *m, struct slice value, int64_t begun_ms)
 {
-	size_t len;
-	char *text;
-	int status = take_in_time(call, m, reply, begun_ms, &text, &len);
-	int code = report_status(call, call->args[0], status, "; the request had been put, but no answer came");
+	struct recovery recovery;
+	char *answer = NULL;
+	size_t len = 0;
+	bool is_put;
+	int status, code;
 
+	recovery_init(&recovery, call);
+	do {
+		status = exchange(call, m, value, begun_ms, &answer, &len, &is_put);
+	} while (left_ms(call, begun_ms) != 0 && recovery_wait(&recovery, m, status, -1));
+	code = session_report(call, m, call->args[0], status,
+			      is_put ? "; the request had been put, but no answer came" : NULL);
 	if (status == MR_OK)
-		code = print_answer(call, (struct slice){text, len});
-	mr_free(text);
+		code = print_answer(call, (struct slice){answer, len});
+	mr_free(answer);
+	recovery_finish(&recovery);
 	return code;
 }
 
@@ -159,7 +171,6 @@ static int run_request(const struct call *call)
 {
 	struct question question = {.input.fd = STDIN_FILENO};
 	int64_t begun_ms;
-	char *reply = NULL;
 	mr *m = NULL;
 	int code = session_check_channel(call, call->args[0]);
 
@@ -169,10 +180,7 @@ static int run_request(const struct call *call)
 	if (code == EXIT_OK)
 		code = session_open(call, &m);
 	if (code == EXIT_OK)
-		code = ask(call, m, question.value, begun_ms, &reply);
-	if (code == EXIT_OK)
-		code = take_answer(call, m, reply, begun_ms);
-	mr_free(reply);
+		code = ask(call, m, question.value, begun_ms);
 	mr_destroy(m);
 	question_finish(&question);
 	return code;
@@ -182,17 +190,20 @@ const struct command request_command = {
 	.name = "request",
 	.arguments = "CHANNEL [VALUE]",
 	.summary = "ask whoever serves a channel, and print the answer",
-	.description = "Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, "
-		       "and prints it as `take` would. Without VALUE it\n"
-		       "reads it from standard input, all of that. --timeout is for the whole.\n"
+	.description = "Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, and "
+		       "prints it as `take` would. Without VALUE it reads it from standard input, all of that. "
+		       "--timeout is for the whole.\n"
 		       "\n"
-		       "What is put is {\"reply_to\":NAME,\"request\":VALUE}; NAME is a channel made for this "
-		       "one answer, which goes away with this program. Whoever takes\n"
-		       "the request puts {\"reply\":VALUE} into it, or {\"error\":TEXT}: then that is told, "
-		       "and the exit code is 1. `millrace serve` does so.",
+		       "What is put is {\"reply_to\":NAME,\"request\":VALUE}; NAME is a channel made for this one "
+		       "answer, which goes away with this program. Whoever takes the request puts {\"reply\":VALUE} "
+		       "into it, or {\"error\":TEXT}: then that is told, and the exit code is 1. `millrace serve` "
+		       "does so.\n"
+		       "\n"
+		       "When the daemon goes away, or the network to it, it waits until that is back, and asks "
+		       "again: whoever serves may then have the request twice.",
 	.examples = "  millrace request sums '[1, 2, 3]' --timeout 5s\n"
 		    "  millrace request -s greet Ada\n",
-	.options = OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_STRING),
+	.options = OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
 	.min_args = 1,

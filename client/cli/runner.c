@@ -20,10 +20,11 @@
 enum {
 	OVERLOAD_PAUSE_MS = 250,
 	LEASE_MS = 30 * 1000,
-	ENVELOPE_BYTES = 1024, /* of an alts that puts, beside the value */
+	ENVELOPE_BYTES = 1024, /* of a put, beside the value */
 	THREAD_STACK_BYTES = 512 * 1024,
 	FILES = 32,            /* that are open whatever runs */
-	FILES_PER_COMMAND = 5, /* while it begins */
+	FILES_PER_COMMAND = 8, /* its connection, and its pipes while it begins */
+	LOSS_MS = 200,         /* how long a connection that is lost is waited with until the library tells of it */
 };
 
 /* -- What the kinds use -- */
@@ -44,7 +45,7 @@ void runner_stop_with(struct runner *runner, int code)
 	latch_open(&runner->stop);
 }
 
-void runner_stop_for(struct runner *runner, const char *channel, int status)
+void runner_stop_for(struct runner *runner, mr *m, const char *channel, int status)
 {
 	bool is_first;
 
@@ -52,45 +53,57 @@ void runner_stop_for(struct runner *runner, const char *channel, int status)
 	is_first = !runner->has_told;
 	runner->has_told = true;
 	pthread_mutex_unlock(&runner->lock);
-	runner_stop_with(runner, is_first ? session_report(runner->call, runner->m, channel, status, NULL)
-					  : report_code(status));
+	runner_stop_with(runner,
+			 is_first ? session_report(runner->call, m, channel, status, NULL) : report_code(status));
 }
 
-/* The first of two arms that can. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
-static int choose(struct runner *runner, const struct mr_arm arms[2], const struct mr_alts_options *options,
-		  int64_t timeout_ms, struct mr_choice *choice)
+/* Waits for the request, or until the latch opens: then it is cancelled, and what was faster is its outcome. */
+static int wait_for(mr *m, mr_request *request, const struct latch *latch, struct mr_result *result)
 {
-	int64_t deadline_ms = clock_ms() + timeout_ms, left_ms = timeout_ms;
+	struct pollfd fds[] = {{latch->fd, POLLIN, 0}, {-1, POLLIN, 0}};
+
+	while (!mr_is_done(m, request)) {
+		fds[1].fd = mr_fd(m);
+		(void)poll(fds, 2, fds[1].fd < 0 ? LOSS_MS : -1);
+		if (fds[0].revents) {
+			(void)mr_cancel(m, request);
+			break;
+		}
+	}
+	return mr_wait(m, request, result);
+}
+
+/* What is left of a time; MR_FOREVER of that. */
+static int64_t left_ms(int64_t timeout_ms, int64_t begun_ms)
+{
+	int64_t left = timeout_ms - (clock_ms() - begun_ms);
+
+	return timeout_ms == MR_FOREVER ? MR_FOREVER : left > 0 ? left : 0;
+}
+
+/* The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
+static bool is_early(int status, int64_t timeout_ms, int64_t begun_ms)
+{
+	return status == MR_TIMEOUT && left_ms(timeout_ms, begun_ms) != 0;
+}
+
+int runner_put(struct runner *runner, const struct job *job, const char *channel, struct slice value,
+	       int64_t timeout_ms)
+{
+	mr *m = job->thread->m;
+	int64_t begun_ms = clock_ms();
 	int status;
 
-	while ((status = mr_alts_with(runner->m, arms, 2, options, left_ms, choice)) == MR_TIMEOUT) {
-		if (timeout_ms == MR_FOREVER)
-			continue;
-		left_ms = deadline_ms - clock_ms();
-		if (left_ms <= 0)
-			break;
-	}
-	return status;
-}
-
-int runner_put(struct runner *runner, const char *channel, struct slice value, int64_t timeout_ms)
-{
-	struct mr_arm arms[] = {{.channel = channel, .raw = value.bytes, .raw_len = value.len},
-				{.channel = runner->abort.channel}};
-
-	struct mr_alts_options options = {.priority = true};
-
 	for (;;) {
-		struct mr_choice choice;
-		int status = choose(runner, arms, &options, timeout_ms, &choice);
-		bool is_aborted = status == MR_CLOSED && choice.arm == 1;
+		mr_request *request;
 
-		mr_choice_finish(&choice);
-		if (is_aborted)
-			return MR_CANCELLED;
-		if (status != MR_EOVERLOADED && status != MR_ETOO_MANY_WAITERS)
-			return status;
-		if (latch_is_open(&runner->abort))
+		status = mr_begin_put(m, &request, channel, value.bytes, value.len, left_ms(timeout_ms, begun_ms));
+		if (status == MR_OK)
+			status = wait_for(m, request, &runner->abort, NULL);
+		if (is_early(status, timeout_ms, begun_ms) ||
+		    recovery_wait(&runner->recovery, m, status, runner->abort.fd))
+			continue;
+		if ((status != MR_EOVERLOADED && status != MR_ETOO_MANY_WAITERS) || latch_is_open(&runner->abort))
 			return status;
 		latch_pause(&runner->abort, OVERLOAD_PAUSE_MS);
 	}
@@ -98,7 +111,7 @@ int runner_put(struct runner *runner, const char *channel, struct slice value, i
 
 /* -- One value -- */
 
-static void do_job(struct runner *runner, struct job *job, const char *number)
+static void do_job(struct runner *runner, struct job *job)
 {
 	const struct call *call = runner->call;
 	int64_t pause_ms;
@@ -111,7 +124,7 @@ static void do_job(struct runner *runner, struct job *job, const char *number)
 	for (job->attempt = 1;; job->attempt++) {
 		is_last = job->attempt > call->retries ||
 			  latch_is_open(&runner->stop); /* who stops gets one more attempt, without a pause */
-		if (runner_attempt(runner, job, number))
+		if (runner_attempt(runner, job))
 			return;
 		if (is_last || job->is_hopeless || latch_is_open(&runner->abort))
 			break;
@@ -126,14 +139,37 @@ static void do_job(struct runner *runner, struct job *job, const char *number)
 	runner->kind->fail(runner, job);
 }
 
-/* The next value; false: there is none to come. */
-static bool take(struct runner *runner, struct job *job)
+/* Waits for a value. MR_CANCELLED: no more are taken. */
+static int take_one(struct runner_thread *thread, struct mr_result *result)
 {
-	const struct call *call = runner->call;
-	struct mr_arm arms[] = {{.channel = runner->stop.channel}, {.channel = call->args[0]}};
-	struct mr_alts_options options = {.priority = true, .lease_ms = runner->lease_ms};
-	struct mr_choice choice;
-	bool may_take, is_taken;
+	struct runner *runner = thread->runner;
+	const struct mr_take_options options = {.lease_ms = runner->lease_ms};
+	int64_t timeout_ms = runner->call->timeout_ms, begun_ms = clock_ms();
+	mr_request *request;
+	int status;
+
+	do {
+		*result = (struct mr_result){.raw = NULL};
+		status = mr_begin_take_with(thread->m, &request, runner->call->args[0], &options,
+					    left_ms(timeout_ms, begun_ms));
+		if (status == MR_OK)
+			status = wait_for(thread->m, request, &runner->stop, result);
+		if (status != MR_OK)
+			mr_result_finish(result);
+	} while (!latch_is_open(&runner->stop) &&
+		 (is_early(status, timeout_ms, begun_ms) ||
+		  recovery_wait(&runner->recovery, thread->m, status, runner->stop.fd)));
+	if (status != MR_OK && latch_is_open(&runner->stop))
+		status = MR_CANCELLED;
+	return status;
+}
+
+/* The next value; false: there is none to come. */
+static bool take(struct runner_thread *thread, struct job *job)
+{
+	struct runner *runner = thread->runner;
+	struct mr_result result;
+	bool may_take;
 	int status;
 
 	pthread_mutex_lock(&runner->lock);
@@ -142,53 +178,52 @@ static bool take(struct runner *runner, struct job *job)
 	pthread_mutex_unlock(&runner->lock);
 	if (!may_take)
 		return false;
-	status = choose(runner, arms, &options, call->timeout_ms, &choice);
-	is_taken = status == MR_OK;
-	if (is_taken) {
+	status = take_one(thread, &result);
+	if (status == MR_OK) {
 		*job = (struct job){
-			.taken = {choice.raw, choice.raw_len},
-			.value = {choice.raw, choice.raw_len},
-			.lease.token = choice.lease,
-			.delivery = choice.lease ? choice.deliveries : 0,
+			.thread = thread,
+			.taken = {result.raw, result.raw_len},
+			.value = {result.raw, result.raw_len},
+			.lease.token = result.lease,
+			.delivery = result.lease ? result.deliveries : 0,
 		};
-		choice.raw = choice.lease = NULL;
+		result.raw = result.lease = NULL;
+		mr_result_finish(&result);
 		extender_add(&runner->extender, &job->lease);
 	} else if (status == MR_CLOSED) {
 		latch_open(&runner->stop);
-	} else if (status != MR_OK) {
-		runner_stop_for(runner, call->args[0], status);
+	} else if (status != MR_CANCELLED) {
+		runner_stop_for(runner, thread->m, runner->call->args[0], status);
 	}
-	mr_choice_finish(&choice);
-	return is_taken;
+	return status == MR_OK;
 }
-
-struct thread {
-	struct runner *runner;
-	pthread_t thread;
-	char number[40]; /* as the command's environment has it */
-};
 
 static void *work(void *arg)
 {
-	struct thread *thread = arg;
+	struct runner_thread *thread = arg;
+	struct runner *runner = thread->runner;
 	struct job job;
+	int code = session_open(runner->call, &thread->m);
 
-	while (take(thread->runner, &job)) {
-		do_job(thread->runner, &job, thread->number);
-		extender_remove(&thread->runner->extender, &job.lease);
+	if (code != EXIT_OK)
+		runner_stop_with(runner, code);
+	while (code == EXIT_OK && take(thread, &job)) {
+		do_job(runner, &job);
+		extender_remove(&runner->extender, &job.lease);
 		mr_free((char *)job.taken.bytes);
 	}
-	eventfd_write(thread->runner->ended_fd, 1);
+	mr_destroy(thread->m);
+	eventfd_write(runner->ended_fd, 1);
 	return NULL;
 }
 
 /* -- All of it -- */
 
-/* A descriptor of the signals that end this program, which all threads to come block. One that is ignored stays so. -1:
- * they do what they did before. */
+/* A descriptor of the signals that end this program, and of ends of processes, which all threads to come block. One
+ * that is ignored stays so. -1: they do what they did before. */
 static int catch_signals(void)
 {
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 	struct sigaction old;
 	sigset_t set;
 	int fd;
@@ -211,6 +246,10 @@ static void take_signal(struct runner *runner, int signal_fd)
 
 	if (read(signal_fd, &signal, sizeof signal) != sizeof signal)
 		return;
+	if (signal.ssi_signo == SIGCHLD) {
+		child_reap_orphans();
+		return;
+	}
 	runner->is_interrupted |= signal.ssi_signo == SIGINT;
 	if (!latch_is_open(&runner->stop)) {
 		if (!call->quiet)
@@ -244,7 +283,7 @@ static void run_threads(struct runner *runner)
 {
 	uint64_t wanted = runner->call->jobs ? runner->call->jobs : 1, n = 0;
 	int signal_fd = catch_signals(), error = 0;
-	struct thread *threads;
+	struct runner_thread *threads;
 	pthread_attr_t attributes;
 
 	if (extender_init(&runner->extender, runner->m, runner->lease_ms) <
@@ -276,26 +315,39 @@ static void run_threads(struct runner *runner)
 		close(signal_fd);
 }
 
+/* Whether values can be put there, as far as one may know: before anything is taken that would find no place. */
+static int check_target(struct runner *runner, const char *channel)
+{
+	json_t *row = NULL;
+	int status = channel ? mr_stat(runner->m, channel, &row) : MR_OK;
+
+	if (status == MR_OK && json_is_true(json_object_get(row, "closed")))
+		status = MR_CLOSED;
+	json_decref(row);
+	if (status == MR_ENO_SUCH_CHANNEL || status == MR_CLOSED)
+		return session_report(runner->call, runner->m, channel, status, NULL);
+	return EXIT_OK; /* who may put need not have the right to look */
+}
+
 static int prepare(struct runner *runner)
 {
 	const struct call *call = runner->call;
 	json_t *hello = NULL;
-	int status = mr_hello(runner->m, &hello);
+	int status = mr_hello(runner->m, &hello), code;
 
 	runner->max_value_bytes =
 		(size_t)json_integer_value(json_object_get(hello, "max_frame_bytes")) - ENVELOPE_BYTES;
 	json_decref(hello);
-	if (status == MR_OK)
-		status = latch_init(&runner->stop, runner->m);
-	if (status == MR_OK)
-		status = latch_init(&runner->abort, runner->m);
 	runner->ended_fd = eventfd(0, EFD_CLOEXEC);
 	runner->lease_ms = call->lease_ms == MR_FOREVER ? LEASE_MS : call->lease_ms;
-	if (status == MR_OK && (runner->stop.fd < 0 || runner->abort.fd < 0 || runner->ended_fd < 0)) {
+	if (latch_init(&runner->stop) < 0 || latch_init(&runner->abort) < 0 || runner->ended_fd < 0) {
 		report(call, NULL, "no more open files: %s", strerror(errno));
 		return EXIT_ERROR;
 	}
-	return report_status(call, NULL, status, NULL);
+	code = report_status(call, NULL, status, NULL);
+	if (code == EXIT_OK)
+		code = check_target(runner, call->to);
+	return code == EXIT_OK ? check_target(runner, call->failed) : code;
 }
 
 static int conclude(const struct runner *runner)
@@ -363,12 +415,15 @@ int runner_run(const struct call *call, const struct runner_kind *kind)
 		code = session_open(call, &runner.m);
 	if (code != EXIT_OK)
 		return code;
+	recovery_init(&runner.recovery, call);
+	runner.recovers = !call->no_reconnect;
 	code = prepare(&runner);
 	if (code == EXIT_OK) {
 		run_threads(&runner);
 		code = conclude(&runner);
 	}
 	extender_finish(&runner.extender);
+	recovery_finish(&runner.recovery);
 	latch_finish(&runner.stop);
 	latch_finish(&runner.abort);
 	if (runner.ended_fd >= 0)

@@ -1,11 +1,14 @@
 /* What `work` and `serve` have in common: values are taken from a channel, and each is given to a command, -j of them
  * at a time.
  *
- * Each of the threads takes a value, runs the command until it has done it or the attempts are used up, hands on what
- * came of it, and only then takes the next: so no more values are in here than commands run. Waiting is core.async's: a
- * thread that takes, or puts, does so by an alts whose other arm is a gate. The first signal opens the gate `stop`, and
- * who waits for a value ends; the second opens `abort`, which ends the commands, and whoever waits for room. An alts
- * has one outcome, so no value is lost between the two arms.
+ * Each of the threads has a connection of its own. It takes a value, runs the command until it has done it or the
+ * attempts are used up, hands on what came of it, and only then takes the next: so no more values are in here than
+ * commands run. The first signal opens the latch `stop`: who waits for a value cancels that, and ends. The second opens
+ * `abort`, which ends the commands, and whoever waits for room. A request that is cancelled has one outcome: a value
+ * that was faster is done, or goes back.
+ *
+ * When a connection is lost its leases end, and with them the right to the values: a command that runs goes on, and its
+ * result is put when the daemon is back; but its value is delivered once more.
  *
  * All that differs between the two commands is in struct runner_kind.
  */
@@ -16,6 +19,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/latch.h"
+#include "client/cli/recovery.h"
 #include "client/cli/extender.h"
 #include "client/cli/value_text.h"
 #include "client/millrace.h"
@@ -24,7 +28,15 @@
 
 enum { RUNNER_WHY_BYTES = VALUE_TEXT_ERROR_BYTES + 64 };
 
-struct job {                            /* a value on its way */
+struct runner_thread {
+	struct runner *runner;
+	mr *m;
+	pthread_t thread;
+	char number[40]; /* as the command's environment has it */
+};
+
+struct job { /* a value on its way */
+	struct runner_thread *thread;
 	struct slice taken;             /* as it came, for mr_free() */
 	struct slice value;             /* the part of it that the command gets */
 	char reply[NAME_MAX_BYTES + 1]; /* of serve: where the answer goes */
@@ -38,7 +50,9 @@ struct job {                            /* a value on its way */
 struct runner {
 	const struct call *call;
 	const struct runner_kind *kind;
-	mr *m;
+	mr *m; /* the main thread's, and the extender's */
+	struct recovery recovery;
+	bool recovers; /* a connection that is lost comes back */
 	size_t max_value_bytes;
 	struct latch stop, abort;
 	int64_t lease_ms;
@@ -67,9 +81,8 @@ struct runner_kind {
 	void (*fail)(struct runner *runner, struct job *job);
 };
 
-/* Runs the command once, and hands on its result. False if it failed: job->why. `number` is a setting of the command's
- * environment. */
-bool runner_attempt(struct runner *runner, struct job *job, const char *number);
+/* Runs the command once, and hands on its result. False if it failed: job->why. */
+bool runner_attempt(struct runner *runner, struct job *job);
 
 /* Runs until the channel is closed, -n values are done, a time-out, an error or a signal. Returns the exit code. */
 int runner_run(const struct call *call, const struct runner_kind *kind);
@@ -78,7 +91,8 @@ int runner_run(const struct call *call, const struct runner_kind *kind);
 
 /* Puts a value; waits for room, but not longer than timeout_ms, nor when all is to be ended: then MR_CANCELLED. A
  * daemon that has no room is asked again. */
-int runner_put(struct runner *runner, const char *channel, struct slice value, int64_t timeout_ms);
+int runner_put(struct runner *runner, const struct job *job, const char *channel, struct slice value,
+	       int64_t timeout_ms);
 
 /* The value is done with: it is the daemon's no more. */
 void runner_settle(struct runner *runner, struct job *job);
@@ -90,7 +104,7 @@ bool runner_return(struct runner *runner, struct job *job);
 int64_t runner_pause_ms(const struct runner *runner, uint64_t n);
 
 /* No more is taken, because of this status; told, if it is the first. */
-void runner_stop_for(struct runner *runner, const char *channel, int status);
+void runner_stop_for(struct runner *runner, mr *m, const char *channel, int status);
 
 void runner_stop_with(struct runner *runner, int code); /* the same for something else that has been told */
 

@@ -1,4 +1,4 @@
-/* One run of a worker's command for a value, and what is to be thought of it. */
+/* One run of a runner's command for a value, and what is to be thought of it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,12 +23,11 @@ static void write_input(struct runner *runner, const struct job *job, struct buf
 }
 
 /* The command with its input and environment. What it wrote is in *output. */
-static enum child_end run_command(struct runner *runner, const struct job *job, const char *number,
-				  struct buffer *output, int *detail)
+static enum child_end run_command(struct runner *runner, const struct job *job, struct buffer *output, int *detail)
 {
 	const struct call *call = runner->call;
 	char url[1024], channel[NAME_MAX_BYTES + 32], attempt[64], delivery[64];
-	char *settings[] = {channel, attempt, delivery, (char *)number, url};
+	char *settings[] = {channel, attempt, delivery, (char *)job->thread->number, url};
 	struct buffer input = {0};
 	enum child_end end = CHILD_IMPOSSIBLE;
 	char **environment;
@@ -132,12 +131,12 @@ static bool read_result(struct runner *runner, struct job *job, struct buffer *o
 	return true;
 }
 
-bool runner_attempt(struct runner *runner, struct job *job, const char *number)
+bool runner_attempt(struct runner *runner, struct job *job)
 {
 	struct buffer output = {0}, made = {0};
 	struct slice result;
 	int detail;
-	enum child_end end = run_command(runner, job, number, &output, &detail);
+	enum child_end end = run_command(runner, job, &output, &detail);
 	bool is_good = judge(runner, job, end, detail) && read_result(runner, job, &output, &made, &result);
 
 	if (is_good)

@@ -1,4 +1,4 @@
-/* The end of a worker's leases: the value is done, or goes back. */
+/* The end of a runner's leases: the value is done, or goes back. */
 #include "client/cli/report.h"
 #include "client/cli/runner.h"
 
@@ -15,13 +15,17 @@ int64_t runner_pause_ms(const struct runner *runner, uint64_t n)
 
 void runner_settle(struct runner *runner, struct job *job)
 {
-	int status = job->lease.token ? mr_ack(runner->m, job->lease.token) : MR_OK;
+	mr *m = job->thread->m;
+	int status;
 
+	do {
+		status = job->lease.token ? mr_ack(m, job->lease.token) : MR_OK;
+	} while (recovery_wait(&runner->recovery, m, status == MR_UNKNOWN ? MR_ECONNECTION : status, runner->abort.fd));
 	if (status == MR_ENO_SUCH_LEASE)
 		report(runner->call, runner->call->args[0],
 		       "a lease had ended before its value was done: the value may be done twice");
 	else if (status != MR_OK)
-		runner_stop_for(runner, runner->call->args[0], status);
+		runner_stop_for(runner, m, runner->call->args[0], status);
 	extender_remove(&runner->extender, &job->lease);
 }
 
@@ -29,7 +33,9 @@ bool runner_return(struct runner *runner, struct job *job)
 {
 	/* Who is being stopped leaves it to others, at once. */
 	int64_t delay_ms = latch_is_open(&runner->stop) ? 0 : runner_pause_ms(runner, job->delivery);
-	bool is_back = job->lease.token && mr_nack(runner->m, job->lease.token, delay_ms) == MR_OK;
+	int status = job->lease.token ? mr_nack(job->thread->m, job->lease.token, delay_ms) : MR_EARGUMENT;
+	/* With the connection it came by, a leased value goes back by itself. */
+	bool is_back = job->lease.token && (status == MR_OK || status == MR_ENO_SUCH_LEASE || runner->recovers);
 
 	extender_remove(&runner->extender, &job->lease);
 	if (is_back)

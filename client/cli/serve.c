@@ -20,10 +20,10 @@ static int answer(struct runner *runner, const struct job *job, struct buffer *t
 		report(call, call->args[0], "no memory for an answer");
 		return MR_EMEMORY;
 	}
-	status = runner_put(runner, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)},
+	status = runner_put(runner, job, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)},
 			    ANSWER_TIMEOUT_MS);
 	if (status == MR_ECONNECTION)
-		runner_stop_for(runner, NULL, status);
+		runner_stop_for(runner, job->thread->m, NULL, status);
 	else if (status == MR_ENO_SUCH_CHANNEL && !call->quiet)
 		report(call, call->args[0], "whoever asked has gone, with %s", job->reply);
 	else if (status != MR_OK && status != MR_ENO_SUCH_CHANNEL)
@@ -122,7 +122,7 @@ const struct command serve_command = {
 		    "  millrace serve -s greet -- sed 's/^/Hello, /'\n",
 	.options = OPTION_BIT(OPTION_JOBS) | OPTION_BIT(OPTION_RETRY) | OPTION_BIT(OPTION_BACKOFF) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_LEASE) | OPTION_BIT(OPTION_NUMBER) |
-		   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_STRING),
+		   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_NO_CHANNEL),
 	.min_args = 2,
 	.max_args = -1,

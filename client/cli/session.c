@@ -59,6 +59,7 @@ int session_open(const struct call *call, mr **m)
 	struct mr_options options = {
 		.name = name,
 		.connect_timeout_ms = call->connect_timeout_ms,
+		.reconnect = call->command->options & OPTION_BIT(OPTION_NO_RECONNECT) && !call->no_reconnect,
 		.tls = {.ca = or_environment(call->ca, "MILLRACE_CA"),
 			.cert = or_environment(call->cert, "MILLRACE_CERT"),
 			.key = or_environment(call->key, "MILLRACE_KEY"),

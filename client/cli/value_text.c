@@ -46,6 +46,21 @@ static struct slice trim(struct slice text)
 	return text;
 }
 
+/* What to do with a text that is no JSON: the string that it would be, as one types it in a shell. */
+static void advise_quotes(struct slice text, struct slice shown, const char *dots, char error[VALUE_TEXT_ERROR_BYTES])
+{
+	struct buffer string = {0};
+	char reason[VALUE_TEXT_ERROR_BYTES];
+
+	if (shown.len == text.len && value_text_quote(text, &string, reason) == 0)
+		snprintf(error, VALUE_TEXT_ERROR_BYTES, "%.*s is not JSON; quote it as '%.*s' or use --string",
+			 (int)shown.len, shown.bytes, (int)buffer_len(&string), buffer_front(&string));
+	else
+		snprintf(error, VALUE_TEXT_ERROR_BYTES, "%.*s%s is not JSON; for a string of this text use --string",
+			 (int)shown.len, shown.bytes, dots);
+	buffer_finish(&string);
+}
+
 int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT_ERROR_BYTES])
 {
 	struct json_scan scan;
@@ -69,9 +84,11 @@ int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT
 	}
 	if (type != JSON_TYPE_NONE && json_scan_at_end(&scan))
 		return 0;
-	if (is_bare_word(text))
-		snprintf(error, VALUE_TEXT_ERROR_BYTES, "%.*s%s is not JSON; quote it as '\"%.*s%s\"' or use --string",
-			 (int)shown.len, shown.bytes, dots, (int)shown.len, shown.bytes, dots);
+	if (text.len >= 3 && memcmp(text.bytes, "\xef\xbb\xbf", 3) == 0)
+		snprintf(error, VALUE_TEXT_ERROR_BYTES,
+			 "it begins with a byte order mark (EF BB BF), which is not JSON; take that away");
+	else if (is_bare_word(text))
+		advise_quotes(text, shown, dots, error);
 	else
 		snprintf(error, VALUE_TEXT_ERROR_BYTES, "%.*s%s is not JSON: %s, at byte %zu", (int)shown.len,
 			 shown.bytes, dots, scan.error ? scan.error : "there is more after the value",

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cli import CLOSED, CONNECT, DROPPED, ERROR, NO_CHANNEL, OK, PROGRAM, TIMEOUT, USAGE, Cli  # noqa: E402
-from millraced import BUILD, DEADLINE_S  # noqa: E402
+from millraced import BUILD, DEADLINE_S, Connection  # noqa: E402
 from terminal import needs_terminal  # noqa: E402
 
 COMMANDS = "put take alts ack nack extend create close delete ls stat peek waiters top ping bench work request serve completion token".split()
@@ -79,10 +80,12 @@ class Values(Cli):
     def test_follow_ends_with_the_channel(self):
         follower = self.start("take", "jobs", "--follow")
         self.wait_parked("jobs")
-        self.expect(OK, "", "put", "jobs", "1", "2", "3", "4", "5", "6")
+        putter = self.start("put", "jobs", "1", "2", "3", "4", "5", "6")
+        self.assertEqual([follower.stdout.readline() for _ in range(6)], [f"{n}\n" for n in range(1, 7)])
+        self.assertEqual((putter.communicate(timeout=DEADLINE_S), putter.returncode), (("", ""), OK))
         self.run_cli("close", "jobs")
         out, _ = follower.communicate(timeout=DEADLINE_S)
-        self.assertEqual((out, follower.returncode), ("1\n2\n3\n4\n5\n6\n", OK))
+        self.assertEqual((out, follower.returncode), ("", OK))
 
     def test_a_reader_that_has_enough_is_no_error(self):
         self.expect(OK, "", "put", "many", stdin="".join(f"{i}\n" for i in range(3000)))
@@ -90,6 +93,46 @@ class Values(Cli):
             ["bash", "-c", f"set -o pipefail; {PROGRAM} take many --follow | head -2"], capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment
         )
         self.assertEqual((result.stdout, result.stderr), ("0\n1\n", ""))
+        self.expect(OK, "".join(f"{i}\n" for i in range(2, 3000)), "take", "many", "-n", "2998")
+
+    def test_nothing_leaves_the_daemon_that_the_reader_of_a_pipe_has_not_read(self):
+        for _ in range(20):
+            self.expect(OK, "", "put", "jobs", "1", "2", "3", "4")
+            result = subprocess.run(["bash", "-c", f"{PROGRAM} take jobs --follow | head -3"], capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment)
+            self.assertEqual((result.stdout, result.stderr), ("1\n2\n3\n", ""))
+            self.expect(OK, "4\n", "take", "jobs", "-t", "0")
+
+    def test_a_reader_that_takes_its_time_holds_the_next_value_back(self):
+        self.expect(OK, "", "put", "jobs", "1", "2", "3")
+        follower = self.start("take", "jobs", "--follow")
+        with Connection(self.daemon) as connection:
+            while connection.ask(id=1, op="stat", channel="jobs")["leased"] != 1:
+                pass
+            self.assertEqual(follower.stdout.read(2), "1\n")
+            while connection.ask(id=1, op="stat", channel="jobs")["taken"] != 1:
+                pass
+            row = connection.ask(id=1, op="stat", channel="jobs")
+            self.assertLessEqual(row["taken"], 1, row)
+        follower.kill()
+        follower.communicate(timeout=DEADLINE_S)
+        self.expect(OK, "2\n3\n", "take", "jobs", "-n", "2")
+
+    def test_a_value_longer_than_the_pipe(self):
+        value = '"' + 300000 * "x" + '"'
+        self.expect(OK, "", "put", "jobs", stdin=value + "\n")
+        follower = self.start("take", "jobs", "--follow")
+        self.assertEqual(follower.stdout.readline(), value + "\n")
+        self.run_cli("close", "jobs")
+        self.assertEqual((follower.communicate(timeout=DEADLINE_S)[0], follower.returncode), ("", OK))
+
+    def test_a_batch_is_faster_and_may_be_lost(self):
+        self.expect(OK, "", "put", "many", stdin="".join(f"{i}\n" for i in range(3000)))
+        follower = self.start("take", "many", "--follow", "--batch", "500")
+        self.assertEqual([follower.stdout.readline() for _ in range(3000)], [f"{i}\n" for i in range(3000)])
+        follower.terminate()
+        follower.communicate(timeout=DEADLINE_S)
+        self.assertEqual(follower.returncode, 143)
+        self.expect(USAGE, "", "take", "many", "--batch", "5", err="--batch is for --follow")
 
     def test_values_are_shown_as_they_come(self):
         taker = self.start("take", "meet", "--follow")
@@ -123,6 +166,66 @@ class Values(Cli):
             shown = b""
         os.close(leader)
         self.assertEqual((result.returncode, shown), (OK, b""))
+
+
+class Input(Cli):
+    channels = CHANNELS
+
+    def put_bytes(self, data, *arguments):
+        result = subprocess.run([PROGRAM, "put", "jobs", *arguments], input=data, capture_output=True, timeout=DEADLINE_S, env=self.environment, check=False)
+        return result.returncode, result.stderr.decode()
+
+    def test_a_byte_order_mark_is_skipped_at_the_beginning_and_told_elsewhere(self):
+        mark = b"\xef\xbb\xbf"
+        self.assertEqual(self.put_bytes(mark + b'{"a":1}\n2\n'), (OK, ""))
+        self.assertEqual(self.put_bytes(mark + b"text\n", "-s"), (OK, ""))
+        self.expect(OK, '{"a":1}\n2\n"text"\n', "take", "jobs", "-n", "3")
+        status, err = self.put_bytes(b"1\n" + mark + b"2\n")
+        self.assertEqual(status, ERROR)
+        self.assertIn("line 2: it begins with a byte order mark", err)
+        self.expect(USAGE, "", "put", "jobs", "\ufeff5", err="byte order mark")
+        self.expect(OK, "1\n", "take", "jobs")
+        self.assertEqual(self.put_bytes(mark), (OK, ""))
+
+    def test_advice_that_is_followed_stores_the_text(self):
+        for text in ("C:\\temp", "hello", "say \"hi\"", "a\tb", "Grüße"):
+            err = self.expect(USAGE, "", "put", "jobs", text, err="is not JSON").stderr
+            advised = err.split("quote it as '", 1)[1].split("' or use --string")[0]
+            self.expect(OK, "", "put", "jobs", advised)
+            self.expect(OK, json.dumps(text, ensure_ascii=False) + "\n", "take", "jobs")
+        self.assertNotIn("quote it as", self.expect(USAGE, "", "put", "jobs", "x" * 60, err="--string").stderr)
+
+    def test_a_put_that_is_cut_off_says_how_many_went_in(self):
+        for lines in (1000, 40):
+            putter = self.start("put", "jobs", "--no-reconnect", stdin=subprocess.PIPE)
+            putter.stdin.write("".join(f"{n}\n" for n in range(lines)))
+            putter.stdin.flush()
+            with Connection(self.daemon) as connection:
+                while connection.ask(id=1, op="stat", channel="jobs")["parked_puts"] != 1:
+                    pass
+            self.daemon.kill(signal.SIGKILL)
+            _, err = putter.communicate(timeout=DEADLINE_S)
+            self.daemon.wait()
+            self.assertEqual(putter.returncode, CONNECT)
+            low, high = map(int, re.search(r"between (\d+) and (\d+) values went in", err).groups())
+            self.assertLessEqual(low, 4)
+            self.assertLessEqual(4, high)
+            self.setUp()
+
+    def test_a_put_that_waits_long_knows_to_a_value_what_is_in(self):
+        putter = self.start("put", "jobs", stdin=subprocess.PIPE)
+        putter.stdin.write("".join(f"{n}\n" for n in range(1000)))
+        putter.stdin.flush()
+        with Connection(self.daemon) as connection:  # its requests become smaller, until they are of one value
+            while True:
+                connection.send(id=1, op="waiters", channel="jobs")
+                waiters = connection.receive()["waiters"]
+                if waiters and connection.ask(id=2, op="stat", channel="jobs")["bytes"] < 10:
+                    break
+        putter.send_signal(signal.SIGINT)
+        _, err = putter.communicate(timeout=DEADLINE_S)
+        self.assertIn("interrupted; 4 values went in", err)
+        self.expect(OK, "0\n1\n2\n3\n", "take", "jobs", "-n", "4")
 
 
 class Choice(Cli):
@@ -270,7 +373,7 @@ class Usage(Cli):
         self.wait_parked("meet")
         self.daemon.kill(signal.SIGKILL)
         _, err = taker.communicate(timeout=DEADLINE_S)
-        self.assertIn(taker.returncode, (ERROR, CONNECT))
+        self.assertEqual(taker.returncode, CONNECT)
         self.assertIn("connection", err)
         self.assertEqual(self.daemon.wait(), -signal.SIGKILL)
         self.setUp()
@@ -280,7 +383,7 @@ class Usage(Cli):
         self.wait_parked("meet")
         self.daemon.kill(signal.SIGTERM)
         _, err = taker.communicate(timeout=DEADLINE_S)
-        self.assertEqual(taker.returncode, ERROR)
+        self.assertEqual(taker.returncode, CONNECT)
         self.assertIn("shutting down", err)
 
 

@@ -62,7 +62,7 @@ class Help(Cli):
         for line in before_examples["48"].splitlines():
             self.assertTrue(width(line) <= 48 or " " not in line.strip(), line)
         self.assertEqual(before_examples["48"].split(), before_examples["10000"].split())
-        self.assertGreater(max(map(width, before_examples["10000"].splitlines())), 400)
+        self.assertGreater(max(map(width, before_examples["10000"].splitlines())), 300)
 
     @needs_terminal
     def test_it_is_folded_to_the_terminal(self):

@@ -241,17 +241,39 @@ class Failures(Worker):
         self.expect(ERROR, "", "work", "jobs", "-n", "1", "--limit", "20ms", "--", "sh", "-c", "sleep 1000; sleep 1001", err="not done within 20 ms")
 
     def test_a_result_without_a_channel(self):
+        """It is told before anything is taken, and before a command runs."""
         self.put(1, 2)
-        result = self.work("--lease", "0", "--to", "none", "--", "cat")
-        self.assertEqual(result.returncode, NO_CHANNEL)
-        self.assertIn("none: there is no such channel", result.stderr)
-        self.assertIn("lost:\n1\n", result.stderr)
+        for arguments in (["--to", "uot"], ["--failed", "uot"]):
+            result = self.work("--lease", "0", *arguments, "--", "sh", "-c", "echo it ran >&2")
+            self.assertEqual(result.returncode, NO_CHANNEL)
+            self.assertIn("uot: there is no such channel", result.stderr)
+            self.assertIn("did you mean 'out'?", result.stderr)
+            self.assertNotIn("it ran", result.stderr)
+        self.run_cli("close", "out")
+        self.expect(CLOSED, "", "work", "jobs", "--to", "out", "--", "cat", err="out: the channel is closed")
+        self.assertEqual(self.taken("jobs"), ["1", "2"])
+
+    def test_a_result_whose_channel_goes_away(self):
+        self.put(1, 2)
+        worker = self.start("work", "jobs", "--lease", "0", "--to", "out", "--", "sh", "-c", f"{START}; {WAIT}; cat")
+        self.run_cli("take", "started")
+        self.run_cli("delete", "out")
+        self.put(1, channel="go")
+        status, _, err = self.end(worker)
+        self.assertEqual(status, NO_CHANNEL)
+        self.assertIn("out: there is no such channel", err)
+        self.assertIn("lost:\n1\n", err)
         self.assertEqual(self.taken("jobs"), ["2"])
 
     def test_a_result_that_finds_its_channel_closed(self):
         self.put(1, 2)
+        worker = self.start("work", "jobs", "--to", "out", "--failed", "bad", "--", "sh", "-c", f"{START}; {WAIT}; cat")
+        self.run_cli("take", "started")
         self.run_cli("close", "out")
-        self.expect(CLOSED, "", "work", "jobs", "--to", "out", "--failed", "bad", "--", "cat", err="out: the channel is closed")
+        self.put(1, channel="go")
+        status, _, err = self.end(worker)
+        self.assertEqual(status, CLOSED)
+        self.assertIn("out: the channel is closed", err)
         self.assertEqual((self.taken("bad"), self.taken("jobs")), (["1"], ["2"]))
 
     def test_results_that_are_dropped_are_counted(self):
@@ -262,7 +284,7 @@ class Failures(Worker):
     def test_the_daemon_dies(self):
         """The result is there, and cannot be put: the value is told."""
         self.put(5)
-        worker = self.start("work", "jobs", "-j", "2", "--to", "out", "--", "sh", "-c", f"{START}; read -r x <&3; echo 6", pass_fds=self.pipe())
+        worker = self.start("work", "jobs", "-j", "2", "--to", "out", "--no-reconnect", "--", "sh", "-c", f"{START}; read -r x <&3; echo 6", pass_fds=self.pipe())
         self.run_cli("take", "started")
         self.daemon.kill(signal.SIGKILL)
         self.daemon.process.wait()
@@ -522,6 +544,8 @@ class Impatient(Worker):
         worker = self.start("work", "jobs", "-n", "1", "--to", "narrow", "--", "cat")
         self.put(0, channel="narrow")
         self.put(1)
+        while self.stat("jobs")["leased"] == 0:
+            pass
         self.expect(TIMEOUT, "", "work", "jobs", "-t", "5", "--", "cat", err="time ran out")
         self.expect(OK, "0\n", "take", "narrow")
         self.assertEqual(self.end(worker), (OK, "", ""))

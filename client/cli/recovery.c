@@ -1,0 +1,115 @@
+#include "client/cli/recovery.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <sys/random.h>
+
+#include "client/cli/clock.h"
+#include "client/cli/report.h"
+
+enum {
+	FIRST_PAUSE_MS = 50,
+	LONGEST_PAUSE_MS = 5000,
+	PING_MS = 1000, /* how long a new connection may take */
+};
+
+void recovery_init(struct recovery *recovery, const struct call *call)
+{
+	*recovery = (struct recovery){.call = call, .lock = PTHREAD_MUTEX_INITIALIZER};
+}
+
+void recovery_finish(struct recovery *recovery)
+{
+	pthread_mutex_destroy(&recovery->lock);
+}
+
+bool recovery_is_loss(int status)
+{
+	return status == MR_ECONNECTION || status == MR_ECONNECT || status == MR_EDRAINING;
+}
+
+static void tell_loss(struct recovery *recovery, int status)
+{
+	char text[512];
+
+	recovery->is_lost = true;
+	recovery->lost_ms = clock_ms();
+	recovery->pause_ms = 0;
+	report_describe(NULL, status, text, sizeof text);
+	if (!recovery->call->quiet)
+		report(recovery->call, NULL, "%s; waiting for the daemon to come back", text);
+}
+
+static void tell_return(struct recovery *recovery)
+{
+	if (!recovery->call->quiet)
+		report(recovery->call, NULL, "the daemon is back, after %.1f s",
+		       (double)(clock_ms() - recovery->lost_ms) / 1e3);
+	recovery->is_lost = false;
+	recovery->returned_ms = clock_ms();
+}
+
+static bool has_given_up(const struct recovery *recovery)
+{
+	int64_t timeout_ms = recovery->call->timeout_ms;
+
+	return timeout_ms != MR_FOREVER && clock_ms() - recovery->lost_ms > timeout_ms;
+}
+
+/* Waits between half of the pause and all of it, so that many that have lost the same daemon do not come back at once.
+ * False: stopped. */
+static bool pause_once(struct recovery *recovery, int stop_fd)
+{
+	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
+	unsigned random = 0;
+	int64_t half;
+
+	recovery->pause_ms = recovery->pause_ms ? 2 * recovery->pause_ms : FIRST_PAUSE_MS;
+	if (recovery->pause_ms > LONGEST_PAUSE_MS)
+		recovery->pause_ms = LONGEST_PAUSE_MS;
+	half = recovery->pause_ms / 2;
+	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
+	return poll(&stop, 1, (int)(half + random % (half + 1))) == 0;
+}
+
+/* Another thread may have told of this loss, and of its end: then there is nothing more to tell. */
+static bool is_back_already(const struct recovery *recovery, mr *m, int status)
+{
+	return recovery->returned_ms > 0 && status != MR_EDRAINING && mr_ping(m, PING_MS) == MR_OK;
+}
+
+bool recovery_wait(struct recovery *recovery, mr *m, int status, int stop_fd)
+{
+	int64_t failed_ms = clock_ms();
+	bool goes_on = true;
+
+	if (!recovery_is_loss(status) || recovery->call->no_reconnect)
+		return false;
+	pthread_mutex_lock(&recovery->lock);
+	if (!recovery->is_lost && (recovery->returned_ms > failed_ms || is_back_already(recovery, m, status))) {
+		pthread_mutex_unlock(&recovery->lock);
+		return true;
+	}
+	if (!recovery->is_lost)
+		tell_loss(recovery, status);
+	do {
+		goes_on = pause_once(recovery, stop_fd) && !has_given_up(recovery);
+		if (!goes_on || status == MR_EDRAINING) /* which tells itself when it is another daemon */
+			break;
+		status = mr_ping(m, PING_MS);
+		if (status == MR_OK || status == MR_TIMEOUT)
+			tell_return(recovery);
+		else if (!recovery_is_loss(status))
+			goes_on = false;
+	} while (goes_on && recovery_is_loss(status));
+	pthread_mutex_unlock(&recovery->lock);
+	return goes_on;
+}
+
+void recovery_end(struct recovery *recovery)
+{
+	pthread_mutex_lock(&recovery->lock);
+	if (recovery->is_lost)
+		tell_return(recovery);
+	pthread_mutex_unlock(&recovery->lock);
+}

@@ -1,0 +1,36 @@
+/* What outlives the daemon, or the network to it: a command that has lost its connection waits until there is another,
+ * and goes on. It says so once when the connection is lost and once when it is back. Any number of threads, each with a
+ * connection of its own, may share one: whoever is first waits and tells, the others wait for that. */
+#ifndef MILLRACE_CLI_RECOVERY_H
+#define MILLRACE_CLI_RECOVERY_H
+
+#include <pthread.h>
+
+#include "client/cli/command.h"
+#include "client/millrace.h"
+
+struct recovery {
+	const struct call *call;
+	pthread_mutex_t lock; /* of what follows */
+	bool is_lost;
+	int64_t lost_ms, returned_ms;
+	int64_t pause_ms;
+};
+
+void recovery_init(struct recovery *recovery, const struct call *call);
+void recovery_finish(struct recovery *recovery);
+
+/* A library call with this handle, the last of this thread, has ended with this status. True: the connection was lost
+ * and is back, or the daemon is about to go and another try may find the next one; so the call should be made again.
+ * False: the status is to be reported. That is so for any other status, with --no-reconnect, if the daemon was not back
+ * within --timeout, and when stop_fd
+ * (-1: none) can be read. */
+bool recovery_wait(struct recovery *recovery, mr *m, int status, int stop_fd);
+
+/* Whether it is a status that another connection, or another daemon at its place, would help against. */
+bool recovery_is_loss(int status);
+
+/* A library call has ended well: the next loss is a new one. */
+void recovery_end(struct recovery *recovery);
+
+#endif
