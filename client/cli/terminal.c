@@ -42,5 +42,7 @@ bool terminal_has_colours(int fd)
 
 bool terminal_is_ours(int fd)
 {
-	return isatty(fd) && tcgetpgrp(fd) == getpgrp();
+	pid_t group = isatty(fd) ? tcgetpgrp(fd) : 0;
+
+	return group == getpgrp() || group < 0; /* one that is not this program's controlling terminal has no foreground */
 }

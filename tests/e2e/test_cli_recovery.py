@@ -154,7 +154,9 @@ class Recovery(Mortal):
         server = self.start("serve", "sums", "--", "cat")
         out, err = client.communicate(timeout=DEADLINE_S)
         self.assertEqual((client.returncode, out, err), (OK, "[1,2]\n", ""))
+        self.wait_until("sums", "parked_takes", 1)
         self.restart(server)
+        self.wait_until("sums", "parked_takes", 1)
         self.assertEqual(self.run_cli("request", "sums", "5").stdout, "5\n")
         self.finish(server)
 
