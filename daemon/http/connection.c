@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/http/http_private.h"
+#include "proto/first_byte.h"
 
 enum {
 	QUIET_MS = 30000,         /* how long a request may take to arrive whole, and an answer to be taken */
@@ -204,6 +205,21 @@ static void handle(struct http_session *session, const struct http_head *head, s
 	http_route(session, &request);
 }
 
+/* Answers who speaks something else than HTTP, as its first byte tells. */
+static void refuse_other(struct http_session *session, char first)
+{
+	session->keep_alive = false;
+	if (first_byte_of(first) != FIRST_BYTE_OF_FRAME) {
+		refuse_head(session, 400,
+			    first_byte_of(first) == FIRST_BYTE_OF_TLS ? "this was TLS: this address speaks http://"
+								      : "this was no request of HTTP");
+		return;
+	}
+	message_error(stream_output(&session->session.stream, 0), false, 0, ERROR_BAD_REQUEST,
+		      "this address speaks HTTP: connect to one that the configuration names under listen");
+	end_connection(session);
+}
+
 /* The first request in `bytes`: how many of them it was; 0 if it is not whole yet, or cannot be. */
 static size_t read_request(struct http_session *session, struct slice bytes)
 {
@@ -211,6 +227,10 @@ static size_t read_request(struct http_session *session, struct slice bytes)
 	size_t used;
 	int code;
 	const char *why;
+	if (first_byte_of(bytes.bytes[0]) != FIRST_BYTE_OF_HTTP) {
+		refuse_other(session, bytes.bytes[0]);
+		return 0;
+	}
 	switch (http_head_parse(bytes, &head, &used, &code, &why)) {
 	case HTTP_HEAD_MORE:
 		return 0;

@@ -20,6 +20,7 @@ enum {
 	WALK_ROWS = 64, /* in a slice */
 	SYNC_ROWS = 32,
 	MAX_SUBSCRIBERS = 32,
+	MAX_SUBSCRIBERS_OF_USER = 8,
 };
 
 struct subscriber {
@@ -357,6 +358,10 @@ void events_serve(struct http_session *session, const struct http_request *reque
 {
 	(void)request;
 	struct events *events = events_of(session->http);
+	if (http_jobs_of_user(session, pump) >= MAX_SUBSCRIBERS_OF_USER) {
+		http_refuse(session, 0, ERROR_OVERLOADED, "this user listens to events too often at once");
+		return;
+	}
 	struct subscriber *subscriber = events && events->n < MAX_SUBSCRIBERS ? calloc(1, sizeof(*subscriber)) : NULL;
 	if (!subscriber) {
 		http_refuse(session, 0, ERROR_OVERLOADED, "there are too many who listen to events");

@@ -56,6 +56,18 @@ static void on_accept(void *arg, int fd, struct tls_context *tls)
 	refuse(http, fd);
 }
 
+unsigned http_jobs_of_user(const struct http_session *session,
+			   bool (*pump)(struct http_session *session, struct http_job *job))
+{
+	const struct user *user = session_user(&session->session);
+	unsigned n = 0;
+	if (!user)
+		return 0;
+	for (const struct http_session *other = session->http->first; other; other = other->next)
+		n += other->job && other->job->pump == pump && session_user(&other->session) == user;
+	return n;
+}
+
 void http_set_hosts(struct http *http, char *const *hosts, size_t n_hosts)
 {
 	http->hosts = hosts;

@@ -89,6 +89,9 @@ void http_begin_job(struct http_session *session, const char *type, struct http_
 void http_write_slice(struct http_session *session, struct slice slice);
 /* The job's pump is called in the next turn. */
 void http_wake(struct http_session *session);
+/* How many long answers with this pump the session's user, if it is one, gets just now. */
+unsigned http_jobs_of_user(const struct http_session *session,
+			   bool (*pump)(struct http_session *session, struct http_job *job));
 /* Whether so much waits to be sent that the next slice had better wait too. It is woken by what is sent. */
 bool http_is_behind(const struct http_session *session);
 /* Calls the pump of everybody's job that is due. */

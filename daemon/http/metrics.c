@@ -17,6 +17,7 @@ enum {
 	COPY_ROWS = 64,      /* in a slice */
 	WRITE_SAMPLES = 250, /* likewise, about */
 	MAX_SCRAPES = 4,     /* at once: each holds a copy of all channels' numbers */
+	MAX_SCRAPES_OF_USER = 2,
 };
 
 struct scrape {
@@ -351,6 +352,10 @@ static void destroy(struct http_session *session, struct http_job *job)
 void metrics_serve(struct http_session *session, const struct http_request *request)
 {
 	(void)request;
+	if (http_jobs_of_user(session, pump) >= MAX_SCRAPES_OF_USER) {
+		http_refuse(session, 0, ERROR_OVERLOADED, "this user has too many scrapes at once");
+		return;
+	}
 	struct scrape *scrape = session->http->n_scrapes < MAX_SCRAPES ? calloc(1, sizeof(*scrape)) : NULL;
 	if (!scrape) {
 		http_refuse(session, 0, ERROR_OVERLOADED, "there are too many scrapes at once");

@@ -1,32 +1,48 @@
 /* The opening of a stream that speaks TLS: its handshake, and the answer to those who do not speak TLS. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/net/stream_internal.h"
 #include "daemon/net/stream_workspace.h"
 #include "daemon/net/tls.h"
 #include "daemon/net/transport.h"
+#include "proto/first_byte.h"
 #include "proto/message.h"
 
-enum { FRAME_FIRST_BYTE = 0 };
-
-/* Whether what has come is the beginning of a frame: a client of ours that does not know of TLS. It can be told so in
- * its own words. */
-static bool is_plain(const struct stream *stream)
+/* What is said without TLS to who does not speak it, in its own words. */
+static void append_answer(struct buffer *out, enum first_byte first)
 {
-	char first;
-	return recv(stream->fd, &first, 1, MSG_PEEK) == 1 && first == FRAME_FIRST_BYTE;
+	static const char sentence[] = "this address speaks TLS";
+	char text[256];
+	switch (first) {
+	case FIRST_BYTE_OF_FRAME:
+		snprintf(text, sizeof(text), "%s: connect with tls://", sentence);
+		message_error(out, false, 0, ERROR_BAD_REQUEST, text);
+		return;
+	case FIRST_BYTE_OF_HTTP:
+		snprintf(text, sizeof(text),
+			 "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+			 "%s: https:// where it is HTTP, tls:// where it is frames\n",
+			 sentence);
+		break;
+	case FIRST_BYTE_OF_OTHER:
+	case FIRST_BYTE_OF_TLS:
+		snprintf(text, sizeof(text), "%s\r\n", sentence);
+		break;
+	}
+	buffer_append(out, text, strlen(text));
 }
 
-/* The kernel's buffer has room for this on a fresh socket. */
-static void tell_plainly(const struct stream *stream)
+/* The kernel's buffer has room for the answer on a fresh socket. */
+static void tell_plainly(const struct stream *stream, enum first_byte first)
 {
 	/* What is unread when a socket is closed would take the answer with it. */
 	ssize_t ignored = recv(stream->fd, stream->group->scratch, STREAM_READ_BYTES, 0);
 	(void)ignored;
 	struct buffer out = {0};
-	message_error(&out, false, 0, ERROR_BAD_REQUEST, "this address speaks TLS: connect with tls://");
+	append_answer(&out, first);
 	if (!out.failed && send(stream->fd, out.bytes + out.start, buffer_len(&out), MSG_NOSIGNAL) >= 0)
 		shutdown(stream->fd, SHUT_WR);
 	buffer_finish(&out);
@@ -57,12 +73,16 @@ static void shake_hands(struct stream *stream)
 {
 	char error[TLS_ERROR_BYTES];
 	struct tls *tls = stream_tls(stream);
-	if (!stream->workspace->is_greeted && is_plain(stream)) {
-		tell_plainly(stream);
-		fail(stream, "it does not speak TLS");
-		return;
+	if (!stream->workspace->is_greeted) {
+		char byte = 0;
+		bool has_come = recv(stream->fd, &byte, 1, MSG_PEEK) == 1;
+		if (has_come && first_byte_of(byte) != FIRST_BYTE_OF_TLS) {
+			tell_plainly(stream, first_byte_of(byte));
+			fail(stream, "it does not speak TLS");
+			return;
+		}
+		stream->workspace->is_greeted = has_come;
 	}
-	stream->workspace->is_greeted = true;
 	if (tls_shake_hands(tls, error) == 0)
 		open_stream(stream);
 	else if (errno == EINPROGRESS && stream_block_output(stream) < 0)

@@ -6,9 +6,8 @@
 
 #include "daemon/session/login.h"
 #include "daemon/session/requests.h"
+#include "proto/first_byte.h"
 #include "proto/frame.h"
-
-enum { TLS_FIRST_BYTE = 0x16 }; /* of a handshake */
 
 /* -- Requests -- */
 
@@ -31,6 +30,23 @@ static void handle_frame(struct session *session, struct slice body)
 		refuse_frame(session, &request);
 }
 
+/* What the daemon says to bytes that are no frame, or one that is too large. */
+static const char *fault_of(char first)
+{
+	switch (first_byte_of(first)) {
+	case FIRST_BYTE_OF_TLS:
+		return "this was TLS: connect with tcp://";
+	case FIRST_BYTE_OF_HTTP:
+		return "this was HTTP, or typed by hand: this address speaks frames; HTTP has one of its own, which "
+		       "the configuration names as http";
+	case FIRST_BYTE_OF_OTHER:
+		return "this was no frame, whose first byte is 0";
+	case FIRST_BYTE_OF_FRAME:
+		break;
+	}
+	return NULL;
+}
+
 static size_t read_frames(struct session *session, char *bytes, size_t len)
 {
 	size_t done = 0;
@@ -42,14 +58,17 @@ static size_t read_frames(struct session *session, char *bytes, size_t len)
 		switch (frame_next((struct slice){bytes + done, len - done}, session_max_frame(session), &body, &used,
 				   NULL)) {
 		case FRAME_MORE:
+			if (done < len && first_byte_of(bytes[done]) != FIRST_BYTE_OF_FRAME) {
+				session_end(session, ERROR_FRAME_TOO_LARGE, fault_of(bytes[done]));
+				return len;
+			}
 			return done;
 		case FRAME_WHOLE:
 			done += used;
 			handle_frame(session, body);
 			break;
 		case FRAME_TOO_LARGE:
-			session_end(session, ERROR_FRAME_TOO_LARGE,
-				    bytes[done] == TLS_FIRST_BYTE ? "this was TLS: connect with tcp://" : NULL);
+			session_end(session, ERROR_FRAME_TOO_LARGE, fault_of(bytes[done]));
 			return len;
 		}
 	}

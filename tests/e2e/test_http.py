@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The HTTP gateway from outside: the protocol's ops with their words and codes, connections that end, limits, and what a browser cannot be made to do."""
+import contextlib
 import os
 import random
 import re
@@ -12,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from millraced import Connection, Daemon  # noqa: E402
-from web import API, JSON, Web  # noqa: E402
+from web import API, JSON, Web, port_of  # noqa: E402
 
 CHANNELS = (
     "channels={b: {kind: bounded, capacity: 2}, d: {kind: dropping, capacity: 1}, s: {kind: sliding, capacity: 1}, u: {kind: unbuffered}, p: {kind: promise}}"
@@ -304,6 +305,23 @@ class Ends(Gateway):
 
 
 class Wire(Gateway):
+    def test_other_protocols_are_told_at_once(self):
+        """Their first byte is enough."""
+        for text, said in ((b"\x16", "TLS"), (b"?", "no request of HTTP"), (b"\x80", "no request of HTTP"), (b" ", "no request of HTTP")):
+            with contextlib.closing(Web(self.daemon)) as web:
+                web.send_raw(text)
+                web.last = ("GET", "/")
+                answer = web.receive_head()
+                self.assertEqual(answer.code, 400, text)
+                self.assertIn(said, web.stream.read().decode())
+        for text in (b"\0", Connection.frame({"id": 1, "op": "ping"})):
+            with contextlib.closing(Connection(port_of(self.daemon))) as frames:
+                frames.socket.sendall(text)
+                reply = frames.receive()
+                self.assertEqual((reply["id"], reply["error"]), (None, "bad_request"))
+                self.assertIn("speaks HTTP", reply["message"])
+                self.assertIsNone(frames.receive())
+
     arguments = ("--set", "limits.max_frame=64KiB", "--set", "limits.max_http_connections=5")
 
     def raw(self, text):

@@ -53,6 +53,22 @@ class Users(unittest.TestCase):
         for wrong in ("Bearer x", "Bearer ", "Basic", "Basic !!!", "Basic " + "A" * 3000, self.basic("a:wrong")["Authorization"], "Negotiate x", self.tokens["a"]):
             self.assertEqual(self.web.ask("GET", "/api/v1/channels", headers={"Authorization": wrong}).code, 401, wrong)
 
+    def test_one_user_cannot_take_all_places_of_listeners(self):
+        self.write(self.lines.replace("max_connections: 2", "max_connections: 50"))
+        self.daemon.kill(signal.SIGHUP)
+        self.daemon.wait_log("reloaded")
+        webs = [Web(self.daemon) for _ in range(10)]
+        for web in webs:
+            self.addCleanup(web.close)
+        for web in webs[:8]:
+            web.send("GET", "/api/v1/events", headers=self.bearer("a"))
+            self.assertEqual(web.receive_head().code, 200)
+        answer = webs[8].ask("GET", "/api/v1/events", headers=self.bearer("a"))
+        self.assertEqual((answer.code, answer.json()["error"]), (503, "overloaded"))
+        self.assertIn("this user", answer.json()["message"])
+        webs[9].send("GET", "/api/v1/events", headers=self.bearer("b"))
+        self.assertEqual(webs[9].receive_head().code, 200)
+
     def test_each_request_says_who_asks(self):
         put = ("POST", "/api/v1/channels/a.one/values", "1")
         self.assertEqual(self.web.ask(*put, self.bearer("a")).code, 204)

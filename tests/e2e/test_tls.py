@@ -197,29 +197,36 @@ class Tls(unittest.TestCase):
             reply = plain.ask(id=1, op="hello", protocol=1)
             self.assertIn("tls://", reply["message"])
             self.assertIsNone(plain.receive())
-        for text in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HELP\r\n", b"\x80" * 100):
+        for text in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HELP\r\n", b"\x80" * 100, b"G", b"\r", b"?"):
             with self.raw() as raw:
                 raw.sendall(text)
-                self.read_to_end(raw)
+                answer = self.read_to_end(raw)
+                self.assertIn(b"this address speaks TLS", answer, text)
+                self.assertEqual(answer.startswith(b"HTTP/1.1 400 "), text[:1] in b"GH\r", text)
         self.others_are_served()
 
     def test_tls_where_plain_text_is_spoken(self):
         with self.assertRaises(OSError):
             TlsConnection(self.daemon.port, self.context)
-        with Connection(self.daemon) as raw:
-            raw.socket.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-            reply = raw.receive()
-            self.assertEqual(reply["error"], "frame_too_large")
-            self.assertIn("TLS", reply["message"])
+        for text, said in ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS"), (b"\x16", "TLS"), (b"G", "HTTP"), (b"\n", "by hand"), (b"?", "no frame")):
+            with Connection(self.daemon) as raw:
+                raw.socket.sendall(text)
+                reply = raw.receive()
+                self.assertEqual(reply["error"], "frame_too_large")
+                self.assertIn(said, reply["message"])
+                self.assertIsNone(raw.receive())
         self.others_are_served()
 
     @staticmethod
     def read_to_end(raw):
+        """All that came."""
+        answer = b""
         try:
-            while raw.recv(65536):
-                pass
+            while part := raw.recv(65536):
+                answer += part
         except ConnectionResetError:
             pass
+        return answer
 
     def hello(self):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
