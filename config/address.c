@@ -9,6 +9,7 @@
 #include "config/tls.h"
 
 static const char tcp_scheme[] = "tcp://", tls_scheme[] = "tls://", unix_scheme[] = "unix://";
+static const char http_scheme[] = "http://", https_scheme[] = "https://";
 
 /* Not allowed anywhere: an address ends up in lines of the log. */
 static bool is_control(char byte)
@@ -107,12 +108,16 @@ int address_parse(struct address *address, const char *url, char error[CONFIG_ER
 	return refuse(error, url, "is not an address; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH");
 }
 
-int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES])
+int address_parse_http(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES])
 {
 	if (has_control(text))
-		return refuse(error, text, "has a control character; expected HOST:PORT");
+		return refuse(error, text, "has a control character; expected HOST:PORT or https://HOST:PORT");
+	if (strncmp(text, http_scheme, strlen(http_scheme)) == 0)
+		return parse_host_port(address, ADDRESS_TCP, text, text + strlen(http_scheme), error);
+	if (strncmp(text, https_scheme, strlen(https_scheme)) == 0)
+		return parse_host_port(address, ADDRESS_TLS, text, text + strlen(https_scheme), error);
 	if (strstr(text, "://"))
-		return refuse(error, text, "has a scheme; expected HOST:PORT alone");
+		return refuse(error, text, "has a scheme that is not HTTP's; expected HOST:PORT or https://HOST:PORT");
 	return parse_host_port(address, ADDRESS_TCP, text, text, error);
 }
 

@@ -14,7 +14,7 @@ static bool same_address(const struct address *a, const struct address *b)
 	return same_family && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-/* As it is written; HTTP's has no scheme. */
+/* As it is written; HTTP's without TLS has no scheme. */
 static const char *address_text(char text[300], const struct address *address, const char *scheme)
 {
 	if (address->scheme == ADDRESS_UNIX)
@@ -36,16 +36,27 @@ static int check_open(const struct config *config, const struct address *address
 		return 0;
 	const char *lacking = has_tls ? "without login" : has_login ? "without TLS" : "without TLS and without login";
 	snprintf(error, CONFIG_ERROR_BYTES,
-		 "%s: %.200s can be reached from other machines, %s; expected tls:// and users, or 127.0.0.1, [::1] or "
+		 "%s: %.200s can be reached from other machines, %s; expected %s:// and users, or 127.0.0.1, [::1] or "
 		 "a Unix socket, or "
 		 "`insecure: true` (--set insecure=true) if that is meant",
-		 key, address_text(text, address, scheme), lacking);
+		 key, address_text(text, address, scheme), lacking, strcmp(key, "http") == 0 ? "https" : "tls");
 	return -1;
 }
 
 static const char *scheme_of(const struct address *address)
 {
 	return address->scheme == ADDRESS_TLS ? "tls://" : "tcp://";
+}
+
+static int check_http(const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+	char text[300];
+	const char *scheme = config->http.scheme == ADDRESS_TLS ? "https://" : "";
+	const char *fault = tls_fault(config, &config->http);
+	if (!fault)
+		return check_open(config, &config->http, "http", scheme, error);
+	snprintf(error, CONFIG_ERROR_BYTES, "http: %.200s: %s", address_text(text, &config->http, scheme), fault);
+	return -1;
 }
 
 static int check_addresses(const struct config *config, char error[CONFIG_ERROR_BYTES])
@@ -76,7 +87,7 @@ static int check_addresses(const struct config *config, char error[CONFIG_ERROR_
 			return -1;
 		}
 	}
-	return config->has_http ? check_open(config, &config->http, "http", "", error) : 0;
+	return config->has_http ? check_http(config, error) : 0;
 }
 
 static int check_channels(const struct config *config, char error[CONFIG_ERROR_BYTES])

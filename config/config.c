@@ -176,24 +176,36 @@ static int read_listen(struct yaml_reader *reader, const yaml_node_t *node, cons
 	return yaml_list(reader, node, 1, MAX_LISTENERS, "addresses to listen on", read_address, config);
 }
 
+/* Takes the address over; one without a host: none is wanted. */
+static void put_http(struct config *config, const struct address *address)
+{
+	address_finish(&config->http);
+	config->http = *address;
+	config->has_http = address->host != NULL;
+	config->http_is_default = false;
+}
+
 static int set_http(struct config *config, const char *text, char error[CONFIG_ERROR_BYTES])
 {
 	struct address address = {.host = NULL};
-	bool wanted = strcmp(text, "none") != 0;
-	if (wanted && address_parse_host_port(&address, text, error) < 0)
+	if (strcmp(text, "none") != 0 && address_parse_http(&address, text, error) < 0)
 		return -1;
-	address_finish(&config->http);
-	config->http = address;
-	config->has_http = wanted;
-	config->http_is_default = false;
+	put_http(config, &address);
 	return 0;
 }
 
 static int read_http(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	char why[CONFIG_ERROR_BYTES];
-	const char *text = yaml_text(reader, node, "HOST:PORT or none");
+	struct address address;
 	(void)arg;
+	if (node->type == YAML_MAPPING_NODE) {
+		if (tls_read_http(reader, node, &address) < 0)
+			return -1;
+		put_http(into, &address);
+		return 0;
+	}
+	const char *text = yaml_text(reader, node, "HOST:PORT, https://HOST:PORT or none");
 	if (!text)
 		return -1;
 	return set_http(into, text, why) < 0 ? yaml_refuse(reader, node, "%s, or none", why) : 0;

@@ -137,10 +137,10 @@ struct tls_settings config_tls(const struct config *config, const struct address
 
 const char *right_name(enum right right); /* "put" */
 
-/* "tcp://host:port" (IPv6 in brackets), "tls://host:port" or "unix:///path"; and the HTTP address, which has no scheme.
- * The host is allocated. */
+/* "tcp://host:port" (IPv6 in brackets), "tls://host:port" or "unix:///path"; and HTTP's: "host:port",
+ * "http://host:port" or "https://host:port", whose scheme becomes ADDRESS_TCP or ADDRESS_TLS. The host is allocated. */
 int address_parse(struct address *address, const char *url, char error[CONFIG_ERROR_BYTES]);
-int address_parse_host_port(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES]);
+int address_parse_http(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES]);
 void address_finish(struct address *address);
 bool address_is_local(const struct address *address); /* loopback literal, "localhost", or a Unix socket */
 

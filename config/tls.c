@@ -50,7 +50,7 @@ const char *tls_fault(const struct config *config, const struct address *address
 	if (address->scheme != ADDRESS_TLS) {
 		bool has_tls =
 			address->tls.cert || address->tls.key || address->tls.ca || address->tls.client_certificates;
-		return has_tls ? "only tls:// has certificates" : NULL;
+		return has_tls ? "only tls:// and https:// have certificates" : NULL;
 	}
 	if (!settings.cert || !settings.key)
 		return "TLS needs a certificate and its key; expected `tls: {cert: FILE, key: FILE}`, or both with the "
@@ -96,16 +96,22 @@ static int read_client_certificates(struct yaml_reader *reader, const yaml_node_
 	return yaml_refuse(reader, node, "\"%.64s\" is not possible; expected none, optional or required", word);
 }
 
+/* How an address of `listen`, or that of `http`, is written. */
+struct address_parser {
+	int (*parse)(struct address *address, const char *text, char error[CONFIG_ERROR_BYTES]);
+};
+
 static int read_address(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
+	const struct address_parser *parser = arg;
 	struct address *address = into, parsed;
 	char why[CONFIG_ERROR_BYTES];
 	const char *url = yaml_text(reader, node, "an address");
-	(void)arg;
 	if (!url)
 		return -1;
-	if (address_parse(&parsed, url, why) < 0)
+	if (parser->parse(&parsed, url, why) < 0)
 		return yaml_refuse(reader, node, "%s", why);
+	free(address->host);
 	address->scheme = parsed.scheme;
 	address->host = parsed.host;
 	address->port = parsed.port;
@@ -125,7 +131,16 @@ static int read_address(struct yaml_reader *reader, const yaml_node_t *node, con
 	}
 
 static const struct yaml_key config_keys[] = {TLS_KEYS(struct config)};
-static const struct yaml_key listener_keys[] = {{"address", read_address, NULL}, TLS_KEYS(struct address)};
+static const struct yaml_key listener_keys[] = {
+	{"address", read_address, &(const struct address_parser){address_parse}},
+	TLS_KEYS(struct address),
+};
+static const struct yaml_key http_keys[] = {
+	{"address", read_address, &(const struct address_parser){address_parse_http}},
+	TLS_KEYS(struct address),
+};
+
+enum { N_LISTENER_KEYS = sizeof(listener_keys) / sizeof(listener_keys[0]) };
 
 int tls_read(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
@@ -135,15 +150,25 @@ int tls_read(struct yaml_reader *reader, const yaml_node_t *node, const void *ar
 	return yaml_mapping(reader, node, "tls", config_keys, sizeof(config_keys) / sizeof(config_keys[0]), config);
 }
 
-int tls_read_listener(struct yaml_reader *reader, const yaml_node_t *node, struct address *address)
+static int read_with_certificates(struct yaml_reader *reader, const yaml_node_t *node, const struct yaml_key *keys,
+				  const char *scheme, struct address *address)
 {
 	*address = (struct address){.host = NULL};
-	int result = yaml_mapping(reader, node, "a listener", listener_keys,
-				  sizeof(listener_keys) / sizeof(listener_keys[0]), address);
+	int result = yaml_mapping(reader, node, "a listener", keys, N_LISTENER_KEYS, address);
 	if (result == 0 && !address->host)
 		result = yaml_refuse(reader, node,
-				     "a listener without an address; expected {address: tls://HOST:PORT, ...}");
+				     "a listener without an address; expected {address: %s://HOST:PORT, ...}", scheme);
 	if (result < 0)
 		address_finish(address);
 	return result;
+}
+
+int tls_read_listener(struct yaml_reader *reader, const yaml_node_t *node, struct address *address)
+{
+	return read_with_certificates(reader, node, listener_keys, "tls", address);
+}
+
+int tls_read_http(struct yaml_reader *reader, const yaml_node_t *node, struct address *address)
+{
+	return read_with_certificates(reader, node, http_keys, "https", address);
 }

@@ -15,6 +15,9 @@ int tls_read(struct yaml_reader *reader, const yaml_node_t *node, const void *ar
 /* Reads a listener that is written as a mapping: "address", and the members of `tls`. */
 int tls_read_listener(struct yaml_reader *reader, const yaml_node_t *node, struct address *address);
 
+/* The same for `http`. */
+int tls_read_http(struct yaml_reader *reader, const yaml_node_t *node, struct address *address);
+
 /* What is wrong with what is in force for a listener, or NULL. */
 const char *tls_fault(const struct config *config, const struct address *address);
 

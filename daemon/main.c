@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/server/environment.h"
 #include "daemon/net/loop.h"
@@ -110,19 +111,29 @@ static int load_config(void *arg, struct config *config, char error[CONFIG_ERROR
 	return 0;
 }
 
-/* Whether the files of TLS can be used. */
+/* Whether the files of TLS can be used. What clients will refuse for its date is told. */
+static int check_certificate(const struct config *config, const struct address *address, char error[TLS_ERROR_BYTES])
+{
+	char text[TLS_ERROR_BYTES];
+	if (address->scheme != ADDRESS_TLS)
+		return 0;
+	struct tls_settings settings = config_tls(config, address);
+	struct tls_context *context = tls_context_create(&settings, error);
+	if (!context)
+		return -1;
+	if (tls_context_is_out_of_date(context, time(NULL), text))
+		fprintf(stderr, "millraced: warning: %s:%u: %s\n", address->host, address->port, text);
+	tls_context_destroy(context);
+	return 0;
+}
+
 static int check_certificates(const struct config *config, char error[TLS_ERROR_BYTES])
 {
 	for (size_t i = 0; i < config->n_listen; i++) {
-		struct tls_settings settings = config_tls(config, &config->listen[i]);
-		if (config->listen[i].scheme != ADDRESS_TLS)
-			continue;
-		struct tls_context *context = tls_context_create(&settings, error);
-		if (!context)
+		if (check_certificate(config, &config->listen[i], error) < 0)
 			return -1;
-		tls_context_destroy(context);
 	}
-	return 0;
+	return config->has_http ? check_certificate(config, &config->http, error) : 0;
 }
 
 static int check(struct command_line *line)

@@ -57,7 +57,7 @@ static void end_connection(struct http_session *session)
 {
 	session->keep_alive = false;
 	session_hang_up(&session->session);
-	if (stream_is_open(&session->session.stream))
+	if (stream_is_open(&session->session.stream) || stream_is_opening(&session->session.stream))
 		stream_refuse(&session->session.stream);
 }
 
@@ -325,9 +325,9 @@ const struct session_wire http_wire = {
 	.refuse = refuse,
 };
 
-struct http_session *http_session_create(struct http *http, int fd)
+struct http_session *http_session_create(struct http *http, int fd, struct tls_context *tls)
 {
-	struct http_session *session = (struct http_session *)session_create(http->sessions, &http_wire, fd, NULL);
+	struct http_session *session = (struct http_session *)session_create(http->sessions, &http_wire, fd, tls);
 	if (!session)
 		return NULL;
 	session->http = http;

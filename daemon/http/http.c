@@ -44,11 +44,10 @@ static void refuse(void *arg, int fd)
 
 static void on_accept(void *arg, int fd, struct tls_context *tls)
 {
-	(void)tls;
 	struct http *http = arg;
 	struct sessions *sessions = http->sessions;
 	bool is_first = !http->first;
-	if (sessions->n_http < sessions->limits.max_http_connections && http_session_create(http, fd)) {
+	if (sessions->n_http < sessions->limits.max_http_connections && http_session_create(http, fd, tls)) {
 		if (is_first)
 			sweep_later(http);
 		return;
@@ -74,15 +73,21 @@ void http_set_hosts(struct http *http, char *const *hosts, size_t n_hosts)
 	http->n_hosts = n_hosts;
 }
 
+void http_set_listeners(struct http *http, struct listener *const *listeners)
+{
+	http->listeners = listeners;
+}
+
 static void find_url(struct http *http)
 {
 	char url[LISTENER_URL_BYTES];
 	listener_url(http->listener, url);
-	snprintf(http->url, sizeof(http->url), "http%.150s", url + strlen("tcp"));
+	bool is_tls = strncmp(url, "tls", 3) == 0;
+	snprintf(http->url, sizeof(http->url), "%s%.150s", is_tls ? "https" : "http", url + strlen("tcp"));
 }
 
-struct http *http_start(struct sessions *sessions, const struct address *address, char *const *hosts, size_t n_hosts,
-			char error[HTTP_ERROR_BYTES])
+struct http *http_start(struct sessions *sessions, const struct address *address, struct tls_context *tls,
+			char *const *hosts, size_t n_hosts, char error[HTTP_ERROR_BYTES])
 {
 	char why[LISTENER_ERROR_BYTES];
 	struct http *http = calloc(1, sizeof(*http));
@@ -94,7 +99,7 @@ struct http *http_start(struct sessions *sessions, const struct address *address
 	}
 	http->sessions = sessions;
 	http_set_hosts(http, hosts, n_hosts);
-	if (listener_open(&http->listener, sessions->loop, address, NULL,
+	if (listener_open(&http->listener, sessions->loop, address, tls,
 			  &(struct listener_handlers){on_accept, refuse, http}, why) < 0) {
 		snprintf(error, HTTP_ERROR_BYTES, "HTTP: %.240s", why);
 		http_stop(http);

@@ -12,17 +12,23 @@
 enum { HTTP_ERROR_BYTES = 256 };
 
 struct http;
+struct listener;
+struct tls_context;
 
 /* Serves. `hosts` are the names, beside those of loopback, by which it may be asked: they are the caller's, until
- * http_set_hosts(). NULL, with `error` saying why. */
-struct http *http_start(struct sessions *sessions, const struct address *address, char *const *hosts, size_t n_hosts,
-			char error[HTTP_ERROR_BYTES]);
+ * http_set_hosts(). `tls`, of an https:// address alone, has to stay for as long as it serves. NULL, with `error`
+ * saying why. */
+struct http *http_start(struct sessions *sessions, const struct address *address, struct tls_context *tls,
+			char *const *hosts, size_t n_hosts, char error[HTTP_ERROR_BYTES]);
 void http_set_hosts(struct http *http, char *const *hosts, size_t n_hosts);
+
+/* The daemon's other listeners, of whose certificates /metrics tells. They are the caller's. */
+void http_set_listeners(struct http *http, struct listener *const *listeners);
 
 /* Its sessions are gone before: session_drop_all(). NULL is fine. */
 void http_stop(struct http *http);
 
-/* "http://127.0.0.1:7224", with the real port. */
+/* "http://127.0.0.1:7224", or "https://…", with the real port. */
 const char *http_url(const struct http *http);
 
 #endif

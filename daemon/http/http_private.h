@@ -16,6 +16,7 @@ struct events;
 struct http {
 	struct sessions *sessions;
 	struct listener *listener;
+	struct listener *const *listeners; /* of frames; NULL: unknown */
 	char *const *hosts;
 	size_t n_hosts;
 	struct http_session *first;     /* all of them */
@@ -66,7 +67,8 @@ struct http_session {
 
 extern const struct session_wire http_wire;
 
-struct http_session *http_session_create(struct http *http, int fd); /* NULL: no memory */
+/* With a context it has to speak TLS. NULL: no memory. */
+struct http_session *http_session_create(struct http *http, int fd, struct tls_context *tls);
 
 /* -- connection.c: responses -- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/http/http_private.h"
+#include "daemon/net/listener.h"
 #include "daemon/http/snapshot.h"
 
 enum {
@@ -248,6 +249,32 @@ static void write_system(struct buffer *out)
 	append(out, "\n");
 }
 
+/* Until when each listener's certificate holds. */
+static void write_certificates(struct buffer *out, const struct http *http)
+{
+	static const char name[] = "millrace_certificate_expiry_timestamp_seconds";
+	const struct listener *const chains[] = {http->listeners ? *http->listeners : NULL, http->listener};
+	bool has_heading = false;
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct listener *listener = chains[i]; listener; listener = listener_next(listener)) {
+			int64_t expiry_s;
+			char url[LISTENER_URL_BYTES];
+			if (!listener_certificate_expiry(listener, &expiry_s))
+				continue;
+			if (!has_heading)
+				write_heading(out, name, "gauge", "When the certificate of an address expires.");
+			has_heading = true;
+			listener_url(listener, url);
+			append(out, name);
+			append(out, "{address=\"");
+			append(out, url);
+			append(out, "\"} ");
+			buffer_append_uint(out, expiry_s > 0 ? (uint64_t)expiry_s : 0);
+			append(out, "\n");
+		}
+	}
+}
+
 static void write_process(struct buffer *out, const struct sessions *sessions)
 {
 	struct core_totals totals;
@@ -327,6 +354,8 @@ static bool pump(struct http_session *session, struct http_job *job)
 		scrape->now_us = loop_now_us(all->loop);
 		if (scrape->is_copied)
 			write_process(out, all);
+		if (scrape->is_copied)
+			write_certificates(out, session->http);
 	} else {
 		more = write_slice(&session->session, scrape, out);
 	}

@@ -21,6 +21,7 @@
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
 #include "daemon/net/loop_base.h"
+#include "daemon/net/tls_context.h"
 
 enum {
 	BACKLOG = 4096, /* the kernel caps it at net.core.somaxconn */
@@ -344,4 +345,10 @@ void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES])
 			 host, port);
 	else
 		snprintf(url, LISTENER_URL_BYTES, "%s://?", scheme);
+}
+
+bool listener_certificate_expiry(const struct listener *listener, int64_t *expiry_s)
+{
+	*expiry_s = listener->tls ? listener->tls->not_after_s : 0;
+	return listener->tls != NULL;
 }

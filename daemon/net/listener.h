@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "config/config.h"
 #include "daemon/net/loop.h"
@@ -42,5 +43,8 @@ struct listener *listener_next(const struct listener *listener);
 
 /* Where it really listens: "tcp://127.0.0.1:40123", "tls://[::1]:7225", "unix:///run/m.sock". */
 void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES]);
+
+/* Until when its certificate holds, in seconds since 1970; false: it has none. */
+bool listener_certificate_expiry(const struct listener *listener, int64_t *expiry_s);
 
 #endif

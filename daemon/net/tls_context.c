@@ -2,6 +2,7 @@
  * Connections live long, so resumption would save little, and every connection's certificate is looked at anew. An end
  * that TLS did not announce is an end: a frame says itself how long it is, so nothing that was cut off is taken for
  * whole. */
+#define _DEFAULT_SOURCE /* timegm */
 #include "daemon/net/tls_context.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static int refuse(char error[TLS_ERROR_BYTES], const char *what, const char *file)
 {
@@ -121,6 +123,30 @@ void tls_context_destroy(struct tls_context *context)
 	free(context);
 }
 
+/* 0 for what is no time, which OpenSSL would have refused. */
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+	struct tm utc;
+	return ASN1_TIME_to_tm(time, &utc) == 1 ? (int64_t)timegm(&utc) : 0;
+}
+
+bool tls_context_is_out_of_date(const struct tls_context *context, int64_t now_s, char text[TLS_ERROR_BYTES])
+{
+	bool is_early = now_s < context->not_before_s;
+	if (!is_early && now_s <= context->not_after_s)
+		return false;
+	time_t limit = (time_t)(is_early ? context->not_before_s : context->not_after_s);
+	struct tm utc;
+	char date[32];
+	gmtime_r(&limit, &utc);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	snprintf(text, TLS_ERROR_BYTES,
+		 is_early ? "the certificate is not valid before %s: clients will refuse it"
+			  : "the certificate has expired on %s: clients will refuse it",
+		 date);
+	return true;
+}
+
 int tls_context_reload(struct tls_context *context, const struct tls_settings *settings, char error[TLS_ERROR_BYTES])
 {
 	SSL_CTX *fresh = make(settings, error);
@@ -128,6 +154,9 @@ int tls_context_reload(struct tls_context *context, const struct tls_settings *s
 		return -1;
 	SSL_CTX_free(context->ssl); /* its connections have their own reference */
 	context->ssl = fresh;
+	const X509 *certificate = SSL_CTX_get0_certificate(fresh);
+	context->not_before_s = seconds_of(X509_get0_notBefore(certificate));
+	context->not_after_s = seconds_of(X509_get0_notAfter(certificate));
 	return 0;
 }
 

@@ -3,11 +3,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/log.h"
 #include "daemon/access/privileges.h"
 #include "daemon/server/server_private.h"
 #include "daemon/session/sweeps.h"
+
+/* A certificate that clients will refuse is used all the same: it may be this machine's clock that is wrong. */
+static void warn_of_date(const struct address *address, const struct tls_context *context)
+{
+	char text[TLS_ERROR_BYTES];
+	if (tls_context_is_out_of_date(context, time(NULL), text))
+		log_warning("%s:%u: %s", address->host, address->port, text);
+}
+
+/* The context of an address that speaks TLS; NULL for others. -1: after a line in the log. */
+static int load_certificate(const struct config *config, const struct address *address, struct tls_context **context)
+{
+	char error[TLS_ERROR_BYTES];
+	if (address->scheme != ADDRESS_TLS)
+		return 0;
+	struct tls_settings settings = config_tls(config, address);
+	if (!(*context = tls_context_create(&settings, error))) {
+		log_error("%s", error);
+		return -1;
+	}
+	warn_of_date(address, *context);
+	return 0;
+}
 
 int server_start_access(struct server *server)
 {
@@ -19,16 +43,13 @@ int server_start_access(struct server *server)
 	}
 	users_set_quotas(server->sessions.users, &server->broker);
 	for (size_t i = 0; i < config->n_listen; i++) {
-		char error[TLS_ERROR_BYTES];
-		if (config->listen[i].scheme != ADDRESS_TLS)
-			continue;
-		struct tls_settings settings = config_tls(config, &config->listen[i]);
-		has_secrets = true;
-		if (!(server->tls[i] = tls_context_create(&settings, error))) {
-			log_error("%s", error);
+		if (load_certificate(config, &config->listen[i], &server->tls[i]) < 0)
 			return -1;
-		}
+		has_secrets = has_secrets || server->tls[i];
 	}
+	if (config->has_http && load_certificate(config, &config->http, &server->http_tls) < 0)
+		return -1;
+	has_secrets = has_secrets || server->http_tls;
 	if (has_secrets)
 		privileges_allow_dumps(false);
 	return 0;
@@ -58,17 +79,26 @@ static struct tls_context *context_of(const struct server *server, const struct 
 	return NULL;
 }
 
+static void reload_certificate(const struct config *fresh, const struct address *address, struct tls_context *context)
+{
+	char error[TLS_ERROR_BYTES];
+	struct tls_settings settings = config_tls(fresh, address);
+	if (tls_context_reload(context, &settings, error) < 0)
+		log_error("%s:%u keeps the certificate that it has: %s", address->host, address->port, error);
+	else
+		warn_of_date(address, context);
+}
+
 static void reload_certificates(struct server *server, const struct config *fresh)
 {
 	for (size_t i = 0; i < fresh->n_listen; i++) {
 		const struct address *address = &fresh->listen[i];
-		char error[TLS_ERROR_BYTES];
 		struct tls_context *context = address->scheme == ADDRESS_TLS ? context_of(server, address) : NULL;
-		struct tls_settings settings = config_tls(fresh, address);
-		if (context && tls_context_reload(context, &settings, error) < 0)
-			log_error("tls://%s:%u keeps the certificate that it has: %s", address->host, address->port,
-				  error);
+		if (context)
+			reload_certificate(fresh, address, context);
 	}
+	if (server->http_tls && fresh->has_http && fresh->http.scheme == ADDRESS_TLS)
+		reload_certificate(fresh, &fresh->http, server->http_tls);
 }
 
 int server_reload_access(struct server *server, const struct config *fresh)
@@ -90,6 +120,7 @@ void server_finish_access(struct server *server)
 {
 	for (size_t i = 0; i < MAX_LISTENERS; i++)
 		tls_context_destroy(server->tls[i]);
+	tls_context_destroy(server->http_tls);
 	users_destroy(server->sessions.users);
 	privileges_allow_dumps(true); /* the secrets are gone */
 }

@@ -227,9 +227,10 @@ static int start_http(struct server *server)
 	char error[HTTP_ERROR_BYTES];
 	if (!server->config.has_http)
 		return 0;
-	server->http = http_start(&server->sessions, &server->config.http, server->config.http_hosts,
+	server->http = http_start(&server->sessions, &server->config.http, server->http_tls, server->config.http_hosts,
 				  server->config.n_http_hosts, error);
 	if (server->http) {
+		http_set_listeners(server->http, &server->listeners);
 		log_info("http: %s (dashboard, /metrics, /healthz, /api/v1)", http_url(server->http));
 		return 0;
 	}

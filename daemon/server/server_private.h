@@ -32,6 +32,7 @@ struct server {
 	struct listener *listeners;
 	bool listen_gave_way;                   /* the default address, to sockets that were handed over */
 	struct tls_context *tls[MAX_LISTENERS]; /* of config.listen; NULL: it has none */
+	struct tls_context *http_tls;           /* of config.http; NULL: it has none */
 	struct loop_timer *login_timer;
 	struct http *http;
 	enum server_stage stage;

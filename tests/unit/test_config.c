@@ -278,7 +278,8 @@ static const struct {
 	 "f:1:9: \"unix://a\" is not a Unix socket's address; expected unix:///PATH with an absolute path"},
 	{"listen: \"unix:///a\\nb\"",
 	 "f:1:9: \"unix:///a?b\" has a control character; expected tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"},
-	{"http: tcp://h:1", "f:1:7: \"tcp://h:1\" has a scheme; expected HOST:PORT alone, or none"},
+	{"http: tcp://h:1",
+	 "f:1:7: \"tcp://h:1\" has a scheme that is not HTTP's; expected HOST:PORT or https://HOST:PORT, or none"},
 	{"http: 7224", "f:1:7: \"7224\" lacks a port; expected HOST:PORT with a port of 0 to 65535, or none"},
 	/* TLS and users. */
 	{"listen: {address: tls://h:1, crt: a}", "f:1:30: unknown key \"crt\"; did you mean \"cert\"?"},

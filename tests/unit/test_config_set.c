@@ -196,10 +196,11 @@ END_TEST
 
 /* -- check -- */
 
-#define OPEN                                                                                                           \
-	" can be reached from other machines, without TLS and without login; expected tls:// and users, or "           \
+#define OPEN_BY(scheme)                                                                                                \
+	" can be reached from other machines, without TLS and without login; expected " scheme ":// and users, or "    \
 	"127.0.0.1, [::1] or a Unix socket, or "                                                                       \
 	"`insecure: true` (--set insecure=true) if that is meant"
+#define OPEN OPEN_BY("tls")
 
 START_TEST(beyond_loopback_only_if_insecure)
 {
@@ -213,7 +214,7 @@ START_TEST(beyond_loopback_only_if_insecure)
 	set("listen=unix:///a");
 	expect_checked();
 	set("http=192.0.2.1:80");
-	expect_check("http: 192.0.2.1:80" OPEN);
+	expect_check("http: 192.0.2.1:80" OPEN_BY("https"));
 	set("insecure=true");
 	expect_checked();
 }
