@@ -3,6 +3,7 @@
  * While a request has no whole answer, is_busy, those that follow it wait unread in the stream's buffer, as far as one
  * fits there. The input is watched all the same: its end, whether the peer has closed or only ended its side, is a
  * hang-up, and what was parked is cancelled. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -121,6 +122,7 @@ void http_refuse(struct http_session *session, int code, enum error error, const
 
 void http_begin_job(struct http_session *session, const char *type, struct http_job *job)
 {
+	assert(session->is_busy && !session->job && job->pump && job->destroy);
 	if (session->is_1_0)
 		session->keep_alive = false;
 	struct buffer *out = write_head(session, &(struct http_response){.code = 200, .type = type}, 0);
@@ -138,6 +140,7 @@ void http_begin_job(struct http_session *session, const char *type, struct http_
 void http_write_slice(struct http_session *session, struct slice slice)
 {
 	char head[24];
+	assert(session->job && !session->is_head);
 	struct buffer *out = stream_output(&session->session.stream, 0);
 	if (!slice.len)
 		return;
@@ -150,6 +153,7 @@ void http_write_slice(struct http_session *session, struct slice slice)
 
 void http_wake(struct http_session *session)
 {
+	assert(session->job);
 	session->is_due = true;
 	loop_timer_set(session->http->pump_timer, now_us_of(session));
 }
@@ -201,6 +205,7 @@ static void refuse_head(struct http_session *session, int code, const char *why)
 static void handle(struct http_session *session, const struct http_head *head, struct slice body)
 {
 	struct http_request request = {.head = *head, .body = body};
+	assert(!session->is_busy && !session->job);
 	session->is_busy = true;
 	http_route(session, &request);
 }
