@@ -33,6 +33,15 @@ static inline uint32_t frame_length(const char *header)
 	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+static inline void frame_write_length(char *header, size_t len)
+{
+	unsigned char *bytes = (unsigned char *)header;
+	bytes[0] = (unsigned char)(len >> 24);
+	bytes[1] = (unsigned char)(len >> 16);
+	bytes[2] = (unsigned char)(len >> 8);
+	bytes[3] = (unsigned char)len;
+}
+
 static inline enum frame_result frame_next(struct slice bytes, uint32_t max_body, struct slice *body, size_t *used,
 					   size_t *wanted)
 {
@@ -69,11 +78,7 @@ static inline void frame_end(struct buffer *out, size_t mark)
 		out->failed = true;
 		return;
 	}
-	unsigned char *header = (unsigned char *)out->bytes + out->start + mark;
-	header[0] = (unsigned char)(len >> 24);
-	header[1] = (unsigned char)(len >> 16);
-	header[2] = (unsigned char)(len >> 8);
-	header[3] = (unsigned char)len;
+	frame_write_length(out->bytes + out->start + mark, len);
 }
 
 #endif

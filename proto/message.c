@@ -147,6 +147,36 @@ size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum st
 	return mark;
 }
 
+/* What stands around an id, and around a value. */
+#define OPENING  "{\"id\":"
+#define OK       ",\"status\":\"ok\""
+#define OK_VALUE OK ",\"value\":"
+
+void message_ok(struct buffer *out, uint64_t id)
+{
+	char *frame = buffer_reserve(out, FRAME_HEADER_BYTES + BUFFER_MAX_DIGITS + sizeof(OPENING OK "}"));
+	if (!frame)
+		return;
+	char *to = write_literal(frame + FRAME_HEADER_BYTES, OPENING);
+	to = write_literal(buffer_write_uint(to, id), OK "}");
+	frame_write_length(frame, (size_t)(to - frame) - FRAME_HEADER_BYTES);
+	buffer_commit(out, (size_t)(to - frame));
+}
+
+void message_ok_value(struct buffer *out, uint64_t id, struct slice value)
+{
+	char *frame =
+		buffer_reserve(out, FRAME_HEADER_BYTES + BUFFER_MAX_DIGITS + sizeof(OPENING OK_VALUE "}") + value.len);
+	if (!frame)
+		return;
+	char *to = write_literal(frame + FRAME_HEADER_BYTES, OPENING);
+	to = write_literal(buffer_write_uint(to, id), OK_VALUE);
+	memcpy(to, value.bytes, value.len);
+	to = write_literal(to + value.len, "}");
+	frame_write_length(frame, (size_t)(to - frame) - FRAME_HEADER_BYTES);
+	buffer_commit(out, (size_t)(to - frame));
+}
+
 size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op)
 {
 	size_t mark = frame_begin(out);

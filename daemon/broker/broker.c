@@ -100,3 +100,19 @@ struct core_connection *broker_connect(struct broker *broker, void *cookie)
 	run_actions(broker);
 	return connection;
 }
+
+bool broker_put_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
+		      struct slice channel, struct value *value)
+{
+	assert(!broker->is_stepping);
+	return core_put_alone(broker->core, loop_now_us(broker->loop), stream_group_unsent_value_bytes(broker->streams),
+			      connection, id, channel, value);
+}
+
+struct value *broker_take_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
+				struct slice channel)
+{
+	assert(!broker->is_stepping);
+	return core_take_alone(broker->core, loop_now_us(broker->loop),
+			       stream_group_unsent_value_bytes(broker->streams), connection, id, channel);
+}

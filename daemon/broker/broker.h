@@ -46,6 +46,13 @@ struct broker { /* zero-initialise, then set the first five; the rest is the bro
  * came of an event that was the daemon's own, without a connection: its error, or ERROR_NONE. */
 enum error broker_step(struct broker *broker, struct core_event *event);
 
+/* The core's short way, for a put of one value and a plain take of one, in the same turn and under the same rules.
+ * False or NULL: nothing has happened, and broker_step() has to be asked. See core_put_alone(). */
+bool broker_put_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
+		      struct slice channel, struct value *value);
+struct value *broker_take_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
+				struct slice channel);
+
 /* A connection for replies with this cookie, until CORE_DISCONNECT. NULL: no memory. */
 struct core_connection *broker_connect(struct broker *broker, void *cookie);
 

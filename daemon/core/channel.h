@@ -70,6 +70,15 @@ static inline bool channel_is_exhausted(const struct channel *channel)
 	return channel->closed && channel->n_leased == 0 && !channel_can_take(channel);
 }
 
+/* Whether a put that is buffered, or a take from the buffer, is nobody's business but the one's who asks: nobody waits
+ * here, and nothing has to be written down. Whoever gives channels something that a put or a take brings about says so
+ * here. */
+static inline bool channel_is_quiet(const struct channel *channel)
+{
+	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && !channel->definition.durable &&
+	       !channel->changed_in && channel->definition.kind != KIND_PROMISE;
+}
+
 /* Whether a value can be buffered without shedding another. */
 bool channel_has_room(const struct channel *channel);
 

@@ -9,8 +9,9 @@
  *   for (reply = effects.head; reply; reply = reply->next) ...encode...
  *   core_effects_release(core, &effects);
  *
- * Everything that changes what the core will do comes in an event: so a run of the core is its seed, its first limits
- * and its list of events, and played again they lead to the same replies and the same state.
+ * Everything that changes what the core will do comes in an event (or in what stands for one: core_put_alone()): so a
+ * run of the core is its seed, its first limits and its list of events, and played again they lead to the same replies
+ * and the same state.
  *
  * Out of memory is a reply (ERROR_OVERLOADED), and nothing has happened. Time is in microseconds of a monotonic clock,
  * and never runs backwards from one event to the next. Events of the same time are one turn of the shell's loop: in
@@ -269,6 +270,18 @@ void core_effects_release(struct core *core, struct core_effects *effects);
  * CORE_DISCONNECT. False if there is nothing to keep (no values, or a promise's). Before core_effects_release(). */
 bool core_keep(struct core_reply *reply, struct core_unsent *unsent);
 void core_sent(const struct core_unsent *unsent);
+
+/* The short way, which most traffic can go: a put of one value, or a take of one, plain, which concerns nobody but the
+ * one who asks. What happens is what core_step() would do with the event, and the reply would be STATUS_OK, with the
+ * value if it is a take: only that nothing is made for it, neither event nor reply. No effects may be outstanding.
+ *
+ * core_put_alone(): true, and the value is the core's; false: nothing has happened, and the value is still the
+ * caller's. core_take_alone(): the value, as core_keep() would give it: the caller ends it by core_sent() or
+ * CORE_DISCONNECT. NULL: nothing has happened. What could not go this way goes by core_step(). */
+bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, const struct core_connection *connection,
+		    uint64_t id, struct slice channel, struct value *value);
+struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
+			      const struct core_connection *connection, uint64_t id, struct slice channel);
 
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);

@@ -83,6 +83,37 @@ void op_put(struct core *core, const struct core_event *event, struct core_effec
 	value_list_clear(&values);
 }
 
+/* Whether a request may be carried out between steps: in a turn that has had one, and while nothing is due. */
+static bool may_go_alone(const struct core *core, uint64_t now_us, const struct core_connection *connection,
+			 uint64_t id)
+{
+	const struct timer *first = timers_first(&core->timers);
+	assert(!core->outstanding);
+	return now_us == core->now_us && !(first && first->deadline_us <= now_us) &&
+	       !core_id_in_use(core, connection, id);
+}
+
+bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, const struct core_connection *connection,
+		    uint64_t id, struct slice channel_name, struct value *value)
+{
+	struct value_list values = {value, value, 1};
+	if (core->is_draining || !may_go_alone(core, now_us, connection, id))
+		return false;
+	core->unsent_bytes = unsent_bytes;
+	struct channel *channel = channel_find(core, channel_name);
+	return channel && fits_memory(core, &values) && transfer_put_alone(core, channel, value);
+}
+
+struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
+			      const struct core_connection *connection, uint64_t id, struct slice channel_name)
+{
+	if (!may_go_alone(core, now_us, connection, id))
+		return NULL;
+	core->unsent_bytes = unsent_bytes;
+	struct channel *channel = channel_find(core, channel_name);
+	return channel ? transfer_take_alone(core, channel) : NULL;
+}
+
 static enum error park_take(struct core *core, const struct core_event *event, struct channel *channel)
 {
 	enum error error;

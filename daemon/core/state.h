@@ -177,6 +177,11 @@ struct put_outcome {
 struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values,
 				struct core_effects *effects);
 
+/* One value into the buffer, or out of it (it is then kept, and is to be let go by core_sent()), where that concerns
+ * nobody else. False or NULL: nothing has happened, and it has to go the general way. */
+bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value);
+struct value *transfer_take_alone(struct core *core, struct channel *channel);
+
 /* Fills the reply of a take with 1 … max values; the channel must have one. With a prepared lease (else NULL), it
  * begins. */
 void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease,

@@ -40,6 +40,32 @@ static struct value *buffer_pop(struct core *core, struct channel *channel)
 	return store_pop(&channel->buffer);
 }
 
+/* -- Alone -- */
+
+bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value)
+{
+	if (channel->closed || !channel_is_quiet(channel) || !channel_has_room(channel))
+		return false;
+	enter(channel, value);
+	bytes_add(core, channel, value->len);
+	buffer_push(core, channel, value);
+	return true;
+}
+
+struct value *transfer_take_alone(struct core *core, struct channel *channel)
+{
+	if (channel->buffer.n == 0 || !channel_is_quiet(channel))
+		return NULL;
+	struct value *value = buffer_pop(core, channel);
+	bytes_sub(core, channel, value->len);
+	value->channel = channel;
+	channel->taken++;
+	channel->n_kept++;
+	return value;
+}
+
+/* -- Many -- */
+
 /* A reply's values: a run that is linked, and grows at its end. */
 struct run {
 	struct value_list values;

@@ -10,6 +10,7 @@
 #include "daemon/access/token.h"
 #include "daemon/session/login.h"
 #include "daemon/session/query.h"
+#include "daemon/session/short_way.h"
 #include "proto/name.h"
 
 enum {
@@ -234,28 +235,35 @@ static void op_alter(struct session *session, const struct message_request *requ
 
 static void op_put(struct session *session, const struct message_request *request)
 {
-	struct core_event event = event_of(session, request, CORE_PUT);
 	if (request->producer.len || message_has(request, MEMBER_DELAY_MS)) {
 		answer_error(session, request->id, ERROR_BAD_REQUEST,
 			     "this daemon does not have \"delay_ms\", \"producer\" and \"seq\" of a put");
 		return;
 	}
-	event.batch = message_has(request, MEMBER_VALUES);
-	const struct slice *values = event.batch ? request->values : &request->value;
-	for (size_t i = 0, n = event.batch ? request->n_values : 1; i < n; i++) {
-		struct value *value = value_create(values[i].bytes, values[i].len, session_account(session));
+	bool is_batch = message_has(request, MEMBER_VALUES);
+	const struct slice *bytes = is_batch ? request->values : &request->value;
+	struct value_list values = {0};
+	for (size_t i = 0, n = is_batch ? request->n_values : 1; i < n; i++) {
+		struct value *value = value_create(bytes[i].bytes, bytes[i].len, session_account(session));
 		if (!value) {
-			value_list_clear(&event.values);
+			value_list_clear(&values);
 			session_refuse(session, request->id, ERROR_OVERLOADED, request->channel);
 			return;
 		}
-		value_list_push(&event.values, value);
+		value_list_push(&values, value);
 	}
+	if (!is_batch && short_way_put(session, request, values.head))
+		return;
+	struct core_event event = event_of(session, request, CORE_PUT);
+	event.batch = is_batch;
+	event.values = values;
 	broker_step(session->all->broker, &event);
 }
 
 static void op_take(struct session *session, const struct message_request *request)
 {
+	if (short_way_take(session, request))
+		return;
 	struct core_event event = event_of(session, request, CORE_TAKE);
 	event.batch = message_has(request, MEMBER_MAX);
 	event.max = event.batch ? (uint32_t)request->max : 1;

@@ -95,6 +95,14 @@ void session_refuse(struct session *session, uint64_t id, enum error error, stru
 	answer_error(session, id, error, subject.len ? detail : NULL);
 }
 
+void session_written(struct session *session, struct slice channel)
+{
+	if (!stream_is_full(&session->stream))
+		return;
+	session_defer(session);
+	overload_log_full(session, channel);
+}
+
 static void write_error(struct session *session, const struct core_reply *reply)
 {
 	char detail[REPLY_DETAIL_BYTES];
@@ -112,10 +120,7 @@ static void write_reply(struct session *session, struct core_reply *reply)
 		channel_row_write_members(answer.out, &row, loop_now_us(session->all->loop));
 	answer_end(session, answer);
 	unsent_keep(session, reply);
-	if (stream_is_full(&session->stream)) {
-		session_defer(session);
-		overload_log_full(session, reply->channel);
-	}
+	session_written(session, reply->channel);
 }
 
 void session_deliver(void *cookie, struct core_reply *reply)

@@ -117,6 +117,9 @@ void session_run_deferred(struct broker_action *action);
  * after_reply() is called, and the core is told if the output is full. */
 void session_defer(struct session *session);
 
+/* A reply about this channel has been written: if the output is full now, that is told. */
+void session_written(struct session *session, struct slice channel);
+
 /* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. Not
  * while replies are delivered: see session_defer(). */
 void session_pause_if_full(struct session *session);

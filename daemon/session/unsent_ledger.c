@@ -48,11 +48,8 @@ static void drop(struct session *session)
 	session->unsent = NULL;
 }
 
-void unsent_keep(struct session *session, struct core_reply *reply)
+void unsent_keep_row(struct session *session, struct core_unsent row)
 {
-	struct core_unsent row;
-	if (!core_keep(reply, &row))
-		return;
 	row.end = stream_written(&session->stream);
 	if (make_room(session)) {
 		session->unsent->rows[session->unsent->end++] = row;
@@ -61,6 +58,13 @@ void unsent_keep(struct session *session, struct core_reply *reply)
 	/* As for lack of memory for the reply itself: nothing of what waits is sent. */
 	core_sent(&row);
 	stream_break(&session->stream);
+}
+
+void unsent_keep(struct session *session, struct core_reply *reply)
+{
+	struct core_unsent row;
+	if (core_keep(reply, &row))
+		unsent_keep_row(session, row);
 }
 
 /* Forgets those whose replies end by there. */

@@ -7,6 +7,9 @@
 /* The values of a reply that was just written are kept until it is sent. */
 void unsent_keep(struct session *session, struct core_reply *reply);
 
+/* The same for what core_keep() would give. */
+void unsent_keep_row(struct session *session, struct core_unsent row);
+
 /* Forgets those that have been sent; or all of them. */
 void unsent_forget_sent(struct session *session);
 void unsent_forget(struct session *session);

@@ -22,6 +22,7 @@ struct world {
 	size_t n_unsent[SIM_CONNECTIONS];
 	bool keeps[SIM_CONNECTIONS];
 	uint64_t unsent_bytes;
+	uint64_t n_alone; /* operations that went the core's short way */
 	struct model model;
 	struct outcomes predicted, actual;
 	char *why;
@@ -305,8 +306,8 @@ static bool keeps(void *arg, const void *cookie)
 	return world->keeps[*(const int *)cookie];
 }
 
-/* Reads what the core replied, keeps what is not sent yet, and lets go of the rest. */
-static bool take_effects(struct world *world, struct core_effects *effects)
+/* Reads what the core replied, and keeps what is not sent yet. */
+static bool read_effects(struct world *world, struct core_effects *effects)
 {
 	bool good = true;
 	recording_add_effects(world->recording, effects, keeps, world);
@@ -318,6 +319,13 @@ static bool take_effects(struct world *world, struct core_effects *effects)
 			++*n;
 	}
 	world->actual.undeliverable += effects->n_undeliverable;
+	return good;
+}
+
+/* And lets go of the rest. */
+static bool take_effects(struct world *world, struct core_effects *effects)
+{
+	bool good = read_effects(world, effects);
 	core_effects_release(world->core, effects);
 	return good;
 }
@@ -406,6 +414,46 @@ static struct operation fit(const struct world *world, const struct operation *o
 	return fitted;
 }
 
+/* Carries the event out by the short way, if it can go there; the recording has it as any other, and plays it by the
+ * general way: so both are held against each other. */
+static bool goes_alone(struct world *world, const struct operation *o, const struct core_event *event, bool *good)
+{
+	bool is_put = event->op == CORE_PUT && event->values.n == 1 && !event->batch,
+	     is_take = event->op == CORE_TAKE && !event->batch && !event->count && !event->lease_ms;
+	struct core_reply reply = {.id = event->id, .op = event->op, .status = STATUS_OK, .channel = event->channel};
+	if (!event->connection || !(is_put || is_take))
+		return false;
+	struct value *copied = NULL;
+	if (is_put)
+		copied = value_create(event->values.head->bytes, event->values.head->len, NULL);
+	if (is_put && !core_put_alone(world->core, event->now_us, event->unsent_bytes, event->connection, event->id,
+				      event->channel, event->values.head)) {
+		value_destroy(copied);
+		return false;
+	}
+	if (is_take && !(reply.value = core_take_alone(world->core, event->now_us, event->unsent_bytes,
+						       event->connection, event->id, event->channel)))
+		return false;
+	struct core_event recorded = *event;
+	if (is_put) {
+		recorded.values = (struct value_list){copied, copied, 1};
+		reply.accepted = 1;
+	}
+	recording_add_event(world->recording, &recorded);
+	value_destroy(copied);
+	reply.cookie = &world->cookies[o->connection];
+	reply.is_take = is_take;
+	reply.n_values = is_take;
+	reply.owns_values = is_take;
+	struct core_effects effects = {.head = &reply, .tail = &reply};
+	*good = read_effects(world, &effects);
+	struct core_unsent let_go;
+	if (core_keep(&reply, &let_go))
+		core_sent(&let_go);
+	world->n_alone++;
+	return true;
+}
+
 static bool act(struct world *world, const struct operation *o)
 {
 	struct core_event event;
@@ -414,8 +462,11 @@ static bool act(struct world *world, const struct operation *o)
 	make_event(world, o, &event, arms);
 	if (o->op == CORE_DISCONNECT)
 		return disconnect(world, &event);
-	step_core(world, &event, &effects);
-	bool good = take_effects(world, &effects);
+	bool good = true;
+	if (!goes_alone(world, o, &event, &good)) {
+		step_core(world, &event, &effects);
+		good = take_effects(world, &effects);
+	}
 	if (o->op == CORE_TICK)
 		change_connection(world, o, event.now_us);
 	return good;
@@ -437,6 +488,7 @@ static bool step(struct world *world, const struct script *script, const struct 
 /* Books that can be read only at the end. */
 static void see_end(const struct world *world, struct replay_seen *seen)
 {
+	seen->alone += world->n_alone;
 	for (int i = 0; i < SIM_CHANNELS; i++) {
 		seen->dead_lettered += world->model.channels[i].dead_lettered;
 		seen->returned += world->model.channels[i].returned;

@@ -15,6 +15,7 @@ struct replay_seen {
 	uint64_t left_while_parked;
 	uint64_t evicted, discarded, partly_accepted, altered;
 	uint64_t counted, counted_timeout, counted_cancelled,
+		alone,  /* operations that went the short way */
 		rested; /* values and ends of takes with a count; steps after which one rests */
 	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };

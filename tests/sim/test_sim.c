@@ -77,6 +77,7 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->counted_timeout, some);
 	ck_assert_uint_gt(seen->counted_cancelled, some);
 	ck_assert_uint_gt(seen->rested, 10 * some);
+	ck_assert_uint_gt(seen->alone, 10 * some);
 	ck_assert_uint_gt(seen->leased, 10 * some);
 	ck_assert_uint_gt(seen->acked, some);
 	ck_assert_uint_gt(seen->came_back, some);
