@@ -215,7 +215,7 @@ soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
 
-bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 5 minutes
+bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 7 minutes
 	@$(MAKE) --no-print-directory bench-built
 bench-quick: deps-bench ## the same in less than one
 	@$(MAKE) --no-print-directory bench-built BENCH_OPTIONS=--quick

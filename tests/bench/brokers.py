@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1
 
 CHANNELS = (
     "{"
-    + ", ".join(f"bench-{name}: {{kind: bounded, capacity: 1000000}}" for name in ("50", "1024", "fan", "pingpong"))
+    + ", ".join(f"bench-{name}: {{kind: bounded, capacity: 1000000}}" for name in ("50", "1024", "fan", "apart", "pingpong"))
     + "".join(f", arm-{i}: {{kind: unbuffered}}" for i in range(1, 64))
     + "}"
 )
@@ -27,6 +27,10 @@ COMMANDS = {
         *("--listen", "tls://127.0.0.1:{port}", "--set", "channels={channels}", "--set", "tls={{cert: {directory}/certificate.pem, key: {directory}/key.pem}}"),
     ],
     "millrace spinning": [*MILLRACED, "--set", "spin_us=50"],
+    "millrace large": [
+        *(MILLRACED[0], "--http", "127.0.0.1:{http_port}", *MILLRACED[3:]),
+        *(part for limit in ("max_channels=3000000", "max_connections=20000", "max_frame=16777215", "max_memory=8GiB", "max_buffers=2GiB") for part in ("--set", f"limits.{limit}")),
+    ],
     "redis": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1", "--maxclients", "5000"],
     "nats": ["nats-server", "-a", "127.0.0.1", "-p", "{port}"],
     "beanstalkd": ["beanstalkd", "-l", "127.0.0.1", "-p", "{port}"],
@@ -59,11 +63,12 @@ def make_certificate(directory):
 
 class Broker:
     def __init__(self, name, core):
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket() as http_probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+            http_probe.bind(("127.0.0.1", 0))
+            self.port, self.http_port = probe.getsockname()[1], http_probe.getsockname()[1]
         self.directory = tempfile.mkdtemp(prefix="millrace-bench.")
-        command = [part.format(port=self.port, channels=CHANNELS, directory=self.directory) for part in COMMANDS[name]]
+        command = [part.format(port=self.port, http_port=self.http_port, channels=CHANNELS, directory=self.directory) for part in COMMANDS[name]]
         if name == "millrace TLS":
             make_certificate(self.directory)
         self.process = start_on(core, command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

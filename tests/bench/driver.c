@@ -2,7 +2,7 @@
  * and at the end one line of JSON.
  *
  *   driver PROTOCOL PORT [pairs=N] [producers=N] [consumers=N] [window=N] [consumer_window=N] [batch=N] [size=BYTES]
- * [arms=N] [ms=N] [pingpong=1] [tls=1] [style=0|1|2] [queue=NAME]
+ * [arms=N] [ms=N] [pingpong=1] [tls=1] [half=1] [style=0|1|2] [queue=NAME]
  *
  * A hand-off is a value that was put and has been taken. Every connection keeps `window` requests in flight; pairs put
  * and take in turn. In a ping-pong a take waits before each put, and the time is from the put to the value's arrival.
@@ -52,7 +52,7 @@ void addf(struct buffer *out, const char *format, ...)
 
 static void set(struct workload *work, const char *assignment)
 {
-	unsigned pingpong = work->pingpong, tls = work->tls;
+	unsigned pingpong = work->pingpong, tls = work->tls, half = work->half;
 	if (sscanf(assignment, "queue=%31s", queue) == 1)
 		return;
 	const struct {
@@ -71,6 +71,7 @@ static void set(struct workload *work, const char *assignment)
 		{"style=", &work->style},
 		{"pingpong=", &pingpong},
 		{"tls=", &tls},
+		{"half=", &half},
 	};
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		size_t len = strlen(settings[i].name);
@@ -78,6 +79,7 @@ static void set(struct workload *work, const char *assignment)
 			*settings[i].number = (unsigned)strtoul(assignment + len, NULL, 10);
 			work->pingpong = pingpong > 0;
 			work->tls = tls > 0;
+			work->half = half > 0;
 			return;
 		}
 	}

@@ -156,11 +156,12 @@ static void refill(struct connection *connection)
 	}
 }
 
-/* Where takes are not asked for: as many values under way, over all connections, as those have that ask (a value is two
- * requests of theirs), put by all in turn. */
+/* Where takes are not asked for: as many values under way, over all connections, as those that ask have requests in
+ * flight; or half as many, since a value is two requests of theirs. They are put by all in turn. */
 static void refill_push(void)
 {
-	uint64_t most = (uint64_t)work.pairs * ((work.window + 1) / 2) + (uint64_t)work.producers * work.window;
+	uint64_t window = work.half ? (work.window + 1) / 2 : work.window,
+		 most = (uint64_t)(work.pairs + work.producers) * window;
 	for (unsigned idle = 0; on_their_way < most && idle < n_connections;
 	     next_putter = (next_putter + 1) % n_connections) {
 		struct connection *connection = &connections[next_putter];

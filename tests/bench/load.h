@@ -13,6 +13,7 @@ struct workload {
 	unsigned batch, size, arms, ms;
 	unsigned style; /* enum style */
 	bool tls;
+	bool half;     /* push: half as many values under way as others have requests in flight */
 	bool pingpong; /* a producer and a consumer, in turn: a take waits before each put */
 };
 

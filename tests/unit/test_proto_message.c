@@ -197,6 +197,31 @@ START_TEST(hello_alone_ignores_what_it_does_not_know)
 }
 END_TEST
 
+/* -- replies that are written in one piece -- */
+
+START_TEST(a_reply_in_one_piece_is_the_one_in_many)
+{
+	static const uint64_t ids[] = {0, 7, 123456, MESSAGE_MAX_ID};
+	static const char *const values[] = {"1", "{\"a\":[1,2]}",
+					     "\"a longer text, which is longer than a word or two\""};
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct buffer one = {0}, many = {0};
+		message_ok(&one, ids[i]);
+		message_end(&many, message_begin_reply(&many, true, ids[i], STATUS_OK));
+		for (size_t j = 0; j < sizeof(values) / sizeof(values[0]); j++) {
+			message_ok_value(&one, ids[i], slice_from(values[j]));
+			size_t mark = message_begin_reply(&many, true, ids[i], STATUS_OK);
+			message_raw(&many, "value", slice_from(values[j]));
+			message_end(&many, mark);
+		}
+		ck_assert(slice_equal((struct slice){one.bytes, buffer_len(&one)},
+				      (struct slice){many.bytes, buffer_len(&many)}));
+		buffer_finish(&one);
+		buffer_finish(&many);
+	}
+}
+END_TEST
+
 /* -- requests that are wrong -- */
 
 START_TEST(bad_json_is_told_with_its_place_before_everything_else)
@@ -676,6 +701,7 @@ int main(void)
 		a_large_batch_gives_its_memory_back,
 		arms_are_takes_and_puts,
 		every_op_is_known_with_all_its_members,
+		a_reply_in_one_piece_is_the_one_in_many,
 		hello_alone_ignores_what_it_does_not_know,
 		bad_json_is_told_with_its_place_before_everything_else,
 		an_id_is_plain_digits,
