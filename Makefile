@@ -23,7 +23,9 @@ TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 # What Debian calls what we need: to build, and to test.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd
+# The Python client's types are checked, and pip builds its package.
+PYTHON_PACKAGES := mypy python3-pip python3-setuptools python3-wheel
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES)
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
@@ -77,7 +79,7 @@ PROGRAMS := $(addprefix $(BUILD)/,millraced millrace $(LIBRARIES:=.a) $(LIBRARIE
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
-SCRIPTS  := $(wildcard tests/e2e/test_*.py)
+SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
 .PHONY: all

