@@ -140,6 +140,7 @@ class Signals(Case):
 
         def handler(number, frame):
             if is_open[0]:
+                is_open[0] = False
                 raise Interrupted
 
         is_open = [False]
@@ -157,8 +158,8 @@ class Signals(Case):
                 self.lock = lock
 
             def acquire(self):
-                is_open[0] = True
                 try:
+                    is_open[0] = True
                     return self.lock.acquire()
                 finally:
                     is_open[0] = False
@@ -167,7 +168,8 @@ class Signals(Case):
                 self.lock.release()
 
         def wait(call):
-            call._done = Gate(call._done)
+            if threading.current_thread() is threading.main_thread():
+                call._done = Gate(call._done)
             return original(call)
 
         millrace.sync._Call.wait = wait
