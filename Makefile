@@ -25,7 +25,8 @@ TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
 # The Python client's types are checked, and pip builds its package.
 PYTHON_PACKAGES := mypy python3-pip python3-setuptools python3-wheel
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES)
+NODE_PACKAGES   := $(if $(shell command -v node),,nodejs)
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES)
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
@@ -79,7 +80,7 @@ PROGRAMS := $(addprefix $(BUILD)/,millraced millrace $(LIBRARIES:=.a) $(LIBRARIE
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
-SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py)
+SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py client/node/test/*.test.js)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
 .PHONY: all
