@@ -25,8 +25,9 @@ TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
 # The Python client's types are checked, and pip builds its package.
 PYTHON_PACKAGES := mypy python3-pip python3-setuptools python3-wheel
+MANIFEST_PACKAGES := python3-yaml
 NODE_PACKAGES   := $(if $(shell command -v node),,nodejs)
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES)
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES)
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
