@@ -123,6 +123,8 @@ class Members(unittest.TestCase):
                 described = MESSAGES[op]["payload"]["properties"]
                 for name in sorted(every - {"id", "op"}):
                     enough = {need: ENOUGH[need] for need in MESSAGES[op]["payload"]["required"] if need in ENOUGH}
+                    if op == "put" and name != "values":
+                        enough["value"] = 1
                     reply = connection.ask(**{"id": 1, "op": op, **enough, name: {"no": ["such", "type"]}})
                     if op == "hello" and name not in described:
                         continue  # it ignores what it does not know
