@@ -103,7 +103,7 @@ void machine_close(struct machine *machine, int64_t now_ms, int status, const ch
 	machine->closed_status = status;
 	machine->state = was_open && !machine->settings.reopens ? MACHINE_ENDED : MACHINE_CLOSED;
 	rest(machine, was_open, now_ms);
-	requests_unsend(machine, status, now_ms);
+	requests_unsend(machine, status, was_open, now_ms);
 	if (machine->state == MACHINE_ENDED || (!was_open && machine->settings.is_impatient && machine->url_at == 0))
 		requests_end_unsent(machine, status == MR_ECONNECTION && !was_open ? MR_ECONNECT : status);
 	tell(machine, was_open ? MR_EVENT_DISCONNECTED : MR_EVENT_FAILED);

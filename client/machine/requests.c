@@ -543,7 +543,7 @@ static void prepend(struct machine *machine, struct machine_list *again)
 	set_deadline(machine, request);
 }
 
-void requests_unsend(struct machine *machine, int status, int64_t now_ms)
+void requests_unsend(struct machine *machine, int status, bool was_open, int64_t now_ms)
 {
 	struct machine_list again = TAILQ_HEAD_INITIALIZER(again);
 	uint64_t next_id = machine->exchange.next_id;
@@ -581,7 +581,8 @@ void requests_unsend(struct machine *machine, int status, int64_t now_ms)
 			machine->n_waiting_bytes -= waiting_bytes(request);
 			request->place = PLACE_NONE;
 		}
-		request->open_ends_ms = open_ends_ms(machine, request, now_ms);
+		if (was_open) /* else it has waited for some time by now */
+			request->open_ends_ms = open_ends_ms(machine, request, now_ms);
 	}
 	prepend(machine, &again);
 }

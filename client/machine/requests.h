@@ -41,8 +41,9 @@ void requests_remove(struct machine *machine, struct machine_request *request);
 /* A put of a run was answered, and what that says of those before it: they have entered, or nobody knows. */
 void requests_confirm(struct machine *machine, const struct machine_request *put, int status);
 
-/* The connection has ended: what was under way ends, or waits again. The exchange is as new. */
-void requests_unsend(struct machine *machine, int status, int64_t now_ms);
+/* The connection has ended, or (not was_open) the attempt to open one: what was under way ends, or waits again. The
+ * exchange is as new. */
+void requests_unsend(struct machine *machine, int status, bool was_open, int64_t now_ms);
 
 /* All that waits and was never sent ends with this status. */
 void requests_end_unsent(struct machine *machine, int status);

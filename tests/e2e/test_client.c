@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/millrace.h"
+#include "client/millrace_stream.h"
 #include "tests/lib/client.h"
 #include "tests/lib/proxy.h"
 #include "tests/lib/suite.h"
@@ -220,15 +222,64 @@ START_TEST(values_keep_their_bytes)
 }
 END_TEST
 
-START_TEST(what_jansson_cannot_hold_is_told)
+static void assert_unheld(const char *expected)
+{
+	size_t len = 0;
+	char *text = mr_unheld(&len);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_str_eq(text, expected);
+	ck_assert_uint_eq(len, strlen(expected));
+	mr_free(text);
+	ck_assert_ptr_null(mr_unheld(&len));
+	ck_assert_uint_eq(len, 0);
+}
+
+START_TEST(what_jansson_cannot_hold_is_given_as_bytes)
 {
 	json_t *value = json_true();
 
-	put_raw("jobs", "1e999");
-	FAILS(MR_EJSON, "1e999", mr_take(m, "jobs", &value, 0));
+	put_raw("jobs", "123456789012345678901234567890");
+	FAILS(MR_EJSON, "1234567890", mr_take(m, "jobs", &value, 0));
 	ck_assert_ptr_null(value);
-	put_raw("jobs", "[123456789012345678901234567890]");
-	FAILS(MR_EJSON, "1234567890", mr_take_many(m, "jobs", 2, &value, 0));
+	assert_unheld("123456789012345678901234567890");
+	put_raw("jobs", "[1e999]");
+	FAILS(MR_EJSON, "1e999", mr_poll(m, "jobs", NULL));
+	put_raw("jobs", "1e998"); /* what nobody asked for is replaced */
+	FAILS(MR_EJSON, "1e998", mr_poll(m, "jobs", NULL));
+	assert_unheld("1e998");
+}
+END_TEST
+
+START_TEST(what_jansson_cannot_hold_fails_alone_among_many)
+{
+	json_t *values = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		IS(MR_OK, mr_put_many_raw(m, "jobs", "[1, 1e999, [2], [-1e999]]", 25, 0, NULL));
+		FAILS(MR_EJSON, "1e999", i ? mr_take_many(m, "jobs", 9, &values, 0) : mr_peek(m, "jobs", 9, &values));
+		assert_json(values, "[1, null, [2], null]");
+		assert_unheld("[1e999,[-1e999]]");
+		if (i == 0)
+			IS(MR_OK, mr_take_many_raw(m, "jobs", 9, NULL, NULL, 0));
+	}
+}
+END_TEST
+
+START_TEST(what_jansson_cannot_hold_can_be_given_back)
+{
+	struct mr_result result;
+	json_t *value;
+
+	put_raw("jobs", "1e999");
+	for (int i = 1; i <= 2; i++) {
+		IS(MR_OK, mr_take_with(m, "jobs", &(struct mr_take_options){.lease_ms = 60000}, 0, &result));
+		ck_assert_uint_eq(result.deliveries, 1); /* it has not been counted */
+		FAILS(MR_EJSON, "1e999", mr_result_json(&result, &value));
+		IS(MR_OK, mr_nack_with(m, result.lease, &(struct mr_nack_options){.uncounted = true}));
+		mr_result_finish(&result);
+	}
+	take_raw("jobs", "1e999");
 }
 END_TEST
 
@@ -813,6 +864,52 @@ START_TEST(a_put_that_was_not_answered_is_unknown)
 }
 END_TEST
 
+/* -- fork -- */
+
+/* The child's part: what it finds is its exit status. */
+static int in_a_child(mr_request *begun, mr_consumer *consumer)
+{
+	struct mr_result result;
+	json_t *hello;
+
+	if (mr_put_raw(m, "jobs", "9", 1, 0) != MR_EARGUMENT || !strstr(mr_message(), "fork"))
+		return 1;
+	if (mr_wait(m, begun, NULL) != MR_EARGUMENT || mr_cancel(m, begun) != MR_EARGUMENT)
+		return 2;
+	if (mr_consumer_next(consumer, &result, 0) != MR_EARGUMENT || mr_hello(m, &hello) != MR_EARGUMENT)
+		return 3;
+	if (mr_fd(m) != -1)
+		return 4;
+	mr_consumer_destroy(consumer);
+	mr_destroy(m);
+	m = NULL;
+	if (mr_connect(&m, daemon_url(d), NULL) != MR_OK || mr_put_raw(m, "jobs", "1", 1, 0) != MR_OK)
+		return 5;
+	mr_destroy(m);
+	return 0;
+}
+
+START_TEST(a_child_has_no_part_in_its_parents_handle)
+{
+	mr_request *begun;
+	mr_consumer *consumer;
+	int status;
+
+	IS(MR_OK, mr_begin_take(m, &begun, "meet", 0, MR_FOREVER));
+	IS(MR_OK, mr_consumer_create(&consumer, m, "latest", NULL));
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		_exit(in_a_child(begun, consumer));
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child: %d", status);
+	take_raw("jobs", "1");
+	IS(MR_OK, mr_cancel(m, begun));
+	IS(MR_CANCELLED, mr_wait(m, begun, NULL));
+	mr_consumer_destroy(consumer);
+}
+END_TEST
+
 /* -- connecting again -- */
 
 static mr *connect_again(const char *url)
@@ -868,6 +965,66 @@ START_TEST(while_it_cannot_connect_each_call_says_so_in_time)
 	proxy_cut(proxy);
 	IS(MR_OK, mr_ping(made, MR_FOREVER));
 	mr_destroy(made);
+	proxy_stop(proxy);
+}
+END_TEST
+
+/* One value, a batch, and a stream, over a connection that ends early. Whether it did. */
+static bool puts_over_a_cut(struct proxy *proxy, size_t from_client, size_t from_daemon)
+{
+	mr *cuttable;
+	mr_producer *producer;
+	struct mr_report report;
+	json_t *values;
+	bool was_cut;
+
+	proxy_cut_after(proxy, from_client, from_daemon);
+	cuttable = connect_again(proxy_url(proxy));
+	was_cut = mr_put_raw(cuttable, "all", "1", 1, MR_FOREVER) != MR_OK;
+	IS(MR_OK, mr_put_many_raw(cuttable, "all", "[2,3]", 5, MR_FOREVER, NULL));
+	IS(MR_OK, mr_producer_create(&producer, cuttable, "all", 0));
+	for (char digit = '4'; digit <= '7'; digit++)
+		IS(MR_OK, mr_producer_put_raw(producer, &digit, 1, MR_MORE, MR_FOREVER));
+	IS(MR_OK, mr_producer_flush(producer, &report, MR_FOREVER));
+	ck_assert_uint_eq(report.put, 4);
+	ck_assert_uint_eq(report.failed + report.unknown, 0);
+	mr_producer_destroy(producer);
+	IS(MR_OK, mr_take_many(m, "all", 100, &values, 0));
+	assert_json(values, "[1,2,3,4,5,6,7]");
+	ck_assert(!was_cut);
+	was_cut = proxy_was_cut(proxy);
+	mr_destroy(cuttable);
+	return was_cut;
+}
+
+static bool knows_once(void)
+{
+	json_t *hello, *feature;
+	bool knows = false;
+	size_t i;
+
+	IS(MR_OK, mr_hello(m, &hello));
+	json_array_foreach(json_object_get(hello, "features"), i, feature) knows =
+		knows || strcmp(json_string_value(feature), "once") == 0;
+	json_decref(hello);
+	return knows;
+}
+
+/* Every byte is in the machine's own test, and in the parking client's. Here the pauses between connections take time.
+ */
+START_TEST(a_cut_loses_no_put_and_doubles_none)
+{
+	struct proxy *proxy = proxy_start(daemon_port(d));
+	int n_cuts = 0;
+
+	if (!knows_once())
+		return;
+	channel("all", "bounded", 100);
+	for (size_t at = 90; puts_over_a_cut(proxy, at, SIZE_MAX); at += 17)
+		n_cuts++;
+	for (size_t at = 200; puts_over_a_cut(proxy, SIZE_MAX, at); at += 11)
+		n_cuts++;
+	ck_assert_int_gt(n_cuts, 20);
 	proxy_stop(proxy);
 }
 END_TEST
@@ -947,7 +1104,9 @@ int main(void)
 		knows_what_is_no_daemon,
 		values_are_json,
 		values_keep_their_bytes,
-		what_jansson_cannot_hold_is_told,
+		what_jansson_cannot_hold_is_given_as_bytes,
+		what_jansson_cannot_hold_fails_alone_among_many,
+		what_jansson_cannot_hold_can_be_given_back,
 		every_status_of_a_put_and_a_take,
 		impossible_arguments_are_never_sent,
 		a_value_of_a_whole_frame_and_one_byte_too_many,
@@ -964,6 +1123,8 @@ int main(void)
 		a_silent_daemon_is_given_up,
 		a_silent_network_ends_every_call,
 		a_put_that_was_not_answered_is_unknown,
+		a_child_has_no_part_in_its_parents_handle,
+		a_cut_loses_no_put_and_doubles_none,
 		the_next_call_connects_again,
 		while_it_cannot_connect_each_call_says_so_in_time,
 		threads_share_a_handle_whose_connection_is_cut,

@@ -22,6 +22,9 @@ struct proxy {
 	/* of the thread */
 	int fds[MAX_PAIRS * 2]; /* a client's, then the daemon's; -1: none */
 	bool is_swallowing;
+	int short_pair;   /* the connection that ends early: its place in fds; -1: there is none */
+	size_t budget[2]; /* of it, or of the next, for each side: how many bytes it still carries */
+	bool is_next_short, was_cut;
 };
 
 static struct sockaddr_in loopback(uint16_t port)
@@ -48,6 +51,9 @@ static void accept_one(struct proxy *proxy)
 		i += 2;
 	if (fd < 0 || i == MAX_PAIRS * 2)
 		abort();
+	if (proxy->is_next_short)
+		proxy->short_pair = i;
+	proxy->is_next_short = false;
 	proxy->fds[i] = fd;
 	proxy->fds[i + 1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connect(proxy->fds[i + 1], (struct sockaddr *)&address, sizeof address) < 0)
@@ -57,8 +63,19 @@ static void accept_one(struct proxy *proxy)
 static void carry(struct proxy *proxy, int i)
 {
 	char bytes[65536];
-	ssize_t n = recv(proxy->fds[i], bytes, sizeof bytes, 0);
+	bool is_short = (i & ~1) == proxy->short_pair;
+	size_t most = is_short && proxy->budget[i & 1] < sizeof bytes ? proxy->budget[i & 1] : sizeof bytes;
+	ssize_t n = recv(proxy->fds[i], bytes, most, 0);
 
+	if (n > 0 && is_short) {
+		proxy->budget[i & 1] -= (size_t)n;
+		if (proxy->budget[i & 1] == 0) { /* these are the last */
+			(void)!send(proxy->fds[i ^ 1], bytes, (size_t)n, MSG_NOSIGNAL);
+			n = 0;
+			proxy->short_pair = -1;
+			proxy->was_cut = true;
+		}
+	}
 	if (n <= 0)
 		close_pair(proxy, i);
 	else if (!proxy->is_swallowing && send(proxy->fds[i ^ 1], bytes, (size_t)n, MSG_NOSIGNAL) != n)
@@ -72,6 +89,11 @@ static bool obey(struct proxy *proxy)
 
 	if (read(proxy->command[1], &command, 1) != 1)
 		return false;
+	if (command == 'b' || command == 'n') {
+		proxy->is_next_short = command == 'b';
+		proxy->was_cut = proxy->was_cut && command == 'n';
+		return write(proxy->command[1], &command, 1) == 1;
+	}
 	proxy->is_swallowing = command == 's';
 	for (int i = 0; i < MAX_PAIRS * 2 && command != 's'; i += 2)
 		close_pair(proxy, i);
@@ -108,6 +130,7 @@ struct proxy *proxy_start(uint16_t daemon_port)
 	socklen_t len = sizeof address;
 
 	proxy->daemon_port = daemon_port;
+	proxy->short_pair = -1;
 	for (int i = 0; i < MAX_PAIRS * 2; i++)
 		proxy->fds[i] = -1;
 	proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -139,6 +162,22 @@ void proxy_cut(struct proxy *proxy)
 void proxy_swallow(struct proxy *proxy)
 {
 	command(proxy, 's');
+}
+
+void proxy_cut_after(struct proxy *proxy, size_t from_client, size_t from_daemon)
+{
+	proxy->budget[0] = from_client; /* read by the thread from the answer to the command on */
+	proxy->budget[1] = from_daemon;
+	command(proxy, 'b');
+}
+
+bool proxy_was_cut(struct proxy *proxy)
+{
+	bool was_cut;
+
+	command(proxy, 'n'); /* the thread is between two turns, and what it has written can be read */
+	was_cut = proxy->was_cut;
+	return was_cut;
 }
 
 void proxy_stop(struct proxy *proxy)

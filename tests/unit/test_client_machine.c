@@ -1,0 +1,693 @@
+/* The client's machine with a clock that only the test moves, against a daemon and a network that are simulated here: a
+ * channel that knows puts by their numbers, and connections that are cut after any byte. */
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/machine/machine.h"
+#include "proto/frame.h"
+#include "tests/lib/suite.h"
+
+enum { N_REQUESTS = 16, NO_CUT = 1 << 30, HEARTBEAT_MS = 1000 };
+
+static int64_t now_ms;
+static struct machine machine;
+
+/* -- the daemon -- */
+
+static struct {
+	bool knows_once, is_mute; /* mute: it reads, and says nothing */
+	bool refuses_creates;
+	bool parks_takes; /* they are not answered */
+	struct buffer in, out;
+	json_t *entered; /* values, in the order in which they entered */
+	json_t *seen;    /* of numbered puts: "producer/seq" */
+	char ops[4096];  /* what it was asked: "hello put! put take ", the ! where there was no id */
+} server;
+
+static void server_reply(json_t *reply)
+{
+	char *text = json_dumps(reply, JSON_COMPACT);
+	size_t len = strlen(text);
+	char header[FRAME_HEADER_BYTES] = {0, (char)(len >> 16), (char)(len >> 8), (char)len};
+
+	if (!server.is_mute) {
+		buffer_append(&server.out, header, sizeof header);
+		buffer_append(&server.out, text, len);
+	}
+	free(text);
+	json_decref(reply);
+}
+
+/* Whether it changes anything. */
+static bool server_is_new(json_t *request)
+{
+	char key[128];
+
+	if (!json_object_get(request, "producer"))
+		return true;
+	snprintf(key, sizeof key, "%s/%lld", json_string_value(json_object_get(request, "producer")),
+		 (long long)json_integer_value(json_object_get(request, "seq")));
+	if (json_object_get(server.seen, key))
+		return false;
+	json_object_set_new(server.seen, key, json_true());
+	return true;
+}
+
+static void server_do(json_t *request)
+{
+	const char *op = json_string_value(json_object_get(request, "op"));
+	json_t *id = json_object_get(request, "id"), *reply;
+	size_t i;
+	json_t *value;
+
+	strcat(server.ops, op);
+	strcat(server.ops, id ? " " : "! ");
+	if (strcmp(op, "put") == 0 && server_is_new(request)) {
+		if (json_object_get(request, "value"))
+			json_array_append(server.entered, json_object_get(request, "value"));
+		json_array_foreach(json_object_get(request, "values"), i, value)
+			json_array_append(server.entered, value);
+	}
+	if (!id || (server.parks_takes && strcmp(op, "take") == 0))
+		return;
+	reply = json_pack("{s:O,s:s}", "id", id, "status", "ok");
+	if (strcmp(op, "hello") == 0) {
+		json_object_update_new(reply,
+				       json_pack("{s:i,s:i,s:i,s:[s*]}", "protocol", 1, "max_frame_bytes", 65536,
+						 "max_inflight", 64, "features", server.knows_once ? "once" : NULL));
+	} else if (strcmp(op, "take") == 0) {
+		json_object_set_new(reply, "value", json_string("\xc3\xa9\n"));
+	} else if (strcmp(op, "create") == 0 && server.refuses_creates) {
+		json_object_set_new(reply, "status", json_string("error"));
+		json_object_set_new(reply, "error", json_string("channel_exists"));
+		json_object_set_new(reply, "message", json_string("it is another's"));
+	}
+	server_reply(reply);
+}
+
+/* Carries out the frames that are there wholly. */
+static void server_run(void)
+{
+	struct slice body;
+	size_t used;
+
+	while (frame_next((struct slice){buffer_front(&server.in), buffer_len(&server.in)}, 1 << 20, &body, &used,
+			  NULL) == FRAME_WHOLE) {
+		json_t *request = json_loadb(body.bytes, body.len, 0, NULL);
+
+		ck_assert_msg(request, "no JSON: %.*s", (int)body.len, body.bytes);
+		server_do(request);
+		json_decref(request);
+		buffer_consume(&server.in, used);
+	}
+}
+
+/* -- the network -- */
+
+static struct {
+	size_t cut_out, cut_in; /* of this connection: after so many bytes it ends */
+	size_t piece;           /* how many bytes come at a time */
+	bool is_down;           /* connections are refused */
+	int n_opened;
+} net = {.piece = 1 << 20};
+
+static void net_open(void)
+{
+	machine_opening(&machine, "sim", now_ms + 500);
+	if (net.is_down) {
+		machine_close(&machine, now_ms, MR_ECONNECT, "refused");
+		return;
+	}
+	net.n_opened++;
+	if (net.n_opened > 1)
+		net.cut_out = net.cut_in = NO_CUT;
+	buffer_clear(&server.in);
+	buffer_clear(&server.out);
+	machine_opened(&machine, now_ms);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Moves what there is, as far as the connection bears it. Whether anything moved. */
+static bool net_move_out(void)
+{
+	struct slice out = machine_output(&machine, true, now_ms);
+	size_t n = least(out.len, net.cut_out);
+
+	if (!out.len)
+		return false;
+	buffer_append(&server.in, out.bytes, n);
+	machine_written(&machine, n, now_ms);
+	net.cut_out -= n;
+	server_run();
+	if (net.cut_out == 0)
+		machine_closed_by_peer(&machine, now_ms, "cut");
+	return true;
+}
+
+static bool net_move_in(void)
+{
+	size_t n = least(least(buffer_len(&server.out), net.cut_in), net.piece), room;
+	char *to;
+
+	if (buffer_len(&server.out) == 0 || !machine_has_connection(&machine))
+		return false;
+	to = machine_room(&machine, &room, now_ms);
+	ck_assert_uint_le(n, room);
+	memcpy(to, buffer_front(&server.out), n);
+	machine_read(&machine, n, now_ms);
+	buffer_consume(&server.out, n);
+	net.cut_in -= n;
+	return true;
+}
+
+/* -- the driver -- */
+
+struct sim_request {
+	struct machine_request base;
+	int n_outcomes, n_last, status;
+	char value[64];
+};
+
+static struct sim_request requests[N_REQUESTS];
+static char news[512];
+
+static void on_outcome(const struct machine_event *event)
+{
+	struct sim_request *request = (struct sim_request *)event->request;
+
+	ck_assert_int_eq(request->n_last, 0);
+	request->n_outcomes++;
+	request->n_last += event->is_last;
+	request->status = event->status;
+	if (event->reply)
+		snprintf(request->value, sizeof request->value, "%.*s", (int)event->reply->value.len,
+			 event->reply->value.len ? event->reply->value.bytes : "");
+}
+
+static void deliver(void)
+{
+	struct machine_event event;
+
+	for (machine_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE;
+	     machine_next(&machine, now_ms, &event)) {
+		if (event.kind == MACHINE_OUTCOME)
+			on_outcome(&event);
+		else
+			snprintf(news + strlen(news), sizeof news - strlen(news), "%d:%s ", (int)event.news,
+				 event.channel ? event.channel : mr_status_name(event.status));
+	}
+}
+
+/* Until nothing moves any more, at this moment. */
+static void settle(void)
+{
+	bool moves = true;
+
+	while (moves) {
+		machine_tick(&machine, now_ms);
+		deliver();
+		moves = machine_wants_connection(&machine, now_ms);
+		if (moves)
+			net_open();
+		moves = net_move_out() || moves;
+		moves = net_move_in() || moves;
+		deliver();
+		if (net.cut_in == 0 && machine_has_connection(&machine)) {
+			machine_closed_by_peer(&machine, now_ms, "cut");
+			moves = true;
+		}
+	}
+}
+
+/* Goes on to what is due next, until then. */
+static void run_until(int64_t end_ms)
+{
+	settle();
+	while (machine_due_ms(&machine) <= end_ms) {
+		if (machine_due_ms(&machine) > now_ms)
+			now_ms = machine_due_ms(&machine);
+		settle();
+	}
+	now_ms = end_ms;
+	settle();
+}
+
+static const struct machine_settings plain = {
+	.producer = "producer",
+	.seed = 7,
+	.n_urls = 1,
+	.reopens = true,
+	.connect_timeout_ms = 5000,
+	.backoff_min_ms = 50,
+	.backoff_max_ms = 5000,
+	.max_waiting_bytes = 1 << 20,
+};
+
+static void start(const struct machine_settings *settings)
+{
+	ck_assert_int_eq(machine_init(&machine, settings), MR_OK);
+}
+
+static void reset(void)
+{
+	buffer_finish(&server.in);
+	buffer_finish(&server.out);
+	json_decref(server.entered);
+	json_decref(server.seen);
+	memset(&server, 0, sizeof server);
+	memset(requests, 0, sizeof requests);
+	server.entered = json_array();
+	server.seen = json_object();
+	server.knows_once = true;
+	net.cut_out = net.cut_in = NO_CUT;
+	net.piece = 1 << 20;
+	net.is_down = false;
+	net.n_opened = 0;
+	news[0] = '\0';
+	now_ms = 1000000;
+}
+
+static void setup(void)
+{
+	reset();
+}
+
+static void teardown(void)
+{
+	machine_finish(&machine);
+	reset();
+	json_decref(server.entered);
+	json_decref(server.seen);
+	server.entered = server.seen = NULL;
+}
+
+/* -- requests -- */
+
+static void submit(int i, int status, struct operation *operation)
+{
+	ck_assert_int_eq(status, MR_OK);
+	ck_assert_int_eq(requests_submit(&machine, &requests[i].base, operation, now_ms), MR_OK);
+}
+
+static void put(int i, int64_t timeout_ms)
+{
+	struct operation operation;
+	char json[16];
+
+	snprintf(json, sizeof json, "%d", i);
+	submit(i, operation_put(&operation, "jobs", &(struct mr_put_options){0}, json, strlen(json), timeout_ms),
+	       &operation);
+}
+
+static void put_unanswered(int i)
+{
+	struct operation operation;
+	char json[16];
+
+	snprintf(json, sizeof json, "%d", i);
+	submit(i,
+	       operation_put_unanswered(&operation, "jobs", &(struct mr_put_options){0}, json, strlen(json), MR_FOREVER,
+					3),
+	       &operation);
+}
+
+static void take(int i, int64_t lease_ms, int64_t timeout_ms)
+{
+	struct operation operation;
+
+	submit(i, operation_take(&operation, "jobs", &(struct mr_take_options){.lease_ms = lease_ms}, timeout_ms),
+	       &operation);
+}
+
+static void create(int i, const char *channel)
+{
+	struct operation operation;
+
+	submit(i, operation_create(&operation, channel, &(struct mr_definition){.kind = "promise", .ephemeral = true}),
+	       &operation);
+}
+
+static void ended(int i, int status)
+{
+	ck_assert_msg(requests[i].n_last == 1, "request %d has not ended", i);
+	ck_assert_msg(requests[i].status == status, "request %d: %s, not %s", i, mr_status_name(requests[i].status),
+		      mr_status_name(status));
+}
+
+static void expect_entered(int n)
+{
+	ck_assert_uint_eq(json_array_size(server.entered), (size_t)n);
+	for (int i = 0; i < n; i++)
+		ck_assert_int_eq(json_integer_value(json_array_get(server.entered, (size_t)i)), i);
+}
+
+static void cut(void)
+{
+	machine_closed_by_peer(&machine, now_ms, "cut");
+}
+
+/* -- once -- */
+
+/* Puts with an answer and without, in order, over a connection that ends after so many bytes. How many connections it
+ * took. */
+static int puts_over_a_cut(size_t cut_out, size_t cut_in)
+{
+	reset();
+	net.cut_out = cut_out;
+	net.cut_in = cut_in;
+	start(&plain);
+	put(0, MR_FOREVER);
+	for (int i = 1; i <= 8; i++)
+		put_unanswered(i);
+	put(9, MR_FOREVER);
+	put_unanswered(10);
+	run_until(now_ms + 60000);
+	for (int i = 0; i <= 10; i++)
+		ended(i, MR_OK);
+	expect_entered(11);
+	ck_assert_uint_eq(machine.n_numbered, 0);
+	ck_assert_uint_eq(machine.n_waiting_bytes, 0);
+	return net.n_opened;
+}
+
+START_TEST(a_cut_after_any_byte_loses_no_put_and_doubles_none)
+{
+	size_t n_cuts = 0;
+
+	for (size_t at = 1; puts_over_a_cut(at, NO_CUT) > 1; at++, n_cuts++)
+		machine_finish(&machine);
+	ck_assert_uint_gt(n_cuts, 800); /* bytes of the requests */
+	for (size_t at = 1; machine_finish(&machine), puts_over_a_cut(NO_CUT, at) > 1; at++)
+		n_cuts++;
+	ck_assert_uint_gt(n_cuts, 1100); /* and of the replies */
+}
+END_TEST
+
+START_TEST(where_the_daemon_knows_no_numbers_it_gets_none)
+{
+	server.knows_once = false;
+	start(&plain);
+	put(0, MR_FOREVER);
+	put_unanswered(1);
+	settle();
+	ended(0, MR_OK);
+	ended(1, MR_OK);
+	ck_assert_uint_eq(json_object_size(server.seen), 0);
+	server.is_mute = true;
+	put(2, MR_FOREVER);
+	put_unanswered(3);
+	settle();
+	cut();
+	deliver();
+	ended(2, MR_UNKNOWN);
+	ended(3, MR_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_put_cannot_be_sent_again_to_a_daemon_without_numbers)
+{
+	start(&plain);
+	settle();
+	server.is_mute = true;
+	put(0, MR_FOREVER);
+	settle();
+	cut();
+	deliver();
+	ck_assert_int_eq(requests[0].n_last, 0);
+	server.is_mute = server.knows_once = false;
+	run_until(now_ms + 100);
+	ended(0, MR_UNKNOWN);
+	expect_entered(1);
+}
+END_TEST
+
+START_TEST(a_put_that_was_sent_and_whose_time_ends_without_a_connection_is_unknown)
+{
+	start(&plain);
+	settle();
+	server.is_mute = true;
+	put(0, 1000);
+	settle();
+	net.is_down = true;
+	cut();
+	put(1, 1000); /* never sent */
+	run_until(now_ms + 1001);
+	ended(0, MR_UNKNOWN);
+	ended(1, MR_TIMEOUT);
+}
+END_TEST
+
+START_TEST(puts_without_an_answer_go_in_runs)
+{
+	start(&plain);
+	settle();
+	for (int i = 0; i < 5; i++)
+		put_unanswered(i);
+	(void)machine_output(&machine, false, now_ms); /* the last is kept back: who knows what follows */
+	ck_assert_int_eq(machine.waiting.tqh_first->operation.op, OP_PUT);
+	settle();
+	ck_assert_str_eq(server.ops, "hello put! put! put put! put ");
+	for (int i = 0; i < 5; i++)
+		ended(i, MR_OK);
+}
+END_TEST
+
+/* -- what becomes of the others -- */
+
+START_TEST(after_a_cut_each_ends_or_goes_again_by_its_kind)
+{
+	struct operation operation;
+
+	start(&plain);
+	server.parks_takes = true;
+	take(0, 0, MR_FOREVER);
+	take(1, 1000, MR_FOREVER);
+	settle();
+	server.is_mute = true;
+	submit(2, operation_close(&operation, "jobs"), &operation);
+	submit(3, operation_stat(&operation, "jobs"), &operation);
+	submit(4, operation_ack(&operation, "token"), &operation);
+	settle();
+	submit(5, operation_close(&operation, "other"), &operation); /* not sent */
+	cut();
+	deliver();
+	ended(0, MR_ECONNECTION);
+	ended(2, MR_UNKNOWN);
+	ended(4, MR_UNKNOWN);
+	server.is_mute = server.parks_takes = false;
+	server.ops[0] = '\0';
+	run_until(now_ms + 100);
+	ck_assert_str_eq(server.ops, "hello take stat close ");
+	ended(1, MR_OK);
+	ended(3, MR_OK);
+	ended(5, MR_OK);
+}
+END_TEST
+
+START_TEST(a_cancelled_request_does_not_go_again)
+{
+	start(&plain);
+	server.parks_takes = true;
+	take(0, 1000, MR_FOREVER);
+	settle();
+	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_OK);
+	cut();
+	deliver();
+	ended(0, MR_CANCELLED);
+	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_ENO_SUCH_REQUEST);
+}
+END_TEST
+
+START_TEST(ephemeral_channels_come_first_and_are_told_when_they_are_lost)
+{
+	start(&plain);
+	create(0, "mine");
+	settle();
+	ended(0, MR_OK);
+	put(1, MR_FOREVER);
+	cut();
+	server.ops[0] = news[0] = '\0';
+	run_until(now_ms + 100);
+	ck_assert_str_eq(server.ops, "hello create put ");
+	server.refuses_creates = true;
+	cut();
+	run_until(now_ms + 100);
+	ck_assert_ptr_nonnull(strstr(news, "3:mine"));
+	server.ops[0] = '\0';
+	cut();
+	run_until(now_ms + 100);
+	ck_assert_str_eq(server.ops, "hello ");
+}
+END_TEST
+
+START_TEST(replies_come_in_any_pieces)
+{
+	for (size_t piece = 1; piece < 40; piece++) {
+		if (piece > 1)
+			machine_finish(&machine);
+		reset();
+		net.piece = piece;
+		start(&plain);
+		put(0, MR_FOREVER);
+		take(1, 0, MR_FOREVER);
+		create(2, "mine");
+		settle();
+		for (int i = 0; i <= 2; i++)
+			ended(i, MR_OK);
+		ck_assert_str_eq(requests[1].value, "\"\xc3\xa9\\n\"");
+	}
+}
+END_TEST
+
+/* -- time -- */
+
+START_TEST(the_pauses_grow_and_are_never_quite_the_same)
+{
+	int64_t pause_ms = 50;
+
+	net.is_down = true;
+	start(&plain);
+	for (int i = 0; i < 12; i++) {
+		settle();
+		ck_assert_int_ge(machine.next_open_ms - now_ms, pause_ms / 2);
+		ck_assert_int_le(machine.next_open_ms - now_ms, pause_ms);
+		pause_ms = pause_ms * 2 > 5000 ? 5000 : pause_ms * 2;
+		ck_assert_int_eq(machine_due_ms(&machine), machine.next_open_ms);
+		now_ms = machine.next_open_ms;
+	}
+}
+END_TEST
+
+START_TEST(a_silent_daemon_is_asked_and_then_given_up)
+{
+	struct machine_settings beating = plain;
+
+	beating.heartbeat_ms = HEARTBEAT_MS;
+	start(&beating);
+	settle();
+	run_until(now_ms + 5 * HEARTBEAT_MS);
+	ck_assert_str_eq(server.ops, "hello ping ping ping ping ping ");
+	server.is_mute = true;
+	news[0] = '\0';
+	run_until(now_ms + HEARTBEAT_MS);
+	ck_assert_str_eq(news, "");
+	run_until(now_ms + HEARTBEAT_MS);
+	ck_assert_ptr_nonnull(strstr(news, "2:connection"));
+}
+END_TEST
+
+START_TEST(a_request_that_is_not_answered_in_time_ends_the_connection)
+{
+	start(&plain);
+	settle();
+	server.is_mute = true;
+	news[0] = '\0';
+	take(0, 0, 1000);
+	take(1, 0, MR_FOREVER);
+	run_until(now_ms + 1000 + MACHINE_GRACE_MS - 1);
+	ck_assert_int_eq(requests[0].n_last, 0);
+	run_until(now_ms + 1);
+	ended(0, MR_ECONNECTION);
+	ended(1, MR_ECONNECTION);
+	ck_assert_int_eq(net.n_opened, 1);
+}
+END_TEST
+
+START_TEST(whoever_waits_for_a_connection_waits_as_long_as_it_may)
+{
+	net.is_down = true;
+	start(&plain);
+	take(0, 0, 1000);
+	take(1, 0, MR_FOREVER);
+	run_until(now_ms + 999);
+	ck_assert_int_eq(requests[0].n_last, 0);
+	run_until(now_ms + 1);
+	ended(0, MR_TIMEOUT);
+	ck_assert_int_eq(requests[1].n_last, 0);
+	net.is_down = false;
+	run_until(now_ms + 5000);
+	ended(1, MR_OK);
+}
+END_TEST
+
+START_TEST(the_impatient_hear_of_the_first_attempt_that_fails)
+{
+	struct machine_settings impatient = plain;
+
+	impatient.is_impatient = true;
+	start(&impatient);
+	put(0, 1000); /* somebody has to want something */
+	settle();
+	ended(0, MR_OK);
+	server.is_mute = true;
+	put(1, MR_FOREVER);
+	settle();
+	net.is_down = true;
+	cut();
+	take(2, 0, MR_FOREVER);
+	run_until(now_ms + 100);
+	ended(2, MR_ECONNECT);
+	ck_assert_int_eq(requests[1].n_last, 0); /* it may have happened: it is sent again if that can be */
+	run_until(now_ms + 5000);
+	ended(1, MR_UNKNOWN);
+	net.is_down = server.is_mute = false;
+	put(3, MR_FOREVER);
+	run_until(now_ms + 6000);
+	ended(3, MR_OK);
+}
+END_TEST
+
+START_TEST(without_reopening_all_ends_with_the_connection)
+{
+	struct machine_settings once = plain;
+
+	once.reopens = false;
+	start(&once);
+	settle();
+	server.is_mute = true;
+	put(0, MR_FOREVER);
+	take(1, 1000, MR_FOREVER);
+	settle();
+	put(2, MR_FOREVER); /* not sent */
+	cut();
+	deliver();
+	ended(0, MR_UNKNOWN);
+	ended(1, MR_ECONNECTION);
+	ended(2, MR_ECONNECTION);
+	ck_assert_int_eq(machine.state, MACHINE_ENDED);
+	ck_assert_int_eq(machine_due_ms(&machine), MACHINE_NEVER);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("client: the machine");
+	const TTest *const tests[] = {
+		a_cut_after_any_byte_loses_no_put_and_doubles_none,
+		where_the_daemon_knows_no_numbers_it_gets_none,
+		a_put_cannot_be_sent_again_to_a_daemon_without_numbers,
+		a_put_that_was_sent_and_whose_time_ends_without_a_connection_is_unknown,
+		puts_without_an_answer_go_in_runs,
+		after_a_cut_each_ends_or_goes_again_by_its_kind,
+		a_cancelled_request_does_not_go_again,
+		ephemeral_channels_come_first_and_are_told_when_they_are_lost,
+		replies_come_in_any_pieces,
+		the_pauses_grow_and_are_never_quite_the_same,
+		a_silent_daemon_is_asked_and_then_given_up,
+		a_request_that_is_not_answered_in_time_ends_the_connection,
+		whoever_waits_for_a_connection_waits_as_long_as_it_may,
+		the_impatient_hear_of_the_first_attempt_that_fails,
+		without_reopening_all_ends_with_the_connection,
+		NULL,
+	};
+
+	suite_case(suite, "machine", setup, teardown, tests);
+	return suite_run(suite);
+}
