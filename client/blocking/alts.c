@@ -33,7 +33,7 @@ static int read_choice(struct mr_request *request, const struct mr_arm *arms, si
 int mr_alts_with(mr *m, const struct mr_arm *arms, size_t n_arms, const struct mr_alts_options *options,
 		 int64_t timeout_ms, struct mr_choice *choice)
 {
-	struct operation operation;
+	struct client_operation operation;
 	struct mr_request request;
 	int status = operation_alts(&operation, arms, n_arms, options, timeout_ms);
 

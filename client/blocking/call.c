@@ -18,7 +18,7 @@ static int status_of(const struct mr_request *request)
 	return status;
 }
 
-int call(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request)
+int call(mr *m, int status, struct client_operation *operation, enum want want, struct mr_request *request)
 {
 	struct waiter waiter = {.request = request};
 
@@ -39,7 +39,7 @@ int call(mr *m, int status, struct operation *operation, enum want want, struct 
 	return status;
 }
 
-int call_fetch(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request)
+int call_fetch(mr *m, int status, struct client_operation *operation, enum want want, struct mr_request *request)
 {
 	status = call(m, status, operation, want, request);
 	if (status == MR_OK && !request->text)
@@ -47,7 +47,7 @@ int call_fetch(mr *m, int status, struct operation *operation, enum want want, s
 	return status;
 }
 
-int call_plain(mr *m, int status, struct operation *operation)
+int call_plain(mr *m, int status, struct client_operation *operation)
 {
 	struct mr_request request;
 
@@ -56,7 +56,7 @@ int call_plain(mr *m, int status, struct operation *operation)
 	return status;
 }
 
-int call_tree(mr *m, int status, struct operation *operation, json_t **reply)
+int call_tree(mr *m, int status, struct client_operation *operation, json_t **reply)
 {
 	struct mr_request request;
 
@@ -68,7 +68,7 @@ int call_tree(mr *m, int status, struct operation *operation, json_t **reply)
 	return status;
 }
 
-int call_begin(mr *m, int status, struct operation *operation, enum want want, mr_request **request)
+int call_begin(mr *m, int status, struct client_operation *operation, enum want want, mr_request **request)
 {
 	mr_request *begun = status == MR_OK ? calloc(1, sizeof(*begun)) : NULL;
 	struct waiter waiter = {.request = begun, .waits_sent = true};
@@ -97,7 +97,7 @@ int call_begin(mr *m, int status, struct operation *operation, enum want want, m
 
 int call_cancel(mr *m, uint64_t id)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_plain(m, operation_cancel(&operation, id), &operation);
 }

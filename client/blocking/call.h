@@ -3,25 +3,26 @@
 #define MILLRACE_CLIENT_BLOCKING_CALL_H
 
 #include "client/blocking/driver.h"
+#include "client/blocking/outcome.h"
 
 /* `status` is what became of the operation: unless MR_OK nothing is sent, and it is the result. */
 
 /* Runs a request to its end, and returns its status, with its message if it is an error. What was wanted is in the
  * request, to be moved out; request_finish() frees the rest, whatever comes. */
-int call(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request);
+int call(mr *m, int status, struct client_operation *operation, enum want want, struct mr_request *request);
 
 /* The same for a reply that has to bring what is wanted: MR_EPROTOCOL if it does not. */
-int call_fetch(mr *m, int status, struct operation *operation, enum want want, struct mr_request *request);
+int call_fetch(mr *m, int status, struct client_operation *operation, enum want want, struct mr_request *request);
 
 /* The same where the status is all. */
-int call_plain(mr *m, int status, struct operation *operation);
+int call_plain(mr *m, int status, struct client_operation *operation);
 
 /* The same where the whole reply is wanted, as a tree: *reply is a new reference with MR_OK, else NULL. */
-int call_tree(mr *m, int status, struct operation *operation, json_t **reply);
+int call_tree(mr *m, int status, struct client_operation *operation, json_t **reply);
 
 /* Hands in a request on the heap, which is the handle's until mr_wait(), and waits until it is sent. *request is NULL
  * on errors. */
-int call_begin(mr *m, int status, struct operation *operation, enum want want, mr_request **request);
+int call_begin(mr *m, int status, struct client_operation *operation, enum want want, mr_request **request);
 
 /* Asks for the cancelling of the request with this id. */
 int call_cancel(mr *m, uint64_t id);

@@ -9,7 +9,7 @@
 
 int mr_create(mr *m, const char *channel, const struct mr_definition *definition, bool *created, char **name)
 {
-	struct operation operation;
+	struct client_operation operation;
 	json_t *reply = NULL;
 	int status = call_tree(m, operation_create(&operation, channel, definition), &operation, &reply);
 
@@ -31,14 +31,14 @@ int mr_create(mr *m, const char *channel, const struct mr_definition *definition
 
 int mr_close(mr *m, const char *channel)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_plain(m, operation_close(&operation, channel), &operation);
 }
 
 int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded)
 {
-	struct operation operation;
+	struct client_operation operation;
 	json_t *reply = NULL;
 	int status = call_tree(m, operation_delete(&operation, channel, force), &operation, &reply);
 
@@ -50,7 +50,7 @@ int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded)
 
 int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved, uint64_t *left)
 {
-	struct operation operation;
+	struct client_operation operation;
 	json_t *reply = NULL;
 	int status = call_tree(m, operation_move(&operation, from, to, max), &operation, &reply);
 
@@ -65,7 +65,7 @@ int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved
 /* -- rows -- */
 
 /* A reply that is a row itself, but for its envelope. */
-static int fetch_row(mr *m, int status, struct operation *operation, json_t **row)
+static int fetch_row(mr *m, int status, struct client_operation *operation, json_t **row)
 {
 	json_t *reply = NULL;
 
@@ -77,21 +77,21 @@ static int fetch_row(mr *m, int status, struct operation *operation, json_t **ro
 
 int mr_stat(mr *m, const char *channel, json_t **row)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return fetch_row(m, operation_stat(&operation, channel), &operation, row);
 }
 
 int mr_alter(mr *m, const char *channel, const struct mr_alteration *alteration, json_t **row)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return fetch_row(m, operation_alter(&operation, channel, alteration), &operation, row);
 }
 
 static int peek(mr *m, const char *channel, size_t max, struct mr_request *request)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_fetch(m, operation_peek(&operation, channel, max), &operation, WANT_VALUE, request);
 }
@@ -118,27 +118,27 @@ int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len
 
 /* -- pages -- */
 
-struct listing {                         /* of rows that come in pages */
+struct row_pages {                       /* of rows that come in pages */
 	const char *rows_key, *mark_key; /* the latter of what a row is found by */
 	const char *filter;
 	enum message_op op;
 };
 
 /* What asks for the page behind `next`; NULL: for the first. */
-static int page_operation(struct operation *operation, const struct listing *listing, const json_t *next)
+static int page_operation(struct client_operation *operation, const struct row_pages *rows_of, const json_t *next)
 {
 	uint64_t after = (uint64_t)json_integer_value(next);
 
-	if (listing->op == OP_LIST)
-		return operation_list(operation, listing->filter, json_string_value(next));
-	if (listing->op == OP_LEASES)
-		return operation_leases(operation, listing->filter, after);
-	return operation_waiters(operation, listing->filter, after);
+	if (rows_of->op == OP_LIST)
+		return operation_list(operation, rows_of->filter, json_string_value(next));
+	if (rows_of->op == OP_LEASES)
+		return operation_leases(operation, rows_of->filter, after);
+	return operation_waiters(operation, rows_of->filter, after);
 }
 
 /* What the page after this reply comes behind, a new reference: its `next`, which older daemons do not send, or else
  * its last row. */
-static int read_next(const struct listing *listing, const json_t *reply, const json_t *rows, json_t **next)
+static int read_next(const struct row_pages *rows_of, const json_t *reply, const json_t *rows, json_t **next)
 {
 	const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
 	json_t *mark = json_object_get(reply, "next");
@@ -146,8 +146,8 @@ static int read_next(const struct listing *listing, const json_t *reply, const j
 	if (!json_is_true(json_object_get(reply, "more")))
 		return MR_OK;
 	if (!mark)
-		mark = json_object_get(last, listing->mark_key);
-	if (!(listing->op == OP_LIST ? json_is_string(mark) : json_is_integer(mark)))
+		mark = json_object_get(last, rows_of->mark_key);
+	if (!(rows_of->op == OP_LIST ? json_is_string(mark) : json_is_integer(mark)))
 		return fail(MR_EPROTOCOL, "the reply does not say where its next page begins");
 	*next = json_incref(mark);
 	return MR_OK;
@@ -155,36 +155,36 @@ static int read_next(const struct listing *listing, const json_t *reply, const j
 
 /* One page behind *next (NULL: the first), added to *rows. *next becomes what the page after it comes behind; NULL if
  * there is none. */
-static int page(mr *m, const struct listing *listing, json_t **next, json_t *rows)
+static int page(mr *m, const struct row_pages *rows_of, json_t **next, json_t *rows)
 {
-	struct operation operation;
+	struct client_operation operation;
 	json_t *reply, *added;
-	int status = page_operation(&operation, listing, *next);
+	int status = page_operation(&operation, rows_of, *next);
 
 	json_decref(*next);
 	*next = NULL;
 	status = call_tree(m, status, &operation, &reply);
 	if (status != MR_OK)
 		return status;
-	added = json_object_get(reply, listing->rows_key);
+	added = json_object_get(reply, rows_of->rows_key);
 	if (!json_is_array(added))
-		status = fail(MR_EPROTOCOL, "the reply lacks \"%s\"", listing->rows_key);
+		status = fail(MR_EPROTOCOL, "the reply lacks \"%s\"", rows_of->rows_key);
 	else if (json_array_extend(rows, added) < 0)
 		status = fail(MR_EMEMORY, "not enough memory for the rows");
 	else
-		status = read_next(listing, reply, added, next);
+		status = read_next(rows_of, reply, added, next);
 	json_decref(reply);
 	return status;
 }
 
-static int pages(mr *m, const struct listing *listing, json_t **rows)
+static int pages(mr *m, const struct row_pages *rows_of, json_t **rows)
 {
 	json_t *all = json_array(), *next = NULL;
 	int status = all ? MR_OK : fail(MR_EMEMORY, "not enough memory for the rows");
 
 	if (status == MR_OK)
 		do
-			status = page(m, listing, &next, all);
+			status = page(m, rows_of, &next, all);
 		while (status == MR_OK && next);
 	json_decref(next);
 	if (status != MR_OK) {
@@ -196,15 +196,15 @@ static int pages(mr *m, const struct listing *listing, json_t **rows)
 
 int mr_list(mr *m, const char *glob, json_t **rows)
 {
-	return pages(m, &(struct listing){"channels", "channel", glob, OP_LIST}, rows);
+	return pages(m, &(struct row_pages){"channels", "channel", glob, OP_LIST}, rows);
 }
 
 int mr_waiters(mr *m, const char *channel, json_t **rows)
 {
-	return pages(m, &(struct listing){"waiters", "seq", channel, OP_WAITERS}, rows);
+	return pages(m, &(struct row_pages){"waiters", "seq", channel, OP_WAITERS}, rows);
 }
 
 int mr_leases(mr *m, const char *channel, json_t **rows)
 {
-	return pages(m, &(struct listing){"leases", "seq", channel, OP_LEASES}, rows);
+	return pages(m, &(struct row_pages){"leases", "seq", channel, OP_LEASES}, rows);
 }

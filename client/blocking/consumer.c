@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "client/blocking/call.h"
+#include "client/blocking/waiter.h"
+#include "client/machine/arguments.h"
 #include "client/machine/failure.h"
 #include "client/millrace_stream.h"
 
@@ -134,7 +136,7 @@ static void on_grant(struct mr *m, struct mr_request *request, const struct mach
 static int ask(mr_consumer *consumer, uint64_t count)
 {
 	struct grant *grant = calloc(1, sizeof(*grant));
-	struct operation operation;
+	struct client_operation operation;
 	int status;
 
 	if (!grant)
@@ -175,7 +177,7 @@ static void top_up(mr_consumer *consumer)
 static int check(const char *channel, const struct mr_consumer_options *options)
 {
 	struct mr_take_options take = {.lease_ms = options->lease_ms, .sticky = options->sticky};
-	struct operation operation;
+	struct client_operation operation;
 	int status;
 
 	if (options->credit > MAX_CREDIT)

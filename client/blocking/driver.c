@@ -4,11 +4,11 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 
 #include "client/blocking/connect.h"
+#include "client/blocking/outcome.h"
+#include "client/blocking/waiter.h"
 #include "client/machine/failure.h"
 #include "client/net/process.h"
 
@@ -23,150 +23,6 @@ int driver_lock(struct mr *m)
 void driver_unlock(struct mr *m)
 {
 	pthread_mutex_unlock(&m->lock);
-}
-
-/* -- waking -- */
-
-static void wake_leader(struct mr *m)
-{
-	if (!m->leader || m->is_leader_woken)
-		return;
-	m->is_leader_woken = true;
-	eventfd_write(m->wake_fd, 1);
-}
-
-/* Its thread looks again whether its waiting is over. */
-static void nudge(struct mr *m, struct waiter *waiter)
-{
-	if (waiter == m->leader)
-		wake_leader(m);
-	else
-		pthread_cond_signal(&waiter->woken);
-}
-
-void waiter_wake(struct mr *m, struct waiter *waiter)
-{
-	waiter->is_done = true;
-	nudge(m, waiter);
-}
-
-/* -- what has come -- */
-
-/* A copy that ends with NUL. An empty slice is NULL; no memory is told by *status. */
-static char *copy(struct slice text, int *status)
-{
-	char *copied = text.len ? malloc(text.len + 1) : NULL;
-
-	if (copied) {
-		memcpy(copied, text.bytes, text.len);
-		copied[text.len] = '\0';
-	} else if (text.len) {
-		*status = MR_EMEMORY;
-	}
-	return copied;
-}
-
-static struct slice wanted_text(const struct mr_request *request, const struct message_reply *reply)
-{
-	switch (request->want) {
-	case WANT_NOTHING:
-		break;
-	case WANT_VALUE:
-		return reply->value.len ? reply->value : reply->values;
-	case WANT_BODY:
-		return reply->body;
-	}
-	return (struct slice){NULL, 0};
-}
-
-void request_keep(struct mr_request *request, const struct machine_event *event)
-{
-	const struct message_reply *reply = event->reply;
-	int status = event->status, no_matter = 0;
-	struct slice text = {NULL, 0};
-
-	if (reply) {
-		request->has_arm = reply->has_arm;
-		request->arm = reply->arm;
-		request->accepted = reply->accepted;
-		request->evicted = reply->evicted;
-	}
-	if (status < 0) {
-		request->text = copy(slice_from(event->message), &no_matter);
-	} else if (status == MR_OK && reply) {
-		text = wanted_text(request, reply);
-		request->text = copy(text, &status);
-		request->text_len = request->text ? text.len : 0;
-		request->lease = copy(reply->lease, &status);
-		request->deliveries = copy(reply->deliveries, &status);
-		request->origin = copy(reply->origin, &status);
-	}
-	request->status = status;
-}
-
-void request_finish(struct mr_request *request)
-{
-	free(request->text);
-	free(request->lease);
-	free(request->deliveries);
-	free(request->origin);
-	request->text = request->lease = request->deliveries = request->origin = NULL;
-}
-
-static void tell_outcome(struct mr *m, const struct machine_event *event)
-{
-	struct mr_request *request = (struct mr_request *)event->request;
-
-	if (request->on_outcome) {
-		request->on_outcome(m, request, event);
-		return;
-	}
-	request_keep(request, event);
-	request->is_done = true;
-	if (request->waiter)
-		nudge(m, request->waiter);
-}
-
-static void tell_notice(struct mr *m, const struct machine_event *event)
-{
-	struct notice_listener *listener;
-
-	LIST_FOREACH(listener, &m->listeners, entry)
-	{
-		if (strcmp(listener->channel, event->channel) == 0)
-			listener->on_notice(listener, event->status, event->message);
-	}
-}
-
-/* A socket that the leader polls is closed by the leader. */
-static void drop_connection(struct mr *m)
-{
-	if (m->uplink.fd < 0)
-		return;
-	if (m->leader) {
-		uplink_shut(&m->uplink);
-		wake_leader(m);
-	} else {
-		uplink_close(&m->uplink);
-	}
-}
-
-/* Acts on all that the machine has to tell. */
-static void deliver(struct mr *m)
-{
-	struct machine_event event;
-
-	for (;;) {
-		machine_next(&m->machine, clock_now_ms(), &event);
-		if (event.kind == MACHINE_IDLE)
-			break;
-		if (event.kind == MACHINE_OUTCOME)
-			tell_outcome(m, &event);
-		else if (event.news == MR_EVENT_PUT_FAILED)
-			tell_notice(m, &event);
-	}
-	if (!machine_has_connection(&m->machine))
-		drop_connection(m);
 }
 
 /* -- bytes -- */
@@ -192,7 +48,7 @@ static bool read_once(struct mr *m)
 		machine_read(&m->machine, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
 		machine_closed_by_peer(&m->machine, now_ms, uplink_message(n));
-	deliver(m);
+	outcome_deliver(m);
 	return n > 0;
 }
 
@@ -206,10 +62,10 @@ static void wake_sent(struct mr *m)
 	TAILQ_FOREACH(waiter, &m->followers, entry)
 	{
 		if (waiter->waits_sent)
-			nudge(m, waiter);
+			waiter_nudge(m, waiter);
 	}
 	if (m->leader && m->leader->waits_sent)
-		wake_leader(m);
+		waiter_wake_leader(m);
 }
 
 void driver_write(struct mr *m, bool flush)
@@ -220,7 +76,7 @@ void driver_write(struct mr *m, bool flush)
 		ssize_t n = uplink_write(&m->uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN) {
-			wake_leader(m); /* it has to wait for room, too, from now on */
+			waiter_wake_leader(m); /* it has to wait for room, too, from now on */
 			break;
 		}
 		if (n > 0) {
@@ -233,7 +89,7 @@ void driver_write(struct mr *m, bool flush)
 		if (has_socket(m))
 			machine_closed_by_peer(&m->machine, clock_now_ms(), uplink_message(n));
 	}
-	deliver(m);
+	outcome_deliver(m);
 }
 
 /* Before anything is given up, what there is is read: this process itself may have been stopped for a while. */
@@ -244,7 +100,7 @@ static void tick(struct mr *m)
 	while (read_once(m))
 		;
 	machine_tick(&m->machine, clock_now_ms());
-	deliver(m);
+	outcome_deliver(m);
 	driver_write(m, false);
 }
 
@@ -343,7 +199,7 @@ static void lead(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 	else
 		poll_socket(m, deadline_ms);
 	m->leader = NULL;
-	deliver(m);
+	outcome_deliver(m);
 	driver_write(m, false);
 	tick(m);
 }
@@ -403,7 +259,7 @@ bool driver_wait(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 	return is_over(m, waiter);
 }
 
-int driver_submit(struct mr *m, struct mr_request *request, struct operation *operation, bool flush)
+int driver_submit(struct mr *m, struct mr_request *request, struct client_operation *operation, bool flush)
 {
 	int status = requests_submit(&m->machine, &request->base, operation, clock_now_ms());
 

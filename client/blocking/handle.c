@@ -153,7 +153,7 @@ int mr_hello(mr *m, json_t **hello)
 
 int mr_ping(mr *m, int64_t timeout_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_plain(m, operation_ping(&operation, timeout_ms), &operation);
 }

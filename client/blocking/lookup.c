@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct job { /* of both threads; the last one to let go frees it */
+struct host_lookup { /* of both threads; the last one to let go frees it */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	bool is_done, is_left; /* by the thread that works; by the one that waits */
@@ -23,7 +23,7 @@ static int look(const char *host, const char *port, int flags, struct addrinfo *
 	return getaddrinfo(host, port, &hints, found);
 }
 
-static void job_destroy(struct job *job)
+static void job_destroy(struct host_lookup *job)
 {
 	if (job->found)
 		freeaddrinfo(job->found);
@@ -34,9 +34,9 @@ static void job_destroy(struct job *job)
 	free(job);
 }
 
-static struct job *job_create(const char *host, const char *port)
+static struct host_lookup *job_create(const char *host, const char *port)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct host_lookup *job = calloc(1, sizeof(*job));
 	pthread_condattr_t monotonic;
 
 	if (!job)
@@ -57,7 +57,7 @@ static struct job *job_create(const char *host, const char *port)
 
 static void *work(void *argument)
 {
-	struct job *job = argument;
+	struct host_lookup *job = argument;
 	struct addrinfo *found;
 	int result = look(job->host, job->port, 0, &found);
 	bool is_left;
@@ -75,7 +75,7 @@ static void *work(void *argument)
 }
 
 /* Signals are for the program's own threads. */
-static int start(struct job *job)
+static int start(struct host_lookup *job)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -96,7 +96,7 @@ int lookup(const char *host, const char *port, int64_t deadline_ms, struct addri
 {
 	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000),
 				    .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
-	struct job *job;
+	struct host_lookup *job;
 	bool is_done;
 	int result = EAI_AGAIN;
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "client/blocking/call.h"
+#include "client/blocking/waiter.h"
+#include "client/machine/arguments.h"
 #include "client/machine/failure.h"
 #include "client/millrace_stream.h"
 
@@ -201,7 +203,7 @@ int mr_producer_create(mr_producer **out, mr *m, const char *channel, size_t win
 }
 
 /* Hands in the put, which is freed. */
-static int produce(mr_producer *producer, struct operation *operation, enum mr_more more)
+static int produce(mr_producer *producer, struct client_operation *operation, enum mr_more more)
 {
 	struct produced *produced = calloc(1, sizeof(*produced));
 	int status;
@@ -226,7 +228,7 @@ static int produce(mr_producer *producer, struct operation *operation, enum mr_m
 }
 
 /* With the lock held; the operation is freed. */
-static int put(mr_producer *producer, struct operation *operation, enum mr_more more, int64_t deadline_ms)
+static int put(mr_producer *producer, struct client_operation *operation, enum mr_more more, int64_t deadline_ms)
 {
 	int status = MR_OK;
 
@@ -248,7 +250,7 @@ int mr_producer_put_raw(mr_producer *producer, const char *json, size_t len, enu
 {
 	static const struct mr_put_options plain;
 	int64_t deadline_ms = timeout_ms < 0 ? MACHINE_NEVER : clock_now_ms() + timeout_ms;
-	struct operation operation;
+	struct client_operation operation;
 	int status = timeout_check(timeout_ms);
 
 	if (status == MR_OK)

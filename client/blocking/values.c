@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "client/blocking/call.h"
+#include "client/machine/arguments.h"
 #include "client/machine/failure.h"
 
 /* -- put -- */
@@ -11,7 +12,7 @@ static const struct mr_put_options one, many = {.many = true};
 int mr_put_with(mr *m, const char *channel, const struct mr_put_options *options, const char *json, size_t len,
 		int64_t timeout_ms, struct mr_result *result)
 {
-	struct operation operation;
+	struct client_operation operation;
 	struct mr_request request;
 	int status = operation_put(&operation, channel, options ? options : &one, json, len, timeout_ms);
 
@@ -73,7 +74,7 @@ int mr_offer(mr *m, const char *channel, const json_t *value)
 /* max 0: one value, not an array. */
 static int take(mr *m, const char *channel, size_t max, int64_t timeout_ms, struct mr_request *request)
 {
-	struct operation operation;
+	struct client_operation operation;
 	int status = operation_take(&operation, channel, &(struct mr_take_options){.max = max}, timeout_ms);
 
 	return call_fetch(m, status, &operation, WANT_VALUE, request);
@@ -137,7 +138,7 @@ int mr_poll(mr *m, const char *channel, json_t **value)
 int mr_take_with(mr *m, const char *channel, const struct mr_take_options *options, int64_t timeout_ms,
 		 struct mr_result *result)
 {
-	struct operation operation;
+	struct client_operation operation;
 	struct mr_request request;
 	int status = operation_take(&operation, channel, options, timeout_ms);
 
@@ -151,7 +152,7 @@ int mr_take_with(mr *m, const char *channel, const struct mr_take_options *optio
 
 int mr_ack(mr *m, const char *lease)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_plain(m, operation_ack(&operation, lease), &operation);
 }
@@ -159,7 +160,7 @@ int mr_ack(mr *m, const char *lease)
 int mr_nack_with(mr *m, const char *lease, const struct mr_nack_options *options)
 {
 	static const struct mr_nack_options plain;
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_plain(m, operation_nack(&operation, lease, options ? options : &plain), &operation);
 }
@@ -171,7 +172,7 @@ int mr_nack(mr *m, const char *lease, int64_t delay_ms)
 
 int mr_extend(mr *m, const char *lease, int64_t lease_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_plain(m, operation_extend(&operation, lease, lease_ms), &operation);
 }
@@ -180,7 +181,7 @@ int mr_extend(mr *m, const char *lease, int64_t lease_ms)
 
 int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_begin(m, operation_put(&operation, channel, &one, json, len, timeout_ms), &operation, WANT_NOTHING,
 			  request);
@@ -189,7 +190,7 @@ int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *j
 int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
 		      int64_t timeout_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_begin(m, operation_put(&operation, channel, &many, json, len, timeout_ms), &operation, WANT_NOTHING,
 			  request);
@@ -198,7 +199,7 @@ int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const ch
 int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options,
 		       int64_t timeout_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	return call_begin(m, operation_take(&operation, channel, options, timeout_ms), &operation, WANT_VALUE, request);
 }

@@ -11,7 +11,7 @@ static void destroy(struct ephemeral_channel *ephemeral)
 	free(ephemeral);
 }
 
-void ephemerals_add(struct machine *machine, struct operation *create)
+void ephemerals_add(struct machine *machine, struct client_operation *create)
 {
 	struct ephemeral_channel *ephemeral = malloc(sizeof(*ephemeral));
 

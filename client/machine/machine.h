@@ -8,8 +8,8 @@
  *     machine_close() or machine_closed_by_peer() when that ends, and closes the socket when machine_has_connection()
  *     is false;
  *   - calls machine_tick() at machine_due_ms(), after it has read what there is to read;
- *   - after each of these, and after requests_submit() and the like (requests.h), acts on machine_next() until that is
- *     MACHINE_IDLE.
+ *   - after each of these, and after requests_submit() and the like (requests.h), acts on events_next() (events.h)
+ * until that is MACHINE_IDLE.
  */
 #ifndef MILLRACE_CLIENT_MACHINE_MACHINE_H
 #define MILLRACE_CLIENT_MACHINE_MACHINE_H
@@ -43,7 +43,7 @@ __attribute__((format(printf, 4, 5))) void machine_close(struct machine *machine
 /* The other side has ended it: `how`. What it said before is the reason to give, if it said anything. */
 void machine_closed_by_peer(struct machine *machine, int64_t now_ms, const char *how);
 
-/* What is to be written; len 0: nothing. For `flush` see requests_pump(). Valid until the next call. */
+/* What is to be written; len 0: nothing. For `flush` see sending_pump(). Valid until the next call. */
 struct slice machine_output(struct machine *machine, bool flush, int64_t now_ms);
 void machine_written(struct machine *machine, size_t len, int64_t now_ms);
 
@@ -55,24 +55,5 @@ void machine_read(struct machine *machine, size_t len, int64_t now_ms);
 
 int64_t machine_due_ms(const struct machine *machine); /* MACHINE_NEVER: nothing is due */
 void machine_tick(struct machine *machine, int64_t now_ms);
-
-/* -- what has come -- */
-
-enum machine_event_kind { MACHINE_IDLE, MACHINE_OUTCOME, MACHINE_NEWS };
-
-struct machine_event { /* valid until the next call of the machine, but for requests_submit() and requests_cancel() */
-	enum machine_event_kind kind;
-	struct machine_request *request;   /* of an outcome */
-	bool is_last;                      /* the request is the driver's again */
-	const struct message_reply *reply; /* NULL: none came */
-	uint64_t left;                     /* of a take with count that ends without a reply */
-	enum mr_event news;                /* of news */
-	int status;
-	const char *message; /* for people; "" where there is none */
-	const char *channel; /* of MR_EVENT_CHANNEL_LOST and MR_EVENT_PUT_FAILED */
-};
-
-/* The next that has come. */
-void machine_next(struct machine *machine, int64_t now_ms, struct machine_event *event);
 
 #endif

@@ -3,36 +3,19 @@
 
 #include <stdlib.h>
 
+#include "client/machine/arguments.h"
 #include "client/machine/failure.h"
-#include "proto/json_scan.h"
-#include "proto/utf8.h"
 
-void operation_finish(struct operation *operation)
+void operation_finish(struct client_operation *operation)
 {
 	buffer_finish(&operation->members);
 	free(operation->channel);
-	*operation = (struct operation){.op = OP_NONE};
+	*operation = (struct client_operation){.op = OP_NONE};
 }
 
 /* -- arguments -- */
 
-int string_check(const char *what, const char *string)
-{
-	const char *end = string ? string + strlen(string) : NULL;
-
-	if (!string)
-		return fail(MR_EARGUMENT, "%s is NULL", what);
-	while (string < end) {
-		size_t len = utf8_len(string, end);
-
-		if (len == 0)
-			return fail(MR_EARGUMENT, "%s is not valid UTF-8", what);
-		string += len;
-	}
-	return MR_OK;
-}
-
-static int add_string(struct operation *operation, const char *key, const char *string)
+static int add_string(struct client_operation *operation, const char *key, const char *string)
 {
 	int status = string_check(key, string);
 
@@ -41,7 +24,7 @@ static int add_string(struct operation *operation, const char *key, const char *
 	return status;
 }
 
-static int add_milliseconds(struct operation *operation, const char *key, int64_t ms)
+static int add_milliseconds(struct client_operation *operation, const char *key, int64_t ms)
 {
 	if (ms < 0 || ms > (int64_t)MESSAGE_MAX_MS)
 		return fail(MR_EARGUMENT, "%s is 0 to 2147483647 milliseconds", key);
@@ -50,7 +33,7 @@ static int add_milliseconds(struct operation *operation, const char *key, int64_
 	return MR_OK;
 }
 
-static int add_lease(struct operation *operation, int64_t lease_ms, bool sticky)
+static int add_lease(struct client_operation *operation, int64_t lease_ms, bool sticky)
 {
 	if (lease_ms < 0 || lease_ms > (int64_t)MESSAGE_MAX_MS)
 		return fail(MR_EARGUMENT, "a lease is 1 to 2147483647 milliseconds, or 0 for none");
@@ -63,90 +46,21 @@ static int add_lease(struct operation *operation, int64_t lease_ms, bool sticky)
 	return MR_OK;
 }
 
-int timeout_check(int64_t timeout_ms)
-{
-	if (timeout_ms < MR_FOREVER || timeout_ms > (int64_t)MESSAGE_MAX_MS)
-		return fail(MR_EARGUMENT, "a time-out is 0 to 2147483647 milliseconds, or MR_FOREVER");
-	return MR_OK;
-}
-
-static int keep_channel(struct operation *operation, const char *channel)
+static int keep_channel(struct client_operation *operation, const char *channel)
 {
 	operation->channel = strdup(channel);
 	return operation->channel ? MR_OK : fail(MR_EMEMORY, "not enough memory for the request");
 }
 
-/* -- values -- */
-
-static int refuse_json(const struct json_scan *scan, const char *json)
-{
-	if (scan->too_deep)
-		return fail(MR_EBAD_VALUE, "the value is nested deeper than %d", JSON_MAX_DEPTH);
-	return fail(MR_EARGUMENT, "not one JSON value, at byte %zu: %s", (size_t)(scan->at - json),
-		    scan->error ? scan->error : "more follows it");
-}
-
-static int check_value(const char *json, size_t len)
-{
-	struct json_scan scan;
-	struct slice raw;
-
-	if (!json)
-		return fail(MR_EARGUMENT, "the value is NULL");
-	json_scan_init(&scan, json, len);
-	if (json_scan_value(&scan, &raw) == JSON_TYPE_NONE || !json_scan_at_end(&scan))
-		return refuse_json(&scan, json);
-	return MR_OK;
-}
-
-/* One level at a time: the array itself does not count towards the depth of its values. */
-static int check_values(const char *json, size_t len)
-{
-	struct json_scan scan;
-	struct slice raw;
-	bool first = true, is_empty = true;
-
-	if (!json)
-		return fail(MR_EARGUMENT, "the values are NULL");
-	json_scan_init(&scan, json, len);
-	if (!json_scan_enter(&scan, '['))
-		return fail(MR_EARGUMENT, "the values are not a JSON array");
-	while (json_scan_element(&scan, &first)) {
-		if (json_scan_value(&scan, &raw) == JSON_TYPE_NONE)
-			return refuse_json(&scan, json);
-		is_empty = false;
-	}
-	if (scan.error || !json_scan_at_end(&scan))
-		return refuse_json(&scan, json);
-	return is_empty ? fail(MR_EARGUMENT, "there is no value in the array") : MR_OK;
-}
-
-char *json_dump(const json_t *value, size_t *len, int *status)
-{
-	char *text;
-
-	if (!value) {
-		*status = fail(MR_EARGUMENT, "the value is NULL");
-		return NULL;
-	}
-	text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	if (!text) {
-		*status = fail(MR_EARGUMENT, "jansson cannot write the value as JSON");
-		return NULL;
-	}
-	*len = strlen(text);
-	return text;
-}
-
 /* -- operations -- */
 
-static void begin(struct operation *operation, enum message_op op, enum operation_kind kind)
+static void begin(struct client_operation *operation, enum message_op op, enum operation_kind kind)
 {
-	*operation = (struct operation){.op = op, .kind = kind, .timeout_ms = MR_FOREVER, .count = 1};
+	*operation = (struct client_operation){.op = op, .kind = kind, .timeout_ms = MR_FOREVER, .count = 1};
 }
 
 /* The last step of each: what is not complete is freed. */
-static int end(struct operation *operation, int status)
+static int end(struct client_operation *operation, int status)
 {
 	if (status == MR_OK && operation->members.failed)
 		status = fail(MR_EMEMORY, "not enough memory for the request");
@@ -155,7 +69,7 @@ static int end(struct operation *operation, int status)
 	return status;
 }
 
-static int end_with_timeout(struct operation *operation, int status, int64_t timeout_ms)
+static int end_with_timeout(struct client_operation *operation, int status, int64_t timeout_ms)
 {
 	if (status == MR_OK)
 		status = timeout_check(timeout_ms);
@@ -165,19 +79,20 @@ static int end_with_timeout(struct operation *operation, int status, int64_t tim
 }
 
 /* An operation whose one argument is a channel. */
-static int of_channel(struct operation *operation, enum message_op op, enum operation_kind kind, const char *channel)
+static int of_channel(struct client_operation *operation, enum message_op op, enum operation_kind kind,
+		      const char *channel)
 {
 	begin(operation, op, kind);
 	return add_string(operation, "channel", channel);
 }
 
-int operation_put(struct operation *operation, const char *channel, const struct mr_put_options *options,
+int operation_put(struct client_operation *operation, const char *channel, const struct mr_put_options *options,
 		  const char *json, size_t len, int64_t timeout_ms)
 {
 	int status = of_channel(operation, OP_PUT, OPERATION_PUT, channel);
 
 	if (status == MR_OK)
-		status = options->many ? check_values(json, len) : check_value(json, len);
+		status = options->many ? values_check(json, len) : value_check(json, len);
 	if (status == MR_OK)
 		status = add_milliseconds(operation, "delay_ms", options->delay_ms);
 	if (status == MR_OK)
@@ -185,8 +100,9 @@ int operation_put(struct operation *operation, const char *channel, const struct
 	return end_with_timeout(operation, status, timeout_ms);
 }
 
-int operation_put_unanswered(struct operation *operation, const char *channel, const struct mr_put_options *options,
-			     const char *json, size_t len, int64_t timeout_ms, uint32_t run)
+int operation_put_unanswered(struct client_operation *operation, const char *channel,
+			     const struct mr_put_options *options, const char *json, size_t len, int64_t timeout_ms,
+			     uint32_t run)
 {
 	int status = operation_put(operation, channel, options, json, len, timeout_ms);
 
@@ -195,7 +111,7 @@ int operation_put_unanswered(struct operation *operation, const char *channel, c
 	return status == MR_OK ? end(operation, keep_channel(operation, channel)) : status;
 }
 
-int operation_take(struct operation *operation, const char *channel, const struct mr_take_options *options,
+int operation_take(struct client_operation *operation, const char *channel, const struct mr_take_options *options,
 		   int64_t timeout_ms)
 {
 	int status = of_channel(operation, OP_TAKE, options->lease_ms ? OPERATION_REPEATS : OPERATION_TAKE, channel);
@@ -209,7 +125,7 @@ int operation_take(struct operation *operation, const char *channel, const struc
 	return end_with_timeout(operation, status, timeout_ms);
 }
 
-int operation_take_count(struct operation *operation, const char *channel, uint64_t count,
+int operation_take_count(struct client_operation *operation, const char *channel, uint64_t count,
 			 const struct mr_take_options *options, int64_t timeout_ms)
 {
 	int status;
@@ -224,7 +140,7 @@ int operation_take_count(struct operation *operation, const char *channel, uint6
 }
 
 /* The value of a put arm. */
-static int add_arm_value(struct operation *operation, const struct mr_arm *arm)
+static int add_arm_value(struct client_operation *operation, const struct mr_arm *arm)
 {
 	size_t len = arm->raw_len;
 	char *text = NULL;
@@ -237,14 +153,14 @@ static int add_arm_value(struct operation *operation, const struct mr_arm *arm)
 		if (!text)
 			return status;
 	}
-	status = check_value(text ? text : arm->raw, len);
+	status = value_check(text ? text : arm->raw, len);
 	if (status == MR_OK)
 		message_raw(&operation->members, "value", (struct slice){text ? text : arm->raw, len});
 	free(text);
 	return status;
 }
 
-static int add_arm(struct operation *operation, const struct mr_arm *arm)
+static int add_arm(struct client_operation *operation, const struct mr_arm *arm)
 {
 	bool is_put = arm->put || arm->raw;
 	const char *opening = is_put ? "{\"put\":" : "{\"take\":";
@@ -262,7 +178,7 @@ static int add_arm(struct operation *operation, const struct mr_arm *arm)
 	return status;
 }
 
-int operation_alts(struct operation *operation, const struct mr_arm *arms, size_t n_arms,
+int operation_alts(struct client_operation *operation, const struct mr_arm *arms, size_t n_arms,
 		   const struct mr_alts_options *options, int64_t timeout_ms)
 {
 	int status;
@@ -282,7 +198,7 @@ int operation_alts(struct operation *operation, const struct mr_arm *arms, size_
 	return end_with_timeout(operation, status, timeout_ms);
 }
 
-int operation_cancel(struct operation *operation, uint64_t id)
+int operation_cancel(struct client_operation *operation, uint64_t id)
 {
 	begin(operation, OP_CANCEL, OPERATION_TAKE);
 	operation->is_urgent = true;
@@ -292,19 +208,19 @@ int operation_cancel(struct operation *operation, uint64_t id)
 
 /* -- leases: none waits behind what parks, which may wait for just this -- */
 
-static int of_lease(struct operation *operation, enum message_op op, const char *lease)
+static int of_lease(struct client_operation *operation, enum message_op op, const char *lease)
 {
 	begin(operation, op, OPERATION_CHANGE);
 	operation->is_urgent = true;
 	return add_string(operation, "lease", lease);
 }
 
-int operation_ack(struct operation *operation, const char *lease)
+int operation_ack(struct client_operation *operation, const char *lease)
 {
 	return end(operation, of_lease(operation, OP_ACK, lease));
 }
 
-int operation_nack(struct operation *operation, const char *lease, const struct mr_nack_options *options)
+int operation_nack(struct client_operation *operation, const char *lease, const struct mr_nack_options *options)
 {
 	int status = of_lease(operation, OP_NACK, lease);
 
@@ -315,7 +231,7 @@ int operation_nack(struct operation *operation, const char *lease, const struct 
 	return end(operation, status);
 }
 
-int operation_extend(struct operation *operation, const char *lease, int64_t lease_ms)
+int operation_extend(struct client_operation *operation, const char *lease, int64_t lease_ms)
 {
 	int status = of_lease(operation, OP_EXTEND, lease);
 
@@ -328,7 +244,7 @@ int operation_extend(struct operation *operation, const char *lease, int64_t lea
 
 /* -- channels -- */
 
-int operation_create(struct operation *operation, const char *channel, const struct mr_definition *definition)
+int operation_create(struct client_operation *operation, const char *channel, const struct mr_definition *definition)
 {
 	int status = MR_OK;
 
@@ -355,7 +271,7 @@ int operation_create(struct operation *operation, const char *channel, const str
 	return end(operation, status);
 }
 
-int operation_alter(struct operation *operation, const char *channel, const struct mr_alteration *alteration)
+int operation_alter(struct client_operation *operation, const char *channel, const struct mr_alteration *alteration)
 {
 	int status = of_channel(operation, OP_ALTER, OPERATION_REPEATS, channel);
 
@@ -374,12 +290,12 @@ int operation_alter(struct operation *operation, const char *channel, const stru
 	return end(operation, status);
 }
 
-int operation_close(struct operation *operation, const char *channel)
+int operation_close(struct client_operation *operation, const char *channel)
 {
 	return end(operation, of_channel(operation, OP_CLOSE, OPERATION_CHANGE, channel));
 }
 
-int operation_delete(struct operation *operation, const char *channel, bool force)
+int operation_delete(struct client_operation *operation, const char *channel, bool force)
 {
 	int status = of_channel(operation, OP_DELETE, OPERATION_CHANGE, channel);
 
@@ -388,7 +304,7 @@ int operation_delete(struct operation *operation, const char *channel, bool forc
 	return end(operation, status == MR_OK ? keep_channel(operation, channel) : status);
 }
 
-int operation_move(struct operation *operation, const char *from, const char *to, size_t max)
+int operation_move(struct client_operation *operation, const char *from, const char *to, size_t max)
 {
 	int status;
 
@@ -403,19 +319,19 @@ int operation_move(struct operation *operation, const char *from, const char *to
 
 /* -- looking -- */
 
-int operation_ping(struct operation *operation, int64_t timeout_ms)
+int operation_ping(struct client_operation *operation, int64_t timeout_ms)
 {
 	begin(operation, OP_PING, OPERATION_REPEATS);
 	operation->timeout_ms = timeout_ms;
 	return end(operation, timeout_check(timeout_ms));
 }
 
-int operation_stat(struct operation *operation, const char *channel)
+int operation_stat(struct client_operation *operation, const char *channel)
 {
 	return end(operation, of_channel(operation, OP_STAT, OPERATION_REPEATS, channel));
 }
 
-int operation_peek(struct operation *operation, const char *channel, size_t max)
+int operation_peek(struct client_operation *operation, const char *channel, size_t max)
 {
 	int status = of_channel(operation, OP_PEEK, OPERATION_REPEATS, channel);
 
@@ -425,7 +341,7 @@ int operation_peek(struct operation *operation, const char *channel, size_t max)
 	return end(operation, status);
 }
 
-int operation_list(struct operation *operation, const char *glob, const char *after)
+int operation_list(struct client_operation *operation, const char *glob, const char *after)
 {
 	int status = MR_OK;
 
@@ -438,7 +354,7 @@ int operation_list(struct operation *operation, const char *glob, const char *af
 }
 
 /* Rows that are counted: of waiters, and of leases. */
-static int rows_of(struct operation *operation, enum message_op op, const char *channel, uint64_t after)
+static int rows_of(struct client_operation *operation, enum message_op op, const char *channel, uint64_t after)
 {
 	int status = MR_OK;
 
@@ -450,12 +366,12 @@ static int rows_of(struct operation *operation, enum message_op op, const char *
 	return end(operation, status);
 }
 
-int operation_waiters(struct operation *operation, const char *channel, uint64_t after)
+int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after)
 {
 	return rows_of(operation, OP_WAITERS, channel, after);
 }
 
-int operation_leases(struct operation *operation, const char *channel, uint64_t after)
+int operation_leases(struct client_operation *operation, const char *channel, uint64_t after)
 {
 	return rows_of(operation, OP_LEASES, channel, after);
 }

@@ -17,7 +17,7 @@ enum operation_kind { /* what becomes of it if the connection ends after it was 
 		      OPERATION_REPEATS, /* it is sent again: that does no harm */
 };
 
-struct operation {
+struct client_operation {
 	enum message_op op;
 	enum operation_kind kind;
 	struct buffer members; /* all but the time-out and the count, which may have become less when it is sent */
@@ -31,50 +31,40 @@ struct operation {
 	char *channel;         /* of a create or delete, and of a put without an answer; else NULL */
 };
 
-void operation_finish(struct operation *operation);
+void operation_finish(struct client_operation *operation);
 
-int operation_put(struct operation *operation, const char *channel, const struct mr_put_options *options,
+int operation_put(struct client_operation *operation, const char *channel, const struct mr_put_options *options,
 		  const char *json, size_t len, int64_t timeout_ms);
 /* The same without an answer; at most `run` in a row go without an id. */
-int operation_put_unanswered(struct operation *operation, const char *channel, const struct mr_put_options *options,
-			     const char *json, size_t len, int64_t timeout_ms, uint32_t run);
-int operation_take(struct operation *operation, const char *channel, const struct mr_take_options *options,
+int operation_put_unanswered(struct client_operation *operation, const char *channel,
+			     const struct mr_put_options *options, const char *json, size_t len, int64_t timeout_ms,
+			     uint32_t run);
+int operation_take(struct client_operation *operation, const char *channel, const struct mr_take_options *options,
 		   int64_t timeout_ms);
 /* A take of `count` values; `options` without max. */
-int operation_take_count(struct operation *operation, const char *channel, uint64_t count,
+int operation_take_count(struct client_operation *operation, const char *channel, uint64_t count,
 			 const struct mr_take_options *options, int64_t timeout_ms);
-int operation_alts(struct operation *operation, const struct mr_arm *arms, size_t n_arms,
+int operation_alts(struct client_operation *operation, const struct mr_arm *arms, size_t n_arms,
 		   const struct mr_alts_options *options, int64_t timeout_ms);
-int operation_cancel(struct operation *operation, uint64_t id);
+int operation_cancel(struct client_operation *operation, uint64_t id);
 
-int operation_ack(struct operation *operation, const char *lease);
-int operation_nack(struct operation *operation, const char *lease, const struct mr_nack_options *options);
-int operation_extend(struct operation *operation, const char *lease, int64_t lease_ms);
+int operation_ack(struct client_operation *operation, const char *lease);
+int operation_nack(struct client_operation *operation, const char *lease, const struct mr_nack_options *options);
+int operation_extend(struct client_operation *operation, const char *lease, int64_t lease_ms);
 
 /* channel NULL: the daemon makes up a name. */
-int operation_create(struct operation *operation, const char *channel, const struct mr_definition *definition);
-int operation_alter(struct operation *operation, const char *channel, const struct mr_alteration *alteration);
-int operation_close(struct operation *operation, const char *channel);
-int operation_delete(struct operation *operation, const char *channel, bool force);
-int operation_move(struct operation *operation, const char *from, const char *to, size_t max);
+int operation_create(struct client_operation *operation, const char *channel, const struct mr_definition *definition);
+int operation_alter(struct client_operation *operation, const char *channel, const struct mr_alteration *alteration);
+int operation_close(struct client_operation *operation, const char *channel);
+int operation_delete(struct client_operation *operation, const char *channel, bool force);
+int operation_move(struct client_operation *operation, const char *from, const char *to, size_t max);
 
-int operation_ping(struct operation *operation, int64_t timeout_ms);
-int operation_stat(struct operation *operation, const char *channel);
-int operation_peek(struct operation *operation, const char *channel, size_t max);
+int operation_ping(struct client_operation *operation, int64_t timeout_ms);
+int operation_stat(struct client_operation *operation, const char *channel);
+int operation_peek(struct client_operation *operation, const char *channel, size_t max);
 /* One page, behind `after` (NULL or 0: the first). */
-int operation_list(struct operation *operation, const char *glob, const char *after);
-int operation_waiters(struct operation *operation, const char *channel, uint64_t after);
-int operation_leases(struct operation *operation, const char *channel, uint64_t after);
-
-/* -- for those who check before they ask -- */
-
-/* Whether a time-out is possible. */
-int timeout_check(int64_t timeout_ms);
-
-/* Whether the string is UTF-8; `what` is said of it if not. */
-int string_check(const char *what, const char *string);
-
-/* A jansson value as text, to be freed; NULL and *status with its message. */
-char *json_dump(const json_t *value, size_t *len, int *status);
+int operation_list(struct client_operation *operation, const char *glob, const char *after);
+int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after);
+int operation_leases(struct client_operation *operation, const char *channel, uint64_t after);
 
 #endif

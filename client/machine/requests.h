@@ -4,10 +4,10 @@
 
 #include "client/machine/state.h"
 
-/* Hands in a request, whose memory is the driver's until machine_next() has told its end. MR_OK: the operation is the
+/* Hands in a request, whose memory is the driver's until events_next() has told its end. MR_OK: the operation is the
  * machine's. An error with its message: the operation is freed, and nothing has happened; MR_EFULL: too much waits
  * here. */
-int requests_submit(struct machine *machine, struct machine_request *request, struct operation *operation,
+int requests_submit(struct machine *machine, struct machine_request *request, struct client_operation *operation,
 		    int64_t now_ms);
 
 /* Asks for its end, which is told as any other. MR_OK, MR_ENO_SUCH_REQUEST (its end is on the way already), or
@@ -22,24 +22,8 @@ struct machine_request *requests_abandon(struct machine *machine);
 
 /* -- for the machine -- */
 
-/* Sends what waits into the exchange's `out`, as far as there is room. Without `flush`, the last of several puts
- * without an answer is kept back: whether it goes with an id depends on what follows. */
-void requests_pump(struct machine *machine, bool flush, int64_t now_ms);
-
-/* So many bytes have gone in all: whose frames were among them is sent. */
-void requests_written(struct machine *machine, int64_t now_ms);
-
 /* A request of the machine's own, sent at once. False: no memory. */
 bool requests_submit_own(struct machine *machine, enum message_op op, struct slice members, const char *channel);
-
-/* Its status is known: it is to be told. `message` is static, or the machine's. */
-void requests_end(struct machine *machine, struct machine_request *request, int status, const char *message);
-
-/* Out of its list, with all that it keeps but the operation. */
-void requests_remove(struct machine *machine, struct machine_request *request);
-
-/* A put of a run was answered, and what that says of those before it: they have entered, or nobody knows. */
-void requests_confirm(struct machine *machine, const struct machine_request *put, int status);
 
 /* The connection has ended, or (not was_open) the attempt to open one: what was under way ends, or waits again. The
  * exchange is as new. */

@@ -43,7 +43,7 @@ struct machine_request {                 /* embedded in what the driver knows ab
 	struct exchange_request pending; /* first: the exchange knows the request by it */
 	TAILQ_ENTRY(machine_request) entry;
 	enum machine_place place;
-	struct operation operation;
+	struct client_operation operation;
 	bool is_own;             /* the machine's: hello, heartbeats, channels created anew */
 	bool is_cancelled;       /* somebody has asked for it */
 	bool has_id;             /* of its frame */

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_PARKING_CONNECT_H
 #define MILLRACE_CLIENT_PARKING_CONNECT_H
 
-#include "client/parking/parking.h"
+#include "client/parking/state.h"
 
 /* Begins an attempt with the address whose turn it is. The machine is told how it ends. */
 void connect_begin(mr_parking *p, int64_t now_ms);

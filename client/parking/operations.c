@@ -9,7 +9,7 @@ enum { RUN = 64 }; /* of puts without an answer, at most so many go without an i
 
 /* The same again for each: an operation made and handed in. */
 #define SUBMIT(made)                                                                                                   \
-	struct operation operation;                                                                                    \
+	struct client_operation operation;                                                                             \
 	int status = (made);                                                                                           \
 	return submit(p, status, &operation, done, argument, request)
 

@@ -1,5 +1,5 @@
 /* The client as a whole: made, run by the loop, destroyed. After whatever happens, run() does what follows from it. */
-#include "client/parking/parking.h"
+#include "client/parking/state.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -9,11 +9,11 @@
 #include <event2/util.h>
 
 #include "client/machine/failure.h"
-#include "client/machine/reply.h"
 #include "client/net/clock.h"
 #include "client/net/entropy.h"
 #include "client/net/process.h"
 #include "client/parking/connect.h"
+#include "client/parking/outcomes.h"
 #include "client/parking/submit.h"
 
 enum {
@@ -22,7 +22,6 @@ enum {
 	HEARTBEAT_MS = 30000,
 	MAX_WAITING_BYTES = 16 * 1024 * 1024,
 	READS_A_TURN = 4, /* so that others of the loop have their turn too */
-	CALLBACKS_A_TURN = 1000,
 };
 
 /* -- callbacks, and the end inside of one -- */
@@ -48,90 +47,6 @@ static void parking_leave(mr_parking *p)
 		parking_free(p);
 }
 
-static void tell_news(mr_parking *p, const struct machine_event *event, enum mr_event kind)
-{
-	struct mr_news news = {
-		.event = kind,
-		.status = event->status,
-		.message = event->message,
-		.url = p->machine.url ? p->machine.url : p->urls.urls[0].text,
-		.channel = event->channel,
-	};
-
-	if (p->on_news)
-		p->on_news(p, &news, p->argument);
-}
-
-static void fill_outcome(mr_parking *p, struct mr_outcome *outcome, const struct machine_event *event)
-{
-	const struct message_reply *reply = event->reply;
-	struct slice raw;
-
-	*outcome = (struct mr_outcome){
-		.status = event->status, .is_last = event->is_last, .message = event->message, .left = event->left};
-	if (!reply)
-		return;
-	raw = reply->value.len ? reply->value : reply->values;
-	outcome->raw = raw.len ? raw.bytes : NULL;
-	outcome->raw_len = raw.len;
-	outcome->arm = (size_t)reply->arm;
-	outcome->accepted = reply->accepted;
-	outcome->evicted = reply->evicted;
-	outcome->left = reply->left;
-	outcome->origin = reply->origin.len ? reply->origin.bytes : NULL;
-	outcome->origin_len = reply->origin.len;
-	outcome->body = reply->body.bytes;
-	outcome->body_len = reply->body.len;
-	if (reply->lease.len && reply->lease.len < sizeof p->lease) {
-		memcpy(p->lease, reply->lease.bytes, reply->lease.len);
-		p->lease[reply->lease.len] = '\0';
-		outcome->lease = p->lease;
-		outcome->deliveries = reply_deliveries(reply->deliveries);
-	}
-}
-
-/* Of a put without an answer nothing is told unless it went wrong; and what nobody knows of is no news. */
-static void tell_outcome(mr_parking *p, const struct machine_event *event)
-{
-	mr_parked *request = (mr_parked *)event->request;
-	struct mr_outcome outcome;
-
-	if (event->is_last)
-		p->n_pending -= request->done != NULL;
-	if (request->done) {
-		fill_outcome(p, &outcome, event);
-		request->done(p, &outcome, request->argument);
-	} else if (event->status != MR_OK && event->status != MR_DROPPED && event->status != MR_UNKNOWN) {
-		tell_news(p, event, MR_EVENT_PUT_FAILED);
-	}
-	if (event->is_last)
-		submit_recycle(p, request);
-}
-
-/* Tells what has come. False: there is more, for another turn of the loop; or the client is dead. */
-static bool deliver(mr_parking *p)
-{
-	struct machine_event event;
-
-	for (int i = 0; i < CALLBACKS_A_TURN; i++) {
-		machine_next(&p->machine, clock_now_ms(), &event);
-		switch (event.kind) {
-		case MACHINE_IDLE:
-			return true;
-		case MACHINE_OUTCOME:
-			tell_outcome(p, &event);
-			break;
-		case MACHINE_NEWS:
-			tell_news(p, &event, event.news);
-			break;
-		}
-		if (p->is_dead)
-			return false;
-	}
-	submit_run_soon(p);
-	return false;
-}
-
 /* -- bytes -- */
 
 static bool has_socket(const mr_parking *p)
@@ -155,7 +70,7 @@ static bool read_once(mr_parking *p)
 		machine_read(&p->machine, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
 		machine_closed_by_peer(&p->machine, now_ms, uplink_message(n));
-	return deliver(p) && has_socket(p) && ((n > 0 && (size_t)n == len) || uplink_has_more(&p->uplink));
+	return outcomes_tell(p) && has_socket(p) && ((n > 0 && (size_t)n == len) || uplink_has_more(&p->uplink));
 }
 
 static void read_all(mr_parking *p)
@@ -219,7 +134,7 @@ static void set_timer(mr_parking *p, int64_t now_ms)
 static void run(mr_parking *p)
 {
 	int64_t now_ms = clock_now_ms();
-	bool is_all = deliver(p);
+	bool is_all = outcomes_tell(p);
 
 	if (p->is_dead)
 		return;

@@ -36,7 +36,8 @@ static mr_parked *create(mr_parking *p)
 	return request;
 }
 
-static int hand_in(mr_parking *p, struct operation *operation, mr_parked_cb *done, void *argument, mr_parked **request)
+static int hand_in(mr_parking *p, struct client_operation *operation, mr_parked_cb *done, void *argument,
+		   mr_parked **request)
 {
 	mr_parked *made = create(p);
 	int status;
@@ -60,7 +61,7 @@ static int hand_in(mr_parking *p, struct operation *operation, mr_parked_cb *don
 	return MR_OK;
 }
 
-int submit(mr_parking *p, int status, struct operation *operation, mr_parked_cb *done, void *argument,
+int submit(mr_parking *p, int status, struct client_operation *operation, mr_parked_cb *done, void *argument,
 	   mr_parked **request)
 {
 	if (request)

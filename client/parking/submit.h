@@ -2,10 +2,10 @@
 #ifndef MILLRACE_CLIENT_PARKING_SUBMIT_H
 #define MILLRACE_CLIENT_PARKING_SUBMIT_H
 
-#include "client/parking/parking.h"
+#include "client/parking/state.h"
 
 /* Hands in the operation, if `status` is MR_OK; else that is the result. done NULL: of a put without an answer. */
-int submit(mr_parking *p, int status, struct operation *operation, mr_parked_cb *done, void *argument,
+int submit(mr_parking *p, int status, struct client_operation *operation, mr_parked_cb *done, void *argument,
 	   mr_parked **request);
 
 /* What is due after a call runs in the next turn of the loop. */

@@ -94,7 +94,7 @@ int mr_ask(mr *m, const char *channel, const json_t *request, int64_t timeout_ms
 
 /* -- answering -- */
 
-struct server {
+struct responder {
 	mr *m;
 	const struct mr_service *service;
 	uint64_t answered, unanswered; /* atomic */
@@ -139,7 +139,7 @@ static int send_reply(mr *m, const char *reply_to, const json_t *message)
 /* The pipeline's work: one request. */
 static int serve_one(void *context, json_t *value, json_t **result)
 {
-	struct server *server = context;
+	struct responder *responder = context;
 	const char *reply_to = json_string_value(json_object_get(value, "reply_to"));
 	json_t *request = json_object_get(value, "request"), *message;
 	int status;
@@ -147,10 +147,10 @@ static int serve_one(void *context, json_t *value, json_t **result)
 	(void)result; /* the answer goes its own way */
 	if (!reply_to || strncmp(reply_to, REPLY_PREFIX, strlen(REPLY_PREFIX)) != 0 || !request)
 		return MR_EBAD_VALUE;
-	message = make_reply(server->service, request);
-	status = send_reply(server->m, reply_to, message);
+	message = make_reply(responder->service, request);
+	status = send_reply(responder->m, reply_to, message);
 	json_decref(message);
-	__atomic_fetch_add(status == MR_OK ? &server->answered : &server->unanswered, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(status == MR_OK ? &responder->answered : &responder->unanswered, 1, __ATOMIC_RELAXED);
 	return MR_OK;
 }
 
@@ -161,32 +161,33 @@ static json_t *ignore(void *context, const char *json, size_t len, int status)
 	return NULL;
 }
 
-static int serve(struct server *server, struct mr_pipeline_counts *through)
+static int serve(struct responder *responder, struct mr_pipeline_counts *through)
 {
 	struct mr_pipeline pipeline = {
-		.from = server->service->channel,
-		.n = server->service->n,
+		.from = responder->service->channel,
+		.n = responder->service->n,
 		.work = serve_one,
 		.failed = ignore,
-		.context = server,
+		.context = responder,
 		.unordered = true,
-		.stop = server->service->stop,
+		.stop = responder->service->stop,
 	};
 
-	return mr_pipeline(server->m, &pipeline, through);
+	return mr_pipeline(responder->m, &pipeline, through);
 }
 
 int mr_serve(mr *m, const struct mr_service *service, struct mr_service_counts *counts)
 {
-	struct server server = {.m = m, .service = service};
+	struct responder responder = {.m = m, .service = service};
 	struct mr_pipeline_counts through = {.taken = 0};
 	int status;
 
 	if (!service || !service->channel || !service->answer)
 		status = fail(MR_EARGUMENT, "a service needs `channel` and `answer`");
 	else
-		status = serve(&server, &through);
+		status = serve(&responder, &through);
 	if (counts)
-		*counts = (struct mr_service_counts){through.taken, server.answered, server.unanswered, through.failed};
+		*counts = (struct mr_service_counts){through.taken, responder.answered, responder.unanswered,
+						     through.failed};
 	return status;
 }

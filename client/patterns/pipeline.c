@@ -35,7 +35,7 @@ struct pipeline {
 	struct place *places; /* one for each worker */
 };
 
-struct job { /* a value in hand */
+struct pipeline_value { /* a value in hand */
 	struct mr_choice taken;
 	uint64_t number;
 	bool has_failed;
@@ -62,7 +62,7 @@ static void end(struct pipeline *p, int status)
 }
 
 /* Says that a value has failed, once for each. Returns what is put instead, or NULL. */
-static json_t *tell_failed(struct pipeline *p, struct job *job, int status)
+static json_t *tell_failed(struct pipeline *p, struct pipeline_value *job, int status)
 {
 	if (job->has_failed)
 		return NULL;
@@ -77,7 +77,7 @@ static json_t *tell_failed(struct pipeline *p, struct job *job, int status)
 
 /* -- one value -- */
 
-static bool take(struct pipeline *p, struct job *job)
+static bool take(struct pipeline *p, struct pipeline_value *job)
 {
 	const char *from = p->wants->from;
 	struct sources sources = {.guards = {p->halt, p->wants->stop}, .channels = &from, .n = 1};
@@ -85,7 +85,7 @@ static bool take(struct pipeline *p, struct job *job)
 	bool is_ending;
 	int status = MR_OK;
 
-	*job = (struct job){.number = 0};
+	*job = (struct pipeline_value){.number = 0};
 	if (in_order)
 		pthread_mutex_lock(&p->intake);
 	pthread_mutex_lock(&p->lock);
@@ -105,7 +105,7 @@ static bool take(struct pipeline *p, struct job *job)
 	return !is_ending && status == MR_OK;
 }
 
-static json_t *work(struct pipeline *p, struct job *job)
+static json_t *work(struct pipeline *p, struct pipeline_value *job)
 {
 	json_t *result = NULL;
 	int status = MR_EJSON;
@@ -145,7 +145,7 @@ static bool is_unfit(int status)
 }
 
 /* Puts the result, or what `failed` gives instead. The result is freed. */
-static void deliver(struct pipeline *p, struct job *job, json_t *result)
+static void deliver(struct pipeline *p, struct pipeline_value *job, json_t *result)
 {
 	int status = put(p, result);
 
@@ -182,7 +182,7 @@ static void pass_turn(struct pipeline *p)
 static void *worker(void *argument)
 {
 	struct pipeline *p = argument;
-	struct job job;
+	struct pipeline_value job;
 
 	while (take(p, &job)) {
 		json_t *result = work(p, &job);

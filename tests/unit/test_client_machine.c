@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/machine/machine.h"
+#include "client/machine/events.h"
 #include "proto/frame.h"
 #include "tests/lib/suite.h"
 
@@ -195,8 +195,8 @@ static void deliver(void)
 {
 	struct machine_event event;
 
-	for (machine_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE;
-	     machine_next(&machine, now_ms, &event)) {
+	for (events_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE;
+	     events_next(&machine, now_ms, &event)) {
 		if (event.kind == MACHINE_OUTCOME)
 			on_outcome(&event);
 		else
@@ -290,7 +290,7 @@ static void teardown(void)
 
 /* -- requests -- */
 
-static void submit(int i, int status, struct operation *operation)
+static void submit(int i, int status, struct client_operation *operation)
 {
 	ck_assert_int_eq(status, MR_OK);
 	ck_assert_int_eq(requests_submit(&machine, &requests[i].base, operation, now_ms), MR_OK);
@@ -298,7 +298,7 @@ static void submit(int i, int status, struct operation *operation)
 
 static void put(int i, int64_t timeout_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 	char json[16];
 
 	snprintf(json, sizeof json, "%d", i);
@@ -308,7 +308,7 @@ static void put(int i, int64_t timeout_ms)
 
 static void put_unanswered(int i)
 {
-	struct operation operation;
+	struct client_operation operation;
 	char json[16];
 
 	snprintf(json, sizeof json, "%d", i);
@@ -320,7 +320,7 @@ static void put_unanswered(int i)
 
 static void take(int i, int64_t lease_ms, int64_t timeout_ms)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	submit(i, operation_take(&operation, "jobs", &(struct mr_take_options){.lease_ms = lease_ms}, timeout_ms),
 	       &operation);
@@ -328,7 +328,7 @@ static void take(int i, int64_t lease_ms, int64_t timeout_ms)
 
 static void create(int i, const char *channel)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	submit(i, operation_create(&operation, channel, &(struct mr_definition){.kind = "promise", .ephemeral = true}),
 	       &operation);
@@ -463,7 +463,7 @@ END_TEST
 
 START_TEST(after_a_cut_each_ends_or_goes_again_by_its_kind)
 {
-	struct operation operation;
+	struct client_operation operation;
 
 	start(&plain);
 	server.parks_takes = true;

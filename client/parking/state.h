@@ -4,8 +4,8 @@
  * parking_leave(), which stand in the functions that libevent calls. A callback may destroy the client: then it is
  * dead, an empty shell until parking_leave(); so after everything that may call one, look at is_dead.
  */
-#ifndef MILLRACE_CLIENT_PARKING_PARKING_H
-#define MILLRACE_CLIENT_PARKING_PARKING_H
+#ifndef MILLRACE_CLIENT_PARKING_STATE_H
+#define MILLRACE_CLIENT_PARKING_STATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #include <event2/event.h>
 
-#include "client/machine/machine.h"
+#include "client/machine/events.h"
 #include "client/millrace_parking.h"
 #include "client/net/secure.h"
 #include "client/net/uplink.h"

@@ -1,0 +1,163 @@
+#include "client/machine/sending.h"
+
+#include <string.h>
+
+#include "client/machine/failure.h"
+#include "client/machine/places.h"
+
+bool sending_has_room(const struct machine *machine, const struct machine_request *request)
+{
+	return machine->state == MACHINE_OPEN &&
+	       (request->operation.is_urgent || machine->n_in_flight < machine->window) &&
+	       buffer_len(&machine->exchange.out) < MACHINE_OUT_BYTES;
+}
+
+int sending_refused(const struct machine *machine, int result)
+{
+	if (result == EXCHANGE_TOO_LARGE)
+		return fail(MR_EARGUMENT, "the request is larger than a frame of this daemon may be (%u bytes)",
+			    machine->exchange.max_request_bytes);
+	return fail(MR_EMEMORY, "not enough memory for the request");
+}
+
+/* A put gets its number when it is first sent, and keeps it. */
+static void give_number(struct machine *machine, struct machine_request *request)
+{
+	if (request->operation.kind != OPERATION_PUT || !machine->knows_once || !machine->settings.reopens ||
+	    request->seq != MACHINE_NO_SEQ || machine->n_numbered >= MACHINE_NUMBERED_PUTS)
+		return;
+	request->seq = machine->next_seq++;
+	machine->n_numbered++;
+}
+
+void sending_take_number_away(struct machine *machine, struct machine_request *request)
+{
+	if (request->seq != MACHINE_NO_SEQ)
+		machine->n_numbered--;
+	request->seq = MACHINE_NO_SEQ;
+}
+
+/* The members that depend on the moment: what is left of the time-out and the count, and the number of a put. */
+static struct slice write_tail(struct machine *machine, struct machine_request *request, int64_t now_ms)
+{
+	struct client_operation *operation = &request->operation;
+	struct buffer *tail = &machine->tail;
+	bool is_full_time = machine->settings.is_impatient && !request->was_sent; /* it waited for a connection only */
+
+	buffer_clear(tail);
+	request->told_ms = is_full_time || request->timeout_ends_ms == MACHINE_NEVER ? operation->timeout_ms
+			   : request->timeout_ends_ms > now_ms                       ? request->timeout_ends_ms - now_ms
+										     : 0;
+	if (operation->has_timeout && operation->timeout_ms >= 0)
+		message_uint(tail, "timeout_ms", (uint64_t)request->told_ms);
+	if (operation->count > 1)
+		message_uint(tail, "count", operation->count);
+	if (request->seq != MACHINE_NO_SEQ) {
+		message_string(tail, "producer", slice_from(machine->settings.producer));
+		message_uint(tail, "seq", request->seq);
+	}
+	return (struct slice){buffer_front(tail), buffer_len(tail)};
+}
+
+static int append(struct machine *machine, struct machine_request *request, bool has_id, int64_t now_ms)
+{
+	const struct client_operation *operation = &request->operation;
+	struct slice members = {buffer_front(&operation->members), buffer_len(&operation->members)};
+	struct slice tail = write_tail(machine, request, now_ms);
+
+	if (machine->tail.failed) {
+		buffer_finish(&machine->tail);
+		return EXCHANGE_NO_MEMORY;
+	}
+	if (has_id)
+		return exchange_begin(&machine->exchange, &request->pending, operation->op, members, tail,
+				      operation->count);
+	return exchange_tell(&machine->exchange, operation->op, members, tail);
+}
+
+/* Appends its frame. MR_OK, or an error with its message, and it is not sent. */
+int sending_send(struct machine *machine, struct machine_request *request, bool has_id, int64_t now_ms)
+{
+	size_t before = buffer_len(&machine->exchange.out);
+	int result;
+
+	give_number(machine, request);
+	result = append(machine, request, has_id, now_ms);
+	if (result == EXCHANGE_TOO_LARGE && request->seq != MACHINE_NO_SEQ && !request->was_sent) {
+		sending_take_number_away(machine, request); /* it may fit without */
+		result = append(machine, request, has_id, now_ms);
+	}
+	request->has_id = has_id;
+	request->begins_at = machine->n_written + before;
+	request->ends_at = machine->n_written + buffer_len(&machine->exchange.out);
+	if (result != EXCHANGE_OK)
+		return sending_refused(machine, result);
+	places_enter(machine, request, PLACE_WRITING, false);
+	if (!request->is_own)
+		places_set_deadline(machine, request);
+	return MR_OK;
+}
+
+/* Whether another put without an answer follows on the same channel. */
+static bool is_followed(const struct machine_request *request)
+{
+	const struct machine_request *next = TAILQ_NEXT(request, entry);
+
+	return next && next->operation.is_unanswered &&
+	       strcmp(next->operation.channel, request->operation.channel) == 0;
+}
+
+/* Whether such a put has to wait: for what follows it, or until fewer are unconfirmed. */
+static bool is_kept_back(const struct machine *machine, const struct machine_request *request, bool flush)
+{
+	if (!request->operation.is_unanswered)
+		return false;
+	return (!flush && !TAILQ_NEXT(request, entry)) ||
+	       (machine->knows_once && machine->settings.reopens && request->seq == MACHINE_NO_SEQ &&
+		machine->n_numbered >= MACHINE_NUMBERED_PUTS);
+}
+
+void sending_pump(struct machine *machine, bool flush, int64_t now_ms)
+{
+	struct machine_request *request;
+
+	while ((request = TAILQ_FIRST(&machine->waiting)) && sending_has_room(machine, request) &&
+	       !is_kept_back(machine, request, flush)) {
+		bool has_id = !request->operation.is_unanswered || !is_followed(request) ||
+			      machine->run + 1 >= request->operation.run;
+		int status = sending_send(machine, request, has_id, now_ms);
+
+		machine->run = has_id ? 0 : machine->run + 1;
+		if (status == MR_OK)
+			continue;
+		if (request->operation.is_unanswered && has_id)
+			sending_confirm(machine, request, status);
+		places_end(machine, request, status,
+			   status == MR_EMEMORY ? "not enough memory for the request"
+						: "the request is larger than a frame of this daemon may be");
+	}
+}
+
+void sending_written(struct machine *machine, int64_t now_ms)
+{
+	struct machine_request *request;
+
+	while ((request = TAILQ_FIRST(&machine->writing)) && request->ends_at <= machine->n_written) {
+		if (request->timeout_ends_ms != MACHINE_NEVER) /* it counts from when the daemon reads it */
+			request->timeout_ends_ms = now_ms + request->told_ms;
+		places_enter(machine, request, request->has_id ? PLACE_SENT : PLACE_UNCONFIRMED, false);
+	}
+}
+
+void sending_confirm(struct machine *machine, const struct machine_request *put, int status)
+{
+	bool have_entered = status == MR_OK || status == MR_DROPPED;
+	struct machine_request *request, *next;
+
+	for (request = TAILQ_FIRST(&machine->unconfirmed); request && request->begins_at < put->begins_at;
+	     request = next) {
+		next = TAILQ_NEXT(request, entry);
+		if (strcmp(request->operation.channel, put->operation.channel) == 0)
+			places_end(machine, request, have_entered ? MR_OK : MR_UNKNOWN, "");
+	}
+}

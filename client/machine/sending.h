@@ -1,0 +1,28 @@
+/* From waiting to sent: frames, the numbers of puts, and puts that go without an id. */
+#ifndef MILLRACE_CLIENT_MACHINE_SENDING_H
+#define MILLRACE_CLIENT_MACHINE_SENDING_H
+
+#include "client/machine/state.h"
+
+/* Whether it could go at once, if nothing waited before it. */
+bool sending_has_room(const struct machine *machine, const struct machine_request *request);
+
+/* Appends its frame to the exchange's `out`. MR_OK, or an error with its message, and it is not sent. */
+int sending_send(struct machine *machine, struct machine_request *request, bool has_id, int64_t now_ms);
+
+/* The error, with its message, for an exchange_result. */
+int sending_refused(const struct machine *machine, int result);
+
+/* Sends what waits, as far as there is room. Without `flush`, the last of several puts without an answer is kept back:
+ * whether it goes with an id depends on what follows. */
+void sending_pump(struct machine *machine, bool flush, int64_t now_ms);
+
+/* More bytes have gone: whose frames were among them is sent. */
+void sending_written(struct machine *machine, int64_t now_ms);
+
+/* A put of a run was answered, and what that says of those before it: they have entered, or nobody knows. */
+void sending_confirm(struct machine *machine, const struct machine_request *put, int status);
+
+void sending_take_number_away(struct machine *machine, struct machine_request *request);
+
+#endif
