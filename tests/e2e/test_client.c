@@ -494,6 +494,113 @@ START_TEST(channels_are_made_and_removed)
 }
 END_TEST
 
+static bool knows(const char *name)
+{
+	json_t *hello, *feature;
+	bool is_known = false;
+	size_t i;
+
+	IS(MR_OK, mr_hello(m, &hello));
+	json_array_foreach(json_object_get(hello, "features"), i, feature)
+	{
+		is_known = is_known || strcmp(json_string_value(feature), name) == 0;
+	}
+	json_decref(hello);
+	return is_known;
+}
+
+START_TEST(channels_are_altered)
+{
+	json_t *row = NULL;
+
+	if (!knows("alter"))
+		return;
+	IS(MR_OK, mr_alter(m, "jobs", &(struct mr_alteration){.capacity = 9}, &row));
+	ck_assert_int_eq(json_integer_value(json_object_get(row, "capacity")), 9);
+	ck_assert_ptr_null(json_object_get(row, "id"));
+	json_decref(row);
+	channel("bad", "bounded", 4);
+	IS(MR_OK, mr_alter(m, "jobs", &(struct mr_alteration){.max_deliveries = 2, .dead_letter = "bad"}, NULL));
+	IS(MR_OK, mr_alter(m, "jobs", &(struct mr_alteration){.no_dead_letter = true}, NULL));
+	FAILS(MR_EARGUMENT, "no_dead_letter",
+	      mr_alter(m, "jobs", &(struct mr_alteration){.no_dead_letter = true, .max_deliveries = 2}, NULL));
+	FAILS(MR_ENO_SUCH_CHANNEL, "nowhere", mr_alter(m, "nowhere", &(struct mr_alteration){.capacity = 9}, NULL));
+}
+END_TEST
+
+START_TEST(a_delayed_put_counts_at_once_and_comes_later)
+{
+	const struct mr_put_options later = {.many = true, .delay_ms = 60000};
+	struct mr_result result;
+
+	if (!knows("delayed_put"))
+		return;
+	IS(MR_OK, mr_put_with(m, "jobs", &later, "[1,2]", 5, 0, &result));
+	ck_assert_uint_eq(result.accepted, 2);
+	ck_assert_int_eq(client_stat(m, "jobs", "delayed"), 2);
+	IS(MR_TIMEOUT, mr_poll(m, "jobs", NULL));
+	IS(MR_OK, mr_put_with(m, "latest", &(struct mr_put_options){.delay_ms = 1}, "3", 1, 0, NULL));
+	take_raw("latest", "3");
+	FAILS(MR_EBAD_REQUEST, "", mr_put_with(m, "meet", &later, "[1]", 3, 0, NULL));
+	FAILS(MR_EARGUMENT, "delay_ms",
+	      mr_put_with(m, "jobs", &(struct mr_put_options){.delay_ms = -1}, "1", 1, 0, NULL));
+}
+END_TEST
+
+START_TEST(leases_are_told)
+{
+	struct mr_result result;
+	json_t *rows = NULL;
+
+	if (!knows("move")) /* they came together */
+		return;
+	put_raw("jobs", "1");
+	IS(MR_OK, mr_take_with(m, "jobs", &(struct mr_take_options){.lease_ms = 60000}, 0, &result));
+	IS(MR_OK, mr_leases(m, "jobs", &rows));
+	ck_assert_uint_eq(json_array_size(rows), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(rows, 0), "channel")), "jobs");
+	json_decref(rows);
+	mr_result_finish(&result);
+}
+END_TEST
+
+START_TEST(dead_letters_say_where_they_come_from_and_are_moved_back)
+{
+	struct mr_definition definition = {.kind = "bounded", .capacity = 4, .max_deliveries = 1, .dead_letter = "bad"};
+	struct mr_result result;
+	uint64_t moved, left;
+	char *json;
+
+	if (!knows("move"))
+		return;
+	channel("bad", "bounded", 4);
+	IS(MR_OK, mr_create(m, "work", &definition, NULL, NULL));
+	put_raw("work", "1");
+	IS(MR_OK, mr_take_with(m, "work", &(struct mr_take_options){.lease_ms = 60000}, 0, &result));
+	IS(MR_OK, mr_nack(m, result.lease, 0));
+	mr_result_finish(&result);
+	IS(MR_OK, mr_move(m, "bad", NULL, 0, &moved, &left));
+	ck_assert_uint_eq(moved, 1);
+	ck_assert_uint_eq(left, 0);
+	IS(MR_OK, mr_take_with(m, "work", &(struct mr_take_options){.lease_ms = 60000}, 0, &result));
+	ck_assert_ptr_null(result.origin);
+	IS(MR_OK, mr_nack(m, result.lease, 0));
+	mr_result_finish(&result);
+	IS(MR_OK, mr_take_with(m, "bad", &(struct mr_take_options){.max = 9}, 0, &result));
+	ck_assert_ptr_nonnull(strstr(result.origin, "\"work\""));
+	ck_assert_ptr_nonnull(strstr(result.origin, "\"nack\""));
+	mr_result_finish(&result);
+	put_raw("jobs", "1");
+	put_raw("jobs", "2");
+	IS(MR_OK, mr_move(m, "jobs", "work", 1, &moved, &left));
+	ck_assert_uint_eq(moved, 1);
+	ck_assert_uint_eq(left, 1);
+	IS(MR_OK, mr_take_raw(m, "work", &json, NULL, 0));
+	ck_assert_str_eq(json, "1");
+	mr_free(json);
+}
+END_TEST
+
 START_TEST(lists_are_whole)
 {
 	enum { N = 1100 }; /* more than one page */
@@ -997,19 +1104,6 @@ static bool puts_over_a_cut(struct proxy *proxy, size_t from_client, size_t from
 	return was_cut;
 }
 
-static bool knows_once(void)
-{
-	json_t *hello, *feature;
-	bool knows = false;
-	size_t i;
-
-	IS(MR_OK, mr_hello(m, &hello));
-	json_array_foreach(json_object_get(hello, "features"), i, feature) knows =
-		knows || strcmp(json_string_value(feature), "once") == 0;
-	json_decref(hello);
-	return knows;
-}
-
 /* Every byte is in the machine's own test, and in the parking client's. Here the pauses between connections take time.
  */
 START_TEST(a_cut_loses_no_put_and_doubles_none)
@@ -1017,8 +1111,10 @@ START_TEST(a_cut_loses_no_put_and_doubles_none)
 	struct proxy *proxy = proxy_start(daemon_port(d));
 	int n_cuts = 0;
 
-	if (!knows_once())
+	if (!knows("once")) {
+		proxy_stop(proxy);
 		return;
+	}
 	channel("all", "bounded", 100);
 	for (size_t at = 90; puts_over_a_cut(proxy, at, SIZE_MAX); at += 17)
 		n_cuts++;
@@ -1113,6 +1209,10 @@ int main(void)
 		batches,
 		alts_of_every_outcome,
 		channels_are_made_and_removed,
+		channels_are_altered,
+		a_delayed_put_counts_at_once_and_comes_later,
+		leases_are_told,
+		dead_letters_say_where_they_come_from_and_are_moved_back,
 		lists_are_whole,
 		waiters_are_all_told,
 		begun_now_and_waited_for_later,

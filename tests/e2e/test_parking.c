@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -871,6 +873,110 @@ START_TEST(a_leased_take_is_sent_once_more)
 }
 END_TEST
 
+/* -- once -- */
+
+static int n_answered;
+
+static void on_put_in(mr_parking *of, const struct mr_outcome *outcome, void *argument)
+{
+	(void)of;
+	(void)argument;
+	ck_assert_msg(outcome->status == MR_OK, "%s: %s", mr_status_name(outcome->status), outcome->message);
+	n_answered += outcome->is_last;
+}
+
+/* Puts with an answer and without, over a connection that ends early. Whether it did. */
+static bool puts_over_a_cut(struct proxy *proxy, size_t from_client, size_t from_daemon)
+{
+	static const struct mr_parking_options quick = {.backoff_min_ms = 1, .backoff_max_ms = 1};
+	mr_parking *client;
+	bool was_cut;
+	char *json;
+
+	proxy_cut_after(proxy, from_client, from_daemon);
+	client = make_client(proxy_url(proxy), &quick);
+	n_answered = 0;
+	for (char digit = '1'; digit <= '5'; digit++)
+		MAKES(mr_park_put(client, "all", &digit, 1, MR_FOREVER, digit == '1' || digit == '5' ? on_put_in : NULL,
+				  NULL, NULL));
+	MAKES(mr_park_put_many(client, "all", "[6,7]", 5, MR_FOREVER, on_put_in, NULL, NULL));
+	LOOP_UNTIL(n_answered == 3);
+	was_cut = proxy_was_cut(proxy);
+	mr_parking_destroy(client);
+	IS(MR_OK, mr_take_many_raw(m, "all", 100, &json, NULL, 0));
+	ck_assert_str_eq(json, "[1,2,3,4,5,6,7]");
+	mr_free(json);
+	return was_cut;
+}
+
+static bool knows(const char *name)
+{
+	json_t *hello, *feature;
+	bool is_known = false;
+	size_t i;
+
+	IS(MR_OK, mr_hello(m, &hello));
+	json_array_foreach(json_object_get(hello, "features"), i, feature)
+	{
+		is_known = is_known || strcmp(json_string_value(feature), name) == 0;
+	}
+	json_decref(hello);
+	return is_known;
+}
+
+START_TEST(a_cut_after_any_byte_loses_no_put_and_doubles_none)
+{
+	struct proxy *proxy = proxy_start(daemon_port(d));
+	int n_cuts = 0;
+
+	if (knows("once")) {
+		client_channel(m, "all", "bounded", 100);
+		for (size_t at = 1; puts_over_a_cut(proxy, at, SIZE_MAX); at++)
+			n_cuts++;
+		for (size_t at = 1; puts_over_a_cut(proxy, SIZE_MAX, at); at++)
+			n_cuts++;
+		ck_assert_int_gt(n_cuts, 900);
+	}
+	proxy_stop(proxy);
+}
+END_TEST
+
+/* -- fork -- */
+
+/* The child's part: what it finds is its exit status. */
+static int in_a_child(void)
+{
+	if (mr_park_put(p, "jobs", "9", 1, 0, NULL, NULL, NULL) != MR_EARGUMENT || !strstr(mr_message(), "fork"))
+		return 1;
+	if (mr_parking_cancel(p, seen.request) != MR_EARGUMENT)
+		return 2;
+	mr_parking_destroy(p);
+	if (event_reinit(base) != 0)
+		return 3;
+	event_base_loop(base, EVLOOP_NONBLOCK); /* its loop may go on */
+	return 0;
+}
+
+START_TEST(a_child_has_no_part_in_its_parents_client)
+{
+	int status;
+
+	clear();
+	TAKE("jobs", MR_FOREVER, &seen);
+	TURN_UNTIL(client_stat(m, "jobs", "parked_takes") == 1);
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		_exit(in_a_child());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child: %d", status);
+	client_put(m, "jobs", "1");
+	ends(&seen, MR_OK);
+	ck_assert_str_eq(seen.raw, "1");
+	ck_assert_int_eq(n_disconnected, 0);
+}
+END_TEST
+
 /* -- bounds -- */
 
 START_TEST(no_more_than_the_window_is_in_flight)
@@ -933,6 +1039,8 @@ int main(void)
 		cancelling_in_its_own_last_callback_is_in_vain,
 		no_more_than_the_window_is_in_flight,
 		too_much_waiting_is_refused_until_there_is_room,
+		a_cut_after_any_byte_loses_no_put_and_doubles_none,
+		a_child_has_no_part_in_its_parents_client,
 		NULL,
 	};
 	const TTest *const leases[] = {
