@@ -23,9 +23,9 @@
  * In this header: connecting · put and take, one value or many · leases (at-least-once) · alts (a choice) · channels ·
  * looking · requests in flight. Beside it:
  *
- *   millrace_stream.h     consumers with a credit, producers that do not wait for each answer: many values with few
- * messages millrace_patterns.h   pipelines, request and reply, fan-in and fan-out millrace_parking.h    the same
- * requests with callbacks on a libevent loop, in a library of its own
+ *   - millrace_stream.h: consumers with a credit, producers that do not wait for each answer
+ *   - millrace_patterns.h: pipelines, request and reply, fan-in and fan-out
+ *   - millrace_parking.h: the same requests with callbacks on a libevent loop, in a library of its own
  *
  * Threads: a handle (`mr`) may be shared by any number of threads: each call blocks its own thread alone, and requests
  * of different threads are in flight together. Only mr_destroy() must be the last call. mr_message() belongs to the

@@ -27,7 +27,8 @@
  * is.
  *
  * When the connection ends, so does a consumer, after the values that are here; with the handle's option `reconnect`
- * another can be created. A producer tells of what is unknown then by its flush, and goes on with the next connection.
+ * another can be created. A producer goes on then with the next connection: what was on its way is sent again, once, if
+ * the daemon knows `once` (millrace.h, broken connections); else its flush tells how much of it is unknown.
  */
 #ifndef MILLRACE_STREAM_H
 #define MILLRACE_STREAM_H
