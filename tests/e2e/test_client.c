@@ -161,6 +161,68 @@ START_TEST(knows_what_is_no_daemon)
 }
 END_TEST
 
+/* A daemon that greets, and says `closed` to all that comes, with what belongs to an `ok`. */
+static void *answer_oddly(void *argument)
+{
+	int fd = accept(*(int *)argument, NULL, NULL);
+	char bytes[4096], body[400];
+	unsigned long long id;
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof bytes - 1, 0)) > 4) {
+		bytes[n] = '\0';
+		ck_assert_int_eq(sscanf(strstr(bytes + 4, "\"id\":"), "\"id\":%llu", &id), 1);
+		if (strstr(bytes + 4, "\"hello\""))
+			snprintf(body, sizeof body,
+				 "{\"id\":%llu,\"status\":\"ok\",\"protocol\":1,\"max_frame_bytes\":65536}", id);
+		else
+			snprintf(body, sizeof body,
+				 "{\"id\":%llu,\"status\":\"closed\",\"value\":1,\"lease\":\"x\","
+				 "\"deliveries\":1,\"origin\":{},\"arm\":0}",
+				 id);
+		ck_assert_int_eq(send(fd, (char[]){0, 0, (char)(strlen(body) >> 8), (char)strlen(body)}, 4, 0), 4);
+		ck_assert_int_eq(send(fd, body, strlen(body), 0), (ssize_t)strlen(body));
+	}
+	close(fd);
+	return NULL;
+}
+
+/* A leak would be told by the address sanitizer. */
+START_TEST(a_status_that_is_not_expected_leaves_nothing_behind)
+{
+	char *directory = directory_create(), path[100], url[120], *json = directory;
+	struct mr_arm arm = {.channel = "jobs"};
+	struct mr_choice choice;
+	struct mr_result result;
+	pthread_t thread;
+	json_t *tree = json_true();
+
+	snprintf(path, sizeof path, "%s/odd", directory);
+	snprintf(url, sizeof url, "unix://%s", path);
+	int fd = deaf_listener(path, 1);
+	pthread_create(&thread, NULL, answer_oddly, &fd);
+	mr *odd = client_connect(url);
+	IS(MR_CLOSED, mr_put_raw(odd, "jobs", "1", 1, 0));
+	IS(MR_CLOSED, mr_take_raw(odd, "jobs", &json, NULL, 0));
+	ck_assert_ptr_null(json);
+	IS(MR_CLOSED, mr_take(odd, "jobs", &tree, 0));
+	ck_assert_ptr_null(tree);
+	IS(MR_CLOSED, mr_take_with(odd, "jobs", &(struct mr_take_options){.lease_ms = 1}, 0, &result));
+	ck_assert_ptr_null(result.lease);
+	IS(MR_CLOSED, mr_stat(odd, "jobs", &tree));
+	IS(MR_CLOSED, mr_peek(odd, "jobs", 1, &tree));
+	IS(MR_CLOSED, mr_list(odd, NULL, &tree));
+	IS(MR_CLOSED, mr_delete(odd, "jobs", false, NULL));
+	IS(MR_CLOSED, mr_alts(odd, &arm, 1, false, 0, &choice));
+	ck_assert_ptr_null(choice.raw);
+	mr_destroy(odd);
+	pthread_join(thread, NULL);
+	close(fd);
+	unlink(path);
+	directory_destroy(directory);
+}
+END_TEST
+
 START_TEST(the_first_address_that_can_be_had_is_chosen)
 {
 	char urls[300];
@@ -1198,6 +1260,7 @@ int main(void)
 		says_why_it_cannot_connect,
 		gives_up_on_who_never_says_hello,
 		knows_what_is_no_daemon,
+		a_status_that_is_not_expected_leaves_nothing_behind,
 		values_are_json,
 		values_keep_their_bytes,
 		what_jansson_cannot_hold_is_given_as_bytes,
