@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1
 
 CHANNELS = (
     "{"
-    + ", ".join(f"bench-{name}: {{kind: bounded, capacity: 1000000}}" for name in ("50", "1024", "fan", "apart", "pingpong"))
+    + ", ".join(f"bench-{name}: {{kind: bounded, capacity: 1000000}}" for name in ("50", "50-object", "1024", "1024-object", "fan", "apart", "apart-object", "pingpong"))
     + "".join(f", arm-{i}: {{kind: unbuffered}}" for i in range(1, 64))
     + "}"
 )

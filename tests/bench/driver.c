@@ -134,6 +134,8 @@ int main(int argc, char **argv)
 		snprintf(queue, sizeof(queue), "run-%d", (int)getpid());
 	else if (!queue[0])
 		snprintf(queue, sizeof(queue), "bench-%u", work.size);
+	if (work.style == STYLE_BLANKS) /* its values are others, and a run may leave some behind */
+		strncat(queue, "-object", sizeof(queue) - strlen(queue) - 1);
 
 	load_begin(&work);
 	load_run(WARM_UP_MS);
