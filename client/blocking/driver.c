@@ -48,7 +48,7 @@ static bool read_once(struct mr *m)
 		machine_read(&m->machine, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
 		machine_closed_by_peer(&m->machine, now_ms, uplink_message(n));
-	outcome_deliver(m);
+	outcome_deliver(m, now_ms);
 	return n > 0;
 }
 
@@ -70,9 +70,10 @@ static void wake_sent(struct mr *m)
 
 void driver_write(struct mr *m, bool flush)
 {
+	int64_t now_ms = clock_now_ms();
 	struct slice out;
 
-	while (has_socket(m) && (out = machine_output(&m->machine, flush, clock_now_ms())).len) {
+	while (has_socket(m) && (out = machine_output(&m->machine, flush, now_ms)).len) {
 		ssize_t n = uplink_write(&m->uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN) {
@@ -80,16 +81,16 @@ void driver_write(struct mr *m, bool flush)
 			break;
 		}
 		if (n > 0) {
-			machine_written(&m->machine, (size_t)n, clock_now_ms());
+			machine_written(&m->machine, (size_t)n, now_ms);
 			wake_sent(m);
 			continue;
 		}
 		while (read_once(m)) /* the daemon may have said why before it closed */
 			;
 		if (has_socket(m))
-			machine_closed_by_peer(&m->machine, clock_now_ms(), uplink_message(n));
+			machine_closed_by_peer(&m->machine, now_ms, uplink_message(n));
 	}
-	outcome_deliver(m);
+	outcome_deliver(m, now_ms);
 }
 
 /* Before anything is given up, what there is is read: this process itself may have been stopped for a while. */
@@ -100,7 +101,7 @@ static void tick(struct mr *m)
 	while (read_once(m))
 		;
 	machine_tick(&m->machine, clock_now_ms());
-	outcome_deliver(m);
+	outcome_deliver(m, clock_now_ms());
 	driver_write(m, false);
 }
 
@@ -199,7 +200,7 @@ static void lead(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 	else
 		poll_socket(m, deadline_ms);
 	m->leader = NULL;
-	outcome_deliver(m);
+	outcome_deliver(m, clock_now_ms());
 	driver_write(m, false);
 	tick(m);
 }

@@ -105,12 +105,12 @@ static void drop_connection(struct mr *m)
 }
 
 /* Acts on all that the machine has to tell. */
-void outcome_deliver(struct mr *m)
+void outcome_deliver(struct mr *m, int64_t now_ms)
 {
 	struct machine_event event;
 
 	for (;;) {
-		events_next(&m->machine, clock_now_ms(), &event);
+		events_next(&m->machine, now_ms, &event);
 		if (event.kind == MACHINE_IDLE)
 			break;
 		if (event.kind == MACHINE_OUTCOME)

@@ -5,7 +5,7 @@
 #include "client/blocking/state.h"
 
 /* Acts on all that the machine has to tell. */
-void outcome_deliver(struct mr *m);
+void outcome_deliver(struct mr *m, int64_t now_ms);
 
 /* Keeps what has come for a request that no thread may be waiting for yet. */
 void request_keep(struct mr_request *request, const struct machine_event *event);

@@ -99,18 +99,6 @@ void exchange_forget(struct exchange *exchange, struct exchange_request *request
 		pending_remove(exchange, request->id);
 }
 
-struct exchange_request *exchange_abandon(struct exchange *exchange)
-{
-	if (!exchange->error)
-		exchange->error = "the connection has ended";
-	for (; exchange->n_pending; exchange->n_swept++) {
-		assert(exchange->n_swept < exchange->n_buckets);
-		if (exchange->buckets[exchange->n_swept])
-			return pending_remove(exchange, exchange->buckets[exchange->n_swept]->id);
-	}
-	return NULL;
-}
-
 /* The next id that no pending request has. */
 static uint64_t fresh_id(struct exchange *exchange)
 {

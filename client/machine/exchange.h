@@ -1,9 +1,10 @@
 /* The requests and replies of one connection: requests in, bytes out; bytes in, replies out. No sockets, clock, threads
  * or blocking. Its owner sends what is in `out`, feeds what it receives, and asks for what has come of it:
  *
- *   exchange_begin(&exchange, &request, OP_TAKE, members);    send buffer_len(&exchange.out) bytes, buffer_consume()
- * them exchange_feed(&exchange, bytes, len); while ((event = exchange_next(&exchange, &request, &reply)) <
- * EXCHANGE_MORE) ...
+ *   - exchange_begin(&exchange, &request, OP_TAKE, members, SLICE(""), 1);
+ *   - send buffer_len(&exchange.out) bytes, and buffer_consume() them;
+ *   - exchange_feed(&exchange, bytes, len);
+ *   - while ((event = exchange_next(&exchange, &request, &reply)) < EXCHANGE_MORE) act on it.
  *
  * A pending request is the caller's memory, linked into a table by its id until its last reply comes or its owner
  * gives it up; each gets one end. A request has one reply, but for a take with `count`: that has one for each value,
@@ -63,11 +64,10 @@ struct exchange {
 	struct exchange_request **buckets; /* by the low bits of the id; NULL until the first request */
 	size_t n_buckets;                  /* a power of two */
 	size_t n_pending;
-	size_t n_swept; /* buckets known to be empty, while exchange_abandon() empties the table */
 };
 
 void exchange_init(struct exchange *exchange);
-void exchange_finish(struct exchange *exchange); /* forgets what is pending: see exchange_abandon() */
+void exchange_finish(struct exchange *exchange); /* forgets what is pending */
 
 /* What the daemon's hello said of its frames. Returns 0, or -1 if no daemon of this protocol can say that. */
 int exchange_set_max_frame(struct exchange *exchange, uint64_t bytes);
@@ -97,9 +97,5 @@ const char *exchange_error(const struct exchange *exchange); /* why it failed; s
 
 /* The request is no longer pending; its reply will be ignored. */
 void exchange_forget(struct exchange *exchange, struct exchange_request *request);
-
-/* For the end of a connection: removes any one of the pending requests and returns it; NULL if there is none left. No
- * request may begin afterwards. */
-struct exchange_request *exchange_abandon(struct exchange *exchange);
 
 #endif

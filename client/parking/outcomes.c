@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "client/machine/reply.h"
-#include "client/net/clock.h"
 #include "client/parking/submit.h"
 
 enum { CALLBACKS_A_TURN = 1000 };
@@ -69,12 +68,12 @@ static void tell_outcome(mr_parking *p, const struct machine_event *event)
 }
 
 /* Tells what has come. False: there is more, for another turn of the loop; or the client is dead. */
-bool outcomes_tell(mr_parking *p)
+bool outcomes_tell(mr_parking *p, int64_t now_ms)
 {
 	struct machine_event event;
 
 	for (int i = 0; i < CALLBACKS_A_TURN; i++) {
-		events_next(&p->machine, clock_now_ms(), &event);
+		events_next(&p->machine, now_ms, &event);
 		switch (event.kind) {
 		case MACHINE_IDLE:
 			return true;

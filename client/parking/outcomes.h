@@ -5,6 +5,6 @@
 #include "client/parking/state.h"
 
 /* Tells what has come. False: there is more, for another turn of the loop; or a callback has destroyed the client. */
-bool outcomes_tell(mr_parking *p);
+bool outcomes_tell(mr_parking *p, int64_t now_ms);
 
 #endif

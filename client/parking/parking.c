@@ -70,7 +70,8 @@ static bool read_once(mr_parking *p)
 		machine_read(&p->machine, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
 		machine_closed_by_peer(&p->machine, now_ms, uplink_message(n));
-	return outcomes_tell(p) && has_socket(p) && ((n > 0 && (size_t)n == len) || uplink_has_more(&p->uplink));
+	return outcomes_tell(p, now_ms) && has_socket(p) &&
+	       ((n > 0 && (size_t)n == len) || uplink_has_more(&p->uplink));
 }
 
 static void read_all(mr_parking *p)
@@ -92,10 +93,11 @@ static void writing_failed(mr_parking *p, ssize_t problem)
 
 static void write_all(mr_parking *p)
 {
+	int64_t now_ms = clock_now_ms();
 	struct slice out = {NULL, 0};
 	bool is_blocked;
 
-	while (has_socket(p) && (out = machine_output(&p->machine, true, clock_now_ms())).len) {
+	while (has_socket(p) && (out = machine_output(&p->machine, true, now_ms)).len) {
 		ssize_t n = uplink_write(&p->uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN)
@@ -104,7 +106,7 @@ static void write_all(mr_parking *p)
 			writing_failed(p, n);
 			return;
 		}
-		machine_written(&p->machine, (size_t)n, clock_now_ms());
+		machine_written(&p->machine, (size_t)n, now_ms);
 	}
 	is_blocked = has_socket(p) && out.len;
 	if (is_blocked && !p->is_writing)
@@ -134,7 +136,7 @@ static void set_timer(mr_parking *p, int64_t now_ms)
 static void run(mr_parking *p)
 {
 	int64_t now_ms = clock_now_ms();
-	bool is_all = outcomes_tell(p);
+	bool is_all = outcomes_tell(p, now_ms);
 
 	if (p->is_dead)
 		return;
