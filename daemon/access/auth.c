@@ -165,11 +165,11 @@ static bool overload(const struct inquiry *inquiry, const char *limit, uint64_t 
 
 static uint64_t bytes_to_put(const struct message_request *request)
 {
-	uint64_t bytes = request->op == OP_PUT ? request->value.len : 0;
+	uint64_t bytes = request->op == OP_PUT && request->n_values == 0 ? request->value.len + VALUE_OVERHEAD : 0;
 	for (size_t i = 0; i < request->n_values; i++)
-		bytes += request->values[i].len;
+		bytes += request->values[i].len + VALUE_OVERHEAD;
 	for (size_t i = 0; i < request->n_arms; i++)
-		bytes += request->arms[i].is_put ? request->arms[i].value.len : 0;
+		bytes += request->arms[i].is_put ? request->arms[i].value.len + VALUE_OVERHEAD : 0;
 	return bytes;
 }
 

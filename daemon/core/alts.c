@@ -3,6 +3,7 @@
  * parked while the others are tried. */
 #include <assert.h>
 
+#include "daemon/core/charge.h"
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
 
@@ -40,7 +41,7 @@ static bool check_arms(struct core *core, const struct core_event *event, struct
 			return false;
 		}
 		is_put = is_put || arm->value;
-		bytes += arm->value ? arm->value->len : 0;
+		bytes += arm->value ? charge_of(arm->value) : 0;
 	}
 	if (is_put && (core->is_draining || bytes > core->limits.max_memory)) {
 		reply_error(core, event, core->is_draining ? ERROR_DRAINING : ERROR_OVERLOADED, effects);

@@ -77,6 +77,10 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 	const struct core_definition *definition = &event->definition;
 	assert(event->connection || !definition->ephemeral);
 	struct channel *channel = channel_find(core, event->channel);
+	if (channel && channel->owner && channel->owner->is_departing) {
+		channel_remove(core, channel, effects);
+		channel = NULL;
+	}
 	if (channel) {
 		bool is_same = definitions_equal(&channel->definition, definition) &&
 			       (!definition->ephemeral || channel->owner == event->connection);
@@ -176,18 +180,17 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	park_close_takes(core, &channel->takes, effects);
 	park_close_takes(core, &channel->resting, effects);
 	complete_puts(core, channel, effects);
-	size_t discarded = channel->buffer.n + leases_discard(core, channel);
-	core->bytes -= channel->bytes;
+	while (!list_is_empty(&channel->dead_letters))
+		park_forget(core, LIST_ITEM(channel->dead_letters.next, struct request, parked.in_connection));
+	size_t discarded = channel->buffer.n + channel->n_leased;
+	lease_uncount(core, channel, channel->n_leased);
 	core->n_buffered -= channel->buffer.n;
 	core->n_durable_buffered -= channel_counts_as_kept(channel) ? channel->buffer.n : 0;
 	if (channel->definition.kind == KIND_PROMISE)
 		core->n_promised -= channel->buffer.n;
-	channel->bytes = 0;
-	store_clear(&channel->buffer);
 	list_remove(&channel->in_owner);
 	list_remove(&channel->in_unsettled);
-	channel->hash_next = core->graveyard;
-	core->graveyard = channel;
+	graveyard_bury(core, channel);
 	return discarded;
 }
 

@@ -10,22 +10,31 @@
 	} while (0)
 
 struct sums {
+	uint64_t values; /* that are charged */
+	bool is_shared;  /* some of them have the same bytes */
 	uint64_t channels, buffered, promised, leased, held, bytes, puts, takes, resting, with_id, dead_letters;
 };
 
-static uint64_t list_bytes(const struct value_list *list, size_t *n)
+static uint64_t value_bytes(const struct value *value, struct sums *sums)
+{
+	sums->values++;
+	sums->is_shared = sums->is_shared || value_holder(value)->n_charged != 1;
+	return value->len;
+}
+
+static uint64_t list_bytes(const struct value_list *list, size_t *n, struct sums *sums)
 {
 	uint64_t bytes = 0;
 	*n = 0;
 	for (const struct value *value = list->head; value; value = value->next) {
-		bytes += value->len;
+		bytes += value_bytes(value, sums);
 		++*n;
 	}
 	return bytes;
 }
 
 /* In order, and each once. */
-static const char *check_store(const struct store *store, uint64_t *bytes)
+static const char *check_store(const struct store *store, uint64_t *bytes, struct sums *sums)
 {
 	struct store_cursor cursor = {store->entered.head, 0};
 	uint64_t last_seq = 0;
@@ -33,7 +42,7 @@ static const char *check_store(const struct store *store, uint64_t *bytes)
 	for (const struct value *value; (value = store_next(store, &cursor)); n++) {
 		CHECK(value->seq > last_seq, "a buffer is not in the order of entering");
 		last_seq = value->seq;
-		*bytes += value->len;
+		*bytes += value_bytes(value, sums);
 	}
 	CHECK(n == store->n, "a buffer miscounts its values");
 	return NULL;
@@ -55,7 +64,7 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		      "a lease is not found by its token, or is, and nobody holds it");
 		CHECK(is_held || list_is_empty(&lease->in_connection), "a connection has a lease that it let go");
 		sums->held += is_held;
-		*bytes += list_bytes(&lease->values, &n);
+		*bytes += list_bytes(&lease->values, &n, sums);
 		CHECK(n == lease->values.n && n > 0, "a lease miscounts its values");
 		leased += n;
 	}
@@ -87,7 +96,7 @@ static const char *check_arm(const struct arm *arm, const struct channel *channe
 
 /* One queue: its arms, their number and the bytes they hold. */
 static const char *check_queue(const struct link *queue, const struct channel *channel, bool is_put, uint32_t *n,
-			       uint64_t *bytes)
+			       uint64_t *bytes, struct sums *sums)
 {
 	uint64_t last_seq = 0;
 	*n = 0;
@@ -101,9 +110,9 @@ static const char *check_queue(const struct link *queue, const struct channel *c
 		last_seq = request->parked.seq;
 		size_t n_values = 0;
 		if (arm->value)
-			*bytes += arm->value->len;
+			*bytes += value_bytes(arm->value, sums);
 		else if (is_put)
-			*bytes += list_bytes(&request->parked.values, &n_values);
+			*bytes += list_bytes(&request->parked.values, &n_values, sums);
 		CHECK(!is_put || arm->value || n_values == request->parked.values.n,
 		      "a parked batch miscounts its values");
 	}
@@ -167,9 +176,10 @@ static const char *check_channel(const struct core *core, const struct channel *
 	CHECK((channel->owner != NULL) == channel->definition.ephemeral,
 	      "an ephemeral channel has no owner, or another has one");
 	CHECK(list_is_empty(&channel->in_unsettled), "a channel is left unsettled");
-	if ((wrong = check_store(&channel->buffer, &bytes)) || (wrong = check_leases(core, channel, &bytes, sums)) ||
-	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes)) ||
-	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes)))
+	if ((wrong = check_store(&channel->buffer, &bytes, sums)) ||
+	    (wrong = check_leases(core, channel, &bytes, sums)) ||
+	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes, sums)) ||
+	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes, sums)))
 		return wrong;
 	CHECK(n_puts == channel->n_puts && n_takes == channel->n_takes, "a channel miscounts who is parked");
 	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");
@@ -270,6 +280,34 @@ static const char *check_connections(const struct core *core, uint64_t *n_parked
 	return NULL;
 }
 
+/* Deleted channels, of which only the memory is left. */
+static const char *check_graveyard(const struct core *core, struct sums *sums)
+{
+	for (const struct channel *channel = core->graveyard; channel; channel = channel->hash_next) {
+		uint64_t bytes = 0;
+		const char *wrong = check_store(&channel->buffer, &bytes, sums);
+		if (wrong)
+			return wrong;
+		CHECK(channel->is_removed && channel->n_puts + channel->n_takes + channel->n_leased == 0,
+		      "a deleted channel is still alive");
+		for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
+			const struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
+			size_t n;
+			bytes += list_bytes(&lease->values, &n, sums);
+			sums->held += lease->state == LEASE_HELD;
+		}
+		CHECK(bytes == channel->bytes, "a deleted channel miscounts its bytes");
+		sums->bytes += bytes;
+	}
+	for (const struct link *at = core->departing.next; at != &core->departing; at = at->next) {
+		const struct core_connection *connection = LIST_ITEM(at, struct core_connection, in_core);
+		CHECK(connection->is_departing && !connection->cookie && connection->n_parked == 0 &&
+			      list_is_empty(&connection->parked) && !connection->consumer,
+		      "a connection has ended, and something of it is parked");
+	}
+	return NULL;
+}
+
 const char *core_check(const struct core *core)
 {
 	struct sums channels = {0}, requests = {0};
@@ -280,11 +318,15 @@ const char *core_check(const struct core *core)
 		if ((wrong = check_channel(core, channel, &channels)))
 			return wrong;
 	CHECK(channels.channels == core->directory.n, "the channels are miscounted");
-	CHECK(channels.bytes == core->bytes && channels.buffered == core->n_buffered &&
-		      channels.promised == core->n_promised && channels.leased == core->n_leased &&
-		      channels.puts == core->n_puts,
-	      "the totals are not the sums of the channels'");
+	if ((wrong = check_graveyard(core, &channels)))
+		return wrong;
 	CHECK(channels.held == core->lease_table.n, "the leases are miscounted");
+	uint64_t charged = channels.bytes + channels.values * VALUE_OVERHEAD;
+	CHECK(channels.is_shared ? core->bytes <= charged : core->bytes == charged,
+	      "what counts towards max_memory is miscounted");
+	CHECK(channels.buffered == core->n_buffered && channels.promised == core->n_promised &&
+		      channels.leased == core->n_leased && channels.puts == core->n_puts,
+	      "the totals are not the sums of the channels'");
 
 	uint64_t n_parked, n_resting, n = 0, after = 0;
 	if ((wrong = check_connections(core, &n_parked, &n_resting)))

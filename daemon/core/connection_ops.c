@@ -2,7 +2,10 @@
  * parked, when the daemon ends. */
 #include <stdlib.h>
 
+#include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
+
+enum { RETURN_WORK = 4 }; /* to return a lease or to delete a channel costs as much as to free so many values */
 
 static void cancel_all(struct core *core, struct core_connection *connection)
 {
@@ -31,8 +34,7 @@ static void take_back(struct core *core, struct value *value, uint32_t n, struct
 		}
 		channel->n_kept--;
 		channel->returned++;
-		channel->bytes += value->len;
-		core->bytes += value->len;
+		charge_add(core, channel, value);
 		recorder_back(core, channel, value);
 		value_list_push(&values, value);
 	}
@@ -42,25 +44,58 @@ static void take_back(struct core *core, struct value *value, uint32_t n, struct
 	channel_settle(core, channel, effects);
 }
 
+/* Returns one thing that the connection had; false: nothing is left. */
+static bool return_next(struct core *core, struct core_connection *connection, struct core_effects *effects)
+{
+	if (!list_is_empty(&connection->leases)) {
+		struct lease *lease = LIST_ITEM(connection->leases.next, struct lease, in_connection);
+		if (lease->channel->is_removed)
+			graveyard_discard_lease(core, lease);
+		else
+			lease_return(core, lease, true, effects);
+	} else if (!list_is_empty(&connection->ephemeral)) {
+		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void connections_depart(struct core *core, struct core_effects *effects)
+{
+	while (!list_is_empty(&core->departing)) {
+		struct core_connection *connection = LIST_ITEM(core->departing.next, struct core_connection, in_core);
+		while (work_is_left(core) && return_next(core, connection, effects))
+			work_spend(core, RETURN_WORK);
+		if (!list_is_empty(&connection->leases) || !list_is_empty(&connection->ephemeral))
+			return;
+		list_remove(&connection->in_core);
+		free(connection);
+	}
+}
+
+/* To others, the order in which a connection's leases end and its ephemeral channels go is that of the protocol; that
+ * it may take some turns looks as if leases had ended one after the other. An ephemeral channel that is still there
+ * when somebody creates one of its name is deleted first. */
 void op_disconnect(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct core_connection *connection = event->connection;
 	cancel_all(core, connection);
 	for (size_t i = 0; i < event->n_unsent; i++) {
 		const struct core_unsent *unsent = &event->unsent[i];
-		struct lease *lease = unsent->values ? NULL : lease_table_find(&core->lease_table, unsent->token);
+		struct lease *lease = unsent->values ? NULL : lease_find(core, unsent->token);
 		if (unsent->values)
 			take_back(core, unsent->values, unsent->n_values, effects);
 		else if (lease)
 			lease_return(core, lease, false, effects);
 	}
-	while (!list_is_empty(&connection->leases))
-		lease_return(core, LIST_ITEM(connection->leases.next, struct lease, in_connection), true, effects);
-	while (!list_is_empty(&connection->ephemeral))
-		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
-	list_remove(&connection->in_core);
 	core->n_connections--;
-	free(connection);
+	connection->cookie = NULL;
+	connection->quota = NULL;
+	connection->is_departing = true;
+	list_remove(&connection->in_core);
+	list_append(&core->departing, &connection->in_core);
+	connections_depart(core, effects);
 }
 
 static void abandon(struct core *core, struct request *request, struct core_effects *effects)

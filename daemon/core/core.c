@@ -6,6 +6,11 @@
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
 
+static uint32_t turn_work(const struct core *core)
+{
+	return core->limits.turn_work ? core->limits.turn_work : CORE_TURN_WORK;
+}
+
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -14,6 +19,8 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	core->limits = *limits;
 	core->random = seed->choices;
 	list_init(&core->connections);
+	list_init(&core->departing);
+	core->work_left = turn_work(core);
 	list_init(&core->rested);
 	list_init(&core->unsettled);
 	if (directory_init(&core->directory, (struct hash_key){seed->tables[0], seed->tables[1]}) < 0)
@@ -47,7 +54,12 @@ void core_destroy(struct core *core)
 	while ((channel = directory_after(&core->directory, SLICE(""))))
 		channel_remove(core, channel, &effects);
 	core->outstanding = &effects;
-	core_effects_release(core, &effects);
+	do {
+		core->work_left = UINT32_MAX;
+		connections_depart(core, &effects);
+		core_effects_release(core, &effects);
+		core->outstanding = &effects;
+	} while (core_has_backlog(core));
 	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 && core->n_leased == 0 &&
 	       core->timers.reserved == 0);
 	order_finish(&core->order);
@@ -74,7 +86,10 @@ static void expire(struct core *core, uint64_t now_us, struct core_effects *effe
 			park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
 			break;
 		case TIMER_LEASE:
-			lease_return(core, timer_lease(timer), true, effects);
+			if (timer_lease(timer)->channel->is_removed)
+				graveyard_discard_lease(core, timer_lease(timer));
+			else
+				lease_return(core, timer_lease(timer), true, effects);
 			break;
 		}
 	}
@@ -82,7 +97,9 @@ static void expire(struct core *core, uint64_t now_us, struct core_effects *effe
 
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	(void)core, (void)event, (void)effects;
+	(void)event;
+	core->work_left = turn_work(core);
+	connections_depart(core, effects);
 }
 
 static void op_set_limits(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -214,6 +231,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	if (is_new_turn) {
 		core->now_us = event->now_us;
 		core->turn++;
+		core->work_left = turn_work(core);
 	}
 	expire(core, event->now_us, effects);
 	if (is_new_turn)
@@ -233,7 +251,13 @@ uint64_t core_deadline(const struct core *core)
 {
 	const struct timer *first = timers_first(&core->timers);
 	uint64_t deadline_us = first ? first->deadline_us : CORE_NEVER, turn_us = core->now_us + 1;
-	return !list_is_empty(&core->rested) && turn_us < deadline_us ? turn_us : deadline_us;
+	bool is_due = !list_is_empty(&core->rested) || core_has_backlog(core);
+	return is_due && turn_us < deadline_us ? turn_us : deadline_us;
+}
+
+bool core_has_backlog(const struct core *core)
+{
+	return core->graveyard || !list_is_empty(&core->departing);
 }
 
 bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id)

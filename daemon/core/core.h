@@ -33,7 +33,13 @@ struct core_restore;
 struct record;
 struct record_buffer;
 
-enum { CORE_MAX_ARMS = 64, CORE_MAX_TAKE = 1000, CORE_MAX_COUNT = 1000000, CORE_TURN_VALUES = 64 };
+enum {
+	CORE_MAX_ARMS = 64,
+	CORE_MAX_TAKE = 1000,
+	CORE_MAX_COUNT = 1000000,
+	CORE_TURN_VALUES = 64,
+	CORE_TURN_WORK = 16000
+};
 
 /* What knows a lease. Nobody can guess one. */
 struct core_token {
@@ -66,6 +72,8 @@ struct core_limits {
 				    always given. What a take with a count gets in a turn has the same limit, beside
 				    CORE_TURN_VALUES */
 	uint64_t max_park_ms;    /* 0: no limit */
+	uint32_t turn_work; /* how many values may be freed in a turn, or as much of other work that can go on in the
+			       next turn; 0: CORE_TURN_WORK */
 };
 
 struct core_definition { /* of a channel; two that are equal member by member are the same */
@@ -285,6 +293,11 @@ struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsen
 
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
+
+/* Whether something that has happened is still being carried out: a deleted channel's memory is freed, or an ended
+ * connection's leases return and its ephemeral channels go. core_deadline() then asks for another turn; the next
+ * CORE_TICK, in this turn or another, goes on with it. */
+bool core_has_backlog(const struct core *core);
 
 /* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so
  * itself). */

@@ -88,6 +88,12 @@ void lease_begin(struct core *core, struct lease *lease, struct channel *channel
 	reply->lease = lease->token;
 }
 
+struct lease *lease_find(struct core *core, struct core_token token)
+{
+	struct lease *lease = lease_table_find(&core->lease_table, token);
+	return lease && !lease->channel->is_removed ? lease : NULL;
+}
+
 void lease_let_go(struct core *core, struct lease *lease)
 {
 	assert(lease->state == LEASE_HELD);

@@ -2,29 +2,10 @@
  * or, at the last return that its channel allows, it goes to the dead_letter channel: there it is put, and where that
  * has no room, it parks as a put. It counts as leased here until it has entered there, so it is never nowhere. If it
  * cannot go there (no such channel, closed, no memory) it comes back after all. */
+#include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
-size_t leases_discard(struct core *core, struct channel *channel)
-{
-	size_t n = channel->n_leased;
-	while (!list_is_empty(&channel->leases)) {
-		struct value_list values =
-			lease_take_apart(core, LIST_ITEM(channel->leases.next, struct lease, in_channel));
-		value_list_join(&core->discarded, &values);
-	}
-	while (!list_is_empty(&channel->dead_letters))
-		park_forget(core, LIST_ITEM(channel->dead_letters.next, struct request, parked.in_connection));
-	lease_uncount(core, channel, n);
-	return n;
-}
-
 /* -- Dead letters -- */
-
-static void move_bytes(struct channel *from, struct channel *to, uint32_t len)
-{
-	from->bytes -= len;
-	to->bytes += len;
-}
 
 /* Puts a value into an open channel at once, if there is room. */
 static bool put_at_once(struct core *core, struct channel *source, struct channel *target, struct value *value,
@@ -32,7 +13,7 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 {
 	struct value_list one = {0};
 	uint64_t place = value->seq;
-	uint32_t deliveries = value->deliveries, recorded_in = value->recorded_in, len = value->len;
+	uint32_t deliveries = value->deliveries, recorded_in = value->recorded_in;
 	value->deliveries = value->recorded_in = 0;
 	value_list_push(&one, value);
 	transfer_put(core, target, &one, effects);
@@ -43,8 +24,7 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 	}
 	if (recorded_in)
 		recorder_gone_from(core, source, place, RECORD_DEAD_LETTERED);
-	source->bytes -= len; /* the target's count it, or the reply of a take */
-	core->bytes -= len;
+	charge_sub(core, source, value); /* the target has charged it, or it is in the reply of a take */
 	dead_letter_entered(core, source);
 	return true;
 }
@@ -82,7 +62,7 @@ void dead_letters_return(struct core *core, struct request *request, struct core
 	struct channel *source = request->parked.source, *target = request->arms[0].channel;
 	struct value_list values = request->parked.values;
 	for (const struct value *value = values.head; value; value = value->next)
-		move_bytes(target, source, value->len);
+		charge_move(target, source, value);
 	request->parked.values = (struct value_list){0};
 	park_forget(core, request);
 	give_back(core, source, &values, effects);
@@ -118,7 +98,7 @@ void lease_return(struct core *core, struct lease *lease, bool was_sent, struct 
 /* The lease that an event names; NULL, and the error replied. */
 static struct lease *find(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
-	struct lease *lease = lease_table_find(&core->lease_table, event->token);
+	struct lease *lease = lease_find(core, event->token);
 	if (!lease)
 		reply_error(core, event, ERROR_NO_SUCH_LEASE, effects);
 	return lease;
@@ -134,8 +114,7 @@ void op_ack(struct core *core, const struct core_event *event, struct core_effec
 	lease_uncount(core, channel, values.n);
 	channel->taken += values.n;
 	for (const struct value *value = values.head; value; value = value->next) {
-		channel->bytes -= value->len;
-		core->bytes -= value->len;
+		charge_sub(core, channel, value);
 		recorder_gone(core, channel, value, RECORD_TAKEN);
 	}
 	value_list_clear(&values);

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
 bool park_has_room(const struct core *core, const struct channel *channel)
@@ -69,8 +70,7 @@ enum error park_arm(struct core *core, struct request *request, uint32_t index, 
 		channel->n_takes++;
 	}
 	if (value) {
-		channel->bytes += value->len;
-		core->bytes += value->len;
+		charge_add(core, channel, value);
 		recorder_promise(core, channel, value);
 	}
 	request->parked.n_arms++;
@@ -118,8 +118,7 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 		channel->n_takes--;
 	}
 	if (arm->value) {
-		channel->bytes -= arm->value->len;
-		core->bytes -= arm->value->len;
+		charge_sub(core, channel, arm->value);
 		recorder_release(core, channel, arm->value);
 		value_destroy(arm->value);
 		arm->value = NULL;
@@ -135,8 +134,7 @@ static void unlink_everywhere(struct core *core, struct request *request)
 		struct channel *channel = request->arms[0].channel;
 		struct value *value;
 		while ((value = value_list_pop(&request->parked.values))) {
-			channel->bytes -= value->len;
-			core->bytes -= value->len;
+			charge_sub(core, channel, value);
 			recorder_release(core, channel, value);
 			value_destroy(value);
 		}
@@ -226,8 +224,7 @@ bool park_dead_letters(struct core *core, struct channel *source, struct channel
 		.timer = {.deadline_us = CORE_NEVER, .index = TIMER_NONE},
 	};
 	for (struct value *value = values->head; value; value = value->next) {
-		source->bytes -= value->len;
-		target->bytes += value->len;
+		charge_move(source, target, value);
 		recorder_promise(core, target, value);
 		recorder_dead_letter(core, source, value);
 	}

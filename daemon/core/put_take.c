@@ -1,13 +1,14 @@
 /* The ops put, take and cancel. */
 #include <assert.h>
 
+#include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
 static bool fits_memory(const struct core *core, const struct value_list *values)
 {
 	uint64_t bytes = core->bytes + core->unsent_bytes;
 	for (const struct value *value = values->head; value; value = value->next)
-		bytes += value->len;
+		bytes += charge_of(value);
 	return bytes <= core->limits.max_memory;
 }
 
@@ -26,8 +27,7 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 	request->parked.accepted = (uint32_t)accepted;
 	request->parked.values = *values;
 	for (const struct value *value = values->head; value; value = value->next) {
-		channel->bytes += value->len;
-		core->bytes += value->len;
+		charge_add(core, channel, value);
 		recorder_promise(core, channel, value);
 	}
 	*values = (struct value_list){0};

@@ -84,14 +84,5 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 			free(reply);
 	}
 	*effects = (struct core_effects){0};
-	value_list_clear(&core->discarded);
-	while (core->graveyard) {
-		struct channel *channel = core->graveyard;
-		core->graveyard = channel->hash_next;
-		channel->hash_next = NULL;
-		if (channel->n_kept == 0)
-			channel_destroy(channel);
-		else
-			channel->is_ghost = true;
-	}
+	graveyard_dig(core);
 }

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
 /* -- A table: open addressing, grows by itself -- */
@@ -416,8 +417,7 @@ static void adopt_value(struct core *core, struct restored_channel *restored, st
 {
 	struct channel *channel = restored->adopted;
 	struct value *value = item->value;
-	channel->bytes += value->len;
-	core->bytes += value->len;
+	charge_add(core, channel, value);
 	channel->recovered++;
 	if (item->lease) {
 		item->lease->channel = channel;

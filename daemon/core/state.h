@@ -19,6 +19,7 @@ struct core_connection {
 	struct core_quota *quota;  /* NULL: none of its own */
 	uint32_t n_parked;         /* those too */
 	bool is_paused;
+	bool is_departing; /* it has ended; what it had is being returned */
 };
 
 struct consumer {
@@ -79,10 +80,10 @@ struct core {
 	uint64_t changed_in; /* the last batch that tells of any change */
 	bool has_changed;    /* this step has told of one */
 	struct checkpoint checkpoint;
-	struct link unsettled;     /* of struct channel: to be settled before the step ends */
-	struct channel *graveyard; /* deleted in this step: replies may still name them */
-	struct value_list
-		discarded; /* leased values that went with their channel in this step: replies may still show them */
+	struct link unsettled;                  /* of struct channel: to be settled before the step ends */
+	struct channel *graveyard, *last_grave; /* deleted channels, of which something is still to be freed */
+	struct link departing; /* of struct core_connection: ended, and something of theirs is still to be returned */
+	uint32_t work_left;    /* of what may be done in this turn for that which can go on in the next */
 	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
 	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
@@ -211,6 +212,8 @@ void lease_forget(struct core *core, struct lease *lease);
 /* The values, which the channel's books and bytes count still, are handed out in this reply. */
 void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
 		 struct core_reply *reply);
+/* The lease that somebody holds by this token, of a channel that is there; or NULL. */
+struct lease *lease_find(struct core *core, struct core_token token);
 /* Nobody holds it any more. */
 void lease_let_go(struct core *core, struct lease *lease);
 /* Frees it; its values are the caller's. */
@@ -225,13 +228,24 @@ void dead_letter_left(struct core *core, struct channel *source, struct value *v
  * channel. */
 void channel_settle_at_end(struct core *core, struct channel *channel);
 
+/* -- graveyard.c: what is freed in slices -- */
+
+/* Whether this turn has work left for what can go on in the next; and some of it is done. */
+bool work_is_left(const struct core *core);
+void work_spend(struct core *core, uint32_t work);
+
+/* The channel, which is removed and has no waiters, is freed with all that it holds, beginning when the step's effects
+ * are released. */
+void graveyard_bury(struct core *core, struct channel *channel);
+/* A lease of a removed channel is freed with its values. */
+void graveyard_discard_lease(struct core *core, struct lease *lease);
+/* Frees what there is, as far as this turn's work goes. Between steps. */
+void graveyard_dig(struct core *core);
+
 /* -- lease_ops.c: how leases end -- */
 
 /* It ends, and its values come back. was_sent: whoever had it may have seen them. */
 void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects);
-/* All leases and dead letters of a channel are gone with their values. Returns how many these were; books and bytes are
- * the caller's. */
-size_t leases_discard(struct core *core, struct channel *channel);
 
 /* The channel where dead letters are parked is gone: they go back. */
 void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects);
@@ -245,6 +259,9 @@ void value_unkeep(struct value *value);
 struct channel *channel_find(struct core *core, struct slice name);
 /* delete with force. Returns how many values went with it. */
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
+
+/* Connections that have ended go on returning what they had, as far as this turn's work goes. */
+void connections_depart(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,

@@ -3,19 +3,8 @@
  */
 #include <assert.h>
 
+#include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
-
-static void bytes_add(struct core *core, struct channel *channel, uint32_t len)
-{
-	channel->bytes += len;
-	core->bytes += len;
-}
-
-static void bytes_sub(struct core *core, struct channel *channel, uint32_t len)
-{
-	channel->bytes -= len;
-	core->bytes -= len;
-}
 
 /* The value enters the channel: it has its place from here on. */
 static void enter(struct channel *channel, struct value *value)
@@ -47,7 +36,7 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 	if (channel->closed || !channel_is_quiet(channel) || !channel_has_room(channel))
 		return false;
 	enter(channel, value);
-	bytes_add(core, channel, value->len);
+	charge_add(core, channel, value);
 	buffer_push(core, channel, value);
 	return true;
 }
@@ -57,7 +46,7 @@ struct value *transfer_take_alone(struct core *core, struct channel *channel)
 	if (channel->buffer.n == 0 || !channel_is_quiet(channel))
 		return NULL;
 	struct value *value = buffer_pop(core, channel);
-	bytes_sub(core, channel, value->len);
+	charge_sub(core, channel, value);
 	value->channel = channel;
 	channel->taken++;
 	channel->n_kept++;
@@ -101,7 +90,7 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 		return;
 	}
 	for (struct value *value = run->values.head; value; value = value->next) {
-		bytes_sub(core, channel, value->len);
+		charge_sub(core, channel, value);
 		recorder_gone(core, channel, value, RECORD_TAKEN);
 		value->channel = channel;
 	}
@@ -169,7 +158,7 @@ static void serve_from_put(struct core *core, struct channel *channel, struct va
 	while (run.values.n < taker.max && values->head && run_fits(core, &run, values->head)) {
 		struct value *value = value_list_pop(values);
 		enter(channel, value);
-		bytes_add(core, channel, value->len);
+		charge_add(core, channel, value);
 		run_add(&run, value);
 	}
 	run_give(core, channel, &run, taker.lease, taker.reply);
@@ -195,7 +184,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 	if (channel->buffer.n == 0) {
 		struct value *value = value_list_pop(values);
 		enter(channel, value);
-		bytes_add(core, channel, value->len);
+		charge_add(core, channel, value);
 		buffer_push(core, channel, value);
 		core->n_promised++;
 		outcome.accepted = 1;
@@ -213,7 +202,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 static void evict_oldest(struct core *core, struct channel *channel)
 {
 	struct value *value = buffer_pop(core, channel);
-	bytes_sub(core, channel, value->len);
+	charge_sub(core, channel, value);
 	recorder_gone(core, channel, value, RECORD_EVICTED);
 	value_destroy(value);
 	channel->evicted++;
@@ -238,7 +227,7 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 		}
 		struct value *value = value_list_pop(values);
 		enter(channel, value);
-		bytes_add(core, channel, value->len);
+		charge_add(core, channel, value);
 		buffer_push(core, channel, value);
 	}
 	outcome.accepted = n - values->n;

@@ -4,32 +4,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void account_add(struct value_account *account, uint64_t bytes)
+{
+	if (!account)
+		return;
+	account->bytes += bytes;
+	account->n++;
+}
+
 struct value *value_create(const void *bytes, size_t len, struct value_account *account)
 {
 	assert(len <= UINT32_MAX);
-	struct value *value = malloc(offsetof(struct value, bytes) + len);
+	struct value *value = malloc(offsetof(struct value, own) + len);
 	if (!value)
 		return NULL;
 	value->next = NULL;
+	value->bytes = value->own;
 	value->len = (uint32_t)len;
 	value->deliveries = 0;
 	value->recorded_in = 0;
+	value->n_sharing = 1;
+	value->n_charged = 0;
 	value->account = account;
-	if (account) {
-		account->bytes += len;
-		account->n++;
-	}
-	memcpy(value->bytes, bytes, len);
+	account_add(account, len + VALUE_OVERHEAD);
+	memcpy(value->own, bytes, len);
 	return value;
+}
+
+struct value *value_copy(struct value *value)
+{
+	struct value *copy = malloc(sizeof(*copy));
+	if (!copy)
+		return NULL;
+	*copy = (struct value){.bytes = value->bytes, .len = value->len, .account = value->account};
+	value_holder(value)->n_sharing++;
+	account_add(copy->account, VALUE_OVERHEAD);
+	return copy;
 }
 
 void value_destroy(struct value *value)
 {
-	if (value && value->account) {
-		value->account->bytes -= value->len;
-		value->account->n--;
+	if (!value)
+		return;
+	struct value *holder = value_holder(value);
+	struct value_account *account = value->account;
+	bool is_last = --holder->n_sharing == 0;
+	if (account) {
+		account->bytes -= VALUE_OVERHEAD + (is_last ? value->len : 0);
+		account->n--;
 	}
-	free(value);
+	if (value != holder)
+		free(value);
+	if (is_last)
+		free(holder);
 }
 
 void value_list_join(struct value_list *list, struct value_list *more)

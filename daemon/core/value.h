@@ -1,13 +1,18 @@
-/* A value: JSON bytes that the core never looks into. It is in one place at a time (one list, one tree, one owner), so
- * it needs no count of references. */
+/* A value: JSON bytes that the core never looks into. A value is in one place at a time (one list, one tree, one
+ * owner). Its bytes may be shared: value_copy() makes another value, with a place of its own, that has the same bytes,
+ * and these stay until the last value that has them is destroyed.
+ *
+ * What a value costs: its bytes, which count once however many values share them, and VALUE_OVERHEAD for itself. */
 #ifndef MILLRACE_CORE_VALUE_H
 #define MILLRACE_CORE_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* A sum of values that are there: the bytes of those that count towards it. The shell's, which looks at it; it has to
- * stay until n is 0. */
+enum { VALUE_OVERHEAD = 64 };
+
+/* A sum of what values cost that are there. The shell's, which looks at it; it has to stay until n is 0. */
 struct value_account {
 	uint64_t bytes, n;
 };
@@ -22,11 +27,15 @@ struct value {
 		struct channel *channel; /* once it was taken: where from */
 	};
 	struct value_account *account; /* NULL: none */
+	const char *bytes;             /* its own, or those of the value that it was copied from */
 	uint64_t seq;                  /* rises in the order in which values entered their channel */
 	uint32_t len;
-	uint32_t deliveries;  /* how often it was leased */
+	uint32_t deliveries; /* how often it was leased */
+	/* Of the value whose bytes these are: */
+	uint32_t n_sharing;   /* values that have them */
+	uint32_t n_charged;   /* of these, how many count towards max_memory just now: charge.h's */
 	uint32_t recorded_in; /* recorder.h's; 0: it is in no journal */
-	char bytes[];
+	char own[];
 };
 
 struct value_list { /* first in, first out; zero-initialised is empty */
@@ -34,10 +43,19 @@ struct value_list { /* first in, first out; zero-initialised is empty */
 	size_t n;
 };
 
-/* A copy of the bytes, owned by the caller, which counts towards the account (NULL: none) for as long as it is there;
- * NULL without memory. */
+/* A value with a copy of the bytes, owned by the caller, which counts towards the account (NULL: none) for as long as
+ * it is there; NULL without memory. */
 struct value *value_create(const void *bytes, size_t len, struct value_account *account);
-void value_destroy(struct value *value);
+/* Another value with the same bytes, as if it had been created now: it was never leased. The caller's; it counts
+ * towards the same account. NULL without memory. */
+struct value *value_copy(struct value *value);
+void value_destroy(struct value *value); /* NULL is fine */
+
+/* The value that holds the bytes of this one in its own memory: most often itself. */
+static inline struct value *value_holder(const struct value *value)
+{
+	return (struct value *)(value->bytes - offsetof(struct value, own));
+}
 
 static inline void value_list_push(struct value_list *list, struct value *value)
 {

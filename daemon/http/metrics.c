@@ -293,7 +293,7 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 	write_value(out, "millrace_channels", "gauge", "Channels, reply channels included.", totals.channels);
 	write_value(out, "millrace_parked_requests", "gauge", "Requests that wait, each once.", totals.parked);
 	write_value(out, "millrace_value_bytes", "gauge",
-		    "Bytes of all values that are buffered, leased or parked to be put.", totals.bytes);
+		    "Bytes of all values that are buffered, leased or parked to be put, and 64 for each of them.", totals.bytes);
 	write_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
 		    stream_group_unsent_value_bytes(sessions->streams));
 	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",

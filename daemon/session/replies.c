@@ -16,7 +16,7 @@ size_t reply_value_bytes(const struct core_reply *reply)
 	size_t bytes = 0;
 	const struct value *value = reply->value;
 	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next)
-		bytes += value->len;
+		bytes += value->len + VALUE_OVERHEAD;
 	return bytes;
 }
 

@@ -63,7 +63,7 @@ static void park(struct model *model, const struct operation *o, struct model_re
 static void put(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
 	uint64_t evicted = 0, dropped = 0;
-	if (model_over_memory(model, model_size_of_all(r->values, r->n_values))) {
+	if (model_over_memory(model, model_cost_of_all(r->values, r->n_values))) {
 		model_refuse(outcomes, r, 0, ERROR_OVERLOADED);
 		return;
 	}
@@ -152,7 +152,7 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 			return;
 		}
 		has_put = has_put || r->arms[i].is_put;
-		bytes += r->arms[i].is_put ? model_size_of(r->arms[i].value) : 0;
+		bytes += r->arms[i].is_put ? model_cost_of_all(&r->arms[i].value, 1) : 0;
 	}
 	if (has_put && model_over_memory(model, bytes)) {
 		model_refuse(outcomes, r, r->n_arms, ERROR_OVERLOADED);

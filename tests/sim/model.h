@@ -114,6 +114,7 @@ void model_step(struct model *model, const struct operation *operation, uint32_t
 /* What there is to see of a channel: the arms parked on one side, and its bytes. */
 uint32_t model_waiters(const struct model *model, int channel, bool is_put);
 uint64_t model_bytes(const struct model *model, int channel);
+uint64_t model_cost(const struct model *model, int channel); /* towards max_memory */
 uint32_t model_leased(const struct model *model, int channel);
 uint64_t model_deadline(struct model *model);
 

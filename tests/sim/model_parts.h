@@ -19,6 +19,7 @@ struct model_request *model_find_id(struct model *model, int connection, uint64_
 
 uint64_t model_size_of(uint32_t value);
 uint64_t model_size_of_all(const uint32_t *values, uint32_t n);
+uint64_t model_cost_of_all(const uint32_t *values, uint32_t n); /* towards max_memory */
 bool model_over_memory(const struct model *model, uint64_t more);
 
 /* An outcome. `arm` is the one that happened or was refused; n_arms: none in particular. */

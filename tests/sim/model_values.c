@@ -46,29 +46,44 @@ uint64_t model_size_of_all(const uint32_t *values, uint32_t n)
 	return bytes;
 }
 
-uint64_t model_bytes(const struct model *model, int channel)
+uint64_t model_cost_of_all(const uint32_t *values, uint32_t n)
 {
-	uint64_t bytes = model_size_of_all(model->channels[channel].buffer, model->channels[channel].n);
+	return model_size_of_all(values, n) + (uint64_t)n * VALUE_OVERHEAD;
+}
+
+/* What a channel's values cost, or how many bytes they have. */
+static uint64_t held(const struct model *model, int channel, uint64_t (*of)(const uint32_t *values, uint32_t n))
+{
+	uint64_t bytes = of(model->channels[channel].buffer, model->channels[channel].n);
 	for (uint32_t i = 0; i < model->n_leases; i++)
 		if (model->leases[i].channel == channel)
-			bytes += model_size_of_all(model->leases[i].values, model->leases[i].n_values);
+			bytes += of(model->leases[i].values, model->leases[i].n_values);
 	for (uint32_t i = 0; i < model->n_parked; i++) {
 		const struct model_request *r = &model->parked[i];
 		for (uint32_t arm = 0; arm < r->n_arms; arm++) {
 			if (!is_on(&r->arms[arm], channel, true))
 				continue;
-			bytes += r->op == CORE_PUT ? model_size_of_all(r->values, r->n_values)
-						   : model_size_of(r->arms[arm].value);
+			bytes += r->op == CORE_PUT ? of(r->values, r->n_values) : of(&r->arms[arm].value, 1);
 		}
 	}
 	return bytes;
+}
+
+uint64_t model_bytes(const struct model *model, int channel)
+{
+	return held(model, channel, model_size_of_all);
+}
+
+uint64_t model_cost(const struct model *model, int channel)
+{
+	return held(model, channel, model_cost_of_all);
 }
 
 bool model_over_memory(const struct model *model, uint64_t more)
 {
 	uint64_t bytes = model->unsent + more;
 	for (int i = 0; i < SIM_CHANNELS; i++)
-		bytes += model_bytes(model, i);
+		bytes += model_cost(model, i);
 	return bytes > model->limits.max_memory;
 }
 

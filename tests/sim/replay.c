@@ -244,7 +244,7 @@ static bool compare_states(struct world *world, const struct script *script)
 		if (!compare_channel(world, i))
 			return false;
 		buffered += world->model.channels[i].n;
-		bytes += model_bytes(&world->model, i);
+		bytes += model_cost(&world->model, i);
 		channels += world->model.channels[i].exists;
 	}
 	core_totals(world->core, &totals);
@@ -454,6 +454,22 @@ static bool goes_alone(struct world *world, const struct operation *o, const str
 	return true;
 }
 
+/* What goes on in other turns does so now, before anything else: to the model it happened at once. */
+static bool finish_backlog(struct world *world, uint64_t now_us)
+{
+	bool good = true;
+	while (good && core_has_backlog(world->core)) {
+		struct core_event event = {.op = CORE_TICK, .now_us = now_us, .unsent_bytes = world->unsent_bytes};
+		struct core_effects effects = {0};
+		step_core(world, &event, &effects);
+		good = take_effects(world, &effects);
+		const char *wrong = good ? core_check(world->core) : NULL;
+		if (wrong)
+			return differ(world, "core_check amid a backlog: %s", wrong);
+	}
+	return good;
+}
+
 static bool act(struct world *world, const struct operation *o)
 {
 	struct core_event event;
@@ -478,7 +494,8 @@ static bool step(struct world *world, const struct script *script, const struct 
 	const struct operation fitted = fit(world, made), *o = &fitted;
 	world->actual.n = world->predicted.n = 0;
 	world->actual.undeliverable = world->predicted.undeliverable = 0;
-	bool good = connect(world, o->connection) && act(world, o);
+	bool good = connect(world, o->connection) && act(world, o) &&
+		    finish_backlog(world, world->model.now_us + o->later_us);
 	uint32_t was_parked = world->model.n_parked;
 	model_step(&world->model, o, chosen_arm(world, o), &world->predicted);
 	see(world, o, was_parked, seen);

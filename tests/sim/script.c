@@ -36,7 +36,8 @@ static void make_limits(struct maker *maker, struct script *script)
 	script->n_connections = 1 + (int)below(maker, SIM_CONNECTIONS);
 	script->n_channels = 1 + (int)below(maker, SIM_CHANNELS);
 	script->limits = (struct core_limits){
-		.max_memory = one_in(maker, 4) ? 40 + below(maker, 200) : 1000000,
+		.max_memory = one_in(maker, 4) ? 100 + below(maker, 900) : 1000000,
+		.turn_work = one_in(maker, 2) ? 1 + below(maker, 8) : 0,
 		.max_channels = one_in(maker, 8) ? 1 + below(maker, SIM_CHANNELS) : SIM_CHANNELS,
 		.max_inflight = one_in(maker, 3) ? 1 + below(maker, 4) : 16,
 		.max_waiters = one_in(maker, 3) ? 1 + below(maker, 6) : 100,
@@ -367,9 +368,11 @@ static void print_details(const struct operation *o, FILE *to)
 void script_print(const struct script *script, FILE *to)
 {
 	const struct core_limits *limits = &script->limits;
-	fprintf(to, "limits: memory %" PRIu64 " channels %u inflight %u waiters %u take_bytes %u park_ms %" PRIu64 "\n",
+	fprintf(to,
+		"limits: memory %" PRIu64 " channels %u inflight %u waiters %u take_bytes %u park_ms %" PRIu64
+		" work %u\n",
 		limits->max_memory, limits->max_channels, limits->max_inflight, limits->max_waiters,
-		limits->max_take_bytes, limits->max_park_ms);
+		limits->max_take_bytes, limits->max_park_ms, limits->turn_work);
 	uint64_t now_us = 0;
 	for (size_t i = 0; i < script->n; i++) {
 		const struct operation *o = &script->operations[i];

@@ -460,7 +460,7 @@ END_TEST
 
 START_TEST(leased_values_count_as_memory)
 {
-	fixture.limits.max_memory = 3;
+	fixture.limits.max_memory = 3 + VALUE_OVERHEAD;
 	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 put c xx", "a2 ok");

@@ -66,15 +66,86 @@ START_TEST(values_count_towards_their_account_for_as_long_as_they_are_there)
 	struct value_account account = {0};
 	struct value *a = value_create("12345", 5, &account), *b = value_create("67", 2, &account),
 		     *other = value_create("x", 1, NULL);
-	ck_assert_uint_eq(account.bytes, 7);
+	ck_assert_uint_eq(account.bytes, 7 + 2 * VALUE_OVERHEAD);
 	ck_assert_uint_eq(account.n, 2);
 	value_destroy(a);
 	value_destroy(other);
-	ck_assert_uint_eq(account.bytes, 2);
+	ck_assert_uint_eq(account.bytes, 2 + VALUE_OVERHEAD);
 	value_destroy(b);
 	value_destroy(NULL);
 	ck_assert_uint_eq(account.bytes, 0);
 	ck_assert_uint_eq(account.n, 0);
+}
+END_TEST
+
+START_TEST(bytes_that_values_share_count_once)
+{
+	struct value_account account = {0};
+	struct value *a = value_create("12345", 5, &account), *b = value_copy(a), *c = value_copy(b);
+	ck_assert_ptr_eq(c->bytes, a->bytes);
+	ck_assert_uint_eq(c->len, 5);
+	ck_assert_uint_eq(account.bytes, 5 + 3 * VALUE_OVERHEAD);
+	value_destroy(a);
+	ck_assert_uint_eq(account.bytes, 5 + 2 * VALUE_OVERHEAD);
+	value_destroy(c);
+	ck_assert_mem_eq(b->bytes, "12345", 5);
+	value_destroy(b);
+	ck_assert_uint_eq(account.bytes, 0);
+	ck_assert_uint_eq(account.n, 0);
+}
+END_TEST
+
+static void put_values(const char *channel, struct value *value, uint64_t id)
+{
+	struct core_effects effects = {0};
+	struct core_event event = {.op = CORE_PUT,
+				   .now_us = fixture.now_us,
+				   .connection = fixture.connections[0],
+				   .id = id,
+				   .channel = slice_from(channel)};
+	value_list_push(&event.values, value);
+	core_step(fixture.core, &event, &effects);
+	core_effects_release(fixture.core, &effects);
+	ck_assert_ptr_null(core_check(fixture.core));
+}
+
+START_TEST(bytes_that_channels_share_count_once_towards_max_memory)
+{
+	struct core_totals totals;
+	struct value *value = value_create("12345", 5, NULL);
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	put_values("d", value_copy(value), 3);
+	put_values("c", value, 4);
+	core_totals(fixture.core, &totals);
+	ck_assert_uint_eq(totals.bytes, 5 + 2 * VALUE_OVERHEAD);
+	expect_books("c", "buffered 1 bytes 5 accepted 1");
+	expect_books("d", "buffered 1 bytes 5 accepted 1");
+	expect("a5 take c", "a5 ok 12345");
+	core_totals(fixture.core, &totals);
+	ck_assert_uint_eq(totals.bytes, 5 + VALUE_OVERHEAD);
+	expect("a6 take d", "a6 ok 12345");
+	core_totals(fixture.core, &totals);
+	ck_assert_uint_eq(totals.bytes, 0);
+}
+END_TEST
+
+START_TEST(each_value_counts_beside_its_bytes)
+{
+	fixture.limits.max_memory = 10 * (VALUE_OVERHEAD + 1);
+	fixture_set_limits();
+	expect("a1 create c bounded 100", "a1 ok created");
+	expect("a2 create u unbuffered", "a2 ok created");
+	expect("a3 puts c 1 1 1 1 1 1 1 1 1 1 1", "a3 error overloaded accepted 0");
+	expect("a4 puts c 1 1 1 1", "a4 ok accepted 4");
+	expect("a5 puts u 1 1 1", ""); /* parked */
+	expect("a6 alts put:u=1 put:u=1", "");
+	expect("b1 take c lease 9000", "b1 ok 1 lease 1 deliveries 1");
+	expect("a7 put c 1", "a7 ok");
+	expect("a8 put c 1", "a8 error overloaded");
+	expect("a9 alts put:c=1", "a9 error overloaded");
+	expect("b2 ack 1", "b2 ok");
+	expect("a10 put c 1", "a10 ok");
 }
 END_TEST
 
@@ -143,7 +214,7 @@ END_TEST
 
 START_TEST(max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits)
 {
-	fixture.limits.max_memory = 10;
+	fixture.limits.max_memory = 10 + 2 * VALUE_OVERHEAD;
 	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 create d unbuffered", "a2 ok created");
@@ -160,14 +231,14 @@ END_TEST
 
 START_TEST(max_memory_counts_parked_puts_arms_and_what_is_unsent)
 {
-	fixture.limits.max_memory = 10;
+	fixture.limits.max_memory = 10 + 2 * VALUE_OVERHEAD;
 	fixture_set_limits();
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("a2 alts put:c=xxxxx", "");
 	expect("a3 put c yyyyy", "");
 	expect("a4 put c z", "a4 error overloaded");
 	expect("a5 cancel 2", "a2 cancelled; a5 ok");
-	fixture.unsent_bytes = 5;
+	fixture.unsent_bytes = 5 + VALUE_OVERHEAD;
 	expect("a6 put c z", "a6 error overloaded");
 	fixture.unsent_bytes = 0;
 	expect("a7 put c z", "");
@@ -176,7 +247,7 @@ END_TEST
 
 START_TEST(over_the_limit_takes_go_on_and_nothing_is_dropped)
 {
-	fixture.limits.max_memory = 10;
+	fixture.limits.max_memory = 10 + 2 * VALUE_OVERHEAD;
 	fixture_set_limits();
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("a2 put c xxxxx", "a2 ok");
@@ -200,6 +271,9 @@ int main(void)
 		max_waiters_of_a_channel_counts_arms_and_refuses_whole_requests,
 		max_waiters_never_refuses_a_match,
 		max_channels,
+		bytes_that_values_share_count_once,
+		bytes_that_channels_share_count_once_towards_max_memory,
+		each_value_counts_beside_its_bytes,
 		max_memory_is_looked_at_when_a_put_arrives_even_if_a_take_waits,
 		max_memory_counts_parked_puts_arms_and_what_is_unsent,
 		over_the_limit_takes_go_on_and_nothing_is_dropped,

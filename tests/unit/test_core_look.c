@@ -97,7 +97,7 @@ START_TEST(totals_are_sums)
 	ck_assert_uint_eq(totals.connections, 2);
 	ck_assert_uint_eq(totals.parked, 1);
 	ck_assert_uint_eq(totals.buffered, 1);
-	ck_assert_uint_eq(totals.bytes, 4);
+	ck_assert_uint_eq(totals.bytes, 4 + 2 * VALUE_OVERHEAD);
 }
 END_TEST
 

@@ -1,0 +1,138 @@
+/* What takes long goes on in other turns: what one turn does of it is bounded, and in between nobody sees anything that
+ * did not happen. Work is counted here, not time. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/core_fixture.h"
+
+enum { WORK = 40, VALUES = 1000, LEASES = 60, CHANNELS = 50 };
+
+static void limit_work(void)
+{
+	fixture.limits.turn_work = WORK;
+	fixture_set_limits();
+}
+
+static uint64_t bytes(void)
+{
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	return totals.bytes;
+}
+
+static const char *line(const char *format, int n)
+{
+	static char text[64];
+	snprintf(text, sizeof(text), format, n);
+	return text;
+}
+
+/* How many turns it takes until all is done. */
+static int finish(void)
+{
+	int turns = 0;
+	for (; core_has_backlog(fixture.core); turns++) {
+		ck_assert_uint_eq(core_deadline(fixture.core), fixture.now_us + 1);
+		fixture_later(1);
+		fixture_do("- tick");
+		ck_assert_int_lt(turns, 10 * VALUES);
+	}
+	return turns;
+}
+
+START_TEST(the_values_of_a_deleted_channel_are_freed_in_slices)
+{
+	limit_work();
+	expect("a1 create c bounded 1000", "a1 ok created");
+	for (int i = 0; i < VALUES; i++)
+		fixture_do("a2 put c xx");
+	expect("a3 delete c force", "a3 ok discarded 1000");
+	uint64_t left = (2 + VALUE_OVERHEAD) * (VALUES - WORK);
+	ck_assert_uint_eq(bytes(), left); /* it is not free yet, and counts */
+	expect("a4 take c", "a4 error no_such_channel");
+	expect("a5 create c bounded 2", "a5 ok created");
+	ck_assert_uint_eq(bytes(), left); /* the turn's work is done */
+	expect("a6 put c yy", "a6 ok");
+	int turns = finish();
+	ck_assert_int_ge(turns, VALUES / WORK - 1);
+	ck_assert_int_le(turns, VALUES / WORK + 1);
+	expect_books("c", "buffered 1 bytes 2 accepted 1");
+	ck_assert_uint_eq(bytes(), 2 + VALUE_OVERHEAD);
+}
+END_TEST
+
+START_TEST(the_leases_of_a_deleted_channel_are_over_at_once)
+{
+	limit_work();
+	expect("a1 create c bounded 1000", "a1 ok created");
+	for (int i = 1; i <= LEASES; i++) {
+		fixture_do("a2 put c x");
+		fixture_do(i % 2 ? "b3 take c lease 1000" : "b3 take c lease 90000 sticky");
+	}
+	expect("a4 delete c force", "a4 ok discarded 60");
+	expect("b5 ack 57", "b5 error no_such_lease");
+	expect("b6 extend 58 100", "b6 error no_such_lease");
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	ck_assert_uint_eq(totals.leased, 0);
+	fixture_later(2000); /* most of them have yet to be freed when their time is over */
+	expect("- tick", "");
+	expect("b leaves", ""); /* and their connection ends */
+	finish();
+	ck_assert_uint_eq(bytes(), 0);
+}
+END_TEST
+
+START_TEST(the_leases_of_an_ended_connection_return_in_slices_and_in_order)
+{
+	char text[16];
+	limit_work();
+	expect("a1 create c bounded 1000", "a1 ok created");
+	for (int i = 1; i <= LEASES; i++) {
+		fixture_do(line("a2 put c %d", i));
+		fixture_do("b3 take c lease 90000");
+	}
+	expect("b leaves", "");
+	ck_assert(core_has_backlog(fixture.core));
+	expect("a4 ack 60", "a4 ok"); /* its lease has not ended yet */
+	for (int i = 1; i < LEASES; i++) {
+		while (strcmp(fixture_do("a5 take c timeout 0"), line("a5 ok %d", i)) != 0) {
+			ck_assert(core_has_backlog(fixture.core));
+			fixture_later(1);
+			fixture_do("- tick");
+		}
+	}
+	finish();
+	snprintf(text, sizeof(text), "taken %d", LEASES);
+	ck_assert_ptr_nonnull(strstr(fixture_books("c"), text));
+}
+END_TEST
+
+START_TEST(the_ephemeral_channels_of_an_ended_connection_go_in_slices)
+{
+	limit_work();
+	for (int i = 0; i < CHANNELS; i++)
+		fixture_do(line("b1 create e%02d unbuffered ephemeral", i));
+	expect("a1 take e49", "");
+	expect("b leaves", "");
+	ck_assert(core_has_backlog(fixture.core));
+	struct core_channel_row row;
+	ck_assert(core_stat(fixture.core, SLICE("e49"), &row));
+	/* Its owner is gone: whoever comes next may have the name. */
+	expect("c1 create e49 unbuffered ephemeral", "a1 closed; c1 ok created");
+	ck_assert_int_ge(finish(), CHANNELS * 4 / WORK - 1);
+	ck_assert(!core_stat(fixture.core, SLICE("e48"), &row));
+	ck_assert(core_stat(fixture.core, SLICE("e49"), &row));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+		the_values_of_a_deleted_channel_are_freed_in_slices,
+		the_leases_of_a_deleted_channel_are_over_at_once,
+		the_leases_of_an_ended_connection_return_in_slices_and_in_order,
+		the_ephemeral_channels_of_an_ended_connection_go_in_slices,
+	};
+	return fixture_main("core: slices", tests, sizeof(tests) / sizeof(tests[0]));
+}
