@@ -94,6 +94,7 @@ struct channel *channel_create(struct slice name, const struct core_definition *
 	list_init(&channel->leases);
 	list_init(&channel->dead_letters);
 	list_init(&channel->in_unsettled);
+	list_init(&channel->in_lending);
 	channel->name_len = (uint8_t)name.len;
 	memcpy(channel->name, name.bytes, name.len);
 	return channel;

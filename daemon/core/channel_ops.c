@@ -163,9 +163,9 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 	}
 	channel->closed = true;
 	recorder_close(core, channel);
-	/* Where a take is parked nothing is buffered, and the only parked puts are other arms of the same alts, which
-	 * it cannot take from. */
-	if (channel->n_leased == 0)
+	/* Where a take is parked nothing is buffered, but in a promise that is still being lent; and the only parked
+	 * puts are other arms of the same alts, which it cannot take from. */
+	if (channel->n_leased == 0 && channel->buffer.n == 0)
 		park_close_takes(core, &channel->takes, effects);
 	reply_now(core, event, STATUS_OK, effects);
 }
@@ -190,6 +190,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 		core->n_promised -= channel->buffer.n;
 	list_remove(&channel->in_owner);
 	list_remove(&channel->in_unsettled);
+	list_remove(&channel->in_lending);
 	graveyard_bury(core, channel);
 	return discarded;
 }

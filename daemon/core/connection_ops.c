@@ -93,6 +93,7 @@ void op_disconnect(struct core *core, const struct core_event *event, struct cor
 	connection->cookie = NULL;
 	connection->quota = NULL;
 	connection->is_departing = true;
+	list_remove(&connection->in_lending);
 	list_remove(&connection->in_core);
 	list_append(&core->departing, &connection->in_core);
 	connections_depart(core, effects);

@@ -6,9 +6,11 @@
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
 
-static uint32_t turn_work(const struct core *core)
+/* What can go on in the next turn has so much work in this one. */
+static void begin_turn(struct core *core)
 {
-	return core->limits.turn_work ? core->limits.turn_work : CORE_TURN_WORK;
+	core->work_left = core->limits.turn_work ? core->limits.turn_work : CORE_TURN_WORK;
+	core->lend_left = core->limits.max_take_bytes;
 }
 
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed)
@@ -20,7 +22,9 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	core->random = seed->choices;
 	list_init(&core->connections);
 	list_init(&core->departing);
-	core->work_left = turn_work(core);
+	list_init(&core->lending);
+	list_init(&core->lending_to);
+	begin_turn(core);
 	list_init(&core->rested);
 	list_init(&core->unsettled);
 	if (directory_init(&core->directory, (struct hash_key){seed->tables[0], seed->tables[1]}) < 0)
@@ -98,8 +102,9 @@ static void expire(struct core *core, uint64_t now_us, struct core_effects *effe
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	(void)event;
-	core->work_left = turn_work(core);
+	begin_turn(core);
 	connections_depart(core, effects);
+	promises_go_on(core, effects);
 }
 
 static void op_set_limits(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -125,6 +130,7 @@ static void op_connect(struct core *core, const struct core_event *event, struct
 	list_init(&connection->parked);
 	list_init(&connection->ephemeral);
 	list_init(&connection->leases);
+	list_init(&connection->in_lending);
 	list_append(&core->connections, &connection->in_core);
 	core->n_connections++;
 	effects->connection = connection;
@@ -231,7 +237,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	if (is_new_turn) {
 		core->now_us = event->now_us;
 		core->turn++;
-		core->work_left = turn_work(core);
+		begin_turn(core);
 	}
 	expire(core, event->now_us, effects);
 	if (is_new_turn)
@@ -257,7 +263,8 @@ uint64_t core_deadline(const struct core *core)
 
 bool core_has_backlog(const struct core *core)
 {
-	return core->graveyard || !list_is_empty(&core->departing);
+	return core->graveyard || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
+	       !list_is_empty(&core->lending_to);
 }
 
 bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id)

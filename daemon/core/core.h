@@ -294,9 +294,9 @@ struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsen
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
 
-/* Whether something that has happened is still being carried out: a deleted channel's memory is freed, or an ended
- * connection's leases return and its ephemeral channels go. core_deadline() then asks for another turn; the next
- * CORE_TICK, in this turn or another, goes on with it. */
+/* Whether something that has happened is still being carried out: a deleted channel's memory is freed, an ended
+ * connection's leases return and its ephemeral channels go, or a promise is lent to those who waited for it.
+ * core_deadline() then asks for another turn; the next CORE_TICK, in this turn or another, goes on with it. */
 bool core_has_backlog(const struct core *core);
 
 /* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so

@@ -79,6 +79,7 @@ void credit_new_turn(struct core *core, struct core_effects *effects)
 void op_resume(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	event->connection->is_paused = false;
+	promise_resume(core, event->connection, effects);
 	if (event->connection->consumer)
 		go_on_all(core, event->connection->consumer, effects);
 }

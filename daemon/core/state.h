@@ -19,7 +19,8 @@ struct core_connection {
 	struct core_quota *quota;  /* NULL: none of its own */
 	uint32_t n_parked;         /* those too */
 	bool is_paused;
-	bool is_departing; /* it has ended; what it had is being returned */
+	struct link in_lending; /* the core's lending_to */
+	bool is_departing;      /* it has ended; what it had is being returned */
 };
 
 struct consumer {
@@ -82,8 +83,11 @@ struct core {
 	struct checkpoint checkpoint;
 	struct link unsettled;                  /* of struct channel: to be settled before the step ends */
 	struct channel *graveyard, *last_grave; /* deleted channels, of which something is still to be freed */
-	struct link departing; /* of struct core_connection: ended, and something of theirs is still to be returned */
-	uint32_t work_left;    /* of what may be done in this turn for that which can go on in the next */
+	struct link lending;    /* of struct channel: promises that are still being lent to takes that were parked */
+	struct link lending_to; /* of struct core_connection: those that resumed, likewise */
+	uint64_t lend_left;     /* bytes of such values that may be lent in this turn */
+	struct link departing;  /* of struct core_connection: ended, and something of theirs is still to be returned */
+	uint32_t work_left;     /* of what may be done in this turn for that which can go on in the next */
 	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
 	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
@@ -166,6 +170,17 @@ void credit_begin(struct core *core, const struct core_event *event, struct chan
 		  struct core_effects *effects);
 /* Time has moved on: those that had their share in the last turn go on. */
 void credit_new_turn(struct core *core, struct core_effects *effects);
+
+/* -- promise.c: the value of a fulfilled promise -- */
+
+/* Fills the reply of a take with the value. */
+void promise_lend(struct core *core, struct channel *channel, struct core_reply *reply);
+/* Serves the takes that are parked on a promise that is fulfilled, as far as this turn goes, and in turns to come. */
+void promise_serve(struct core *core, struct channel *channel, struct core_effects *effects);
+/* Serves those of a connection that is paused no longer. */
+void promise_resume(struct core *core, struct core_connection *connection, struct core_effects *effects);
+/* Another turn: goes on with both. */
+void promises_go_on(struct core *core, struct core_effects *effects);
 
 /* -- transfer.c: values in and out of channels -- */
 

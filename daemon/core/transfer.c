@@ -101,14 +101,6 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 	reply->n_values = (uint32_t)run->values.n;
 }
 
-/* The promise's one value: lent to every take, and given to none. */
-static void promise_lend(struct channel *channel, struct core_reply *reply)
-{
-	reply->value = store_first(&channel->buffer);
-	reply->n_values = 1;
-	channel->taken++;
-}
-
 /* -- Parked takes -- */
 
 /* The take that parked first on a channel, while it is served. */
@@ -188,10 +180,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 		buffer_push(core, channel, value);
 		core->n_promised++;
 		outcome.accepted = 1;
-		while (!list_is_empty(&channel->takes)) {
-			struct arm *arm = LIST_ITEM(channel->takes.next, struct arm, link);
-			promise_lend(channel, park_complete(core, arm_request(arm), arm, STATUS_OK, effects));
-		}
+		promise_serve(core, channel, effects);
 	}
 	outcome.dropped = values->n;
 	channel->dropped += values->n;
@@ -289,7 +278,7 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 {
 	assert(channel_can_take(channel) && max >= 1);
 	if (channel->definition.kind == KIND_PROMISE) {
-		promise_lend(channel, reply);
+		promise_lend(core, channel, reply);
 		return;
 	}
 	struct run run = {.is_leased = lease != NULL};

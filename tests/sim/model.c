@@ -400,6 +400,7 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 		break;
 	case CORE_RESUME:
 		model->paused[o->connection] = false;
+		model_keep_promise(model, -1, o->connection, outcomes);
 		model_go_on_all(model, o->connection, outcomes);
 		break;
 	case CORE_DISCONNECT:
@@ -413,7 +414,7 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 		break;
 	case CORE_CLOSE:
 		model->channels[o->channel].closed = true;
-		if (model_leased(model, o->channel) == 0)
+		if (model_leased(model, o->channel) == 0 && model->channels[o->channel].n == 0)
 			model_end_all(model, o->channel, false, outcomes);
 		model_say(outcomes, r, 0, STATUS_OK);
 		break;

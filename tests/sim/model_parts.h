@@ -18,6 +18,7 @@ struct model_request *model_first_due(struct model *model);
 struct model_request *model_find_id(struct model *model, int connection, uint64_t id);
 
 uint64_t model_size_of(uint32_t value);
+void model_keep_promise(struct model *model, int channel, int connection, struct outcomes *outcomes);
 uint64_t model_size_of_all(const uint32_t *values, uint32_t n);
 uint64_t model_cost_of_all(const uint32_t *values, uint32_t n); /* towards max_memory */
 bool model_over_memory(const struct model *model, uint64_t more);

@@ -292,14 +292,39 @@ void model_take_values(struct model *model, int channel, uint32_t max, const str
 	model_refill(model, channel, outcomes);
 }
 
-static void keep_promise(struct model *model, int channel, struct outcomes *outcomes)
+/* The first of its arms that takes from a promise that is fulfilled, from this one if channel is not negative; n_arms:
+ * none. */
+static uint32_t promised_arm(const struct model *model, const struct model_request *r, int channel)
 {
-	uint32_t arm;
-	struct model_request *r;
-	while ((r = model_oldest(model, channel, false, &arm))) {
+	uint32_t arm = 0;
+	for (; arm < r->n_arms; arm++) {
+		int on = r->arms[arm].channel;
+		const struct model_channel *c = &model->channels[on];
+		if (!r->arms[arm].is_put && (channel < 0 || on == channel) && c->exists &&
+		    c->definition.kind == KIND_PROMISE && c->n > 0)
+			break;
+	}
+	return arm;
+}
+
+/* Those who wait for the promise get its value, but those of connections that are paused; or, once one has resumed, its
+ * own, for any promise. Who is not asked for is -1. */
+void model_keep_promise(struct model *model, int channel, int connection, struct outcomes *outcomes)
+{
+	for (uint32_t i = 0; i < model->n_parked;) {
+		struct model_request *r = &model->parked[i];
+		uint32_t arm = r->is_counted || r->connection < 0 || model->paused[r->connection] ||
+					       (connection >= 0 && r->connection != connection)
+				       ? r->n_arms
+				       : promised_arm(model, r, channel);
+		if (arm == r->n_arms) {
+			i++;
+			continue;
+		}
+		int from = r->arms[arm].channel;
 		struct outcome *reply = model_finish(model, outcomes, r, arm, STATUS_OK);
-		reply->values[reply->n_values++] = model->channels[channel].buffer[0];
-		model->channels[channel].taken++;
+		reply->values[reply->n_values++] = model->channels[from].buffer[0];
+		model->channels[from].taken++;
 	}
 }
 
@@ -343,7 +368,7 @@ void model_put_values(struct model *model, int channel, struct model_request *r,
 		model_enter(model, channel, r->values[0]);
 		c->buffer[c->n++] = shift(r->values, &r->n_values);
 		if (kind == KIND_PROMISE)
-			keep_promise(model, channel, outcomes);
+			model_keep_promise(model, channel, -1, outcomes);
 	}
 	if (kind != KIND_DROPPING && kind != KIND_PROMISE)
 		return;

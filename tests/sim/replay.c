@@ -23,6 +23,7 @@ struct world {
 	bool keeps[SIM_CONNECTIONS];
 	uint64_t unsent_bytes;
 	uint64_t n_alone; /* operations that went the core's short way */
+	bool was_sliced; /* this operation went on in other turns */
 	struct model model;
 	struct outcomes predicted, actual;
 	char *why;
@@ -164,8 +165,31 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
 	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
 }
 
+static int compare_requests(const struct outcome *a, const struct outcome *b)
+{
+	if (a->connection != b->connection)
+		return a->connection < b->connection ? -1 : 1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+/* By connection and request; the replies to one request stay in their order. */
+static void sort_outcomes(struct outcomes *outcomes)
+{
+	for (uint32_t i = 1; i < outcomes->n; i++) {
+		struct outcome moved = outcomes->at[i];
+		uint32_t at = i;
+		for (; at > 0 && compare_requests(&outcomes->at[at - 1], &moved) > 0; at--)
+			outcomes->at[at] = outcomes->at[at - 1];
+		outcomes->at[at] = moved;
+	}
+}
+
 static bool compare_replies(struct world *world)
 {
+	if (world->was_sliced) { /* what the event itself is answered may then come earlier */
+		sort_outcomes(&world->predicted);
+		sort_outcomes(&world->actual);
+	}
 	const struct outcomes *predicted = &world->predicted, *actual = &world->actual;
 	char want[REPLAY_WHY / 2 - 40] = "nothing", got[REPLAY_WHY / 2 - 40] = "nothing";
 	for (uint32_t i = 0; i < predicted->n || i < actual->n; i++) {
@@ -458,6 +482,7 @@ static bool goes_alone(struct world *world, const struct operation *o, const str
 static bool finish_backlog(struct world *world, uint64_t now_us)
 {
 	bool good = true;
+	world->was_sliced = core_has_backlog(world->core);
 	while (good && core_has_backlog(world->core)) {
 		struct core_event event = {.op = CORE_TICK, .now_us = now_us, .unsent_bytes = world->unsent_bytes};
 		struct core_effects effects = {0};

@@ -126,6 +126,69 @@ START_TEST(the_ephemeral_channels_of_an_ended_connection_go_in_slices)
 }
 END_TEST
 
+/* -- Promises -- */
+
+enum { WAITERS = 90, VALUE_BYTES = 500, LENT_A_TURN = 2000 };
+
+static struct core_connection *connection_of(char letter)
+{
+	return fixture.connections[letter - 'a'];
+}
+
+static uint32_t parked_of(char letter)
+{
+	return core_parked(connection_of(letter));
+}
+
+static void wait_for_promise(void)
+{
+	fixture.limits.max_take_bytes = LENT_A_TURN;
+	fixture_set_limits();
+	expect("a1 create p promise", "a1 ok created");
+	for (int i = 1; i <= WAITERS; i++)
+		fixture_do(line("b%d take p", i));
+}
+
+static void keep_promise(void)
+{
+	char text[VALUE_BYTES + 32];
+	snprintf(text, sizeof(text), "a2 put p %0*d", VALUE_BYTES, 0);
+	fixture_do(text);
+}
+
+START_TEST(takes_that_wait_for_a_promise_are_served_in_slices)
+{
+	enum { A_TURN = LENT_A_TURN / (VALUE_BYTES + VALUE_OVERHEAD) + 1 };
+	wait_for_promise();
+	keep_promise();
+	ck_assert_uint_eq(parked_of('b'), WAITERS - A_TURN);
+	fixture_do("c1 take p"); /* who comes now finds it */
+	ck_assert_uint_eq(parked_of('c'), 0);
+	expect("b91 cancel 90", "b90 cancelled; b91 ok");
+	expect("a3 close p", "a3 ok");
+	ck_assert_uint_eq(parked_of('b'), WAITERS - A_TURN - 1);
+	int turns = finish();
+	ck_assert_int_ge(turns, WAITERS / A_TURN - 2);
+	ck_assert_uint_eq(parked_of('b'), 0);
+}
+END_TEST
+
+START_TEST(a_paused_connection_gets_a_promise_when_it_resumes)
+{
+	wait_for_promise();
+	expect("b pauses", "");
+	expect("c1 take p", "");
+	keep_promise();
+	finish();
+	ck_assert_uint_eq(parked_of('c'), 0);
+	ck_assert_uint_eq(parked_of('b'), WAITERS);
+	fixture_do("b resumes");
+	ck_assert_uint_gt(parked_of('b'), WAITERS / 2); /* of this turn it had its share */
+	finish();
+	ck_assert_uint_eq(parked_of('b'), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -133,6 +196,8 @@ int main(void)
 		the_leases_of_a_deleted_channel_are_over_at_once,
 		the_leases_of_an_ended_connection_return_in_slices_and_in_order,
 		the_ephemeral_channels_of_an_ended_connection_go_in_slices,
+		takes_that_wait_for_a_promise_are_served_in_slices,
+		a_paused_connection_gets_a_promise_when_it_resumes,
 	};
 	return fixture_main("core: slices", tests, sizeof(tests) / sizeof(tests[0]));
 }
