@@ -55,7 +55,7 @@ enum {
 	TURN_OUTPUT_BYTES = 256 * 1024, /* once its requests have written so much, one connection has had its turn, and
 					   the others have theirs */
 	PAGE_ROWS = 1000, /* that one reply of list, waiters or leases looks at, whether it shows them or not */
-	TURN_ROWS = 2000, /* of all pages in one turn; once these are used up, a page looks at no more than */
+	TURN_ROWS = 1000, /* of all pages in one turn; once these are used up, a page looks at no more than */
 	PAGE_MIN_ROWS = 16,
 	ROW_WORK_BYTES = TURN_OUTPUT_BYTES / PAGE_ROWS + 1, /* a row counts towards its connection's turn as if so much
 							      had been written */

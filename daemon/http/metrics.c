@@ -293,7 +293,8 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 	write_value(out, "millrace_channels", "gauge", "Channels, reply channels included.", totals.channels);
 	write_value(out, "millrace_parked_requests", "gauge", "Requests that wait, each once.", totals.parked);
 	write_value(out, "millrace_value_bytes", "gauge",
-		    "Bytes of all values that are buffered, leased or parked to be put, and 64 for each of them.", totals.bytes);
+		    "Bytes of all values that are buffered, leased or parked to be put, and 64 for each of them.",
+		    totals.bytes);
 	write_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
 		    stream_group_unsent_value_bytes(sessions->streams));
 	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
@@ -308,6 +309,14 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 	write_heading(out, "millrace_turn_seconds", "histogram", "How long a turn of the event loop was busy.");
 	write_histogram(out, "millrace_turn_seconds", "", loop_turn_bounds_us, LOOP_TURN_BOUNDS, turns->n,
 			turns->sum_us);
+	write_heading(out, "millrace_turn_longest_seconds", "gauge",
+		      "The longest turn of the event loop, by the processor's time: since the start, and in the last "
+		      "minute.");
+	append(out, "millrace_turn_longest_seconds{within=\"start\"} ");
+	append_seconds(out, turns->longest_us);
+	append(out, "\nmillrace_turn_longest_seconds{within=\"minute\"} ");
+	append_seconds(out, loop_longest_turn_us(sessions->loop));
+	append(out, "\n");
 	write_system(out);
 }
 

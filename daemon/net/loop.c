@@ -18,6 +18,11 @@ struct loop {
 	uint32_t spin_us;
 	uint64_t now_us;
 	struct loop_turns turns;
+	uint64_t busy_until_us; /* the processor's time of this thread, when the last turn ended */
+	struct longest_turn {
+		uint64_t slot; /* which part of a minute, since the clock began */
+		uint64_t us;
+	} longest[LOOP_MINUTE_SLOTS];
 	struct loop_signal *signals;
 };
 
@@ -82,6 +87,38 @@ uint64_t loop_clock_us(void)
 
 const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS] = {20, 50, 100, 200, 500, 1000, 2000, 5000, 20000, 100000};
 
+enum { SLOT_US = 60 * 1000000 / LOOP_MINUTE_SLOTS };
+
+/* The processor's time of this thread. What passes between two turns is next to nothing. */
+static uint64_t busy_us(void)
+{
+	struct timespec busy;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &busy);
+	return (uint64_t)busy.tv_sec * 1000000 + (uint64_t)busy.tv_nsec / 1000;
+}
+
+static void measure_turn(struct loop *loop)
+{
+	uint64_t until_us = busy_us(), us = until_us - loop->busy_until_us, slot = loop->now_us / SLOT_US;
+	struct longest_turn *longest = &loop->longest[slot % LOOP_MINUTE_SLOTS];
+	loop->busy_until_us = until_us;
+	if (longest->slot != slot)
+		*longest = (struct longest_turn){.slot = slot};
+	if (us > longest->us)
+		longest->us = us;
+	if (us > loop->turns.longest_us)
+		loop->turns.longest_us = us;
+}
+
+uint64_t loop_longest_turn_us(const struct loop *loop)
+{
+	uint64_t longest_us = 0, slot = loop_clock_us() / SLOT_US;
+	for (int i = 0; i < LOOP_MINUTE_SLOTS; i++)
+		if (loop->longest[i].slot + LOOP_MINUTE_SLOTS > slot && loop->longest[i].us > longest_us)
+			longest_us = loop->longest[i].us;
+	return longest_us;
+}
+
 static void count_turn(struct loop *loop)
 {
 	uint64_t us = loop_clock_us() - loop->now_us;
@@ -103,8 +140,10 @@ static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
 	if (loop->flush)
 		loop->flush(loop->flush_arg);
 	on_turn_end(arg);
-	if (loop->now_is_read)
+	if (loop->now_is_read) {
 		count_turn(loop);
+		measure_turn(loop);
+	}
 	loop->now_is_read = false;
 }
 
@@ -161,6 +200,7 @@ static int wait_and_handle(struct loop *loop)
 
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 {
+	loop->busy_until_us = busy_us(); /* what came before, the start of the daemon, is no turn */
 	int result = 0;
 	end_turn(loop, on_turn_end, arg);
 	while (!loop->is_stopped && result == 0) {

@@ -51,8 +51,12 @@ extern const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS];
 struct loop_turns {
 	uint64_t n[LOOP_TURN_BOUNDS + 1];
 	uint64_t sum_us;
+	uint64_t longest_us; /* of the processor's time, so that others on the machine do not count */
 };
 const struct loop_turns *loop_turns(const struct loop *loop);
+/* The longest turn of the last minute, likewise: to within LOOP_MINUTE_SLOTS parts of it. */
+enum { LOOP_MINUTE_SLOTS = 6 };
+uint64_t loop_longest_turn_us(const struct loop *loop);
 
 /* Calls back for each arrival of that signal, in a turn. -1: no memory. */
 int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, void *arg);

@@ -261,6 +261,9 @@ static void on_turn_end(void *arg)
 	server_look_for_end(server);
 	loop_timer_set(server->timer, core_deadline(server->core));
 	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
+	struct core_totals totals;
+	core_totals(server->core, &totals);
+	memory_trim_turn(&server->memory_trim, totals.bytes);
 }
 
 static int start(struct server *server)
@@ -278,7 +281,8 @@ static int start(struct server *server)
 	    !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
 	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
 	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
-	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server))) {
+	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server)) ||
+	    memory_trim_init(&server->memory_trim, server->loop) < 0) {
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
@@ -324,6 +328,7 @@ int server_main(server_load_config *load_config, void *arg)
 	message_decoder_finish(&server.sessions.decoder);
 	core_destroy(server.core);
 	server_finish_access(&server);
+	memory_trim_finish(&server.memory_trim);
 	loop_timer_destroy(server.timer);
 	loop_timer_destroy(server.end_timer);
 	loop_timer_destroy(server.alive_timer);

@@ -8,6 +8,7 @@
 #include "daemon/net/listener.h"
 #include "daemon/net/stream_group.h"
 #include "daemon/net/tls_context.h"
+#include "daemon/server/memory_trim.h"
 #include "daemon/server/server.h"
 #include "daemon/server/supervisor.h"
 #include "daemon/session/session.h"
@@ -34,6 +35,7 @@ struct server {
 	struct tls_context *tls[MAX_LISTENERS]; /* of config.listen; NULL: it has none */
 	struct tls_context *http_tls;           /* of config.http; NULL: it has none */
 	struct loop_timer *login_timer;
+	struct memory_trim memory_trim;
 	struct http *http;
 	enum server_stage stage;
 	struct loop_timer *end_timer; /* the end of the stage, at the latest */
