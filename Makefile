@@ -26,8 +26,9 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-de
 # The Python client's types are checked, and pip builds its package.
 PYTHON_PACKAGES := mypy python3-pip python3-setuptools python3-wheel
 MANIFEST_PACKAGES := python3-yaml
+CLOJURE_PACKAGES := $(if $(shell command -v java),,default-jre-headless) libclojure-java libcore-async-clojure libdata-json-clojure
 NODE_PACKAGES   := $(if $(shell command -v node),,nodejs)
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES)
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES) $(CLOJURE_PACKAGES)
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
@@ -81,7 +82,7 @@ PROGRAMS := $(addprefix $(BUILD)/,millraced millrace $(LIBRARIES:=.a) $(LIBRARIE
 TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c tests/e2e/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
-SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py client/node/test/*.test.js)
+SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py client/node/test/*.test.js client/clojure/test/run.clj)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
 .PHONY: all
@@ -170,7 +171,7 @@ $(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 
 .PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
-.PHONY: run deb deps-deb
+.PHONY: run deb deps-deb clients
 .PHONY: check-browser deps-browser
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
@@ -264,6 +265,9 @@ uninstall: ## remove what `install` has installed
 	@set -- $(foreach i,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$i))); rm -f "$$@" $(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/%.so)
 	@for f in $(FUNCTIONS); do rm -f $(DESTDIR)$(MANDIR)/man3/$$f.3; done
 	@rmdir $(DESTDIR)$(DATADIR)/doc/millrace 2>/dev/null || true
+
+clients: deps-test ## the clients' packages for Python, Node and Clojure, into $(BUILD)/clients/
+	@client/packages $(VERSION) $(BUILD)/clients
 
 deb: deps-deb ## Debian packages, into $(BUILD)/deb/
 	@debian/packages $(VERSION) $(BUILD)/deb
