@@ -34,7 +34,7 @@ bool short_way_take(struct session *session, const struct message_request *reque
 	if (!value)
 		return false;
 	struct slice bytes = {value->bytes, value->len};
-	message_ok_value(session_output(session, bytes.len), request->id, bytes);
+	message_ok_value(session_output(session, bytes.len + VALUE_OVERHEAD), request->id, bytes);
 	unsent_keep_row(session, (struct core_unsent){.values = value, .n_values = 1});
 	session_written(session, request->channel);
 	return true;
