@@ -98,7 +98,8 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 		reply_error(core, event, ERROR_BAD_CHANNEL, effects);
 		return;
 	}
-	if (core->directory.n >= core->limits.max_channels || !(channel = channel_create(event->channel, definition))) {
+	if (core->directory.buckets.n >= core->limits.max_channels ||
+	    !(channel = channel_create(event->channel, definition))) {
 		reply_error(core, event, ERROR_OVERLOADED, effects);
 		return;
 	}

@@ -318,10 +318,10 @@ const char *core_check(const struct core *core)
 	     after = channel_name(channel))
 		if ((wrong = check_channel(core, channel, &channels)))
 			return wrong;
-	CHECK(channels.channels == core->directory.n, "the channels are miscounted");
+	CHECK(channels.channels == core->directory.buckets.n, "the channels are miscounted");
 	if ((wrong = check_graveyard(core, &channels)))
 		return wrong;
-	CHECK(channels.held == core->lease_table.n, "the leases are miscounted");
+	CHECK(channels.held == core->lease_table.buckets.n, "the leases are miscounted");
 	uint64_t charged = channels.bytes + channels.values * VALUE_OVERHEAD;
 	CHECK(channels.is_shared ? core->bytes <= charged : core->bytes == charged,
 	      "what counts towards max_memory is miscounted");
@@ -336,7 +336,7 @@ const char *core_check(const struct core *core)
 		if ((wrong = check_request(core, request, &requests)))
 			return wrong;
 	CHECK(n == n_parked + channels.dead_letters && n + n_resting == core->n_parked &&
-		      requests.with_id + n_resting == core->ids.n,
+		      requests.with_id + n_resting == core->ids.buckets.n,
 	      "the parked requests are miscounted");
 	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");
 	CHECK(requests.puts == channels.puts && requests.takes == channels.takes,

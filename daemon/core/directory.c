@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { FIRST_BUCKETS = 64 };
-
 static int compare(struct slice a, struct slice b)
 {
 	size_t shorter = a.len < b.len ? a.len : b.len;
@@ -12,24 +10,31 @@ static int compare(struct slice a, struct slice b)
 	return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+static uint64_t hash_of(const void *owner, const void *item)
+{
+	(void)owner;
+	return ((const struct channel *)item)->hash;
+}
+
+/* Whoever stands before a channel in its bucket would be one more line of memory to fetch: so there are few. */
+static const struct buckets_kind kind = {offsetof(struct channel, hash_next), 2, hash_of};
+
 int directory_init(struct directory *directory, struct hash_key key)
 {
-	*directory = (struct directory){.key = key, .n_buckets = FIRST_BUCKETS};
-	directory->buckets = calloc(FIRST_BUCKETS, sizeof(*directory->buckets));
-	return directory->buckets ? 0 : -1;
+	*directory = (struct directory){.key = key};
+	return buckets_init(&directory->buckets, &kind);
 }
 
 void directory_finish(struct directory *directory)
 {
-	assert(directory->n == 0);
-	free(directory->buckets);
-	directory->buckets = NULL;
+	assert(directory->buckets.n == 0);
+	buckets_finish(&directory->buckets);
 }
 
 struct channel *directory_find(const struct directory *directory, struct slice name)
 {
 	uint64_t hash = hash_bytes(&directory->key, name);
-	struct channel *channel = directory->buckets[hash & (directory->n_buckets - 1)];
+	struct channel *channel = *buckets_at(&directory->buckets, hash);
 	if (channel) /* most likely it is this one: the lines of memory that its ops need come together, not one after
 			the other */
 		for (const char *at = (const char *)&channel->taken; at < channel->name; at += 64)
@@ -37,32 +42,6 @@ struct channel *directory_find(const struct directory *directory, struct slice n
 	while (channel && !(channel->hash == hash && slice_equal(channel_name(channel), name)))
 		channel = channel->hash_next;
 	return channel;
-}
-
-static void bucket_add(struct channel **buckets, size_t n_buckets, struct channel *channel)
-{
-	struct channel **bucket = &buckets[channel->hash & (n_buckets - 1)];
-	channel->hash_next = *bucket;
-	*bucket = channel;
-}
-
-/* Doubles the buckets. Without memory the chains just get longer. */
-static void grow(struct directory *directory)
-{
-	size_t n = directory->n_buckets * 2;
-	struct channel **buckets = calloc(n, sizeof(*buckets));
-	if (!buckets)
-		return;
-	for (size_t i = 0; i < directory->n_buckets; i++) {
-		struct channel *channel = directory->buckets[i], *next;
-		for (; channel; channel = next) {
-			next = channel->hash_next;
-			bucket_add(buckets, n, channel);
-		}
-	}
-	free(directory->buckets);
-	directory->buckets = buckets;
-	directory->n_buckets = n;
 }
 
 /* Splits a treap into the names before `name`, and those after it. */
@@ -105,12 +84,7 @@ void directory_insert(struct directory *directory, struct channel *channel)
 {
 	struct slice name = channel_name(channel);
 	channel->hash = hash_bytes(&directory->key, name);
-	if (directory->n >=
-	    directory->n_buckets /
-		    2) /* whoever stands before it in its bucket would be one more line of memory to fetch */
-		grow(directory);
-	bucket_add(directory->buckets, directory->n_buckets, channel);
-	directory->n++;
+	buckets_insert(&directory->buckets, directory, channel);
 
 	struct channel **at = &directory->root;
 	while (*at && (*at)->hash >= channel->hash)
@@ -121,11 +95,7 @@ void directory_insert(struct directory *directory, struct channel *channel)
 
 void directory_remove(struct directory *directory, struct channel *channel)
 {
-	struct channel **bucket = &directory->buckets[channel->hash & (directory->n_buckets - 1)];
-	while (*bucket != channel)
-		bucket = &(*bucket)->hash_next;
-	*bucket = channel->hash_next;
-	directory->n--;
+	buckets_remove(&directory->buckets, directory, channel);
 
 	struct slice name = channel_name(channel);
 	struct channel **at = &directory->root;

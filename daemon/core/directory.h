@@ -3,14 +3,13 @@
 #ifndef MILLRACE_CORE_DIRECTORY_H
 #define MILLRACE_CORE_DIRECTORY_H
 
+#include "daemon/core/buckets.h"
 #include "daemon/core/channel.h"
 #include "daemon/core/hash.h"
 
 struct directory {
 	struct hash_key key;
-	struct channel **buckets;
-	size_t n_buckets; /* a power of two */
-	size_t n;
+	struct buckets buckets;
 	struct channel *root;
 };
 

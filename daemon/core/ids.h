@@ -2,12 +2,11 @@
 #ifndef MILLRACE_CORE_IDS_H
 #define MILLRACE_CORE_IDS_H
 
+#include "daemon/core/buckets.h"
 #include "daemon/core/request.h"
 
 struct ids {
-	struct request **buckets;
-	size_t n_buckets; /* a power of two */
-	size_t n;
+	struct buckets buckets;
 	uint64_t salt;
 };
 

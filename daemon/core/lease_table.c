@@ -1,20 +1,25 @@
 #include "daemon/core/lease_table.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 
-enum { FIRST_BUCKETS = 64 };
+/* Tokens are random: any part of one is a hash. */
+static uint64_t hash_of(const void *owner, const void *item)
+{
+	(void)owner;
+	return ((const struct lease *)item)->token.words[0];
+}
+
+static const struct buckets_kind kind = {offsetof(struct lease, bucket_next), 1, hash_of};
 
 int lease_table_init(struct lease_table *table, struct hash_key key)
 {
-	*table = (struct lease_table){.n_buckets = FIRST_BUCKETS, .key = key};
-	table->buckets = calloc(FIRST_BUCKETS, sizeof(struct lease *));
-	return table->buckets ? 0 : -1;
+	*table = (struct lease_table){.key = key};
+	return buckets_init(&table->buckets, &kind);
 }
 
 void lease_table_finish(struct lease_table *table)
 {
-	free(table->buckets);
-	table->buckets = NULL;
+	buckets_finish(&table->buckets);
 }
 
 /* Without branches on what is equal, and where: how long it takes tells nothing of a token. */
@@ -23,44 +28,12 @@ static bool equal(struct core_token a, struct core_token b)
 	return ((a.words[0] ^ b.words[0]) | (a.words[1] ^ b.words[1])) == 0;
 }
 
-/* Tokens are random: any part of one is a hash. */
-static struct lease **bucket_of(struct lease **buckets, size_t n_buckets, struct core_token token)
-{
-	return &buckets[token.words[0] & (n_buckets - 1)];
-}
-
 struct lease *lease_table_find(const struct lease_table *table, struct core_token token)
 {
-	struct lease *lease = *bucket_of(table->buckets, table->n_buckets, token);
+	struct lease *lease = *buckets_at(&table->buckets, token.words[0]);
 	while (lease && !equal(lease->token, token))
 		lease = lease->bucket_next;
 	return lease;
-}
-
-static void bucket_add(struct lease **buckets, size_t n_buckets, struct lease *lease)
-{
-	struct lease **bucket = bucket_of(buckets, n_buckets, lease->token);
-	lease->bucket_next = *bucket;
-	*bucket = lease;
-}
-
-/* Doubles the buckets. Without memory the chains just get longer. */
-static void grow(struct lease_table *table)
-{
-	size_t n = table->n_buckets * 2;
-	struct lease **buckets = calloc(n, sizeof(struct lease *));
-	if (!buckets)
-		return;
-	for (size_t i = 0; i < table->n_buckets; i++) {
-		struct lease *lease = table->buckets[i], *next;
-		for (; lease; lease = next) {
-			next = lease->bucket_next;
-			bucket_add(buckets, n, lease);
-		}
-	}
-	free(table->buckets);
-	table->buckets = buckets;
-	table->n_buckets = n;
 }
 
 /* A keyed hash of a number that never comes again. */
@@ -83,17 +56,10 @@ void lease_table_insert(struct lease_table *table, struct lease *lease)
 void lease_table_insert_again(struct lease_table *table, struct lease *lease, struct core_token token)
 {
 	lease->token = token;
-	if (table->n >= table->n_buckets)
-		grow(table);
-	bucket_add(table->buckets, table->n_buckets, lease);
-	table->n++;
+	buckets_insert(&table->buckets, table, lease);
 }
 
 void lease_table_remove(struct lease_table *table, struct lease *lease)
 {
-	struct lease **at = bucket_of(table->buckets, table->n_buckets, lease->token);
-	while (*at != lease)
-		at = &(*at)->bucket_next;
-	*at = lease->bucket_next;
-	table->n--;
+	buckets_remove(&table->buckets, table, lease);
 }

@@ -7,6 +7,7 @@
 #ifndef MILLRACE_CORE_LEASE_TABLE_H
 #define MILLRACE_CORE_LEASE_TABLE_H
 
+#include "daemon/core/buckets.h"
 #include "daemon/core/channel.h"
 #include "daemon/core/hash.h"
 #include "daemon/core/timers.h"
@@ -29,9 +30,7 @@ struct lease {
 };
 
 struct lease_table { /* those that are held, by token: a hash table that grows by itself */
-	struct lease **buckets;
-	size_t n_buckets; /* a power of two */
-	size_t n;
+	struct buckets buckets;
 	struct hash_key key; /* of the tokens, which nobody may guess */
 	uint64_t last;       /* number of a token */
 };

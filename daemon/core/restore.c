@@ -497,7 +497,7 @@ static int restore_all(struct core *core, struct core_restore *restore, struct c
 void op_restore(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct core_restore *restore = event->restore;
-	assert(core->recorder && core->directory.n == 0);
+	assert(core->recorder && core->directory.buckets.n == 0);
 	core->last_channel_number = restore->last_number;
 	effects->restored.has_failed = restore_all(core, restore, effects) < 0;
 	effects->restored.lost = restore->values.n;

@@ -202,7 +202,7 @@ uint32_t core_parked(const struct core_connection *connection)
 void core_totals(const struct core *core, struct core_totals *totals)
 {
 	*totals = (struct core_totals){
-		.channels = core->directory.n,
+		.channels = core->directory.buckets.n,
 		.connections = core->n_connections,
 		.parked = core->n_parked,
 		.parked_puts = core->n_puts,
