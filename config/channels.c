@@ -72,6 +72,13 @@ static int read_max_deliveries(struct yaml_reader *reader, const yaml_node_t *no
 	return 0;
 }
 
+static int read_durable(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	struct config_channel *channel = into;
+	(void)arg;
+	return yaml_bool(reader, node, &channel->durable);
+}
+
 static int read_dead_letter(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
 	struct config_channel *channel = into;
@@ -91,6 +98,7 @@ static const struct yaml_key keys[] = {
 	{"kind", read_kind, NULL},
 	{"capacity", read_capacity, NULL},
 	{"max_waiters", read_max_waiters, NULL},
+	{"durable", read_durable, NULL},
 	{"max_deliveries", read_max_deliveries, NULL},
 	{"dead_letter", read_dead_letter, NULL},
 };
@@ -103,6 +111,9 @@ const char *channels_fault(const struct config_channel *channel)
 		return "max_deliveries and dead_letter come together; expected both, or none";
 	if (channel->max_deliveries && channel->kind == CONFIG_PROMISE)
 		return "a promise is never leased; expected no max_deliveries";
+	if (channel->durable && channel->kind == CONFIG_UNBUFFERED)
+		return "an unbuffered channel keeps nothing, and cannot be durable; expected another kind, or no "
+		       "durable";
 	switch (channel->kind) {
 	case CONFIG_UNBUFFERED:
 		return channel->capacity ? "an unbuffered channel has no capacity; expected none" : NULL;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "config/channels.h"
+#include "config/journal.h"
 #include "config/observe.h"
 #include "config/tls.h"
 #include "config/users.h"
@@ -41,6 +42,7 @@ int config_init(struct config *config)
 #undef LIMIT
 			},
 	};
+	journal_config_init(&config->journal);
 	if (config->listen)
 		config->listen[0] = (struct address){.scheme = ADDRESS_TCP, .host = strdup("127.0.0.1"), .port = 7223};
 	if (config->listen && config->listen[0].host && config->http.host)
@@ -68,6 +70,7 @@ void config_finish(struct config *config)
 	users_drop(config);
 	tls_settings_finish(&config->tls);
 	free(config->users_file);
+	free(config->journal.path);
 	free(config->user);
 	*config = (struct config){.listen = NULL};
 }
@@ -97,11 +100,14 @@ static int copy(struct config *to, const struct config *from)
 		.log_level = from->log_level,
 		.spin_us = from->spin_us,
 		.limits = from->limits,
+		.journal = from->journal,
 		.listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
 		.channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
 	};
-	if (copy_text(&to->users_file, from->users_file) < 0 || copy_text(&to->user, from->user) < 0 ||
-	    tls_settings_copy(&to->tls, &from->tls) < 0 || users_copy(to, from) < 0)
+	to->journal.path = NULL;
+	if (copy_text(&to->journal.path, from->journal.path) < 0 || copy_text(&to->users_file, from->users_file) < 0 ||
+	    copy_text(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
+	    users_copy(to, from) < 0)
 		goto no_memory;
 	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0 ||
 	    observe_copy_hosts(to, from) < 0)
@@ -290,6 +296,7 @@ static const struct yaml_key keys[] = {
 	{"log_level", observe_read_log_level, NULL},
 	{"spin_us", read_spin_us, NULL},
 	{"limits", read_limits, NULL},
+	{"journal", journal_config_read, NULL},
 	{"channels", channels_read, NULL},
 	{"tls", tls_read, NULL},
 	{"users", read_own_users, NULL},
@@ -475,7 +482,7 @@ static int set_channel(struct yaml_reader *reader, const yaml_node_t *node, char
 
 static int set_path(struct yaml_reader *reader, const yaml_node_t *node, char *path, struct config *config)
 {
-	static const char limits[] = "limits.", channels[] = "channels.";
+	static const char limits[] = "limits.", channels[] = "channels.", journal[] = "journal.";
 	const struct yaml_key *key;
 	if (strncmp(path, channels, strlen(channels)) == 0)
 		return set_channel(reader, node, path + strlen(channels), config);
@@ -483,6 +490,8 @@ static int set_path(struct yaml_reader *reader, const yaml_node_t *node, char *p
 		key = yaml_find_key(reader, node, path + strlen(limits), limit_keys, N_LIMIT_KEYS);
 		return key ? key->read(reader, node, key->arg, &config->limits) : -1;
 	}
+	if (strncmp(path, journal, strlen(journal)) == 0)
+		return journal_config_set(reader, node, path + strlen(journal), config);
 	key = yaml_find_key(reader, node, path, keys, N_KEYS);
 	return key ? key->read(reader, node, key->arg, config) : -1;
 }

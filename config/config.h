@@ -17,6 +17,7 @@ struct config_channel {
 	uint64_t capacity;       /* unbuffered 0, promise 1 */
 	uint32_t max_waiters;    /* 0: the limits' */
 	uint32_t max_deliveries; /* 0: any number */
+	bool durable;            /* it outlives the daemon: with a journal alone */
 	char *dead_letter;       /* with it: the name of another, bounded one; else NULL */
 };
 
@@ -71,6 +72,13 @@ struct config_user {
 	uint64_t max_connections, max_requests_per_s, max_inflight, max_memory; /* 0: no limit of their own */
 };
 
+/* Where durable channels are kept. */
+struct journal_config {
+	char *path; /* absolute, without a slash at its end; NULL: nowhere, and no channel is durable */
+	uint64_t segment, max_batch; /* bytes */
+	uint64_t max_delay_us;
+};
+
 struct config {
 	struct address *listen;
 	size_t n_listen;
@@ -89,6 +97,7 @@ struct config {
 	char *users_file;          /* NULL: there is none */
 	struct config_user *users; /* in the order of the file; without any, everybody may do everything */
 	size_t n_users;
+	struct journal_config journal;
 	struct limits limits;
 	struct config_channel *channels; /* in the order of the file */
 	size_t n_channels;

@@ -49,6 +49,8 @@ static int steps_of(const struct index *index, const struct config_channel *chan
 			fault = "is not there; expected a channel of this configuration";
 		else if (next->kind != CONFIG_BOUNDED)
 			fault = "is not bounded; expected a bounded channel";
+		else if (at->durable && !next->durable)
+			fault = "is not durable, and this channel is; expected a durable one";
 		else if (next == channel || steps == MAX_DEAD_LETTER_STEPS)
 			fault = "leads back, or too far; expected an end after at most 16 channels";
 		if (fault) {

@@ -36,7 +36,7 @@ static const char usage[] =
 	"Signals: SIGHUP reads the configuration again (new channels, limits, users, certificates). SIGTERM drains: "
 	"nothing new is taken, and it ends when\n"
 	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
-	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took.\n";
+	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took,\n4 the journal could not be written to.\n";
 
 enum option_id {
 	OPTION_CONFIG = 'c',

@@ -74,6 +74,7 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 		      MEMBER_STICKY,
 		      MEMBER_CHANNEL,
 		      MEMBER_COUNTED,
+		      MEMBER_DURABLE,
 		      MEMBER_REQUEST,
 		      MEMBER_PRIORITY,
 		      MEMBER_CAPACITY,
@@ -133,6 +134,7 @@ struct message_request {
 	uint64_t max_deliveries;
 	struct slice dead_letter; /* unescaped; a valid name; of alter, empty where it is null: none any more */
 	bool ephemeral;
+	bool durable;
 	bool force;
 	struct slice from, to; /* of move: unescaped; valid names; `to` empty where it is not there */
 	struct slice match;

@@ -26,7 +26,7 @@ static const struct {
 	uint64_t optional;
 } ops[OP_COUNT] = {
 	[OP_HELLO] = {BIT(PROTOCOL), BIT(NAME) | BIT(TOKEN)},
-	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(EPHEMERAL) | BIT(MAX_WAITERS) |
+	[OP_CREATE] = {BIT(KIND), BIT(CHANNEL) | BIT(CAPACITY) | BIT(DURABLE) | BIT(EPHEMERAL) | BIT(MAX_WAITERS) |
 					  BIT(MAX_DELIVERIES) | BIT(DEAD_LETTER)},
 	[OP_CLOSE] = {BIT(CHANNEL), 0},
 	[OP_DELETE] = {BIT(CHANNEL), BIT(FORCE)},
@@ -240,6 +240,8 @@ static int read_member(struct message_request *request, const struct message_dec
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->capacity);
 	case MEMBER_EPHEMERAL:
 		return read_bool(request, found, member, &request->ephemeral);
+	case MEMBER_DURABLE:
+		return read_bool(request, found, member, &request->durable);
 	case MEMBER_MAX_WAITERS:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->max_waiters);
 	case MEMBER_MAX_DELIVERIES:

@@ -35,6 +35,7 @@ static const char names[N_MEMBERS][NAME_BYTES] = {
 	[MEMBER_STICKY] = "sticky",
 	[MEMBER_CHANNEL] = "channel",
 	[MEMBER_COUNTED] = "counted",
+	[MEMBER_DURABLE] = "durable",
 	[MEMBER_REQUEST] = "request",
 	[MEMBER_PRIORITY] = "priority",
 	[MEMBER_CAPACITY] = "capacity",

@@ -1,6 +1,7 @@
 #include "daemon/broker/broker.h"
 
 #include <assert.h>
+#include <time.h>
 
 /* Stands behind the last action, so that `next` is NULL only where an action does not wait. */
 static struct broker_action end_of_actions;
@@ -63,21 +64,48 @@ static enum error deliver(struct broker *broker, const struct core_effects *effe
 	return own;
 }
 
+/* Where this step records. */
+static struct core_recorder recorder_of(struct journal *journal)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (struct core_recorder){
+		.buffer = journal_records(journal),
+		.batch = journal_batch(journal),
+		.committed = journal_committed(journal),
+		.wall_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+		.is_full = journal->status.is_full,
+	};
+}
+
+/* What a step tells beside its replies. */
+struct outcome {
+	struct core_connection *connection;
+	struct core_restored restored;
+	bool checkpoint_is_done;
+};
+
 /* One event, without the actions that its replies put off. */
-static enum error step(struct broker *broker, struct core_event *event, struct core_connection **connection)
+static enum error step(struct broker *broker, struct core_event *event, struct outcome *outcome)
 {
 	struct core_effects effects = {0};
+	struct core_recorder recorder;
 	assert(!broker->is_stepping);
 	broker->is_stepping = true;
 	event->now_us = loop_now_us(broker->loop);
 	event->unsent_bytes = stream_group_unsent_value_bytes(broker->streams);
+	if (broker->journal) {
+		recorder = recorder_of(broker->journal);
+		event->recorder = &recorder;
+		event->unsent_bytes += journal_pending_bytes(broker->journal);
+	}
 	core_step(broker->core, event, &effects);
-	/* A journal takes the step's records here, before anybody is told of what they say; and deliver() is where a
-	 * reply learns which batch has to be on disk before it may leave. */
 	enum error own = deliver(broker, &effects);
 	if (effects.n_undeliverable)
 		log_undeliverable(broker, &effects);
-	*connection = effects.connection;
+	if (broker->journal)
+		journal_end_step(broker->journal);
+	*outcome = (struct outcome){effects.connection, effects.restored, effects.checkpoint_is_done};
 	core_effects_release(broker->core, &effects);
 	broker->is_stepping = false;
 	return own;
@@ -85,8 +113,8 @@ static enum error step(struct broker *broker, struct core_event *event, struct c
 
 enum error broker_step(struct broker *broker, struct core_event *event)
 {
-	struct core_connection *none;
-	enum error own = step(broker, event, &none);
+	struct outcome outcome;
+	enum error own = step(broker, event, &outcome);
 	if (broker->first_action)
 		run_actions(broker);
 	return own;
@@ -95,10 +123,28 @@ enum error broker_step(struct broker *broker, struct core_event *event)
 struct core_connection *broker_connect(struct broker *broker, void *cookie)
 {
 	struct core_event event = {.op = CORE_CONNECT, .cookie = cookie};
-	struct core_connection *connection;
-	step(broker, &event, &connection);
+	struct outcome outcome;
+	step(broker, &event, &outcome);
 	run_actions(broker);
-	return connection;
+	return outcome.connection;
+}
+
+void broker_restore(struct broker *broker, struct core_restore *restore, struct core_restored *restored)
+{
+	struct core_event event = {.op = CORE_RESTORE, .restore = restore};
+	struct outcome outcome;
+	step(broker, &event, &outcome);
+	run_actions(broker);
+	*restored = outcome.restored;
+}
+
+bool broker_checkpoint(struct broker *broker)
+{
+	struct core_event event = {.op = CORE_CHECKPOINT};
+	struct outcome outcome;
+	step(broker, &event, &outcome);
+	run_actions(broker);
+	return outcome.checkpoint_is_done;
 }
 
 bool broker_put_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,

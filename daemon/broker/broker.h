@@ -1,9 +1,10 @@
 /* The broker: the only caller of core_step(). Sessions, HTTP, timers, signals and reloads hand it events, one at a
  * time; for each it
  *
- *   1. lets the core carry the event out, with the time of this turn of the loop and the bytes that are unsent;
+ *   1. lets the core carry the event out, with the time of this turn of the loop and the bytes that are unsent, and
+ * with the journal's batch that gathers, where the core records what becomes of durable channels;
  *   2. gives every reply to whom it belongs, who encodes it into its own output, and does nothing else;
- *   3. releases the step's effects;
+ *   3. ends the step's records, and releases its effects;
  *   4. runs the actions that were put off meanwhile: what the replies have brought about, such as the end of an HTTP
  *      connection, may ask the core again only now.
  *
@@ -13,6 +14,7 @@
 #define MILLRACE_BROKER_BROKER_H
 
 #include "daemon/core/core.h"
+#include "daemon/journal/journal.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/stream_group.h"
@@ -36,6 +38,7 @@ struct broker { /* zero-initialise, then set the first five; the rest is the bro
 	struct stream_group *streams;
 	broker_deliver_cb *deliver;
 	broker_action_cb *run_action;
+	struct journal *journal; /* NULL: nothing is durable. Set it before the first step that needs one */
 	bool is_stepping;
 	bool is_running_actions;
 	struct broker_action *first_action, *last_action;
@@ -52,6 +55,12 @@ bool broker_put_alone(struct broker *broker, const struct core_connection *conne
 		      struct slice channel, struct value *value);
 struct value *broker_take_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
 				struct slice channel);
+
+/* What records say was there is there, before anything else is: CORE_RESTORE. The journal is there. */
+void broker_restore(struct broker *broker, struct core_restore *restore, struct core_restored *restored);
+
+/* A slice of a checkpoint. True: it was the last. */
+bool broker_checkpoint(struct broker *broker);
 
 /* A connection for replies with this cookie, until CORE_DISCONNECT. NULL: no memory. */
 struct core_connection *broker_connect(struct broker *broker, void *cookie);

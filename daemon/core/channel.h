@@ -34,6 +34,7 @@ struct channel {
 	uint64_t bytes;  /* of the values in the buffer, in leases and in parked put arms */
 	struct core_definition definition; /* its dead_letter is the channel's own */
 	uint64_t last_place;               /* of a value that has entered: no other has had it before */
+	uint64_t recorded_bytes;           /* of its values: about as many as a checkpoint of them takes */
 	uint64_t number;                   /* in the journal; 0: it is not durable */
 	uint64_t changed_in;               /* the last batch of the journal that tells of a change */
 	bool closed;

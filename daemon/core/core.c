@@ -64,8 +64,8 @@ void core_destroy(struct core *core)
 		core_effects_release(core, &effects);
 		core->outstanding = &effects;
 	} while (core_has_backlog(core));
-	assert(core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 && core->n_leased == 0 &&
-	       core->timers.reserved == 0);
+	assert(core->recorded_bytes == 0 && core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 &&
+	       core->n_leased == 0 && core->timers.reserved == 0);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
@@ -251,6 +251,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	}
 	channel_settle_all(core, effects);
 	recorder_mark_replies(core, effects);
+	core->recorder = NULL; /* the shell's, for the length of a step */
 }
 
 uint64_t core_deadline(const struct core *core)

@@ -237,17 +237,20 @@ struct core_reply {
 	uint64_t after_batch; /* it may only be told when the batch of this number is committed; 0: at once */
 };
 
+/* What CORE_RESTORE has found. */
+struct core_restored {
+	uint64_t channels, values;
+	uint64_t lost;   /* values of channels that no record has created */
+	bool has_failed; /* no memory: the core has only a part of it, and is good for nothing */
+};
+
 struct core_effects {
 	struct core_reply *head, *tail; /* zero-initialise before each step */
 	uint64_t n_undeliverable;   /* values that should have gone to a dead_letter channel that is gone or closed, and
 				       went back */
 	struct slice undeliverable; /* the last one's own channel; valid until core_effects_release() */
 	bool checkpoint_is_done;
-	struct {
-		uint64_t channels, values;
-		uint64_t lost;   /* values of channels that no record has created */
-		bool has_failed; /* no memory: the core has only a part of it, and is good for nothing */
-	} restored;
+	struct core_restored restored;
 	struct core_connection *connection; /* connect: until CORE_DISCONNECT; NULL: there was no memory for it */
 };
 
@@ -264,6 +267,10 @@ int core_restore_record(struct core_restore *restore, const struct record *recor
 /* Whether nothing is left to be taken that would be lost: nothing buffered but promises, nothing leased, of channels
  * that are not durable; and nothing parked to be put. */
 bool core_is_drained(const struct core *core);
+
+/* The last batch of records that tells of a change: what shows the core's state has to wait for it. 0: there is none.
+ */
+uint64_t core_changed_in(const struct core *core);
 
 /* Whether the connection has been told to pause. */
 bool core_is_paused(const struct core_connection *connection);
@@ -384,8 +391,9 @@ struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool
 
 struct core_totals {
 	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes, unsent_bytes,
-		max_memory; /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the
-			       unsent ones not included */
+		max_memory;     /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the
+				   unsent ones not included */
+	uint64_t durable_bytes; /* what a checkpoint would take, about */
 	bool is_draining;
 };
 void core_totals(const struct core *core, struct core_totals *totals);

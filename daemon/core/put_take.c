@@ -101,7 +101,7 @@ bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, c
 		return false;
 	core->unsent_bytes = unsent_bytes;
 	struct channel *channel = channel_find(core, channel_name);
-	return channel && fits_memory(core, &values) && transfer_put_alone(core, channel, value);
+	return channel && !channel->number && fits_memory(core, &values) && transfer_put_alone(core, channel, value);
 }
 
 struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
@@ -111,7 +111,7 @@ struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsen
 		return NULL;
 	core->unsent_bytes = unsent_bytes;
 	struct channel *channel = channel_find(core, channel_name);
-	return channel ? transfer_take_alone(core, channel) : NULL;
+	return channel && !channel->number ? transfer_take_alone(core, channel) : NULL;
 }
 
 static enum error park_take(struct core *core, const struct core_event *event, struct channel *channel)

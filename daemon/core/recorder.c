@@ -104,6 +104,7 @@ void recorder_delete(struct core *core, struct channel *channel)
 	if (!channel->number)
 		return;
 	core->n_durable--;
+	core->recorded_bytes -= channel->recorded_bytes;
 	if (core->checkpoint.channel == channel) {
 		core->checkpoint.value = NULL;
 		core->checkpoint.lease = NULL;
@@ -126,36 +127,47 @@ static struct record value_record(const struct channel *channel, const struct va
 	};
 }
 
+static void write_value(struct core *core, struct channel *channel, struct value *value, enum record_kind kind)
+{
+	struct record record = value_record(channel, value, kind);
+	write_awaited(core, channel, &record);
+	recorder_count(core, channel, value);
+	value->recorded_in = core->checkpoint.number + 1;
+}
+
+void recorder_count(struct core *core, struct channel *channel, const struct value *value)
+{
+	channel->recorded_bytes += bytes_of(value);
+	core->recorded_bytes += bytes_of(value);
+}
+
 void recorder_put(struct core *core, struct channel *channel, struct value *value)
 {
-	if (!buffer_of(core, channel))
-		return;
-	struct record record = value_record(channel, value, RECORD_PUT);
-	write_awaited(core, channel, &record);
-	value->recorded_in = core->checkpoint.number + 1;
+	if (buffer_of(core, channel))
+		write_value(core, channel, value, RECORD_PUT);
 }
 
 void recorder_back(struct core *core, struct channel *channel, struct value *value)
 {
-	if (!buffer_of(core, channel))
-		return;
-	struct record record = value_record(channel, value, RECORD_BACK);
-	write_awaited(core, channel, &record);
-	value->recorded_in = core->checkpoint.number + 1;
+	if (buffer_of(core, channel))
+		write_value(core, channel, value, RECORD_BACK);
 }
 
 void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why)
 {
 	if (value->recorded_in)
-		recorder_gone_from(core, channel, value->seq, why);
+		recorder_gone_from(core, channel, value, value->seq, why);
 }
 
-void recorder_gone_from(struct core *core, struct channel *channel, uint64_t place, enum record_why why)
+void recorder_gone_from(struct core *core, struct channel *channel, const struct value *value, uint64_t place,
+			enum record_why why)
 {
 	if (!buffer_of(core, channel))
 		return;
 	write_awaited(core, channel,
 		      &(struct record){.kind = RECORD_GONE, .channel = channel->number, .place = place, .why = why});
+	channel->recorded_bytes -= bytes_of(value);
+	core->recorded_bytes -= bytes_of(value);
 }
 
 /* Before a value moves that the checkpoint under way has yet to record. */
@@ -253,6 +265,11 @@ void recorder_dead_letter_again(struct core *core, struct channel *channel, stru
 }
 
 /* -- Replies -- */
+
+uint64_t core_changed_in(const struct core *core)
+{
+	return core->changed_in;
+}
 
 /* The number of the batch that a reply has to wait for; 0: it shows nothing that was recorded. */
 static uint64_t awaited_by(struct core *core, const struct core_reply *reply)

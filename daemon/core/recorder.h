@@ -38,7 +38,10 @@ void recorder_put(struct core *core, struct channel *channel, struct value *valu
 void recorder_back(struct core *core, struct channel *channel, struct value *value);
 /* It is about to leave its place; or a value that was recorded has left this one. */
 void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why);
-void recorder_gone_from(struct core *core, struct channel *channel, uint64_t place, enum record_why why);
+void recorder_gone_from(struct core *core, struct channel *channel, const struct value *value, uint64_t place,
+			enum record_why why);
+/* A value that was restored counts as recorded. */
+void recorder_count(struct core *core, struct channel *channel, const struct value *value);
 void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease);
 /* It waits to enter a dead-letter channel: leased still, and by nobody. */
 void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value);

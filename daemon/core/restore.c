@@ -419,6 +419,7 @@ static void adopt_value(struct core *core, struct restored_channel *restored, st
 	struct value *value = item->value;
 	charge_add(core, channel, value);
 	channel->recovered++;
+	recorder_count(core, channel, value);
 	if (item->lease) {
 		item->lease->channel = channel;
 		value_list_push(&item->lease->values, value);

@@ -212,6 +212,7 @@ void core_totals(const struct core *core, struct core_totals *totals)
 		.bytes = core->bytes,
 		.unsent_bytes = core->unsent_bytes,
 		.max_memory = core->limits.max_memory,
+		.durable_bytes = core->recorded_bytes,
 		.is_draining = core->is_draining,
 	};
 }

@@ -77,6 +77,7 @@ struct core {
 	struct core_recorder *recorder;                /* of this step; NULL: none */
 	uint64_t n_durable;                            /* channels */
 	uint64_t n_durable_buffered, n_durable_leased; /* of n_buffered (promises apart) and n_leased */
+	uint64_t recorded_bytes;                       /* the sum of all channels' */
 	uint64_t last_channel_number;
 	uint64_t changed_in; /* the last batch that tells of any change */
 	bool has_changed;    /* this step has told of one */

@@ -123,6 +123,7 @@ void http_refuse(struct http_session *session, int code, enum error error, const
 void http_begin_job(struct http_session *session, const char *type, struct http_job *job)
 {
 	assert(session->is_busy && !session->job && job->pump && job->destroy);
+	session_hold_view(&session->session);
 	if (session->is_1_0)
 		session->keep_alive = false;
 	struct buffer *out = write_head(session, &(struct http_response){.code = 200, .type = type}, 0);
@@ -141,6 +142,7 @@ void http_write_slice(struct http_session *session, struct slice slice)
 {
 	char head[24];
 	assert(session->job && !session->is_head);
+	session_hold_view(&session->session);
 	struct buffer *out = stream_output(&session->session.stream, 0);
 	if (!slice.len)
 		return;

@@ -109,7 +109,8 @@ static bool write_body(struct http_session *session, const struct http_request *
 static const char *unsuitable(struct message_request *request)
 {
 	request->sticky = request->lease_ms > 0;
-	return request->op == OP_CREATE && request->ephemeral ? "a channel of an HTTP connection cannot be ephemeral" : NULL;
+	return request->op == OP_CREATE && request->ephemeral ? "a channel of an HTTP connection cannot be ephemeral"
+							      : NULL;
 }
 
 void gateway_serve(struct http_session *session, const struct http_request *request)

@@ -81,7 +81,7 @@ void journal_end_step(struct journal *journal)
 	}
 }
 
-static bool is_under_way(const struct journal *journal)
+bool journal_is_under_way(const struct journal *journal)
 {
 	return journal->status.committed < journal->last_under_way;
 }
@@ -118,7 +118,7 @@ uint64_t journal_end_turn(struct journal *journal, uint64_t now_us)
 		return UINT64_MAX;
 	if (journal->since_us == UINT64_MAX)
 		journal->since_us = now_us;
-	if (is_under_way(journal))
+	if (journal_is_under_way(journal))
 		return UINT64_MAX;
 	uint64_t due_us = journal->since_us + journal->settings.max_delay_us;
 	if (now_us < due_us && journal->records.len < journal->settings.max_batch)
@@ -146,7 +146,7 @@ const char *journal_failure(const struct journal *journal)
 
 uint64_t journal_pending_bytes(const struct journal *journal)
 {
-	return journal->records.len - BATCH_HEAD_BYTES + (is_under_way(journal) ? journal->under_way.len : 0);
+	return journal->records.len - BATCH_HEAD_BYTES + (journal_is_under_way(journal) ? journal->under_way.len : 0);
 }
 
 bool journal_wants_checkpoint(const struct journal *journal, uint64_t live_bytes)

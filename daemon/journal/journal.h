@@ -88,6 +88,9 @@ void journal_end_step(struct journal *journal);
 /* Returns when it has to be called again at the latest; UINT64_MAX: not before something has changed. */
 uint64_t journal_end_turn(struct journal *journal, uint64_t now_us);
 
+/* Whether the carrier has yet to commit what was handed over. */
+bool journal_is_under_way(const struct journal *journal);
+
 /* Asks the carrier for its status. True: more batches are committed than before, or it has failed. */
 bool journal_notice(struct journal *journal);
 

@@ -86,6 +86,11 @@ static void write_run(struct writer *writer)
 	tell(writer);
 }
 
+static bool lacks_room(int result)
+{
+	return result == -ENOSPC || result == -EDQUOT || result == -EFBIG;
+}
+
 /* With the lock, which is given up meanwhile. */
 static void look_after_log(struct writer *writer)
 {
@@ -95,7 +100,7 @@ static void look_after_log(struct writer *writer)
 	int result = drop_before ? log_drop_before(writer->log, drop_before) : 0, spare = 0;
 	if (result == 0)
 		spare = log_make_spare(writer->log);
-	bool is_full = spare == -ENOSPC || spare == -EDQUOT || spare == -EFBIG;
+	bool is_full = lacks_room(spare);
 	pthread_mutex_lock(&writer->lock);
 	bool was_full = writer->status.is_full;
 	describe_log(writer, is_full);
@@ -185,7 +190,7 @@ struct writer *writer_create(struct log *log)
 	writer->carrier.calls = &calls;
 	writer->log = log;
 	writer->status.committed = log->next - 1;
-	describe_log(writer, !log->has_spare);
+	describe_log(writer, lacks_room(log_make_spare(log))); /* another failure comes again, in the thread */
 	writer->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

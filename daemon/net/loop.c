@@ -255,6 +255,39 @@ int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, voi
 	return 0;
 }
 
+struct loop_watch {
+	struct event *event;
+	loop_cb *cb;
+	void *arg;
+};
+
+static void on_watched(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct loop_watch *watch = arg;
+	watch->cb(watch->arg);
+}
+
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, loop_cb *cb, void *arg)
+{
+	struct loop_watch *watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		return NULL;
+	*watch = (struct loop_watch){.cb = cb, .arg = arg};
+	watch->event = event_new(loop->base, fd, EV_READ | EV_PERSIST, on_watched, watch);
+	if (watch->event && event_add(watch->event, NULL) == 0)
+		return watch;
+	loop_watch_destroy(watch);
+	return NULL;
+}
+
+void loop_watch_destroy(struct loop_watch *watch)
+{
+	if (watch && watch->event)
+		event_free(watch->event);
+	free(watch);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;

@@ -10,6 +10,7 @@
 
 struct loop;
 struct loop_timer;
+struct loop_watch;
 
 typedef void loop_cb(void *arg);
 typedef void loop_signal_cb(void *arg, int signal_number);
@@ -65,6 +66,10 @@ int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, voi
 struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg);
 void loop_timer_destroy(struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, uint64_t at_us); /* UINT64_MAX: not at all */
+
+/* Calls back in each turn in which the descriptor can be read, until loop_watch_destroy(). NULL without memory. */
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, loop_cb *cb, void *arg);
+void loop_watch_destroy(struct loop_watch *watch); /* NULL is fine */
 
 const char *loop_library_version(void); /* libevent's */
 

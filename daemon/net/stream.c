@@ -137,6 +137,7 @@ void stream_unblock_output(struct stream *stream)
 
 void stream_drop_output(struct stream *stream)
 {
+	stream_forget_holds(stream);
 	stream->group->unsent_value_bytes -= stream->out_value_bytes;
 	stream->out_value_bytes = 0;
 	buffer_clear(&stream->out);

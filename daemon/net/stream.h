@@ -96,6 +96,10 @@ void stream_finish(struct stream *stream);
  * written. */
 struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 
+/* What is written from now on is not sent until stream_group_release() was called with this number, or a greater one.
+ * The numbers never fall. Without memory the stream breaks. */
+void stream_hold(struct stream *stream, uint64_t number);
+
 /* How many bytes were written, and how many of them were sent, since the beginning. With TLS too these are the bytes
  * that were written here, and one is sent once the whole record that it is in has been given to the socket: of a part
  * of a record the peer could read nothing. What could not be written for lack of memory counts as never sent. */

@@ -23,6 +23,9 @@ void stream_group_set_max_buffers(struct stream_group *group, uint64_t bytes);
 uint64_t stream_group_unsent_value_bytes(const struct stream_group *group);
 uint64_t stream_group_buffer_bytes(const struct stream_group *group);
 
+/* Output that was held for numbers up to this one may be sent: see stream_hold(). */
+void stream_group_release(struct stream_group *group, uint64_t number);
+
 /* Whether any stream goes on in the next turn, whatever the peers do. */
 bool stream_group_is_busy(const struct stream_group *group);
 

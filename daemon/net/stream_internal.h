@@ -1,6 +1,6 @@
-/* What the files about streams share: stream.c (states, and the steps from one to the next), stream_send.c,
- * stream_read.c, stream_opening.c, and stream_group.c, which is on top and hears the events. Each of them calls those
- * before it alone. */
+/* What the files about streams share: stream.c (states, and the steps from one to the next), stream_hold.c,
+ * stream_send.c, stream_read.c, stream_opening.c, and stream_group.c, which is on top and hears the events. Each of
+ * them calls those before it alone. */
 #ifndef MILLRACE_NET_STREAM_INTERNAL_H
 #define MILLRACE_NET_STREAM_INTERNAL_H
 
@@ -32,6 +32,8 @@ struct stream_group {
 	struct buffer_budget budget;
 	struct output_pool pool;
 	uint64_t unsent_value_bytes;
+	struct stream *held; /* stream_hold.c's: streams with output that may not be sent yet */
+	uint64_t released;   /* and the last number that was released */
 	struct log_seldom timeouts_log, handshakes_log, over_budget_log;
 	char *scratch; /* STREAM_READ_BYTES that all streams are read into */
 };
@@ -64,6 +66,13 @@ void stream_settle(struct stream *stream, bool has_moved);
 
 /* `n` is what a call has returned: tells of a connection that has timed out. */
 void stream_log_timeout(const struct stream *stream, ssize_t n);
+
+/* -- stream_hold.c -- */
+
+/* How many bytes of the output may be sent. */
+size_t stream_sendable(const struct stream *stream);
+/* What was held is thrown away. */
+void stream_forget_holds(struct stream *stream);
 
 /* -- stream_send.c -- */
 

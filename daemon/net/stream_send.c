@@ -46,8 +46,8 @@ static bool send_all(struct stream *stream)
 {
 	struct buffer *out = &stream->out;
 	uint64_t sent_before = stream->n_sent;
-	while (buffer_len(out)) {
-		ssize_t n = transport_send(stream->fd, stream_tls(stream), out->bytes + out->start, buffer_len(out));
+	for (size_t len; (len = stream_sendable(stream)) > 0;) {
+		ssize_t n = transport_send(stream->fd, stream_tls(stream), out->bytes + out->start, len);
 		if (n >= 0) {
 			buffer_consume(out, (size_t)n);
 			stream->n_sent += (uint64_t)n;

@@ -9,6 +9,15 @@
 
 struct tls;
 
+/* Output that may not be sent yet: from a place on (a number of bytes since the beginning), until a number is released.
+ * The first is the earlier one; number 0: there is none. */
+struct stream_holds {
+	struct {
+		uint64_t from, number;
+	} holds[2];
+	struct stream *next, **at; /* in the group's list of held streams; at NULL: it is not */
+};
+
 struct stream_workspace {
 	struct buffer in;
 	struct run_place run_place;
@@ -16,6 +25,7 @@ struct stream_workspace {
 	struct event *write_event;    /* once a send has found the socket full */
 	struct event *deadline_event; /* once it has ended */
 	struct tls *tls;              /* NULL: the bytes travel as they are */
+	struct stream_holds holds;    /* stream_hold.c's */
 	uint32_t discarded;           /* bytes of input, while refused */
 	bool is_greeted;              /* by the first byte of TLS */
 };

@@ -32,6 +32,7 @@ static struct core_definition definition_of(const struct config_channel *channel
 		.kind = kind_of(channel->kind),
 		.capacity = channel->capacity,
 		.max_waiters = channel->max_waiters,
+		.durable = channel->durable,
 		.max_deliveries = channel->max_deliveries,
 		.dead_letter = channel->dead_letter ? slice_from(channel->dead_letter) : (struct slice){NULL, 0},
 	};
@@ -73,7 +74,7 @@ static enum error alter_channel(struct server *server, const struct config_chann
 	char changes[CHANGES_BYTES] = "";
 	struct core_event event = {
 		.op = CORE_ALTER, .channel = slice_from(channel->name), .definition = definition_of(channel)};
-	if (was->kind != event.definition.kind || was->ephemeral)
+	if (was->kind != event.definition.kind || was->ephemeral || was->durable != event.definition.durable)
 		return ERROR_CHANNEL_EXISTS;
 	describe(changes, was, &event.definition);
 	enum error error = broker_step(&server->broker, &event);

@@ -259,6 +259,7 @@ static void on_turn_end(void *arg)
 {
 	struct server *server = arg;
 	server_look_for_end(server);
+	server_end_journal_turn(server);
 	loop_timer_set(server->timer, core_deadline(server->core));
 	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
 	struct core_totals totals;
@@ -301,7 +302,7 @@ static int start(struct server *server)
 		return -1;
 	}
 	loop_set_spin(server->loop, server->config.spin_us);
-	if (server_create_channels(server, &server->config) > 0)
+	if (server_start_journal(server) < 0 || server_create_channels(server, &server->config) > 0)
 		return -1;
 	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
 	    server_start_service(server) < 0)
@@ -319,10 +320,13 @@ int server_main(server_load_config *load_config, void *arg)
 		server_log_access(&server);
 		server_tell_ready(&server);
 		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
+		if (server.has_failed)
+			status = SERVER_JOURNAL_FAILED;
 		log_info("ended");
 	}
 	listener_close(server.listeners);
 	inherited_finish();
+	server_stop_journal(&server);
 	session_drop_all(&server.sessions);
 	http_stop(server.http);
 	message_decoder_finish(&server.sessions.decoder);

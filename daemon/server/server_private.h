@@ -11,12 +11,25 @@
 #include "daemon/server/memory_trim.h"
 #include "daemon/server/server.h"
 #include "daemon/server/supervisor.h"
+#include "daemon/journal/writer.h"
 #include "daemon/session/session.h"
 
 enum server_stage {
 	SERVER_SERVING,
 	SERVER_DRAINING, /* nothing new is taken; what is there may be taken still */
 	SERVER_ENDING,   /* nothing is parked any more; the last replies are sent */
+};
+
+/* Where durable channels are kept, while the daemon runs. */
+struct server_journal {
+	struct disk *disk; /* NULL: there is no journal */
+	struct log log;
+	struct writer *writer;
+	struct journal journal;
+	struct loop_watch *watch; /* for what the writer tells */
+	struct loop_timer *timer; /* for records that wait for others */
+	bool is_full;             /* as the log was told */
+	uint64_t checkpoint_us;   /* when the last checkpoint ended; 0: none has */
 };
 
 struct server {
@@ -29,6 +42,8 @@ struct server {
 	struct loop_timer *idle_timer;
 	struct core *core;
 	struct broker broker;
+	struct server_journal journal;
+	bool has_failed; /* the journal: the daemon ends with SERVER_JOURNAL_FAILED */
 	struct sessions sessions;
 	struct listener *listeners;
 	bool listen_gave_way;                   /* the default address, to sockets that were handed over */
@@ -47,6 +62,15 @@ struct server {
 /* Creates the channels of the configuration, and alters those that are there with another definition of the same kind,
  * with a log line for each. Returns how many are not as they are configured, each with a log line too. */
 size_t server_create_channels(struct server *server, const struct config *config);
+
+/* -- journaling.c -- */
+
+/* Reads the journal of the configuration, if there is one, and restores what was there. -1: after a line in the log. */
+int server_start_journal(struct server *server);
+/* At the end of each turn: hands over what was recorded, and goes on with a checkpoint. */
+void server_end_journal_turn(struct server *server);
+/* Waits until all that was recorded is kept, and closes it. */
+void server_stop_journal(struct server *server);
 
 /* Users and certificates, before anybody listens. -1: after a line in the log. */
 int server_start_access(struct server *server);

@@ -110,6 +110,11 @@ void service_ready(const struct service *service, const char *status)
 	tell(service, 0, "READY=1\nSTATUS=%s", status);
 }
 
+void service_starting(const struct service *service, uint64_t within_us, const char *status)
+{
+	tell(service, 0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s", (unsigned long long)within_us, status);
+}
+
 /* With the time, so that the supervisor knows that it was its own signal that brought this about. */
 void service_reloading(const struct service *service)
 {

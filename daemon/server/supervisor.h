@@ -22,6 +22,8 @@ void service_finish(struct service *service);
 
 /* `status` is a line for people. */
 void service_ready(const struct service *service, const char *status);
+/* The start takes its time: for so long at least. */
+void service_starting(const struct service *service, uint64_t within_us, const char *status);
 void service_reloading(const struct service *service);
 void service_stopping(const struct service *service, uint64_t within_us, const char *status);
 void service_alive(const struct service *service, const char *status);

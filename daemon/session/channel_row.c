@@ -16,6 +16,7 @@ static void write_row(struct buffer *out, const struct core_channel_row *row, ui
 	message_string(out, "kind", slice_from(channel_kind_name(row->definition.kind)));
 	message_uint(out, "capacity", row->definition.capacity);
 	message_bool(out, "ephemeral", row->definition.ephemeral);
+	message_bool(out, "durable", row->definition.durable);
 	message_bool(out, "closed", row->closed);
 	message_uint(out, "buffered", row->buffered);
 	message_uint(out, "leased", row->leased);
@@ -29,6 +30,8 @@ static void write_row(struct buffer *out, const struct core_channel_row *row, ui
 		message_uint(out, "max_deliveries", row->definition.max_deliveries);
 		message_string(out, "dead_letter", row->definition.dead_letter);
 	}
+	if (row->definition.durable)
+		message_uint(out, "recovered", row->recovered);
 	message_uint(out, "accepted", row->accepted);
 	message_uint(out, "taken", row->taken);
 	message_uint(out, "returned", row->returned);

@@ -88,7 +88,10 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(answer.out, "server", slice_from(server_name));
 	message_uint(answer.out, "protocol", 1);
 	message_raw(answer.out, "protocols", SLICE("[1]"));
-	message_raw(answer.out, "features", SLICE("[\"alter\",\"leases\",\"put_without_id\",\"take_with_count\"]"));
+	message_raw(answer.out, "features",
+		    session->all->broker->journal
+			    ? SLICE("[\"alter\",\"durable\",\"leases\",\"put_without_id\",\"take_with_count\"]")
+			    : SLICE("[\"alter\",\"leases\",\"put_without_id\",\"take_with_count\"]"));
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (session_user(session))
@@ -141,6 +144,7 @@ static const char *define(const struct message_request *request, struct core_def
 		.capacity = request->capacity,
 		.max_waiters = (uint32_t)request->max_waiters,
 		.ephemeral = request->ephemeral,
+		.durable = request->durable,
 		.max_deliveries = (uint32_t)request->max_deliveries,
 		.dead_letter = request->dead_letter,
 	};
@@ -152,6 +156,22 @@ static const char *define(const struct message_request *request, struct core_def
 		return "this kind needs a \"capacity\"";
 	const char *wrong = check_capacity(definition->kind, definition->capacity);
 	return wrong ? wrong : check_definition(request, definition);
+}
+
+/* Returns why a channel cannot be durable, or NULL. */
+static const char *check_durable(const struct session *session, const struct core_definition *definition)
+{
+	struct core_definition target;
+	if (!session->all->broker->journal)
+		return "this daemon has no journal: a \"durable\" channel needs `journal` in its configuration";
+	if (definition->kind == KIND_UNBUFFERED)
+		return "an unbuffered channel keeps nothing: it cannot be \"durable\"";
+	if (definition->ephemeral)
+		return "a channel is \"ephemeral\" or \"durable\", not both";
+	if (definition->dead_letter.len && core_definition_of(session->all->core, definition->dead_letter, &target) &&
+	    !target.durable)
+		return "the \"dead_letter\" channel of a \"durable\" one is \"durable\" too, and this one is not";
+	return NULL;
 }
 
 /* Puts what an alter says into the channel's definition. Returns what is wrong, or NULL. */
@@ -187,6 +207,8 @@ static void op_create(struct session *session, const struct message_request *req
 	struct core_event event = event_of(session, request, CORE_CREATE);
 	char made_up[NAME_MAX_BYTES];
 	const char *wrong = define(request, &event.definition);
+	if (!wrong && event.definition.durable)
+		wrong = check_durable(session, &event.definition);
 	if (!wrong && name_is_reserved(request->channel))
 		wrong = "names that begin with '_' are the daemon's own";
 	if (wrong) {
@@ -367,6 +389,12 @@ static op_function *const ops[OP_COUNT] = {
 	[OP_WAITERS] = session_waiters,
 };
 
+/* Whether the op may answer with what is there in the core without a step of it. */
+static bool is_view(enum message_op op)
+{
+	return op == OP_PEEK || op == OP_LIST || op == OP_STAT || op == OP_WAITERS || op == OP_LEASES || op == OP_ALTER;
+}
+
 void session_handle(struct session *session, const struct message_request *request)
 {
 	struct auth_refusal refusal;
@@ -376,6 +404,9 @@ void session_handle(struct session *session, const struct message_request *reque
 	else if (users_exist(session->all->users) && !auth_admits(session_user(session), session->all->core, request,
 								  loop_now_us(session->all->loop), &refusal))
 		refuse(session, request, &refusal);
-	else
+	else {
+		if (is_view(request->op))
+			session_hold_view(session);
 		ops[request->op](session, request);
+	}
 }

@@ -130,10 +130,17 @@ void session_deliver(void *cookie, struct core_reply *reply)
 		overload_log_shed(session, reply);
 	if (reply_is_silent(reply))
 		return;
+	if (reply->after_batch)
+		stream_hold(&session->stream, reply->after_batch);
 	if (reply->status == STATUS_ERROR)
 		write_error(session, reply);
 	else
 		write_reply(session, reply);
+}
+
+void session_hold_view(struct session *session)
+{
+	stream_hold(&session->stream, core_changed_in(session->all->core));
 }
 
 /* -- What the stream tells -- */

@@ -110,6 +110,9 @@ void session_drop_all(struct sessions *sessions);
 /* The broker's: encodes a reply into the output of the session that is its cookie. */
 void session_deliver(void *cookie, struct core_reply *reply);
 
+/* What is written from now on shows what is there in the core: it is held until that is kept. */
+void session_hold_view(struct session *session);
+
 /* The broker's: does what session_defer() has put off. */
 void session_run_deferred(struct broker_action *action);
 

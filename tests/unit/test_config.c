@@ -231,10 +231,10 @@ static const struct {
 	/* Keys. */
 	{"http: none\nlimit: {}\n", "f:2:1: unknown key \"limit\"; did you mean \"limits\"?"},
 	{"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, http_hosts, log, "
-			  "log_level, spin_us, limits, channels, tls, users, user, users_file"},
+			  "log_level, spin_us, limits, journal, channels, tls, users, user, users_file"},
 	{"\"a\\nb and more\": 1\n",
 	 "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, http_hosts, log, log_level, "
-	 "spin_us, limits, channels, tls, users, user, users_file"},
+	 "spin_us, limits, journal, channels, tls, users, user, users_file"},
 	{"http: none\nhttp: none\n", "f:2:1: \"http\" is there twice; expected it once"},
 	{"limits:\n  max_fram: 1MiB\n", "f:2:3: unknown key \"max_fram\"; did you mean \"max_frame\"?"},
 	{"limits: {max_memroy: 1MiB}", "f:1:10: unknown key \"max_memroy\"; did you mean \"max_memory\"?"},
@@ -337,7 +337,8 @@ static const struct {
 	{"channels: {jobs: {kind: unbuffered, max_waiters: 10000001}}",
 	 "f:1:50: \"10000001\" is not possible; expected a whole number, 1 to 10000000"},
 	{"channels: {jobs: {kind: unbuffered, ephemeral: true}}",
-	 "f:1:37: unknown key \"ephemeral\"; expected one of kind, capacity, max_waiters, max_deliveries, dead_letter"},
+	 "f:1:37: unknown key \"ephemeral\"; expected one of kind, capacity, max_waiters, durable, max_deliveries, "
+	 "dead_letter"},
 	{"channels: {a: {kind: promise}, b: {kind: promise}, a: {kind: promise}}",
 	 "f:1:52: \"a\" is there twice; expected it once"},
 	{"channels: {_a: {kind: promise}}",

@@ -1,0 +1,235 @@
+/* The journal while the daemon runs: what it says is restored before anybody is served, what the writer tells releases
+ * the replies that wait, and checkpoints go on by a slice a turn. A journal that fails ends the daemon at once: nothing
+ * that is told from then on could be kept. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/journal/recovery.h"
+#include "daemon/log.h"
+#include "daemon/server/server_private.h"
+
+enum {
+	PROGRESS_RECORDS = 1000000,
+	PROGRESS_US = 30 * 1000000, /* what the supervisor is asked for at each of them */
+	SLICES_UNDER_WAY = 1 << 20, /* bytes of records that wait to be kept: a checkpoint waits too */
+};
+
+/* -- Starting -- */
+
+struct replay {
+	struct server *server;
+	struct core_restore *restore;
+	uint64_t records;
+};
+
+static int on_record(void *arg, const struct record *record, char *error)
+{
+	struct replay *replay = arg;
+	if (++replay->records % PROGRESS_RECORDS == 0) {
+		char status[80];
+		snprintf(status, sizeof(status), "reading the journal: %llu records",
+			 (unsigned long long)replay->records);
+		log_info("%s", status);
+		service_starting(&replay->server->service, PROGRESS_US, status);
+	}
+	if (core_restore_record(replay->restore, record) == 0)
+		return 0;
+	snprintf(error, RECOVERY_ERROR_BYTES, "no memory for what it says was there");
+	return -1;
+}
+
+static int replay(struct server *server, struct core_restore *restore)
+{
+	struct server_journal *journal = &server->journal;
+	struct replay replay = {.server = server, .restore = restore};
+	struct recovery recovery = {.log = &journal->log, .on_record = on_record, .arg = &replay};
+	char error[RECOVERY_ERROR_BYTES];
+	uint64_t random;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+		log_error("the journal cannot be started: no random numbers");
+		return -1;
+	}
+	log_init(&journal->log, journal->disk, server->config.journal.segment, random);
+	if (recovery_read(&recovery, error) < 0) {
+		log_error("the journal in %s: %s", server->config.journal.path, error);
+		return -1;
+	}
+	if (recovery.torn[0])
+		log_info("the journal's last write had not ended when the daemon did, and is left out: %s",
+			 recovery.torn);
+	return 0;
+}
+
+static void on_journal(void *arg);
+static void on_journal_timer(void *arg);
+
+static int open_journal(struct server *server)
+{
+	struct server_journal *journal = &server->journal;
+	const struct journal_config *config = &server->config.journal;
+	const struct journal_settings settings = {.max_batch = config->max_batch, .max_delay_us = config->max_delay_us};
+	int result = log_begin(&journal->log);
+	if (result < 0) {
+		log_error("the journal in %s: %s: %s%s", config->path, journal->log.doing, strerror(-result),
+			  result == -ENOSPC ? ". It needs room for one segment; make some, or choose a smaller "
+					      "journal.segment"
+					    : "");
+		return -1;
+	}
+	if (!(journal->writer = writer_create(&journal->log)) ||
+	    !(journal->watch =
+		      loop_watch_create(server->loop, writer_descriptor(journal->writer), on_journal, server)) ||
+	    !(journal->timer = loop_timer_create(server->loop, on_journal_timer, server)) ||
+	    journal_init(&journal->journal, &settings, writer_carrier(journal->writer), journal->log.next) < 0) {
+		log_error("the journal in %s: no memory, or no thread", config->path);
+		return -1;
+	}
+	server->broker.journal = &journal->journal;
+	return 0;
+}
+
+int server_start_journal(struct server *server)
+{
+	char error[DISK_ERROR_BYTES];
+	if (!server->config.journal.path)
+		return 0;
+	server->journal.disk = disk_open(server->config.journal.path, false, error);
+	if (!server->journal.disk) {
+		log_error("the journal: %s", error);
+		return -1;
+	}
+	struct core_restore *restore = core_restore_create();
+	if (!restore || replay(server, restore) < 0 || open_journal(server) < 0) {
+		core_restore_destroy(restore);
+		return -1;
+	}
+	struct core_restored restored;
+	broker_restore(&server->broker, restore, &restored);
+	if (restored.has_failed) {
+		log_error("the journal in %s: no memory for what it says was there", server->config.journal.path);
+		return -1;
+	}
+	if (restored.lost > 0)
+		log_warning("the journal has %llu values of channels that it does not know: they are left out",
+			    (unsigned long long)restored.lost);
+	log_info("journal: %s, %llu durable channels, %llu values", server->config.journal.path,
+		 (unsigned long long)restored.channels, (unsigned long long)restored.values);
+	return 0;
+}
+
+/* -- Running -- */
+
+static void fail(struct server *server)
+{
+	const struct journal *journal = &server->journal.journal;
+	if (server->has_failed)
+		return;
+	server->has_failed = true;
+	log_error("the journal in %s has failed: %s%s%s. The daemon ends at once: what was answered is kept, and read "
+		  "at the next start",
+		  server->config.journal.path, journal_failure(journal), journal->status.failure_errno ? ": " : "",
+		  journal->status.failure_errno ? strerror(journal->status.failure_errno) : "");
+	loop_stop(server->loop);
+}
+
+static void tell_room(struct server *server)
+{
+	struct server_journal *journal = &server->journal;
+	if (journal->is_full == journal->journal.status.is_full)
+		return;
+	journal->is_full = journal->journal.status.is_full;
+	if (journal->is_full)
+		log_warning("the disk of the journal is full: puts on durable channels are refused (unavailable) until "
+			    "there is room for %llu bytes; takes go on",
+			    (unsigned long long)server->config.journal.segment);
+	else
+		log_info("the disk of the journal has room again: puts on durable channels go on");
+}
+
+/* What the writer has told: replies that waited may go. */
+static void hear(struct server *server)
+{
+	struct journal *journal = &server->journal.journal;
+	uint64_t checkpoints = journal->checkpoints;
+	journal_notice(journal);
+	stream_group_release(server->streams, journal_committed(journal));
+	tell_room(server);
+	if (journal->checkpoints > checkpoints)
+		server->journal.checkpoint_us = loop_now_us(server->loop);
+	if (journal_failure(journal))
+		fail(server);
+}
+
+static void on_journal(void *arg)
+{
+	struct server *server = arg;
+	writer_hear(server->journal.writer);
+	loop_now_us(server->loop); /* a turn in which something has happened */
+	hear(server);
+}
+
+static void on_journal_timer(void *arg)
+{
+	(void)arg; /* the end of the turn looks after the journal */
+}
+
+static void go_on_with_checkpoint(struct server *server)
+{
+	struct journal *journal = &server->journal.journal;
+	struct core_totals totals;
+	core_totals(server->core, &totals);
+	if (journal_wants_checkpoint(journal, totals.durable_bytes))
+		journal_begin_checkpoint(journal);
+	else if (!journal->checkpoint_begin)
+		return;
+	if (journal->checkpoint_end || journal_pending_bytes(journal) > SLICES_UNDER_WAY)
+		return;
+	if (broker_checkpoint(&server->broker))
+		journal_end_checkpoint(journal);
+}
+
+void server_end_journal_turn(struct server *server)
+{
+	struct server_journal *journal = &server->journal;
+	if (!journal->writer)
+		return;
+	go_on_with_checkpoint(server);
+	loop_timer_set(journal->timer, journal_end_turn(&journal->journal, loop_now_us(server->loop)));
+	if (journal_failure(&journal->journal))
+		fail(server);
+}
+
+/* -- Ending -- */
+
+/* The loop has ended: now it may wait. */
+static void keep_all(struct server *server)
+{
+	struct server_journal *journal = &server->journal;
+	struct pollfd descriptor = {.fd = writer_descriptor(journal->writer), .events = POLLIN};
+	for (;;) {
+		journal_notice(&journal->journal);
+		journal_end_turn(&journal->journal, UINT64_MAX);
+		if (journal_failure(&journal->journal) || !journal_is_under_way(&journal->journal))
+			return;
+		poll(&descriptor, 1, -1);
+		writer_hear(journal->writer);
+	}
+}
+
+void server_stop_journal(struct server *server)
+{
+	struct server_journal *journal = &server->journal;
+	if (journal->writer && server->broker.journal)
+		keep_all(server);
+	server->broker.journal = NULL;
+	loop_watch_destroy(journal->watch);
+	loop_timer_destroy(journal->timer);
+	writer_destroy(journal->writer);
+	journal_finish(&journal->journal);
+	if (journal->disk)
+		log_finish(&journal->log);
+	disk_close(journal->disk);
+}

@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""Durable channels: what was answered is there after kill -9, and journals that are not as they were left are refused.
+
+MILLRACE_KILLS says how often the daemon is killed under load (6 if nothing does); MILLRACE_SEED repeats a run."""
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+from tests.lib.millraced import DEADLINE_S, Daemon, Directory, run  # noqa: E402
+
+KILLS = int(os.environ.get("MILLRACE_KILLS") or 6)
+SEED = int(os.environ.get("MILLRACE_SEED") or random.randrange(10**9))
+
+
+class Wire:
+    """A connection that may be cut at any moment: then ConnectionError."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+        self.file = self.socket.makefile("rb")
+        self.last_id = 0
+
+    def ask(self, op, **members):
+        self.last_id += 1
+        body = json.dumps({"id": self.last_id, "op": op, **members}).encode()
+        self.socket.sendall(struct.pack(">I", len(body)) + body)
+        head = self.file.read(4)
+        if len(head) < 4:
+            raise ConnectionError
+        body = self.file.read(struct.unpack(">I", head)[0])
+        if not body.endswith(b"}"):
+            raise ConnectionError
+        return json.loads(body)
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class Durable(Directory):
+    def setUp(self):
+        super().setUp()
+        self.journal = self.path("journal")
+        self.arguments = ["--set", f"journal.path={self.journal}", "--set", "journal.segment=1MiB", "--set", "journal.max_batch=64KiB"]
+
+    def start(self, *more):
+        daemon = Daemon(*self.arguments, *more)
+        self.addCleanup(daemon.process.stderr.close)
+        self.addCleanup(daemon.process.wait)
+        self.addCleanup(daemon.process.kill)
+        return daemon
+
+    def kill(self, daemon):
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait(DEADLINE_S)
+
+    def segments(self):
+        return sorted(name for name in os.listdir(self.journal) if name.endswith(".journal"))
+
+    def refused(self, *more):
+        result = run("--http", "none", "--listen", "tcp://127.0.0.1:0", *self.arguments, *more)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        return result.stderr
+
+
+class Restart(Durable):
+    def test_what_was_answered_is_there_after_kill_9(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        self.assertIn("durable", wire.ask("hello", protocol=1)["features"])
+        self.assertTrue(wire.ask("create", channel="q", kind="bounded", capacity=100, durable=True)["created"])
+        self.assertEqual(wire.ask("put", channel="q", values=[1, {"two": 2}, "3", 4, 5])["status"], "ok")
+        self.assertEqual(wire.ask("take", channel="q")["value"], 1)
+        leased = wire.ask("take", channel="q", lease_ms=100000)
+        self.assertEqual(wire.ask("ack", lease=leased["lease"])["status"], "ok")
+        self.assertEqual(wire.ask("take", channel="q", lease_ms=100000)["value"], "3")
+        sticky = wire.ask("take", channel="q", lease_ms=100000, sticky=True)
+        self.assertEqual(wire.ask("alter", channel="q", capacity=50)["status"], "ok")
+        self.kill(daemon)
+        wire.close()
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        row = wire.ask("stat", channel="q")
+        self.assertEqual([row[key] for key in ("capacity", "durable", "buffered", "leased", "recovered", "accepted")], [50, True, 2, 1, 3, 0])
+        again = wire.ask("take", channel="q", lease_ms=1000)
+        self.assertEqual((again["value"], again["deliveries"]), ("3", 2))
+        self.assertEqual(wire.ask("take", channel="q")["value"], 5)
+        self.assertEqual(wire.ask("ack", lease=sticky["lease"])["status"], "ok")
+        wire.close()
+
+    def test_a_channel_of_the_configuration_follows_it(self):
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}")
+        wire = Wire(daemon.port)
+        wire.ask("put", channel="q", values=[1, 2])
+        wire.close()
+        self.kill(daemon)
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 7, durable: true}")
+        wire = Wire(daemon.port)
+        row = wire.ask("stat", channel="q")
+        self.assertEqual((row["capacity"], row["buffered"]), (7, 2))
+        wire.close()
+
+    def test_durable_values_do_not_hold_up_the_end(self):
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", "--set", "limits.grace_ms=1h")
+        wire = Wire(daemon.port)
+        wire.ask("put", channel="q", values=[1, 2])
+        daemon.process.terminate()
+        self.assertEqual(daemon.process.wait(DEADLINE_S), 0)
+        wire.close()
+
+    def test_a_checkpoint_drops_old_segments(self):
+        daemon = self.start("--set", "journal.segment=16MiB", "--set", "channels.q={kind: bounded, capacity: 1000, durable: true}")
+        wire = Wire(daemon.port)
+        wire.ask("put", channel="q", values=list(range(10)))
+        for _ in range(100):
+            wire.ask("put", channel="q", value="x" * 1000000)
+            wire.ask("take", channel="q", max=1)
+        wire.close()
+        self.kill(daemon)
+        self.assertLess(len(self.segments()), 7)
+        daemon = self.start("--set", "journal.segment=16MiB")
+        wire = Wire(daemon.port)
+        self.assertEqual(wire.ask("stat", channel="q")["buffered"], 10)
+        wire.close()
+
+
+class Client(threading.Thread):
+    """Puts its own numbers and takes whatever comes, until the daemon is gone; remembers what it was told."""
+
+    def __init__(self, port, number, facts):
+        super().__init__()
+        self.port, self.number, self.facts = port, number, facts
+        self.random = random.Random(SEED * 1000 + number)
+
+    def run(self):
+        try:
+            wire = Wire(self.port)
+        except OSError:
+            return
+        try:
+            while True:
+                self.act(wire)
+        except OSError:
+            wire.close()
+
+    def act(self, wire):
+        kind = self.random.randrange(6)
+        if kind < 3:
+            values = [self.facts.next_value(self.number) for _ in range(1 + self.random.randrange(4))]
+            if wire.ask("put", channel="q", values=values)["status"] == "ok":
+                self.facts.put.update(values)
+        elif kind == 3:
+            self.facts.count_blind(1)
+            reply = wire.ask("take", channel="q", timeout_ms=0)
+            self.facts.count_blind(-1)
+            if reply["status"] == "ok":
+                self.facts.give(reply["value"])
+        elif kind == 4:
+            reply = wire.ask("take", channel="q", max=5, lease_ms=60000, timeout_ms=0)
+            if reply["status"] != "ok":
+                return
+            self.facts.unsure.update(reply["values"])
+            assert wire.ask("ack", lease=reply["lease"])["status"] == "ok"
+            for value in reply["values"]:
+                self.facts.give(value)
+        else:
+            reply = wire.ask("alts", arms=[{"take": "q"}], lease_ms=60000, timeout_ms=0)
+            if reply["status"] == "ok":
+                wire.ask("nack", lease=reply["lease"])
+
+
+class Facts:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.put, self.given, self.unsure, self.twice = set(), set(), set(), []
+        self.last = self.blind = 0  # blind: plain takes of which nobody knows what they have taken, if anything
+
+    def next_value(self, number):
+        with self.lock:
+            self.last += 1
+            return self.last
+
+    def count_blind(self, change):
+        with self.lock:
+            self.blind += change
+
+    def give(self, value):
+        with self.lock:
+            if value in self.given:
+                self.twice.append(value)
+            self.given.add(value)
+
+
+class Killed(Durable):
+    def test_under_load_nothing_that_was_answered_is_lost_and_nothing_given_twice(self):
+        print(f"seed {SEED}", file=sys.stderr)
+        choice, facts, asked = random.Random(SEED), Facts(), 0
+        definition = "channels.q={kind: bounded, capacity: 100000, durable: true}"
+        for _ in range(KILLS):
+            daemon = self.start("--set", definition)
+            goal = facts.last + 20 + choice.randrange(1500)
+            clients = [Client(daemon.port, asked + i, facts) for i in range(6)]
+            asked += 6
+            for client in clients:
+                client.start()
+            while facts.last < goal and any(client.is_alive() for client in clients):
+                clients[0].join(0.001)
+            self.kill(daemon)
+            for client in clients:
+                client.join(DEADLINE_S)
+        daemon = self.start("--set", definition)
+        wire = Wire(daemon.port)
+        left = []
+        while (reply := wire.ask("take", channel="q", max=1000, timeout_ms=0))["status"] == "ok":
+            left += reply["values"]
+        self.assertEqual(len(left), len(set(left)))
+        self.assertEqual(facts.twice, [])
+        self.assertEqual(set(left) & facts.given, set(), "given, and there again")
+        # Whose take or ack was cut off does not know whether it happened.
+        lost = facts.put - facts.given - facts.unsure - set(left)
+        self.assertLessEqual(len(lost), facts.blind, "answered, and gone")
+        wire.close()
+
+
+class Refused(Durable):
+    def fill(self, values=3, lives=1):
+        for _ in range(lives):
+            daemon = self.start("--set", "channels.q={kind: bounded, capacity: 1000, durable: true}")
+            wire = Wire(daemon.port)
+            for i in range(values):
+                wire.ask("put", channel="q", value=i)
+            wire.close()
+            self.kill(daemon)
+
+    def patch(self, offset, data):
+        with open(os.path.join(self.journal, self.segments()[0]), "r+b") as file:
+            file.seek(offset)
+            file.write(data)
+
+    def read_first(self):
+        with open(os.path.join(self.journal, self.segments()[0]), "rb") as file:
+            return file.read()
+
+    def test_two_daemons_on_one_folder(self):
+        self.start()
+        self.assertIn("is in use by another millraced, process", self.refused())
+
+    def test_a_newer_version(self):
+        self.fill()
+        self.patch(16, b"\x63")
+        self.assertIn("was written by a newer millraced (format 99, this one knows 1)", self.refused())
+
+    def test_somebody_elses_file(self):
+        self.fill()
+        self.patch(0, b"SQLite format 3\0")
+        self.assertIn("this is no journal of Millrace", self.refused())
+
+    def test_damage_is_refused_with_its_place_and_changes_nothing(self):
+        self.fill(5)
+        self.patch(2 * 4096 + 50, b"xxx")
+        before = self.read_first()
+        self.assertIn(f"{self.segments()[0]} is damaged at offset 8192: batch 2 cannot be read", self.refused())
+        self.assertEqual(self.read_first(), before)
+
+    def test_a_relative_path_and_other_mistakes(self):
+        for setting, why in {
+            "journal.path=here": '"here" is no absolute path of a folder',
+            "journal.segment=100KiB": "expected",
+            "journal.max_batch=64MiB": "a segment has to hold four batches",
+            "journal.size=1": 'unknown key "size"',
+        }.items():
+            with self.subTest(setting):
+                self.assertIn(why, self.refused("--set", setting))
+        result = run("--http", "none", "--listen", "tcp://127.0.0.1:0", "--set", "channels.q={kind: bounded, capacity: 1, durable: true}")
+        self.assertIn('"q" is durable, and there is no journal', result.stderr)
+
+    def test_a_folder_that_cannot_be_made(self):
+        self.arguments[1] = "journal.path=/nonexistent/millrace/journal"
+        self.assertIn("cannot be made", self.refused())
+
+    def test_channels_that_cannot_be_durable(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        for members in ({"kind": "unbuffered"}, {"kind": "bounded", "capacity": 1, "ephemeral": True}):
+            reply = wire.ask("create", channel="c", durable=True, **members)
+            self.assertEqual(reply["error"], "bad_channel", reply)
+        wire.ask("create", channel="dead", kind="bounded", capacity=1)
+        reply = wire.ask("create", channel="c", kind="bounded", capacity=1, durable=True, max_deliveries=1, dead_letter="dead")
+        self.assertEqual(reply["error"], "bad_channel", reply)
+        wire.close()
+        with Daemon() as plain:
+            wire = Wire(plain.port)
+            reply = wire.ask("create", channel="c", kind="bounded", capacity=1, durable=True)
+            self.assertIn("no journal", reply["message"])
+            self.assertNotIn("durable", wire.ask("hello", protocol=1)["features"])
+            wire.close()
+
+
+class Full(Durable):
+    def test_puts_are_refused_and_takes_go_on_and_puts_go_on_when_there_is_room(self):
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", self.directory], capture_output=True).returncode:
+            self.skipTest("needs a small file system of its own")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.directory])
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 100000, durable: true}")
+        wire = Wire(daemon.port)
+        put = 0
+        while (reply := wire.ask("put", channel="q", value="x" * 10000))["status"] == "ok":
+            put += 1
+            self.assertLess(put, 1000)
+        self.assertEqual(reply["error"], "unavailable")
+        for _ in range(put):
+            self.assertEqual(wire.ask("take", channel="q")["status"], "ok")
+        subprocess.run(["mount", "-o", "remount,size=30m", self.directory], check=True)
+        daemon.wait_log("has room again")
+        self.assertEqual(wire.ask("put", channel="q", value=1)["status"], "ok")
+        wire.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
