@@ -1,5 +1,5 @@
-/* The buckets of a hash table that is threaded through its items, and that grows and shrinks by itself a bucket or two
- * at a time (linear hashing): no insertion or removal ever moves more than the items of two buckets.
+/* The buckets of a hash table that is threaded through its items, and that grows and shrinks by itself a few buckets
+ * at a time (linear hashing): an insertion or removal moves no more than the items of these.
  *
  * With L the greatest power of two that is not greater than the number of buckets, an item is in the bucket that its
  * hash modulo 2L says, if there is that one yet, else in the one modulo L. The next bucket to come takes its items from

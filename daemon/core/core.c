@@ -268,11 +268,6 @@ bool core_has_backlog(const struct core *core)
 	       !list_is_empty(&core->lending_to);
 }
 
-bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id)
-{
-	return connection->n_parked > 0 && id != CORE_NO_ID && ids_find(&core->ids, connection, id);
-}
-
 bool core_is_engaged(const struct core_connection *connection)
 {
 	return connection->n_parked > 0 || !list_is_empty(&connection->leases);

@@ -274,7 +274,7 @@ uint64_t core_changed_in(const struct core *core)
 /* The number of the batch that a reply has to wait for; 0: it shows nothing that was recorded. */
 static uint64_t awaited_by(struct core *core, const struct core_reply *reply)
 {
-	const struct channel *channel = reply->channel.len ? channel_find(core, reply->channel) : NULL;
+	const struct channel *channel = reply->channel.len ? directory_find(&core->directory, reply->channel) : NULL;
 	if (channel)
 		return channel->changed_in;
 	switch (reply->status) {

@@ -194,6 +194,11 @@ found:
 	return true;
 }
 
+bool core_id_in_use(const struct core *core, const struct core_connection *connection, uint64_t id)
+{
+	return connection->n_parked > 0 && id != CORE_NO_ID && ids_find(&core->ids, connection, id);
+}
+
 uint32_t core_parked(const struct core_connection *connection)
 {
 	return connection->n_parked;
