@@ -9,6 +9,7 @@
 #include "daemon/server/environment.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/tls_context.h"
+#include "daemon/journal/inspect.h"
 #include "daemon/server/server.h"
 
 enum { EXIT_USAGE = 2, MAX_OVERRIDES = 64 };
@@ -27,6 +28,9 @@ static const char usage[] =
 	"      --http ADDR       HTTP (dashboard, metrics, gateway, health) at HOST:PORT, or `none`\n"
 	"      --log FORMAT      text, or json: an object a line\n"
 	"      --set KEY=VALUE   override one setting: limits.max_memory=1GiB, channels.jobs.kind=bounded\n"
+	"      --journal-check DIR    read a journal, and say whether it is whole\n"
+	"      --journal-dump DIR     print its records as JSON, one a line\n"
+	"      --journal-salvage DIR  write what can be read of it to DIR.salvaged, and list what is lost\n"
 	"      --version         print the version, and those of its libraries\n"
 	"  -h, --help            print this\n"
 	"\n"
@@ -36,12 +40,16 @@ static const char usage[] =
 	"Signals: SIGHUP reads the configuration again (new channels, limits, users, certificates). SIGTERM drains: "
 	"nothing new is taken, and it ends when\n"
 	"nothing is left to be taken, or after limits.grace_ms. SIGINT, and a second SIGTERM, end it at once.\n"
-	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took,\n4 the journal could not be written to.\n";
+	"Exit status: 0 ended cleanly, 1 error, 2 wrong usage, 3 ended, and values were left that nobody took,\n4 the "
+	"journal could not be written to.\n";
 
 enum option_id {
 	OPTION_CONFIG = 'c',
 	OPTION_HELP = 'h',
 	OPTION_CHECK = 256,
+	OPTION_JOURNAL_CHECK,
+	OPTION_JOURNAL_DUMP,
+	OPTION_JOURNAL_SALVAGE,
 	OPTION_LISTEN,
 	OPTION_HTTP,
 	OPTION_LOG,
@@ -85,6 +93,9 @@ static int apply_overrides(const struct command_line *line, struct config *confi
 		case OPTION_CONFIG:
 		case OPTION_HELP:
 		case OPTION_CHECK:
+		case OPTION_JOURNAL_CHECK:
+		case OPTION_JOURNAL_DUMP:
+		case OPTION_JOURNAL_SALVAGE:
 		case OPTION_VERSION:
 			break;
 		}
@@ -167,6 +178,9 @@ static int parse(struct command_line *line, int argc, char **argv)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, OPTION_CONFIG},
 		{"check", no_argument, NULL, OPTION_CHECK},
+		{"journal-check", required_argument, NULL, OPTION_JOURNAL_CHECK},
+		{"journal-dump", required_argument, NULL, OPTION_JOURNAL_DUMP},
+		{"journal-salvage", required_argument, NULL, OPTION_JOURNAL_SALVAGE},
 		{"listen", required_argument, NULL, OPTION_LISTEN},
 		{"http", required_argument, NULL, OPTION_HTTP},
 		{"log", required_argument, NULL, OPTION_LOG},
@@ -193,6 +207,12 @@ static int parse(struct command_line *line, int argc, char **argv)
 			line->overrides[line->n_overrides].option = (enum option_id)option;
 			line->overrides[line->n_overrides++].value = optarg;
 			break;
+		case OPTION_JOURNAL_CHECK:
+			return inspect_check(optarg);
+		case OPTION_JOURNAL_DUMP:
+			return inspect_dump(optarg);
+		case OPTION_JOURNAL_SALVAGE:
+			return inspect_salvage(optarg);
 		case OPTION_VERSION:
 			printf("millraced " MILLRACE_VERSION "\nlibevent %s\nOpenSSL %s\nlibyaml %s\n",
 			       loop_library_version(), tls_library_version(), config_library_version());

@@ -112,6 +112,12 @@ static int look_behind(struct reader *reader, uint64_t expected)
 {
 	struct batch_head head;
 	char what[120];
+	int64_t n = read_at(reader, reader->at, 0, BATCH_HEAD_BYTES);
+	if (n < 0)
+		return -1;
+	if (n == BATCH_HEAD_BYTES && batch_head_read(reader->bytes, reader->salt, &head))
+		snprintf(reader->recovery->torn, sizeof(reader->recovery->torn),
+			 "batch %" PRIu64 ", %s at offset %" PRIu64, expected, reader->name, reader->at);
 	for (uint64_t at = reader->at + JOURNAL_BLOCK; at + JOURNAL_BLOCK <= reader->size; at += JOURNAL_BLOCK) {
 		int found = read_batch(reader, at, &head);
 		if (found < 0)
@@ -124,6 +130,7 @@ static int look_behind(struct reader *reader, uint64_t expected)
 			 head.number);
 		if (lose(reader, reader->at, what) < 0)
 			return -1;
+		reader->recovery->torn[0] = '\0';
 		reader->at = at;
 		return 1;
 	}

@@ -230,7 +230,7 @@ class Killed(Durable):
         wire.close()
 
 
-class Refused(Durable):
+class Filled(Durable):
     def fill(self, values=3, lives=1):
         for _ in range(lives):
             daemon = self.start("--set", "channels.q={kind: bounded, capacity: 1000, durable: true}")
@@ -249,6 +249,8 @@ class Refused(Durable):
         with open(os.path.join(self.journal, self.segments()[0]), "rb") as file:
             return file.read()
 
+
+class Refused(Filled):
     def test_two_daemons_on_one_folder(self):
         self.start()
         self.assertIn("is in use by another millraced, process", self.refused())
@@ -302,6 +304,31 @@ class Refused(Durable):
             self.assertIn("no journal", reply["message"])
             self.assertNotIn("durable", wire.ask("hello", protocol=1)["features"])
             wire.close()
+
+
+class Inspected(Filled):
+    def test_check_dump_and_salvage(self):
+        self.fill(5)
+        self.assertIn("is good: 1 segments", run("--journal-check", self.journal).stdout)
+        records = [json.loads(line) for line in run("--journal-dump", self.journal).stdout.splitlines()]
+        self.assertEqual([record["record"] for record in records], ["create"] + ["put"] * 5)
+        self.assertEqual([record["value"] for record in records[1:]], list(range(5)))
+        self.patch(3 * 4096 + 50, b"xxx")
+        self.assertEqual(run("--journal-check", self.journal).returncode, 1)
+        told = run("--journal-salvage", self.journal)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("lost: 00000000000000000001.journal at offset 12288: batch 3 cannot be read", told.stdout)
+        self.assertIn("is there already", run("--journal-salvage", self.journal).stderr)
+        os.rename(self.journal, self.journal + ".damaged")
+        os.rename(self.journal + ".salvaged", self.journal)
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        self.assertEqual(wire.ask("peek", channel="q", max=9)["values"], [0, 2, 3, 4])
+        wire.close()
+
+    def test_what_is_no_journal(self):
+        self.assertIn("cannot be opened", run("--journal-check", self.path("nothing")).stderr)
+        self.assertIn("there is no journal in it", run("--journal-check", self.directory).stderr)
 
 
 class Full(Durable):
