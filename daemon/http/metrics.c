@@ -275,6 +275,26 @@ static void write_certificates(struct buffer *out, const struct http *http)
 	}
 }
 
+/* Of the journal, where there is one. */
+static void write_journal(struct buffer *out, const struct journal *journal)
+{
+	const struct carrier_status *status = &journal->status;
+	write_value(out, "millrace_journal_bytes", "gauge", "Bytes of the journal that are in use.", status->bytes);
+	write_value(out, "millrace_journal_segments", "gauge", "Files of the journal.", status->segments);
+	write_value(out, "millrace_journal_full", "gauge",
+		    "1 if its disk is full: puts on durable channels are refused.", status->is_full);
+	write_value(out, "millrace_journal_pending_bytes", "gauge", "Bytes of records that are not on disk yet.",
+		    journal_pending_bytes(journal));
+	write_value(out, "millrace_journal_batches_total", "counter", "Batches on disk, since it was made.",
+		    status->committed);
+	write_value(out, "millrace_journal_checkpoints_total", "counter", "Checkpoints since the start.",
+		    journal->checkpoints);
+	write_heading(out, "millrace_journal_commit_seconds", "histogram",
+		      "How long a write to the journal and its fdatasync took.");
+	write_histogram(out, "millrace_journal_commit_seconds", "", carrier_bounds_us, CARRIER_BOUNDS, status->commits,
+			status->commits_us);
+}
+
 static void write_process(struct buffer *out, const struct sessions *sessions)
 {
 	struct core_totals totals;
@@ -317,6 +337,8 @@ static void write_process(struct buffer *out, const struct sessions *sessions)
 	append(out, "\nmillrace_turn_longest_seconds{within=\"minute\"} ");
 	append_seconds(out, loop_longest_turn_us(sessions->loop));
 	append(out, "\n");
+	if (sessions->broker->journal)
+		write_journal(out, sessions->broker->journal);
 	write_system(out);
 }
 

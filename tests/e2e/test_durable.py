@@ -5,6 +5,7 @@ MILLRACE_KILLS says how often the daemon is killed under load (6 if nothing does
 import json
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 from tests.lib.millraced import DEADLINE_S, Daemon, Directory, run  # noqa: E402
@@ -51,8 +53,8 @@ class Durable(Directory):
         self.journal = self.path("journal")
         self.arguments = ["--set", f"journal.path={self.journal}", "--set", "journal.segment=1MiB", "--set", "journal.max_batch=64KiB"]
 
-    def start(self, *more):
-        daemon = Daemon(*self.arguments, *more)
+    def start(self, *more, http="none"):
+        daemon = Daemon(*self.arguments, *more, http=http)
         self.addCleanup(daemon.process.stderr.close)
         self.addCleanup(daemon.process.wait)
         self.addCleanup(daemon.process.kill)
@@ -107,6 +109,17 @@ class Restart(Durable):
         row = wire.ask("stat", channel="q")
         self.assertEqual((row["capacity"], row["buffered"]), (7, 2))
         wire.close()
+
+    def test_metrics_tell_of_the_journal(self):
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", http="127.0.0.1:0")
+        wire = Wire(daemon.port)
+        wire.ask("put", channel="q", values=[1, 2])
+        wire.close()
+        port = re.search(r"http://[^ ]*:(\d+)", daemon.wait_log("http://"))[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            metrics = answer.read().decode()
+        for line in ("millrace_journal_segments 1", "millrace_journal_full 0", 'millrace_journal_commit_seconds_bucket{le="+Inf"} 2'):
+            self.assertIn(line, metrics)
 
     def test_durable_values_do_not_hold_up_the_end(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", "--set", "limits.grace_ms=1h")
