@@ -83,6 +83,7 @@ TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/sim/t
 FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
 SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py client/node/test/*.test.js client/clojure/test/run.clj)
+SCRIPTS  += tests/structure.py
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
 .PHONY: all

@@ -68,8 +68,9 @@ struct config_user {
 	struct config_texts certificates; /* "CN=a,O=b" (a whole subject, RFC 2253), "DNS:…", "URI:…", "email:…" */
 	uint32_t *uids;                   /* of peers on Unix sockets */
 	size_t n_uids;
-	struct config_texts rights[RIGHT_COUNT];                                /* globs of channels' names */
-	uint64_t max_connections, max_requests_per_s, max_inflight, max_memory; /* 0: no limit of their own */
+	struct config_texts rights[RIGHT_COUNT]; /* globs of channels' names */
+	uint64_t max_connections, max_requests_per_s, max_inflight, max_memory,
+		max_channels; /* 0: no limit of their own */
 };
 
 /* Where durable channels are kept. */

@@ -268,6 +268,7 @@ static const struct yaml_key keys[] = {
 	USER_LIMIT(max_requests_per_s, LIMIT_COUNT, MAX_REQUESTS_PER_S),
 	USER_LIMIT(max_inflight, LIMIT_COUNT, 1000000),
 	USER_LIMIT(max_memory, LIMIT_BYTES, 1024 * GIB),
+	USER_LIMIT(max_channels, LIMIT_COUNT, 10000000),
 };
 
 /* -- Users -- */

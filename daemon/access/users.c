@@ -67,7 +67,7 @@ static void user_destroy(struct user *user)
 static void sweep(struct users *users)
 {
 	for (struct user **at = &users->first, *user; (user = *at);) {
-		if (user->says || user->n_connections > 0 || user->account.n > 0) {
+		if (user->says || user->n_connections > 0 || user->account.n > 0 || user->quota.n_channels > 0) {
 			at = &user->next;
 			continue;
 		}
@@ -82,7 +82,7 @@ void users_destroy(struct users *users)
 		return;
 	for (struct user *user = users->first, *next; user; user = next) {
 		next = user->next;
-		assert(user->n_connections == 0 && user->account.n == 0);
+		assert(user->n_connections == 0 && user->account.n == 0 && user->quota.n_channels == 0);
 		user_destroy(user);
 	}
 	free(users);
@@ -145,9 +145,11 @@ void users_set_quotas(struct users *users, struct broker *broker)
 		struct core_event event = {
 			.op = CORE_SET_QUOTA,
 			.quota = &user->quota,
-			.quota_limits = {.max_parked = limit_or_none(user->says ? user->says->max_inflight : 0)},
+			.quota_limits = {.max_parked = limit_or_none(user->says ? user->says->max_inflight : 0),
+					 .max_channels = limit_or_none(user->says ? user->says->max_channels : 0)},
 		};
-		if (event.quota_limits.max_parked != user->quota.limits.max_parked)
+		if (event.quota_limits.max_parked != user->quota.limits.max_parked ||
+		    event.quota_limits.max_channels != user->quota.limits.max_channels)
 			broker_step(broker, &event);
 	}
 }

@@ -1,6 +1,6 @@
 /* Who may do what, and how much of it: the configuration's users, with what they use just now. A user lives for as long
- * as a session or a value refers to it, though the configuration may have forgotten it; a reload changes it in place.
- * One thread. For sessions and HTTP alike. */
+ * as a session, a value or a channel refers to it, though the configuration may have forgotten it; a reload changes it
+ * in place. One thread. For sessions and HTTP alike. */
 #ifndef MILLRACE_ACCESS_USERS_H
 #define MILLRACE_ACCESS_USERS_H
 
@@ -25,7 +25,7 @@ void users_destroy(struct users *users); /* all values and sessions are gone. NU
  * changed. */
 int users_apply(struct users *users, const struct config *config);
 
-/* Then: tells the core how much each user may have parked now, where that has changed. */
+/* Then: tells the core how much each user may have parked and created now, where that has changed. */
 void users_set_quotas(struct users *users, struct broker *broker);
 
 /* Whether there are any: only then somebody has to be one. */

@@ -15,6 +15,7 @@ struct channel {
 	struct channel *left, *right;  /* directory.c's */
 	struct core_connection *owner; /* of an ephemeral channel; else NULL */
 	struct link in_owner;
+	struct core_quota *quota; /* on which it counts; NULL: none */
 	struct link resting;      /* of struct arm: takes with a count that have left the queue for a while */
 	struct link leases;       /* of struct lease, held or delayed */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */

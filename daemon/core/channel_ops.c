@@ -72,6 +72,15 @@ static bool may_be_durable(const struct core *core, const struct core_definition
 	       (core->recorder && !definition->ephemeral && definition->kind != KIND_UNBUFFERED);
 }
 
+void channel_join_quota(struct channel *channel, struct core_quota *quota)
+{
+	if (channel->quota)
+		channel->quota->n_channels--;
+	channel->quota = quota;
+	if (quota)
+		quota->n_channels++;
+}
+
 void op_create(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	const struct core_definition *definition = &event->definition;
@@ -98,6 +107,12 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 		reply_error(core, event, ERROR_BAD_CHANNEL, effects);
 		return;
 	}
+	struct core_quota *quota = event->connection ? event->connection->quota : NULL;
+	if (quota && quota->n_channels >= quota->limits.max_channels) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+		core->immediate.over_quota = true;
+		return;
+	}
 	if (core->directory.buckets.n >= core->limits.max_channels ||
 	    !(channel = channel_create(event->channel, definition))) {
 		reply_error(core, event, ERROR_OVERLOADED, effects);
@@ -105,6 +120,7 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 	}
 	directory_insert(&core->directory, channel);
 	recorder_create(core, channel);
+	channel_join_quota(channel, quota);
 	if (definition->ephemeral) {
 		channel->owner = event->connection;
 		list_append(&event->connection->ephemeral, &channel->in_owner);
@@ -189,6 +205,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	core->n_durable_buffered -= channel_counts_as_kept(channel) ? channel->buffer.n : 0;
 	if (channel->definition.kind == KIND_PROMISE)
 		core->n_promised -= channel->buffer.n;
+	channel_join_quota(channel, NULL);
 	list_remove(&channel->in_owner);
 	list_remove(&channel->in_unsettled);
 	list_remove(&channel->in_lending);

@@ -120,7 +120,20 @@ void op_abandon(struct core *core, const struct core_event *event, struct core_e
 	}
 }
 
-/* -- Rights -- */
+/* -- Quotas and rights -- */
+
+void op_join_quota(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct core_connection *connection = event->connection;
+	(void)core, (void)effects;
+	if (connection->quota)
+		connection->quota->n_parked -= connection->n_parked;
+	connection->quota = event->quota;
+	if (connection->quota)
+		connection->quota->n_parked += connection->n_parked;
+	for (struct link *at = connection->ephemeral.next; at != &connection->ephemeral; at = at->next)
+		channel_join_quota(LIST_ITEM(at, struct channel, in_owner), event->quota);
+}
 
 enum { REVOKED_PUT = 1, REVOKED_TAKE = 2 };
 

@@ -142,17 +142,6 @@ static void op_set_quota(struct core *core, const struct core_event *event, stru
 	event->quota->limits = event->quota_limits;
 }
 
-static void op_join_quota(struct core *core, const struct core_event *event, struct core_effects *effects)
-{
-	struct core_connection *connection = event->connection;
-	(void)core, (void)effects;
-	if (connection->quota)
-		connection->quota->n_parked -= connection->n_parked;
-	connection->quota = event->quota;
-	if (connection->quota)
-		connection->quota->n_parked += connection->n_parked;
-}
-
 static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_TICK] = op_tick,
 	[CORE_HANG_UP] = op_hang_up,

@@ -153,14 +153,17 @@ struct core_access {
 
 /* How much several connections together may have, which is one user's share. */
 struct core_quota_limits {
-	uint32_t max_parked; /* requests: beyond it ERROR_TOO_MANY_INFLIGHT */
+	uint32_t max_parked;   /* requests: beyond it ERROR_TOO_MANY_INFLIGHT */
+	uint32_t max_channels; /* that they have created: beyond it ERROR_OVERLOADED, with `over_quota` */
 };
 
-/* What they have: the shell's memory, and the core's to change. It stays for as long as a connection has joined it.
+/* What they have: the shell's memory, and the core's to change. It stays for as long as a connection has joined it, or
+ * n_channels is not 0.
  * Zero-initialise it, and give it its limits by CORE_SET_QUOTA. */
 struct core_quota {
 	struct core_quota_limits limits;
 	uint32_t n_parked;
+	uint32_t n_channels; /* an ephemeral one goes along when its connection joins another quota */
 };
 
 struct core_event {
@@ -214,6 +217,7 @@ struct core_reply {
 	bool batch;           /* as asked */
 	bool is_take;         /* an alts: the arm that happened was a take; a take: true */
 	bool created;         /* create */
+	bool over_quota;      /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
 	bool altered;         /* alter: the definition was another one before */
 	bool has_left;        /* a take with a count, from when it was accepted */
 	bool owns_values;     /* the core's own business: whether release frees the values */

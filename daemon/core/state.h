@@ -273,6 +273,8 @@ void value_unkeep(struct value *value);
 
 /* The channel of that name, or NULL. */
 struct channel *channel_find(struct core *core, struct slice name);
+/* The channel counts on this quota from now on, and no more on the one before; NULL: on none. */
+void channel_join_quota(struct channel *channel, struct core_quota *quota);
 /* delete with force. Returns how many values went with it. */
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
@@ -281,6 +283,6 @@ void connections_depart(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
-	op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_restore, op_checkpoint;
+	op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_restore, op_checkpoint;
 
 #endif

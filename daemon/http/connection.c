@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/http/http_private.h"
+#include "daemon/http/routes.h"
 #include "proto/first_byte.h"
 
 enum {
@@ -209,7 +209,23 @@ static void handle(struct http_session *session, const struct http_head *head, s
 	struct http_request request = {.head = *head, .body = body};
 	assert(!session->is_busy && !session->job);
 	session->is_busy = true;
-	http_route(session, &request);
+	if (http_find(session, &request))
+		request.route->serve(session, &request);
+}
+
+/* Whether the rest of a request is worth reading: a body of nobody's is not. Else it is refused, and as its body is on
+ * its way, so is the connection's rest. */
+static bool may_send_body(struct http_session *session, const struct http_head *head)
+{
+	struct http_request request = {.head = *head};
+	bool keep_alive = session->keep_alive;
+	session->is_busy = true;
+	session->keep_alive = false;
+	if (!http_find(session, &request))
+		return false;
+	session->is_busy = false;
+	session->keep_alive = keep_alive;
+	return true;
 }
 
 /* Answers who speaks something else than HTTP, as its first byte tells. */
@@ -255,6 +271,8 @@ static size_t read_request(struct http_session *session, struct slice bytes)
 		return 0;
 	}
 	if (bytes.len - used < head.content_length) {
+		if (!session->is_continued && !may_send_body(session, &head))
+			return 0;
 		if (head.expects_continue && !session->is_continued)
 			buffer_append(stream_output(&session->session.stream, 0), "HTTP/1.1 100 Continue\r\n\r\n", 25);
 		session->is_continued = true;

@@ -112,8 +112,9 @@ bool http_login(struct http_session *session, const struct http_request *request
 /* What changes anything says that it is JSON, as no form can: else 415. */
 bool http_brings_json(const struct http_request *request);
 
-/* Finds what was asked for, and lets it answer. */
-void http_route(struct http_session *session, struct http_request *request);
+/* Finds what was asked for, by the request's head alone, and who asks: sets route and argument. False: it is not to be
+ * had, and that was the answer. */
+bool http_find(struct http_session *session, struct http_request *request);
 
 /* One of the protocol's ops. */
 void gateway_serve(struct http_session *session, const struct http_request *request);

@@ -89,38 +89,38 @@ static void refuse_method(struct http_session *session, const char *allowed)
 						      .body = {body, sizeof(body) - 1}});
 }
 
-void http_route(struct http_session *session, struct http_request *request)
+bool http_find(struct http_session *session, struct http_request *request)
 {
 	char allowed[64];
 	struct slice raw;
 	const char *why = http_access(session, request);
 	if (why) {
 		http_refuse(session, 0, ERROR_DENIED, why);
-		return;
+		return false;
 	}
 	request->route = find(&request->head, &raw, allowed, sizeof(allowed));
 	if (!request->route && allowed[0]) {
 		refuse_method(session, allowed);
-		return;
+		return false;
 	}
 	if (!request->route) {
 		http_refuse(session, 404, ERROR_UNKNOWN_OP,
 			    "there is nothing at this path; /openapi.json says what there is, such as /healthz, "
 			    "/metrics and /api/v1/channels");
-		return;
+		return false;
 	}
 	if (!request->route->is_open && !http_login(session, request))
-		return;
+		return false;
 	if (!http_brings_json(request)) {
 		http_refuse(session, 415, ERROR_BAD_REQUEST, "POST and PUT need Content-Type: application/json");
-		return;
+		return false;
 	}
 	long len = raw.len ? http_decode(raw, false, request->argument_bytes, sizeof(request->argument_bytes)) : 0;
 	if (len < 0) {
 		http_refuse(session, 400, ERROR_BAD_REQUEST,
 			    "a part of the path is too long, or has a % without two hexadecimal digits");
-		return;
+		return false;
 	}
 	request->argument = (struct slice){request->argument_bytes, (size_t)len};
-	request->route->serve(session, request);
+	return true;
 }

@@ -194,7 +194,10 @@ void stream_settle(struct stream *stream, bool has_moved)
 		(stream->state != STREAM_GONE && (stream_kept_len(stream) || stream->output == STREAM_OUTPUT_BLOCKED));
 	buffer_budget_count(budget, &stream->budget_bytes, buffer_bytes(stream));
 	if (is_waiting)
-		buffer_budget_wait(budget, &workspace->budget_place, stream, has_moved);
+		buffer_budget_wait(budget, &workspace->budget_place, stream, stream->budget_bytes,
+				   stream->state == STREAM_OPENING ||
+					   (stream->handlers->is_known && !stream->handlers->is_known(stream)),
+				   has_moved);
 	else if (workspace)
 		buffer_budget_leave(budget, &workspace->budget_place);
 }
@@ -283,7 +286,7 @@ int stream_init(struct stream *stream, struct stream_group *group, int fd, struc
 				  .input = STREAM_INPUT_WATCHED,
 				  .max_output = max_output};
 	/* TLS takes much: where nobody could be closed for it, there is no room. */
-	if (context && buffer_budget_is_over(&group->budget) && !group->budget.first)
+	if (context && buffer_budget_is_over(&group->budget) && !buffer_budget_victim(&group->budget, NULL))
 		goto no_memory;
 	if (context && (!stream_need_workspace(stream) || !(stream->workspace->tls = tls_create(context, fd))))
 		goto no_memory;

@@ -34,9 +34,11 @@ struct stream_handlers {
 	void (*on_sent)(struct stream *stream);
 	void (*on_end)(struct stream *stream);
 	void (*on_gone)(struct stream *stream);
-	/* The buffers of all streams together take too much, and this one has an incomplete frame and stood still the
-	 * longest: it has to say so in its output, and to stream_refuse(). */
+	/* The buffers of all streams together take too much, and this one, which has an incomplete frame, was chosen:
+	 * it has to say so in its output, and to stream_refuse(). */
 	void (*on_over_budget)(struct stream *stream);
+	/* Whether the peer has said who it is, or need not: strangers are closed first. NULL: everybody has. */
+	bool (*is_known)(const struct stream *stream);
 };
 
 enum stream_state {

@@ -15,8 +15,8 @@ struct stream_group *stream_group_create(struct loop *loop);
 void stream_group_destroy(struct stream_group *group); /* NULL is fine */
 
 /* How many bytes the input and output buffers of all streams may take together, and what TLS needs for each. Over it,
- * those that have stood still the longest are closed, but never the one that is being served: so it is passed by one
- * stream's buffers at most. UINT64_MAX, as at first: any number. */
+ * those that wait for their peers are closed, as buffer_budget.h says, but never the one that is being served: so it is
+ * passed by one stream's buffers at most. UINT64_MAX, as at first: any number. */
 void stream_group_set_max_buffers(struct stream_group *group, uint64_t bytes);
 
 /* Bytes of values in the output of all streams; and bytes of all that max_buffers bounds. */

@@ -87,7 +87,7 @@ void stream_flush(struct stream *stream);
 /* Handles what is kept, or reads once. */
 void stream_read(struct stream *stream);
 
-/* Closes who has stood still the longest while all buffers take too much, but not this stream. What this one has
+/* Closes those that the budget chooses while all buffers take too much, but not this stream. What this one has
  * written in this turn is sent at once then, as it may be what takes the memory. */
 void stream_make_room(struct stream *stream);
 

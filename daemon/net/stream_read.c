@@ -112,12 +112,14 @@ void stream_make_room(struct stream *stream)
 		stream_send(stream);
 	while ((victim = buffer_budget_victim(&group->budget, stream))) {
 		log_seldom(&group->over_budget_log, loop_now_us(group->loop),
-			   "the connection that has stood still the longest is closed: the buffers of all are over "
-			   "max_buffers");
+			   "a connection that waits for its peer is closed: the buffers of all are over max_buffers");
 		if (victim->state == STREAM_OPEN && victim->output == STREAM_OUTPUT_READY)
 			victim->handlers->on_over_budget(victim);
 		else
 			stream_drop(victim); /* it does not read, and could not be told */
+		/* What it was told takes memory until it is sent, and nobody else is to go for that. */
+		if (victim->state != STREAM_GONE && stream_has_unsent(victim) && victim->output == STREAM_OUTPUT_READY)
+			stream_send(victim);
 		assert(buffer_budget_victim(&group->budget, stream) != victim);
 	}
 }

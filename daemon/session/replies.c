@@ -143,6 +143,10 @@ const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAI
 	const size_t size = REPLY_DETAIL_BYTES;
 	static const char promise[] = " is a promise, which is neither leased nor taken by \"count\"";
 	size_t len = 0;
+	if (reply->over_quota)
+		return "max_channels of this user; delete channels that it has created, or end connections with "
+		       "ephemeral "
+		       "ones";
 	if (!reply->channel.len)
 		return NULL;
 	if (reply->op == CORE_ALTS)

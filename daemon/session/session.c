@@ -185,7 +185,12 @@ static void on_over_budget(struct stream *stream)
 		    "the connection is closed with its incomplete frame: all buffers are full (max_buffers)");
 }
 
-static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone, on_over_budget};
+static bool is_known(const struct stream *stream)
+{
+	return !session_lacks_login((const struct session *)stream);
+}
+
+static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone, on_over_budget, is_known};
 
 /* -- Coming and going -- */
 

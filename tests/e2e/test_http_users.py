@@ -69,6 +69,23 @@ class Users(unittest.TestCase):
         webs[9].send("GET", "/api/v1/events", headers=self.bearer("b"))
         self.assertEqual(webs[9].receive_head().code, 200)
 
+    def test_who_asks_is_known_before_the_body_comes(self):
+        for headers, code in (({**JSON, "Content-Length": 900000}, 401), ({**JSON, "Content-Length": 900000, "Expect": "100-continue"}, 401),
+                              ({**self.bearer("a"), "Content-Length": 900000, "Content-Type": "text/plain"}, 415)):  # fmt: skip
+            web = Web(self.daemon)
+            self.addCleanup(web.close)
+            web.send("POST", "/api/v1/channels/a.one/values", headers=headers)
+            answer = web.receive()
+            self.assertEqual((answer.code, answer.headers["connection"]), (code, "close"))
+            self.assertIsNone(web.receive())
+        web = Web(self.daemon)
+        self.addCleanup(web.close)
+        web.send("POST", "/api/v1/channels/a.one/values", headers={**self.bearer("a"), "Content-Length": 3, "Expect": "100-continue"})
+        self.assertEqual(web.stream.readline(), b"HTTP/1.1 100 Continue\r\n")
+        web.stream.readline()
+        web.send_raw("123")
+        self.assertEqual(web.receive().code, 204)
+
     def test_each_request_says_who_asks(self):
         put = ("POST", "/api/v1/channels/a.one/values", "1")
         self.assertEqual(self.web.ask(*put, self.bearer("a")).code, 204)

@@ -337,6 +337,60 @@ class Others(unittest.TestCase):
             self.assertEqual(other.ask(id=2, op="take", channel="c")["value"], big)  # whoever takes it gives the room back
             self.assertEqual(b.ask(id=9, op="put", channel="c", value=big)["status"], "ok")
 
+    def test_how_many_channels_a_user_may_create(self):
+        token, hash_ = make_token()
+        admin_token, admin_hash = make_token()
+        rights = {"manage": '"c.*"'}
+        users = {"u": {"token": hash_, **rights, "max_channels": 2}, "admin": {"token": admin_hash, "manage": '"*"'}}
+        self.files.write(lines_of(users))
+        with Daemon("-c", self.files.config) as daemon, Connection(daemon) as a, Connection(daemon) as admin:
+            a.ask(id=1, op="hello", protocol=1, token=token)
+            admin.ask(id=1, op="hello", protocol=1, token=admin_token)
+            self.assertEqual(a.ask(id=2, op="create", channel="c.1", **CHANNEL)["status"], "ok")
+            with Connection(daemon) as b:
+                b.ask(id=1, op="hello", protocol=1, token=token)
+                self.assertEqual(b.ask(id=2, op="create", ephemeral=True, **CHANNEL)["status"], "ok")
+                for more in ({"channel": "c.2"}, {"ephemeral": True}, {"channel": "c.3", "ephemeral": True}):
+                    reply = a.ask(id=3, op="create", **more, **CHANNEL)
+                    self.assertEqual(reply["error"], "overloaded")
+                    self.assertIn("max_channels of this user", reply["message"])
+                self.assertFalse(a.ask(id=4, op="create", channel="c.1", **CHANNEL)["created"])  # it is there
+                self.assertEqual(admin.ask(id=2, op="create", channel="mine", **CHANNEL)["status"], "ok")
+                self.reload(daemon, lines_of({**users, "u": {"token": hash_, **rights, "max_channels": 3}}))
+                self.assertEqual(a.ask(id=5, op="create", channel="c.2", **CHANNEL)["status"], "ok")
+                self.assertEqual(a.ask(id=6, op="create", channel="c.3", **CHANNEL)["error"], "overloaded")
+            while a.ask(id=7, op="create", channel="c.3", **CHANNEL)["status"] != "ok":  # until the end of b is seen
+                pass
+            self.assertEqual(admin.ask(id=3, op="delete", channel="c.1")["status"], "ok")
+            self.assertEqual(a.ask(id=8, op="create", channel="c.4", **CHANNEL)["status"], "ok")
+            self.reload(daemon, lines_of({"admin": users["admin"]}))  # the user goes, the channels stay
+            self.reload(daemon, lines_of(users))
+            with Connection(daemon) as again:
+                again.ask(id=1, op="hello", protocol=1, token=token)
+                self.assertEqual(again.ask(id=2, op="create", channel="c.5", **CHANNEL)["error"], "overloaded")
+
+    def test_strangers_go_first_when_the_buffers_are_full(self):
+        token, hash_ = make_token()
+        self.files.write(lines_of({"u": {"token": hash_, "put": "c"}}) + "limits: {max_buffers: 3MiB}\nchannels: {c: {kind: bounded, capacity: 9}}\n")
+        with Daemon("-c", self.files.config) as daemon, Connection(daemon) as user:
+            user.ask(id=1, op="hello", protocol=1, token=token)
+            frame = Connection.frame({"id": 2, "op": "put", "channel": "c", "value": "x" * 300000})
+            user.socket.sendall(frame[:-1])  # it stands still the longest, and holds most
+            part = (60000).to_bytes(4, "big") + b"x" * 50000
+            strangers = []
+            for _ in range(80):
+                strangers.append(Connection(daemon))
+                strangers[-1].socket.sendall(part)
+                with Connection(daemon) as witness:
+                    self.assertEqual(witness.ask(id=1, op="ping")["status"], "ok")
+            refusal = strangers[0].receive()
+            self.assertEqual((refusal["id"], refusal["error"]), (None, "overloaded"))
+            self.assertIn("max_buffers", refusal["message"])
+            user.socket.sendall(frame[-1:])
+            self.assertEqual(user.receive(), {"id": 2, "status": "ok"})
+            for stranger in strangers:
+                stranger.close()
+
     def test_a_users_rate(self):
         token, hash_ = make_token()
         self.files.write(lines_of({"u": {"token": hash_, **{right: '"*"' for right in RIGHTS}, "max_requests_per_s": 5}}) +

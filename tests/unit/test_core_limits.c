@@ -61,6 +61,30 @@ START_TEST(who_joins_a_quota_brings_along_what_it_has_parked)
 }
 END_TEST
 
+START_TEST(a_quota_counts_channels_that_its_connections_have_created)
+{
+	struct core_quota quota = {.n_parked = 0};
+	fixture_set_quota(&quota, (struct core_quota_limits){.max_parked = 9, .max_channels = 2});
+	expect("a1 create other unbuffered", "a1 ok created");
+	expect("b1 create early unbuffered ephemeral", "b1 ok created");
+	fixture_join_quota('b', &quota);
+	fixture_join_quota('c', &quota);
+	ck_assert_uint_eq(quota.n_channels, 1);
+	expect("c1 create c bounded 1", "c1 ok created");
+	expect("c2 create d bounded 1", "c2 error overloaded");
+	expect("c3 create c bounded 1", "c3 ok");
+	expect("b2 create other unbuffered", "b2 ok");
+	expect("b leaves", "");
+	ck_assert_uint_eq(quota.n_channels, 1);
+	expect("c4 create e unbuffered ephemeral", "c4 ok created");
+	fixture_join_quota('c', NULL); /* the ephemeral one goes along */
+	ck_assert_uint_eq(quota.n_channels, 1);
+	expect("c leaves", "");
+	expect("a2 delete c", "a2 ok");
+	ck_assert_uint_eq(quota.n_channels, 0);
+}
+END_TEST
+
 START_TEST(values_count_towards_their_account_for_as_long_as_they_are_there)
 {
 	struct value_account account = {0};
@@ -265,6 +289,7 @@ int main(void)
 		max_inflight_counts_parked_requests_of_one_connection,
 		a_quota_counts_parked_requests_of_several_connections,
 		who_joins_a_quota_brings_along_what_it_has_parked,
+		a_quota_counts_channels_that_its_connections_have_created,
 		values_count_towards_their_account_for_as_long_as_they_are_there,
 		an_ephemeral_channel_has_an_owner,
 		what_does_not_park_is_not_counted,

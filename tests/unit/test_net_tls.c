@@ -67,8 +67,8 @@ static void on_gone(struct stream *stream)
 	stream_finish(stream);
 }
 
-static const struct stream_handlers taking = {read_all, no_matter, no_matter, on_gone, stream_refuse};
-static const struct stream_handlers keeping = {keep_all, no_matter, no_matter, on_gone, stream_refuse};
+static const struct stream_handlers taking = {read_all, no_matter, no_matter, on_gone, stream_refuse, NULL};
+static const struct stream_handlers keeping = {keep_all, no_matter, no_matter, on_gone, stream_refuse, NULL};
 
 static void on_turn_end(void *arg)
 {

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""The structure of the sources: no circles between files, nor between folders.
+
+Between files there are two graphs: who includes whose header, and whose object uses a symbol that another's object defines. (A source may well use what needs its own header: what a thing is stands below what
+is done with it.) A folder needs another if any of its files does, by one or the other. Circles are the strongly connected parts; those that there may be are listed here, each with its reason, and
+one that is listed and is not there any more has to leave the list.
+"""
+import os
+import re
+import subprocess
+import unittest
+
+BUILD = os.environ.get("BUILD", "build")
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROGRAMS = {"daemon": ("daemon", "config", "proto"), "client": ("client", "proto")}  # a symbol is looked for in these folders
+
+# What may stay a circle of units, or of folders: who is in it, and why.
+EXCEPTIONS = {
+    ("client/blocking", "client/net"): "the blocking client's socket asks for its handle's settings",
+    ("client/blocking/call.o", "client/blocking/handle.o", "client/blocking/waiting.o"): "a call that meets a cut opens its handle anew, which makes calls",
+    ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
+    ("client/parking/connection.o", "client/parking/endings.o", "client/parking/parking.o", "client/parking/requests.o", "client/parking/traffic.o"):
+        "one machine in five files, until it is the blocking client's too",
+    ("config/address.o", "config/tls.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
+    ("daemon/core/channel_ops.o", "daemon/core/credit.o", "daemon/core/lease_hold.o", "daemon/core/lease_ops.o", "daemon/core/park.o", "daemon/core/recorder.o", "daemon/core/transfer.o"):
+        "what moves in one step moves the next: a lease that returns serves a take, which leases",
+    ("daemon/http/connection.o", "daemon/http/events.o", "daemon/http/gateway.o", "daemon/http/login.o", "daemon/http/metrics.o", "daemon/http/pages.o", "daemon/http/routes.o"):
+        "a handler writes its response by the connection that has called it",
+}
+
+
+def sources(folders):
+    for folder in folders:
+        for directory, _, files in os.walk(os.path.join(TOP, folder)):
+            for file in files:
+                if file.endswith((".c", ".h")):
+                    yield os.path.relpath(os.path.join(directory, file), TOP)
+
+
+def included(path):
+    """The project's headers that a file includes."""
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        for name in re.findall(r'^#include "([^"]+)"', file.read(), re.M):
+            beside = os.path.join(os.path.dirname(path), name)
+            yield name if os.path.exists(os.path.join(TOP, name)) else os.path.normpath(beside)
+
+
+def include_graph(folders):
+    """{file: the files that it includes}."""
+    files = set(sources(folders))
+    return {file: {header for header in included(file) if header in files} for file in files}
+
+
+def use_graph(folders):
+    """{object: the other objects whose symbols it uses}."""
+    objects = [f"{os.path.splitext(path)[0]}.o" for path in sources(folders) if path.endswith(".c")]
+    objects = [path for path in objects if os.path.exists(os.path.join(BUILD, path))]
+    defined, used = {}, {path: set() for path in objects}
+    output = subprocess.run(["nm", "-A", "-P", *objects], cwd=BUILD, capture_output=True, text=True, check=True).stdout
+    for line in output.splitlines():
+        path, rest = line.split(": ", 1)
+        name, kind = rest.split()[:2]
+        if kind == "U":
+            used[path].add(name)
+        elif kind in "TDBRC":
+            defined[name] = path
+    return {path: {defined[name] for name in names if name in defined} - {path} for path, names in used.items()}
+
+
+def folder_of(path):
+    """What stands in no folder of its own is one by itself."""
+    folder = os.path.dirname(path)
+    return folder if folder != "daemon" else os.path.splitext(path)[0]
+
+
+def folders_of(*graphs):
+    folders = {}
+    for graph in graphs:
+        for path, needed in graph.items():
+            folders.setdefault(folder_of(path), set()).update(map(folder_of, needed))
+    return {folder: needed - {folder} for folder, needed in folders.items()}
+
+
+def reachable(graph, start):
+    seen, left = set(), [start]
+    while left:
+        for other in graph[left.pop()]:
+            if other not in seen:
+                seen.add(other)
+                left.append(other)
+    return seen
+
+
+def circles(graph):
+    """Each as the sorted names of those who are in it."""
+    reach = {name: reachable(graph, name) for name in graph}
+    return {tuple(sorted(other for other in reach[name] if name in reach[other])) for name in graph if name in reach[name]}
+
+
+class Structure(unittest.TestCase):
+    includes = {program: include_graph(folders) for program, folders in PROGRAMS.items()}
+    uses = {program: use_graph(folders) for program, folders in PROGRAMS.items()}
+    folders = dict(zip(PROGRAMS, map(folders_of, includes.values(), uses.values())))
+
+    def test_no_circles(self):
+        found = set()
+        for graphs in (self.includes, self.uses, self.folders):
+            for graph in graphs.values():
+                found |= circles(graph)
+        fresh, gone = found - set(EXCEPTIONS), set(EXCEPTIONS) - found
+        self.assertFalse(fresh, "circles:\n" + "\n".join(" ".join(circle) for circle in sorted(fresh)))
+        self.assertFalse(gone, "no circles any more, so take them off the list:\n" + "\n".join(" ".join(circle) for circle in sorted(gone)))
+
+    def test_the_sources_and_objects_were_read(self):
+        # With broken parts of this script everything would be without circles.
+        self.assertIn("daemon/core/core.h", self.includes["daemon"]["daemon/broker/broker.h"])
+        self.assertIn("daemon/core/core.o", self.uses["daemon"]["daemon/broker/broker.o"])
+        self.assertIn("daemon/core/core.o", reachable(self.uses["daemon"], "daemon/server/server.o"))
+        self.assertEqual(circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}), {("a", "b", "c")})
+
+    def test_who_must_not_know_whom(self):
+        graph = self.folders["daemon"]
+        self.assertLessEqual(reachable(graph, "daemon/core"), {"daemon/journal", "proto"})
+        self.assertFalse({"daemon/session", "daemon/http", "daemon/server", "daemon/access"} & reachable(graph, "daemon/broker"))
+        self.assertFalse({"daemon/session", "daemon/http", "daemon/server", "daemon/core"} & reachable(graph, "daemon/net"))
+        self.assertEqual(reachable(graph, "proto"), set())
+
+
+if __name__ == "__main__":
+    unittest.main()
