@@ -16,16 +16,11 @@ PROGRAMS = {"daemon": ("daemon", "config", "proto"), "client": ("client", "proto
 
 # What may stay a circle of units, or of folders: who is in it, and why.
 EXCEPTIONS = {
-    ("client/blocking", "client/net"): "the blocking client's socket asks for its handle's settings",
-    ("client/blocking/call.o", "client/blocking/handle.o", "client/blocking/waiting.o"): "a call that meets a cut opens its handle anew, which makes calls",
+    ("client/blocking", "client/machine", "client/net"): "the machine's driver and the socket it drives ask for the settings of their handle",
     ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
-    ("client/parking/connection.o", "client/parking/endings.o", "client/parking/parking.o", "client/parking/requests.o", "client/parking/traffic.o"):
-        "one machine in five files, until it is the blocking client's too",
     ("config/address.o", "config/tls.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
     ("daemon/core/channel_ops.o", "daemon/core/credit.o", "daemon/core/lease_hold.o", "daemon/core/lease_ops.o", "daemon/core/park.o", "daemon/core/recorder.o", "daemon/core/transfer.o"):
         "what moves in one step moves the next: a lease that returns serves a take, which leases",
-    ("daemon/http/connection.o", "daemon/http/events.o", "daemon/http/gateway.o", "daemon/http/login.o", "daemon/http/metrics.o", "daemon/http/pages.o", "daemon/http/routes.o"):
-        "a handler writes its response by the connection that has called it",
 }
 
 

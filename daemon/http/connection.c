@@ -3,55 +3,17 @@
  * While a request has no whole answer, is_busy, those that follow it wait unread in the stream's buffer, as far as one
  * fits there. The input is watched all the same: its end, whether the peer has closed or only ended its side, is a
  * hang-up, and what was parked is cancelled. */
-#include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "daemon/http/connection.h"
 
+#include <assert.h>
+
+#include "daemon/http/jobs.h"
 #include "daemon/http/routes.h"
 #include "proto/first_byte.h"
 
 enum {
-	QUIET_MS = 30000,         /* how long a request may take to arrive whole, and an answer to be taken */
-	BEHIND_BYTES = 64 * 1024, /* a long answer goes on when less waits to be sent */
+	QUIET_MS = 30000, /* how long a request may take to arrive whole, and an answer to be taken */
 };
-
-static uint64_t now_us_of(const struct http_session *session)
-{
-	return loop_now_us(session->session.all->loop);
-}
-
-static const char *reason(int code)
-{
-	static const struct {
-		int code;
-		const char *text;
-	} reasons[] = {
-		{200, "OK"},
-		{204, "No Content"},
-		{400, "Bad Request"},
-		{401, "Unauthorized"},
-		{403, "Forbidden"},
-		{404, "Not Found"},
-		{405, "Method Not Allowed"},
-		{408, "Request Timeout"},
-		{409, "Conflict"},
-		{411, "Length Required"},
-		{413, "Content Too Large"},
-		{415, "Unsupported Media Type"},
-		{429, "Too Many Requests"},
-		{431, "Request Header Fields Too Large"},
-		{500, "Internal Server Error"},
-		{503, "Service Unavailable"},
-		{505, "HTTP Version Not Supported"},
-	};
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		if (reasons[i].code == code)
-			return reasons[i].text;
-	}
-	return "Unknown";
-}
-
-/* -- Responses -- */
 
 /* No request is read any more: what was written is sent, and then our side is closed. */
 static void end_connection(struct http_session *session)
@@ -60,15 +22,6 @@ static void end_connection(struct http_session *session)
 	session_hang_up(&session->session);
 	if (stream_is_open(&session->session.stream) || stream_is_opening(&session->session.stream))
 		stream_refuse(&session->session.stream);
-}
-
-/* The present request is answered. */
-static void finish(struct http_session *session)
-{
-	session->is_busy = session->is_continued = session->is_partial = false;
-	session->since_us = now_us_of(session);
-	session->op = OP_NONE;
-	session_defer(&session->session); /* it may have been a reply of the core's: see after_reply() */
 }
 
 /* Nothing is answered just now: the connection ends, or goes on with the requests that have come meanwhile. */
@@ -83,134 +36,30 @@ static void after_reply(struct session *base)
 		stream_resume(&base->stream);
 }
 
-static struct buffer *write_head(struct http_session *session, const struct http_response *response, size_t value_bytes)
-{
-	char text[512];
-	struct buffer *out = stream_output(&session->session.stream, value_bytes);
-	int len = snprintf(text, sizeof(text),
-			   "HTTP/1.1 %d %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%s%s%s%s",
-			   response->code, reason(response->code), response->type ? "Content-Type: " : "",
-			   response->type ? response->type : "", response->type ? "\r\n" : "",
-			   session->keep_alive ? session->is_1_0 ? "Connection: keep-alive\r\n" : ""
-					       : "Connection: close\r\n");
-	buffer_append(out, text, (size_t)len);
-	if (response->more)
-		buffer_append(out, response->more, strlen(response->more));
-	return out;
-}
-
-void http_respond(struct http_session *session, const struct http_response *response)
-{
-	char length[48] = "\r\n";
-	struct buffer *out = write_head(session, response, response->value_bytes);
-	if (response->code != 204)
-		snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", response->body.len);
-	buffer_append(out, length, strlen(length));
-	if (!session->is_head && response->body.len)
-		buffer_append(out, response->body.bytes, response->body.len);
-	finish(session);
-}
-
-void http_refuse(struct http_session *session, int code, enum error error, const char *detail)
-{
-	struct answer answer = gateway_begin(&session->session, CORE_NO_ID, STATUS_ERROR, error, detail, 0);
-	session->code = code;
-	gateway_end(&session->session, answer);
-}
-
-/* -- Long answers -- */
-
-void http_begin_job(struct http_session *session, const char *type, struct http_job *job)
-{
-	assert(session->is_busy && !session->job && job->pump && job->destroy);
-	session_hold_view(&session->session);
-	if (session->is_1_0)
-		session->keep_alive = false;
-	struct buffer *out = write_head(session, &(struct http_response){.code = 200, .type = type}, 0);
-	const char *ending = session->is_1_0 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
-	buffer_append(out, ending, strlen(ending));
-	if (session->is_head) {
-		job->destroy(session, job);
-		finish(session);
-		return;
-	}
-	session->job = job;
-	http_wake(session);
-}
-
-void http_write_slice(struct http_session *session, struct slice slice)
-{
-	char head[24];
-	assert(session->job && !session->is_head);
-	session_hold_view(&session->session);
-	struct buffer *out = stream_output(&session->session.stream, 0);
-	if (!slice.len)
-		return;
-	if (!session->is_1_0)
-		buffer_append(out, head, (size_t)snprintf(head, sizeof(head), "%zx\r\n", slice.len));
-	buffer_append(out, slice.bytes, slice.len);
-	if (!session->is_1_0)
-		buffer_append(out, "\r\n", 2);
-}
-
-void http_wake(struct http_session *session)
-{
-	assert(session->job);
-	session->is_due = true;
-	loop_timer_set(session->http->pump_timer, now_us_of(session));
-}
-
-bool http_is_behind(const struct http_session *session)
-{
-	const struct stream *stream = &session->session.stream;
-	return stream_written(stream) - stream_sent(stream) > BEHIND_BYTES;
-}
-
-static void drop_job(struct http_session *session)
-{
-	struct http_job *job = session->job;
-	session->job = NULL;
-	session->is_due = false;
-	if (job)
-		job->destroy(session, job);
-}
-
-static void pump(struct http_session *session)
-{
-	session->is_due = false;
-	if (http_is_behind(session)) /* on_sent wakes it */
-		return;
-	if (session->job->pump(session, session->job))
-		return;
-	drop_job(session);
-	if (!session->is_1_0)
-		buffer_append(stream_output(&session->session.stream, 0), "0\r\n\r\n", 5);
-	finish(session);
-}
-
-void http_pump_all(struct http *http)
-{
-	for (struct http_session *session = http->first; session; session = session->next) {
-		if (session->is_due && session->job)
-			pump(session);
-	}
-}
-
 /* -- Requests -- */
+
+static void refuse_with(struct http_session *session, int code, enum error error, const char *why)
+{
+	struct http_response response = http_error(session, code, error, why);
+	http_respond(session, &response);
+}
 
 static void refuse_head(struct http_session *session, int code, const char *why)
 {
 	session->keep_alive = false;
-	http_refuse(session, code, code == 413 ? ERROR_FRAME_TOO_LARGE : ERROR_BAD_REQUEST, why);
+	refuse_with(session, code, code == 413 ? ERROR_FRAME_TOO_LARGE : ERROR_BAD_REQUEST, why);
 }
 
 static void handle(struct http_session *session, const struct http_head *head, struct slice body)
 {
 	struct http_request request = {.head = *head, .body = body};
+	struct http_response response;
 	assert(!session->is_busy && !session->job);
 	session->is_busy = true;
-	if (http_find(session, &request))
-		request.route->serve(session, &request);
+	if (http_find(session, &request, &response))
+		response = request.route->serve(session, &request);
+	if (response.code != HTTP_NO_RESPONSE)
+		http_respond(session, &response);
 }
 
 /* Whether the rest of a request is worth reading: a body of nobody's is not. Else it is refused, and as its body is on
@@ -218,14 +67,13 @@ static void handle(struct http_session *session, const struct http_head *head, s
 static bool may_send_body(struct http_session *session, const struct http_head *head)
 {
 	struct http_request request = {.head = *head};
-	bool keep_alive = session->keep_alive;
+	struct http_response refusal;
+	if (http_find(session, &request, &refusal))
+		return true;
 	session->is_busy = true;
 	session->keep_alive = false;
-	if (!http_find(session, &request))
-		return false;
-	session->is_busy = false;
-	session->keep_alive = keep_alive;
-	return true;
+	http_respond(session, &refusal);
+	return false;
 }
 
 /* Answers who speaks something else than HTTP, as its first byte tells. */
@@ -238,7 +86,7 @@ static void refuse_other(struct http_session *session, char first)
 								      : "this was no request of HTTP");
 		return;
 	}
-	message_error(stream_output(&session->session.stream, 0), false, 0, ERROR_BAD_REQUEST,
+	message_error(session_output(&session->session, 0), false, 0, ERROR_BAD_REQUEST,
 		      "this address speaks HTTP: connect to one that the configuration names under listen");
 	end_connection(session);
 }
@@ -274,7 +122,7 @@ static size_t read_request(struct http_session *session, struct slice bytes)
 		if (!session->is_continued && !may_send_body(session, &head))
 			return 0;
 		if (head.expects_continue && !session->is_continued)
-			buffer_append(stream_output(&session->session.stream, 0), "HTTP/1.1 100 Continue\r\n\r\n", 25);
+			buffer_append(session_output(&session->session, 0), "HTTP/1.1 100 Continue\r\n\r\n", 25);
 		session->is_continued = true;
 		return 0;
 	}
@@ -296,7 +144,7 @@ static size_t on_bytes(struct session *base, char *bytes, size_t len)
 	session->is_reading = false;
 	if (!session->is_busy && !session->is_partial && done < len) {
 		session->is_partial = true;
-		session->since_us = now_us_of(session);
+		session->since_us = http_now_us(session);
 	}
 	if (session->is_busy && len - done > base->all->limits.max_frame + HTTP_MAX_HEAD_BYTES)
 		end_connection(session);
@@ -314,7 +162,7 @@ static void on_sent(struct session *base)
 
 static void on_end(struct session *base)
 {
-	drop_job((struct http_session *)base);
+	http_drop_job((struct http_session *)base);
 }
 
 /* In the midst of a long answer there is no way to say it. */
@@ -323,13 +171,13 @@ static void refuse(struct session *base, enum error error, const char *why)
 	struct http_session *session = (struct http_session *)base;
 	session->keep_alive = false;
 	if (!session->job)
-		http_refuse(session, 0, error, why);
+		refuse_with(session, 0, error, why);
 }
 
 static void finish_session(struct session *base)
 {
 	struct http_session *session = (struct http_session *)base;
-	drop_job(session);
+	http_drop_job(session);
 	*session->at = session->next;
 	if (session->next)
 		session->next->at = session->at;
@@ -337,7 +185,27 @@ static void finish_session(struct session *base)
 	buffer_finish(&session->answer);
 }
 
-const struct session_wire http_wire = {
+/* -- Answers -- */
+
+static struct answer begin_answer(struct session *base, uint64_t id, enum status status, enum error error,
+				  const char *detail, size_t value_bytes)
+{
+	struct http_session *session = (struct http_session *)base;
+	(void)id; /* there is one request at a time */
+	session->value_bytes = value_bytes;
+	return (struct answer){.out = http_answer_begin(session, status, error, detail)};
+}
+
+static void end_answer(struct session *base, struct answer answer)
+{
+	struct http_session *session = (struct http_session *)base;
+	struct http_response response = http_answer_end(session, 0);
+	(void)answer; /* it is the session's */
+	response.value_bytes = session->value_bytes;
+	http_respond(session, &response);
+}
+
+static const struct session_wire http_wire = {
 	.name = "http",
 	.bytes = sizeof(struct http_session),
 	.on_bytes = on_bytes,
@@ -345,8 +213,8 @@ const struct session_wire http_wire = {
 	.on_end = on_end,
 	.after_reply = after_reply,
 	.finish = finish_session,
-	.begin = gateway_begin,
-	.end = gateway_end,
+	.begin = begin_answer,
+	.end = end_answer,
 	.refuse = refuse,
 };
 
@@ -362,9 +230,9 @@ struct http_session *http_session_create(struct http *http, int fd, struct tls_c
 		session->next->at = &session->next;
 	http->first = session;
 	http->sessions->n_http++;
-	session->since_us = now_us_of(session);
+	session->since_us = http_now_us(session);
 	if (!session->session.connection)
-		http_refuse(session, 503, ERROR_OVERLOADED, "no memory for another connection");
+		refuse_with(session, 503, ERROR_OVERLOADED, "no memory for another connection");
 	return session;
 }
 

@@ -1,17 +1,8 @@
-/* GET /api/v1/events: server-sent events with what changes, for pages that look at the daemon all the time.
- *
- *   event: reset    forget all: everything comes anew
- *   event: rows     an array of channels' rows, as `list` has them: they are so now, whatever was told before
- *   event: gone     an array of names: these channels are no more
- *   event: synced   all channels have been told
- *   event: tick     once a second, an object: the whole daemon
- *
- * Once a second, while anybody listens, all channels are looked at, in slices, and what differs from the time before
- * (the baseline) goes to all. Who is new gets all channels, at the pace at which it reads, and what changes from then
- * on. Who does not read fast enough for the changes misses some, and is told all anew. */
+#include "daemon/http/events.h"
+
 #include <stdlib.h>
 
-#include "daemon/http/http_private.h"
+#include "daemon/http/jobs.h"
 #include "daemon/http/snapshot.h"
 #include "daemon/session/channel_row.h"
 
@@ -354,18 +345,16 @@ static struct events *events_of(struct http *http)
 	return events;
 }
 
-void events_serve(struct http_session *session, const struct http_request *request)
+struct http_response events_serve(struct http_session *session, const struct http_request *request)
 {
 	(void)request;
 	struct events *events = events_of(session->http);
 	if (http_jobs_of_user(session, pump) >= MAX_SUBSCRIBERS_OF_USER) {
-		http_refuse(session, 0, ERROR_OVERLOADED, "this user listens to events too often at once");
-		return;
+		return http_error(session, 0, ERROR_OVERLOADED, "this user listens to events too often at once");
 	}
 	struct subscriber *subscriber = events && events->n < MAX_SUBSCRIBERS ? calloc(1, sizeof(*subscriber)) : NULL;
 	if (!subscriber) {
-		http_refuse(session, 0, ERROR_OVERLOADED, "there are too many who listen to events");
-		return;
+		return http_error(session, 0, ERROR_OVERLOADED, "there are too many who listen to events");
 	}
 	*subscriber = (struct subscriber){
 		.job = {pump, destroy}, .session = session, .next = events->first, .at = &events->first};
@@ -374,7 +363,7 @@ void events_serve(struct http_session *session, const struct http_request *reque
 	events->first = subscriber;
 	if (events->n++ == 0)
 		loop_timer_set(events->timer, loop_now_us(session->session.all->loop));
-	http_begin_job(session, "text/event-stream", &subscriber->job);
+	return http_begin_job(session, "text/event-stream", &subscriber->job);
 }
 
 void events_destroy(struct events *events)

@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/http/http_private.h"
+#include "daemon/http/connection.h"
+#include "daemon/http/events.h"
+#include "daemon/http/jobs.h"
 #include "daemon/log.h"
 #include "daemon/net/listener.h"
 
@@ -53,18 +55,6 @@ static void on_accept(void *arg, int fd, struct tls_context *tls)
 		return;
 	}
 	refuse(http, fd);
-}
-
-unsigned http_jobs_of_user(const struct http_session *session,
-			   bool (*pump)(struct http_session *session, struct http_job *job))
-{
-	const struct user *user = session_user(&session->session);
-	unsigned n = 0;
-	if (!user)
-		return 0;
-	for (const struct http_session *other = session->http->first; other; other = other->next)
-		n += other->job && other->job->pump == pump && session_user(&other->session) == user;
-	return n;
 }
 
 void http_set_hosts(struct http *http, char *const *hosts, size_t n_hosts)

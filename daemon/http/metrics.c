@@ -1,17 +1,13 @@
-/* GET /metrics, in Prometheus' text format. The format wants all samples of a metric together, and the numbers of a
- * channel are to be of one moment: so the channels are copied first, and written then; both in slices, one a turn of
- * the loop.
- *
- * Reply channels, whose names the daemon makes up, are left out: each would be a time series of its own for one
- * request. */
+#include "daemon/http/metrics.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/http/http_private.h"
 #include "daemon/net/listener.h"
+#include "daemon/http/jobs.h"
 #include "daemon/http/snapshot.h"
 
 enum {
@@ -409,19 +405,17 @@ static void destroy(struct http_session *session, struct http_job *job)
 	free(scrape);
 }
 
-void metrics_serve(struct http_session *session, const struct http_request *request)
+struct http_response metrics_serve(struct http_session *session, const struct http_request *request)
 {
 	(void)request;
 	if (http_jobs_of_user(session, pump) >= MAX_SCRAPES_OF_USER) {
-		http_refuse(session, 0, ERROR_OVERLOADED, "this user has too many scrapes at once");
-		return;
+		return http_error(session, 0, ERROR_OVERLOADED, "this user has too many scrapes at once");
 	}
 	struct scrape *scrape = session->http->n_scrapes < MAX_SCRAPES ? calloc(1, sizeof(*scrape)) : NULL;
 	if (!scrape) {
-		http_refuse(session, 0, ERROR_OVERLOADED, "there are too many scrapes at once");
-		return;
+		return http_error(session, 0, ERROR_OVERLOADED, "there are too many scrapes at once");
 	}
 	session->http->n_scrapes++;
 	scrape->job = (struct http_job){pump, destroy};
-	http_begin_job(session, "text/plain; version=0.0.4; charset=utf-8", &scrape->job);
+	return http_begin_job(session, "text/plain; version=0.0.4; charset=utf-8", &scrape->job);
 }

@@ -2,12 +2,19 @@
 
 #include <stdio.h>
 
+#include "daemon/http/credentials.h"
+#include "daemon/http/events.h"
+#include "daemon/http/gateway.h"
+#include "daemon/http/metrics.h"
+#include "daemon/http/origin.h"
+#include "daemon/http/pages.h"
+
 static const struct route routes[] = {
-	{"GET", "/", look_page, .op = OP_NONE},
-	{"GET", "/healthz", look_health, .is_open = true},
-	{"GET", "/readyz", look_ready, .is_open = true},
+	{"GET", "/", page_dashboard, .op = OP_NONE},
+	{"GET", "/healthz", page_health, .is_open = true},
+	{"GET", "/readyz", page_ready, .is_open = true},
 	{"GET", "/metrics", metrics_serve, .op = OP_NONE},
-	{"GET", "/openapi.json", look_openapi, .op = OP_NONE},
+	{"GET", "/openapi.json", page_openapi, .op = OP_NONE},
 	{"GET", "/api/v1/channels", gateway_serve, OP_LIST,
 	 .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
 	{"GET", "/api/v1/channels/{channel}", gateway_serve, .op = OP_STAT},
@@ -25,19 +32,11 @@ static const struct route routes[] = {
 	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .parameters = {{"lease_ms", false}}},
 	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS,
 	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
-	{"GET", "/api/v1/clients", look_clients, .parameters = {{"before", false}, {"limit", false}}},
+	{"GET", "/api/v1/clients", page_clients, .parameters = {{"before", false}, {"limit", false}}},
 	{"GET", "/api/v1/events", events_serve, .op = OP_NONE},
 };
 
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };
-
-const struct route_parameter *route_parameter(const struct route *route, struct slice name)
-{
-	const struct route_parameter *parameter = route->parameters;
-	while (parameter->name && !slice_equal(slice_from(parameter->name), name))
-		parameter++;
-	return parameter->name ? parameter : NULL;
-}
 
 /* Whether the path is one of the pattern's. *argument is what stands for its {…}; empty without one. */
 static bool matches(const char *pattern, struct slice path, struct slice *argument)
@@ -77,48 +76,47 @@ static const struct route *find(const struct http_head *head, struct slice *argu
 	return NULL;
 }
 
-static void refuse_method(struct http_session *session, const char *allowed)
+static struct http_response refuse_method(const char *allowed)
 {
-	char header[80];
 	static const char body[] = "{\"status\":\"error\",\"error\":\"unknown_op\",\"message\":\"there is no such "
 				   "method for this path; Allow says which\"}\n";
-	snprintf(header, sizeof(header), "Allow: %s\r\n", allowed);
-	http_respond(session, &(struct http_response){.code = 405,
-						      .type = "application/json",
-						      .more = header,
-						      .body = {body, sizeof(body) - 1}});
+	struct http_response response = {.code = 405, .type = "application/json", .body = {body, sizeof(body) - 1}};
+	snprintf(response.headers, sizeof(response.headers), "Allow: %s\r\n", allowed);
+	return response;
 }
 
-bool http_find(struct http_session *session, struct http_request *request)
+bool http_find(struct http_session *session, struct http_request *request, struct http_response *refusal)
 {
 	char allowed[64];
 	struct slice raw;
 	const char *why = http_access(session, request);
 	if (why) {
-		http_refuse(session, 0, ERROR_DENIED, why);
+		*refusal = http_error(session, 0, ERROR_DENIED, why);
 		return false;
 	}
 	request->route = find(&request->head, &raw, allowed, sizeof(allowed));
 	if (!request->route && allowed[0]) {
-		refuse_method(session, allowed);
+		*refusal = refuse_method(allowed);
 		return false;
 	}
 	if (!request->route) {
-		http_refuse(session, 404, ERROR_UNKNOWN_OP,
-			    "there is nothing at this path; /openapi.json says what there is, such as /healthz, "
-			    "/metrics and /api/v1/channels");
+		*refusal =
+			http_error(session, 404, ERROR_UNKNOWN_OP,
+				   "there is nothing at this path; /openapi.json says what there is, such as /healthz, "
+				   "/metrics and /api/v1/channels");
 		return false;
 	}
-	if (!request->route->is_open && !http_login(session, request))
+	if (!request->route->is_open && !http_login(session, request, refusal))
 		return false;
 	if (!http_brings_json(request)) {
-		http_refuse(session, 415, ERROR_BAD_REQUEST, "POST and PUT need Content-Type: application/json");
+		*refusal =
+			http_error(session, 415, ERROR_BAD_REQUEST, "POST and PUT need Content-Type: application/json");
 		return false;
 	}
 	long len = raw.len ? http_decode(raw, false, request->argument_bytes, sizeof(request->argument_bytes)) : 0;
 	if (len < 0) {
-		http_refuse(session, 400, ERROR_BAD_REQUEST,
-			    "a part of the path is too long, or has a % without two hexadecimal digits");
+		*refusal = http_error(session, 400, ERROR_BAD_REQUEST,
+				      "a part of the path is too long, or has a % without two hexadecimal digits");
 		return false;
 	}
 	request->argument = (struct slice){request->argument_bytes, (size_t)len};

@@ -3,32 +3,10 @@
 #ifndef MILLRACE_HTTP_ROUTES_H
 #define MILLRACE_HTTP_ROUTES_H
 
-#include "daemon/http/http_private.h"
+#include "daemon/http/route.h"
 
-enum { ROUTE_MAX_PARAMETERS = 4 };
-
-enum route_body {
-	BODY_NONE,
-	BODY_VALUE,   /* one JSON value, to be put; with the parameter `batch` an array of them */
-	BODY_MEMBERS, /* a JSON object: members of the op, beside those in path and query */
-};
-
-struct route_parameter {
-	const char *name;
-	bool is_text; /* else a number, true or false */
-};
-
-struct route {
-	const char *method;
-	const char *path; /* one part may be {…}: the member of the op that it is */
-	void (*serve)(struct http_session *session, const struct http_request *request);
-	enum message_op op; /* of gateway_serve */
-	bool is_open;       /* nobody needs to be known for it */
-	enum route_body body;
-	struct route_parameter parameters[ROUTE_MAX_PARAMETERS + 1]; /* to the first without a name */
-};
-
-/* The parameter of a route by that name, or NULL. */
-const struct route_parameter *route_parameter(const struct route *route, struct slice name);
+/* Finds what was asked for, by the request's head alone, and who asks: sets route and argument. False: it is not to be
+ * had, and *refusal says why. */
+bool http_find(struct http_session *session, struct http_request *request, struct http_response *refusal);
 
 #endif

@@ -1,11 +1,8 @@
-/* Who may ask. A browser must not become a tool against a daemon on its own machine: a page from elsewhere can send
- * requests to 127.0.0.1, or have its own name point there, but it can forge neither Host nor Origin, nor send JSON
- * without asking first (and there are no CORS headers that would allow it). */
+#include "daemon/http/origin.h"
+
 #include <arpa/inet.h>
 #include <strings.h>
 #include <sys/socket.h>
-
-#include "daemon/http/http_private.h"
 
 /* A Host without its port, and an IPv6 address without its brackets. */
 static struct slice host_name(struct slice host)

@@ -1,7 +1,4 @@
-/* Who asks: each request says so itself, as requests of several users may come by one connection of a proxy. By
- * `Authorization: Bearer TOKEN`, or Basic with the token as the password, which is what browsers can ask for; or by
- * what the connection is. Health is everybody's; without users all is. */
-#include "daemon/http/routes.h"
+#include "daemon/http/credentials.h"
 
 enum { MAX_TOKEN_BYTES = 1024 };
 
@@ -55,16 +52,16 @@ static struct slice token_of(struct slice authorization, char room[MAX_TOKEN_BYT
 	return colon ? (struct slice){colon + 1, (size_t)(room + len - colon - 1)} : SLICE("");
 }
 
-bool http_login(struct http_session *session, const struct http_request *request)
+bool http_login(struct http_session *session, const struct http_request *request, struct http_response *refusal)
 {
 	char room[MAX_TOKEN_BYTES];
 	struct slice token = token_of(request->head.authorization, room);
 	enum error error = login_as(&session->session, token.len > 0 || request->head.has_authorization, token);
 	if (error == ERROR_NONE)
 		return true;
-	http_refuse(session, 0, error,
-		    error == ERROR_UNAUTHENTICATED
-			    ? "by HTTP: Authorization: Bearer TOKEN, or Basic with the token as the password"
-			    : "this user has max_connections connections");
+	*refusal = http_error(session, 0, error,
+			      error == ERROR_UNAUTHENTICATED
+				      ? "by HTTP: Authorization: Bearer TOKEN, or Basic with the token as the password"
+				      : "this user has max_connections connections");
 	return false;
 }
