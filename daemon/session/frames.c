@@ -101,6 +101,7 @@ static void end_frame(struct session *session, struct answer answer)
 
 const struct session_wire session_frames = {.bytes = sizeof(struct session),
 					    .name = "frames",
+					    .has_short_way = true,
 					    .on_bytes = read_frames,
 					    .begin = begin_frame,
 					    .end = end_frame,

@@ -49,8 +49,9 @@ struct answer {
 
 /* How the peer of a session speaks: frames.c, or HTTP. */
 struct session_wire {
-	size_t bytes;     /* of a session with what is the wire's own, of which struct session is the first member */
-	const char *name; /* "frames" */
+	size_t bytes;       /* of a session with what is the wire's own, of which struct session is the first member */
+	const char *name;   /* "frames" */
+	bool has_short_way; /* its answers are frames, as short_way.c writes them */
 	size_t (*on_bytes)(struct session *session, char *bytes, size_t len); /* see stream.h */
 	void (*on_sent)(struct session *session); /* NULL: nothing to do; likewise the next three */
 	void (*on_end)(struct session *session);

@@ -1,6 +1,5 @@
 #include "daemon/session/short_way.h"
 
-#include "daemon/session/frames.h"
 #include "daemon/session/unsent_ledger.h"
 
 #define BIT(member) MESSAGE_BIT(MEMBER_##member)
@@ -10,7 +9,7 @@ static const uint64_t of_take = BIT(ID) | BIT(OP) | BIT(CHANNEL) | BIT(TIMEOUT_M
 
 static bool is_plain(const struct session *session, const struct message_request *request, uint64_t members)
 {
-	return session->wire == &session_frames && !(request->present & ~members);
+	return session->wire->has_short_way && !(request->present & ~members);
 }
 
 bool short_way_put(struct session *session, const struct message_request *request, struct value *value)
