@@ -5,30 +5,10 @@
 #include "daemon/net/stream_internal.h"
 #include "daemon/net/stream_workspace.h"
 
-static struct stream_holds *holds_of(const struct stream *stream)
-{
-	return stream->workspace && stream->workspace->holds.at ? &stream->workspace->holds : NULL;
-}
-
 size_t stream_sendable(const struct stream *stream)
 {
-	const struct stream_holds *holds = holds_of(stream);
-	return holds ? (size_t)(holds->holds[0].from - stream->n_sent) : buffer_len(&stream->out);
-}
-
-static void leave(struct stream_holds *holds)
-{
-	*holds->at = holds->next;
-	if (holds->next)
-		holds->next->workspace->holds.at = holds->at;
-	*holds = (struct stream_holds){0};
-}
-
-void stream_forget_holds(struct stream *stream)
-{
-	struct stream_holds *holds = holds_of(stream);
-	if (holds)
-		leave(holds);
+	const struct stream_holds *holds = stream->workspace ? &stream->workspace->holds : NULL;
+	return holds && holds->at ? (size_t)(holds->holds[0].from - stream->n_sent) : buffer_len(&stream->out);
 }
 
 static void join(struct stream *stream, struct stream_holds *holds)
@@ -74,7 +54,7 @@ void stream_group_release(struct stream_group *group, uint64_t number)
 		holds->holds[0] = holds->holds[1];
 		holds->holds[1].number = 0;
 		if (holds->holds[0].number <= number)
-			leave(holds);
+			stream_forget_holds(stream);
 		stream_enqueue(stream, stream->out_value_bytes ? &group->takers : &group->others);
 	}
 }

@@ -71,8 +71,6 @@ void stream_log_timeout(const struct stream *stream, ssize_t n);
 
 /* How many bytes of the output may be sent. */
 size_t stream_sendable(const struct stream *stream);
-/* What was held is thrown away. */
-void stream_forget_holds(struct stream *stream);
 
 /* -- stream_send.c -- */
 

@@ -50,3 +50,14 @@ void stream_keep_nothing(struct stream *stream)
 	if (stream->workspace)
 		buffer_finish(&stream->workspace->in);
 }
+
+void stream_forget_holds(struct stream *stream)
+{
+	struct stream_holds *holds = stream->workspace ? &stream->workspace->holds : NULL;
+	if (!holds || !holds->at)
+		return;
+	*holds->at = holds->next;
+	if (holds->next)
+		holds->next->workspace->holds.at = holds->at;
+	*holds = (struct stream_holds){0};
+}

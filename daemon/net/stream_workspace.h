@@ -41,6 +41,9 @@ static inline struct tls *stream_tls(const struct stream *stream)
 	return stream->workspace ? stream->workspace->tls : NULL;
 }
 
+/* What was held is thrown away: it waits for nothing any more. */
+void stream_forget_holds(struct stream *stream);
+
 /* -- What has come and is not used yet -- */
 
 static inline size_t stream_kept_len(const struct stream *stream)
