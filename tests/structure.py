@@ -19,9 +19,6 @@ EXCEPTIONS = {
     ("client/blocking", "client/machine", "client/net"): "the machine's driver and the socket it drives ask for the settings of their handle",
     ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
     ("config/address.o", "config/tls.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
-    ("daemon/core/channel_ops.o", "daemon/core/credit.o", "daemon/core/graveyard.o", "daemon/core/lease_hold.o", "daemon/core/lease_ops.o", "daemon/core/park.o",
-     "daemon/core/promise.o", "daemon/core/recorder.o", "daemon/core/reply.o", "daemon/core/transfer.o"):
-        "what moves in one step moves the next: a lease that returns serves a take, which leases",
 }
 
 
