@@ -1,16 +1,23 @@
 #define _GNU_SOURCE
 #include "tests/lib/inside.h"
 
+#include <event2/event.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/http/http_session.h"
+#include "daemon/net/stream_workspace.h"
 #include "daemon/session/frames.h"
+#include "daemon/session/login.h"
+#include "daemon/session/sweeps.h"
 #include "tests/lib/system.h"
 
-enum { START_US = 1000000, SOCKET_BYTES = 4096 };
+enum { START_US = 1000000, SOCKET_BYTES = 4096, MAX_TURNS = 100000 };
 
 static const struct {
 	const char *name;
@@ -40,9 +47,16 @@ static void on_timer(void *arg)
 	broker_step(&inside->broker, &event);
 }
 
+static void on_login_timer(void *arg)
+{
+	struct inside *inside = arg;
+	session_end_strangers(&inside->sessions);
+}
+
 static void on_turn_end(void *arg)
 {
 	struct inside *inside = arg;
+	loop_timer_set(inside->login_timer, session_strangers_deadline(&inside->sessions));
 	loop_timer_set(inside->timer, core_deadline(inside->core));
 }
 
@@ -53,7 +67,8 @@ int inside_start(struct inside *inside)
 	fake_system.now_us = START_US;
 	*inside = (struct inside){.loop = loop_create(), .core = core_create(&core_limits, &seed)};
 	if (!inside->loop || !inside->core || !(inside->streams = stream_group_create(inside->loop)) ||
-	    !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)))
+	    !(inside->timer = loop_timer_create(inside->loop, on_timer, inside)) ||
+	    !(inside->login_timer = loop_timer_create(inside->loop, on_login_timer, inside)))
 		return -1;
 	inside->broker = (struct broker){.core = inside->core,
 					 .loop = inside->loop,
@@ -81,9 +96,11 @@ int inside_start(struct inside *inside)
 void inside_stop(struct inside *inside)
 {
 	session_drop_all(&inside->sessions);
+	http_stop(inside->http);
 	message_decoder_finish(&inside->sessions.decoder);
 	core_destroy(inside->core);
 	loop_timer_destroy(inside->timer);
+	loop_timer_destroy(inside->login_timer);
 	stream_group_destroy(inside->streams);
 	loop_destroy(inside->loop);
 	fake_system.now_us = 0;
@@ -99,10 +116,46 @@ int inside_connect(struct inside *inside)
 	return pair[1];
 }
 
+int inside_serve_http(struct inside *inside, const char *path)
+{
+	char error[HTTP_ERROR_BYTES];
+	struct address address = {.scheme = ADDRESS_UNIX, .host = (char *)path};
+	fake_system.send_buffer = SOCKET_BYTES;
+	inside->http = http_start(&inside->sessions, &address, NULL, NULL, 0, error);
+	return inside->http ? 0 : -1;
+}
+
+int inside_connect_http(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int inside_set_users(struct inside *inside, const struct config *config)
+{
+	bool had_users = users_exist(inside->sessions.users);
+	if (users_apply(inside->sessions.users, config) < 0)
+		return -1;
+	users_set_quotas(inside->sessions.users, &inside->broker);
+	session_users_changed(&inside->sessions, had_users);
+	return 0;
+}
+
 void inside_check(const struct inside *inside)
 {
+	const char *fault = core_check(inside->core);
+	if (fault) {
+		fprintf(stderr, "the core: %s\n", fault);
+		abort();
+	}
 	for (const struct session *session = inside->sessions.first; session; session = session->next) {
-		const char *fault = stream_check(&session->stream);
+		fault = stream_check(&session->stream);
 		if (!fault)
 			continue;
 		fprintf(stderr, "the stream of session %llu: %s\n", (unsigned long long)session->number, fault);
@@ -116,17 +169,51 @@ void inside_turn(struct inside *inside)
 	inside_check(inside);
 }
 
+/* Whether the loop would call the stream now. */
+static bool is_ready(const struct stream *stream)
+{
+	const struct event *writing = stream->workspace ? stream->workspace->write_event : NULL;
+	struct pollfd polled = {.fd = stream->fd};
+	if (event_pending(&stream->read_event, EV_READ, NULL))
+		polled.events |= POLLIN;
+	if (writing && event_pending(writing, EV_WRITE, NULL))
+		polled.events |= POLLOUT;
+	return polled.events && poll(&polled, 1, 0) > 0;
+}
+
+bool inside_is_settled(const struct inside *inside)
+{
+	uint64_t now_us = loop_clock_us();
+	if (stream_group_is_busy(inside->streams) || core_deadline(inside->core) <= now_us ||
+	    session_strangers_deadline(&inside->sessions) <= now_us)
+		return false;
+	for (const struct session *session = inside->sessions.first; session; session = session->next) {
+		if (is_ready(&session->stream))
+			return false;
+	}
+	const struct http_session *session = inside->http ? inside->http->first : NULL;
+	for (; session; session = session->next) {
+		if (session->job && session->is_due)
+			return false;
+	}
+	return true;
+}
+
+/* At least one turn: timers that only libevent knows may be due, and a connection may wait to be accepted. So a turn
+ * that asked the system for anything is not the last. */
 void inside_run(struct inside *inside)
 {
 	uint64_t calls;
-	unsigned quiet = 0;
-	while (quiet < 2) { /* an end is told in the turn after the one in which it was seen */
+	unsigned turns = 0;
+	do {
 		calls = fake_system.calls;
 		inside_turn(inside);
 		fake_system.now_us += fake_system.now_us != 0; /* turns differ in their time */
-		bool is_quiet = fake_system.calls == calls && !stream_group_is_busy(inside->streams);
-		quiet = is_quiet ? quiet + 1 : 0;
-	}
+		if (++turns == MAX_TURNS) {
+			fprintf(stderr, "%u turns, and it is not settled\n", turns);
+			abort();
+		}
+	} while (fake_system.calls != calls || !inside_is_settled(inside));
 }
 
 unsigned inside_parked(const struct inside *inside)

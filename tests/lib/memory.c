@@ -5,7 +5,15 @@
 
 struct memory memory = {.run = 1};
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ADDRESS_SANITIZER 1
+#elif defined(__has_feature) /* clang */
+#define HAS_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#else
+#define HAS_ADDRESS_SANITIZER 0
+#endif
+
+#ifdef __SANITIZE_THREAD__
 
 bool memory_can_fail(void)
 {
@@ -15,19 +23,31 @@ bool memory_can_fail(void)
 #else
 
 /* For libc too, whose strdup() and its like allocate what others free. */
-#define EXPORTED __attribute__((visibility("default")))
+#define EXPORTED  __attribute__((visibility("default"))) UNCHECKED
+/* The dynamic linker allocates before the sanitizer has begun. */
+#define UNCHECKED __attribute__((no_sanitize_address))
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *block);
+#if HAS_ADDRESS_SANITIZER
+#define BEHIND(function) __interceptor_##function
+/* The sanitizer's strdup() and its like do not come by here, so that blocks cannot be counted; it finds leaks itself.
+ */
+enum { COUNTS_BLOCKS = 0 };
+#else
+#define BEHIND(function) __libc_##function
+enum { COUNTS_BLOCKS = 1 };
+#endif
+
+void *BEHIND(malloc)(size_t size);
+void *BEHIND(calloc)(size_t n, size_t size);
+void *BEHIND(realloc)(void *old, size_t size);
+void BEHIND(free)(void *block);
 
 bool memory_can_fail(void)
 {
 	return true;
 }
 
-static bool fails(void)
+static UNCHECKED bool fails(void)
 {
 	if (!memory.is_counting || memory.countdown == 0)
 		return false;
@@ -42,33 +62,33 @@ static bool fails(void)
 	return true;
 }
 
-static void *counted(void *block)
+static UNCHECKED void *counted(void *block)
 {
-	memory.live += block != NULL;
+	memory.live += COUNTS_BLOCKS && block != NULL;
 	return block;
 }
 
 EXPORTED void *malloc(size_t size)
 {
-	return fails() ? NULL : counted(__libc_malloc(size));
+	return fails() ? NULL : counted(BEHIND(malloc)(size));
 }
 
 EXPORTED void *calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : counted(__libc_calloc(n, size));
+	return fails() ? NULL : counted(BEHIND(calloc)(n, size));
 }
 
 EXPORTED void *realloc(void *old, size_t size)
 {
 	if (fails())
 		return NULL;
-	return old ? __libc_realloc(old, size) : counted(__libc_malloc(size));
+	return old ? BEHIND(realloc)(old, size) : counted(BEHIND(malloc)(size));
 }
 
 EXPORTED void free(void *block)
 {
-	memory.live -= block != NULL;
-	__libc_free(block);
+	memory.live -= COUNTS_BLOCKS && block != NULL;
+	BEHIND(free)(block);
 }
 
 #endif

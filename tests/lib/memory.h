@@ -1,5 +1,6 @@
 /* Memory that fails when a test wants it to: the program's own malloc stands in front of libc's, for the libraries it
- * uses too. A sanitizer brings its own, which cannot be stood in front of: there nothing ever fails. */
+ * uses too. It stands in front of the address sanitizer's likewise; the thread sanitizer's cannot be stood in front of:
+ * there nothing ever fails. */
 #ifndef MILLRACE_TESTS_MEMORY_H
 #define MILLRACE_TESTS_MEMORY_H
 
@@ -10,7 +11,7 @@ struct memory {
 	unsigned long run;       /* how many fail from then on: 1, or more */
 	bool is_counting;        /* only then does anything fail */
 	bool has_failed;
-	long live; /* blocks */
+	long live; /* blocks; always 0 under the address sanitizer */
 };
 
 extern struct memory memory;

@@ -2,6 +2,7 @@
 #include "tests/lib/system.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,10 +18,22 @@ static uint64_t below(uint64_t n)
 	return (fake_system.random >> 33) % n;
 }
 
+/* Whether the countdown has come to its end with this call. */
+static bool fails_now(unsigned *countdown)
+{
+	if (*countdown == 0)
+		return false;
+	return --*countdown == 0;
+}
+
 /* Whether the call fails, with errno set; else *len may be cut. */
-static int interfere(size_t *len)
+static int interfere(unsigned *countdown, int error, size_t *len)
 {
 	fake_system.calls++;
+	if (fails_now(countdown)) {
+		errno = error;
+		return -1;
+	}
 	if (fake_system.again && below(fake_system.again) == 0) {
 		errno = below(2) ? EAGAIN : EINTR;
 		return -1;
@@ -34,12 +47,30 @@ static int interfere(size_t *len)
 
 EXPORTED ssize_t recv(int fd, void *to, size_t len, int flags)
 {
-	return interfere(&len) < 0 ? -1 : syscall(SYS_recvfrom, fd, to, len, flags, NULL, NULL);
+	return interfere(&fake_system.recv_fails_in, ECONNRESET, &len) < 0
+		       ? -1
+		       : syscall(SYS_recvfrom, fd, to, len, flags, NULL, NULL);
 }
 
 EXPORTED ssize_t send(int fd, const void *from, size_t len, int flags)
 {
-	return interfere(&len) < 0 ? -1 : syscall(SYS_sendto, fd, from, len, flags, NULL, 0);
+	return interfere(&fake_system.send_fails_in, EPIPE, &len) < 0
+		       ? -1
+		       : syscall(SYS_sendto, fd, from, len, flags, NULL, 0);
+}
+
+EXPORTED int accept4(int listening, struct sockaddr *address, socklen_t *len, int flags)
+{
+	static const int errors[] = {EMFILE, ENOMEM, ECONNABORTED};
+	fake_system.calls++;
+	if (fails_now(&fake_system.accept_fails_in)) {
+		errno = errors[below(3)];
+		return -1;
+	}
+	int fd = (int)syscall(SYS_accept4, listening, address, len, flags);
+	if (fd >= 0 && fake_system.send_buffer)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &fake_system.send_buffer, sizeof(fake_system.send_buffer));
+	return fd;
 }
 
 EXPORTED int clock_gettime(clockid_t clock, struct timespec *now)

@@ -294,9 +294,31 @@ START_TEST(a_page_of_waiters_says_what_comes_next)
 }
 END_TEST
 
+/* Freeing many values goes on for many turns in which nothing is sent or received. */
+START_TEST(a_run_ends_once_nothing_is_left_to_do)
+{
+	static const struct core_limits limits = {
+		.max_memory = MIB, .max_channels = 10, .max_inflight = 10, .max_waiters = 10, .turn_work = 1};
+	struct core_event event = {.op = CORE_SET_LIMITS, .limits = &limits};
+	broker_step(&inside.broker, &event);
+	int fd = inside_connect(&inside);
+	ask(fd, "{\"id\":1,\"op\":\"create\",\"channel\":\"many\",\"kind\":\"bounded\",\"capacity\":20}");
+	ask(fd, "{\"id\":2,\"op\":\"put\",\"channel\":\"many\",\"values\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14]}");
+	ask(fd, "{\"id\":3,\"op\":\"delete\",\"channel\":\"many\",\"force\":true}");
+	ck_assert(core_has_backlog(inside.core));
+	ck_assert(!inside_is_settled(&inside));
+	inside_run(&inside);
+	ck_assert(!core_has_backlog(inside.core));
+	ck_assert(inside_is_settled(&inside));
+	close(fd);
+	ck_assert(!inside_is_settled(&inside)); /* its end is there to be read */
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
+		a_run_ends_once_nothing_is_left_to_do,
 		a_turn_is_over_for_who_has_written_much_and_goes_on_in_the_next,
 		a_peer_that_does_not_read_keeps_nobody_busy,
 		a_full_one_waits_until_it_is_read,
