@@ -8,6 +8,7 @@ from common import CHANNELS, DEADLINE_S, Connection, Daemon, books_balance, mill
 
 class Case(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
+        asyncio.get_running_loop().set_debug(False)  # unittest switches it on; it makes each of the storm's tasks ten times as slow
         self.daemon = Daemon()
         self.addCleanup(self.daemon.stop)
         self.observer = Connection(self.daemon)
