@@ -173,7 +173,7 @@ $(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 .PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
 .PHONY: run deb deps-deb clients
-.PHONY: check-browser deps-browser
+.PHONY: check-browser deps-browser check-types
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
@@ -193,6 +193,13 @@ check-browser: deps-browser ## the dashboard in a real browser, which it install
 	@mkdir -p $(BUILD)/browser && cd $(BUILD)/browser && { [ -d node_modules/playwright-core ] || { echo '{"private": true}' >package.json; \
 		echo "installing with npm: $(PLAYWRIGHT)"; npm install --silent --no-audit --no-fund $(PLAYWRIGHT); }; }
 	@BUILD=$(BUILD) node tests/browser/dashboard.mjs
+
+TYPESCRIPT := typescript@5.6 @types/node@20
+check-types: ## the Node client's types under tsc --strict, which it installs with npm
+	@mkdir -p $(BUILD)/types && cd $(BUILD)/types && { [ -d node_modules/typescript ] || { echo '{"private": true}' >package.json; \
+		echo "installing with npm: $(TYPESCRIPT)"; npm install --silent --no-audit --no-fund $(TYPESCRIPT); }; }
+	@$(BUILD)/types/node_modules/.bin/tsc --strict --noEmit --target esnext --module nodenext --moduleResolution nodenext \
+		--lib esnext,esnext.disposable,dom --typeRoots $(BUILD)/types/node_modules/@types client/node/test/types.ts && echo "the types are strict"
 
 SANITIZE = $(MAKE) --no-print-directory check-built BUILD=$(BUILD)/$@ LTO= HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer $(1)" LDFLAGS="$(1)"
 asan: deps-test ## the same under the address and undefined-behaviour sanitizers
