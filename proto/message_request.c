@@ -229,7 +229,10 @@ static int read_member(struct message_request *request, const struct message_dec
 		return read_uint(request, found, member, 0, MESSAGE_MAX_MS, &request->timeout_ms);
 	case MEMBER_MAX:
 		return read_uint(request, found, member, 1,
-				 request->op == OP_TAKE ? MESSAGE_MAX_TAKE : MESSAGE_MAX_ROWS, &request->max);
+				 request->op == OP_TAKE   ? MESSAGE_MAX_TAKE
+				 : request->op == OP_MOVE ? MESSAGE_MAX_MOVE
+							  : MESSAGE_MAX_ROWS,
+				 &request->max);
 	case MEMBER_COUNT:
 		return read_uint(request, found, member, 1, MESSAGE_MAX_COUNT, &request->count);
 	case MEMBER_PRIORITY:

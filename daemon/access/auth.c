@@ -81,6 +81,24 @@ static bool need_for_create(const struct inquiry *inquiry)
 	return request->ephemeral || need(inquiry, RIGHT_MANAGE, slice_from(reply_channel_prefix));
 }
 
+/* Without `to` each value goes where it came from: that has to be allowed for all that the move may look at. */
+static bool need_for_move(const struct inquiry *inquiry)
+{
+	const struct message_request *request = inquiry->request;
+	const struct value *value;
+	struct core_peek peek;
+	if (!need(inquiry, RIGHT_TAKE, request->from))
+		return false;
+	if (message_has(request, MEMBER_TO))
+		return need(inquiry, RIGHT_PUT, request->to);
+	if (!core_peek_begin(inquiry->core, request->from, &peek))
+		return true;
+	for (uint32_t i = 0; i < CORE_MOVE_LOOKS && (value = core_peek_next(&peek)); i++)
+		if (value->origin && !need(inquiry, RIGHT_PUT, value_origin_channel(value->origin)))
+			return false;
+	return true;
+}
+
 static bool has_rights(const struct inquiry *inquiry)
 {
 	const struct message_request *request = inquiry->request;
@@ -98,9 +116,8 @@ static bool has_rights(const struct inquiry *inquiry)
 		return need(inquiry, RIGHT_TAKE, request->channel);
 	case OP_LEASES: /* without a channel, only those of channels that may be taken from are in the reply */
 		return !message_has(request, MEMBER_CHANNEL) || need(inquiry, RIGHT_TAKE, request->channel);
-	case OP_MOVE: /* without `to`, each value's origin is asked for as it is moved */
-		return need(inquiry, RIGHT_TAKE, request->from) &&
-		       (!message_has(request, MEMBER_TO) || need(inquiry, RIGHT_PUT, request->to));
+	case OP_MOVE:
+		return need_for_move(inquiry);
 	case OP_ALTS:
 		return need_for_arms(inquiry);
 	case OP_PEEK:

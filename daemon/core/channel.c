@@ -22,12 +22,29 @@ enum channel_kind channel_kind_from_name(struct slice word)
 	return kind;
 }
 
-bool channel_has_room(const struct channel *channel)
+/* What counts towards the capacity. */
+static size_t occupied(const struct channel *channel)
 {
 	size_t n = channel->buffer.n;
 	if (channel->definition.kind == KIND_BOUNDED || channel->definition.kind == KIND_DROPPING)
 		n += channel->n_leased; /* unfinished work */
-	return n < channel->definition.capacity;
+	return n;
+}
+
+bool channel_has_room(const struct channel *channel)
+{
+	return occupied(channel) < channel->definition.capacity;
+}
+
+uint64_t channel_room(const struct channel *channel)
+{
+	size_t n = occupied(channel);
+	return n < channel->definition.capacity ? channel->definition.capacity - n : 0;
+}
+
+bool channel_takes_more(const struct channel *channel)
+{
+	return channel->n_takes > 0 || channel_has_room(channel);
 }
 
 bool channel_can_put(const struct channel *channel)
@@ -42,7 +59,7 @@ bool channel_can_put(const struct channel *channel)
 	case KIND_COUNT:
 		break;
 	}
-	return channel->closed || channel->n_takes > 0 || channel_has_room(channel);
+	return channel->closed || channel_takes_more(channel);
 }
 
 const uint64_t core_wait_bounds_us[CORE_WAIT_BOUNDS] = {1000, 5000, 25000, 100000, 500000, 2500000, 10000000, 60000000};
@@ -93,6 +110,8 @@ struct channel *channel_create(struct slice name, const struct core_definition *
 	list_init(&channel->resting);
 	list_init(&channel->leases);
 	list_init(&channel->dead_letters);
+	list_init(&channel->delayed);
+	list_init(&channel->delayed_puts);
 	list_init(&channel->in_unsettled);
 	list_init(&channel->in_lending);
 	channel->name_len = (uint8_t)name.len;
@@ -104,8 +123,8 @@ void channel_destroy(struct channel *channel)
 {
 	if (!channel)
 		return;
-	assert(channel->n_puts == 0 && channel->n_takes == 0 && list_is_empty(&channel->resting) &&
-	       channel->n_leased == 0);
+	assert(channel->n_puts == 0 && channel->n_takes == 0 && channel->n_delayed_puts == 0 &&
+	       list_is_empty(&channel->resting) && channel->n_leased == 0);
 	store_clear(&channel->buffer);
 	free(channel->waits);
 	free((char *)channel->definition.dead_letter.bytes);

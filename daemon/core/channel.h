@@ -18,6 +18,8 @@ struct channel {
 	struct core_quota *quota; /* on which it counts; NULL: none */
 	struct link resting;      /* of struct arm: takes with a count that have left the queue for a while */
 	struct link leases;       /* of struct lease, held or delayed */
+	struct link delayed;      /* of struct delayed_put: accepted, and yet to enter */
+	struct link delayed_puts; /* of struct arm, oldest first: puts with a delay that are parked */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_lending;   /* the core's: a promise that is still being lent */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
@@ -39,10 +41,12 @@ struct channel {
 	uint64_t number;                   /* in the journal; 0: it is not durable */
 	uint64_t changed_in;               /* the last batch of the journal that tells of a change */
 	bool closed;
-	uint32_t n_leased; /* values in leases and dead letters */
+	uint32_t n_leased; /* values in leases, dead letters and delayed puts */
 	struct store buffer;
 	struct link puts, takes; /* of struct arm, oldest first */
 	uint32_t n_puts, n_takes;
+	uint32_t n_delayed_puts; /* arms in delayed_puts, which are not among n_puts: no take takes from them */
+	uint32_t n_delayed;      /* values in `delayed`, which are among those accepted and leased */
 
 	struct channel *hash_next; /* directory.c's; after deletion: the core's graveyard */
 	uint64_t hash;             /* directory.c's */
@@ -78,12 +82,16 @@ static inline bool channel_is_exhausted(const struct channel *channel)
  * here. */
 static inline bool channel_is_quiet(const struct channel *channel)
 {
-	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && !channel->definition.durable &&
-	       !channel->changed_in && channel->definition.kind != KIND_PROMISE;
+	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && channel->n_delayed_puts == 0 &&
+	       !channel->definition.durable && !channel->changed_in && channel->definition.kind != KIND_PROMISE;
 }
 
-/* Whether a value can be buffered without shedding another. */
+/* How many values can be buffered without shedding another; and whether any can. */
+uint64_t channel_room(const struct channel *channel);
 bool channel_has_room(const struct channel *channel);
+
+/* Whether a value can enter now without shedding any: into the buffer, or to a parked take. */
+bool channel_takes_more(const struct channel *channel);
 
 /* Whether a put would have an outcome at once. */
 bool channel_can_put(const struct channel *channel);

@@ -157,12 +157,12 @@ void op_alter(struct core *core, const struct core_event *event, struct core_eff
 	channel_settle(core, channel, effects);
 }
 
-/* The end of a channel for those who are parked to put there. An alts leaves with all its arms, so the first of the
- * queue is looked at each time. */
-static void complete_puts(struct core *core, struct channel *channel, struct core_effects *effects)
+/* The end of a channel for those who are parked in one of its queues to put there. An alts leaves with all its arms, so
+ * the first of the queue is looked at each time. */
+static void complete_puts(struct core *core, struct link *queue, struct core_effects *effects)
 {
-	while (!list_is_empty(&channel->puts)) {
-		struct arm *arm = LIST_ITEM(channel->puts.next, struct arm, link);
+	while (!list_is_empty(queue)) {
+		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
 		struct request *request = arm_request(arm);
 		if (request_is_dead_letter(request))
 			dead_letters_return(core, request, effects);
@@ -196,7 +196,9 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	channel->is_removed = true;
 	park_close_takes(core, &channel->takes, effects);
 	park_close_takes(core, &channel->resting, effects);
-	complete_puts(core, channel, effects);
+	complete_puts(core, &channel->puts, effects);
+	complete_puts(core, &channel->delayed_puts, effects);
+	delayed_puts_forget(core, channel);
 	while (!list_is_empty(&channel->dead_letters))
 		park_forget(core, LIST_ITEM(channel->dead_letters.next, struct request, parked.in_connection));
 	size_t discarded = channel->buffer.n + channel->n_leased;
@@ -220,7 +222,7 @@ void op_delete(struct core *core, const struct core_event *event, struct core_ef
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
-	if (!event->force && (channel_can_take(channel) || channel->n_leased > 0)) {
+	if (!event->force && (channel_can_take(channel) || channel->n_leased > 0 || channel->n_delayed_puts > 0)) {
 		reply_error(core, event, ERROR_NOT_EMPTY, effects);
 		return;
 	}

@@ -12,7 +12,8 @@
 struct sums {
 	uint64_t values; /* that are charged */
 	bool is_shared;  /* some of them have the same bytes */
-	uint64_t channels, buffered, promised, leased, held, bytes, puts, takes, resting, with_id, dead_letters;
+	uint64_t channels, buffered, promised, leased, delayed, held, bytes, puts, takes, resting, with_id,
+		dead_letters;
 };
 
 static uint64_t value_bytes(const struct value *value, struct sums *sums)
@@ -68,6 +69,19 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		CHECK(n == lease->values.n && n > 0, "a lease miscounts its values");
 		leased += n;
 	}
+	uint64_t delayed = 0;
+	for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
+		struct delayed_put *put = LIST_ITEM(at, struct delayed_put, in_channel);
+		CHECK(put->channel == channel && put->timer.index < core->timers.n &&
+			      core->timers.heap[put->timer.index] == &put->timer,
+		      "a delayed put is another channel's, or has no timer");
+		*bytes += list_bytes(&put->values, &n, sums);
+		CHECK(n == put->values.n && n > 0, "a delayed put miscounts its values");
+		delayed += n;
+	}
+	CHECK(delayed == channel->n_delayed, "a channel miscounts what is delayed");
+	sums->delayed += delayed;
+	leased += delayed;
 	for (const struct link *at = channel->dead_letters.next; at != &channel->dead_letters; at = at->next) {
 		const struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
 		CHECK(request->parked.source == channel && request_is_dead_letter(request),
@@ -80,11 +94,15 @@ static const char *check_leases(const struct core *core, const struct channel *c
 	return NULL;
 }
 
-static const char *check_arm(const struct arm *arm, const struct channel *channel, bool is_put)
+static const char *check_arm(const struct arm *arm, const struct link *queue, const struct channel *channel,
+			     bool is_put)
 {
 	const struct request *request = arm_request((struct arm *)arm);
 	CHECK(arm->link.next->prev == &arm->link && arm->link.prev->next == &arm->link, "a queue's links do not match");
+	CHECK(arm_queue(arm) == queue, "an arm stands in the wrong queue");
 	CHECK(arm->channel == channel, "an arm stands in another channel's queue");
+	CHECK(arm->is_delayed == (request->parked.has_terms && request_terms((struct request *)request)->delay_ms > 0),
+	      "an arm has a delay, and does not know");
 	CHECK(arm->is_put == is_put, "an arm stands in the wrong queue");
 	CHECK(arm->index < request->parked.n_arms && &request->arms[arm->index] == arm, "an arm has the wrong index");
 	CHECK(request->parked.op != CORE_ALTS || (arm->value != NULL) == is_put,
@@ -102,7 +120,7 @@ static const char *check_queue(const struct link *queue, const struct channel *c
 	*n = 0;
 	for (const struct link *at = queue->next; at != queue; at = at->next, ++*n) {
 		struct arm *arm = LIST_ITEM(at, struct arm, link);
-		const char *wrong = check_arm(arm, channel, is_put);
+		const char *wrong = check_arm(arm, queue, channel, is_put);
 		if (wrong)
 			return wrong;
 		const struct request *request = arm_request(arm);
@@ -144,13 +162,16 @@ static const char *check_kind(const struct channel *channel)
 	      "a take is parked on a closed channel, and nothing can come");
 	switch (channel->definition.kind) {
 	case KIND_UNBUFFERED:
+		CHECK(channel->n_delayed_puts == 0, "a put with a delay is parked on an unbuffered channel");
 		break;
 	case KIND_BOUNDED:
-		CHECK(channel->n_puts == 0 || !channel_has_room(channel), "a put is parked and there is room for it");
+		CHECK(channel->n_puts + channel->n_delayed_puts == 0 || !channel_has_room(channel),
+		      "a put is parked and there is room for it");
 		break;
 	case KIND_DROPPING:
 	case KIND_SLIDING:
-		CHECK(channel->n_puts == 0, "a put is parked on a channel that never parks any");
+		CHECK(channel->n_puts + channel->n_delayed_puts == 0,
+		      "a put is parked on a channel that never parks any");
 		break;
 	case KIND_PROMISE:
 		CHECK(channel->n_puts == 0, "a put is parked on a promise");
@@ -170,7 +191,7 @@ static const char *check_kind(const struct channel *channel)
 static const char *check_channel(const struct core *core, const struct channel *channel, struct sums *sums)
 {
 	size_t n = channel->buffer.n;
-	uint32_t n_puts, n_takes;
+	uint32_t n_puts, n_delayed_puts, n_takes;
 	uint64_t bytes = 0;
 	const char *wrong;
 	CHECK(directory_find(&core->directory, channel_name(channel)) == channel, "a channel is not found by its name");
@@ -180,9 +201,11 @@ static const char *check_channel(const struct core *core, const struct channel *
 	if ((wrong = check_store(&channel->buffer, &bytes, sums)) ||
 	    (wrong = check_leases(core, channel, &bytes, sums)) ||
 	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes, sums)) ||
+	    (wrong = check_queue(&channel->delayed_puts, channel, true, &n_delayed_puts, &bytes, sums)) ||
 	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes, sums)))
 		return wrong;
-	CHECK(n_puts == channel->n_puts && n_takes == channel->n_takes, "a channel miscounts who is parked");
+	CHECK(n_puts == channel->n_puts && n_delayed_puts == channel->n_delayed_puts && n_takes == channel->n_takes,
+	      "a channel miscounts who is parked");
 	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");
 	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++)
 		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting,
@@ -192,7 +215,7 @@ static const char *check_channel(const struct core *core, const struct channel *
 	if (channel->definition.kind == KIND_PROMISE)
 		sums->promised += n;
 	sums->bytes += bytes;
-	sums->puts += n_puts;
+	sums->puts += n_puts + n_delayed_puts;
 	sums->takes += n_takes;
 	wrong = check_sides(channel);
 	return wrong ? wrong : check_kind(channel);
@@ -297,6 +320,10 @@ static const char *check_graveyard(const struct core *core, struct sums *sums)
 			bytes += list_bytes(&lease->values, &n, sums);
 			sums->held += lease->state == LEASE_HELD;
 		}
+		for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
+			size_t n;
+			bytes += list_bytes(&LIST_ITEM(at, struct delayed_put, in_channel)->values, &n, sums);
+		}
 		CHECK(bytes == channel->bytes, "a deleted channel miscounts its bytes");
 		sums->bytes += bytes;
 	}
@@ -326,7 +353,8 @@ const char *core_check(const struct core *core)
 	CHECK(channels.is_shared ? core->bytes <= charged : core->bytes == charged,
 	      "what counts towards max_memory is miscounted");
 	CHECK(channels.buffered == core->n_buffered && channels.promised == core->n_promised &&
-		      channels.leased == core->n_leased && channels.puts == core->n_puts,
+		      channels.leased == core->n_leased && channels.delayed == core->n_delayed &&
+		      channels.puts == core->n_puts,
 	      "the totals are not the sums of the channels'");
 
 	uint64_t n_parked, n_resting, n = 0, after = 0;

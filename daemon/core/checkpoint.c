@@ -47,6 +47,15 @@ static void record_dead_letters(struct core *core, struct channel *channel)
 	}
 }
 
+static void record_delayed(struct core *core, struct channel *channel)
+{
+	for (struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
+		struct delayed_put *delayed = LIST_ITEM(at, struct delayed_put, in_channel);
+		for (struct value *value = delayed->values.head; value; value = value->next)
+			recorder_delayed_again(core, channel, value, delayed->timer.deadline_us);
+	}
+}
+
 /* Goes on with the channel. False: it is done. */
 static bool go_on(struct core *core, struct channel *channel, size_t end)
 {
@@ -70,6 +79,7 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 		recorder_lease_again(core, channel, lease);
 	}
 	record_dead_letters(core, channel);
+	record_delayed(core, channel);
 	return false;
 }
 

@@ -52,9 +52,13 @@ static bool return_next(struct core *core, struct core_connection *connection, s
 		if (lease->channel->is_removed)
 			graveyard_discard_lease(core, lease);
 		else
-			lease_return(core, lease, true, effects);
+			lease_return(core, lease, LEASE_DISCONNECTED, effects);
 	} else if (!list_is_empty(&connection->ephemeral)) {
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
+	} else if (!list_is_empty(&connection->sticky_leases)) {
+		struct lease *lease = LIST_ITEM(connection->sticky_leases.next, struct lease, in_connection);
+		list_remove(&lease->in_connection);
+		lease->connection = NULL;
 	} else {
 		return false;
 	}
@@ -67,7 +71,8 @@ void connections_depart(struct core *core, struct core_effects *effects)
 		struct core_connection *connection = LIST_ITEM(core->departing.next, struct core_connection, in_core);
 		while (work_is_left(core) && return_next(core, connection, effects))
 			work_spend(core, RETURN_WORK);
-		if (!list_is_empty(&connection->leases) || !list_is_empty(&connection->ephemeral))
+		if (!list_is_empty(&connection->leases) || !list_is_empty(&connection->ephemeral) ||
+		    !list_is_empty(&connection->sticky_leases))
 			return;
 		list_remove(&connection->in_core);
 		free(connection);
@@ -87,7 +92,7 @@ void op_disconnect(struct core *core, const struct core_event *event, struct cor
 		if (unsent->values)
 			take_back(core, unsent->values, unsent->n_values, effects);
 		else if (lease)
-			lease_return(core, lease, false, effects);
+			lease_return(core, lease, LEASE_UNSENT, effects);
 	}
 	core->n_connections--;
 	connection->cookie = NULL;

@@ -27,6 +27,7 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	begin_turn(core);
 	list_init(&core->rested);
 	list_init(&core->unsettled);
+	list_init(&core->held_leases);
 	if (directory_init(&core->directory, (struct hash_key){seed->tables[0], seed->tables[1]}) < 0)
 		goto err_core;
 	if (ids_init(&core->ids, hash_mix(seed->tables[0] ^ seed->tables[1])) < 0)
@@ -93,7 +94,13 @@ static void expire(struct core *core, uint64_t now_us, struct core_effects *effe
 			if (timer_lease(timer)->channel->is_removed)
 				graveyard_discard_lease(core, timer_lease(timer));
 			else
-				lease_return(core, timer_lease(timer), true, effects);
+				lease_return(core, timer_lease(timer), LEASE_EXPIRED, effects);
+			break;
+		case TIMER_DELAYED_PUT:
+			if (timer_delayed_put(timer)->channel->is_removed)
+				graveyard_discard_delayed_put(core, timer_delayed_put(timer));
+			else
+				delayed_put_enter(core, timer_delayed_put(timer), effects);
 			break;
 		}
 	}
@@ -131,6 +138,7 @@ static void op_connect(struct core *core, const struct core_event *event, struct
 	list_init(&connection->ephemeral);
 	list_init(&connection->leases);
 	list_init(&connection->in_lending);
+	list_init(&connection->sticky_leases);
 	list_append(&core->connections, &connection->in_core);
 	core->n_connections++;
 	effects->connection = connection;
@@ -158,6 +166,7 @@ static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_ACK] = op_ack,
 	[CORE_NACK] = op_nack,
 	[CORE_EXTEND] = op_extend,
+	[CORE_MOVE] = op_move,
 	[CORE_PAUSE] = op_pause,
 	[CORE_RESUME] = op_resume,
 	[CORE_CONNECT] = op_connect,
@@ -205,6 +214,7 @@ static bool needs_connection(enum core_op op)
 	case CORE_ACK:
 	case CORE_NACK:
 	case CORE_EXTEND:
+	case CORE_MOVE:
 	case CORE_PAUSE:
 	case CORE_RESUME:
 	case CORE_JOIN_QUOTA:
@@ -231,7 +241,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	expire(core, event->now_us, effects);
 	if (is_new_turn)
 		credit_new_turn(core, effects);
-	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_EXTEND && event->connection;
+	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_MOVE && event->connection;
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);
 		reply_error(core, event, ERROR_DUPLICATE_ID, effects);

@@ -41,6 +41,12 @@ enum {
 	CORE_TURN_WORK = 16000
 };
 
+enum {
+	CORE_MAX_MOVE = 10000,   /* values in one step */
+	CORE_MOVE_LOOKS = 20000, /* at so many values a move to their origins looks, whether they can go or not */
+	CORE_LEASE_LOOKS = 5000, /* see core_next_lease() */
+};
+
 /* What knows a lease. Nobody can guess one. */
 struct core_token {
 	uint64_t words[2];
@@ -104,6 +110,7 @@ enum core_op {
 	CORE_ACK,
 	CORE_NACK,
 	CORE_EXTEND,
+	CORE_MOVE,    /* buffered values of `channel` go to `to`, or each to its origin's channel */
 	CORE_PAUSE,   /* the connection has no room for replies, until CORE_RESUME: its takes with a count leave their
 			 queues, and give way to others */
 	CORE_RESUME,  /* the connection has room for replies again */
@@ -181,7 +188,7 @@ struct core_event {
 	bool force;                        /* delete */
 	struct value_list values; /* put: at least one; owned by the core from core_step() on, whatever comes of it */
 	bool batch;               /* put: of `values`; take: with `max`. The reply says so again */
-	uint32_t max;             /* take: 1 without `max` */
+	uint32_t max;             /* take: 1 without `max`; move: at most CORE_MAX_MOVE */
 	uint32_t count;           /* take: so many takes in one, with a reply each; 0: a plain take. Not with batch */
 	const struct core_arm *arms; /* alts */
 	uint32_t n_arms;
@@ -190,8 +197,9 @@ struct core_event {
 	uint64_t lease_ms;       /* take, alts: how long what is taken is leased, 0: it is not; extend */
 	bool sticky;             /* take, alts: the lease outlives its connection */
 	struct core_token token; /* ack, nack, extend */
-	uint64_t delay_ms;       /* nack */
+	uint64_t delay_ms;       /* nack, put: 0 is none */
 	bool is_uncounted;       /* nack: the delivery does not count */
+	struct slice to;         /* move; empty: to where each value came from. `max` is how many at most */
 	const struct core_unsent
 		*unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
 	size_t n_unsent;
@@ -232,7 +240,7 @@ struct core_reply {
 		       */
 	union {
 		struct {
-			uint64_t accepted; /* put */
+			uint64_t accepted; /* put; move: how many were moved */
 			uint64_t evicted;  /* put, put arm */
 		};
 		struct core_token lease; /* with has_lease alone */
@@ -349,7 +357,8 @@ struct core_channel_row {
 	struct slice name;
 	struct core_definition definition; /* max_waiters is the one in force */
 	bool closed;
-	uint64_t buffered, leased, parked_puts, parked_takes, bytes;
+	uint64_t buffered, leased, delayed, parked_puts, parked_takes,
+		bytes; /* delayed: of those leased, delayed puts */
 	uint64_t recovered, accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
 	uint64_t oldest_put_us,
 		oldest_take_us; /* since when the first in each queue has waited; CORE_NEVER: nobody waits */
@@ -375,6 +384,9 @@ struct core_peek {
 bool core_peek_begin(const struct core *core, struct slice channel, struct core_peek *peek);
 const struct value *core_peek_next(struct core_peek *peek);
 
+/* How many bytes a reply may have at most of where the value came from. */
+size_t core_origin_bytes(const struct value *value);
+
 struct core_waiter_row {
 	uint64_t seq; /* rises in the order of parking; never 0 */
 	void *cookie; /* of its connection; NULL: a dead letter, which waits to enter */
@@ -393,10 +405,26 @@ bool core_next_waiter(const struct core *core, struct slice channel, uint64_t af
 /* Its arm number `i`: the channel's name, and whether it is a put. */
 struct slice core_waiter_arm(const struct core_waiter_row *row, uint32_t i, bool *is_put);
 
+struct core_lease_row {
+	uint64_t seq;         /* rises in the order of beginning; never 0 */
+	struct slice channel; /* valid until the next step, as the row is */
+	uint32_t n_values;
+	uint32_t deliveries; /* the highest of its values' */
+	void *cookie;        /* of its connection; NULL: that has ended */
+	bool is_sticky;
+	uint64_t begun_us, deadline_us;
+	const void *lease;
+};
+
+/* The oldest held lease with a seq greater than `after`. False: there is none; or *go_on is not 0, and the search has
+ * only come so far: call it with that as `after`. row is zeroed before the first call, and given again as it was for
+ * the next, which then costs O(1). */
+bool core_next_lease(const struct core *core, uint64_t after, struct core_lease_row *row, uint64_t *go_on);
+
 struct core_totals {
-	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, bytes, unsent_bytes,
-		max_memory;     /* promised: of those buffered, the promises. parked_puts: arms. bytes: of values, the
-				   unsent ones not included */
+	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes, unsent_bytes,
+		max_memory; /* promised: of those buffered, the promises. parked_puts: arms. delayed: of those leased.
+			       bytes: of values, the unsent ones not included */
 	uint64_t durable_bytes; /* what a checkpoint would take, about */
 	bool is_draining;
 };

@@ -51,6 +51,17 @@ void graveyard_discard_lease(struct core *core, struct lease *lease)
 		discard(core, channel, value);
 }
 
+void graveyard_discard_delayed_put(struct core *core, struct delayed_put *delayed)
+{
+	struct channel *channel = delayed->channel;
+	assert(channel->is_removed);
+	struct value_list values = delayed_put_take_apart(core, delayed);
+	struct value *value;
+	work_spend(core, LEASE_WORK);
+	while ((value = value_list_pop(&values)))
+		discard(core, channel, value);
+}
+
 /* Whether all that the channel held is freed. */
 static bool empty(struct core *core, struct channel *channel)
 {
@@ -58,7 +69,9 @@ static bool empty(struct core *core, struct channel *channel)
 		discard(core, channel, store_pop(&channel->buffer));
 	while (!list_is_empty(&channel->leases) && work_is_left(core))
 		graveyard_discard_lease(core, LIST_ITEM(channel->leases.next, struct lease, in_channel));
-	return channel->buffer.n == 0 && list_is_empty(&channel->leases);
+	while (!list_is_empty(&channel->delayed) && work_is_left(core))
+		graveyard_discard_delayed_put(core, LIST_ITEM(channel->delayed.next, struct delayed_put, in_channel));
+	return channel->buffer.n == 0 && list_is_empty(&channel->leases) && list_is_empty(&channel->delayed);
 }
 
 void graveyard_dig(struct core *core)

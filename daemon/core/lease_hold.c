@@ -46,7 +46,7 @@ void lease_forget(struct core *core, struct lease *lease)
 
 /* -- Holding -- */
 
-static void count_leased(struct core *core, struct channel *channel, size_t n)
+void lease_count(struct core *core, struct channel *channel, size_t n)
 {
 	channel->n_leased += (uint32_t)n;
 	core->n_leased += n;
@@ -69,13 +69,16 @@ void lease_begin(struct core *core, struct lease *lease, struct channel *channel
 	lease->channel = channel;
 	lease->values = *values;
 	*values = (struct value_list){0};
+	lease->deliveries = 0;
 	for (struct value *value = lease->values.head; value; value = value->next)
-		value->deliveries++;
-	count_leased(core, channel, lease->values.n);
+		if (++value->deliveries > lease->deliveries)
+			lease->deliveries = value->deliveries;
+	lease_count(core, channel, lease->values.n);
 	list_append(&channel->leases, &lease->in_channel);
-	list_init(&lease->in_connection);
-	if (!lease->is_sticky)
-		list_append(&lease->connection->leases, &lease->in_connection);
+	list_append(lease->is_sticky ? &lease->connection->sticky_leases : &lease->connection->leases,
+		    &lease->in_connection);
+	list_append(&core->held_leases, &lease->in_core);
+	lease->begun_us = core->now_us;
 	lease_table_insert(&core->lease_table, lease);
 	lease->timer = (struct timer){
 		.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = core->now_us + lease->ms * 1000};
@@ -99,6 +102,7 @@ void lease_let_go(struct core *core, struct lease *lease)
 	assert(lease->state == LEASE_HELD);
 	lease_table_remove(&core->lease_table, lease);
 	list_remove(&lease->in_connection);
+	list_remove(&lease->in_core);
 	lease->state = LEASE_DELAYED;
 }
 

@@ -24,6 +24,7 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 	}
 	if (recorded_in)
 		recorder_gone_from(core, source, value, place, RECORD_DEAD_LETTERED);
+	value_origin_commit(value);
 	charge_sub(core, source, value); /* the target has charged it, or it is in the reply of a take */
 	dead_letter_entered(core, source);
 	return true;
@@ -40,21 +41,32 @@ static void give_back(struct core *core, struct channel *source, struct value_li
 	transfer_back(core, source, values, effects);
 }
 
+static void withdraw_origins(struct value_list *values)
+{
+	for (struct value *value = values->head; value; value = value->next)
+		value_origin_withdraw(value);
+}
+
 /* Values of `source` that were returned too often. They count as leased still. */
 static void send_dead_letters(struct core *core, struct channel *source, struct value_list *values,
-			      struct core_effects *effects)
+			      enum value_reason reason, struct core_effects *effects)
 {
 	struct channel *target = directory_find(&core->directory, source->definition.dead_letter);
-	struct value_list waiting = {0};
+	struct value_list waiting = {0}, back = {0};
 	struct value *value;
 	bool is_possible = target && target != source && !target->closed && target->definition.kind == KIND_BOUNDED;
-	while ((value = value_list_pop(values)))
-		if (!is_possible || waiting.n > 0 || !put_at_once(core, source, target, value, effects))
+	while ((value = value_list_pop(values))) {
+		if (!is_possible || value_origin_begin(value, channel_name(source), reason, core->now_us) < 0)
+			value_list_push(&back, value);
+		else if (waiting.n > 0 || !put_at_once(core, source, target, value, effects))
 			value_list_push(&waiting, value);
-	if (waiting.n == 0)
-		return;
-	if (!is_possible || !park_dead_letters(core, source, target, &waiting))
-		give_back(core, source, &waiting, effects);
+	}
+	if (waiting.n > 0 && !park_dead_letters(core, source, target, &waiting)) {
+		withdraw_origins(&waiting);
+		value_list_join(&back, &waiting);
+	}
+	if (back.n > 0)
+		give_back(core, source, &back, effects);
 }
 
 void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects)
@@ -65,16 +77,25 @@ void dead_letters_return(struct core *core, struct request *request, struct core
 		charge_move(target, source, value);
 	request->parked.values = (struct value_list){0};
 	park_forget(core, request);
+	withdraw_origins(&values);
 	give_back(core, source, &values, effects);
 	channel_settle_at_end(core, source);
 }
 
 /* -- Coming back -- */
 
-void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects)
+static enum value_reason reason_of(enum lease_end why, const struct lease *lease)
+{
+	if (why == LEASE_EXPIRED)
+		return lease->state == LEASE_DELAYED ? REASON_NACK : REASON_EXPIRED;
+	return why == LEASE_DISCONNECTED ? REASON_DISCONNECTED : REASON_NACK;
+}
+
+void lease_return(struct core *core, struct lease *lease, enum lease_end why, struct core_effects *effects)
 {
 	struct channel *channel = lease->channel;
-	bool is_counted = was_sent && !lease->is_uncounted;
+	enum value_reason reason = reason_of(why, lease);
+	bool is_counted = why != LEASE_UNSENT && !lease->is_uncounted;
 	struct value_list values = lease_take_apart(core, lease), back = {0}, dead = {0};
 	uint32_t max = channel->definition.max_deliveries;
 	struct value *value;
@@ -89,7 +110,7 @@ void lease_return(struct core *core, struct lease *lease, bool was_sent, struct 
 	lease_uncount(core, channel, back.n);
 	transfer_back(core, channel, &back, effects);
 	if (dead.n > 0)
-		send_dead_letters(core, channel, &dead, effects);
+		send_dead_letters(core, channel, &dead, reason, effects);
 	channel_settle(core, channel, effects);
 }
 
@@ -137,7 +158,7 @@ void op_nack(struct core *core, const struct core_event *event, struct core_effe
 	reply_now(core, event, STATUS_OK, effects);
 	lease->is_uncounted = event->is_uncounted;
 	if (event->delay_ms == 0) {
-		lease_return(core, lease, true, effects);
+		lease_return(core, lease, LEASE_NACKED, effects);
 		return;
 	}
 	lease_let_go(core, lease);

@@ -37,9 +37,9 @@ struct lease *lease_table_find(const struct lease_table *table, struct core_toke
 }
 
 /* A keyed hash of a number that never comes again. */
-static struct core_token make_token(struct lease_table *table)
+static struct core_token token_of(const struct lease_table *table, uint64_t seq)
 {
-	uint64_t number[2] = {++table->last, 0};
+	uint64_t number[2] = {seq, 0};
 	struct core_token token;
 	for (int i = 0; i < 2; i++) {
 		number[1] = (uint64_t)i;
@@ -48,13 +48,19 @@ static struct core_token make_token(struct lease_table *table)
 	return token;
 }
 
+struct lease *lease_table_find_seq(const struct lease_table *table, uint64_t seq)
+{
+	return lease_table_find(table, token_of(table, seq));
+}
+
 void lease_table_insert(struct lease_table *table, struct lease *lease)
 {
-	lease_table_insert_again(table, lease, make_token(table));
+	lease_table_insert_again(table, lease, token_of(table, table->last_seq + 1));
 }
 
 void lease_table_insert_again(struct lease_table *table, struct lease *lease, struct core_token token)
 {
+	lease->seq = ++table->last_seq;
 	lease->token = token;
 	buckets_insert(&table->buckets, table, lease);
 }

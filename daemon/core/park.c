@@ -8,7 +8,7 @@
 bool park_has_room(const struct core *core, const struct channel *channel)
 {
 	uint32_t allowed = channel->definition.max_waiters ? channel->definition.max_waiters : core->limits.max_waiters;
-	return channel->n_puts + channel->n_takes < allowed;
+	return channel->n_puts + channel->n_delayed_puts + channel->n_takes < allowed;
 }
 
 static uint64_t deadline_of(const struct core *core, const struct core_event *event)
@@ -34,12 +34,17 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 	uint64_t deadline_us = deadline_of(core, event);
 	if (order_reserve(&core->order) < 0 || (deadline_us != CORE_NEVER && timers_reserve(&core->timers) < 0))
 		return NULL;
-	struct request *request = malloc(sizeof(*request) + n_arms * sizeof(struct arm));
+	bool has_terms = event->op == CORE_PUT && event->delay_ms > 0;
+	struct request *request =
+		malloc(sizeof(*request) + n_arms * sizeof(struct arm) + (has_terms ? sizeof(struct put_terms) : 0));
 	if (!request)
 		goto err_timer;
 	request->parked = (struct parked){
 		.op = event->op, .timer = {.deadline_us = deadline_us, .index = TIMER_NONE, .kind = TIMER_REQUEST}};
 	request->parked.n_arms = 0;
+	request->parked.has_terms = has_terms;
+	if (has_terms)
+		*request_terms(request) = (struct put_terms){.delay_ms = event->delay_ms};
 	if (event->lease_ms > 0 && !(request->parked.lease = lease_prepare(core, event)))
 		goto err_request;
 	return request;
@@ -62,9 +67,10 @@ enum error park_arm(struct core *core, struct request *request, uint32_t index, 
 		return ERROR_OVERLOADED;
 	struct arm *arm = &request->arms[index];
 	*arm = (struct arm){.channel = channel, .value = value, .index = (uint8_t)index, .is_put = is_put};
-	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
+	arm->is_delayed = request->parked.has_terms && request_terms(request)->delay_ms > 0;
+	list_append(arm_queue(arm), &arm->link);
 	if (is_put) {
-		channel->n_puts++;
+		++*(arm->is_delayed ? &channel->n_delayed_puts : &channel->n_puts);
 		core->n_puts++;
 	} else {
 		channel->n_takes++;
@@ -112,7 +118,7 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 	struct channel *channel = arm->channel;
 	list_remove(&arm->link);
 	if (arm->is_put) {
-		channel->n_puts--;
+		--*(arm->is_delayed ? &channel->n_delayed_puts : &channel->n_puts);
 		core->n_puts--;
 	} else if (!is_resting) {
 		channel->n_takes--;

@@ -58,7 +58,16 @@ static void put(struct core *core, const struct core_event *event, struct value_
 		reply_error(core, event, refusal, effects);
 		return;
 	}
-	struct put_outcome outcome = transfer_put(core, channel, values, effects);
+	struct put_outcome outcome = {0};
+	if (event->delay_ms == 0) {
+		outcome = transfer_put(core, channel, values, effects);
+	} else if (channel->definition.kind == KIND_UNBUFFERED || channel->definition.kind == KIND_PROMISE) {
+		reply_error(core, event, ERROR_BAD_REQUEST, effects);
+		return;
+	} else if (delayed_put_now(core, channel, values, event->delay_ms, &outcome) < 0) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+		return;
+	}
 	enum status status = outcome.dropped > 0 ? STATUS_DROPPED : STATUS_OK;
 	enum error error = ERROR_NONE;
 	if (values->n > 0 && event->has_timeout && event->timeout_ms == 0) {

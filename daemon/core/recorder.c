@@ -11,7 +11,7 @@ static struct record_buffer *buffer_of(const struct core *core, const struct cha
 
 static size_t bytes_of(const struct value *value)
 {
-	return RECORD_MAX_BYTES + value->len;
+	return RECORD_MAX_BYTES + UINT8_MAX + value->len; /* of the name of its origin's channel, too */
 }
 
 void recorder_begin(struct core *core, struct core_recorder *recorder)
@@ -116,20 +116,29 @@ void recorder_delete(struct core *core, struct channel *channel)
 
 /* -- Values -- */
 
-static struct record value_record(const struct channel *channel, const struct value *value, enum record_kind kind)
+static struct record value_record(const struct core *core, const struct channel *channel, const struct value *value,
+				  enum record_kind kind)
 {
-	return (struct record){
+	const struct value_origin *origin = value->origin;
+	struct record record = {
 		.kind = kind,
 		.channel = channel->number,
 		.place = value->seq,
 		.deliveries = value->deliveries,
 		.value = {value->bytes, value->len},
 	};
+	if (origin) {
+		record.origin = value_origin_channel(origin);
+		record.origin_deliveries = origin->deliveries;
+		record.origin_reason = origin->reason;
+		record.origin_ms = core->recorder->wall_ms - (core->now_us - origin->since_us) / 1000;
+	}
+	return record;
 }
 
 static void write_value(struct core *core, struct channel *channel, struct value *value, enum record_kind kind)
 {
-	struct record record = value_record(channel, value, kind);
+	struct record record = value_record(core, channel, value, kind);
 	write_awaited(core, channel, &record);
 	recorder_count(core, channel, value);
 	value->recorded_in = core->checkpoint.number + 1;
@@ -219,6 +228,43 @@ void recorder_unleased(struct core *core, struct channel *channel, struct value 
 							      .deliveries = value->deliveries});
 }
 
+/* -- Delayed puts -- */
+
+/* Nobody waits for what a checkpoint says. */
+static void write_delayed(struct core *core, struct channel *channel, struct value *value, uint64_t due_us,
+			  bool is_awaited)
+{
+	struct record record = value_record(core, channel, value, RECORD_PUT);
+	record.due_ms = core->recorder->wall_ms + (due_us - core->now_us) / 1000;
+	if (is_awaited)
+		write_awaited(core, channel, &record);
+	else
+		record_write(core->recorder->buffer, &record);
+	value->recorded_in = core->checkpoint.number + 1;
+}
+
+void recorder_delayed(struct core *core, struct channel *channel, struct value *value, uint64_t due_us)
+{
+	if (!buffer_of(core, channel))
+		return;
+	value->seq = ++channel->last_place;
+	write_delayed(core, channel, value, due_us, true);
+	recorder_count(core, channel, value);
+}
+
+void recorder_delayed_again(struct core *core, struct channel *channel, struct value *value, uint64_t due_us)
+{
+	if (value->recorded_in <= core->checkpoint.number)
+		write_delayed(core, channel, value, due_us, false);
+}
+
+void recorder_delay_ends(struct core *core, struct channel *channel, struct value *value)
+{
+	recorder_release(core, channel, value);
+	recorder_gone(core, channel, value, RECORD_ENTERED);
+	value->recorded_in = 0;
+}
+
 /* -- Checkpoints -- */
 
 void recorder_passes_value(struct core *core, const struct channel *channel)
@@ -246,7 +292,7 @@ void recorder_put_again(struct core *core, struct channel *channel, struct value
 {
 	if (value->recorded_in > core->checkpoint.number)
 		return;
-	struct record record = value_record(channel, value, RECORD_PUT);
+	struct record record = value_record(core, channel, value, RECORD_PUT);
 	record_write(core->recorder->buffer, &record);
 	value->recorded_in = core->checkpoint.number + 1;
 }

@@ -47,6 +47,11 @@ void recorder_leased(struct core *core, struct channel *channel, struct value *v
 void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value);
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value);
 
+/* A delayed put's value was accepted: until it enters it has a place of its own. What will be recorded when it enters
+ * is to be promised. Then it is about to enter. */
+void recorder_delayed(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
+void recorder_delay_ends(struct core *core, struct channel *channel, struct value *value);
+
 /* The first value of a channel, or a lease, is about to leave the list in which a checkpoint may come to it next. */
 void recorder_passes_value(struct core *core, const struct channel *channel);
 void recorder_passes_lease(struct core *core, const struct lease *lease);
@@ -55,6 +60,7 @@ void recorder_passes_lease(struct core *core, const struct lease *lease);
 void recorder_channel_again(struct core *core, struct channel *channel);
 void recorder_put_again(struct core *core, struct channel *channel, struct value *value);
 void recorder_lease_again(struct core *core, struct channel *channel, const struct lease *lease);
+void recorder_delayed_again(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
 void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value);
 
 /* At the end of a step: what each reply has to wait for. */

@@ -14,6 +14,7 @@ struct arm {
 	struct value *value; /* of an alts' put arm; else NULL */
 	uint8_t index;       /* in its request */
 	bool is_put;
+	bool is_delayed; /* of a put with a delay: it is in its channel's delayed_puts */
 };
 
 struct parked {
@@ -46,6 +47,7 @@ struct parked {
 	uint8_t n_arms;
 	bool batch;
 	bool is_counted; /* a take with a count */
+	bool has_terms;  /* a put: see request_terms() */
 	bool is_resting; /* in no queue: its arm is among those that rest on the channel */
 };
 
@@ -56,6 +58,23 @@ struct request {
 	};
 	struct arm arms[];
 };
+
+/* What few puts have; it stands behind their one arm. */
+struct put_terms {
+	uint64_t delay_ms; /* from acceptance on; 0: none */
+};
+
+static inline struct put_terms *request_terms(struct request *request)
+{
+	return (struct put_terms *)&request->arms[1];
+}
+
+/* The queue of its channel in which it stands. */
+static inline struct link *arm_queue(const struct arm *arm)
+{
+	struct channel *channel = arm->channel;
+	return !arm->is_put ? &channel->takes : arm->is_delayed ? &channel->delayed_puts : &channel->puts;
+}
 
 static inline bool request_is_dead_letter(const struct request *request)
 {

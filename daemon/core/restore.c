@@ -404,7 +404,13 @@ static int make_lease(struct core *core, struct channel *channel, struct value_l
 	core->n_durable_leased += lease->values.n;
 	list_append(&channel->leases, &lease->in_channel);
 	list_init(&lease->in_connection);
+	list_init(&lease->in_core);
+	for (const struct value *value = lease->values.head; value; value = value->next)
+		if (value->deliveries > lease->deliveries)
+			lease->deliveries = value->deliveries;
 	if (token) {
+		lease->begun_us = core->now_us; /* as far as anybody knows */
+		list_append(&core->held_leases, &lease->in_core);
 		lease_table_insert_again(&core->lease_table, lease, *token);
 		timers_add(&core->timers, &lease->timer);
 	}

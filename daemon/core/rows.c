@@ -7,6 +7,12 @@ static uint64_t oldest_us(struct link *queue)
 				    : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.parked_us;
 }
 
+static uint64_t oldest_put_us(struct channel *channel)
+{
+	uint64_t plain_us = oldest_us(&channel->puts), delayed_us = oldest_us(&channel->delayed_puts);
+	return plain_us < delayed_us ? plain_us : delayed_us;
+}
+
 static void row_of(const struct core *core, struct channel *channel, struct core_channel_row *row)
 {
 	*row = (struct core_channel_row){
@@ -15,7 +21,8 @@ static void row_of(const struct core *core, struct channel *channel, struct core
 		.closed = channel->closed,
 		.buffered = channel->buffer.n,
 		.leased = channel->n_leased,
-		.parked_puts = channel->n_puts,
+		.delayed = channel->n_delayed,
+		.parked_puts = channel->n_puts + channel->n_delayed_puts,
 		.parked_takes = channel->n_takes,
 		.bytes = channel->bytes,
 		.recovered = channel->recovered,
@@ -26,7 +33,7 @@ static void row_of(const struct core *core, struct channel *channel, struct core
 		.evicted = channel->evicted,
 		.dead_lettered = channel->dead_lettered,
 		.discarded = channel->discarded,
-		.oldest_put_us = oldest_us(&channel->puts),
+		.oldest_put_us = oldest_put_us(channel),
 		.oldest_take_us = oldest_us(&channel->takes),
 		.put_waits = channel->waits ? &channel->waits->puts : NULL,
 		.take_waits = channel->waits ? &channel->waits->takes : NULL,
@@ -103,7 +110,7 @@ static const struct arm *last_arm_in(const struct link *queue, struct request *r
 {
 	for (uint32_t i = request->parked.n_arms; i-- > 0;) {
 		struct arm *arm = &request->arms[i];
-		if (arm->channel == channel && queue == (arm->is_put ? &channel->puts : &channel->takes))
+		if (arm->channel == channel && queue == arm_queue(arm))
 			return arm;
 	}
 	return NULL;
@@ -121,11 +128,14 @@ static struct request *queue_next(const struct core *core, const struct link *qu
 static struct request *channel_waiter_after(const struct core *core, const struct channel *channel, uint64_t after,
 					    uint64_t *n_passed)
 {
-	struct request *put = queue_next(core, &channel->puts, channel, after, n_passed),
-		       *take = queue_next(core, &channel->takes, channel, after, n_passed);
-	if (put && take)
-		return put->parked.seq <= take->parked.seq ? put : take;
-	return put ? put : take;
+	const struct link *const queues[] = {&channel->puts, &channel->delayed_puts, &channel->takes};
+	struct request *first = NULL;
+	for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		struct request *request = queue_next(core, queues[i], channel, after, n_passed);
+		if (request && (!first || request->parked.seq < first->parked.seq))
+			first = request;
+	}
+	return first;
 }
 
 bool core_next_waiter(const struct core *core, struct slice name, uint64_t after, struct core_waiter_row *row)
@@ -199,6 +209,61 @@ bool core_id_in_use(const struct core *core, const struct core_connection *conne
 	return connection->n_parked > 0 && id != CORE_NO_ID && ids_find(&core->ids, connection, id);
 }
 
+static const struct lease *held_after(const struct core *core, const struct lease *lease)
+{
+	const struct link *next = lease->in_core.next;
+	return next == &core->held_leases ? NULL : LIST_ITEM(next, struct lease, in_core);
+}
+
+/* The oldest held lease behind `after`; NULL with *go_on != 0: not found yet. */
+static struct lease *lease_after(const struct core *core, uint64_t after, uint64_t *go_on)
+{
+	const struct link *held = &core->held_leases;
+	*go_on = 0;
+	if (list_is_empty(held) || LIST_ITEM(held->prev, struct lease, in_core)->seq <= after)
+		return NULL;
+	struct lease *oldest = LIST_ITEM(held->next, struct lease, in_core);
+	if (oldest->seq > after)
+		return oldest;
+	for (uint64_t seq = after + 1; seq <= after + CORE_LEASE_LOOKS; seq++) {
+		struct lease *lease = lease_table_find_seq(&core->lease_table, seq);
+		if (lease)
+			return lease;
+	}
+	*go_on = after + CORE_LEASE_LOOKS;
+	return NULL;
+}
+
+bool core_next_lease(const struct core *core, uint64_t after, struct core_lease_row *row, uint64_t *go_on)
+{
+	const struct lease *last = row->seq && row->seq == after ? row->lease : NULL, *lease;
+	*go_on = 0;
+	if (!last)
+		lease = lease_after(core, after, go_on);
+	else
+		lease = held_after(core, last);
+	uint32_t n_passed = 0;
+	for (; lease && lease->channel->is_removed; lease = held_after(core, lease))
+		if (++n_passed > CORE_LEASE_LOOKS) { /* they are about to be freed */
+			*go_on = lease->seq;
+			return false;
+		}
+	if (!lease)
+		return false;
+	*row = (struct core_lease_row){
+		.seq = lease->seq,
+		.channel = channel_name(lease->channel),
+		.n_values = (uint32_t)lease->values.n,
+		.deliveries = lease->deliveries,
+		.cookie = lease->connection ? lease->connection->cookie : NULL,
+		.is_sticky = lease->is_sticky,
+		.begun_us = lease->begun_us,
+		.deadline_us = lease->timer.deadline_us,
+		.lease = lease,
+	};
+	return true;
+}
+
 uint32_t core_parked(const struct core_connection *connection)
 {
 	return connection->n_parked;
@@ -214,6 +279,7 @@ void core_totals(const struct core *core, struct core_totals *totals)
 		.buffered = core->n_buffered,
 		.promised = core->n_promised,
 		.leased = core->n_leased,
+		.delayed = core->n_delayed,
 		.bytes = core->bytes,
 		.unsent_bytes = core->unsent_bytes,
 		.max_memory = core->limits.max_memory,

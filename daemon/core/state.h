@@ -3,6 +3,7 @@
 #define MILLRACE_CORE_STATE_H
 
 #include "daemon/core/core.h"
+#include "daemon/core/delayed_put.h"
 #include "daemon/core/directory.h"
 #include "daemon/core/ids.h"
 #include "daemon/core/lease_table.h"
@@ -15,6 +16,7 @@ struct core_connection {
 	struct link parked;        /* of struct request, but takes with a count */
 	struct link ephemeral;     /* of struct channel */
 	struct link leases;        /* of struct lease: those that end with it */
+	struct link sticky_leases; /* likewise: those that do not */
 	struct consumer *consumer; /* its takes with a count; NULL until it has one */
 	struct core_quota *quota;  /* NULL: none of its own */
 	uint32_t n_parked;         /* those too */
@@ -60,6 +62,7 @@ struct core {
 	struct ids ids;
 	struct timers timers;
 	struct lease_table lease_table;
+	struct link held_leases; /* of struct lease, in the order of beginning */
 	struct order order;
 	struct link connections;
 	uint64_t n_connections;
@@ -71,6 +74,7 @@ struct core {
 	uint64_t bytes;      /* of values: the sum of all channels' */
 	uint64_t n_buffered; /* the sum of all channels' */
 	uint64_t n_leased;   /* likewise */
+	uint64_t n_delayed;  /* likewise */
 	uint64_t n_promised; /* of n_buffered: fulfilled promises */
 	bool is_draining;
 	uint64_t unsent_bytes;                         /* of values, as the shell says */
@@ -104,7 +108,7 @@ void reply_error(struct core *core, const struct core_event *event, enum error e
 
 /* -- park.c: parking and ending to park -- */
 
-enum timer_kind { TIMER_REQUEST, TIMER_LEASE };
+enum timer_kind { TIMER_REQUEST, TIMER_LEASE, TIMER_DELAYED_PUT };
 
 /* A request with `n_arms` arms to fill in, and room for it everywhere; it is linked nowhere yet. NULL: *error says why.
  */
@@ -208,6 +212,20 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
  * Moved out of the list. */
 void transfer_back(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
 
+/* Values enter an open channel, to parked takes and then the buffer, as far as there is room without shedding any; a
+ * promise takes one. What is left stays in the list. */
+void transfer_fill(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
+
+/* Values whose room was taken before enter the channel, which may be closed; a sliding channel sheds its oldest. All
+ * are moved out of the list. */
+void transfer_enter(struct core *core, struct channel *channel, struct value_list *values,
+		    struct core_effects *effects);
+
+/* Takes the oldest value out of the buffer, or puts such back that were taken out. Its bytes are the channel's still.
+ */
+struct value *buffer_pop(struct core *core, struct channel *channel);
+void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values);
+
 /* Refills the channel from its parked puts, and ends its parked takes if it is exhausted: to be called whenever leased
  * values of it have come back or are gone. */
 void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects);
@@ -234,7 +252,8 @@ struct lease *lease_find(struct core *core, struct core_token token);
 void lease_let_go(struct core *core, struct lease *lease);
 /* Frees it; its values are the caller's. */
 struct value_list lease_take_apart(struct core *core, struct lease *lease);
-/* So many values of the channel are leased no longer. */
+/* So many more values of the channel are leased, or so many no longer. */
+void lease_count(struct core *core, struct channel *channel, size_t n);
 void lease_uncount(struct core *core, struct channel *channel, size_t n);
 /* A dead letter has entered the channel where it was parked. */
 void dead_letter_entered(struct core *core, struct channel *source);
@@ -253,15 +272,40 @@ void work_spend(struct core *core, uint32_t work);
 /* The channel, which is removed and has no waiters, is freed with all that it holds, beginning when the step's effects
  * are released. */
 void graveyard_bury(struct core *core, struct channel *channel);
-/* A lease of a removed channel is freed with its values. */
+/* A lease, or a delayed put, of a removed channel is freed with its values. */
 void graveyard_discard_lease(struct core *core, struct lease *lease);
+void graveyard_discard_delayed_put(struct core *core, struct delayed_put *delayed);
 /* Frees what there is, as far as this turn's work goes. Between steps. */
 void graveyard_dig(struct core *core);
 
+/* -- delayed_put.c -- */
+
+/* Accepts n values from the front of the list, which enter after the delay; their room is taken from now on.
+ * `are_counted`: their bytes are the channel's already. -1, and nothing done: no memory. */
+int delayed_put_accept(struct core *core, struct channel *channel, struct value_list *values, size_t n,
+		       uint64_t delay_ms, bool are_counted);
+/* A put with a delay, as far as there is room: dropping channels shed the rest, and what is left in the list has to
+ * park. -1, and nothing done: no memory. */
+int delayed_put_now(struct core *core, struct channel *channel, struct value_list *values, uint64_t delay_ms,
+		    struct put_outcome *outcome);
+/* The delay has passed: the values enter. */
+void delayed_put_enter(struct core *core, struct delayed_put *delayed, struct core_effects *effects);
+/* Frees it; its values are the caller's, and charged. */
+struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *delayed);
+/* The channel is removed: they do not count as delayed any more, and are freed in the graveyard. */
+void delayed_puts_forget(struct core *core, struct channel *channel);
+
 /* -- lease_ops.c: how leases end -- */
 
-/* It ends, and its values come back. was_sent: whoever had it may have seen them. */
-void lease_return(struct core *core, struct lease *lease, bool was_sent, struct core_effects *effects);
+/* Why a lease ends, and its values come back. */
+enum lease_end {
+	LEASE_UNSENT, /* whoever took them has never seen them */
+	LEASE_NACKED,
+	LEASE_EXPIRED, /* or the delay of a nack has passed */
+	LEASE_DISCONNECTED,
+};
+
+void lease_return(struct core *core, struct lease *lease, enum lease_end why, struct core_effects *effects);
 
 /* The channel where dead letters are parked is gone: they go back. */
 void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects);
@@ -283,6 +327,7 @@ void connections_depart(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
-	op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_restore, op_checkpoint;
+	op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_move, op_restore,
+	op_checkpoint;
 
 #endif

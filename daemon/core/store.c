@@ -95,6 +95,14 @@ struct value *store_pop(struct store *store)
 	return value;
 }
 
+void store_unpop(struct store *store, struct value_list *values)
+{
+	store->n += values->n;
+	value_list_join(values, &store->entered);
+	store->entered = *values;
+	*values = (struct value_list){0};
+}
+
 void store_clear(struct store *store)
 {
 	struct value *value;

@@ -17,6 +17,9 @@ void store_return(struct store *store, struct value *value); /* its seq is anyth
 
 struct value *store_first(const struct store *store); /* NULL if empty */
 struct value *store_pop(struct store *store);
+/* Puts values back that were popped, in that order, since nothing else has left: all are older than what is there.
+ * Moved out of the list. O(1). */
+void store_unpop(struct store *store, struct value_list *values);
 void store_clear(struct store *store); /* destroys all */
 
 /* From the oldest on, while nothing changes: begin with {store->entered.head, 0}. NULL at the end. O(1), or O(log n)

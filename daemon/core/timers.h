@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TIMER_NONE = INT32_MAX }; /* the index of one that is not in the heap */
+enum { TIMER_NONE = (1 << 30) - 1 }; /* the index of one that is not in the heap */
 
 struct timer {
 	uint64_t deadline_us;
 	uint32_t seq; /* rises, and wraps around: of those of one moment, no two are half of its range apart */
-	uint32_t index : 31;
-	uint32_t kind : 1; /* for its owner */
+	uint32_t index : 30;
+	uint32_t kind : 2; /* for its owner */
 };
 
 struct timers {

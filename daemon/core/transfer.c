@@ -21,12 +21,22 @@ static void buffer_push(struct core *core, struct channel *channel, struct value
 	recorder_put(core, channel, value);
 }
 
-static struct value *buffer_pop(struct core *core, struct channel *channel)
+struct value *buffer_pop(struct core *core, struct channel *channel)
 {
 	core->n_buffered--;
 	core->n_durable_buffered -= channel_counts_as_kept(channel);
 	recorder_passes_value(core, channel);
 	return store_pop(&channel->buffer);
+}
+
+void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values)
+{
+	core->n_buffered += values->n;
+	core->n_durable_buffered += channel_counts_as_kept(channel) ? values->n : 0;
+	if (core->checkpoint.is_under_way && channel->number) /* it may have passed them meanwhile */
+		for (struct value *value = values->head; value; value = value->next)
+			recorder_put_again(core, channel, value);
+	store_unpop(&channel->buffer, values);
 }
 
 /* -- Alone -- */
@@ -43,7 +53,7 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 
 struct value *transfer_take_alone(struct core *core, struct channel *channel)
 {
-	if (channel->buffer.n == 0 || !channel_is_quiet(channel))
+	if (channel->buffer.n == 0 || !channel_is_quiet(channel) || store_first(&channel->buffer)->origin)
 		return NULL;
 	struct value *value = buffer_pop(core, channel);
 	charge_sub(core, channel, value);
@@ -58,15 +68,28 @@ struct value *transfer_take_alone(struct core *core, struct channel *channel)
 /* A reply's values: a run that is linked, and grows at its end. */
 struct run {
 	struct value_list values;
-	uint64_t bytes; /* as they will stand in a reply's arrays, a comma each */
-	bool is_leased; /* each has its deliveries, too */
+	uint64_t bytes;   /* as they will stand in a reply's arrays, a comma each */
+	bool is_leased;   /* each has its deliveries, too */
+	bool has_origins; /* some are dead letters: then each says where it came from, or null */
 };
 
-enum { DELIVERIES_BYTES = 11 };
+enum {
+	DELIVERIES_BYTES = 11,
+	ORIGIN_BYTES = 100, /* with its longest numbers, and without the channel's name */
+	NO_ORIGIN_BYTES = 5,
+};
+
+size_t core_origin_bytes(const struct value *value)
+{
+	return value->origin ? ORIGIN_BYTES + value->origin->name_len : NO_ORIGIN_BYTES;
+}
 
 static uint64_t run_cost(const struct run *run, const struct value *value)
 {
-	return (uint64_t)value->len + 1 + (run->is_leased ? DELIVERIES_BYTES : 0);
+	uint64_t cost = (uint64_t)value->len + 1 + (run->is_leased ? DELIVERIES_BYTES : 0);
+	if (value->origin || run->has_origins)
+		cost += core_origin_bytes(value) + (run->has_origins ? 0 : run->values.n * NO_ORIGIN_BYTES);
+	return cost;
 }
 
 /* Whether a value still fits. One always does. */
@@ -78,6 +101,7 @@ static bool run_fits(const struct core *core, const struct run *run, const struc
 static void run_add(struct run *run, struct value *value)
 {
 	run->bytes += run_cost(run, value);
+	run->has_origins = run->has_origins || value->origin;
 	value_list_push(&run->values, value);
 }
 
@@ -188,6 +212,15 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 	return outcome;
 }
 
+/* The first of the values enters the buffer. */
+static void enter_buffer(struct core *core, struct channel *channel, struct value_list *values)
+{
+	struct value *value = value_list_pop(values);
+	enter(channel, value);
+	charge_add(core, channel, value);
+	buffer_push(core, channel, value);
+}
+
 static void evict_oldest(struct core *core, struct channel *channel)
 {
 	struct value *value = buffer_pop(core, channel);
@@ -214,10 +247,7 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 			evict_oldest(core, channel);
 			outcome.evicted++;
 		}
-		struct value *value = value_list_pop(values);
-		enter(channel, value);
-		charge_add(core, channel, value);
-		buffer_push(core, channel, value);
+		enter_buffer(core, channel, values);
 	}
 	outcome.accepted = n - values->n;
 	if (kind == KIND_DROPPING) {
@@ -226,6 +256,36 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 		value_list_clear(values);
 	}
 	return outcome;
+}
+
+void transfer_fill(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+{
+	assert(!channel->closed);
+	if (channel->definition.kind == KIND_PROMISE) {
+		struct value_list one = {0};
+		if (channel->buffer.n > 0 || values->n == 0)
+			return;
+		value_list_push(&one, value_list_pop(values));
+		put_promise(core, channel, &one, effects);
+		return;
+	}
+	while (values->n > 0 && !list_is_empty(&channel->takes))
+		serve_from_put(core, channel, values, effects);
+	while (values->n > 0 && channel_has_room(channel))
+		enter_buffer(core, channel, values);
+}
+
+void transfer_enter(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
+{
+	for (const struct value *value = values->head; value; value = value->next)
+		charge_sub(core, channel, value);
+	while (values->n > 0 && !list_is_empty(&channel->takes))
+		serve_from_put(core, channel, values, effects);
+	while (values->n > 0) {
+		if (channel->definition.kind == KIND_SLIDING && !channel_has_room(channel))
+			evict_oldest(core, channel);
+		enter_buffer(core, channel, values);
+	}
 }
 
 /* The value that the oldest parked put would give next. */
@@ -252,6 +312,7 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 	recorder_release(core, channel, value);
 	if (is_dead_letter) {
 		dead_letter_left(core, request->parked.source, value);
+		value_origin_commit(value);
 		dead_letter_entered(core, request->parked.source);
 	}
 	enter(channel, value);
@@ -264,11 +325,38 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 	return value;
 }
 
+static uint64_t first_seq(struct link *queue)
+{
+	return list_is_empty(queue) ? UINT64_MAX : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.seq;
+}
+
+/* The oldest parked put with a delay is accepted, as far as there is room. Without memory it ends. */
+static void accept_delayed(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	struct arm *arm = LIST_ITEM(channel->delayed_puts.next, struct arm, link);
+	struct request *request = arm_request(arm);
+	struct parked *parked = &request->parked;
+	uint64_t n = channel_room(channel);
+	if (n > parked->values.n)
+		n = parked->values.n;
+	if (delayed_put_accept(core, channel, &parked->values, n, request_terms(request)->delay_ms, true) < 0) {
+		park_complete(core, request, arm, STATUS_ERROR, effects)->error = ERROR_OVERLOADED;
+		return;
+	}
+	parked->accepted += (uint32_t)n;
+	if (parked->values.n == 0)
+		park_complete(core, request, arm, STATUS_OK, effects);
+}
+
 /* Parked puts enter where room has come up. */
 static void refill(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	while (channel->n_puts > 0 && channel_has_room(channel))
-		buffer_push(core, channel, first_put_pop(core, channel, effects));
+	while (channel->n_puts + channel->n_delayed_puts > 0 && channel_has_room(channel)) {
+		if (channel->n_delayed_puts > 0 && first_seq(&channel->delayed_puts) < first_seq(&channel->puts))
+			accept_delayed(core, channel, effects);
+		else
+			buffer_push(core, channel, first_put_pop(core, channel, effects));
+	}
 }
 
 /* -- Takes -- */

@@ -26,6 +26,7 @@ struct value *value_create(const void *bytes, size_t len, struct value_account *
 	value->n_sharing = 1;
 	value->n_charged = 0;
 	value->account = account;
+	value->origin = NULL;
 	account_add(account, len + VALUE_OVERHEAD);
 	memcpy(value->own, bytes, len);
 	return value;
@@ -46,6 +47,8 @@ void value_destroy(struct value *value)
 {
 	if (!value)
 		return;
+	value_origin_free(value->origin);
+	value->origin = NULL;
 	struct value *holder = value_holder(value);
 	struct value_account *account = value->account;
 	bool is_last = --holder->n_sharing == 0;
@@ -57,6 +60,61 @@ void value_destroy(struct value *value)
 		free(value);
 	if (is_last)
 		free(holder);
+}
+
+/* -- Origins -- */
+
+const char *value_reason_name(enum value_reason reason)
+{
+	switch (reason) {
+	case REASON_NACK:
+		return "nack";
+	case REASON_EXPIRED:
+		return "expired";
+	case REASON_DISCONNECTED:
+		return "disconnected";
+	}
+	return "unknown";
+}
+
+int value_origin_begin(struct value *value, struct slice channel, enum value_reason reason, uint64_t now_us)
+{
+	assert(channel.len <= UINT8_MAX);
+	struct value_origin *origin = malloc(offsetof(struct value_origin, name) + channel.len);
+	if (!origin)
+		return -1;
+	*origin = (struct value_origin){
+		.before = value->origin,
+		.since_us = now_us,
+		.deliveries = value->deliveries,
+		.reason = (uint8_t)reason,
+		.name_len = (uint8_t)channel.len,
+	};
+	memcpy(origin->name, channel.bytes, channel.len);
+	value->origin = origin;
+	return 0;
+}
+
+void value_origin_commit(struct value *value)
+{
+	free(value->origin->before);
+	value->origin->before = NULL;
+}
+
+void value_origin_withdraw(struct value *value)
+{
+	struct value_origin *origin = value->origin;
+	value->origin = origin->before;
+	free(origin);
+}
+
+void value_origin_free(struct value_origin *origin)
+{
+	while (origin) {
+		struct value_origin *before = origin->before;
+		free(origin);
+		origin = before;
+	}
 }
 
 void value_list_join(struct value_list *list, struct value_list *more)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/slice.h"
+
 enum { VALUE_OVERHEAD = 64 };
 
 /* A sum of what values cost that are there. The shell's, which looks at it; it has to stay until n is 0. */
@@ -28,6 +30,7 @@ struct value {
 	};
 	struct value_account *account; /* NULL: none */
 	const char *bytes;             /* its own, or those of the value that it was copied from */
+	struct value_origin *origin;   /* of a dead letter; NULL: it is none */
 	uint64_t seq;                  /* rises in the order in which values entered their channel */
 	uint32_t len;
 	uint32_t deliveries; /* how often it was leased */
@@ -37,6 +40,27 @@ struct value {
 	uint32_t recorded_in; /* recorder.h's; 0: it is in no journal */
 	char own[];
 };
+
+/* Why a channel gave a value up. */
+enum value_reason { REASON_NACK, REASON_EXPIRED, REASON_DISCONNECTED };
+
+const char *value_reason_name(enum value_reason reason); /* as the protocol has it */
+
+/* Where a dead letter came from. It is set when its channel gives the value up; until the value has entered its
+ * dead_letter channel the one before is kept, for it may have to go back. */
+struct value_origin {
+	struct value_origin *before;
+	uint64_t since_us;   /* when its channel gave it up */
+	uint32_t deliveries; /* there */
+	uint8_t reason;      /* enum value_reason */
+	uint8_t name_len;
+	char name[]; /* of that channel */
+};
+
+static inline struct slice value_origin_channel(const struct value_origin *origin)
+{
+	return (struct slice){origin->name, origin->name_len};
+}
 
 struct value_list { /* first in, first out; zero-initialised is empty */
 	struct value *head, *tail;
@@ -56,6 +80,13 @@ static inline struct value *value_holder(const struct value *value)
 {
 	return (struct value *)(value->bytes - offsetof(struct value, own));
 }
+
+/* The value is about to leave that channel as a dead letter. -1: no memory. Then it has entered its new channel, or is
+ * back where it was. */
+int value_origin_begin(struct value *value, struct slice channel, enum value_reason reason, uint64_t now_us);
+void value_origin_commit(struct value *value);
+void value_origin_withdraw(struct value *value);
+void value_origin_free(struct value_origin *origin); /* NULL is fine */
 
 static inline void value_list_push(struct value_list *list, struct value *value)
 {

@@ -86,6 +86,7 @@ const char *http_access(const struct http_session *session, const struct http_re
 bool http_brings_json(const struct http_request *request)
 {
 	const struct http_head *head = &request->head;
-	bool is_needed = slice_equal(head->method, SLICE("POST")) || slice_equal(head->method, SLICE("PUT"));
+	bool is_needed = slice_equal(head->method, SLICE("POST")) || slice_equal(head->method, SLICE("PUT")) ||
+			 slice_equal(head->method, SLICE("PATCH"));
 	return !is_needed || is_json(head->content_type);
 }

@@ -19,17 +19,22 @@ static const struct route routes[] = {
 	 .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
 	{"GET", "/api/v1/channels/{channel}", gateway_serve, .op = OP_STAT},
 	{"PUT", "/api/v1/channels/{channel}", gateway_serve, .op = OP_CREATE, .body = BODY_MEMBERS},
+	{"PATCH", "/api/v1/channels/{channel}", gateway_serve, .op = OP_ALTER, .body = BODY_MEMBERS},
 	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", false}}},
 	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, .op = OP_CLOSE},
+	{"POST", "/api/v1/channels/{from}/move", gateway_serve, OP_MOVE, .parameters = {{"to", true}, {"max", false}}},
 	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", false}}},
 	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, .body = BODY_VALUE,
-	 .parameters = {{"timeout_ms", false}, {"batch", false}}},
+	 .parameters = {{"timeout_ms", false}, {"delay_ms", false}, {"batch", false}}},
 	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE,
 	 .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
 	{"POST", "/api/v1/alts", gateway_serve, .op = OP_ALTS, .body = BODY_MEMBERS},
 	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, .op = OP_ACK},
-	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK, .parameters = {{"delay_ms", false}}},
+	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK,
+	 .parameters = {{"delay_ms", false}, {"counted", false}}},
 	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .parameters = {{"lease_ms", false}}},
+	{"GET", "/api/v1/leases", gateway_serve, OP_LEASES,
+	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
 	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS,
 	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
 	{"GET", "/api/v1/clients", page_clients, .parameters = {{"before", false}, {"limit", false}}},
@@ -109,8 +114,8 @@ bool http_find(struct http_session *session, struct http_request *request, struc
 	if (!request->route->is_open && !http_login(session, request, refusal))
 		return false;
 	if (!http_brings_json(request)) {
-		*refusal =
-			http_error(session, 415, ERROR_BAD_REQUEST, "POST and PUT need Content-Type: application/json");
+		*refusal = http_error(session, 415, ERROR_BAD_REQUEST,
+				      "POST, PUT and PATCH need Content-Type: application/json");
 		return false;
 	}
 	long len = raw.len ? http_decode(raw, false, request->argument_bytes, sizeof(request->argument_bytes)) : 0;

@@ -34,7 +34,14 @@ enum record_kind {
 	RECORD_KINDS,
 };
 
-enum record_why { RECORD_TAKEN, RECORD_EVICTED, RECORD_DEAD_LETTERED, RECORD_DISCARDED, RECORD_WHYS };
+enum record_why {
+	RECORD_TAKEN,
+	RECORD_EVICTED,
+	RECORD_DEAD_LETTERED,
+	RECORD_DISCARDED,
+	RECORD_ENTERED, /* a delayed put: it is put again, at the place that it has now */
+	RECORD_WHYS,
+};
 
 /* Slices point into memory of whoever filled the record in; those of one that was read, into what it was read from. */
 struct record {

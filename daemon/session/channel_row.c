@@ -20,6 +20,7 @@ static void write_row(struct buffer *out, const struct core_channel_row *row, ui
 	message_bool(out, "closed", row->closed);
 	message_uint(out, "buffered", row->buffered);
 	message_uint(out, "leased", row->leased);
+	message_uint(out, "delayed", row->delayed);
 	message_uint(out, "parked_puts", row->parked_puts);
 	message_uint(out, "parked_takes", row->parked_takes);
 	write_age(out, "oldest_put_ms", row->oldest_put_us, now_us);

@@ -175,6 +175,12 @@ bool login_is_still_known(const struct session *session)
 				  : identify(session).user == proof->user;
 }
 
+bool session_may_take(const struct session *session, struct slice channel)
+{
+	struct user *user = session_user(session);
+	return !user || auth_has_right(user, session->all->core, RIGHT_TAKE, channel);
+}
+
 bool session_may_see(const struct session *session, struct slice channel)
 {
 	struct user *user = session_user(session);

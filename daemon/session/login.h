@@ -38,7 +38,8 @@ enum error login_as(struct session *session, bool has_token, struct slice token)
 /* Whether the proof that it gave would still be one. Only of a session that is a user. */
 bool login_is_still_known(const struct session *session);
 
-/* Whether the session may look at channels of that name. */
+/* Whether the session may look at channels of that name, or take from them. */
+bool session_may_take(const struct session *session, struct slice channel);
 bool session_may_see(const struct session *session, struct slice channel);
 
 /* How long a frame may be: less from strangers. */

@@ -54,6 +54,11 @@ bool page_row(struct page *page)
 	return true;
 }
 
+void page_reserve(struct page *page, size_t bytes)
+{
+	page->max_bytes -= bytes < page->max_bytes ? bytes : page->max_bytes;
+}
+
 void page_row_end(struct page *page)
 {
 	size_t len = page->out->end - page->out->start;
@@ -65,21 +70,15 @@ void page_row_end(struct page *page)
 	page->n++;
 }
 
-static void end_rows(struct page *page)
+void page_end_rows(struct page *page)
 {
 	buffer_append(page->out, "]", 1);
 	message_bool(page->out, "more", page->more);
 }
 
-void page_end(struct page *page)
-{
-	end_rows(page);
-	answer_end(page->session, page->answer);
-}
-
 void page_end_at_name(struct page *page, struct slice next)
 {
-	end_rows(page);
+	page_end_rows(page);
 	if (page->more)
 		message_string(page->out, "next", next);
 	answer_end(page->session, page->answer);
@@ -87,7 +86,7 @@ void page_end_at_name(struct page *page, struct slice next)
 
 void page_end_at_seq(struct page *page, uint64_t next)
 {
-	end_rows(page);
+	page_end_rows(page);
 	if (page->more)
 		message_uint(page->out, "next", next);
 	answer_end(page->session, page->answer);

@@ -42,13 +42,16 @@ void page_spend(struct page *page, uint64_t rows);
 
 /* The row is about to be written. False: the page has ended before it. */
 bool page_row(struct page *page);
+/* The row needs so many bytes elsewhere in the reply. */
+void page_reserve(struct page *page, size_t bytes);
 /* The row is written. If it does not fit it is taken back, and the page has ended before it. */
 void page_row_end(struct page *page);
 
 /* Ends the reply. `next` is the last row that the page is done with. */
 void page_end_at_name(struct page *page, struct slice next);
 void page_end_at_seq(struct page *page, uint64_t next);
-/* The same for rows that no `after` leads to: there is no `next`. */
-void page_end(struct page *page);
+/* Ends the rows alone, of which no `after` leads to more: there is no `next`, and other members may follow before the
+ * answer ends. */
+void page_end_rows(struct page *page);
 
 #endif

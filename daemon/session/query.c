@@ -4,11 +4,11 @@
 
 #include "daemon/session/channel_row.h"
 #include "daemon/session/login.h"
+#include "daemon/session/value_origin.h"
 #include "daemon/session/page.h"
 #include "proto/name.h"
 
-/* What it cost to ask for the rights on a row: a user's patterns may be many. */
-static uint64_t rights_cost(const struct session *session)
+uint64_t session_rights_cost(const struct session *session)
 {
 	const struct user *user = session_user(session);
 	return user ? user_patterns_tried(user) / PATTERNS_A_ROW : 0;
@@ -31,9 +31,9 @@ void session_stat(struct session *session, const struct message_request *request
 /* Rights come first: matching a glob costs more, and tells nothing of what may not be seen. */
 static bool is_listed(struct page *page, const struct message_request *request, struct slice name)
 {
-	uint64_t cost = rights_cost(page->session);
+	uint64_t cost = session_rights_cost(page->session);
 	bool may_see = session_may_see(page->session, name);
-	page_spend(page, rights_cost(page->session) - cost);
+	page_spend(page, session_rights_cost(page->session) - cost);
 	return may_see && (!message_has(request, MEMBER_MATCH) || name_matches(name, request->match));
 }
 
@@ -62,14 +62,25 @@ void session_peek(struct session *session, const struct message_request *request
 		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
 		return;
 	}
+	struct core_peek again = peek;
 	struct page page;
+	bool has_origins = false;
 	page_begin(&page, session, request->id, request->max, "values");
 	for (const struct value *value;
 	     !page.more && (value = core_peek_next(&peek)) && page_look(&page) && page_row(&page);) {
+		has_origins = has_origins || value->origin;
 		buffer_append(page.out, value->bytes, value->len);
+		page_reserve(&page, core_origin_bytes(value));
 		page_row_end(&page);
 	}
-	page_end(&page);
+	page_end_rows(&page);
+	for (uint64_t i = 0; has_origins && i < page.n; i++) {
+		buffer_append(page.out, i ? "," : ",\"origins\":[", i ? 1 : strlen(",\"origins\":["));
+		origin_write_or_null(page.out, core_peek_next(&again), loop_now_us(session->all->loop));
+	}
+	if (has_origins && page.n > 0)
+		buffer_append(page.out, "]", 1);
+	answer_end(session, page.answer);
 }
 
 /* -- Waiters -- */
@@ -82,7 +93,7 @@ static const char *waiter_op(const struct core_waiter_row *row)
 }
 
 /* Whose it is; a dead letter is nobody's. */
-static void write_owner(struct buffer *out, const struct session *owner)
+void session_write_owner(struct buffer *out, const struct session *owner)
 {
 	char peer[128];
 	stream_peer(&owner->stream, peer, sizeof(peer));
@@ -101,10 +112,11 @@ enum { ARMS_A_ROW = 8, PASSED_A_ROW = 64 };
 static bool is_waiter_shown(struct page *page, const struct core_waiter_row *row)
 {
 	bool is_put, may_see = false;
-	uint64_t cost = rights_cost(page->session);
+	uint64_t cost = session_rights_cost(page->session);
 	for (uint32_t i = 0; i < row->n_arms && !may_see; i++)
 		may_see = session_may_see(page->session, core_waiter_arm(row, i, &is_put));
-	page_spend(page, row->n_arms / ARMS_A_ROW + row->n_passed / PASSED_A_ROW + rights_cost(page->session) - cost);
+	page_spend(page,
+		   row->n_arms / ARMS_A_ROW + row->n_passed / PASSED_A_ROW + session_rights_cost(page->session) - cost);
 	return may_see;
 }
 
@@ -134,7 +146,7 @@ static void write_waiter(struct buffer *out, const struct core_waiter_row *row, 
 	buffer_append(out, "{\"seq\":", strlen("{\"seq\":"));
 	buffer_append_uint(out, row->seq);
 	if (row->cookie)
-		write_owner(out, row->cookie);
+		session_write_owner(out, row->cookie);
 	if (row->id != CORE_NO_ID)
 		message_uint(out, "request", row->id);
 	message_string(out, "op", slice_from(waiter_op(row)));

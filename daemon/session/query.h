@@ -1,4 +1,4 @@
-/* The ops that only look: list, stat, peek and waiters. Each answers at once. */
+/* The ops that only look: list, stat, peek, waiters and leases. Each answers at once. */
 #ifndef MILLRACE_SESSION_QUERY_H
 #define MILLRACE_SESSION_QUERY_H
 
@@ -8,5 +8,12 @@ void session_list(struct session *session, const struct message_request *request
 void session_stat(struct session *session, const struct message_request *request);
 void session_peek(struct session *session, const struct message_request *request);
 void session_waiters(struct session *session, const struct message_request *request);
+void session_leases(struct session *session, const struct message_request *request);
+
+/* Whose something is: members of a row. */
+void session_write_owner(struct buffer *out, const struct session *owner);
+
+/* What it cost so far to ask for the session's rights on rows: a user's patterns may be many. */
+uint64_t session_rights_cost(const struct session *session);
 
 #endif

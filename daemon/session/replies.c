@@ -113,6 +113,12 @@ void reply_write_members(struct buffer *out, const struct core_reply *reply)
 	case CORE_ALTS:
 		write_alts(out, reply);
 		break;
+	case CORE_MOVE:
+		if (reply->status != STATUS_OK)
+			break;
+		message_uint(out, "moved", reply->accepted);
+		message_uint(out, "left", reply->left);
+		break;
 	case CORE_ALTER: /* which is answered by the channel's row: see session.c */
 	case CORE_CLOSE:
 	case CORE_CANCEL:
@@ -138,10 +144,21 @@ void reply_write_members(struct buffer *out, const struct core_reply *reply)
 	}
 }
 
+/* What an error says behind the name of the channel that it is about. */
+static const char *explain(const struct core_reply *reply)
+{
+	if (reply->error != ERROR_BAD_REQUEST)
+		return "";
+	if (reply->op == CORE_PUT)
+		return " is unbuffered or a promise: a put there has no \"delay_ms\"";
+	if (reply->op == CORE_MOVE)
+		return " is a promise, whose value stays, or \"to\" names it too";
+	return " is a promise, which is neither leased nor taken by \"count\"";
+}
+
 const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAIL_BYTES])
 {
 	const size_t size = REPLY_DETAIL_BYTES;
-	static const char promise[] = " is a promise, which is neither leased nor taken by \"count\"";
 	size_t len = 0;
 	if (reply->over_quota)
 		return "max_channels of this user; delete channels that it has created, or end connections with "
@@ -157,8 +174,7 @@ const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAI
 			"\"dead_letter\" is the name of another bounded channel that exists already; of ");
 	format_subject(detail + len, size - len, reply->channel);
 	len += reply->channel.len + 2;
-	if (reply->error == ERROR_BAD_REQUEST)
-		snprintf(detail + len, size - len, "%s", promise);
+	snprintf(detail + len, size - len, "%s", explain(reply));
 	return detail;
 }
 

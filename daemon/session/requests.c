@@ -34,6 +34,7 @@ static struct core_event event_of(const struct session *session, const struct me
 	};
 }
 
+static_assert((int)MESSAGE_MAX_MOVE == (int)CORE_MAX_MOVE, "a move is as large to both");
 static_assert(MESSAGE_NO_ID == CORE_NO_ID, "a put without an id is the same to both");
 
 /* -- The connection itself -- */
@@ -89,9 +90,10 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_uint(answer.out, "protocol", 1);
 	message_raw(answer.out, "protocols", SLICE("[1]"));
 	message_raw(answer.out, "features",
-		    session->all->broker->journal
-			    ? SLICE("[\"alter\",\"durable\",\"leases\",\"put_without_id\",\"take_with_count\"]")
-			    : SLICE("[\"alter\",\"leases\",\"put_without_id\",\"take_with_count\"]"));
+		    session->all->broker->journal ? SLICE("[\"alter\",\"delayed_put\",\"durable\",\"leases\",\"move\","
+							  "\"put_without_id\",\"take_with_count\"]")
+						  : SLICE("[\"alter\",\"delayed_put\",\"leases\",\"move\",\"put_"
+							  "without_id\",\"take_with_count\"]"));
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (session_user(session))
@@ -257,9 +259,9 @@ static void op_alter(struct session *session, const struct message_request *requ
 
 static void op_put(struct session *session, const struct message_request *request)
 {
-	if (request->producer.len || message_has(request, MEMBER_DELAY_MS)) {
+	if (request->producer.len) {
 		answer_error(session, request->id, ERROR_BAD_REQUEST,
-			     "this daemon does not have \"delay_ms\", \"producer\" and \"seq\" of a put");
+			     "this daemon does not have \"producer\" and \"seq\" of a put");
 		return;
 	}
 	bool is_batch = message_has(request, MEMBER_VALUES);
@@ -274,11 +276,13 @@ static void op_put(struct session *session, const struct message_request *reques
 		}
 		value_list_push(&values, value);
 	}
-	if (!is_batch && short_way_put(session, request, values.head))
+	bool is_plain = !is_batch && request->delay_ms == 0;
+	if (is_plain && short_way_put(session, request, values.head))
 		return;
 	struct core_event event = event_of(session, request, CORE_PUT);
 	event.batch = is_batch;
 	event.values = values;
+	event.delay_ms = request->delay_ms;
 	broker_step(session->all->broker, &event);
 }
 
@@ -357,12 +361,13 @@ static void op_extend(struct session *session, const struct message_request *req
 	step_lease(session, request, CORE_EXTEND);
 }
 
-/* An op of the protocol that this daemon does not have. */
-static void op_unknown(struct session *session, const struct message_request *request)
+static void op_move(struct session *session, const struct message_request *request)
 {
-	char detail[64];
-	snprintf(detail, sizeof(detail), "this daemon does not have \"%s\"", message_op_name(request->op));
-	answer_error(session, request->id, ERROR_UNKNOWN_OP, detail);
+	struct core_event event = event_of(session, request, CORE_MOVE);
+	event.channel = request->from;
+	event.to = request->to;
+	event.max = (uint32_t)request->max;
+	broker_step(session->all->broker, &event);
 }
 
 typedef void op_function(struct session *session, const struct message_request *request);
@@ -381,8 +386,8 @@ static op_function *const ops[OP_COUNT] = {
 	[OP_NACK] = op_nack,
 	[OP_EXTEND] = op_extend,
 	[OP_ALTER] = op_alter,
-	[OP_LEASES] = op_unknown,
-	[OP_MOVE] = op_unknown,
+	[OP_LEASES] = session_leases,
+	[OP_MOVE] = op_move,
 	[OP_PEEK] = session_peek,
 	[OP_LIST] = session_list,
 	[OP_STAT] = session_stat,

@@ -13,6 +13,7 @@
 #include "daemon/session/channel_row.h"
 #include "daemon/session/login.h"
 #include "daemon/session/overload_log.h"
+#include "daemon/session/value_origin.h"
 #include "daemon/session/replies.h"
 #include "daemon/session/unsent_ledger.h"
 
@@ -116,6 +117,8 @@ static void write_reply(struct session *session, struct core_reply *reply)
 	struct core_channel_row row;
 	struct answer answer = answer_begin(session, reply->id, reply->status, reply_value_bytes(reply));
 	reply_write_members(answer.out, reply);
+	if (reply->is_take)
+		origin_write_members(answer.out, reply, loop_now_us(session->all->loop));
 	if (reply->op == CORE_ALTER && core_stat(session->all->core, reply->channel, &row))
 		channel_row_write_members(answer.out, &row, loop_now_us(session->all->loop));
 	answer_end(session, answer);

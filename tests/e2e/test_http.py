@@ -180,6 +180,41 @@ class Channels(Gateway):
         self.is_answer(self.web.ask("DELETE", path + "?force=true"), 200, "ok", discarded=1)
         self.is_error(self.web.ask("DELETE", path), 404, "no_such_channel")
 
+    def test_alter(self):
+        self.is_answer(self.web.ask("PUT", "/api/v1/channels/new", {"kind": "bounded", "capacity": 1}), 200, "ok", created=True)
+        row = self.is_answer(self.web.ask("PATCH", "/api/v1/channels/new", {"capacity": 2, "max_deliveries": 1, "dead_letter": "b"}), 200, "ok", capacity=2)
+        self.assertEqual((row["kind"], row["max_deliveries"], row["dead_letter"]), ("bounded", 1, "b"))
+        self.is_answer(self.web.ask("PATCH", "/api/v1/channels/new", {"max_deliveries": 0, "dead_letter": None}), 200, "ok", capacity=2)
+        self.is_error(self.web.ask("PATCH", "/api/v1/channels/new", {"capacity": 0}), 400, "bad_channel", "capacity")
+        self.is_error(self.web.ask("PATCH", "/api/v1/channels/new", {"max_deliveries": 2}), 400, "bad_channel", "come together")
+        self.is_error(self.web.ask("PATCH", "/api/v1/channels/new", {"kind": "sliding"}), 400, "bad_request", "kind")
+        self.is_error(self.web.ask("PATCH", "/api/v1/channels/nowhere", {"capacity": 2}), 404, "no_such_channel")
+
+    def test_dead_letters_come_back(self):
+        for name, definition in (("bad", {}), ("src", {"max_deliveries": 1, "dead_letter": "bad"})):
+            self.is_answer(self.web.ask("PUT", "/api/v1/channels/" + name, {"kind": "bounded", "capacity": 4, **definition}), 200, "ok", created=True)
+        self.web.ask("POST", "/api/v1/channels/src/values", "7")
+        taken = self.is_answer(self.web.ask("POST", "/api/v1/channels/src/take?lease_ms=60000"), 200, "ok", value=7)
+        rows = self.is_answer(self.web.ask("GET", "/api/v1/leases?channel=src"), 200, "ok", more=False)["leases"]
+        self.assertEqual([(row["channel"], row["values"], row["deliveries"], row["sticky"]) for row in rows], [("src", 1, 1, True)])
+        self.assertEqual(self.web.ask("POST", f"/api/v1/leases/{taken['lease']}/nack?counted=false").code, 204)
+        taken = self.is_answer(self.web.ask("POST", "/api/v1/channels/src/take?lease_ms=60000"), 200, "ok", deliveries=1)
+        self.assertEqual(self.web.ask("POST", f"/api/v1/leases/{taken['lease']}/nack").code, 204)
+        peeked = self.is_answer(self.web.ask("GET", "/api/v1/channels/bad/values"), 200, "ok", values=[7])
+        self.assertEqual((peeked["origins"][0]["channel"], peeked["origins"][0]["reason"]), ("src", "nack"))
+        self.is_answer(self.web.ask("POST", "/api/v1/channels/bad/move"), 200, "ok", moved=1, left=0)
+        self.is_answer(self.web.ask("POST", "/api/v1/channels/src/move?to=bad&max=1"), 200, "ok", moved=1, left=0)
+        self.is_error(self.web.ask("POST", "/api/v1/channels/bad/move?to=bad"), 400, "bad_request")
+        self.is_error(self.web.ask("POST", "/api/v1/channels/bad/move?to=nowhere"), 404, "no_such_channel", "nowhere")
+        self.web.ask("POST", "/api/v1/channels/src/close")
+        self.assertEqual(self.web.ask("POST", "/api/v1/channels/bad/move?to=src").code, 409)
+
+    def test_a_delayed_put(self):
+        self.assertEqual(self.web.ask("POST", "/api/v1/channels/b/values?delay_ms=20", "5").code, 204)
+        self.is_answer(self.web.ask("POST", "/api/v1/channels/b/take?timeout_ms=0"), 408, "timeout")
+        self.is_answer(self.web.ask("POST", "/api/v1/channels/b/take"), 200, "ok", value=5)
+        self.is_error(self.web.ask("POST", "/api/v1/channels/u/values?delay_ms=20", "5"), 400, "bad_request", "unbuffered")
+
     def test_looking_is_what_frames_say(self):
         self.frames.ask(id=2, op="put", channel="b", value={"x": [1]})
         self.frames.send(id=3, op="take", channel="u")
@@ -415,7 +450,7 @@ class Wire(Gateway):
         answer = self.web.ask("POST", "/healthz", "")
         self.assertEqual((answer.code, answer.headers["allow"]), (405, "GET"))
         answer = self.web.ask("OPTIONS", "/api/v1/channels/x")
-        self.assertEqual((answer.code, answer.headers["allow"]), (405, "GET, PUT, DELETE"))
+        self.assertEqual((answer.code, answer.headers["allow"]), (405, "GET, PUT, PATCH, DELETE"))
         self.assertEqual(self.web.ask("GET", "/api/v1/channels/b/take").code, 405)
 
     def test_there_are_only_so_many_connections(self):

@@ -26,7 +26,10 @@ OPS = [
     ({"op": "create", "ephemeral": True, **CHANNEL}, set()),
     ({"op": "close", "channel": "c"}, {"manage"}),
     ({"op": "delete", "channel": "c", "force": True}, {"manage"}),
+    ({"op": "alter", "channel": "c", "capacity": 9}, {"manage"}),
+    ({"op": "alter", "channel": "c", "max_deliveries": 0, "dead_letter": None}, {"manage"}),
     ({"op": "put", "channel": "c", "value": 1}, {"put"}),
+    ({"op": "put", "channel": "c", "value": 1, "delay_ms": 100000}, {"put"}),
     ({"op": "put", "channel": "c", "values": [1, 2]}, {"put"}),
     ({"op": "take", "channel": "c"}, {"take"}),
     ({"op": "take", "channel": "c", "max": 5}, {"take"}),
@@ -36,6 +39,9 @@ OPS = [
     ({"op": "alts", "arms": [{"put": "c", "value": 1}]}, {"put"}),
     ({"op": "alts", "arms": [{"take": "c"}, {"put": "c", "value": 1}]}, {"take", "put"}),
     ({"op": "alts", "arms": [{"put": "c", "value": 1}, {"take": "c"}], "priority": True}, {"take", "put"}),
+    ({"op": "leases", "channel": "c"}, {"take"}),
+    ({"op": "leases"}, set()),
+    ({"op": "move", "from": "c"}, {"take"}),
     ({"op": "peek", "channel": "c"}, {"observe"}),
     ({"op": "stat", "channel": "c"}, {"observe"}),
     ({"op": "waiters", "channel": "c"}, {"observe"}),
@@ -168,6 +174,40 @@ class Rights(unittest.TestCase):
                 self.assertEqual(reply["error"], "denied")
                 self.assertIn(f"arm {arm}, ", reply["message"])
                 self.assertEqual(before, self.everything())
+
+    def test_a_move_needs_to_put_where_values_go(self):
+        self.prepare()
+        self.admin.ask(id=1, op="create", channel="c.bad", kind="bounded", capacity=9)
+        self.admin.ask(id=2, op="create", channel="c.src", kind="bounded", capacity=9, max_deliveries=1, dead_letter="c.bad")
+        self.admin.ask(id=3, op="put", channel="c.src", value="x")
+        lease = self.admin.ask(id=4, op="take", channel="c.src", lease_ms=100000)["lease"]
+        self.assertEqual(self.admin.ask(id=5, op="nack", lease=lease)["status"], "ok")
+        with self.login("tcp", "only-take") as taker, self.login("tcp", "no-observe") as both:
+            for members, channel in (({"to": "c"}, "c"), ({}, "c.src")):
+                reply = taker.ask(id=1, op="move", **{"from": "c.bad", **members})
+                self.assertEqual((reply["error"], reply["right"], reply["channel"]), ("denied", "put", channel))
+            self.assertEqual(both.ask(id=2, op="move", **{"from": "c.bad"})["moved"], 1)
+        for channel in ("c.src", "c.bad"):
+            self.admin.ask(id=6, op="delete", channel=channel, force=True)
+
+    def test_leases_of_others_are_not_shown(self):
+        self.prepare()
+        self.admin.ask(id=1, op="create", channel="hidden", kind="bounded", capacity=9)
+        self.admin.ask(id=2, op="put", channel="hidden", value="x")
+        lease = self.admin.ask(id=3, op="take", channel="hidden", lease_ms=100000)["lease"]
+        self.admin.ask(id=4, op="put", channel="c", value="y")
+        mine = self.admin.ask(id=5, op="take", channel="c", lease_ms=100000)["lease"]
+        self.assertEqual({row["channel"] for row in self.admin.ask(id=6, op="leases")["leases"]}, {"c", "hidden"})
+        with self.login("tcp", "only-take") as taker:
+            rows = taker.ask(id=1, op="leases")["leases"]
+            self.assertEqual([row["channel"] for row in rows], ["c"])
+            self.assertEqual((rows[0]["values"], rows[0]["deliveries"], rows[0]["sticky"]), (1, 1, False))
+            self.assertEqual(taker.ask(id=2, op="leases", channel="hidden")["error"], "denied")
+        with self.login("tcp", "only-put") as putter:
+            self.assertEqual(putter.ask(id=1, op="leases")["leases"], [])
+        for token in (lease, mine):
+            self.admin.ask(id=7, op="ack", lease=token)
+        self.admin.ask(id=8, op="delete", channel="hidden", force=True)
 
     def test_only_what_may_be_seen_is_listed(self):
         self.prepare()

@@ -49,7 +49,8 @@ START_TEST(stat_is_one_flat_row)
 	wire_ask_exactly(w, "{\"id\":1,\"op\":\"stat\",\"channel\":\"jobs\"}",
 			 "{\"id\":1,\"status\":\"ok\",\"channel\":\"jobs\",\"kind\":\"bounded\",\"capacity\":1000,"
 			 "\"ephemeral\":false,\"durable\":false,\"closed\":false,"
-			 "\"buffered\":0,\"leased\":0,\"parked_puts\":0,\"parked_takes\":0,\"bytes\":0,\"max_waiters\":"
+			 "\"buffered\":0,\"leased\":0,\"delayed\":0,\"parked_puts\":0,\"parked_takes\":0,\"bytes\":0,"
+			 "\"max_waiters\":"
 			 "100000,\"accepted\":0,\"taken\":0,"
 			 "\"returned\":0,\"dropped\":0,\"evicted\":0,\"dead_lettered\":0,\"discarded\":0}");
 	wire_ask(w, "{\"id\":2,\"op\":\"put\",\"channel\":\"jobs\",\"values\":[12345,\"abc\",[ 1 ]]}",
@@ -209,7 +210,8 @@ START_TEST(list_is_in_order_of_name_and_in_pages)
 	wire_ask_exactly(w, "{\"id\":10,\"op\":\"list\",\"match\":\"Z\"}",
 			 "{\"id\":10,\"status\":\"ok\",\"more\":false,\"channels\":[{\"channel\":\"Z\",\"kind\":"
 			 "\"promise\",\"capacity\":1,"
-			 "\"ephemeral\":false,\"durable\":false,\"closed\":false,\"buffered\":0,\"leased\":0,\"parked_"
+			 "\"ephemeral\":false,\"durable\":false,\"closed\":false,\"buffered\":0,\"leased\":0,"
+			 "\"delayed\":0,\"parked_"
 			 "puts\":0,\"parked_"
 			 "takes\":0,\"bytes\":0,"
 			 "\"max_waiters\":100000,\"accepted\":0,\"taken\":0,\"returned\":0,\"dropped\":0,\"evicted\":0,"

@@ -230,9 +230,20 @@ static void parse_create(struct words *words, struct core_event *event)
 static void parse_put(struct words *words, struct core_event *event)
 {
 	value_list_push(&event->values, value_from(words_next(words)));
-	while (event->batch && words_more(words) && strcmp(words->at[words->next], "timeout") != 0)
+	while (event->batch && words_more(words) && strcmp(words->at[words->next], "timeout") != 0 &&
+	       strcmp(words->at[words->next], "delay") != 0)
 		value_list_push(&event->values, value_from(words_next(words)));
+	if (words_skip(words, "delay"))
+		event->delay_ms = words_number(words);
 	parse_timeout(words, event);
+}
+
+static void parse_move(struct words *words, struct core_event *event)
+{
+	event->channel = slice_from(words_next(words));
+	if (words_skip(words, "to"))
+		event->to = slice_from(words_next(words));
+	event->max = words_skip(words, "max") ? (uint32_t)words_number(words) : 1000;
 }
 
 static void parse_take(struct words *words, struct core_event *event)
@@ -282,6 +293,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		[CORE_TAKE] = "take",       [CORE_ALTS] = "alts",      [CORE_CANCEL] = "cancel",
 		[CORE_ACK] = "ack",         [CORE_NACK] = "nack",      [CORE_EXTEND] = "extend",
 		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes", [CORE_REVOKE] = "revoke",
+		[CORE_MOVE] = "move",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -311,6 +323,9 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		break;
 	case CORE_CANCEL:
 		event->cancel_id = words_number(words);
+		break;
+	case CORE_MOVE:
+		parse_move(words, event);
 		break;
 	case CORE_ACK:
 	case CORE_NACK:
@@ -376,6 +391,18 @@ static void add_lease(const struct core_reply *reply)
 		text_add(" %u", value->deliveries);
 }
 
+static void add_origins(const struct core_reply *reply)
+{
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next) {
+		const struct value_origin *origin = value->origin;
+		if (origin)
+			text_add(" from %.*s deliveries %u %s %llu ms ago", (int)origin->name_len, origin->name,
+				 origin->deliveries, value_reason_name((enum value_reason)origin->reason),
+				 (unsigned long long)(fixture.now_us - origin->since_us) / 1000);
+	}
+}
+
 static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 {
 	add_who(reply->cookie, reply->id);
@@ -391,6 +418,9 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 	add_values(reply->value, reply->n_values);
 	if (reply->has_lease)
 		add_lease(reply);
+	add_origins(reply);
+	if (reply->op == CORE_MOVE && reply->status == STATUS_OK)
+		text_add(" moved %llu left %u", (unsigned long long)reply->accepted, reply->left);
 	if (reply->has_left)
 		text_add(" left %u", reply->left);
 	if (reply->op == CORE_PUT && reply->batch)
@@ -488,6 +518,7 @@ const char *fixture_books(const char *channel)
 		text_add("closed");
 	add_count("buffered", row.buffered);
 	add_count("leased", row.leased);
+	add_count("delayed", row.delayed);
 	add_count("puts", row.parked_puts);
 	add_count("takes", row.parked_takes);
 	add_count("bytes", row.bytes);
@@ -519,6 +550,24 @@ const char *fixture_waiters(const char *channel)
 				 (int)name.len, name.bytes);
 		}
 	}
+	return text;
+}
+
+const char *fixture_leases(uint64_t after)
+{
+	struct core_lease_row row = {0};
+	uint64_t go_on;
+	text_clear();
+	while (core_next_lease(fixture.core, after, &row, &go_on)) {
+		after = row.seq;
+		text_add("%s%llu %.*s %u deliveries %u by %c%s age %llu left %llu", text_len ? "; " : "",
+			 (unsigned long long)row.seq, (int)row.channel.len, row.channel.bytes, row.n_values,
+			 row.deliveries, row.cookie ? *(const char *)row.cookie : '-', row.is_sticky ? " sticky" : "",
+			 (unsigned long long)(fixture.now_us - row.begun_us) / 1000,
+			 (unsigned long long)(row.deadline_us - fixture.now_us) / 1000);
+	}
+	if (go_on)
+		text_add("%sgo on at %llu", text_len ? "; " : "", (unsigned long long)go_on);
 	return text;
 }
 

@@ -12,14 +12,15 @@
  *   alter CHANNEL KIND [CAPACITY] [waiters N] [dead N CHANNEL]                 (the whole definition)
  *   close CHANNEL
  *   delete CHANNEL [force]
- *   put CHANNEL VALUE [timeout MS]
- *   puts CHANNEL VALUE... [timeout MS]                                          (a batch)
+ *   put CHANNEL VALUE [delay MS] [timeout MS]
+ *   puts CHANNEL VALUE... [delay MS] [timeout MS]                               (a batch)
  *   take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]]
  *   alts [priority] ARM... [timeout MS] [lease MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE)
  *   cancel ID
  *   ack LEASE
  *   nack LEASE [delay MS] [uncounted]
  *   extend LEASE MS
+ *   move FROM [to CHANNEL] [max N]
  *   tick · hangs up · leaves · abandon
  *   pauses · resumes · keeps · sends
  *   revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
@@ -29,8 +30,9 @@
  *
  * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the
  * values of a take, `lease N deliveries N...`, `left N` of a take with a count, `accepted N` of a batch, `evicted N`,
- * `arm N take CHANNEL VALUE`, `arm N put CHANNEL`, `created`, `discarded N`, an error's code; and at the end,
- * `undeliverable N CHANNEL`. core_check() is asserted after every line.
+ * `from CHANNEL deliveries N REASON N ms ago` of each dead letter, `moved N left N`, `arm N take CHANNEL VALUE`, `arm N
+ * put CHANNEL`, `created`, `discarded N`, an error's code; and at the end, `undeliverable N CHANNEL`. core_check() is
+ * asserted after every line.
  */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_H
 #define MILLRACE_TESTS_CORE_FIXTURE_H
@@ -85,12 +87,17 @@ const char *fixture_books(const char *channel);
 /* Who is parked, oldest first, with arms: "a1 take c; b2 alts take c put d". channel "" is all. */
 const char *fixture_waiters(const char *channel);
 
+/* Held leases behind a seq: "1 c 2 deliveries 1 by b sticky age 0 left 100" (ms); `by -`: its connection has ended. At
+ * the end "go on at N", if there may be more. */
+const char *fixture_leases(uint64_t after);
+
 /* The buffer, oldest first: "x y". */
 const char *fixture_buffer(const char *channel);
 
 #define expect(line, replies)          ck_assert_str_eq(fixture_do(line), replies)
 #define expect_books(channel, books)   ck_assert_str_eq(fixture_books(channel), books)
 #define expect_waiters(channel, text)  ck_assert_str_eq(fixture_waiters(channel), text)
+#define expect_leases(after, rows)     ck_assert_str_eq(fixture_leases(after), rows)
 #define expect_buffer(channel, values) ck_assert_str_eq(fixture_buffer(channel), values)
 
 /* The main of a test program: one suite, one case of tests that each start with fresh limits and an empty core. */

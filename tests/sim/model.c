@@ -71,7 +71,20 @@ static void put(struct model *model, const struct operation *o, struct model_req
 		model_say(outcomes, r, 0, STATUS_CLOSED);
 		return;
 	}
-	model_put_values(model, o->channel, r, &evicted, &dropped, outcomes);
+	enum channel_kind kind = model->channels[o->channel].definition.kind;
+	if (r->delay_ms && (kind == KIND_UNBUFFERED || kind == KIND_PROMISE)) {
+		model_refuse(outcomes, r, 0, ERROR_BAD_REQUEST);
+		return;
+	}
+	if (r->delay_ms)
+		model_delay(model, o->channel, r);
+	else
+		model_put_values(model, o->channel, r, &evicted, &dropped, outcomes);
+	if (r->delay_ms && kind == KIND_DROPPING) {
+		dropped = r->n_values;
+		model->channels[o->channel].dropped += dropped;
+		r->n_values = 0;
+	}
 	if (r->n_values > 0 && !(o->has_timeout && o->timeout_ms == 0))
 		park(model, o, r, outcomes);
 	else
@@ -259,9 +272,12 @@ static void end_connection(struct model *model, int connection, struct outcomes 
 			i++;
 			continue;
 		}
-		model_lease_return(model, &model->leases[i], true, outcomes);
+		model_lease_return_as(model, &model->leases[i], true, REASON_DISCONNECTED, outcomes);
 		i = 0;
 	}
+	for (uint32_t i = 0; i < model->n_leases; i++)
+		if (model->leases[i].holder == connection)
+			model->leases[i].holder = -1;
 	model->paused[connection] = model->keeps[connection] = false;
 	model->connected[connection] = 0;
 	for (;;) {
@@ -297,6 +313,7 @@ static struct model_request request_from(const struct operation *o)
 				  .batch = o->batch,
 				  .max = o->max,
 				  .sticky = o->sticky};
+	r.delay_ms = o->op == CORE_PUT ? o->delay_ms : 0;
 	r.lease_ms = o->op == CORE_TAKE || o->op == CORE_ALTS ? o->lease_ms : 0;
 	r.n_arms = o->op == CORE_ALTS ? o->n_arms : 1;
 	r.arms[0] = (struct model_arm){.channel = o->channel, .is_put = o->op == CORE_PUT};
@@ -329,7 +346,7 @@ static void end_lease(struct model *model, const struct operation *o, struct mod
 		lease->deadline_us = model->now_us + o->lease_ms * 1000;
 		lease->born = ++model->requests;
 	} else if (o->delay_ms == 0) {
-		model_lease_return(model, lease, true, outcomes);
+		model_lease_return_as(model, lease, true, REASON_NACK, outcomes);
 	} else {
 		lease->number = 0;
 		lease->connection = -1;
@@ -362,14 +379,22 @@ static bool expire_one(struct model *model, struct outcomes *outcomes)
 {
 	struct model_request *r = model_first_due(model);
 	struct model_lease *lease = model_first_lease_due(model);
-	bool lease_first = lease && (!r || lease->deadline_us < r->deadline_us ||
-				     (lease->deadline_us == r->deadline_us && lease->born < r->born));
-	if (lease_first ? lease->deadline_us > model->now_us : !r || r->deadline_us > model->now_us)
+	struct model_delayed *delayed = model_first_delayed_due(model);
+	const uint64_t due_us[] = {r ? r->deadline_us : CORE_NEVER, lease ? lease->deadline_us : CORE_NEVER,
+				   delayed ? delayed->deadline_us : CORE_NEVER};
+	const uint64_t born[] = {r ? r->born : 0, lease ? lease->born : 0, delayed ? delayed->born : 0};
+	int first = 0;
+	for (int i = 1; i < 3; i++)
+		if (due_us[i] < due_us[first] || (due_us[i] == due_us[first] && born[i] < born[first]))
+			first = i;
+	if (due_us[first] > model->now_us)
 		return false;
-	if (lease_first)
-		model_lease_return(model, lease, true, outcomes);
-	else
+	if (first == 0)
 		model_finish(model, outcomes, r, r->n_arms, STATUS_TIMEOUT);
+	else if (first == 1)
+		model_lease_return_as(model, lease, true, lease->number ? REASON_EXPIRED : REASON_NACK, outcomes);
+	else
+		model_delayed_enter(model, delayed, outcomes);
 	return true;
 }
 
@@ -408,6 +433,9 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 		break;
 	case CORE_CREATE:
 		create(model, o, r, outcomes);
+		break;
+	case CORE_MOVE:
+		model_move(model, o, r, outcomes);
 		break;
 	case CORE_ALTER:
 		alter(model, o, r, outcomes);
@@ -464,7 +492,7 @@ void model_step(struct model *model, const struct operation *o, uint32_t chosen,
 		;
 	if (o->later_us > 0)
 		model_new_turn(model, outcomes);
-	bool is_request = o->op >= CORE_CREATE && o->op <= CORE_EXTEND && o->connection >= 0;
+	bool is_request = o->op >= CORE_CREATE && o->op <= CORE_MOVE && o->connection >= 0;
 	if (is_request && model_find_id(model, o->connection, o->id)) {
 		model_refuse(outcomes, &r, r.n_arms, ERROR_DUPLICATE_ID);
 	} else {

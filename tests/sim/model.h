@@ -25,7 +25,10 @@ struct model_request { /* a put or take has one arm */
 		uint32_t value; /* an alts' put arm's */
 	} arms[SIM_ARMS];
 	uint32_t n_arms;
-	uint64_t born;   /* rises from request to request that parks */
+	uint64_t born;       /* rises from request to request that parks */
+	uint64_t delay_ms;   /* a put: of its values, once they are accepted */
+	uint64_t gave_up_us; /* dead letters: since when, and why */
+	int reason;
 	bool is_counted; /* a take with a count, that was accepted */
 	uint32_t left;
 	uint64_t turn_us, queued; /* the time at which it got the following; rises whenever one queues up */
@@ -39,15 +42,29 @@ struct model_channel {
 	uint64_t born;                 /* rises from channel to channel */
 	uint32_t buffer[MODEL_BUFFER]; /* oldest first */
 	uint32_t n;
-	uint64_t accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
+	uint64_t entered, accepted, taken, returned, dropped, evicted, dead_lettered, discarded;
 };
 
 struct model_lease {
 	uint64_t number; /* of those told; 0: nobody holds it, it is delayed */
 	int channel;
 	int connection; /* with which it ends; -1: none */
+	int holder;     /* who took it; -1: that connection has ended */
 	uint64_t deadline_us, born;
 	bool is_uncounted; /* a nack said so */
+	uint32_t values[SIM_VALUES], n_values;
+};
+
+struct model_origin { /* zeroed: it is no dead letter */
+	int channel;  /* from 1 */
+	int reason;
+	uint32_t deliveries;
+	uint64_t since_us;
+};
+
+struct model_delayed { /* accepted, and yet to enter */
+	int channel;
+	uint64_t deadline_us, born;
 	uint32_t values[SIM_VALUES], n_values;
 };
 
@@ -82,6 +99,9 @@ struct model {
 	uint32_t n_unsettled;
 	uint64_t seq[MODEL_VALUES]; /* of each value: its place among those that entered its channel */
 	uint32_t deliveries[MODEL_VALUES];
+	struct model_origin origins[MODEL_VALUES];
+	struct model_delayed delayed[MODEL_LEASES]; /* the first to be accepted first */
+	uint32_t n_delayed;
 };
 
 struct outcome { /* a predicted reply: as struct core_reply, with numbers for values, connections and channels */
@@ -97,6 +117,7 @@ struct outcome { /* a predicted reply: as struct core_reply, with numbers for va
 	uint64_t accepted, evicted, discarded;
 	uint64_t lease; /* 0: none */
 	uint32_t deliveries[SIM_VALUES];
+	struct model_origin origins[SIM_VALUES];
 };
 
 struct outcomes {
@@ -116,6 +137,7 @@ uint32_t model_waiters(const struct model *model, int channel, bool is_put);
 uint64_t model_bytes(const struct model *model, int channel);
 uint64_t model_cost(const struct model *model, int channel); /* towards max_memory */
 uint32_t model_leased(const struct model *model, int channel);
+uint32_t model_delayed(const struct model *model, int channel);
 uint64_t model_deadline(struct model *model);
 
 #endif

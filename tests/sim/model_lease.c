@@ -10,7 +10,12 @@ uint32_t model_leased(const struct model *model, int channel)
 	for (uint32_t i = 0; i < model->n_parked; i++)
 		if (model->parked[i].connection < 0 && model->parked[i].source == channel)
 			n += model->parked[i].n_values;
-	return n;
+	return n + model_delayed(model, channel);
+}
+
+void model_set_origin(struct model *model, uint32_t value, int source, int reason, uint64_t since_us)
+{
+	model->origins[value] = (struct model_origin){source + 1, reason, model->deliveries[value], since_us};
 }
 
 bool model_is_exhausted(struct model *model, int channel)
@@ -47,6 +52,7 @@ void model_lease_begin(struct model *model, int channel, const struct model_requ
 		.number = ++model->n_told,
 		.channel = channel,
 		.connection = taker->sticky ? -1 : taker->connection,
+		.holder = taker->connection,
 		.deadline_us = model->now_us + taker->lease_ms * 1000,
 		.born = ++model->requests,
 		.n_values = reply->n_values,
@@ -135,7 +141,7 @@ void model_dead_letter_entered(struct model *model, int source)
 	settle_later(model, source);
 }
 
-static void send_dead_letters(struct model *model, int source, const uint32_t *values, uint32_t n,
+static void send_dead_letters(struct model *model, int source, const uint32_t *values, uint32_t n, int reason,
 			      struct outcomes *outcomes)
 {
 	int target = model->channels[source].definition.dead_letter.bytes[0] - 'a';
@@ -145,6 +151,8 @@ static void send_dead_letters(struct model *model, int source, const uint32_t *v
 					.connection = -1,
 					.source = source,
 					.id = CORE_NO_ID,
+					.reason = reason,
+					.gave_up_us = model->now_us,
 					.deadline_us = CORE_NEVER,
 					.n_arms = 1};
 	waiting.arms[0] = (struct model_arm){.channel = target, .is_put = true};
@@ -152,7 +160,9 @@ static void send_dead_letters(struct model *model, int source, const uint32_t *v
 		struct model_request one = {.values = {values[i]}, .n_values = 1};
 		uint64_t evicted = 0, dropped = 0;
 		uint32_t deliveries = model->deliveries[values[i]];
+		struct model_origin before = model->origins[values[i]];
 		if (is_possible && waiting.n_values == 0) {
+			model_set_origin(model, values[i], source, reason, model->now_us);
 			model->deliveries[values[i]] = 0;
 			model_put_values(model, target, &one, &evicted, &dropped, outcomes);
 		}
@@ -161,6 +171,7 @@ static void send_dead_letters(struct model *model, int source, const uint32_t *v
 			continue;
 		}
 		model->deliveries[values[i]] = deliveries;
+		model->origins[values[i]] = before;
 		waiting.values[waiting.n_values++] = values[i];
 	}
 	if (waiting.n_values == 0)
@@ -185,6 +196,7 @@ void model_dead_letters_return(struct model *model, struct model_request *r, str
 uint32_t model_discard_leased(struct model *model, int channel)
 {
 	uint32_t n = model_leased(model, channel);
+	model_discard_delayed(model, channel);
 	for (uint32_t i = 0; i < model->n_leases;) {
 		if (model->leases[i].channel == channel)
 			model_lease_end(model, &model->leases[i]);
@@ -200,7 +212,8 @@ uint32_t model_discard_leased(struct model *model, int channel)
 	return n;
 }
 
-void model_lease_return(struct model *model, struct model_lease *lease, bool was_sent, struct outcomes *outcomes)
+void model_lease_return_as(struct model *model, struct model_lease *lease, bool was_sent, int reason,
+			   struct outcomes *outcomes)
 {
 	struct model_lease copy = *lease;
 	bool is_counted = was_sent && !copy.is_uncounted;
@@ -224,7 +237,7 @@ void model_lease_return(struct model *model, struct model_lease *lease, bool was
 		if (model->leases[i].born == copy.born)
 			model_lease_end(model, &model->leases[i]);
 	if (n_dead > 0)
-		send_dead_letters(model, copy.channel, dead, n_dead, outcomes);
+		send_dead_letters(model, copy.channel, dead, n_dead, reason, outcomes);
 	model_settle(model, copy.channel, outcomes);
 }
 
@@ -260,7 +273,7 @@ static void return_kept(struct model *model, const struct model_kept *kept, stru
 	if (kept->lease) {
 		struct model_lease *lease = model_find_lease(model, kept->lease);
 		if (lease)
-			model_lease_return(model, lease, false, outcomes);
+			model_lease_return_as(model, lease, false, 0, outcomes);
 		return;
 	}
 	if (!c->exists || c->born != kept->channel_born)

@@ -1,5 +1,6 @@
 /* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways),
- * model_count.c (takes with a count), model_lease.c (leases, dead letters). */
+ * model_count.c (takes with a count), model_lease.c (leases, dead letters), model_delayed.c (delayed puts) and
+ * model_move.c. */
 #ifndef MILLRACE_TESTS_SIM_MODEL_PARTS_H
 #define MILLRACE_TESTS_SIM_MODEL_PARTS_H
 
@@ -37,7 +38,9 @@ struct outcome *model_finish(struct model *model, struct outcomes *outcomes, str
 uint32_t model_next_value(struct model *model, int channel);
 void model_take_values(struct model *model, int channel, uint32_t max, const struct model_request *taker,
 		       struct outcome *reply, struct outcomes *outcomes);
-/* A value enters a channel. */
+/* Who has parked first to put there, with a delay or without. */
+struct model_request *model_oldest_put(struct model *model, int channel, uint32_t *arm);
+/* A value is accepted and enters a channel. */
 void model_enter(struct model *model, int channel, uint32_t value);
 bool model_has_room(const struct model *model, int channel);
 /* What a reply has, whose values are in no channel any more, is taken, or leased as the take asked. */
@@ -45,6 +48,8 @@ void model_give(struct model *model, int channel, const struct model_request *ta
 void model_refill(struct model *model, int channel, struct outcomes *outcomes);
 /* All on one side of a channel get `closed`. */
 void model_end_all(struct model *model, int channel, bool is_put, struct outcomes *outcomes);
+/* The same as far as takes wait. */
+void model_put_to_takers(struct model *model, int channel, struct model_request *r, struct outcomes *outcomes);
 /* Puts what can be put of r's values, takes off the list what has entered or was shed, and counts both. */
 void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped,
 		      struct outcomes *outcomes);
@@ -63,13 +68,29 @@ void model_new_turn(struct model *model, struct outcomes *outcomes);
 void model_pause(struct model *model, int connection);
 void model_forget_rested(struct model *model, int connection);
 
+/* -- model_delayed.c -- */
+
+/* Accepts what there is room for of a put's values. */
+void model_delay(struct model *model, int channel, struct model_request *r);
+struct model_delayed *model_first_delayed_due(struct model *model);
+void model_delayed_enter(struct model *model, struct model_delayed *delayed, struct outcomes *outcomes);
+void model_discard_delayed(struct model *model, int channel);
+
+/* -- model_move.c -- */
+
+void model_move(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes);
+
 /* -- model_lease.c -- */
+
+/* A dead letter has entered another channel. */
+void model_set_origin(struct model *model, uint32_t value, int source, int reason, uint64_t since_us);
+void model_lease_return_as(struct model *model, struct model_lease *lease, bool was_sent, int reason,
+			   struct outcomes *outcomes);
 
 struct model_lease *model_find_lease(struct model *model, uint64_t number); /* NULL: nobody holds it */
 struct model_lease *model_first_lease_due(struct model *model);
 bool model_is_exhausted(struct model *model, int channel); /* takes get `closed` */
 void model_lease_begin(struct model *model, int channel, const struct model_request *taker, struct outcome *reply);
-void model_lease_return(struct model *model, struct model_lease *lease, bool was_sent, struct outcomes *outcomes);
 void model_lease_end(struct model *model, struct model_lease *lease); /* no values come back */
 void model_dead_letter_entered(struct model *model, int source);
 void model_dead_letters_return(struct model *model, struct model_request *r, struct outcomes *outcomes);

@@ -12,13 +12,22 @@ static bool is_on(const struct model_arm *arm, int channel, bool is_put)
 	return arm->channel == channel && arm->is_put == is_put;
 }
 
-/* Who has waited longest on one side of a channel, and with which arm; NULL: nobody. */
+/* Who has waited longest on one side of a channel, and with which arm; NULL: nobody. Puts with a delay do not count. */
 struct model_request *model_oldest(struct model *model, int channel, bool is_put, uint32_t *arm)
 {
 	*arm = 0;
 	for (uint32_t i = 0; i < model->n_parked; i++)
 		for (*arm = 0; *arm < model->parked[i].n_arms; ++*arm)
-			if (is_on(&model->parked[i].arms[*arm], channel, is_put))
+			if (is_on(&model->parked[i].arms[*arm], channel, is_put) && !model->parked[i].delay_ms)
+				return &model->parked[i];
+	return NULL;
+}
+
+struct model_request *model_oldest_put(struct model *model, int channel, uint32_t *arm)
+{
+	for (uint32_t i = 0; i < model->n_parked; i++)
+		for (*arm = 0; *arm < model->parked[i].n_arms; ++*arm)
+			if (is_on(&model->parked[i].arms[*arm], channel, true))
 				return &model->parked[i];
 	return NULL;
 }
@@ -58,6 +67,9 @@ static uint64_t held(const struct model *model, int channel, uint64_t (*of)(cons
 	for (uint32_t i = 0; i < model->n_leases; i++)
 		if (model->leases[i].channel == channel)
 			bytes += of(model->leases[i].values, model->leases[i].n_values);
+	for (uint32_t i = 0; i < model->n_delayed; i++)
+		if (model->delayed[i].channel == channel)
+			bytes += of(model->delayed[i].values, model->delayed[i].n_values);
 	for (uint32_t i = 0; i < model->n_parked; i++) {
 		const struct model_request *r = &model->parked[i];
 		for (uint32_t arm = 0; arm < r->n_arms; arm++) {
@@ -117,6 +129,9 @@ uint64_t model_deadline(struct model *model)
 	uint64_t deadline_us = first ? first->deadline_us : CORE_NEVER;
 	if (lease && lease->deadline_us < deadline_us)
 		deadline_us = lease->deadline_us;
+	const struct model_delayed *delayed = model_first_delayed_due(model);
+	if (delayed && delayed->deadline_us < deadline_us)
+		deadline_us = delayed->deadline_us;
 	return model->n_rested && model->now_us + 1 < deadline_us ? model->now_us + 1 : deadline_us;
 }
 
@@ -211,7 +226,8 @@ uint32_t model_next_value(struct model *model, int channel)
 
 void model_enter(struct model *model, int channel, uint32_t value)
 {
-	model->seq[value] = ++model->channels[channel].accepted;
+	model->channels[channel].accepted++;
+	model->seq[value] = ++model->channels[channel].entered;
 }
 
 bool model_has_room(const struct model *model, int channel)
@@ -231,6 +247,7 @@ static uint32_t from_put(struct model *model, int channel, struct outcomes *outc
 	model_enter(model, channel, value);
 	r->accepted += r->op == CORE_PUT;
 	if (is_dead_letter) {
+		model_set_origin(model, value, r->source, r->reason, r->gave_up_us);
 		model->deliveries[value] = 0;
 		model_dead_letter_entered(model, r->source);
 	}
@@ -247,8 +264,26 @@ void model_refill(struct model *model, int channel, struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
 	uint32_t arm;
-	while (model_has_room(model, channel) && model_oldest(model, channel, true, &arm))
-		c->buffer[c->n++] = from_put(model, channel, outcomes);
+	struct model_request *r;
+	while (model_has_room(model, channel) && (r = model_oldest_put(model, channel, &arm))) {
+		if (!r->delay_ms) {
+			c->buffer[c->n++] = from_put(model, channel, outcomes);
+			continue;
+		}
+		model_delay(model, channel, r);
+		if (r->n_values == 0)
+			model_finish(model, outcomes, r, arm, STATUS_OK);
+	}
+}
+
+/* Whether a reply that gives the value says where it came from: it is a dead letter, or about to enter as one. */
+static bool has_origin(const struct model *model, uint32_t value)
+{
+	for (uint32_t i = 0; i < model->n_parked; i++)
+		for (uint32_t k = 0; model->parked[i].connection < 0 && k < model->parked[i].n_values; k++)
+			if (model->parked[i].values[k] == value)
+				return true;
+	return model->origins[value].channel > 0;
 }
 
 static bool fits(const struct model *model, const struct model_request *taker, const struct outcome *reply,
@@ -257,11 +292,18 @@ static bool fits(const struct model *model, const struct model_request *taker, c
 	uint64_t each = taker->lease_ms ? 12 : 1; /* a comma, and the deliveries with theirs */
 	uint64_t bytes =
 		model_size_of_all(reply->values, reply->n_values) + model_size_of(value) + each * (reply->n_values + 1);
+	bool has_origins = has_origin(model, value);
+	for (uint32_t i = 0; i < reply->n_values; i++)
+		has_origins = has_origins || has_origin(model, reply->values[i]);
+	for (uint32_t i = 0; has_origins && i <= reply->n_values; i++) /* each says where it came from, or null */
+		bytes += has_origin(model, i < reply->n_values ? reply->values[i] : value) ? 101 : 5;
 	return reply->n_values == 0 || bytes <= model->limits.max_take_bytes;
 }
 
 void model_give(struct model *model, int channel, const struct model_request *taker, struct outcome *reply)
 {
+	for (uint32_t i = 0; i < reply->n_values; i++)
+		reply->origins[i] = model->origins[reply->values[i]];
 	if (taker->lease_ms)
 		model_lease_begin(model, channel, taker, reply);
 	else
@@ -350,15 +392,21 @@ static void put_to_taker(struct model *model, int channel, struct model_request 
 	model_give(model, channel, &terms, reply);
 }
 
+void model_put_to_takers(struct model *model, int channel, struct model_request *r, struct outcomes *outcomes)
+{
+	uint32_t arm;
+	struct model_request *taker;
+	while (r->n_values > 0 && (taker = model_oldest(model, channel, false, &arm)))
+		put_to_taker(model, channel, r, taker, arm, outcomes);
+}
+
 void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped,
 		      struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
 	enum channel_kind kind = c->definition.kind;
-	uint32_t arm;
-	struct model_request *taker;
-	while (r->n_values > 0 && kind != KIND_PROMISE && (taker = model_oldest(model, channel, false, &arm)))
-		put_to_taker(model, channel, r, taker, arm, outcomes);
+	if (kind != KIND_PROMISE)
+		model_put_to_takers(model, channel, r, outcomes);
 	for (; r->n_values > 0 && (model_has_room(model, channel) || kind == KIND_SLIDING); r->accepted++) {
 		if (!model_has_room(model, channel)) {
 			shift(c->buffer, &c->n);
@@ -387,4 +435,6 @@ void model_end_all(struct model *model, int channel, bool is_put, struct outcome
 		else
 			model_finish(model, outcomes, r, arm, STATUS_CLOSED);
 	}
+	while (is_put && (r = model_oldest_put(model, channel, &arm))) /* those with a delay */
+		model_finish(model, outcomes, r, arm, STATUS_CLOSED);
 }

@@ -23,7 +23,7 @@ struct world {
 	bool keeps[SIM_CONNECTIONS];
 	uint64_t unsent_bytes;
 	uint64_t n_alone; /* operations that went the core's short way */
-	bool was_sliced; /* this operation went on in other turns */
+	bool was_sliced;  /* this operation went on in other turns */
 	struct model model;
 	struct outcomes predicted, actual;
 	char *why;
@@ -77,6 +77,7 @@ static void make_event(struct world *world, const struct operation *o, struct co
 		.priority = o->priority,
 		.cancel_id = o->cancel_id,
 		.lease_ms = o->lease_ms,
+		.to = o->op == CORE_MOVE ? name_of(o->to) : (struct slice){NULL, 0},
 		.delay_ms = o->delay_ms,
 		.sticky = o->sticky,
 		.is_uncounted = o->op == CORE_NACK && o->is_uncounted,
@@ -116,6 +117,10 @@ static bool read_reply(struct world *world, const struct core_reply *reply)
 	for (; outcome->n_values < reply->n_values; value = value->next) {
 		if (reply->has_lease)
 			outcome->deliveries[outcome->n_values] = value->deliveries;
+		if (value->origin)
+			outcome->origins[outcome->n_values] =
+				(struct model_origin){value->origin->name[0] - 'a' + 1, value->origin->reason,
+						      value->origin->deliveries, value->origin->since_us};
 		outcome->values[outcome->n_values++] = value_number(value);
 	}
 	if (!reply->has_lease)
@@ -160,7 +165,7 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
 	       a->created == b->created && a->altered == b->altered && a->has_left == b->has_left &&
 	       a->left == b->left && (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted &&
 	       a->evicted == b->evicted && a->discarded == b->discarded && a->lease == b->lease &&
-	       a->n_values == b->n_values &&
+	       a->n_values == b->n_values && memcmp(a->origins, b->origins, a->n_values * sizeof(a->origins[0])) == 0 &&
 	       memcmp(a->deliveries, b->deliveries, a->n_values * sizeof(a->deliveries[0])) == 0 &&
 	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
 }
@@ -231,7 +236,8 @@ static bool compare_channel(struct world *world, int channel)
 			      row.parked_takes, row.bytes);
 	if (row.accepted != c->accepted || row.taken != c->taken || row.dropped != c->dropped ||
 	    row.evicted != c->evicted || row.discarded != c->discarded ||
-	    row.leased != model_leased(&world->model, channel) || row.returned != c->returned ||
+	    row.leased != model_leased(&world->model, channel) ||
+	    row.delayed != model_delayed(&world->model, channel) || row.returned != c->returned ||
 	    row.dead_lettered != c->dead_lettered)
 		return differ(world, "channel %c has other books", sim_names[channel]);
 	for (size_t i = 0; i < c->n; i++) {
@@ -240,6 +246,33 @@ static bool compare_channel(struct world *world, int channel)
 			return differ(world, "channel %c has another buffer", sim_names[channel]);
 	}
 	return true;
+}
+
+/* Whether the lease of that number, if anybody holds it, is the row. */
+static bool is_lease(const struct model *model, const struct core_lease_row *row)
+{
+	for (uint32_t i = 0; i < model->n_leases; i++) {
+		const struct model_lease *lease = &model->leases[i];
+		if (lease->number == row->seq)
+			return lease->n_values == row->n_values && lease->deadline_us == row->deadline_us &&
+			       lease->holder == (row->cookie ? *(const int *)row->cookie : -1) &&
+			       (lease->connection < 0) == row->is_sticky &&
+			       sim_names[lease->channel] == row->channel.bytes[0];
+	}
+	return false;
+}
+
+static bool compare_leases(struct world *world)
+{
+	struct core_lease_row row = {0};
+	uint64_t go_on, after = 0;
+	uint32_t n = 0, n_held = 0;
+	for (uint32_t i = 0; i < world->model.n_leases; i++)
+		n_held += world->model.leases[i].number > 0;
+	for (; core_next_lease(world->core, after, &row, &go_on); after = row.seq, n++)
+		if (row.seq <= after || !is_lease(&world->model, &row))
+			return differ(world, "lease %" PRIu64 " is another", row.seq);
+	return n == n_held || differ(world, "%" PRIu32 " leases are held, not %" PRIu32, n, n_held);
 }
 
 static bool compare_waiters(struct world *world)
@@ -276,7 +309,7 @@ static bool compare_states(struct world *world, const struct script *script)
 	    totals.buffered != buffered || totals.bytes != bytes)
 		return differ(world, "the totals are not the sums");
 	const char *wrong = core_check(world->core);
-	return wrong ? differ(world, "core_check: %s", wrong) : compare_waiters(world);
+	return wrong ? differ(world, "core_check: %s", wrong) : compare_waiters(world) && compare_leases(world);
 }
 
 /* -- Books of the simulation itself -- */
@@ -294,6 +327,9 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		seen->errors[a->error]++;
 		seen->evicted += a->evicted;
 		seen->altered += a->altered;
+		seen->moved += a->op == CORE_MOVE ? a->accepted : 0;
+		for (uint32_t v = 0; v < a->n_values; v++)
+			seen->with_origin += a->origins[v].channel > 0;
 		seen->discarded += a->discarded;
 		seen->partly_accepted += a->accepted > 0 && a->status != STATUS_OK;
 		timed_out_now = timed_out_now || a->status == STATUS_TIMEOUT;
@@ -308,6 +344,9 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		parked_alts += a->op == CORE_ALTS && a->status == STATUS_OK && !is_own;
 	}
 	seen->undeliverable += world->actual.undeliverable;
+	seen->delayed += world->model.n_delayed;
+	for (uint32_t i = 0; i < world->model.n_parked; i++)
+		seen->delayed_parked += world->model.parked[i].delay_ms > 0;
 	seen->rested += world->model.n_resting > 0;
 	seen->parked_alts_ok += parked_alts;
 	seen->alts_met_alts += o->op == CORE_ALTS && parked_alts > 0 && alts_ok > parked_alts;
@@ -442,7 +481,7 @@ static struct operation fit(const struct world *world, const struct operation *o
  * general way: so both are held against each other. */
 static bool goes_alone(struct world *world, const struct operation *o, const struct core_event *event, bool *good)
 {
-	bool is_put = event->op == CORE_PUT && event->values.n == 1 && !event->batch,
+	bool is_put = event->op == CORE_PUT && event->delay_ms == 0 && event->values.n == 1 && !event->batch,
 	     is_take = event->op == CORE_TAKE && !event->batch && !event->count && !event->lease_ms;
 	struct core_reply reply = {.id = event->id, .op = event->op, .status = STATUS_OK, .channel = event->channel};
 	if (!event->connection || !(is_put || is_take))

@@ -13,9 +13,9 @@ struct replay_seen {
 	uint64_t parked_alts_ok, alts_met_alts;
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
 	uint64_t left_while_parked;
-	uint64_t evicted, discarded, partly_accepted, altered;
-	uint64_t counted, counted_timeout, counted_cancelled,
-		alone,  /* operations that went the short way */
+	uint64_t evicted, discarded, partly_accepted, altered, moved, with_origin;
+	uint64_t delayed, delayed_parked; /* sums over the steps: of delayed puts that were accepted, or parked */
+	uint64_t counted, counted_timeout, counted_cancelled, alone, /* operations that went the short way */
 		rested; /* values and ends of takes with a count; steps after which one rests */
 	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };

@@ -117,10 +117,10 @@ static enum core_op pick_op(struct maker *maker)
 	static const struct {
 		enum core_op op;
 		uint32_t weight;
-	} weights[] = {{CORE_PUT, 232},   {CORE_TAKE, 230},  {CORE_ALTS, 206},  {CORE_CANCEL, 70},
-		       {CORE_CREATE, 70}, {CORE_DELETE, 10}, {CORE_CLOSE, 4},   {CORE_DISCONNECT, 6},
-		       {CORE_TICK, 20},   {CORE_RESUME, 10}, {CORE_ACK, 50},    {CORE_NACK, 60},
-		       {CORE_EXTEND, 20}, {CORE_HANG_UP, 3}, {CORE_ABANDON, 1}, {CORE_ALTER, 8}};
+	} weights[] = {{CORE_PUT, 212},   {CORE_TAKE, 230}, {CORE_ALTS, 206},     {CORE_CANCEL, 70}, {CORE_CREATE, 70},
+		       {CORE_DELETE, 10}, {CORE_CLOSE, 4},  {CORE_DISCONNECT, 6}, {CORE_TICK, 20},   {CORE_RESUME, 10},
+		       {CORE_ACK, 50},    {CORE_NACK, 60},  {CORE_EXTEND, 20},    {CORE_HANG_UP, 3}, {CORE_ABANDON, 1},
+		       {CORE_ALTER, 8},   {CORE_MOVE, 20}};
 	uint32_t at = below(maker, 1000), i = 0;
 	for (; at >= weights[i].weight; i++)
 		at -= weights[i].weight;
@@ -145,6 +145,11 @@ static void make_details(struct maker *maker, struct operation *o)
 		o->n_values = o->batch ? 1 + below(maker, SIM_VALUES) : 1;
 		for (uint32_t i = 0; i < o->n_values; i++)
 			o->values[i] = ++maker->value;
+		o->delay_ms = one_in(maker, 6) ? below(maker, maker->timeouts_ms) : 0;
+		break;
+	case CORE_MOVE:
+		o->to = one_in(maker, 2) ? (int)below(maker, (uint32_t)maker->script->n_channels) : -1;
+		o->max = 1 + below(maker, 8);
 		break;
 	case CORE_TAKE:
 		o->batch = one_in(maker, maker->batches);
@@ -310,6 +315,8 @@ static void print_details(const struct operation *o, FILE *to)
 		fprintf(to, "%s %c", o->batch ? "puts" : "put", 'a' + o->channel);
 		for (uint32_t i = 0; i < o->n_values; i++)
 			fprintf(to, " %" PRIu32, o->values[i]);
+		if (o->delay_ms)
+			fprintf(to, " delay %" PRIu64, o->delay_ms);
 		print_timeout(o, to);
 		break;
 	case CORE_TAKE:
@@ -328,6 +335,9 @@ static void print_details(const struct operation *o, FILE *to)
 				fprintf(to, "=%" PRIu32, o->arms[i].value);
 		}
 		print_timeout(o, to);
+		break;
+	case CORE_MOVE:
+		fprintf(to, "move %c to %c max %" PRIu32, 'a' + o->channel, o->to < 0 ? '-' : 'a' + o->to, o->max);
 		break;
 	case CORE_CANCEL:
 		fprintf(to, "cancel %" PRIu64, o->cancel_id);

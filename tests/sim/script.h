@@ -15,6 +15,7 @@ struct operation {
 	enum core_op op;
 	int connection; /* -1: the daemon itself */
 	int channel;    /* an index; -1 where the op has none */
+	int to;         /* move: an index; -1: to each value's origin */
 	uint64_t id;
 	uint64_t later_us; /* how far the clock moves on before it */
 	uint64_t unsent;   /* tick: the bytes that the shell has unsent from here on */

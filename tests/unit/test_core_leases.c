@@ -298,7 +298,7 @@ START_TEST(after_so_many_returns_it_is_a_dead_letter)
 	expect("tick", "a4 ok"); /* there is room */
 	expect_buffer("dead", "x");
 	expect_books("c", "buffered 1 bytes 1 accepted 2 dead_lettered 1");
-	expect("b4 take dead lease 1000", "b4 ok x lease 3 deliveries 1");
+	expect("b4 take dead lease 1000", "b4 ok x lease 3 deliveries 1 from c deliveries 2 expired 0 ms ago");
 }
 END_TEST
 
@@ -318,7 +318,7 @@ START_TEST(where_there_is_no_room_it_waits_and_counts_as_leased)
 	expect("d1 take dead", "d1 ok z; a5 ok"); /* one entered: c has room */
 	expect("d2 take c", "d2 ok v");
 	expect("d3 take c", ""); /* the other may come back */
-	expect("d4 take dead", "d4 ok x; d3 closed");
+	expect("d4 take dead", "d4 ok x from c deliveries 1 nack 0 ms ago; d3 closed");
 	expect_books("dead", "buffered 1 bytes 1 accepted 3 taken 2");
 	expect_books("c", "closed accepted 3 taken 1 dead_lettered 2");
 }
@@ -331,7 +331,7 @@ START_TEST(a_take_that_waits_there_gets_it_at_once)
 	expect("d1 take dead lease 50", "");
 	expect("a3 put c x", "a3 ok");
 	expect("b1 take c lease 1000", "b1 ok x lease 1 deliveries 1");
-	expect("b leaves", "d1 ok x lease 2 deliveries 1");
+	expect("b leaves", "d1 ok x lease 2 deliveries 1 from c deliveries 1 disconnected 0 ms ago");
 	expect_books("c", "accepted 1 dead_lettered 1");
 	expect_books("dead", "leased 1 bytes 1 accepted 1");
 }

@@ -161,7 +161,7 @@ START_TEST(every_op_is_known_with_all_its_members)
 		{"{\"id\":1,\"op\":\"leases\"}", OP_LEASES},
 		{"{\"id\":1,\"op\":\"leases\",\"channel\":\"c\",\"after\":7,\"limit\":1}", OP_LEASES},
 		{"{\"id\":1,\"op\":\"move\",\"from\":\"c\"}", OP_MOVE},
-		{"{\"id\":1,\"op\":\"move\",\"from\":\"c\",\"to\":\"d\",\"max\":1000000}", OP_MOVE},
+		{"{\"id\":1,\"op\":\"move\",\"from\":\"c\",\"to\":\"d\",\"max\":10000}", OP_MOVE},
 		{"{\"id\":1,\"op\":\"ack\",\"lease\":\"t\"}", OP_ACK},
 		{"{\"id\":1,\"op\":\"nack\",\"lease\":\"t\",\"delay_ms\":0}", OP_NACK},
 		{"{\"id\":1,\"op\":\"extend\",\"lease\":\"t\",\"lease_ms\":1}", OP_EXTEND},

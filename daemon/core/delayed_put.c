@@ -1,0 +1,94 @@
+/* A delayed put is accepted as any other: it takes its room, and its time begins. So those of one channel with the same
+ * delay enter in the order in which they were accepted. A sliding channel always accepts, and sheds its oldest when the
+ * values enter. */
+#include "daemon/core/delayed_put.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/charge.h"
+#include "daemon/core/recorder.h"
+
+int delayed_put_accept(struct core *core, struct channel *channel, struct value_list *values, size_t n,
+		       uint64_t delay_ms, bool are_counted)
+{
+	assert(n > 0 && n <= values->n && delay_ms > 0);
+	if (timers_reserve(&core->timers) < 0)
+		return -1;
+	struct delayed_put *delayed = malloc(sizeof(*delayed));
+	if (!delayed) {
+		timers_unreserve(&core->timers);
+		return -1;
+	}
+	*delayed = (struct delayed_put){.channel = channel,
+					.timer = {.kind = TIMER_DELAYED_PUT,
+						  .index = TIMER_NONE,
+						  .deadline_us = core->now_us + delay_ms * 1000}};
+	for (size_t i = 0; i < n; i++) {
+		struct value *value = value_list_pop(values);
+		if (!are_counted) {
+			charge_add(core, channel, value);
+			recorder_promise(core, channel, value);
+		}
+		recorder_delayed(core, channel, value, delayed->timer.deadline_us);
+		value_list_push(&delayed->values, value);
+	}
+	list_append(&channel->delayed, &delayed->in_channel);
+	timers_add(&core->timers, &delayed->timer);
+	channel->n_delayed += (uint32_t)n;
+	channel->accepted += n;
+	core->n_delayed += n;
+	lease_count(core, channel, n);
+	return 0;
+}
+
+int delayed_put_now(struct core *core, struct channel *channel, struct value_list *values, uint64_t delay_ms,
+		    struct put_outcome *outcome)
+{
+	uint64_t n = channel->definition.kind == KIND_SLIDING ? values->n : channel_room(channel);
+	if (n > values->n)
+		n = values->n;
+	if (n > 0 && delayed_put_accept(core, channel, values, n, delay_ms, false) < 0)
+		return -1;
+	outcome->accepted = n;
+	if (channel->definition.kind == KIND_DROPPING) {
+		outcome->dropped = values->n;
+		channel->dropped += values->n;
+		value_list_clear(values);
+	}
+	return 0;
+}
+
+struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *delayed)
+{
+	struct value_list values = delayed->values;
+	list_remove(&delayed->in_channel);
+	timers_remove(&core->timers, &delayed->timer);
+	free(delayed);
+	return values;
+}
+
+void delayed_put_enter(struct core *core, struct delayed_put *delayed, struct core_effects *effects)
+{
+	struct channel *channel = delayed->channel;
+	struct value_list values = delayed_put_take_apart(core, delayed);
+	channel->n_delayed -= (uint32_t)values.n;
+	core->n_delayed -= values.n;
+	lease_uncount(core, channel, values.n);
+	channel->accepted -= values.n; /* each is counted as it enters */
+	for (struct value *value = values.head; value; value = value->next)
+		recorder_delay_ends(core, channel, value);
+	transfer_enter(core, channel, &values, effects);
+	channel_settle(core, channel, effects);
+}
+
+void delayed_puts_forget(struct core *core, struct channel *channel)
+{
+	core->n_delayed -= channel->n_delayed;
+	channel->n_delayed = 0;
+	for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
+		const struct delayed_put *delayed = LIST_ITEM(at, struct delayed_put, in_channel);
+		for (const struct value *value = delayed->values.head; value; value = value->next)
+			recorder_release(core, channel, value);
+	}
+}

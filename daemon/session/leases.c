@@ -1,0 +1,61 @@
+/* leases: who works on what since when. Of the channels that the session may take from. */
+#include <string.h>
+
+#include "daemon/session/login.h"
+#include "daemon/session/page.h"
+#include "daemon/session/query.h"
+
+static void write_lease(struct buffer *out, const struct core_lease_row *row, const struct session *session)
+{
+	uint64_t now_us = loop_now_us(session->all->loop);
+	buffer_append(out, "{\"seq\":", strlen("{\"seq\":"));
+	buffer_append_uint(out, row->seq);
+	message_string(out, "channel", row->channel);
+	message_uint(out, "values", row->n_values);
+	message_uint(out, "deliveries", row->deliveries);
+	if (row->cookie)
+		session_write_owner(out, row->cookie);
+	message_bool(out, "sticky", row->is_sticky);
+	message_uint(out, "age_ms", (now_us - row->begun_us) / 1000);
+	message_uint(out, "left_ms", row->deadline_us > now_us ? (row->deadline_us - now_us) / 1000 : 0);
+	buffer_append(out, "}", 1);
+}
+
+static bool is_shown(struct page *page, const struct message_request *request, const struct core_lease_row *row)
+{
+	if (message_has(request, MEMBER_CHANNEL) && !slice_equal(row->channel, request->channel))
+		return false;
+	uint64_t cost = session_rights_cost(page->session);
+	bool may_take = session_may_take(page->session, row->channel);
+	page_spend(page, session_rights_cost(page->session) - cost);
+	return may_take;
+}
+
+void session_leases(struct session *session, const struct message_request *request)
+{
+	const struct core *core = session->all->core;
+	struct core_channel_row channel;
+	if (message_has(request, MEMBER_CHANNEL) && !core_stat(core, request->channel, &channel)) {
+		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
+		return;
+	}
+	struct page page;
+	struct core_lease_row row = {0};
+	uint64_t after = request->after_seq, go_on = 0;
+	page_begin(&page, session, request->id, request->limit, "leases");
+	while (core_next_lease(core, after, &row, &go_on) && page_look(&page)) {
+		if (is_shown(&page, request, &row) && page_row(&page)) {
+			write_lease(page.out, &row, session);
+			page_row_end(&page);
+		}
+		if (page.more)
+			break;
+		after = row.seq;
+	}
+	if (go_on) { /* those that follow are not found yet: it cost as much as a page to look for them */
+		page_spend(&page, page.rows_left);
+		page.more = true;
+		after = go_on;
+	}
+	page_end_at_seq(&page, after);
+}
