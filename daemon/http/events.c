@@ -51,7 +51,7 @@ static void tell(struct subscriber *subscriber, const struct buffer *event)
 	if (stream_is_full(&subscriber->session->session.stream))
 		subscriber->is_lagging = true;
 	else
-		http_write_slice(subscriber->session, (struct slice){event->bytes + event->start, buffer_len(event)});
+		http_write_slice(subscriber->session, (struct slice){buffer_front(event), buffer_len(event)});
 }
 
 static void tell_if_begun(struct subscriber *subscriber, const struct buffer *event)
@@ -309,7 +309,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 		buffer_finish(out);
 		subscriber->is_lagging = true;
 	} else {
-		http_write_slice(session, (struct slice){out->bytes + out->start, buffer_len(out)});
+		http_write_slice(session, (struct slice){buffer_front(out), buffer_len(out)});
 	}
 	if (!subscriber->is_synced)
 		http_wake(session);

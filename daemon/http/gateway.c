@@ -129,8 +129,8 @@ static struct http_response carry_out(struct http_session *session, struct buffe
 	struct message_request decoded;
 	if (request->failed)
 		return http_error(session, 0, ERROR_OVERLOADED, NULL);
-	int result = message_decode_request(&session->session.all->decoder, request->bytes + request->start,
-					    buffer_len(request), &decoded);
+	int result = message_decode_request(&session->session.all->decoder, buffer_front(request), buffer_len(request),
+					    &decoded);
 	const char *why = result < 0 ? decoded.detail : unsuitable(&decoded);
 	if (result < 0 || why)
 		return http_error(session, 0, result < 0 ? decoded.error : ERROR_BAD_REQUEST, why);

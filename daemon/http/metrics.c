@@ -391,7 +391,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 		stream_break(&session->session.stream);
 		return false;
 	}
-	http_write_slice(session, (struct slice){out->bytes + out->start, buffer_len(out)});
+	http_write_slice(session, (struct slice){buffer_front(out), buffer_len(out)});
 	if (more)
 		http_wake(session);
 	return more;

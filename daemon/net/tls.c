@@ -64,7 +64,7 @@ static size_t whole_records(const char *bytes, size_t len)
 
 static bool has_whole_record(const struct tls *tls)
 {
-	return first_record(tls->kept.bytes + tls->kept.start, buffer_len(&tls->kept)) > 0;
+	return first_record(buffer_front(&tls->kept), buffer_len(&tls->kept)) > 0;
 }
 
 /* Gives OpenSSL what it can read now, of what is kept, or else of the socket. -1 with errno: the socket has failed.
