@@ -66,6 +66,16 @@ static int replay(struct server *server, struct core_restore *restore)
 static void on_journal(void *arg);
 static void on_journal_timer(void *arg);
 
+static const char *advice(int result)
+{
+	if (result == -ENOSPC || result == -EDQUOT)
+		return ". It needs room for one segment; make some, or choose a smaller journal.segment";
+	if (result == -EFBIG)
+		return ". The system limits the size of this process's files (ulimit -f, LimitFSIZE=): a segment is "
+		       "larger";
+	return "";
+}
+
 static int open_journal(struct server *server)
 {
 	struct server_journal *journal = &server->journal;
@@ -74,9 +84,7 @@ static int open_journal(struct server *server)
 	int result = log_begin(&journal->log);
 	if (result < 0) {
 		log_error("the journal in %s: %s: %s%s", config->path, journal->log.doing, strerror(-result),
-			  result == -ENOSPC ? ". It needs room for one segment; make some, or choose a smaller "
-					      "journal.segment"
-					    : "");
+			  advice(result));
 		return -1;
 	}
 	if (!(journal->writer = writer_create(&journal->log)) ||

@@ -78,6 +78,34 @@ static void log_removed_channels(const struct config *old, const struct config *
 	free(names);
 }
 
+enum { NAMED_CHANNELS = 10 };
+
+/* What the journal had, and the configuration has not: it stays, for it may hold values. After the configuration's
+ * channels were created, before clients create any. */
+static void log_restored_channels(const struct server *server)
+{
+	const char **names = sorted_names(&server->config);
+	struct core_channel_row row;
+	size_t n = 0;
+	if (!names)
+		return;
+	for (struct slice after = SLICE(""); core_next_channel(server->core, after, &row); after = row.name) {
+		char text[NAME_MAX_BYTES + 1];
+		const char *name = text;
+		snprintf(text, sizeof(text), "%.*s", (int)row.name.len, row.name.bytes);
+		if (bsearch(&name, names, server->config.n_channels, sizeof(*names), compare_names))
+			continue;
+		if (++n <= NAMED_CHANNELS)
+			log_warning("channel %s is in the journal and not in the configuration, and stays: a client "
+				    "has created it, or else delete it if that is meant",
+				    name);
+	}
+	if (n > NAMED_CHANNELS)
+		log_warning("%zu more channels are in the journal and not in the configuration, and stay",
+			    n - NAMED_CHANNELS);
+	free(names);
+}
+
 static void on_idle_timer(void *arg)
 {
 	struct server *server = arg;
@@ -304,6 +332,7 @@ static int start(struct server *server)
 	loop_set_spin(server->loop, server->config.spin_us);
 	if (server_start_journal(server) < 0 || server_create_channels(server, &server->config) > 0)
 		return -1;
+	log_restored_channels(server);
 	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
 	    server_start_service(server) < 0)
 		return -1;
@@ -315,6 +344,7 @@ int server_main(server_load_config *load_config, void *arg)
 	struct server server = {.load_config = load_config, .load_arg = arg};
 	int status = 1;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a disk that is full: the write says so */
 	service_init(&server.service);
 	if (start(&server) == 0) {
 		server_log_access(&server);

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import struct
@@ -109,6 +110,19 @@ class Restart(Durable):
         row = wire.ask("stat", channel="q")
         self.assertEqual((row["capacity"], row["buffered"]), (7, 2))
         wire.close()
+
+    def test_what_is_no_longer_configured_stays_with_a_warning(self):
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", "--set", "channels.r={kind: bounded, capacity: 5, durable: true}")
+        wire = Wire(daemon.port)
+        wire.ask("put", channel="q", values=[1, 2])
+        wire.close()
+        self.kill(daemon)
+        daemon = self.start("--set", "channels.r={kind: bounded, capacity: 5, durable: true}")
+        self.assertIn("channel q is in the journal and not in the configuration, and stays", daemon.wait_log("warning"))
+        wire = Wire(daemon.port)
+        self.assertEqual(wire.ask("stat", channel="q")["buffered"], 2)
+        wire.close()
+        self.assertEqual([line for line in daemon.lines if "channel r " in line], [])
 
     def test_metrics_tell_of_the_journal(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", http="127.0.0.1:0")
@@ -342,6 +356,46 @@ class Inspected(Filled):
     def test_what_is_no_journal(self):
         self.assertIn("cannot be opened", run("--journal-check", self.path("nothing")).stderr)
         self.assertIn("there is no journal in it", run("--journal-check", self.directory).stderr)
+
+
+class FilesMayNotGrow(Durable):
+    """RLIMIT_FSIZE: its signal would end the daemon."""
+
+    def limit(self, daemon, size):
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def test_puts_are_refused_while_no_segment_can_be_made(self):
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 100000, durable: true}")
+        wire = Wire(daemon.port)
+        self.addCleanup(wire.close)
+        # The segment that is there and the spare can be written to, but for their last block, which batches of 15 blocks never reach.
+        self.limit(daemon, (1 << 20) - 4096)
+        put = 0
+        while (reply := wire.ask("put", channel="q", value="x" * 60000))["status"] == "ok":
+            put += 1
+            self.assertLess(put, 32)
+        self.assertEqual(reply.get("error"), "unavailable", reply)
+        self.assertEqual(wire.ask("take", channel="q")["status"], "ok")
+        self.limit(daemon, resource.RLIM_INFINITY)
+        daemon.wait_log("has room again")
+        self.assertEqual(wire.ask("put", channel="q", value=1)["status"], "ok")
+
+    def test_a_write_that_may_not_be_is_told_and_ends_it(self):
+        daemon = self.start("--set", "channels.q={kind: bounded, capacity: 100000, durable: true}")
+        wire = Wire(daemon.port)
+        self.addCleanup(wire.close)
+        self.assertEqual(wire.ask("put", channel="q", value=1)["status"], "ok")
+        self.limit(daemon, 4096)
+        with self.assertRaises(ConnectionError):
+            wire.ask("put", channel="q", value=2)
+        self.assertEqual(daemon.process.wait(DEADLINE_S), 4)
+        self.assertIn("File too large", daemon.wait_log("has failed"))
+
+    def test_without_room_for_the_first_segment_it_says_why(self):
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, old)
+        self.assertIn("File too large. The system limits the size of this process's files", self.refused())
 
 
 class Full(Durable):

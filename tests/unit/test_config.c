@@ -309,6 +309,20 @@ static const struct {
 	{"users: {a: {uid: 1, max_memory: 0}}",
 	 "f:1:33: \"0\" is not possible; expected bytes (such as 65536, 64KiB, 16MiB, 2GiB), 1 to 1024GiB"},
 	{"user: ''", "f:1:7: there is nothing; expected a text"},
+	/* The journal. */
+	{"journal: here", "f:1:10: journal is not a mapping; expected keys with values"},
+	{"journal: {path: here}",
+	 "f:1:17: \"here\" is no absolute path of a folder; expected one such as /var/lib/millrace"},
+	{"journal: {path: //}",
+	 "f:1:17: \"//\" is no absolute path of a folder; expected one such as /var/lib/millrace"},
+	{"journal: {paths: /a}", "f:1:11: unknown key \"paths\"; did you mean \"path\"?"},
+	{"journal: {fsync: no}",
+	 "f:1:11: unknown key \"fsync\"; expected one of path, segment, max_batch, max_delay_us"},
+	{"journal: {segment: 1023KiB}", "f:1:20: \"1023KiB\" is not possible; expected bytes (such as 65536, 64KiB, "
+					"16MiB, 2GiB), 1MiB to 1GiB"},
+	{"journal: {max_batch: 1KiB}", "f:1:22: \"1KiB\" is not possible; expected bytes (such as 65536, 64KiB, "
+				       "16MiB, 2GiB), 4KiB to 64MiB"},
+	{"journal: {max_delay_us: 1ms}", "f:1:25: \"1ms\" is not possible; expected a whole number, 0 to 1000000"},
 	/* Channels. */
 	{"channels: [jobs]", "f:1:11: channels is not a mapping; expected keys with values"},
 	{"channels:\n  jobs: bounded\n", "f:2:9: jobs is not a mapping; expected keys with values"},

@@ -161,6 +161,39 @@ START_TEST(set_refuses_and_names_the_assignment)
 }
 END_TEST
 
+START_TEST(the_journal_is_set_and_checked)
+{
+	set("journal={path: /var/lib/millrace/, segment: 2MiB, max_batch: 512KiB}");
+	expect_checked();
+	ck_assert_str_eq(config.journal.path, "/var/lib/millrace");
+	ck_assert_uint_eq(config.journal.segment, 2 << 20);
+	ck_assert_uint_eq(config.journal.max_batch, 512 << 10);
+	ck_assert_uint_eq(config.journal.max_delay_us, 0);
+	set("journal.max_delay_us=200");
+	ck_assert_uint_eq(config.journal.max_delay_us, 200);
+	set("channels.a={kind: bounded, capacity: 1, durable: true}");
+	expect_checked();
+	set("journal.max_batch=513KiB");
+	expect_check("journal: a segment has to hold four batches; expected segment to be at least 2101248, or a "
+		     "smaller max_batch");
+	expect_refused("journal.path=here", "--set journal.path=here: \"here\" is no absolute path of a folder; "
+					    "expected one such as /var/lib/millrace");
+	expect_refused("journal.pth=/a", "--set journal.pth=/a: unknown key \"pth\"; did you mean \"path\"?");
+}
+END_TEST
+
+START_TEST(a_durable_channel_needs_a_journal)
+{
+	set("channels.a={kind: bounded, capacity: 1, durable: true}");
+	expect_check("channels: \"a\" is durable, and there is no journal; expected `journal: {path: "
+		     "/var/lib/millrace}`");
+	set("journal.path=/a");
+	expect_checked();
+	ck_assert_uint_eq(config.journal.segment, 64 << 20);
+	ck_assert_uint_eq(config.journal.max_batch, 1 << 20);
+}
+END_TEST
+
 START_TEST(listen_replaces_and_then_adds)
 {
 	ck_assert_int_eq(config_set(&config, "listen=[unix:///a, unix:///b]", error), 0);
@@ -369,6 +402,8 @@ int main(void)
 		set_names_with_dots,
 		set_another_kind_settles_the_capacity,
 		set_refuses_and_names_the_assignment,
+		the_journal_is_set_and_checked,
+		a_durable_channel_needs_a_journal,
 		listen_replaces_and_then_adds,
 		http_is_set_by_the_command_line,
 		NULL,
