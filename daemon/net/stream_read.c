@@ -120,6 +120,8 @@ void stream_make_room(struct stream *stream)
 		/* What it was told takes memory until it is sent, and nobody else is to go for that. */
 		if (victim->state != STREAM_GONE && stream_has_unsent(victim) && victim->output == STREAM_OUTPUT_READY)
 			stream_send(victim);
+		if (victim->state != STREAM_GONE && victim->output == STREAM_OUTPUT_BLOCKED)
+			stream_drop(victim); /* it has no room for that */
 		assert(buffer_budget_victim(&group->budget, stream) != victim);
 	}
 }
