@@ -94,7 +94,7 @@ $(BUILD)/%.o: %.c
 	$(call TELL,CC  )
 	$(Q)$(CC) $(ALL_CFLAGS) $(LTO_COMPILE) -MMD -MP -c -o $@ $<
 
-$(BUILD)/daemon/http/assets.o: daemon/http/dashboard.html proto/openapi.json
+$(BUILD)/daemon/http/assets.o: $(wildcard daemon/http/dashboard.*) proto/openapi.json
 $(BUILD)/daemon/http/assets.o: LTO = # it is assembly, which link-time optimisation would part from its names
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)

@@ -16,4 +16,6 @@
 	}
 
 ASSET(dashboard, "daemon/http/dashboard.html")
+ASSET(dashboard_css, "daemon/http/dashboard.css")
+ASSET(dashboard_js, "daemon/http/dashboard.js")
 ASSET(openapi, "proto/openapi.json")

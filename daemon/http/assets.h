@@ -5,6 +5,8 @@
 #include "proto/slice.h"
 
 struct slice asset_dashboard(void);
+struct slice asset_dashboard_css(void);
+struct slice asset_dashboard_js(void);
 struct slice asset_openapi(void);
 
 #endif

@@ -1,35 +1,26 @@
 #include "daemon/http/credentials.h"
 
+#include <openssl/evp.h>
+
 enum { MAX_TOKEN_BYTES = 1024 };
 
-static int base64_value(char c)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(alphabet, c) : NULL;
-	return at ? (int)(at - alphabet) : -1;
-}
-
-/* Returns the length, or -1: it is no base64, or longer than there is room. */
+/* Decodes base64 by OpenSSL, which passes over white space and the like: so the text is of the alphabet alone, in whole
+ * groups of four, with at most two '=' at its end. Returns the length, or -1: it is none, or longer than there is room.
+ */
 static long base64_decode(struct slice text, char *to, size_t room)
 {
-	size_t len = 0;
-	unsigned bits = 0, n_bits = 0;
-	while (text.len && text.bytes[text.len - 1] == '=')
-		text.len--;
-	for (size_t i = 0; i < text.len; i++) {
-		int value = base64_value(text.bytes[i]);
-		if (value < 0)
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = text.len, n_padding = 0;
+	if (!len || len % 4 || len / 4 * 3 > room)
+		return -1;
+	while (n_padding < 2 && text.bytes[len - 1 - n_padding] == '=')
+		n_padding++;
+	for (size_t i = 0; i < len - n_padding; i++) {
+		if (!text.bytes[i] || !strchr(alphabet, text.bytes[i]))
 			return -1;
-		bits = (bits << 6 | (unsigned)value) & 0xffff;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		n_bits -= 8;
-		if (len == room)
-			return -1;
-		to[len++] = (char)(bits >> n_bits);
 	}
-	return (long)len;
+	int n = EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)text.bytes, (int)len);
+	return n < 0 ? -1 : n - (long)n_padding;
 }
 
 /* What stands behind the scheme, or nothing. */

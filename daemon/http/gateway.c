@@ -75,52 +75,84 @@ static void write_argument(struct buffer *out, const struct http_request *reques
 	message_text(out, request->argument);
 }
 
-/* The body as it stands in a request. */
-struct body {
-	enum error error; /* ERROR_NONE, or it cannot, and `why` says why, for people; NULL: the error says it all */
-	const char *why;
-	struct slice value; /* the one to be put, which is scanned here and nowhere else; empty: there is none */
-};
+/* Scans the body: whether it is one value of JSON; else *why says where it is not, for people. What is nested too deep
+ * counts as one, though what is in its depth has not been scanned. */
+static bool scan_body(const struct http_request *request, struct json_scan *scan, enum json_type *type,
+		      struct slice *raw, char why[WHY_BYTES])
+{
+	size_t line = 1;
+	json_scan_init(scan, request->body.bytes, request->body.len);
+	json_scan_space(scan);
+	const char *begin = scan->at;
+	*type = json_scan_value(scan, raw);
+	if (scan->too_deep) {
+		scan->error = NULL;
+		*type = *begin == '{' ? JSON_TYPE_OBJECT : JSON_TYPE_ARRAY;
+		*raw = (struct slice){begin, (size_t)(scan->at - begin)};
+	}
+	if (!scan->error && json_scan_at_end(scan))
+		return true;
+	size_t at = request->body.len - (size_t)(scan->end - scan->at);
+	for (size_t i = 0; i < at; i++)
+		line += request->body.bytes[i] == '\n';
+	snprintf(why, WHY_BYTES, "the body is %s of JSON; at byte %zu, in line %zu, %s",
+		 request->route->body == BODY_VALUE ? "the value: one," : "one object", at, line,
+		 scan->error ? scan->error : "more stands behind it");
+	return false;
+}
 
-/* Writes the body, once it is sure that it is one value, and cannot become anything else in the midst of the request. A
- * single value is only scanned: in the request stands a number for it. */
-static struct body write_body(const struct http_request *request, struct buffer *out, bool is_batch)
+/* A value to be put is only scanned, here and nowhere else: in the request stands a number for it. */
+static enum error write_value(const struct json_scan *scan, enum json_type type, struct slice raw, struct buffer *out,
+			      struct slice *value, char why[WHY_BYTES])
+{
+	if (scan->too_deep) {
+		snprintf(why, WHY_BYTES, "it is nested deeper than %d", JSON_MAX_DEPTH);
+		return ERROR_BAD_VALUE;
+	}
+	*value = type == JSON_TYPE_NULL ? SLICE("") : raw;
+	message_raw(out, "value", type == JSON_TYPE_NULL ? raw : SLICE("0"));
+	return ERROR_NONE;
+}
+
+/* Writes the body, once it is sure that it cannot become anything else in the midst of the request. *value is the one
+ * to be put, if it is. Else returns why it cannot, and *why says it for people. */
+static enum error write_body(const struct http_request *request, struct buffer *out, bool is_batch, struct slice *value,
+			     char why[WHY_BYTES])
 {
 	struct json_scan scan;
 	struct slice raw;
-	bool is_value = request->route->body == BODY_VALUE;
-	json_scan_init(&scan, request->body.bytes, request->body.len);
-	enum json_type type = json_scan_value(&scan, &raw);
-	if (type == JSON_TYPE_NONE || !json_scan_at_end(&scan))
-		return (struct body){ERROR_BAD_JSON,
-				     is_value ? "the body is the value: one, of JSON"
-					      : "the body is one object of JSON",
-				     {NULL, 0}};
-	if (is_value && (is_batch || type == JSON_TYPE_NULL)) {
-		message_raw(out, is_batch ? "values" : "value", raw);
-		return (struct body){.error = ERROR_NONE};
+	enum json_type type;
+	if (!scan_body(request, &scan, &type, &raw, why))
+		return ERROR_BAD_JSON;
+	if (request->route->body == BODY_VALUE && !is_batch)
+		return write_value(&scan, type, raw, out, value, why);
+	if (request->route->body == BODY_VALUE) {
+		message_raw(out, "values", raw);
+		return ERROR_NONE;
 	}
-	if (is_value) {
-		message_raw(out, "value", SLICE("0"));
-		return (struct body){ERROR_NONE, NULL, raw};
+	if (type != JSON_TYPE_OBJECT) {
+		snprintf(why, WHY_BYTES, "the body is one object of JSON");
+		return ERROR_BAD_REQUEST;
 	}
-	if (type != JSON_TYPE_OBJECT)
-		return (struct body){ERROR_BAD_REQUEST, "the body is one object of JSON", {NULL, 0}};
 	struct slice inside = {raw.bytes + 1, raw.len - 2};
 	json_scan_init(&scan, inside.bytes, inside.len);
 	if (!json_scan_at_end(&scan)) {
 		append(out, ",");
 		buffer_append(out, inside.bytes, inside.len);
 	}
-	return (struct body){.error = ERROR_NONE};
+	return ERROR_NONE;
 }
 
-/* What a frame may ask for, and a connection that comes and goes may not. */
+/* What a frame may ask for, and a connection that comes and goes may not; NULL: nothing of that. */
 static const char *unsuitable(struct message_request *request)
 {
+	bool is_sticky = request->sticky;
 	request->sticky = request->lease_ms > 0;
-	return request->op == OP_CREATE && request->ephemeral ? "a channel of an HTTP connection cannot be ephemeral"
-							      : NULL;
+	if (request->op == OP_CREATE && request->ephemeral)
+		return "a channel of an HTTP connection cannot be ephemeral";
+	if (message_has(request, MEMBER_STICKY) && !is_sticky)
+		return "leases outlive an HTTP connection: they are \"sticky\" always";
+	return message_has(request, MEMBER_COUNT) ? "\"count\" is for frames: use \"max\"" : NULL;
 }
 
 /* The request in the protocol's words, in the buffer that all share, is decoded and carried out. */
@@ -132,6 +164,8 @@ static struct http_response carry_out(struct http_session *session, struct buffe
 	int result = message_decode_request(&session->session.all->decoder, buffer_front(request), buffer_len(request),
 					    &decoded);
 	const char *why = result < 0 ? decoded.detail : unsuitable(&decoded);
+	if (result < 0 && decoded.error == ERROR_BAD_JSON)
+		why = "the body is no JSON, where it is nested deepest";
 	if (result < 0 || why)
 		return http_error(session, 0, result < 0 ? decoded.error : ERROR_BAD_REQUEST, why);
 	if (value.len)
@@ -143,7 +177,8 @@ static struct http_response carry_out(struct http_session *session, struct buffe
 struct http_response gateway_serve(struct http_session *session, const struct http_request *request)
 {
 	struct buffer *out = &session->http->scratch;
-	struct body body = {.error = ERROR_NONE};
+	struct slice value = SLICE("");
+	enum error error = ERROR_NONE;
 	char why[WHY_BYTES];
 	bool is_batch = false;
 	buffer_clear(out);
@@ -154,12 +189,12 @@ struct http_response gateway_serve(struct http_session *session, const struct ht
 	session->op = request->route->op;
 	if (!write_query(request, out, &is_batch, why))
 		return http_error(session, 0, ERROR_BAD_REQUEST, why);
-	if (request->route->body != BODY_NONE)
-		body = write_body(request, out, is_batch);
-	if (body.error != ERROR_NONE)
-		return http_error(session, 0, body.error, body.why);
+	if (request->body.len || request->route->body == BODY_VALUE || request->route->body == BODY_MEMBERS)
+		error = write_body(request, out, is_batch, &value, why);
+	if (error != ERROR_NONE)
+		return http_error(session, 0, error, why);
 	append(out, "}");
-	struct http_response response = carry_out(session, out, body.value);
+	struct http_response response = carry_out(session, out, value);
 	if (out->failed || out->cap > HTTP_MAX_HEAD_BYTES)
 		buffer_finish(out);
 	return response;

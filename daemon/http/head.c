@@ -67,13 +67,43 @@ static bool is_visible(struct slice text)
 	return true;
 }
 
-static const char *parse_request_line(struct slice line, struct http_head *head, int *code)
+/* How long the beginning "http://" or "https://" of an absolute target is; 0: it has none. */
+static size_t scheme_len(struct slice target)
+{
+	const char *mark = target.len ? memmem(target.bytes, target.len, "://", 3) : NULL;
+	struct slice scheme = {target.bytes, mark ? (size_t)(mark - target.bytes) : 0};
+	return http_text_is(scheme, "http") || http_text_is(scheme, "https") ? scheme.len + 3 : 0;
+}
+
+/* A path with its query; or, as proxies are asked, an absolute target, whose authority then stands for the Host. */
+static const char *parse_target(struct slice target, struct http_head *head, struct slice *authority)
+{
+	size_t scheme = is_visible(target) ? scheme_len(target) : 0, end = scheme;
+	while (scheme && end < target.len && target.bytes[end] != '/' && target.bytes[end] != '?')
+		end++;
+	*authority = (struct slice){target.bytes + scheme, end - scheme};
+	target = (struct slice){target.bytes + end, target.len - end};
+	bool has_path = target.len && target.bytes[0] == '/';
+	if (!is_visible(target) || (scheme ? !authority->len : !has_path))
+		return "the target is a path that begins with '/', or a whole http:// URL";
+	if (!cut(&target, "?", &head->path)) {
+		head->path = target;
+		target.len = 0;
+	}
+	if (!has_path)
+		head->path = SLICE("/");
+	head->query = target;
+	return NULL;
+}
+
+static const char *parse_request_line(struct slice line, struct http_head *head, struct slice *authority, int *code)
 {
 	struct slice target;
 	if (!cut(&line, " ", &head->method) || !cut(&line, " ", &target) || !is_token(head->method))
 		return "this is not HTTP: a request begins with a line such as GET /healthz HTTP/1.1";
-	if (!target.len || target.bytes[0] != '/' || !is_visible(target))
-		return "the target is a path that begins with '/'";
+	const char *why = parse_target(target, head, authority);
+	if (why)
+		return why;
 	if (slice_equal(line, SLICE("HTTP/1.0"))) {
 		head->is_1_0 = true;
 	} else if (!slice_equal(line, SLICE("HTTP/1.1"))) {
@@ -81,11 +111,6 @@ static const char *parse_request_line(struct slice line, struct http_head *head,
 		return "the version is HTTP/1.1 or HTTP/1.0";
 	}
 	head->keep_alive = !head->is_1_0;
-	if (!cut(&target, "?", &head->path)) {
-		head->path = target;
-		target.len = 0;
-	}
-	head->query = target;
 	return NULL;
 }
 
@@ -162,13 +187,26 @@ static const char *parse_header(struct slice line, struct http_head *head, int *
 	return NULL;
 }
 
+/* How many bytes the empty lines in front of a request are: some clients end a body with one (RFC 9112, 2.2). */
+static size_t empty_lines(struct slice bytes)
+{
+	size_t len = 0;
+	while (len < bytes.len && len < HTTP_MAX_HEAD_BYTES) {
+		if (bytes.bytes[len] == '\n')
+			len++;
+		else if (bytes.len - len >= 2 && bytes.bytes[len] == '\r' && bytes.bytes[len + 1] == '\n')
+			len += 2;
+		else
+			break;
+	}
+	return len;
+}
+
 enum http_head_result http_head_parse(struct slice bytes, struct http_head *head, size_t *used, int *code,
 				      const char **why)
 {
-	size_t skipped = bytes.len >= 2 && memcmp(bytes.bytes, "\r\n", 2) == 0
-				 ? 2
-				 : 0; /* some clients end a body with an empty line */
-	struct slice rest = {bytes.bytes + skipped, bytes.len - skipped}, text, line;
+	size_t skipped = empty_lines(bytes);
+	struct slice rest = {bytes.bytes + skipped, bytes.len - skipped}, text, line, authority;
 	struct slice window = {rest.bytes, rest.len < HTTP_MAX_HEAD_BYTES ? rest.len : HTTP_MAX_HEAD_BYTES};
 	*code = 400;
 	if (!cut(&window, "\r\n\r\n", &text)) {
@@ -179,13 +217,17 @@ enum http_head_result http_head_parse(struct slice bytes, struct http_head *head
 	*head = (struct http_head){.is_1_0 = false};
 	*used = skipped + text.len + 4;
 	bool more = cut(&text, "\r\n", &line);
-	*why = parse_request_line(more ? line : text, head, code);
+	*why = parse_request_line(more ? line : text, head, &authority, code);
 	while (more && !*why) {
 		more = cut(&text, "\r\n", &line);
 		*why = parse_header(more ? line : text, head, code);
 	}
 	if (!*why && !head->has_host && !head->is_1_0)
 		*why = "there is no Host";
+	if (!*why && authority.len) {
+		head->has_host = true;
+		head->host = authority;
+	}
 	return *why ? HTTP_HEAD_BAD : HTTP_HEAD_WHOLE;
 }
 

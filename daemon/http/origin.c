@@ -4,16 +4,27 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-/* A Host without its port, and an IPv6 address without its brackets. */
+#include "daemon/http/route.h"
+
+static bool is_port(struct slice text)
+{
+	for (size_t i = 1; i < text.len; i++) {
+		if (text.bytes[i] < '0' || text.bytes[i] > '9')
+			return false;
+	}
+	return text.len == 0 || text.bytes[0] == ':';
+}
+
+/* A Host without its port, and an IPv6 address without its brackets; empty: it is no Host. */
 static struct slice host_name(struct slice host)
 {
-	const char *end = NULL;
-	if (host.len && host.bytes[0] == '[') {
-		end = memchr(host.bytes, ']', host.len);
-		return end ? (struct slice){host.bytes + 1, (size_t)(end - host.bytes - 1)} : (struct slice){NULL, 0};
-	}
-	end = host.len ? memchr(host.bytes, ':', host.len) : NULL;
-	return end ? (struct slice){host.bytes, (size_t)(end - host.bytes)} : host;
+	bool has_bracket = host.len && host.bytes[0] == '[';
+	const char *end = host.len ? memchr(host.bytes, has_bracket ? ']' : ':', host.len) : NULL;
+	size_t len = end ? (size_t)(end - host.bytes) : host.len, behind = len + has_bracket;
+	if ((has_bracket && (!end || !memchr(host.bytes, ':', len))) ||
+	    !is_port((struct slice){host.bytes + behind, host.len - behind}))
+		return (struct slice){NULL, 0};
+	return (struct slice){host.bytes + has_bracket, len - has_bracket};
 }
 
 /* Whether it is the address, as a literal, that the connection came to: no name could stand for it. */
@@ -75,7 +86,8 @@ static bool is_json(struct slice type)
 const char *http_access(const struct http_session *session, const struct http_request *request)
 {
 	const struct http_head *head = &request->head;
-	if (!head->has_host || !is_own_host(session, head->host))
+	bool may_lack_host = head->is_1_0 && request->route && request->route->is_open; /* as a balancer's checks do */
+	if (head->has_host ? !is_own_host(session, head->host) : !may_lack_host)
 		return "the Host of the request is neither this address nor a name of loopback, nor in http_hosts of "
 		       "the configuration";
 	if (head->has_origin && !is_own_origin(head->origin, head->host))

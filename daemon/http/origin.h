@@ -7,7 +7,7 @@
 #include "daemon/http/response.h"
 
 /* The one place where it is decided whether a request is let in at all: 403 if not, with this text, and nothing has
- * happened. NULL: it is. */
+ * happened. NULL: it is. The request's route is known, if there is one. */
 const char *http_access(const struct http_session *session, const struct http_request *request);
 
 /* What changes anything says that it is JSON, as no form can: else 415. */

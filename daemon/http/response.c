@@ -137,12 +137,13 @@ static int code_of(enum status status, enum error error)
 	return 500;
 }
 
-/* The message is one string of two parts. */
+/* The message is one string of two parts; what is said of bad JSON in general is of frames, and left out. */
 static void write_message(struct buffer *out, enum error error, const char *detail)
 {
 	char text[DETAIL_BYTES];
-	bool has_detail = detail && detail[0];
-	snprintf(text, sizeof(text), "%s%s%s", error_text(error), has_detail ? ": " : "", has_detail ? detail : "");
+	bool has_detail = detail && detail[0], has_general = !has_detail || error != ERROR_BAD_JSON;
+	snprintf(text, sizeof(text), "%s%s%s", has_general ? error_text(error) : "",
+		 has_general && has_detail ? ": " : "", has_detail ? detail : "");
 	message_string(out, "message", slice_from(text));
 }
 

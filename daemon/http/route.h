@@ -7,9 +7,10 @@
 enum { ROUTE_MAX_PARAMETERS = 4 };
 
 enum route_body {
-	BODY_NONE,
-	BODY_VALUE,   /* one JSON value, to be put; with the parameter `batch` an array of them */
-	BODY_MEMBERS, /* a JSON object: members of the op, beside those in path and query */
+	BODY_NONE,             /* one that is there all the same is refused: it was meant to say something */
+	BODY_VALUE,            /* one JSON value, to be put; with the parameter `batch` an array of them */
+	BODY_MEMBERS,          /* a JSON object: members of the op, beside those in path and query */
+	BODY_OPTIONAL_MEMBERS, /* likewise; or no body */
 };
 
 struct route_parameter {

@@ -11,6 +11,8 @@
 
 static const struct route routes[] = {
 	{"GET", "/", page_dashboard, .op = OP_NONE},
+	{"GET", "/dashboard.css", page_style, .op = OP_NONE},
+	{"GET", "/dashboard.js", page_script, .op = OP_NONE},
 	{"GET", "/healthz", page_health, .is_open = true},
 	{"GET", "/readyz", page_ready, .is_open = true},
 	{"GET", "/metrics", metrics_serve, .op = OP_NONE},
@@ -21,18 +23,20 @@ static const struct route routes[] = {
 	{"PUT", "/api/v1/channels/{channel}", gateway_serve, .op = OP_CREATE, .body = BODY_MEMBERS},
 	{"PATCH", "/api/v1/channels/{channel}", gateway_serve, .op = OP_ALTER, .body = BODY_MEMBERS},
 	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", false}}},
-	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, .op = OP_CLOSE},
-	{"POST", "/api/v1/channels/{from}/move", gateway_serve, OP_MOVE, .parameters = {{"to", true}, {"max", false}}},
+	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, .op = OP_CLOSE, .body = BODY_OPTIONAL_MEMBERS},
+	{"POST", "/api/v1/channels/{from}/move", gateway_serve, OP_MOVE, .body = BODY_OPTIONAL_MEMBERS,
+	 .parameters = {{"to", true}, {"max", false}}},
 	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", false}}},
 	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, .body = BODY_VALUE,
 	 .parameters = {{"timeout_ms", false}, {"delay_ms", false}, {"batch", false}}},
-	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE,
+	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE, .body = BODY_OPTIONAL_MEMBERS,
 	 .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
 	{"POST", "/api/v1/alts", gateway_serve, .op = OP_ALTS, .body = BODY_MEMBERS},
-	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, .op = OP_ACK},
-	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK,
+	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, .op = OP_ACK, .body = BODY_OPTIONAL_MEMBERS},
+	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK, .body = BODY_OPTIONAL_MEMBERS,
 	 .parameters = {{"delay_ms", false}, {"counted", false}}},
-	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .parameters = {{"lease_ms", false}}},
+	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .body = BODY_OPTIONAL_MEMBERS,
+	 .parameters = {{"lease_ms", false}}},
 	{"GET", "/api/v1/leases", gateway_serve, OP_LEASES,
 	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
 	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS,
@@ -94,12 +98,12 @@ bool http_find(struct http_session *session, struct http_request *request, struc
 {
 	char allowed[64];
 	struct slice raw;
+	request->route = find(&request->head, &raw, allowed, sizeof(allowed));
 	const char *why = http_access(session, request);
 	if (why) {
 		*refusal = http_error(session, 0, ERROR_DENIED, why);
 		return false;
 	}
-	request->route = find(&request->head, &raw, allowed, sizeof(allowed));
 	if (!request->route && allowed[0]) {
 		*refusal = refuse_method(allowed);
 		return false;
@@ -116,6 +120,11 @@ bool http_find(struct http_session *session, struct http_request *request, struc
 	if (!http_brings_json(request)) {
 		*refusal = http_error(session, 415, ERROR_BAD_REQUEST,
 				      "POST, PUT and PATCH need Content-Type: application/json");
+		return false;
+	}
+	if (request->route->body == BODY_NONE && request->head.content_length) {
+		*refusal = http_error(session, 400, ERROR_BAD_REQUEST,
+				      "this request has no body: its members stand in the path and the query");
 		return false;
 	}
 	long len = raw.len ? http_decode(raw, false, request->argument_bytes, sizeof(request->argument_bytes)) : 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The HTTP gateway from outside: the protocol's ops with their words and codes, connections that end, limits, and what a browser cannot be made to do."""
 import contextlib
+import json
 import os
 import random
 import re
@@ -66,8 +67,8 @@ class Values(Gateway):
     def put(self, channel, value, query="", web=None):
         return (web or self.web).ask("POST", f"/api/v1/channels/{channel}/values{query}", value)
 
-    def take(self, channel, query="", web=None):
-        return (web or self.web).ask("POST", f"/api/v1/channels/{channel}/take{query}")
+    def take(self, channel, query="", web=None, body=None):
+        return (web or self.web).ask("POST", f"/api/v1/channels/{channel}/take{query}", body)
 
     def test_a_value_keeps_its_bytes(self):
         for value in ('{"a" : [1.0, 1e400, "\\u0000"],\n"a":2}', "0", '"x"', "false", "[]"):
@@ -97,10 +98,59 @@ class Values(Gateway):
         self.is_error(self.put("b", "1", "?batch=yes"), 400, "bad_request", "batch")
 
     def test_a_body_is_one_value_and_never_part_of_a_request(self):
-        for body in ("", "1, 2", '1,"timeout_ms":0', "{", "nul", '"\\ud800"', b'"\xff"', "1}", "[" * 200):
+        for body in ("", "1, 2", '1,"timeout_ms":0', "{", "nul", '"\\ud800"', b'"\xff"', "1}", "[" * 200, "[" * 200 + "]" * 200 + "]"):
             self.is_error(self.put("b", body), 400, "bad_json", "the value")
         self.is_error(self.put("b", "null"), 400, "bad_value")
         self.assertEqual(self.stat("b")["accepted"], 0)
+
+    def test_too_deep_is_what_it_is_in_a_frame(self):
+        deep = "[" * 129 + "]" * 129
+        for channel in ("b", "none"):
+            self.assertEqual(self.frames.ask(id=7, op="put", channel=channel, value=json.loads(deep))["error"], "bad_value")
+            self.is_error(self.put(channel, deep), 400, "bad_value", "deeper than 128")
+            self.is_error(self.put(channel, f"[1,{deep}]", "?batch=true"), 400, "bad_value", "number 1")
+            self.is_error(self.web.ask("POST", "/api/v1/alts", '{"arms":[{"put":"%s","value":%s}]}' % (channel, deep)), 400, "bad_value", "arm 0")
+        self.is_answer(self.put("b", deep[1:-1]), 204, "ok")
+        self.is_answer(self.web.ask("POST", "/api/v1/alts", '{"arms":[{"put":"b","value":%s}]}' % deep[1:-1]), 200, "ok", arm=0)
+        self.is_error(self.web.ask("POST", "/api/v1/alts", '{"arms":[%s nonsense]}' % deep), 400, "bad_json", "nested")
+        self.assertEqual(self.stat("b")["accepted"], 2)
+
+    def test_a_bad_body_is_told_where(self):
+        for body, where in (("", "at byte 0, in line 1"), ('{"a":\n 1,\n x}', "at byte 11, in line 3"), ("1 2", "at byte 2, in line 1"), ("\n\n[1,]", "at byte 5, in line 3")):
+            self.is_error(self.put("b", body), 400, "bad_json", where)
+        self.is_error(self.web.ask("POST", "/api/v1/alts", '{"arms":\n[}'), 400, "bad_json", "at byte 10, in line 2")
+        self.is_error(self.take("b", "", body='{"max" 1}'), 400, "bad_json", "at byte 7, in line 1")
+
+    def test_members_count_in_the_body_too(self):
+        self.put("b", "[1, 2]", "?batch=true")
+        body = self.is_answer(self.take("b", body={"lease_ms": 60000, "max": 2}), 200, "ok", values=[1, 2], deliveries=[1, 1])
+        self.assertEqual(self.stat("b")["leased"], 2)
+        self.is_answer(self.web.ask("POST", f"/api/v1/leases/{body['lease']}/extend", {"lease_ms": 70000}), 204, "ok")
+        self.is_answer(self.web.ask("POST", f"/api/v1/leases/{body['lease']}/nack", {"delay_ms": 60000, "counted": False}), 204, "ok")
+        self.assertEqual(self.stat("b")["leased"], 2)
+        self.is_answer(self.take("b", body={"timeout_ms": 0}), 408, "timeout")
+        self.is_answer(self.take("b", "?timeout_ms=0", body={"lease_ms": 5}), 408, "timeout")
+        self.is_answer(self.take("b", "?timeout_ms=0", body=" { } "), 408, "timeout")
+        self.is_answer(self.web.ask("POST", "/api/v1/channels/d/close", "{}"), 204, "ok")
+
+    def test_no_body_is_passed_over(self):
+        self.put("b", "1")
+        before = self.stat("b")
+        lease = "0" * 32
+        for body, error, text in (
+            ({"lease_ms": 5, "timeout": 5}, "bad_request", "timeout"), ({"count": 5}, "bad_request", "count"), ({"sticky": False, "lease_ms": 5}, "bad_request", "sticky"),
+            ({"max": 2, "channel": "d"}, "bad_request", "channel"), ({"op": "put"}, "bad_request", "op"), ({"id": 5}, "bad_request", "id"), ({"lease_ms": "5"}, "bad_request", "lease_ms"),
+            ("[]", "bad_request", "object"), ("null", "bad_request", "object"), ("garbage", "bad_json", "at byte 0"), (" ", "bad_json", "at byte 1"), ('{},"max":2', "bad_json", "at byte 2"),
+        ):  # fmt: skip
+            self.is_error(self.take("b", body=body), 400, error, text)
+        self.is_error(self.take("b", "?max=2", body={"max": 2}), 400, "bad_request", '"max" is there twice')
+        for path, body in ((f"/api/v1/leases/{lease}/ack", {"lease_ms": 5}), (f"/api/v1/leases/{lease}/nack", {"delay": 5}), (f"/api/v1/leases/{lease}/extend", {"lease_ms": 5, "lease": lease}),
+                           ("/api/v1/channels/b/close", {"force": True})):  # fmt: skip
+            self.is_error(self.web.ask("POST", path, body), 400, "bad_request", next(reversed(body)))
+        for method, path in (("DELETE", "/api/v1/channels/b"), ("GET", "/api/v1/channels"), ("GET", "/api/v1/channels/b/values"), ("GET", "/api/v1/waiters"), ("GET", "/api/v1/clients"),
+                             ("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/"), ("GET", "/api/v1/events"), ("GET", "/openapi.json")):  # fmt: skip
+            self.is_error(self.web.ask(method, path, '{"force":true}'), 400, "bad_request", "no body")
+        self.assertEqual(self.stat("b"), before)
 
     def test_mistakes_are_named(self):
         self.is_error(self.put("none", "1"), 404, "no_such_channel", "none")
@@ -364,6 +414,12 @@ class Wire(Gateway):
         web.send_raw(text)
         return web
 
+    def code_of(self, text):
+        """The code of the answer, by a connection of its own."""
+        with Web(self.daemon) as web:
+            web.send_raw(text)
+            return web.receive(text.startswith("HEAD")).code
+
     def test_requests_may_follow_each_other_at_once(self):
         self.web.send("POST", "/api/v1/channels/u/take")
         self.web.send("GET", "/healthz")
@@ -420,6 +476,28 @@ class Wire(Gateway):
         self.assertEqual(self.web.stream.readline(), b"\r\n")
         self.web.send_raw("1")
         self.assertEqual(self.web.receive().code, 204)
+
+    def test_a_balancers_check_has_no_host(self):
+        for path in ("/healthz", "/readyz"):
+            for method in ("GET", "HEAD", "OPTIONS"):
+                self.assertEqual(self.code_of(f"{method} {path} HTTP/1.0\r\n\r\n"), 403 if method == "OPTIONS" else 200)
+        for path in ("/", "/metrics", "/api/v1/channels", "/nonsense"):
+            self.assertEqual(self.code_of(f"GET {path} HTTP/1.0\r\n\r\n"), 403)
+        self.assertEqual(self.code_of("GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n"), 403)
+
+    def test_absolute_targets(self):
+        own = f"localhost:{self.web.port}"
+        for target, host, code in ((f"http://{own}/healthz", own, 200), (f"HTTP://{own}/healthz", "evil.example", 200), ("http://localhost/api/v1/channels?limit=1", own, 200), ("http://localhost", own, 200),
+                                   ("http://evil.example/healthz", own, 403), ("http://a@localhost/healthz", own, 403), ("http:///healthz", own, 400), ("ftp://localhost/", own, 400),
+                                   ("healthz", own, 400)):  # fmt: skip
+            self.assertEqual(self.code_of(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"), code, target)
+        self.assertEqual(self.code_of("GET http://localhost/api/v1/channels HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n"), 403)
+
+    def test_empty_lines_before_a_request(self):
+        web = self.raw("\r\n")
+        for before in ("", "\r\n\r\n", "\n"):
+            web.send_raw(f"{before}GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(web.receive().code, 200)
 
     def test_old_clients(self):
         web = self.raw("GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -507,7 +585,8 @@ class Browsers(Gateway):
         self.assertEqual(self.frames.ask(id=3, op="list"), before)
 
     def test_a_foreign_host_is_refused(self):
-        for host in ("evil.example", "evil.example:7224", "127.0.0.1.evil.example", "localhost.", "10.0.0.1", "", "[::2]", "[::1", "x" * 300, "a@localhost"):
+        for host in ("evil.example", "evil.example:7224", "127.0.0.1.evil.example", "localhost.", "10.0.0.1", "", "[::2]", "[::1", "x" * 300, "a@localhost",
+                     "[::1].evil", "[::1].evil:80", "[::1]80", "[::1]]", "[localhost]", "[127.0.0.1]", "localhost:80.evil", "127.0.0.1:x", "localhost:80:80", "::1", "[", "[]"):  # fmt: skip
             self.is_refused_and_nothing_happens({**JSON, "Host": host}, 403)
             self.assertEqual(self.web.ask("GET", "/healthz", headers={"Host": host}).code, 403, host)
 
@@ -534,6 +613,14 @@ class Browsers(Gateway):
         self.assertIn("default-src 'none'", policy)
         self.assertIn("frame-ancestors 'none'", policy)
         self.assertNotIn("http", policy)
+        self.assertNotIn("unsafe", policy)
+        page = self.web.ask("GET", "/").body.decode()
+        self.assertEqual(re.findall(r"<style|<script(?! src)|\\son[a-z]+=|\\sstyle=|javascript:", page), [])
+        for path, kind in (("/dashboard.js", "text/javascript"), ("/dashboard.css", "text/css")):
+            self.assertIn(f'"{path}"', page)
+            answer = self.web.ask("GET", path)
+            self.assertEqual((answer.code, answer.headers["content-type"], answer.headers["x-content-type-options"]), (200, f"{kind}; charset=utf-8", "nosniff"))
+            self.assertEqual(self.web.ask("GET", path, headers={"Origin": "http://evil.example"}).code, 403)
 
 
 class Hosts(unittest.TestCase):
@@ -627,7 +714,11 @@ class Description(unittest.TestCase):
             query = {row["name"]: row["schema"]["type"] == "string" for row in operation.get("parameters", []) if row["in"] == "query"}
             self.assertEqual(query, {name: is_text == "true" for name, is_text in parameters.items()}, path)
             self.assertEqual(re.findall(r"\{(\w+)\}", path), [row["name"] for row in operation.get("parameters", []) if row["in"] == "path"])
-            self.assertEqual("BODY_" in rest, operation.get("requestBody", {}).get("required", False), path)
+            self.assertEqual("BODY_" in rest, "requestBody" in operation, path)
+            self.assertEqual("BODY_" in rest and "BODY_OPTIONAL" not in rest, operation.get("requestBody", {}).get("required", False), path)
+            if "BODY_OPTIONAL" in rest:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                self.assertEqual(set(API["components"]["schemas"][schema]["properties"]), set(parameters), path)
 
     def test_it_is_served(self):
         with Daemon(http="127.0.0.1:0") as daemon, Web(daemon) as web:

@@ -53,6 +53,15 @@ class Users(unittest.TestCase):
         for wrong in ("Bearer x", "Bearer ", "Basic", "Basic !!!", "Basic " + "A" * 3000, self.basic("a:wrong")["Authorization"], "Negotiate x", self.tokens["a"]):
             self.assertEqual(self.web.ask("GET", "/api/v1/channels", headers={"Authorization": wrong}).code, 401, wrong)
 
+    def test_basic_is_base64_and_nothing_beside_it(self):
+        good = self.basic(f"a:{self.tokens['a']}")["Authorization"]
+        self.assertEqual(self.web.ask("GET", "/api/v1/channels", headers={"Authorization": good}).code, 200)
+        for pad in ("", "x", "xx"):  # each length of the last group
+            self.assertEqual(self.web.ask("GET", "/api/v1/channels", headers=self.basic(f"{pad}:{self.tokens['a']}")).code, 200)
+        for wrong in (good + "=", good + "====", good[:-1], good.replace("Basic ", "Basic  "), good[:20] + "\t" + good[20:], good[:10] + "=" + good[11:], good[:20] + "-" + good[21:], "Basic =", "Basic ====", "Basic A===",
+                      self.basic("no colon")["Authorization"], self.basic("a:" + self.tokens["a"] + "x" * 1000)["Authorization"]):  # fmt: skip
+            self.assertEqual(self.web.ask("GET", "/api/v1/channels", headers={"Authorization": wrong}).code, 401, wrong)
+
     def test_one_user_cannot_take_all_places_of_listeners(self):
         self.write(self.lines.replace("max_connections: 2", "max_connections: 50"))
         self.daemon.kill(signal.SIGHUP)

@@ -49,6 +49,40 @@ START_TEST(a_head_is_whole_at_its_empty_line)
 	ck_assert_uint_eq(head.content_length, 5);
 	ck_assert_int_eq(parse("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nGET /next"), HTTP_HEAD_WHOLE);
 	ck_assert_uint_eq(used, strlen("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+	ck_assert_int_eq(parse("\n\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), HTTP_HEAD_WHOLE);
+	ck_assert_uint_eq(used, strlen("\n\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+	ck_assert_int_eq(parse("\r\n\r"), HTTP_HEAD_MORE);
+}
+END_TEST
+
+START_TEST(empty_lines_come_to_an_end)
+{
+	char text[HTTP_MAX_HEAD_BYTES + 8];
+	memset(text, '\n', sizeof(text));
+	ck_assert_int_eq(parse_bytes(text, 100), HTTP_HEAD_MORE);
+	memcpy(text + sizeof(text) - 4, "\r\n\r\n", 4);
+	ck_assert_int_eq(parse_bytes(text, sizeof(text)), HTTP_HEAD_BAD);
+}
+END_TEST
+
+START_TEST(a_target_may_be_absolute)
+{
+	static const struct {
+		const char *text, *host, *path, *query;
+	} rows[] = {
+		{"GET http://a:1/b?c HTTP/1.1\r\nHost: x\r\n\r\n", "a:1", "/b", "c"},
+		{"GET HTTPS://a HTTP/1.1\r\nHost: x\r\n\r\n", "a", "/", ""},
+		{"GET http://[::1]:7?c=/ HTTP/1.1\r\nHost: x\r\n\r\n", "[::1]:7", "/", "c=/"},
+		{"GET http://a/ HTTP/1.0\r\n\r\n", "a", "/", ""},
+		{"GET /http://a/ HTTP/1.1\r\nHost: x\r\n\r\n", "x", "/http://a/", ""},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(parse(rows[i].text), HTTP_HEAD_WHOLE);
+		ck_assert(head.has_host);
+		is(head.host, rows[i].host);
+		is(head.path, rows[i].path);
+		is(head.query, rows[i].query);
+	}
 }
 END_TEST
 
@@ -81,7 +115,12 @@ START_TEST(what_two_readers_could_take_differently_is_refused)
 		{"GET /\r\n\r\n", 400},
 		{"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		{"G\"T / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-		{"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET http:/// HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET http:/x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET ftp://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET http://x/ HTTP/1.1\r\n\r\n", 400},
+		{"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		{"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505},
 		{"GET / HTTP/1.1\r\n\r\n", 400},
@@ -170,6 +209,8 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_head_is_whole_at_its_empty_line,
+		empty_lines_come_to_an_end,
+		a_target_may_be_absolute,
 		a_connection_goes_on_unless_somebody_says_otherwise,
 		what_two_readers_could_take_differently_is_refused,
 		a_head_has_8_kib_and_no_more,
