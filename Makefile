@@ -89,10 +89,18 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 .PHONY: all
 all: $(PROGRAMS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	$(call TELL,CC  )
 	$(Q)$(CC) $(ALL_CFLAGS) $(LTO_COMPILE) -MMD -MP -c -o $@ $<
+
+# Whether there is what we need, once for each build tree, before a compiler stumbles over it.
+NEEDED := libevent_core libevent_extra jansson libssl libcrypto yaml-0.1
+$(BUILD)/.packages:
+	@lacking=$$(for p in $(NEEDED); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done); [ -z "$$lacking" ] || { \
+		echo "$(PKG_CONFIG) does not find:" $$lacking; \
+		echo "run \`make deps-build\`, which installs with apt: $(BUILD_PACKAGES)"; exit 1; } >&2
+	@mkdir -p $(@D) && touch $@
 
 $(BUILD)/daemon/http/assets.o: $(wildcard daemon/http/dashboard.*) proto/openapi.json
 $(BUILD)/daemon/http/assets.o: LTO = # it is assembly, which link-time optimisation would part from its names
@@ -258,7 +266,7 @@ INSTALLED = $(INSTALLED_PROGRAMS) \
 	644:$(BUILD)/completion/millrace.zsh:$(DATADIR)/zsh/site-functions/_millrace \
 	644:$(BUILD)/millraced.service:$(UNITDIR)/millraced.service 644:daemon/millraced.socket:$(UNITDIR)/millraced.socket \
 	644:daemon/millrace.sysusers:$(SYSUSERDIR)/millrace.conf 644:daemon/millrace.tmpfiles:$(TMPFILEDIR)/millrace.conf \
-	$(foreach d,config/millraced.yaml proto/PROTOCOL.md proto/HTTP.md proto/openapi.json daemon/OPERATIONS.md daemon/COMPARISON.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
+	$(foreach d,config/millraced.yaml proto/PROTOCOL.md proto/HTTP.md proto/EVENTS.md proto/openapi.json proto/asyncapi.json daemon/OPERATIONS.md daemon/COMPARISON.md README.md CHANGELOG.md LICENSE,644:$d:$(DATADIR)/doc/millrace/$(notdir $d))
 
 install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install -D -m $$1 $$2 $(DESTDIR)$$3; done
 

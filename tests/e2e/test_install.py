@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import BUILD, DEADLINE_S, Daemon  # noqa: E402
+from millraced import BUILD, DEADLINE_S, Daemon, Directory  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 FLAGS = shlex.split(os.environ.get("CFLAGS", "")) + shlex.split(os.environ.get("LDFLAGS", ""))  # of a sanitizer's build
@@ -131,7 +131,7 @@ class Tree(Installed):
                 *(f"include/{os.path.basename(path)}" for path in public_headers()),
                 *("share/man/man1/millrace.1", "share/man/man3/millrace.3", "share/man/man5/millraced.yaml.5", "share/man/man8/millraced.8"),
                 *("share/bash-completion/completions/millrace", "share/zsh/site-functions/_millrace"),
-                *(f"share/doc/millrace/{name}" for name in ("millraced.yaml", "PROTOCOL.md", "HTTP.md", "openapi.json", "OPERATIONS.md", "COMPARISON.md", "README.md", "CHANGELOG.md", "LICENSE")),
+                *(f"share/doc/millrace/{name}" for name in ("millraced.yaml", "PROTOCOL.md", "HTTP.md", "EVENTS.md", "openapi.json", "asyncapi.json", "OPERATIONS.md", "COMPARISON.md", "README.md", "CHANGELOG.md", "LICENSE")),
                 *(f"share/man/man3/{name}.3" for name in public_functions()),
             }
             self.assertEqual(files, {f"usr/{path}" for path in expected})
@@ -235,6 +235,24 @@ class Outside(Installed):
             shutil.copy(self.installed("lib", library + ".a"), alone)
         return [f"-L{alone}" if flag == f"-L{self.installed('lib')}" else flag for flag in self.flags("--static", "--cflags", "--libs", package=package)]
 
+    def test_the_examples_page_is_true_where_it_is_installed(self):
+        """Alone in a directory, as the package of the library has it: the first block builds with what is installed."""
+        page = read(ROOT, "client", "examples", "README.md")
+        (command,) = re.findall(r"^    (cc .*)$", page, re.M)
+        command = command.partition(" && ")[0].replace("/tmp/", self.directory + "/")
+        done = run("sh", "-c", command, cwd=os.path.join(ROOT, "client", "examples"), env={**os.environ, "PKG_CONFIG_PATH": self.installed("lib/pkgconfig")})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for name in re.findall(r"\]\(([^)]+)\)", page):
+            self.assertTrue(os.path.exists(os.path.join(ROOT, "client", "examples", name)), name)
+
+    def test_the_package_has_what_its_pages_lead_to(self):
+        """Every page and description of proto/ is among the documents of the daemon's package."""
+        documents = read(ROOT, "debian", "millraced.docs").split()
+        for path in glob.glob(os.path.join(ROOT, "proto", "*.md")) + glob.glob(os.path.join(ROOT, "proto", "*.json")):
+            self.assertIn(os.path.relpath(path, ROOT), documents)
+        for path in documents:
+            self.assertTrue(os.path.exists(os.path.join(ROOT, path)), path)
+
     def test_each_example_is_built_from_its_package(self):
         """As client/examples/README.md says it; shared, and static."""
         sources = sorted(glob.glob(os.path.join(ROOT, "client", "examples", "*.c")))
@@ -251,6 +269,16 @@ class Outside(Installed):
         for path in files_below(self.installed("include")):
             for compiler, standard in (("cc", "-std=c11"), ("g++", "-std=c++11")):
                 self.compile(compiler, f"#include <{path}>\n#include <{path}>\n", standard, "-pedantic", "-c", *self.flags("--cflags"))
+
+
+class Lacking(Directory):
+    def test_what_is_lacking_is_said_before_a_compiler_fails(self):
+        pkg_config = self.write('#!/bin/sh\ncase "$*" in *yaml*|*jansson*) exit 1;; esac\n', "pkg-config")
+        os.chmod(pkg_config, 0o755)
+        done = run("make", "-j2", f"BUILD={self.path('build')}", f"PKG_CONFIG={pkg_config}", "CC=false", cwd=ROOT)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("does not find: jansson yaml-0.1\nrun `make deps-build`", done.stderr)
+        self.assertNotIn("CC ", done.stdout)
 
 
 class Manual(Installed):
