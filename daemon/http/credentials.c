@@ -50,6 +50,8 @@ bool http_login(struct http_session *session, const struct http_request *request
 	enum error error = login_as(&session->session, token.len > 0 || request->head.has_authorization, token);
 	if (error == ERROR_NONE)
 		return true;
+	session->session.all->counts.refused_logins +=
+		request->head.has_authorization; /* a browser asks without first */
 	*refusal = http_error(session, 0, error,
 			      error == ERROR_UNAUTHENTICATED
 				      ? "by HTTP: Authorization: Bearer TOKEN, or Basic with the token as the password"

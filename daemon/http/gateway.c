@@ -155,19 +155,26 @@ static const char *unsuitable(struct message_request *request)
 	return message_has(request, MEMBER_COUNT) ? "\"count\" is for frames: use \"max\"" : NULL;
 }
 
+/* A request that is not carried out counts too. */
+static struct http_response refuse(struct http_session *session, enum error error, const char *why)
+{
+	session->session.all->counts.requests[session->op]++;
+	return http_error(session, 0, error, why);
+}
+
 /* The request in the protocol's words, in the buffer that all share, is decoded and carried out. */
 static struct http_response carry_out(struct http_session *session, struct buffer *request, struct slice value)
 {
 	struct message_request decoded;
 	if (request->failed)
-		return http_error(session, 0, ERROR_OVERLOADED, NULL);
+		return refuse(session, ERROR_OVERLOADED, NULL);
 	int result = message_decode_request(&session->session.all->decoder, buffer_front(request), buffer_len(request),
 					    &decoded);
 	const char *why = result < 0 ? decoded.detail : unsuitable(&decoded);
 	if (result < 0 && decoded.error == ERROR_BAD_JSON)
 		why = "the body is no JSON, where it is nested deepest";
 	if (result < 0 || why)
-		return http_error(session, 0, result < 0 ? decoded.error : ERROR_BAD_REQUEST, why);
+		return refuse(session, result < 0 ? decoded.error : ERROR_BAD_REQUEST, why);
 	if (value.len)
 		decoded.value = value;
 	session_handle(&session->session, &decoded);
@@ -188,11 +195,11 @@ struct http_response gateway_serve(struct http_session *session, const struct ht
 	write_argument(out, request);
 	session->op = request->route->op;
 	if (!write_query(request, out, &is_batch, why))
-		return http_error(session, 0, ERROR_BAD_REQUEST, why);
+		return refuse(session, ERROR_BAD_REQUEST, why);
 	if (request->body.len || request->route->body == BODY_VALUE || request->route->body == BODY_MEMBERS)
 		error = write_body(request, out, is_batch, &value, why);
 	if (error != ERROR_NONE)
-		return http_error(session, 0, error, why);
+		return refuse(session, error, why);
 	append(out, "}");
 	struct http_response response = carry_out(session, out, value);
 	if (out->failed || out->cap > HTTP_MAX_HEAD_BYTES)

@@ -13,7 +13,7 @@ struct http_head { /* slices of what was read */
 	struct slice method;
 	struct slice path;  /* begins with '/'; not decoded */
 	struct slice query; /* behind the '?'; not decoded */
-	struct slice host; /* of an absolute target its own, whatever the header says */
+	struct slice host;  /* of an absolute target its own, whatever the header says */
 	struct slice origin;
 	struct slice authorization;
 	struct slice content_type;

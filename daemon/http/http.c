@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/http/connection.h"
@@ -87,6 +88,9 @@ struct http *http_start(struct sessions *sessions, const struct address *address
 		http_stop(http);
 		return NULL;
 	}
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	http->start_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	http->sessions = sessions;
 	http_set_hosts(http, hosts, n_hosts);
 	if (listener_open(&http->listener, sessions->loop, address, tls,

@@ -23,6 +23,7 @@ struct http {
 	struct buffer scratch;          /* a request in the protocol's words, or a slice */
 	struct events *events;          /* NULL: nobody has asked for them yet */
 	unsigned n_scrapes;
+	uint64_t start_us; /* when the daemon was started, since 1970 */
 	char url[160];
 };
 

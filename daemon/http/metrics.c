@@ -1,17 +1,17 @@
 #include "daemon/http/metrics.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "daemon/net/listener.h"
 #include "daemon/http/jobs.h"
+#include "daemon/http/metrics_format.h"
+#include "daemon/http/metrics_process.h"
 #include "daemon/http/snapshot.h"
 
 enum {
 	COPY_ROWS = 64,      /* in a slice */
+	COUNT_FDS = 500,     /* likewise */
 	WRITE_SAMPLES = 250, /* likewise, about */
 	MAX_SCRAPES = 4,     /* at once: each holds a copy of all channels' numbers */
 	MAX_SCRAPES_OF_USER = 2,
@@ -24,73 +24,21 @@ struct scrape {
 	size_t family;
 	struct snapshot_cursor cursor;
 	uint64_t now_us; /* of the copy */
+	DIR *fds;        /* they are counted while the channels are copied; NULL: that is done, or cannot be */
+	unsigned n_fds;
 };
 
-/* -- Writing -- */
-
-static void append(struct buffer *out, const char *text)
-{
-	buffer_append(out, text, strlen(text));
-}
-
-static void append_seconds(struct buffer *out, uint64_t us)
-{
-	char text[40];
-	buffer_append(out, text,
-		      (size_t)snprintf(text, sizeof(text), "%llu.%06u", (unsigned long long)(us / 1000000),
-				       (unsigned)(us % 1000000)));
-}
-
-static void write_heading(struct buffer *out, const char *name, const char *type, const char *help)
-{
-	append(out, "# HELP ");
-	append(out, name);
-	append(out, " ");
-	append(out, help);
-	append(out, "\n# TYPE ");
-	append(out, name);
-	append(out, " ");
-	append(out, type);
-	append(out, "\n");
-}
+/* -- Of channels -- */
 
 /* NAME{channel="…"MORE; names of channels have nothing that would need an escape. */
 static void begin_sample(struct buffer *out, const char *name, const struct core_channel_row *row, const char *more)
 {
-	append(out, name);
-	append(out, "{channel=\"");
+	metrics_append(out, name);
+	metrics_append(out, "{channel=\"");
 	buffer_append(out, row->name.bytes, row->name.len);
-	append(out, more);
-	append(out, "} ");
+	metrics_append(out, more);
+	metrics_append(out, "} ");
 }
-
-/* A histogram's samples. `labels` stand before `le`, with a comma behind, if there are any. */
-static unsigned write_histogram(struct buffer *out, const char *name, const char *labels, const uint64_t *bounds_us,
-				size_t n_bounds, const uint64_t *n, uint64_t sum_us)
-{
-	char text[400];
-	uint64_t sum = 0;
-	for (size_t i = 0; i <= n_bounds; i++) {
-		char bound[32] = "+Inf";
-		sum += n[i];
-		if (i < n_bounds)
-			snprintf(bound, sizeof(bound), "%g", (double)bounds_us[i] / 1e6);
-		buffer_append(out, text,
-			      (size_t)snprintf(text, sizeof(text), "%s_bucket{%sle=\"%s\"} %llu\n", name, labels, bound,
-					       (unsigned long long)sum));
-	}
-	int len = (int)strlen(labels) - (labels[0] ? 1 : 0);
-	const char *open = labels[0] ? "{" : "", *close = labels[0] ? "}" : "";
-	buffer_append(out, text,
-		      (size_t)snprintf(text, sizeof(text), "%s_sum%s%.*s%s ", name, open, len, labels, close));
-	append_seconds(out, sum_us);
-	buffer_append(out, text,
-		      (size_t)snprintf(text, sizeof(text), "\n%s_count%s%.*s%s %llu\n", name, open, len, labels, close,
-				       (unsigned long long)sum));
-	return (unsigned)n_bounds + 3;
-}
-
-/* -- Of channels -- */
 
 struct family {
 	const char *name, *type, *help;
@@ -106,7 +54,7 @@ static unsigned write_number(struct buffer *out, const struct family *family, co
 	(void)now_us;
 	begin_sample(out, family->name, row, "\"");
 	buffer_append_uint(out, *(const uint64_t *)((const char *)row + family->offset));
-	append(out, "\n");
+	metrics_append(out, "\n");
 	return 1;
 }
 
@@ -117,7 +65,7 @@ static unsigned write_info(struct buffer *out, const struct family *family, cons
 	(void)now_us;
 	snprintf(more, sizeof(more), "\",kind=\"%s\"", channel_kind_name(row->definition.kind));
 	begin_sample(out, family->name, row, more);
-	append(out, "1\n");
+	metrics_append(out, "1\n");
 	return 1;
 }
 
@@ -126,7 +74,7 @@ static unsigned write_closed(struct buffer *out, const struct family *family, co
 {
 	(void)now_us;
 	begin_sample(out, family->name, row, "\"");
-	append(out, row->closed ? "1\n" : "0\n");
+	metrics_append(out, row->closed ? "1\n" : "0\n");
 	return 1;
 }
 
@@ -150,8 +98,8 @@ static void write_oldest_of(struct buffer *out, const struct family *family, con
 			    const char *more, uint64_t since_us, uint64_t now_us)
 {
 	begin_sample(out, family->name, row, more);
-	append_seconds(out, since_us < now_us ? now_us - since_us : 0);
-	append(out, "\n");
+	metrics_seconds(out, since_us < now_us ? now_us - since_us : 0);
+	metrics_append(out, "\n");
 }
 
 static unsigned write_oldest(struct buffer *out, const struct family *family, const struct core_channel_row *row,
@@ -172,8 +120,8 @@ static unsigned write_waits(struct buffer *out, const struct family *family, con
 		char labels[200];
 		snprintf(labels, sizeof(labels), "channel=\"%.*s\",side=\"%s\",", (int)row->name.len, row->name.bytes,
 			 i ? "take" : "put");
-		n += write_histogram(out, family->name, labels, core_wait_bounds_us, CORE_WAIT_BOUNDS, sides[i]->n,
-				     sides[i]->sum_us);
+		n += metrics_histogram(out, family->name, labels, core_wait_bounds_us, CORE_WAIT_BOUNDS, sides[i]->n,
+				       sides[i]->sum_us);
 	}
 	return n;
 }
@@ -209,135 +157,6 @@ static const struct family families[] = {
 
 enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
 
-/* -- Of the process -- */
-
-static void write_value(struct buffer *out, const char *name, const char *type, const char *help, uint64_t value)
-{
-	write_heading(out, name, type, help);
-	append(out, name);
-	append(out, " ");
-	buffer_append_uint(out, value);
-	append(out, "\n");
-}
-
-static uint64_t resident_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static void write_system(struct buffer *out)
-{
-	struct rusage usage;
-	write_value(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
-	if (getrusage(RUSAGE_SELF, &usage) < 0)
-		return;
-	write_heading(out, "process_cpu_seconds_total", "counter", "Processor time, of user and system.");
-	append(out, "process_cpu_seconds_total ");
-	append_seconds(out, (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-				    (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
-	append(out, "\n");
-}
-
-/* Until when each listener's certificate holds. */
-static void write_certificates(struct buffer *out, const struct http *http)
-{
-	static const char name[] = "millrace_certificate_expiry_timestamp_seconds";
-	const struct listener *const chains[] = {http->listeners ? *http->listeners : NULL, http->listener};
-	bool has_heading = false;
-	for (size_t i = 0; i < 2; i++) {
-		for (const struct listener *listener = chains[i]; listener; listener = listener_next(listener)) {
-			int64_t expiry_s;
-			char url[LISTENER_URL_BYTES];
-			if (!listener_certificate_expiry(listener, &expiry_s))
-				continue;
-			if (!has_heading)
-				write_heading(out, name, "gauge", "When the certificate of an address expires.");
-			has_heading = true;
-			listener_url(listener, url);
-			append(out, name);
-			append(out, "{address=\"");
-			append(out, url);
-			append(out, "\"} ");
-			buffer_append_uint(out, expiry_s > 0 ? (uint64_t)expiry_s : 0);
-			append(out, "\n");
-		}
-	}
-}
-
-/* Of the journal, where there is one. */
-static void write_journal(struct buffer *out, const struct journal *journal)
-{
-	const struct carrier_status *status = &journal->status;
-	write_value(out, "millrace_journal_bytes", "gauge", "Bytes of the journal that are in use.", status->bytes);
-	write_value(out, "millrace_journal_segments", "gauge", "Files of the journal.", status->segments);
-	write_value(out, "millrace_journal_full", "gauge",
-		    "1 if its disk is full: puts on durable channels are refused.", status->is_full);
-	write_value(out, "millrace_journal_pending_bytes", "gauge", "Bytes of records that are not on disk yet.",
-		    journal_pending_bytes(journal));
-	write_value(out, "millrace_journal_batches_total", "counter", "Batches on disk, since it was made.",
-		    status->committed);
-	write_value(out, "millrace_journal_checkpoints_total", "counter", "Checkpoints since the start.",
-		    journal->checkpoints);
-	write_heading(out, "millrace_journal_commit_seconds", "histogram",
-		      "How long a write to the journal and its fdatasync took.");
-	write_histogram(out, "millrace_journal_commit_seconds", "", carrier_bounds_us, CARRIER_BOUNDS, status->commits,
-			status->commits_us);
-}
-
-static void write_process(struct buffer *out, const struct sessions *sessions)
-{
-	struct core_totals totals;
-	const struct loop_turns *turns = loop_turns(sessions->loop);
-	core_totals(sessions->core, &totals);
-	write_heading(out, "millrace_build_info", "gauge", "The version.");
-	append(out, "millrace_build_info{version=\"" MILLRACE_VERSION "\"} 1\n");
-	write_heading(out, "millrace_connections", "gauge", "Open connections.");
-	append(out, "millrace_connections{wire=\"frames\"} ");
-	buffer_append_uint(out, sessions->n - sessions->n_http);
-	append(out, "\nmillrace_connections{wire=\"http\"} ");
-	buffer_append_uint(out, sessions->n_http);
-	append(out, "\n");
-	write_value(out, "millrace_connections_max", "gauge", "The limit max_connections.",
-		    sessions->limits.max_connections);
-	write_value(out, "millrace_channels", "gauge", "Channels, reply channels included.", totals.channels);
-	write_value(out, "millrace_parked_requests", "gauge", "Requests that wait, each once.", totals.parked);
-	write_value(out, "millrace_value_bytes", "gauge",
-		    "Bytes of all values that are buffered, leased or parked to be put, and 64 for each of them.",
-		    totals.bytes);
-	write_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
-		    stream_group_unsent_value_bytes(sessions->streams));
-	write_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
-		    totals.max_memory);
-	write_value(out, "millrace_buffer_bytes", "gauge", "Bytes of input and output buffers, and of TLS.",
-		    stream_group_buffer_bytes(sessions->streams));
-	write_value(out, "millrace_buffer_max_bytes", "gauge", "The limit max_buffers, for them.",
-		    sessions->limits.max_buffers);
-	write_value(out, "millrace_log_lines_dropped_total", "counter",
-		    "Lines of the log that were dropped, as nobody read it.", log_dropped());
-	write_value(out, "millrace_draining", "gauge", "1 if the daemon is about to end.", totals.is_draining);
-	write_heading(out, "millrace_turn_seconds", "histogram", "How long a turn of the event loop was busy.");
-	write_histogram(out, "millrace_turn_seconds", "", loop_turn_bounds_us, LOOP_TURN_BOUNDS, turns->n,
-			turns->sum_us);
-	write_heading(out, "millrace_turn_longest_seconds", "gauge",
-		      "The longest turn of the event loop, by the processor's time: since the start, and in the last "
-		      "minute.");
-	append(out, "millrace_turn_longest_seconds{within=\"start\"} ");
-	append_seconds(out, turns->longest_us);
-	append(out, "\nmillrace_turn_longest_seconds{within=\"minute\"} ");
-	append_seconds(out, loop_longest_turn_us(sessions->loop));
-	append(out, "\n");
-	if (sessions->broker->journal)
-		write_journal(out, sessions->broker->journal);
-	write_system(out);
-}
-
 /* -- Slices -- */
 
 static bool is_told(const struct session *session, const struct core_channel_row *row)
@@ -354,7 +173,7 @@ static bool write_slice(const struct session *session, struct scrape *scrape, st
 		if (scrape->family == N_FAMILIES)
 			return false;
 		if (!scrape->has_begun) {
-			write_heading(out, family->name, family->type, family->help);
+			metrics_heading(out, family->name, family->type, family->help);
 			scrape->cursor = snapshot_begin(&scrape->snapshot);
 			scrape->has_begun = true;
 		}
@@ -369,23 +188,49 @@ static bool write_slice(const struct session *session, struct scrape *scrape, st
 	return true;
 }
 
+static void end_fds(struct scrape *scrape)
+{
+	if (scrape->fds)
+		closedir(scrape->fds);
+	scrape->fds = NULL;
+}
+
+/* Counts some of the open descriptors: the kernel takes its time for each. */
+static void count_fds(struct scrape *scrape)
+{
+	enum { BESIDE = 3 }; /* "." and "..", and the directory itself */
+	for (unsigned n = 0; n < COUNT_FDS && scrape->fds; n++) {
+		if (readdir(scrape->fds)) {
+			scrape->n_fds++;
+			continue;
+		}
+		scrape->n_fds -= scrape->n_fds < BESIDE ? scrape->n_fds : BESIDE;
+		end_fds(scrape);
+	}
+}
+
+/* Copies, and then writes what is of no channel. */
+static void copy_slice(struct http_session *session, struct scrape *scrape, struct buffer *out)
+{
+	struct sessions *all = session->session.all;
+	bool more = snapshot_slice(&scrape->snapshot, all->core, COPY_ROWS);
+	count_fds(scrape);
+	scrape->now_us = loop_now_us(all->loop);
+	scrape->is_copied = !more && !scrape->fds;
+	if (scrape->is_copied)
+		metrics_process(out, session->http, scrape->n_fds);
+}
+
 static bool pump(struct http_session *session, struct http_job *job)
 {
 	struct scrape *scrape = (struct scrape *)job;
-	struct sessions *all = session->session.all;
 	struct buffer *out = &session->http->scratch;
 	bool more = true;
 	buffer_clear(out);
-	if (!scrape->is_copied) {
-		scrape->is_copied = !snapshot_slice(&scrape->snapshot, all->core, COPY_ROWS);
-		scrape->now_us = loop_now_us(all->loop);
-		if (scrape->is_copied)
-			write_process(out, all);
-		if (scrape->is_copied)
-			write_certificates(out, session->http);
-	} else {
+	if (!scrape->is_copied)
+		copy_slice(session, scrape, out);
+	else
 		more = write_slice(&session->session, scrape, out);
-	}
 	if (out->failed || scrape->snapshot.failed) { /* less than all would be taken for all: the connection breaks */
 		buffer_finish(out);
 		stream_break(&session->session.stream);
@@ -402,6 +247,7 @@ static void destroy(struct http_session *session, struct http_job *job)
 	struct scrape *scrape = (struct scrape *)job;
 	session->http->n_scrapes--;
 	snapshot_finish(&scrape->snapshot);
+	end_fds(scrape);
 	free(scrape);
 }
 
@@ -417,5 +263,6 @@ struct http_response metrics_serve(struct http_session *session, const struct ht
 	}
 	session->http->n_scrapes++;
 	scrape->job = (struct http_job){pump, destroy};
+	scrape->fds = opendir("/proc/self/fd");
 	return http_begin_job(session, "text/plain; version=0.0.4; charset=utf-8", &scrape->job);
 }

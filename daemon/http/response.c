@@ -192,6 +192,7 @@ struct http_response http_answer_end(struct http_session *session, int code)
 
 struct http_response http_error(struct http_session *session, int code, enum error error, const char *detail)
 {
+	session->session.all->counts.errors[session->op][error]++;
 	http_answer_begin(session, STATUS_ERROR, error, detail);
 	return http_answer_end(session, code);
 }

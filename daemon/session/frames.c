@@ -13,8 +13,12 @@
 
 static void refuse_frame(struct session *session, const struct message_request *request)
 {
+	struct request_counts *counts = &session->all->counts;
+	counts->op = request->op;
+	counts->requests[request->op]++;
 	struct answer answer = answer_begin_error(session, request->has_id ? request->id : CORE_NO_ID, request->error,
 						  request->detail);
+	counts->op = OP_NONE;
 	if (!request->has_id && request->channel.len)
 		message_string(answer.out, "channel", request->channel);
 	answer_end(session, answer);

@@ -98,6 +98,7 @@ static struct user_proof identify(const struct session *session)
 static bool refuse_hello(struct session *session, struct auth_refusal *refusal, enum error error, const char *detail)
 {
 	char line[256], peer[128];
+	session->all->counts.refused_logins++;
 	*refusal = (struct auth_refusal){.error = error};
 	snprintf(refusal->detail, sizeof(refusal->detail), "%s", detail);
 	stream_peer(&session->stream, peer, sizeof(peer));

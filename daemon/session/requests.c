@@ -400,10 +400,9 @@ static bool is_view(enum message_op op)
 	return op == OP_PEEK || op == OP_LIST || op == OP_STAT || op == OP_WAITERS || op == OP_LEASES || op == OP_ALTER;
 }
 
-void session_handle(struct session *session, const struct message_request *request)
+static void carry_out(struct session *session, const struct message_request *request)
 {
 	struct auth_refusal refusal;
-	assert(session->connection && request->op < OP_COUNT && ops[request->op]);
 	if (core_id_in_use(session->all->core, session->connection, request->id))
 		session_refuse(session, request->id, ERROR_DUPLICATE_ID, SLICE(""));
 	else if (users_exist(session->all->users) && !auth_admits(session_user(session), session->all->core, request,
@@ -414,4 +413,14 @@ void session_handle(struct session *session, const struct message_request *reque
 			session_hold_view(session);
 		ops[request->op](session, request);
 	}
+}
+
+void session_handle(struct session *session, const struct message_request *request)
+{
+	struct request_counts *counts = &session->all->counts;
+	assert(session->connection && request->op < OP_COUNT && ops[request->op]);
+	counts->op = request->op;
+	counts->requests[request->op]++;
+	carry_out(session, request);
+	counts->op = OP_NONE;
 }

@@ -104,10 +104,25 @@ void session_written(struct session *session, struct slice channel)
 	overload_log_full(session, channel);
 }
 
+/* The op that a reply of the core's answers. */
+static enum message_op op_of(const struct core_reply *reply)
+{
+	static const enum message_op ops[CORE_OP_COUNT] = {
+		[CORE_CREATE] = OP_CREATE, [CORE_CLOSE] = OP_CLOSE,   [CORE_DELETE] = OP_DELETE,
+		[CORE_ALTER] = OP_ALTER,   [CORE_PUT] = OP_PUT,       [CORE_TAKE] = OP_TAKE,
+		[CORE_ALTS] = OP_ALTS,     [CORE_CANCEL] = OP_CANCEL, [CORE_ACK] = OP_ACK,
+		[CORE_NACK] = OP_NACK,     [CORE_EXTEND] = OP_EXTEND,
+	};
+	return ops[reply->op];
+}
+
 static void write_error(struct session *session, const struct core_reply *reply)
 {
 	char detail[REPLY_DETAIL_BYTES];
+	enum message_op present = session->all->counts.op;
+	session->all->counts.op = op_of(reply);
 	struct answer answer = answer_begin_error(session, reply->id, reply->error, reply_detail(reply, detail));
+	session->all->counts.op = present;
 	reply_write_error_members(answer.out, reply);
 	answer_end(session, answer);
 }

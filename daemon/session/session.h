@@ -22,6 +22,14 @@ struct overload_lines { /* overload_log.c's */
 	uint64_t until_us, n;
 };
 
+/* What was asked, and refused, since the daemon was started: for whoever watches it. */
+struct request_counts {
+	uint64_t requests[OP_COUNT]; /* OP_NONE: those whose op could not be read */
+	uint64_t errors[OP_COUNT][ERROR_COUNT];
+	uint64_t refused_logins;
+	enum message_op op; /* of the request that is carried out, or answered, just now */
+};
+
 /* What all sessions share. The server owns it. */
 struct sessions {
 	struct loop *loop;
@@ -38,6 +46,7 @@ struct sessions {
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;
 	struct overload_lines overload_lines;
+	struct request_counts counts;
 	uint64_t rows_us, turn_rows; /* page.c's: rows that were looked at in the turn of that time */
 };
 
@@ -145,6 +154,8 @@ static inline struct answer answer_begin(struct session *session, uint64_t id, e
 static inline struct answer answer_begin_error(struct session *session, uint64_t id, enum error error,
 					       const char *detail)
 {
+	struct request_counts *counts = &session->all->counts;
+	counts->errors[counts->op][error]++;
 	return session->wire->begin(session, id, STATUS_ERROR, error, detail, 0);
 }
 

@@ -2,12 +2,13 @@
 """HTTP where the daemon has users: who asks is said by each request, rights are those of frames, and nobody sees what is not theirs to see."""
 import base64
 import os
+import re
 import signal
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import Daemon  # noqa: E402
+from millraced import Connection, Daemon  # noqa: E402
 from secure import make_token  # noqa: E402
 from test_metrics import Listener, parse  # noqa: E402
 from web import JSON, Web  # noqa: E402
@@ -52,6 +53,18 @@ class Users(unittest.TestCase):
             self.assertIn("Basic", answer.headers["www-authenticate"])
         for wrong in ("Bearer x", "Bearer ", "Basic", "Basic !!!", "Basic " + "A" * 3000, self.basic("a:wrong")["Authorization"], "Negotiate x", self.tokens["a"]):
             self.assertEqual(self.web.ask("GET", "/api/v1/channels", headers={"Authorization": wrong}).code, 401, wrong)
+
+    def test_refused_logins_are_counted(self):
+        def refused():
+            text = self.web.ask("GET", "/metrics", headers=self.bearer("a")).body.decode()
+            return int(re.search(r"^millrace_refused_logins_total (\d+)$", text, re.M)[1])
+
+        self.assertEqual(refused(), 0)
+        self.assertEqual(self.web.ask("GET", "/").code, 401)  # as a browser begins
+        self.assertEqual(self.web.ask("GET", "/", headers={"Authorization": "Bearer x"}).code, 401)
+        with Connection(self.daemon) as frames:
+            self.assertEqual(frames.ask(id=1, op="hello", protocol=1, token="x")["error"], "unauthenticated")
+        self.assertEqual(refused(), 2)
 
     def test_basic_is_base64_and_nothing_beside_it(self):
         good = self.basic(f"a:{self.tokens['a']}")["Authorization"]

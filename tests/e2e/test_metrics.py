@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Metrics and events: the same numbers as stat's, all channels however many, and what changes."""
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -42,11 +45,81 @@ class Metrics(unittest.TestCase):
     def scrape(self, web):
         answer = web.ask("GET", "/metrics")
         self.assertEqual(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
-        text = answer.body.decode()
-        if shutil.which("promtool"):
+        return parse(answer.body.decode())
+
+    @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed: it is of the package prometheus")
+    def test_prometheus_takes_them(self):
+        with Daemon("--set", CHANNELS, http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
+            connection.ask(id=1, op="put", channel="none", value=1)
+            text = web.ask("GET", "/metrics").body.decode()
             done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-        return parse(text)
+
+    def test_of_the_process(self):
+        before = time.time()
+        with Daemon("--set", CHANNELS, http="127.0.0.1:0") as daemon, Web(daemon) as web:
+            samples = self.scrape(web)
+            self.assertLessEqual(before - 1, samples["process_start_time_seconds", ""])
+            self.assertLessEqual(samples["process_start_time_seconds", ""], time.time() + 1)
+            self.assertEqual(samples["process_open_fds", ""], len(os.listdir(f"/proc/{daemon.process.pid}/fd")))
+            self.assertGreaterEqual(samples["process_max_fds", ""], samples["process_open_fds", ""])
+            with Web(daemon) as other, Web(daemon) as third:
+                self.assertEqual((other.ask("GET", "/healthz").code, third.ask("GET", "/healthz").code), (200, 200))
+                self.assertEqual(self.scrape(web)["process_open_fds", ""], samples["process_open_fds", ""] + 2)
+            self.assertEqual(self.scrape(web)["process_start_time_seconds", ""], samples["process_start_time_seconds", ""])
+
+    def test_all_of_many_descriptors(self):
+        """They are counted in slices."""
+        with Daemon(http="127.0.0.1:0") as daemon, Web(daemon) as web, contextlib.ExitStack() as stack:
+            few = self.scrape(web)["process_open_fds", ""]
+            for _ in range(700):
+                self.assertEqual(stack.enter_context(Connection(daemon)).ask(id=1, op="ping")["status"], "ok")
+            self.assertEqual(self.scrape(web)["process_open_fds", ""], few + 700)
+
+    def test_requests_and_errors_by_op_and_code(self):
+        def counted(web):
+            return {key: n for key, n in self.scrape(web).items() if key[0] in ("millrace_requests_total", "millrace_request_errors_total") and n}
+
+        def request(op, n):
+            return {("millrace_requests_total", f'op="{op}"'): n}
+
+        def error(op, code, n):
+            return {("millrace_request_errors_total", f'op="{op}",code="{code}"'): n}
+
+        with Daemon("--set", CHANNELS, "--set", "limits.grace_ms=60000", http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as one, Connection(daemon) as two:
+            self.assertEqual(counted(web), {})
+            self.assertEqual(self.scrape(web)["millrace_requests_total", 'op="alts"'], 0)
+            one.ask(id=1, op="put", channel="b", value=1)
+            one.ask(id=1, op="take", channel="b")
+            one.ask(id=1, op="put", channel="none", value=1)
+            one.ask(id=1, op="put", channel="b", value=None)
+            one.ask(id=1, op="nonsense")
+            one.send("{")
+            one.receive()
+            expected = {**request("put", 3), **request("take", 1), **request("none", 2), **error("put", "no_such_channel", 1), **error("put", "bad_value", 1),
+                        **error("none", "unknown_op", 1), **error("none", "bad_json", 1)}  # fmt: skip
+            self.assertEqual(counted(web), expected)
+            # The same by HTTP, and what is no op there.
+            self.assertEqual(web.ask("POST", "/api/v1/channels/b/values", "null").code, 400)
+            self.assertEqual(web.ask("POST", "/api/v1/channels/b/values", "{").code, 400)
+            self.assertEqual(web.ask("POST", "/api/v1/channels/b/take?x=1").code, 400)
+            self.assertEqual(web.ask("POST", "/api/v1/channels/none/take").code, 404)
+            self.assertEqual(web.ask("GET", "/nonsense").code, 404)
+            expected = {**expected, **request("put", 5), **request("take", 3), **error("put", "bad_value", 2), **error("put", "bad_json", 1), **error("take", "bad_request", 1),
+                        **error("take", "no_such_channel", 1), **error("none", "unknown_op", 2)}  # fmt: skip
+            self.assertEqual(counted(web), expected)
+            # An error that comes later is that of the op that has waited.
+            one.send(id=7, op="alts", arms=[{"take": "u"}])
+            one.ask(id=8, op="ping")
+            two.ask(id=1, op="put", channel="b", value=1)
+            daemon.kill(signal.SIGTERM)
+            daemon.wait_log("draining")
+            self.assertEqual(two.ask(id=2, op="put", channel="b", value=1)["error"], "draining")
+            with Web(daemon) as last:
+                expected = {**expected, **request("put", 7), **request("alts", 1), **request("ping", 1), **error("put", "draining", 1)}
+                self.assertEqual(counted(last), expected)
+            two.ask(id=3, op="take", channel="b")
+            self.assertEqual(one.receive()["error"], "draining")
 
     def test_they_are_the_books(self):
         with Daemon("--set", CHANNELS, http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as one, Connection(daemon) as two:
