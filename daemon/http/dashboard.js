@@ -3,7 +3,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const MOST_ROWS = 200, POINTS = 60, STILL_S = 5;
-const channels = new Map(); // name → {row, history: [[in, out, shed]…], rates, moved (when), element}
+const channels = new Map(); // name → {row, last (of the tick before), ticks (measured), history: [[in, out, shed]…], rates, moved (when), element}
 let totals = null, lastTick = null, synced = false, view = "channels", detail = null;
 
 function element(tag, properties = {}, ...children) {
@@ -16,7 +16,24 @@ const setText = (node, text) => { if (node.textContent !== text) node.textConten
 const number = n => n < 10000 ? String(Math.round(n)) : n < 1e6 ? (n / 1e3).toFixed(n < 1e5 ? 1 : 0) + "k" : (n / 1e6).toFixed(1) + "M";
 const rate = n => n === 0 ? "0" : n < 10 ? n.toFixed(1) : number(n);
 const bytes = n => n < 1024 ? n + " B" : n < 1 << 20 ? (n / 1024).toFixed(0) + " KiB" : n < 1 << 30 ? (n / (1 << 20)).toFixed(1) + " MiB" : (n / (1 << 30)).toFixed(1) + " GiB";
-const age = ms => ms === undefined ? "–" : ms < 1000 ? "now" : ms < 60000 ? Math.floor(ms / 1000) + " s" : ms < 3600000 ? Math.floor(ms / 60000) + " min" : Math.floor(ms / 3600000) + " h";
+/* The two largest units, so that it changes while it is looked at. */
+function age(ms) {
+	if (ms === undefined) return "–";
+	const s = Math.max(0, Math.floor(ms / 1000)), two = (n, unit, small, smallUnit) => `${n} ${unit}` + (small ? ` ${small} ${smallUnit}` : "");
+	if (s < 1) return "now";
+	if (s < 60) return s + " s";
+	if (s < 3600) return two(Math.floor(s / 60), "min", s % 60, "s");
+	return s < 86400 ? two(Math.floor(s / 3600), "h", Math.floor(s / 60) % 60, "min") : two(Math.floor(s / 86400), "d", Math.floor(s / 3600) % 24, "h");
+}
+/* An age counts up by itself, and what is left of a time down, however seldom the daemon is asked. */
+const counting = (ms, direction) => countFrom(element("span"), ms, direction);
+function countFrom(node, ms, direction = 1) {
+	node.dataset.counts = direction; node.dataset.zero = performance.now() - direction * ms;
+	setText(node, age(ms));
+	return node;
+}
+function stopCounting(node, text) { delete node.dataset.counts; setText(node, text); }
+setInterval(() => document.querySelectorAll("[data-counts]").forEach(node => setText(node, age((performance.now() - node.dataset.zero) * node.dataset.counts))), 1000);
 const shedOf = row => row.dropped + row.evicted;
 
 async function ask(method, path, body) {
@@ -37,32 +54,40 @@ function listen() {
 	const source = new EventSource("/api/v1/events");
 	const on = (name, handle) => source.addEventListener(name, event => handle(JSON.parse(event.data)));
 	source.onerror = () => { $("state").className = "bad"; setText($("state"), "no connection; trying again…"); };
-	on("reset", () => { for (const one of channels.values()) one.element?.remove(); channels.clear(); synced = false; });
+	on("reset", () => { for (const one of channels.values()) one.element?.remove(); channels.clear(); synced = false; lastTick = null; });
 	on("rows", rows => rows.forEach(keep));
 	on("gone", names => names.forEach(name => { channels.get(name)?.element?.remove(); channels.delete(name); }));
-	on("synced", () => { synced = true; draw(); });
+	on("synced", () => { synced = true; draw(); if (detail) drawDetail(); });
 	on("tick", tick);
 }
 function keep(row) {
 	const one = channels.get(row.channel);
 	row.at = performance.now();
-	if (!one) channels.set(row.channel, {row, last: row, history: null, rates: [0, 0, 0], moved: row.at});
+	if (!one) channels.set(row.channel, {row, last: null, ticks: 0, history: null, rates: [0, 0, 0], moved: row.at});
 	else one.row = row;
 }
 /* A row without news is as it was, but for its ages. */
 const oldest = (row, side) => row[`oldest_${side}_ms`] === undefined ? undefined : row[`oldest_${side}_ms`] + performance.now() - row.at;
+/* What a channel did between two ticks. Before the second there is nothing to be measured: what came before was not seen. */
+function measure(one, seconds) {
+	const {row, last} = one;
+	one.last = row;
+	one.rates = [0, 0, 0];
+	if (!last || !seconds) return;
+	const moves = [row.accepted - last.accepted, row.taken - last.taken, shedOf(row) - shedOf(last)].map(n => Math.max(0, n));
+	one.rates = moves.map(n => n / seconds);
+	if (moves[0] || moves[1]) one.moved = performance.now();
+	/* Most channels of many never move: a history begins with the first move, and with the quiet that was seen before it. */
+	if (moves.some(n => n > 0) && !one.history) one.history = Array.from({length: Math.min(one.ticks, POINTS - 1)}, () => [0, 0, 0]);
+	if (one.history && one.history.push(one.rates) > POINTS) one.history.shift();
+	one.ticks++;
+}
 function tick(now) {
 	const seconds = lastTick ? (now.now_us - lastTick.now_us) / 1e6 : 0;
 	totals = {...now, in: 0, out: 0, shed: 0, shedEver: 0, turn: lastTick && now.turns > lastTick.turns ? (now.turns_us - lastTick.turns_us) / (now.turns - lastTick.turns) : 0};
 	for (const one of channels.values()) {
-		const {row, last} = one, difference = (a, b) => Math.max(0, a - b);
-		const moves = [difference(row.accepted, last.accepted), difference(row.taken, last.taken), difference(shedOf(row), shedOf(last))];
-		one.rates = seconds > 0 ? moves.map(n => n / seconds) : [0, 0, 0];
-		if (moves[0] || moves[1]) one.moved = performance.now();
-		if (moves.some(n => n > 0) && !one.history) one.history = [];
-		if (one.history && one.history.push(one.rates) > POINTS) one.history.shift();
-		totals.in += one.rates[0]; totals.out += one.rates[1]; totals.shed += one.rates[2]; totals.shedEver += shedOf(row);
-		one.last = row;
+		measure(one, seconds);
+		totals.in += one.rates[0]; totals.out += one.rates[1]; totals.shed += one.rates[2]; totals.shedEver += shedOf(one.row);
 	}
 	lastTick = now;
 	$("state").className = now.draining ? "bad" : "live";
@@ -95,19 +120,20 @@ function drawSparkline(svg, history) {
 	svg.setAttribute("class", history ? "" : "idle");
 	[...svg.children].forEach((path, i) => {
 		const points = (history || []).map((rates, x) => `${x + POINTS - history.length},${(19 - rates[i] / most * 18).toFixed(1)}`);
-		const isThere = points.length > 1 && (i < 2 || history.some(rates => rates[2] > 0));
-		path.setAttribute("d", isThere ? "M" + points.join("L") : i === 0 ? `M0,19H${POINTS - 1}` : "");
+		const isThere = points.length > 0 && (i < 2 || history.some(rates => rates[2] > 0));
+		/* A single point is a dash: a line of no length is not drawn. */
+		path.setAttribute("d", !isThere ? i === 0 ? `M0,19H${POINTS - 1}` : "" : "M" + points.join("L") + (points.length > 1 ? "" : "h-.5"));
 	});
 }
 function makeRow(one) {
 	const name = one.row.channel, parts = one.parts = {};
-	parts.name = element("button", {className: "link name", textContent: name, title: "Details of " + name, onclick: () => openDetail(name)});
+	parts.name = element("button", {className: "link name", textContent: name, title: "Details of " + name});
 	parts.kind = element("div", {className: "kind"});
 	parts.bar = element("i"); parts.fill = element("span");
 	parts.gauge = element("div", {className: "gauge"}, parts.bar, parts.fill);
 	parts.gauge.setAttribute("role", "meter"); parts.gauge.setAttribute("aria-label", "Values in " + name); parts.gauge.setAttribute("aria-valuemin", "0");
 	parts.spark = sparkline(); parts.rates = element("div");
-	const waits = side => element("button", {className: "link", title: `Who waits to ${side}`, onclick: () => openDetail(name)});
+	const waits = side => element("button", {className: "link", title: `Who waits to ${side}`});
 	parts.puts = waits("put"); parts.takes = waits("take");
 	parts.shed = cell("Shed", "", {className: "number"}); parts.oldest = cell("Oldest", "", {className: "number"});
 	one.element = element("tr", {}, cell("", element("div", {}, parts.name, parts.kind), {className: "wide"}), cell("", parts.gauge, {className: "wide"}),
@@ -131,7 +157,7 @@ function drawRow(one) {
 	parts.shed.className = "number " + (rates[2] ? "shed" : shedOf(row) ? "" : "quiet");
 	for (const [button, n, isBad] of [[parts.puts, row.parked_puts, true], [parts.takes, row.parked_takes, false]]) { setText(button, number(n)); button.className = "link " + (n ? isBad ? "waits" : "" : "quiet"); }
 	const since = Math.max(oldest(row, "put") ?? -1, oldest(row, "take") ?? -1);
-	setText(parts.oldest, since < 0 ? "–" : age(since));
+	if (since < 0) stopCounting(parts.oldest, "–"); else countFrom(parts.oldest, since);
 }
 function draw() {
 	if (!synced) return;
@@ -169,7 +195,7 @@ const armsOf = waiter => waiter.arms.map(arm => arm.put !== undefined ? ["put", 
 const armText = ([op, name]) => op === "put" ? `put into ${name}` : `take from ${name}`;
 function waiterRow(waiter) {
 	return element("tr", {}, cell("", clientName(waiter), {className: "wide", title: waiter.peer || ""}), cell("Op", waiter.op), cell("", armsOf(waiter).map(armText).join(" or ")),
-		cell("Since", age(waiter.age_ms), {className: "number"}), cell("At most", waiter.deadline_ms === undefined ? "for ever" : age(waiter.deadline_ms), {className: "number"}));
+		cell("Since", counting(waiter.age_ms), {className: "number"}), cell("At most", waiter.deadline_ms === undefined ? "for ever" : counting(waiter.deadline_ms, -1), {className: "number"}));
 }
 /* So many waiters, in as many pages as they come in. */
 async function askWaiters(limit, query) {
@@ -263,16 +289,21 @@ async function lookAtClients() {
 
 /* -- One channel -- */
 
+/* A click anywhere in a row opens it, but not the end of a selection. */
+$("rows").onclick = event => { const row = event.target.closest("tr[data-channel]"); if (row && (event.target.closest("button") || getSelection().isCollapsed)) go("#channel/" + row.dataset.channel); };
 function openDetail(name) {
+	if (detail === name) return;
 	detail = name;
 	setText($("detail-name"), name); setText($("detail-said"), "");
 	$("detail-values").replaceChildren($("peek")); $("detail-waiters").replaceChildren();
+	$("detail-numbers").replaceChildren();
 	drawDetail();
-	$("detail").showModal();
+	if (!$("detail").open) $("detail").showModal();
 }
 async function drawDetail() {
 	const name = detail, one = channels.get(name);
-	if (!one) { setText($("detail-said"), "This channel is gone."); return; }
+	for (const button of [$("close-channel"), $("delete-channel"), $("peek")]) button.disabled = !one;
+	if (!one) { setText($("detail-said"), synced ? "There is no channel of this name." : ""); return; }
 	const row = one.row, list = [["kind", row.kind], ["capacity", row.capacity || "–"], ["buffered", row.buffered], ["leased", row.leased], ["bytes", bytes(row.bytes)], ["accepted", row.accepted], ["taken", row.taken], ["returned", row.returned],
 		["dropped", row.dropped], ["evicted", row.evicted], ["dead-lettered", row.dead_lettered], ["discarded", row.discarded], ["state", row.closed ? "closed" : "open"], ...(row.dead_letter ? [["dead letters to", row.dead_letter]] : [])];
 	$("detail-numbers").replaceChildren(...list.map(([key, value]) => element("div", {}, element("dt", {textContent: key}), element("dd", {textContent: value, className: (key === "dropped" || key === "evicted") && value ? "shed" : ""}))));
@@ -309,7 +340,31 @@ $("delete-channel").onclick = () => {
 	$("confirm").showModal();
 };
 $("confirm-yes").onclick = () => { $("confirm").close(); act($("detail-said"), async () => { const name = detail; await ask("DELETE", pathOf(name) + "?force=true"); $("detail").close(); say(`${name} is deleted.`); }); };
-$("detail").onclose = () => { detail = null; };
+$("detail").onclose = () => { if ($("detail").open) return; detail = null; leaveDetail(); };
+
+/* -- Addresses: #channel/NAME, #waiting, #clients. What is on the screen follows them, so that back and forward work -- */
+
+let hasCome = false; // to a channel from another address of this page, to which its end goes back
+function go(address) {
+	if (location.hash === address) return;
+	hasCome = true;
+	location.hash = address;
+	follow(); /* now: the event comes later */
+}
+function follow() {
+	let address = location.hash.slice(1);
+	try { address = decodeURIComponent(address); } catch { /* it is no address then */ }
+	if (address.startsWith("channel/")) { openDetail(address.slice("channel/".length)); return; }
+	hasCome = false;
+	detail = null;
+	if ($("detail").open) $("detail").close();
+	show($("tab-" + address) || $("tab-channels"));
+}
+function leaveDetail() {
+	if (!location.hash.startsWith("#channel/")) return;
+	if (hasCome) history.back(); else location.replace("#" + view);
+}
+addEventListener("hashchange", follow);
 
 /* -- Making one, and moving about -- */
 
@@ -330,9 +385,14 @@ function show(tab) {
 	if (view === "waiting") lookAtWaiters();
 	if (view === "clients") lookAtClients();
 }
-tabs.forEach((tab, i) => { tab.onclick = () => show(tab); tab.onkeydown = event => { const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]; if (step) { const next = tabs[(i + step + tabs.length) % tabs.length]; next.focus(); show(next); } }; });
+tabs.forEach((tab, i) => {
+	const addressOf = one => "#" + one.getAttribute("aria-controls");
+	tab.onclick = () => go(addressOf(tab));
+	tab.onkeydown = event => { const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]; if (step) { const next = tabs[(i + step + tabs.length) % tabs.length]; next.focus(); go(addressOf(next)); } };
+});
 document.querySelectorAll("[data-close]").forEach(button => { button.onclick = () => button.closest("dialog").close(); });
 $("filter").oninput = () => view === "clients" ? lookAtClients() : draw();
 $("order").onchange = draw;
 addEventListener("keydown", event => { if (event.key === "/" && !event.target.closest("input,select,dialog") && !$("filter").hidden) { event.preventDefault(); $("filter").focus(); } });
+follow();
 listen();

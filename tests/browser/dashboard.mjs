@@ -186,6 +186,88 @@ test("tabs, filter and order", async ({page}) => {
 	await until(page, () => [...document.querySelectorAll("#rows tr")].map(one => one.dataset.channel).join() === "jobs,jobs:failed,latest,leader,orders:eu,requests,results,telemetry");
 });
 
+test("a row opens its channel, which has an address, at any width", async ({page, daemon}) => {
+	const isOpen = name => until(page, wanted => document.querySelector("#detail").open && document.querySelector("#detail-name").textContent === wanted && document.querySelector("#detail-numbers").children.length > 5, name);
+	const isClosed = () => until(page, () => !document.querySelector("#detail").open);
+	const hasAddress = address => until(page, wanted => location.hash === wanted, address);
+	for (const width of [400, 1400]) {
+		await page.setViewportSize({width, height: 860});
+		await page.goto(daemon.url);
+		await page.waitForSelector("#state.live");
+		await row(page, "jobs").waitFor();
+		assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `the page is wider than ${width} px`);
+		for (const place of [".flow", "td:last-child", ".gauge", ".kind", ".name"]) {
+			await row(page, "jobs").locator(place).click();
+			await isOpen("jobs");
+			await hasAddress("#channel/jobs");
+			assert.ok(await page.evaluate(() => document.querySelector("#detail").getBoundingClientRect().right <= innerWidth), `the details are wider than ${width} px`);
+			await page.goBack();
+			await isClosed();
+			await hasAddress("");
+		}
+		await page.goForward();
+		await isOpen("jobs");
+		await page.keyboard.press("Escape");
+		await isClosed();
+		await shot(page, `width-${width}`);
+	}
+	await page.goto(daemon.url + "/#channel/jobs:failed"); /* as somebody has sent it */
+	await page.reload();
+	await isOpen("jobs:failed");
+	await page.keyboard.press("Escape");
+	await hasAddress("#channels");
+	await row(page, "jobs").locator(".name").click();
+	await isOpen("jobs");
+	await page.keyboard.press("Escape");
+	await hasAddress("#channels");
+	await page.click("#tab-waiting");
+	await hasAddress("#waiting");
+	await page.goto(daemon.url + "/#channel/nowhere%20<b>");
+	await until(page, () => document.querySelector("#detail-said").textContent.includes("no channel of this name"));
+	assert.equal(await page.locator("#detail-name").textContent(), "nowhere <b>");
+	assert.ok(await page.locator("#delete-channel").isDisabled());
+	await page.goBack();
+	await isClosed();
+	await until(page, () => document.querySelector("#tab-waiting").getAttribute("aria-selected") === "true");
+	await page.click("#tab-channels");
+	await page.setViewportSize({width: 1200, height: 860});
+});
+
+test("a sparkline begins where data begin, without a spike", async ({page, daemon}) => {
+	const client = new Client(daemon.port, "burst"), path = () => document.querySelector('tr[data-channel="results"] .spark-in').getAttribute("d");
+	await client.ask({op: "delete", channel: "results", force: true});
+	await client.ask({op: "create", channel: "results", kind: "sliding", capacity: 8});
+	await page.goto(daemon.url);
+	await page.reload();
+	await row(page, "results").waitFor();
+	await page.waitForSelector("#state.live");
+	const turns = () => page.evaluate(() => document.querySelectorAll("#totals b")[7].textContent);
+	for (let seen = new Set(); seen.size < 4; seen.add(await turns())) await new Promise(resolve => setTimeout(resolve, 50)); /* some ticks */
+	await client.ask({op: "put", channel: "results", values: Array.from({length: 500}, (_, i) => i)});
+	await until(page, () => document.querySelector('tr[data-channel="results"] .spark-in').getAttribute("d").includes("L"));
+	const points = (await page.evaluate(path)).slice(1).split("L").map(one => one.split(",").map(Number));
+	assert.equal(points[0][1], 19, "it begins with a spike");
+	assert.ok(points[0][0] > 30, "it begins before the data");
+	assert.ok(points.some(([, y]) => y < 2));
+	client.close();
+});
+
+test("ages count up", async ({daemon, context}) => {
+	const client = new Client(daemon.port, "patient"), page = await context.newPage();
+	await page.clock.install();
+	await page.goto(daemon.url);
+	client.ask({op: "take", channel: "requests", timeout_ms: 600000});
+	const oldest = () => page.evaluate(() => document.querySelector('tr[data-channel="requests"] td:last-child').textContent);
+	await until(page, () => /^\d+ s$/.test(document.querySelector('tr[data-channel="requests"] td:last-child')?.textContent));
+	await page.clock.runFor("01:05");
+	assert.match(await oldest(), /^1 min \d+ s$/);
+	const before = await oldest();
+	await page.clock.runFor(2000);
+	assert.notEqual(await oldest(), before);
+	client.close();
+	await page.close();
+});
+
 test("names and values are text, never HTML", async ({page, daemon}) => {
 	const client = new Client(daemon.port, "<img src=x onerror=window.evil=1>");
 	await client.ask({op: "put", channel: "jobs:failed", value: "<script>window.evil=1</script><img src=x onerror=window.evil=1>"});
@@ -240,7 +322,7 @@ try {
 		const start = Date.now();
 		daemon.isEnding = name.includes("gone");
 		try {
-			await run({page, daemon, browser});
+			await run({page, daemon, browser, context});
 			assert.deepEqual(complaints.filter(text => !/409 \(Conflict\)/.test(text)), [], "the console complains");
 			console.log(`ok      ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
 		} catch (error) {
