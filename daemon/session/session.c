@@ -111,7 +111,7 @@ static enum message_op op_of(const struct core_reply *reply)
 		[CORE_CREATE] = OP_CREATE, [CORE_CLOSE] = OP_CLOSE,   [CORE_DELETE] = OP_DELETE,
 		[CORE_ALTER] = OP_ALTER,   [CORE_PUT] = OP_PUT,       [CORE_TAKE] = OP_TAKE,
 		[CORE_ALTS] = OP_ALTS,     [CORE_CANCEL] = OP_CANCEL, [CORE_ACK] = OP_ACK,
-		[CORE_NACK] = OP_NACK,     [CORE_EXTEND] = OP_EXTEND,
+		[CORE_NACK] = OP_NACK,     [CORE_EXTEND] = OP_EXTEND, [CORE_MOVE] = OP_MOVE,
 	};
 	return ops[reply->op];
 }
