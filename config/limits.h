@@ -19,6 +19,7 @@
 	LIMIT(max_connections, COUNT, 10000, 1, 1000000)                                                               \
 	LIMIT(max_http_connections, COUNT, 1000, 1, 100000)                                                            \
 	LIMIT(max_channels, COUNT, 200000, 1, 10000000)                                                                \
+	LIMIT(max_taps, COUNT, 10000, 1, 100000)                                                                       \
 	LIMIT(max_inflight, COUNT, 1024, 1, 1000000)                                                                   \
 	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                                                              \
 	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                                                       \

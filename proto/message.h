@@ -45,6 +45,9 @@ enum message_op { /* the most frequent first: in this order they are looked for 
 		  OP_LIST,
 		  OP_STAT,
 		  OP_WAITERS,
+		  OP_TAP,
+		  OP_UNTAP,
+		  OP_TAPS,
 		  OP_COUNT
 };
 
@@ -71,6 +74,8 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 		      MEMBER_LIMIT,
 		      MEMBER_TOKEN,
 		      MEMBER_LEASE,
+		      MEMBER_CLOSE,
+		      MEMBER_STATE,
 		      MEMBER_VALUES,
 		      MEMBER_STICKY,
 		      MEMBER_CHANNEL,
@@ -137,11 +142,13 @@ struct message_request {
 	bool ephemeral;
 	bool durable;
 	bool force;
-	struct slice from, to; /* of move: unescaped; valid names; `to` empty where it is not there */
-	struct slice match;
-	struct slice after; /* of list: unescaped */
-	uint64_t after_seq; /* of waiters and leases */
-	uint64_t limit;     /* 1000 by default */
+	struct slice from, to; /* of move, tap and untap: unescaped; valid names; `to` empty where it is not there */
+	struct slice match;    /* of list: unescaped; of tap: an object, raw JSON */
+	struct slice state;    /* of tap: unescaped; empty where it is not there */
+	bool close;            /* of tap: true by default */
+	struct slice after;    /* of list: unescaped */
+	uint64_t after_seq;    /* of waiters, leases and taps */
+	uint64_t limit;        /* 1000 by default */
 	uint64_t protocol;
 	struct slice name;  /* unescaped */
 	struct slice token; /* unescaped */

@@ -45,6 +45,9 @@ static const struct {
 	[OP_LIST] = {0, BIT(MATCH) | BIT(AFTER) | BIT(LIMIT)},
 	[OP_STAT] = {BIT(CHANNEL), 0},
 	[OP_WAITERS] = {0, BIT(CHANNEL) | BIT(AFTER) | BIT(LIMIT)},
+	[OP_TAP] = {BIT(FROM), BIT(TO) | BIT(MATCH) | BIT(CLOSE) | BIT(STATE) | BIT(KIND) | BIT(CAPACITY)},
+	[OP_UNTAP] = {BIT(FROM) | BIT(TO), 0},
+	[OP_TAPS] = {0, BIT(CHANNEL) | BIT(AFTER) | BIT(LIMIT)},
 };
 
 /* -- Errors -- */
@@ -142,6 +145,16 @@ static int read_match(struct message_request *request, const struct request_scan
 		return -1;
 	if (request->match.len > MESSAGE_MAX_GLOB_BYTES)
 		return refuse(request, ERROR_BAD_REQUEST, "\"match\" has at most %d bytes", MESSAGE_MAX_GLOB_BYTES);
+	return 0;
+}
+
+/* A tap's is an object of pointers, which proto/match.h compiles. */
+static int read_pointers(struct message_request *request, const struct request_scan *found)
+{
+	if (found->type[MEMBER_MATCH] != JSON_TYPE_OBJECT)
+		return refuse(request, ERROR_BAD_REQUEST,
+			      "\"match\" is an object of JSON pointers, such as {\"/type\": \"order\"}");
+	request->match = found->raw[MEMBER_MATCH];
 	return 0;
 }
 
@@ -277,9 +290,13 @@ static int read_member(struct message_request *request, const struct message_dec
 	case MEMBER_REQUEST:
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->request);
 	case MEMBER_MATCH:
-		return read_match(request, found);
+		return request->op == OP_TAP ? read_pointers(request, found) : read_match(request, found);
+	case MEMBER_CLOSE:
+		return read_bool(request, found, member, &request->close);
+	case MEMBER_STATE:
+		return read_string(request, found, member, &request->state);
 	case MEMBER_AFTER:
-		if (request->op == OP_WAITERS || request->op == OP_LEASES)
+		if (request->op == OP_WAITERS || request->op == OP_LEASES || request->op == OP_TAPS)
 			return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->after_seq);
 		return read_string(request, found, member, &request->after);
 	case MEMBER_LIMIT:
@@ -352,6 +369,12 @@ static int check_together(struct message_request *request, const struct request_
 		return refuse(request, ERROR_BAD_REQUEST, "\"producer\" and \"seq\" come together");
 	if (request->op == OP_TAKE && (found->present & BIT(MAX)) && (found->present & BIT(COUNT)))
 		return refuse(request, ERROR_BAD_REQUEST, "a take has \"max\" or \"count\", not both");
+	if (request->op == OP_TAP && !(found->present & BIT(TO)) == !(found->present & BIT(KIND)))
+		return refuse(request, ERROR_BAD_REQUEST,
+			      "a tap has \"to\", or the \"kind\" of a channel that is made for it; not both");
+	if (request->op == OP_TAP && (found->present & BIT(CAPACITY)) && !(found->present & BIT(KIND)))
+		return refuse(request, ERROR_BAD_REQUEST,
+			      "\"capacity\" is for a channel that is made for the tap: it needs \"kind\"");
 	if ((found->present & BIT(STICKY)) && !(found->present & BIT(LEASE_MS)))
 		return refuse(request, ERROR_BAD_REQUEST, "\"sticky\" is for a lease: it needs \"lease_ms\"");
 	if (request->op == OP_CREATE && !(found->present & BIT(MAX_DELIVERIES)) != !(found->present & BIT(DEAD_LETTER)))
@@ -407,6 +430,7 @@ static void set_rare_defaults(struct message_request *request)
 {
 	memset(&request->kind, 0, offsetof(struct message_request, error) - offsetof(struct message_request, kind));
 	request->limit = 1000;
+	request->close = true;
 	if (request->op == OP_MOVE)
 		request->max = MESSAGE_DEFAULT_MOVE;
 }

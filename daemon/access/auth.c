@@ -118,11 +118,16 @@ static bool has_rights(const struct inquiry *inquiry)
 		return !message_has(request, MEMBER_CHANNEL) || need(inquiry, RIGHT_TAKE, request->channel);
 	case OP_MOVE:
 		return need_for_move(inquiry);
+	case OP_TAP: /* without `to`, its target is the connection's own */
+	case OP_UNTAP:
+		return need(inquiry, RIGHT_TAKE, request->from) &&
+		       (!message_has(request, MEMBER_TO) || need(inquiry, RIGHT_PUT, request->to));
 	case OP_ALTS:
 		return need_for_arms(inquiry);
 	case OP_PEEK:
 	case OP_STAT:
 		return need(inquiry, RIGHT_OBSERVE, request->channel);
+	case OP_TAPS:
 	case OP_WAITERS: /* without a channel, and list: only what may be seen is in the reply */
 		return !message_has(request, MEMBER_CHANNEL) || need(inquiry, RIGHT_OBSERVE, request->channel);
 	case OP_LIST:
@@ -151,6 +156,7 @@ static bool is_counted(enum message_op op)
 	case OP_ACK:
 	case OP_NACK:
 	case OP_EXTEND:
+	case OP_UNTAP:
 		return false;
 	case OP_CREATE:
 	case OP_CLOSE:
@@ -165,6 +171,8 @@ static bool is_counted(enum message_op op)
 	case OP_LIST:
 	case OP_STAT:
 	case OP_WAITERS:
+	case OP_TAP:
+	case OP_TAPS:
 	case OP_NONE:
 	case OP_COUNT:
 		break;

@@ -23,6 +23,7 @@ struct channel {
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_lending;   /* the core's: a promise that is still being lent */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
+	struct mix *mix;          /* the taps into it; NULL: there are none */
 	struct waits *waits;      /* of those who waited here and were served; NULL: nobody has waited yet */
 	uint8_t revoked; /* during one CORE_REVOKE: what the connection may not do here any more, see op_revoke() */
 	bool is_removed;
@@ -43,6 +44,7 @@ struct channel {
 	bool closed;
 	uint32_t n_leased; /* values in leases, dead letters and delayed puts */
 	struct store buffer;
+	struct mult *mult;       /* its taps; NULL: it has none */
 	struct link puts, takes; /* of struct arm, oldest first */
 	uint32_t n_puts, n_takes;
 	uint32_t n_delayed_puts; /* arms in delayed_puts, which are not among n_puts: no take takes from them */
@@ -82,7 +84,7 @@ static inline bool channel_is_exhausted(const struct channel *channel)
  * here. */
 static inline bool channel_is_quiet(const struct channel *channel)
 {
-	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && channel->n_delayed_puts == 0 &&
+	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && !channel->mult && channel->n_delayed_puts == 0 &&
 	       !channel->definition.durable && !channel->changed_in && channel->definition.kind != KIND_PROMISE;
 }
 

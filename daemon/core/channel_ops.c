@@ -4,6 +4,7 @@
 
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
+#include "daemon/core/tap.h"
 
 /* The beginning, the end and the length of a name, mixed. Moves of fixed lengths, which may overlap, take less than
  * those of any length. */
@@ -81,6 +82,31 @@ void channel_join_quota(struct channel *channel, struct core_quota *quota)
 		quota->n_channels++;
 }
 
+/* Whether who asks may have no more channels. NULL: the daemon itself. */
+static bool is_over_quota(const struct core_connection *connection)
+{
+	const struct core_quota *quota = connection ? connection->quota : NULL;
+	return quota && quota->n_channels >= quota->limits.max_channels;
+}
+
+struct channel *channel_make(struct core *core, struct slice name, const struct core_definition *definition,
+			     struct core_connection *owner, enum error *error)
+{
+	bool has_room = core->directory.buckets.n < core->limits.max_channels && !is_over_quota(owner);
+	struct channel *channel = has_room ? channel_create(name, definition) : NULL;
+	*error = channel ? ERROR_NONE : ERROR_OVERLOADED;
+	if (!channel)
+		return NULL;
+	directory_insert(&core->directory, channel);
+	recorder_create(core, channel);
+	channel_join_quota(channel, owner ? owner->quota : NULL);
+	if (definition->ephemeral) {
+		channel->owner = owner;
+		list_append(&owner->ephemeral, &channel->in_owner);
+	}
+	return channel;
+}
+
 void op_create(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	const struct core_definition *definition = &event->definition;
@@ -103,27 +129,12 @@ void op_create(struct core *core, const struct core_event *event, struct core_ef
 		reply_error(core, event, ERROR_DRAINING, effects);
 		return;
 	}
-	if (!may_be_durable(core, definition) || !may_be_dead_letter(core, event)) {
-		reply_error(core, event, ERROR_BAD_CHANNEL, effects);
+	enum error error = ERROR_BAD_CHANNEL;
+	if (!may_be_durable(core, definition) || !may_be_dead_letter(core, event) ||
+	    !channel_make(core, event->channel, definition, event->connection, &error)) {
+		reply_error(core, event, error, effects);
+		effects->tail->over_quota = error == ERROR_OVERLOADED && is_over_quota(event->connection);
 		return;
-	}
-	struct core_quota *quota = event->connection ? event->connection->quota : NULL;
-	if (quota && quota->n_channels >= quota->limits.max_channels) {
-		reply_error(core, event, ERROR_OVERLOADED, effects);
-		core->immediate.over_quota = true;
-		return;
-	}
-	if (core->directory.buckets.n >= core->limits.max_channels ||
-	    !(channel = channel_create(event->channel, definition))) {
-		reply_error(core, event, ERROR_OVERLOADED, effects);
-		return;
-	}
-	directory_insert(&core->directory, channel);
-	recorder_create(core, channel);
-	channel_join_quota(channel, quota);
-	if (definition->ephemeral) {
-		channel->owner = event->connection;
-		list_append(&event->connection->ephemeral, &channel->in_owner);
 	}
 	reply_now(core, event, STATUS_OK, effects)->created = true;
 }
@@ -171,6 +182,26 @@ static void complete_puts(struct core *core, struct link *queue, struct core_eff
 	}
 }
 
+void channel_end_takes(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	if (channel->mult) {
+		mult_stop_waiting(core, channel->mult);
+		mult_is_due(core, channel->mult);
+	}
+	park_close_takes(core, &channel->takes, effects);
+}
+
+void channel_close(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	channel->closed = true;
+	recorder_close(core, channel);
+	channel_end_mix(core, channel, effects);
+	/* Where a take is parked nothing is buffered, but in a promise that is still being lent; and the only parked
+	 * puts are other arms of the same alts, which it cannot take from. */
+	if (channel->n_leased == 0 && channel->buffer.n == 0)
+		channel_end_takes(core, channel, effects);
+}
+
 void op_close(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct channel *channel = channel_find(core, event->channel);
@@ -178,12 +209,7 @@ void op_close(struct core *core, const struct core_event *event, struct core_eff
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
-	channel->closed = true;
-	recorder_close(core, channel);
-	/* Where a take is parked nothing is buffered, but in a promise that is still being lent; and the only parked
-	 * puts are other arms of the same alts, which it cannot take from. */
-	if (channel->n_leased == 0 && channel->buffer.n == 0)
-		park_close_takes(core, &channel->takes, effects);
+	channel_close(core, channel, effects);
 	reply_now(core, event, STATUS_OK, effects);
 }
 
@@ -194,6 +220,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	recorder_delete(core, channel);
 	directory_remove(&core->directory, channel);
 	channel->is_removed = true;
+	channel_end_taps(core, channel, effects);
 	park_close_takes(core, &channel->takes, effects);
 	park_close_takes(core, &channel->resting, effects);
 	complete_puts(core, &channel->puts, effects);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/state.h"
+#include "daemon/core/tap.h"
 
 #define CHECK(holds, what)                                                                                             \
 	do {                                                                                                           \
@@ -12,6 +13,7 @@
 struct sums {
 	uint64_t values; /* that are charged */
 	bool is_shared;  /* some of them have the same bytes */
+	uint64_t taps, tap_requests;
 	uint64_t channels, buffered, promised, leased, delayed, held, bytes, puts, takes, resting, with_id,
 		dead_letters;
 };
@@ -88,6 +90,10 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		      "a dead letter is another channel's");
 		leased += request->parked.values.n;
 		sums->dead_letters++;
+	}
+	if (channel->mult && channel->mult->held) {
+		*bytes += value_bytes(channel->mult->held, sums);
+		leased++;
 	}
 	CHECK(leased == channel->n_leased, "a channel miscounts what is leased");
 	sums->leased += leased;
@@ -188,6 +194,69 @@ static const char *check_kind(const struct channel *channel)
 	return NULL;
 }
 
+/* A tap, from its source's side. */
+static const char *check_tap(const struct tap *tap, const struct mult *mult)
+{
+	const struct mix *mix = tap->target->mix;
+	const struct request *put = tap->put;
+	CHECK(tap->mult == mult && mix, "a tap is another's, or has no target");
+	CHECK(!tap->target->closed, "a tap has a target that is closed");
+	CHECK(put->parked.op == CORE_TAP && put->parked.tap == tap && !put->parked.connection,
+	      "a tap's put is something else");
+	CHECK(!tap->is_held_up || (put->parked.values.n == 1 && put->arms[0].channel == tap->target),
+	      "a tap is held up elsewhere, or with nothing to put");
+	return NULL;
+}
+
+static bool is_due(const struct mult *mult)
+{
+	return !list_is_empty(&mult->in_due);
+}
+
+static const char *check_mult(const struct channel *channel, struct sums *sums)
+{
+	const struct mult *mult = channel->mult;
+	bool is_promise = channel->definition.kind == KIND_PROMISE, is_next = mult->next == NULL;
+	uint32_t n = 0, n_held_up = 0;
+	for (const struct link *at = mult->taps.next; at != &mult->taps; at = at->next, n++) {
+		const struct tap *tap = LIST_ITEM(at, struct tap, in_mult);
+		const char *wrong = check_tap(tap, mult);
+		if (wrong)
+			return wrong;
+		n_held_up += tap->is_held_up;
+		is_next = is_next || mult->next == tap;
+	}
+	CHECK(mult->source == channel && n > 0 && n == mult->n_taps && n <= CORE_MAX_TAPS,
+	      "a channel miscounts its taps");
+	CHECK(n_held_up == mult->n_held_up && is_next, "a mult miscounts the taps that are held up");
+	CHECK(is_promise || mult->held || (n_held_up == 0 && !mult->next), "a tap is held up with no value");
+	CHECK(!mult->held || mult->next || n_held_up > 0, "a mult holds a value that it is done with");
+	CHECK(!mult->held || !mult->next || is_due(mult), "a mult has stopped in the midst of a value");
+	CHECK(!mult->is_waiting || (!mult->held && mult->take->arms[0].channel == channel && mult_is_active(mult)),
+	      "a mult waits for a value that it would not take");
+	CHECK(mult->is_waiting || mult->held || is_promise || is_due(mult) || !mult_is_active(mult),
+	      "a mult does not wait, and has nothing to do");
+	CHECK(!channel_is_exhausted(channel) || is_due(mult), "a tap's source is exhausted");
+	sums->taps += n;
+	sums->tap_requests += n_held_up + mult->is_waiting;
+	return NULL;
+}
+
+static const char *check_mix(const struct channel *channel)
+{
+	const struct mix *mix = channel->mix;
+	uint32_t n = 0, n_solo = 0, n_closing = 0;
+	for (const struct link *at = mix->taps.next; at != &mix->taps; at = at->next, n++) {
+		const struct tap *tap = LIST_ITEM(at, struct tap, in_mix);
+		CHECK(tap->target == channel, "a tap is in another channel's mix");
+		n_solo += tap->state == CORE_TAP_SOLO;
+		n_closing += tap->closes;
+	}
+	CHECK(n > 0 && n == mix->n_taps && n_solo == mix->n_solo && n_closing == mix->n_closing,
+	      "a channel miscounts the taps into it");
+	return NULL;
+}
+
 static const char *check_channel(const struct core *core, const struct channel *channel, struct sums *sums)
 {
 	size_t n = channel->buffer.n;
@@ -203,6 +272,9 @@ static const char *check_channel(const struct core *core, const struct channel *
 	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes, sums)) ||
 	    (wrong = check_queue(&channel->delayed_puts, channel, true, &n_delayed_puts, &bytes, sums)) ||
 	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes, sums)))
+		return wrong;
+	if ((wrong = channel->mult ? check_mult(channel, sums) : NULL) ||
+	    (wrong = channel->mix ? check_mix(channel) : NULL))
 		return wrong;
 	CHECK(n_puts == channel->n_puts && n_delayed_puts == channel->n_delayed_puts && n_takes == channel->n_takes,
 	      "a channel miscounts who is parked");
@@ -225,9 +297,10 @@ static const char *check_request(const struct core *core, struct request *reques
 {
 	const struct parked *parked = &request->parked;
 	bool has_id = parked->id != CORE_NO_ID;
-	if (request_is_dead_letter(request)) {
-		CHECK(parked->op == CORE_PUT && !has_id, "a dead letter is something else");
-		sums->puts++;
+	if (request_is_nobodys(request)) {
+		CHECK((request_is_tap(request) || parked->op == CORE_PUT) && !has_id,
+		      "a dead letter or a tap is something else");
+		*(request->arms[0].is_put ? &sums->puts : &sums->takes) += 1;
 		return NULL;
 	}
 	CHECK(ids_find(&core->ids, parked->connection, parked->id) == (has_id ? request : NULL),
@@ -345,6 +418,7 @@ const char *core_check(const struct core *core)
 	     after = channel_name(channel))
 		if ((wrong = check_channel(core, channel, &channels)))
 			return wrong;
+	CHECK(channels.taps == core->n_taps, "the taps are miscounted");
 	CHECK(channels.channels == core->directory.buckets.n, "the channels are miscounted");
 	if ((wrong = check_graveyard(core, &channels)))
 		return wrong;
@@ -363,7 +437,7 @@ const char *core_check(const struct core *core)
 	for (struct request *request; (request = order_after(&core->order, after)); after = request->parked.seq, n++)
 		if ((wrong = check_request(core, request, &requests)))
 			return wrong;
-	CHECK(n == n_parked + channels.dead_letters && n + n_resting == core->n_parked &&
+	CHECK(n == n_parked + channels.dead_letters + channels.tap_requests && n + n_resting == core->n_parked &&
 		      requests.with_id + n_resting == core->ids.buckets.n,
 	      "the parked requests are miscounted");
 	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/core/recorder.h"
+#include "daemon/core/tap.h"
 
 enum {
 	SLICE_BYTES = 128 * 1024,
@@ -80,6 +81,8 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 	}
 	record_dead_letters(core, channel);
 	record_delayed(core, channel);
+	if (channel->mult && channel->mult->held)
+		recorder_put_again(core, channel, channel->mult->held);
 	return false;
 }
 

@@ -115,7 +115,7 @@ void op_abandon(struct core *core, const struct core_event *event, struct core_e
 	uint64_t after = 0;
 	for (struct request *request; (request = order_after(&core->order, after));) {
 		after = request->parked.seq;
-		if (!request_is_dead_letter(request))
+		if (!request_is_nobodys(request))
 			abandon(core, request, effects);
 	}
 	for (struct link *at = core->connections.next; at != &core->connections; at = at->next) {

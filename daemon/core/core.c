@@ -5,6 +5,7 @@
 
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
+#include "daemon/core/tap.h"
 
 /* What can go on in the next turn has so much work in this one. */
 static void begin_turn(struct core *core)
@@ -28,6 +29,9 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	list_init(&core->rested);
 	list_init(&core->unsettled);
 	list_init(&core->held_leases);
+	list_init(&core->taps);
+	list_init(&core->due_mults);
+	list_init(&core->stalled_mults);
 	if (directory_init(&core->directory, (struct hash_key){seed->tables[0], seed->tables[1]}) < 0)
 		goto err_core;
 	if (ids_init(&core->ids, hash_mix(seed->tables[0] ^ seed->tables[1])) < 0)
@@ -159,6 +163,8 @@ static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_CLOSE] = op_close,
 	[CORE_DELETE] = op_delete,
 	[CORE_ALTER] = op_alter,
+	[CORE_TAP] = op_tap,
+	[CORE_UNTAP] = op_untap,
 	[CORE_PUT] = op_put,
 	[CORE_TAKE] = op_take,
 	[CORE_ALTS] = op_alts,
@@ -185,6 +191,8 @@ static void event_discard(const struct core_event *event)
 	struct value_list values = event->values;
 	if (event->op == CORE_PUT)
 		value_list_clear(&values);
+	if (event->op == CORE_TAP)
+		core_match_destroy(event->tap.match);
 	for (uint32_t i = 0; event->op == CORE_ALTS && i < event->n_arms; i++)
 		value_destroy(event->arms[i].value);
 }
@@ -194,10 +202,12 @@ static bool needs_connection(enum core_op op)
 	switch (op) {
 	case CORE_TICK:
 	case CORE_ABANDON:
-	case CORE_CREATE: /* without one these four are the daemon's own */
+	case CORE_CREATE: /* without one these six are the daemon's own */
 	case CORE_CLOSE:
 	case CORE_DELETE:
 	case CORE_ALTER:
+	case CORE_TAP:
+	case CORE_UNTAP:
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:
 	case CORE_SET_QUOTA:
@@ -248,7 +258,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	} else {
 		ops[event->op](core, event, effects);
 	}
-	channel_settle_all(core, effects);
+	mults_carry_on(core, effects);
 	recorder_mark_replies(core, effects);
 	core->recorder = NULL; /* the shell's, for the length of a step */
 }
@@ -263,8 +273,8 @@ uint64_t core_deadline(const struct core *core)
 
 bool core_has_backlog(const struct core *core)
 {
-	return core->graveyard || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
-	       !list_is_empty(&core->lending_to);
+	return core->graveyard || !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) ||
+	       !list_is_empty(&core->lending) || !list_is_empty(&core->lending_to);
 }
 
 bool core_is_engaged(const struct core_connection *connection)

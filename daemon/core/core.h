@@ -38,7 +38,9 @@ enum {
 	CORE_MAX_TAKE = 1000,
 	CORE_MAX_COUNT = 1000000,
 	CORE_TURN_VALUES = 64,
-	CORE_TURN_WORK = 16000
+	CORE_TURN_WORK = 16000,
+	CORE_MAX_TAPS = 64,    /* of one source */
+	CORE_CIRCLE_NAMES = 8, /* of a circle's, that effects tell */
 };
 
 enum {
@@ -78,6 +80,7 @@ struct core_limits {
 				    always given. What a take with a count gets in a turn has the same limit, beside
 				    CORE_TURN_VALUES */
 	uint64_t max_park_ms;    /* 0: no limit */
+	uint32_t max_taps;       /* in all; beyond: ERROR_OVERLOADED */
 	uint32_t turn_work; /* how many values may be freed in a turn, or as much of other work that can go on in the
 			       next turn; 0: CORE_TURN_WORK */
 };
@@ -103,6 +106,8 @@ enum core_op {
 	CORE_DELETE,
 	CORE_ALTER, /* the channel's definition is `definition` from now on; kind and `ephemeral` stay, see core_stat()
 		     */
+	CORE_TAP,   /* what enters `channel` is carried to `tap.to` from now on, as `tap` says */
+	CORE_UNTAP, /* and no more */
 	CORE_PUT,
 	CORE_TAKE,
 	CORE_ALTS,
@@ -152,6 +157,35 @@ struct core_recorder {
 	bool is_full;       /* there is no room for more values: puts on durable channels get ERROR_UNAVAILABLE */
 };
 
+/* Which values a tap carries: the shell's, since the core does not know what values mean; the core's from core_step()
+ * on, until it calls `destroy`. accepts() depends on nothing but the value. */
+struct core_match {
+	bool (*accepts)(const struct core_match *match, struct slice value);
+	void (*destroy)(struct core_match *match);
+	struct slice text; /* as it was given */
+};
+void core_match_destroy(struct core_match *match); /* NULL is fine */
+
+enum core_tap_state {
+	CORE_TAP_RUN,
+	CORE_TAP_PAUSE, /* takes nothing: alone on its source it holds the source up */
+	CORE_TAP_MUTE,  /* takes, and discards */
+	CORE_TAP_SOLO,  /* while one into a channel is, those that are not are as if paused */
+	CORE_TAP_STATES,
+};
+
+const char *core_tap_state_name(enum core_tap_state state);
+/* The state that a word names, or CORE_TAP_STATES. */
+enum core_tap_state core_tap_state_from_name(struct slice word);
+
+struct core_tap_terms {
+	struct slice to;
+	bool creates_target; /* `to` is a new channel, as `definition` says, of a name that nobody has */
+	bool closes;         /* the target, when the last such tap into it has ended with its source */
+	enum core_tap_state state;
+	struct core_match *match; /* NULL: it carries all */
+};
+
 /* To put to a channel, or to take from it. */
 struct core_access {
 	struct slice channel;
@@ -178,13 +212,15 @@ struct core_event {
 	uint64_t now_us;
 	struct core_recorder *recorder; /* NULL: nothing is durable. The same in all steps, or in none */
 	uint64_t unsent_bytes;          /* of values that the shell has yet to send: they count towards max_memory */
-	struct core_connection *connection; /* who asks. create, close, delete and alter: NULL is the daemon itself */
+	struct core_connection *connection; /* who asks. create, close, delete, alter, tap and untap: NULL is the daemon
+					       itself */
 	uint64_t id;                        /* of the request; a put may have CORE_NO_ID */
 	struct slice channel;
 	bool has_timeout;
 	uint64_t timeout_ms; /* 0: at once or not at all */
 
-	struct core_definition definition; /* create, alter */
+	struct core_definition definition; /* create, alter; tap that creates its target */
+	struct core_tap_terms tap;         /* tap; untap: `to` */
 	bool force;                        /* delete */
 	struct value_list values; /* put: at least one; owned by the core from core_step() on, whatever comes of it */
 	bool batch;               /* put: of `values`; take: with `max`. The reply says so again */
@@ -224,12 +260,15 @@ struct core_reply {
 	enum error error;     /* with STATUS_ERROR */
 	bool batch;           /* as asked */
 	bool is_take;         /* an alts: the arm that happened was a take; a take: true */
-	bool created;         /* create */
+	bool created;         /* create, tap */
 	bool over_quota;      /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
 	bool altered;         /* alter: the definition was another one before */
 	bool has_left;        /* a take with a count, from when it was accepted */
 	bool owns_values;     /* the core's own business: whether release frees the values */
 	bool has_lease;       /* take, alts: of a take arm */
+	struct slice to;      /* tap, untap */
+	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, the */
+	uint32_t n_circle;          /* first CORE_CIRCLE_NAMES of so many, beginning with its source */
 	struct slice channel; /* the channel it is about; alts: of that arm; empty if of none in particular */
 	struct value *value;  /* take, alts: the first of n_values, linked by `next`. Read no further than n_values.
 				 Leased: each has its `deliveries` */
@@ -314,7 +353,8 @@ struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsen
 uint64_t core_deadline(const struct core *core);
 
 /* Whether something that has happened is still being carried out: a deleted channel's memory is freed, an ended
- * connection's leases return and its ephemeral channels go, or a promise is lent to those who waited for it.
+ * connection's leases return and its ephemeral channels go, a promise is lent to those who waited for it, or taps have
+ * more to carry.
  * core_deadline() then asks for another turn; the next CORE_TICK, in this turn or another, goes on with it. */
 bool core_has_backlog(const struct core *core);
 
@@ -389,9 +429,10 @@ size_t core_origin_bytes(const struct value *value);
 
 struct core_waiter_row {
 	uint64_t seq; /* rises in the order of parking; never 0 */
-	void *cookie; /* of its connection; NULL: a dead letter, which waits to enter */
+	void *cookie; /* of its connection; NULL: a dead letter or a tap's value, which waits to enter, or the taps of a
+			 channel, which wait for a value */
 	uint64_t id;
-	enum core_op op;                 /* PUT, TAKE, ALTS */
+	enum core_op op;                 /* PUT, TAKE, ALTS; TAP: nobody's */
 	uint32_t n_arms;                 /* see core_waiter_arm(); a put or take has one */
 	uint64_t parked_us, deadline_us; /* CORE_NEVER: none */
 	const void *request;             /* for core_waiter_arm */
@@ -421,8 +462,21 @@ struct core_lease_row {
  * the next, which then costs O(1). */
 bool core_next_lease(const struct core *core, uint64_t after, struct core_lease_row *row, uint64_t *go_on);
 
+/* The first tap whose seq is greater than `after`, in the order in which they were made; false at the end. Zero the row
+ * before the first, and give it again for the next, with its seq as `after`; no step may come between. */
+struct core_tap_row {
+	const void *tap;              /* the core's own */
+	uint64_t seq;                 /* never 0 */
+	struct slice from, to, match; /* match: as it was given; empty: none. Valid until the next step */
+	bool closes;
+	enum core_tap_state state;
+	uint64_t carried, unmatched, muted;
+	uint64_t held_since_us; /* its target has no room for its value since then; CORE_NEVER: nothing holds it up */
+};
+bool core_next_tap(const struct core *core, uint64_t after, struct core_tap_row *row);
+
 struct core_totals {
-	uint64_t channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes, unsent_bytes,
+	uint64_t taps, channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes, unsent_bytes,
 		max_memory; /* promised: of those buffered, the promises. parked_puts: arms. delayed: of those leased.
 			       bytes: of values, the unsent ones not included */
 	uint64_t durable_bytes; /* what a checkpoint would take, about */

@@ -120,6 +120,8 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 	if (arm->is_put) {
 		--*(arm->is_delayed ? &channel->n_delayed_puts : &channel->n_puts);
 		core->n_puts--;
+		if (channel->closed && channel->mult)
+			channel_settle_at_end(core, channel);
 	} else if (!is_resting) {
 		channel->n_takes--;
 	}

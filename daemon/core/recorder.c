@@ -217,6 +217,12 @@ void recorder_dead_letter(struct core *core, struct channel *channel, struct val
 							      .deliveries = value->deliveries});
 }
 
+void recorder_held(struct core *core, struct channel *channel, struct value *value)
+{
+	if (buffer_of(core, channel))
+		record_before_move(core, channel, value);
+}
+
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value)
 {
 	if (!buffer_of(core, channel))

@@ -45,6 +45,8 @@ void recorder_count(struct core *core, struct channel *channel, const struct val
 void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease);
 /* It waits to enter a dead-letter channel: leased still, and by nobody. */
 void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value);
+/* The taps of its channel hold it: in its place still, as far as the journal knows. */
+void recorder_held(struct core *core, struct channel *channel, struct value *value);
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value);
 
 /* A delayed put's value was accepted: until it enters it has a place of its own. What will be recorded when it enters

@@ -18,11 +18,13 @@ struct arm {
 };
 
 struct parked {
-	struct core_connection *connection; /* NULL: dead letters, which nobody asked to be put */
+	struct core_connection *connection; /* NULL: nobody asks. Dead letters (op PUT), or a channel's taps and what
+					       they have to put (op TAP), whose requests are in their own memory */
 	struct link in_connection;          /* dead letters: in their source */
 	union {
 		struct request *id_next; /* ids.c's */
 		struct channel *source;  /* of dead letters: the channel that they come from */
+		struct tap *tap;         /* of a tap's put */
 	};
 	uint64_t id;
 	uint64_t seq; /* rises in the order of parking */
@@ -76,9 +78,19 @@ static inline struct link *arm_queue(const struct arm *arm)
 	return !arm->is_put ? &channel->takes : arm->is_delayed ? &channel->delayed_puts : &channel->puts;
 }
 
-static inline bool request_is_dead_letter(const struct request *request)
+static inline bool request_is_nobodys(const struct request *request)
 {
 	return !request->parked.connection;
+}
+
+static inline bool request_is_dead_letter(const struct request *request)
+{
+	return !request->parked.connection && request->parked.op == CORE_PUT;
+}
+
+static inline bool request_is_tap(const struct request *request)
+{
+	return request->parked.op == CORE_TAP;
 }
 
 static inline struct request *timer_request(struct timer *timer)

@@ -272,6 +272,7 @@ uint32_t core_parked(const struct core_connection *connection)
 void core_totals(const struct core *core, struct core_totals *totals)
 {
 	*totals = (struct core_totals){
+		.taps = core->n_taps,
 		.channels = core->directory.buckets.n,
 		.connections = core->n_connections,
 		.parked = core->n_parked,

@@ -92,7 +92,14 @@ struct core {
 	struct link lending_to; /* of struct core_connection: those that resumed, likewise */
 	uint64_t lend_left;     /* bytes of such values that may be lent in this turn */
 	struct link departing;  /* of struct core_connection: ended, and something of theirs is still to be returned */
-	uint32_t work_left;     /* of what may be done in this turn for that which can go on in the next */
+	struct link taps;       /* of struct tap, oldest first */
+	uint32_t n_taps;
+	struct slice circle[CORE_CIRCLE_NAMES]; /* that refused the last tap: */
+	uint32_t n_circle;                      /* its channels, of which there were so many */
+	uint64_t last_tap, last_search; /* numbers: of a tap, and of a search for circles */
+	struct link due_mults;          /* of struct mult: those that carry on */
+	struct link stalled_mults;      /* those that carry on once the journal has room */
+	uint32_t work_left;             /* of what may be done in this turn for that which can go on in the next */
 	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
 	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
@@ -225,6 +232,12 @@ void transfer_enter(struct core *core, struct channel *channel, struct value_lis
  */
 struct value *buffer_pop(struct core *core, struct channel *channel);
 void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values);
+/* A value of the channel, which must have one, is held by its taps: it counts as leased; until it is released, as
+ * taken, or given back to its place. transfer_release() moves nothing, and the channel is settled before the step ends.
+ */
+struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects);
+void transfer_release(struct core *core, struct channel *channel, struct value *value);
+void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects);
 
 /* Refills the channel from its parked puts, and ends its parked takes if it is exhausted: to be called whenever leased
  * values of it have come back or are gone. */
@@ -319,6 +332,13 @@ void value_unkeep(struct value *value);
 struct channel *channel_find(struct core *core, struct slice name);
 /* The channel counts on this quota from now on, and no more on the one before; NULL: on none. */
 void channel_join_quota(struct channel *channel, struct core_quota *quota);
+/* A new channel of a name that is free. NULL: *error says why. */
+struct channel *channel_make(struct core *core, struct slice name, const struct core_definition *definition,
+			     struct core_connection *owner, enum error *error);
+/* It takes no more puts. */
+void channel_close(struct core *core, struct channel *channel, struct core_effects *effects);
+/* The takes that are parked on it get `closed`; its taps end. */
+void channel_end_takes(struct core *core, struct channel *channel, struct core_effects *effects);
 /* delete with force. Returns how many values went with it. */
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
@@ -326,7 +346,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 void connections_depart(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
+op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_tap, op_untap, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
 	op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_move, op_restore,
 	op_checkpoint;
 

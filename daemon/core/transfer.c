@@ -5,6 +5,7 @@
 
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
+#include "daemon/core/tap.h"
 
 /* The value enters the channel: it has its place from here on. */
 static void enter(struct channel *channel, struct value *value)
@@ -125,6 +126,13 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 	reply->n_values = (uint32_t)run->values.n;
 }
 
+/* The value has left its place for the taps of the channel. */
+static void count_held(struct core *core, struct channel *channel, struct value *value)
+{
+	lease_count(core, channel, 1);
+	recorder_held(core, channel, value);
+}
+
 /* -- Parked takes -- */
 
 /* The take that parked first on a channel, while it is served. */
@@ -163,11 +171,27 @@ static void taker_end(struct core *core, struct taker *taker)
 		credit_served(core, taker->request, taker->reply);
 }
 
+/* The taps of the channel, if their take is the one that parked first; else NULL. */
+static struct mult *mult_in_front(const struct channel *channel)
+{
+	struct request *first = arm_request(LIST_ITEM(channel->takes.next, struct arm, link));
+	return request_is_tap(first) ? channel->mult : NULL;
+}
+
 /* Hands values from the front of the list to the take that parked first. */
 static void serve_from_put(struct core *core, struct channel *channel, struct value_list *values,
 			   struct core_effects *effects)
 {
 	struct taker taker;
+	struct mult *mult = mult_in_front(channel);
+	if (mult) {
+		struct value *value = value_list_pop(values);
+		enter(channel, value);
+		charge_add(core, channel, value);
+		count_held(core, channel, value);
+		mult_take_value(core, mult, value);
+		return;
+	}
 	if (!taker_begin(core, channel, &taker, effects))
 		return;
 	struct run run = {.is_leased = taker.lease != NULL};
@@ -185,6 +209,11 @@ static void serve_from_put(struct core *core, struct channel *channel, struct va
 static void serve_from_buffer(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	struct taker taker;
+	struct mult *mult = mult_in_front(channel);
+	if (mult) {
+		mult_take_value(core, mult, transfer_hold(core, channel, effects));
+		return;
+	}
 	if (!taker_begin(core, channel, &taker, effects))
 		return;
 	transfer_take(core, channel, taker.max, taker.lease, taker.reply, effects);
@@ -204,6 +233,8 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 		buffer_push(core, channel, value);
 		core->n_promised++;
 		outcome.accepted = 1;
+		if (channel->mult)
+			mult_is_due(core, channel->mult);
 		promise_serve(core, channel, effects);
 	}
 	outcome.dropped = values->n;
@@ -316,6 +347,10 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 		dead_letter_entered(core, request->parked.source);
 	}
 	enter(channel, value);
+	if (request_is_tap(request)) {
+		tap_entered(core, request->parked.tap);
+		return value;
+	}
 	if (request->parked.op == CORE_PUT && request->parked.values.n > 0)
 		return value;
 	if (is_dead_letter)
@@ -381,6 +416,39 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 	run_give(core, channel, &run, lease, reply);
 	if (lease)
 		refill(core, channel, effects);
+	if (channel->closed && channel->mult)
+		channel_settle_at_end(core, channel);
+}
+
+/* -- Taps -- */
+
+struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	bool is_buffered = channel->buffer.n > 0;
+	struct value *value = is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects);
+	count_held(core, channel, value);
+	if (is_buffered)
+		refill(core, channel, effects);
+	return value;
+}
+
+void transfer_release(struct core *core, struct channel *channel, struct value *value)
+{
+	lease_uncount(core, channel, 1);
+	channel->taken++;
+	charge_sub(core, channel, value);
+	recorder_gone(core, channel, value, RECORD_TAKEN);
+	value_destroy(value);
+	channel_settle_at_end(core, channel);
+}
+
+void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects)
+{
+	struct value_list one = {0};
+	lease_uncount(core, channel, 1);
+	value_list_push(&one, value);
+	transfer_back(core, channel, &one, effects);
+	channel_settle_at_end(core, channel);
 }
 
 /* -- Coming back -- */
@@ -408,7 +476,7 @@ void channel_settle(struct core *core, struct channel *channel, struct core_effe
 {
 	refill(core, channel, effects);
 	if (channel_is_exhausted(channel))
-		park_close_takes(core, &channel->takes, effects);
+		channel_end_takes(core, channel, effects);
 }
 
 void channel_settle_all(struct core *core, struct core_effects *effects)

@@ -87,12 +87,14 @@ void session_peek(struct session *session, const struct message_request *request
 
 static const char *waiter_op(const struct core_waiter_row *row)
 {
+	if (row->op == CORE_TAP)
+		return "tap";
 	if (!row->cookie)
 		return "dead_letter";
 	return message_op_name(row->op == CORE_PUT ? OP_PUT : row->op == CORE_TAKE ? OP_TAKE : OP_ALTS);
 }
 
-/* Whose it is; a dead letter is nobody's. */
+/* Whose it is; a dead letter and a tap are nobody's. */
 void session_write_owner(struct buffer *out, const struct session *owner)
 {
 	char peer[128];

@@ -7,6 +7,7 @@
 void session_list(struct session *session, const struct message_request *request);
 void session_stat(struct session *session, const struct message_request *request);
 void session_peek(struct session *session, const struct message_request *request);
+void session_taps(struct session *session, const struct message_request *request);
 void session_waiters(struct session *session, const struct message_request *request);
 void session_leases(struct session *session, const struct message_request *request);
 

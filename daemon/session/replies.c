@@ -119,6 +119,11 @@ void reply_write_members(struct buffer *out, const struct core_reply *reply)
 		message_uint(out, "moved", reply->accepted);
 		message_uint(out, "left", reply->left);
 		break;
+	case CORE_TAP:
+		message_string(out, "to", reply->to);
+		message_bool(out, "created", reply->created);
+		break;
+	case CORE_UNTAP:
 	case CORE_ALTER: /* which is answered by the channel's row: see session.c */
 	case CORE_CLOSE:
 	case CORE_CANCEL:
@@ -156,6 +161,35 @@ static const char *explain(const struct core_reply *reply)
 	return " is a promise, which is neither leased nor taken by \"count\"";
 }
 
+/* What refuses a tap. */
+static void describe_tap(char *detail, size_t size, const struct core_reply *reply)
+{
+	size_t len = 0;
+	switch (reply->error) {
+	case ERROR_BAD_REQUEST:
+		len = (size_t)snprintf(detail, size, "values would go round in a circle: ");
+		for (uint32_t i = 0; i < reply->n_circle && i < CORE_CIRCLE_NAMES && len < size; i++)
+			len += (size_t)snprintf(detail + len, size - len, "%.*s -> ", (int)reply->circle[i].len,
+						reply->circle[i].bytes);
+		if (len < size)
+			snprintf(detail + len, size - len, "%s%.*s",
+				 reply->n_circle > CORE_CIRCLE_NAMES ? "... -> " : "", (int)reply->circle[0].len,
+				 reply->circle[0].bytes);
+		return;
+	case ERROR_OVERLOADED:
+		snprintf(detail, size,
+			 "a channel has at most %d taps, and the daemon has limits.max_taps and max_channels",
+			 CORE_MAX_TAPS);
+		return;
+	case ERROR_NO_SUCH_TAP:
+		snprintf(detail, size, "\"%.*s\" to \"%.*s\"", (int)reply->channel.len, reply->channel.bytes,
+			 (int)reply->to.len, reply->to.bytes);
+		return;
+	default:
+		format_subject(detail, size, reply->channel);
+	}
+}
+
 const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAIL_BYTES])
 {
 	const size_t size = REPLY_DETAIL_BYTES;
@@ -166,6 +200,10 @@ const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAI
 		       "ones";
 	if (!reply->channel.len)
 		return NULL;
+	if (reply->op == CORE_TAP || reply->op == CORE_UNTAP) {
+		describe_tap(detail, size, reply);
+		return detail;
+	}
 	if (reply->op == CORE_ALTS)
 		len = (size_t)snprintf(detail, size, "arm %u, ", (unsigned)reply->arm);
 	if ((reply->op == CORE_CREATE || reply->op == CORE_ALTER) && reply->error == ERROR_BAD_CHANNEL)

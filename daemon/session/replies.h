@@ -6,7 +6,7 @@
 #include "proto/buffer.h"
 #include "proto/name.h"
 
-enum { REPLY_DETAIL_BYTES = NAME_MAX_BYTES + 128 };
+enum { REPLY_DETAIL_BYTES = 2 * NAME_MAX_BYTES + 128 };
 
 /* How many bytes of values are in it. */
 size_t reply_value_bytes(const struct core_reply *reply);

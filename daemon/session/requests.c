@@ -11,6 +11,7 @@
 #include "daemon/session/login.h"
 #include "daemon/session/query.h"
 #include "daemon/session/short_way.h"
+#include "daemon/session/tap_match.h"
 #include "proto/name.h"
 
 enum {
@@ -91,9 +92,9 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_raw(answer.out, "protocols", SLICE("[1]"));
 	message_raw(answer.out, "features",
 		    session->all->broker->journal ? SLICE("[\"alter\",\"delayed_put\",\"durable\",\"leases\",\"move\","
-							  "\"put_without_id\",\"take_with_count\"]")
+							  "\"put_without_id\",\"take_with_count\",\"taps\"]")
 						  : SLICE("[\"alter\",\"delayed_put\",\"leases\",\"move\",\"put_"
-							  "without_id\",\"take_with_count\"]"));
+							  "without_id\",\"take_with_count\",\"taps\"]"));
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (session_user(session))
@@ -193,12 +194,13 @@ static const char *redefine(const struct message_request *request, struct core_d
 	return wrong ? wrong : check_definition(request, definition);
 }
 
-static int make_up_name(char name[NAME_MAX_BYTES])
+/* A prefix and random digits. Returns its length, or -1. */
+static int make_up_name(char name[NAME_MAX_BYTES], const char *prefix)
 {
 	unsigned char random[REPLY_CHANNEL_RANDOM_BYTES];
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return -1;
-	size_t len = (size_t)snprintf(name, NAME_MAX_BYTES, "_r.");
+	size_t len = (size_t)snprintf(name, NAME_MAX_BYTES, "%s", prefix);
 	for (size_t i = 0; i < sizeof(random); i++)
 		len += (size_t)snprintf(name + len, NAME_MAX_BYTES - len, "%02x", random[i]);
 	return (int)len;
@@ -218,7 +220,7 @@ static void op_create(struct session *session, const struct message_request *req
 		return;
 	}
 	if (!message_has(request, MEMBER_CHANNEL)) {
-		int len = make_up_name(made_up);
+		int len = make_up_name(made_up, "_r.");
 		if (len < 0) {
 			session_refuse(session, request->id, ERROR_INTERNAL, SLICE(""));
 			return;
@@ -253,6 +255,64 @@ static void op_alter(struct session *session, const struct message_request *requ
 		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
 	else
 		broker_step(session->all->broker, &event);
+}
+
+/* -- Taps -- */
+
+/* The terms that need no channel. False: it is refused. */
+static bool read_terms(struct session *session, const struct message_request *request, struct core_event *event)
+{
+	struct core_tap_terms *terms = &event->tap;
+	char why[MATCH_DETAIL_BYTES];
+	enum error error = ERROR_NONE;
+	terms->to = request->to;
+	terms->closes = request->close;
+	if (message_has(request, MEMBER_STATE))
+		terms->state = core_tap_state_from_name(request->state);
+	const char *wrong = message_has(request, MEMBER_KIND) ? define(request, &event->definition) : NULL;
+	if (wrong) {
+		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
+		return false;
+	}
+	if (terms->state == CORE_TAP_STATES) {
+		answer_error(session, request->id, ERROR_BAD_REQUEST,
+			     "\"state\" is \"run\", \"pause\", \"mute\" or \"solo\"");
+		return false;
+	}
+	if (message_has(request, MEMBER_MATCH) && !(terms->match = tap_match_create(request->match, &error, why))) {
+		answer_error(session, request->id, error, why);
+		return false;
+	}
+	return true;
+}
+
+static void op_tap(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_TAP);
+	char made_up[NAME_MAX_BYTES];
+	event.channel = request->from;
+	if (!read_terms(session, request, &event))
+		return;
+	if (!message_has(request, MEMBER_TO)) {
+		int len = make_up_name(made_up, "_t.");
+		if (len < 0) {
+			core_match_destroy(event.tap.match);
+			session_refuse(session, request->id, ERROR_INTERNAL, SLICE(""));
+			return;
+		}
+		event.tap.to = (struct slice){made_up, (size_t)len};
+		event.tap.creates_target = true;
+		event.definition.ephemeral = true;
+	}
+	broker_step(session->all->broker, &event);
+}
+
+static void op_untap(struct session *session, const struct message_request *request)
+{
+	struct core_event event = event_of(session, request, CORE_UNTAP);
+	event.channel = request->from;
+	event.tap.to = request->to;
+	broker_step(session->all->broker, &event);
 }
 
 /* -- Values -- */
@@ -392,12 +452,16 @@ static op_function *const ops[OP_COUNT] = {
 	[OP_LIST] = session_list,
 	[OP_STAT] = session_stat,
 	[OP_WAITERS] = session_waiters,
+	[OP_TAP] = op_tap,
+	[OP_UNTAP] = op_untap,
+	[OP_TAPS] = session_taps,
 };
 
 /* Whether the op may answer with what is there in the core without a step of it. */
 static bool is_view(enum message_op op)
 {
-	return op == OP_PEEK || op == OP_LIST || op == OP_STAT || op == OP_WAITERS || op == OP_LEASES || op == OP_ALTER;
+	return op == OP_PEEK || op == OP_LIST || op == OP_STAT || op == OP_WAITERS || op == OP_LEASES ||
+	       op == OP_ALTER || op == OP_TAPS;
 }
 
 static void carry_out(struct session *session, const struct message_request *request)

@@ -112,7 +112,7 @@ class Page(unittest.TestCase):
             self.assertNotEqual(mistakes(put, wrong), [], wrong)
 
 
-ENOUGH = {"channel": "jobs", "kind": "bounded", "arms": [{"take": "jobs"}], "request": 7, "lease": "0" * 32, "lease_ms": 1, "from": "jobs", "protocol": 1}
+ENOUGH = {"channel": "jobs", "kind": "bounded", "arms": [{"take": "jobs"}], "request": 7, "lease": "0" * 32, "lease_ms": 1, "from": "jobs", "to": "done", "protocol": 1}
 
 
 class Members(unittest.TestCase):
@@ -125,6 +125,8 @@ class Members(unittest.TestCase):
                     enough = {need: ENOUGH[need] for need in MESSAGES[op]["payload"]["required"] if need in ENOUGH}
                     if op == "put" and name != "values":
                         enough["value"] = 1
+                    if op == "tap" and name != "to":
+                        enough["kind"] = "unbuffered"
                     reply = connection.ask(**{"id": 1, "op": op, **enough, name: {"no": ["such", "type"]}})
                     if op == "hello" and name not in described:
                         continue  # it ignores what it does not know

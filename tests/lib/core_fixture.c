@@ -42,6 +42,7 @@ void fixture_start_seeded(uint64_t seed)
 	fixture = (struct core_fixture){
 		.limits = {.max_memory = 1 << 30,
 			   .max_channels = 1000,
+			   .max_taps = 1000,
 			   .max_inflight = 1000000,
 			   .max_waiters = 1000000,
 			   .max_take_bytes = 1 << 20},
@@ -227,6 +228,46 @@ static void parse_create(struct words *words, struct core_event *event)
 	}
 }
 
+struct fixture_match {
+	struct core_match match;
+	char letter;
+};
+
+static bool begins_with(const struct core_match *match, struct slice value)
+{
+	return value.len > 0 && value.bytes[0] == ((const struct fixture_match *)match)->letter;
+}
+
+static void match_free(struct core_match *match)
+{
+	free(match);
+}
+
+static struct core_match *match_from(const char *word)
+{
+	struct fixture_match *match = malloc(sizeof(*match));
+	ck_assert_ptr_nonnull(match);
+	*match = (struct fixture_match){{begins_with, match_free, {&match->letter, 1}}, word[0]};
+	return &match->match;
+}
+
+static void parse_tap(struct words *words, struct core_event *event)
+{
+	struct core_tap_terms *terms = &event->tap;
+	terms->to = slice_from(words_next(words));
+	terms->creates_target = words_skip(words, "new");
+	if (terms->creates_target) {
+		parse_create(words, event);
+		event->definition.ephemeral = true;
+	}
+	if (words_skip(words, "match"))
+		terms->match = match_from(words_next(words));
+	for (enum core_tap_state state = 0; state < CORE_TAP_STATES; state++)
+		if (words_skip(words, core_tap_state_name(state)))
+			terms->state = state;
+	terms->closes = !words_skip(words, "stays");
+}
+
 static void parse_put(struct words *words, struct core_event *event)
 {
 	value_list_push(&event->values, value_from(words_next(words)));
@@ -294,6 +335,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		[CORE_ACK] = "ack",         [CORE_NACK] = "nack",      [CORE_EXTEND] = "extend",
 		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes", [CORE_REVOKE] = "revoke",
 		[CORE_MOVE] = "move",
+		[CORE_TAP] = "tap",         [CORE_UNTAP] = "untap",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -308,6 +350,12 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_CREATE:
 	case CORE_ALTER:
 		parse_create(words, event);
+		break;
+	case CORE_TAP:
+		parse_tap(words, event);
+		break;
+	case CORE_UNTAP:
+		event->tap.to = slice_from(words_next(words));
 		break;
 	case CORE_DELETE:
 		event->force = words_skip(words, "force");
@@ -427,6 +475,10 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 		text_add(" accepted %llu", (unsigned long long)reply->accepted);
 	if (!reply->has_lease)
 		add_count("evicted", reply->evicted);
+	if (reply->n_circle)
+		text_add(" circle");
+	for (uint32_t i = 0; i < reply->n_circle && i < CORE_CIRCLE_NAMES; i++)
+		text_add(" %.*s", (int)reply->circle[i].len, reply->circle[i].bytes);
 	if (reply->created)
 		text_add(" created");
 	if (reply->altered)
@@ -534,7 +586,8 @@ const char *fixture_books(const char *channel)
 
 const char *fixture_waiters(const char *channel)
 {
-	static const char *const ops[] = {[CORE_PUT] = " put", [CORE_TAKE] = " take", [CORE_ALTS] = " alts"};
+	static const char *const ops[] = {
+		[CORE_PUT] = " put", [CORE_TAKE] = " take", [CORE_ALTS] = " alts", [CORE_TAP] = " tap"};
 	struct core_waiter_row row = {0};
 	text_clear();
 	while (core_next_waiter(fixture.core, slice_from(channel), row.seq, &row)) {
@@ -568,6 +621,28 @@ const char *fixture_leases(uint64_t after)
 	}
 	if (go_on)
 		text_add("%sgo on at %llu", text_len ? "; " : "", (unsigned long long)go_on);
+	return text;
+}
+
+const char *fixture_taps(void)
+{
+	struct core_tap_row row = {0};
+	text_clear();
+	while (core_next_tap(fixture.core, row.seq, &row)) {
+		text_add("%s%.*s>%.*s", text_len ? "; " : "", (int)row.from.len, row.from.bytes, (int)row.to.len,
+			 row.to.bytes);
+		if (row.state != CORE_TAP_RUN)
+			text_add(" %s", core_tap_state_name(row.state));
+		if (row.match.len)
+			text_add(" match %.*s", (int)row.match.len, row.match.bytes);
+		if (!row.closes)
+			text_add(" stays");
+		if (row.held_since_us != CORE_NEVER)
+			text_add(" held");
+		add_count("carried", row.carried);
+		add_count("unmatched", row.unmatched);
+		add_count("muted", row.muted);
+	}
 	return text;
 }
 

@@ -10,6 +10,8 @@
  *
  *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N] [dead N CHANNEL]
  *   alter CHANNEL KIND [CAPACITY] [waiters N] [dead N CHANNEL]                 (the whole definition)
+ *   tap CHANNEL TARGET [new KIND [CAPACITY]] [match LETTER] [STATE] [stays]
+ *   untap CHANNEL TARGET
  *   close CHANNEL
  *   delete CHANNEL [force]
  *   put CHANNEL VALUE [delay MS] [timeout MS]
@@ -25,13 +27,14 @@
  *   pauses · resumes · keeps · sends
  *   revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
  *
+ * A tap with a match carries the values that begin with the letter; one that `stays` does not close its target.
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
  * second ... A connection that `keeps` has from then on all its replies unsent, when it leaves, until it `sends`.
  *
  * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the
  * values of a take, `lease N deliveries N...`, `left N` of a take with a count, `accepted N` of a batch, `evicted N`,
  * `from CHANNEL deliveries N REASON N ms ago` of each dead letter, `moved N left N`, `arm N take CHANNEL VALUE`, `arm N
- * put CHANNEL`, `created`, `discarded N`, an error's code; and at the end, `undeliverable N CHANNEL`. core_check() is
+ * put CHANNEL`, `created`, `circle CHANNEL...`, `discarded N`, an error's code; and at the end, `undeliverable N CHANNEL`. core_check() is
  * asserted after every line.
  */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_H
@@ -91,6 +94,9 @@ const char *fixture_waiters(const char *channel);
  * the end "go on at N", if there may be more. */
 const char *fixture_leases(uint64_t after);
 
+/* The taps, oldest first, with what is not as by default, or not 0: "c>d; c>e pause match x held carried 2". */
+const char *fixture_taps(void);
+
 /* The buffer, oldest first: "x y". */
 const char *fixture_buffer(const char *channel);
 
@@ -98,6 +104,7 @@ const char *fixture_buffer(const char *channel);
 #define expect_books(channel, books)   ck_assert_str_eq(fixture_books(channel), books)
 #define expect_waiters(channel, text)  ck_assert_str_eq(fixture_waiters(channel), text)
 #define expect_leases(after, rows)     ck_assert_str_eq(fixture_leases(after), rows)
+#define expect_taps(taps)              ck_assert_str_eq(fixture_taps(), taps)
 #define expect_buffer(channel, values) ck_assert_str_eq(fixture_buffer(channel), values)
 
 /* The main of a test program: one suite, one case of tests that each start with fresh limits and an empty core. */

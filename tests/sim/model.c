@@ -466,6 +466,8 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 	case CORE_CANCEL:
 		cancel(model, o, r, outcomes);
 		break;
+	case CORE_TAP:
+	case CORE_UNTAP:
 	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:

@@ -189,6 +189,8 @@ static void make_details(struct maker *maker, struct operation *o)
 		break;
 	case CORE_CLOSE:
 		break;
+	case CORE_TAP:
+	case CORE_UNTAP:
 	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:
@@ -361,6 +363,8 @@ static void print_details(const struct operation *o, FILE *to)
 	case CORE_EXTEND:
 		fprintf(to, "extend -%" PRIu32 " %" PRIu64, o->lease_back, o->lease_ms);
 		break;
+	case CORE_TAP:
+	case CORE_UNTAP:
 	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:

@@ -1,0 +1,311 @@
+/* How taps carry. See tap.h for what they are. */
+#include "daemon/core/tap.h"
+
+#include <assert.h>
+
+#include "daemon/core/charge.h"
+#include "daemon/core/recorder.h"
+
+/* What carrying costs, in values that are freed: a copy and a put, and so much more for the bytes that a match has to
+ * read, or that a taker is sent. */
+enum { CARRY_WORK = 4, MATCH_BYTES_A_WORK = 128, COPY_BYTES_A_WORK = 1024 };
+
+bool mult_is_active(const struct mult *mult)
+{
+	for (const struct tap *tap = tap_first(mult); tap; tap = tap_next(mult, tap))
+		if (!tap_is_paused(tap))
+			return true;
+	return false;
+}
+
+void mult_is_due(struct core *core, struct mult *mult)
+{
+	if (list_is_empty(&mult->in_due))
+		list_append(&core->due_mults, &mult->in_due);
+}
+
+/* There was no memory for it, or the journal has no room. Without memory, nothing goes on in this turn that can wait.
+ */
+static void stall(struct core *core, struct mult *mult, enum error why)
+{
+	list_remove(&mult->in_due);
+	if (why == ERROR_UNAVAILABLE) {
+		list_append(&core->stalled_mults, &mult->in_due);
+		return;
+	}
+	list_append(&core->due_mults, &mult->in_due);
+	core->work_left = 0;
+}
+
+/* -- Parking -- */
+
+/* Room in the order is reserved. */
+static void park(struct core *core, struct request *request, struct channel *channel, bool is_put)
+{
+	struct arm *arm = &request->arms[0];
+	*arm = (struct arm){.channel = channel, .is_put = is_put};
+	request->parked.parked_us = core->now_us;
+	request->parked.n_arms = 1;
+	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
+	if (is_put) {
+		channel->n_puts++;
+		core->n_puts++;
+	} else {
+		channel->n_takes++;
+	}
+	core->n_parked++;
+	order_append(&core->order, request);
+}
+
+static void unpark(struct core *core, struct request *request)
+{
+	struct arm *arm = &request->arms[0];
+	list_remove(&arm->link);
+	if (arm->is_put) {
+		arm->channel->n_puts--;
+		core->n_puts--;
+	} else {
+		arm->channel->n_takes--;
+	}
+	core->n_parked--;
+	order_remove(&core->order, request);
+}
+
+void mult_stop_waiting(struct core *core, struct mult *mult)
+{
+	if (!mult->is_waiting)
+		return;
+	unpark(core, mult->take);
+	mult->is_waiting = false;
+}
+
+static void wait_for_value(struct core *core, struct mult *mult)
+{
+	if (mult->is_waiting)
+		return;
+	if (order_reserve(&core->order) < 0) {
+		stall(core, mult, ERROR_OVERLOADED);
+		return;
+	}
+	park(core, mult->take, mult->source, false);
+	mult->is_waiting = true;
+}
+
+static void hold_up(struct core *core, struct tap *tap, struct value_list *value)
+{
+	charge_add(core, tap->target, value->head);
+	recorder_promise(core, tap->target, value->head);
+	tap->put->parked.values = *value;
+	tap->is_held_up = true;
+	tap->mult->n_held_up++;
+	park(core, tap->put, tap->target, true);
+}
+
+static void stop_holding_up(struct core *core, struct tap *tap)
+{
+	unpark(core, tap->put);
+	tap->is_held_up = false;
+	tap->mult->n_held_up--;
+}
+
+void tap_withdraw(struct core *core, struct tap *tap)
+{
+	if (!tap->is_held_up)
+		return;
+	stop_holding_up(core, tap);
+	struct value *value = value_list_pop(&tap->put->parked.values);
+	charge_sub(core, tap->target, value);
+	recorder_release(core, tap->target, value);
+	value_destroy(value);
+}
+
+/* -- What the mult holds -- */
+
+static bool is_promise(const struct mult *mult)
+{
+	return mult->source->definition.kind == KIND_PROMISE;
+}
+
+static bool is_done_with_value(const struct mult *mult)
+{
+	return mult->held && !mult->next && mult->n_held_up == 0;
+}
+
+static void hold(struct mult *mult, struct value *value)
+{
+	mult->held = value;
+	mult->next = tap_first(mult);
+	mult->was_accepted = false;
+}
+
+void mult_take_value(struct core *core, struct mult *mult, struct value *value)
+{
+	mult_stop_waiting(core, mult);
+	hold(mult, value);
+	mult_is_due(core, mult);
+}
+
+static void let_go(struct core *core, struct mult *mult)
+{
+	struct value *value = mult->held;
+	mult->held = NULL;
+	transfer_release(core, mult->source, value);
+	mult_is_due(core, mult);
+}
+
+void mult_finish_value(struct core *core, struct mult *mult, struct core_effects *effects)
+{
+	bool has_come = mult->was_accepted;
+	if (!is_done_with_value(mult))
+		return;
+	for (const struct tap *tap = mult->n_taps ? tap_first(mult) : NULL; tap && !has_come; tap = tap_next(mult, tap))
+		has_come = tap->has_seen;
+	if (has_come) {
+		let_go(core, mult);
+		return;
+	}
+	struct value *value = mult->held;
+	mult->held = NULL;
+	mult_is_due(core, mult);
+	transfer_give_back(core, mult->source, value, effects);
+}
+
+void tap_entered(struct core *core, struct tap *tap)
+{
+	struct mult *mult = tap->mult;
+	stop_holding_up(core, tap);
+	tap->carried++;
+	mult->was_accepted = true;
+	if (is_done_with_value(mult))
+		let_go(core, mult);
+}
+
+/* -- Carrying -- */
+
+/* Puts a copy to the target, or parks it there. ERROR_NONE, or why it cannot just now; then nothing has happened. */
+static enum error put_copy(struct core *core, struct tap *tap, struct value *value, struct core_effects *effects)
+{
+	struct channel *target = tap->target;
+	struct value_list one = {0};
+	size_t reserved = 0;
+	assert(!target->closed && !tap->is_held_up);
+	enum error refusal = recorder_admits(core, target, value, &reserved);
+	if (refusal != ERROR_NONE)
+		return refusal;
+	struct value *copy = order_reserve(&core->order) < 0 ? NULL : value_copy(value);
+	if (!copy)
+		return ERROR_OVERLOADED;
+	work_spend(core, value->len / COPY_BYTES_A_WORK);
+	value_list_push(&one, copy);
+	/* What is shown of the value there must not be undone, as where it comes from. */
+	if (tap->mult->source->changed_in > target->changed_in)
+		target->changed_in = tap->mult->source->changed_in;
+	struct put_outcome outcome = transfer_put(core, target, &one, effects);
+	tap->carried += outcome.accepted;
+	if (one.n > 0)
+		hold_up(core, tap, &one);
+	else
+		tap->mult->was_accepted = true;
+	return ERROR_NONE;
+}
+
+/* The value comes to a tap. ERROR_NONE, or why it cannot just now. */
+static enum error carry(struct core *core, struct tap *tap, struct value *value, struct core_effects *effects)
+{
+	enum error error = ERROR_NONE;
+	tap->has_seen = false;
+	if (tap_is_paused(tap))
+		return ERROR_NONE;
+	work_spend(core, CARRY_WORK + (tap->match ? value->len / MATCH_BYTES_A_WORK : 0));
+	if (tap->match && !tap->match->accepts(tap->match, (struct slice){value->bytes, value->len})) {
+		tap->unmatched++;
+	} else if (tap->state == CORE_TAP_MUTE) {
+		tap->muted++;
+		tap->mult->was_accepted = true;
+	} else {
+		error = put_copy(core, tap, value, effects);
+	}
+	tap->has_seen = error == ERROR_NONE;
+	return error;
+}
+
+/* As far as the turn's work goes. */
+static void carry_value(struct core *core, struct mult *mult, struct core_effects *effects)
+{
+	while (mult->next) {
+		if (!work_is_left(core)) {
+			mult_is_due(core, mult);
+			return;
+		}
+		enum error error = carry(core, mult->next, mult->held, effects);
+		if (error != ERROR_NONE) {
+			stall(core, mult, error);
+			return;
+		}
+		mult->next = tap_next(mult, mult->next);
+	}
+	if (is_done_with_value(mult))
+		let_go(core, mult);
+}
+
+/* A promise's value is lent to each tap once. */
+static void carry_promise(struct core *core, struct mult *mult, struct core_effects *effects)
+{
+	struct value *value = store_first(&mult->source->buffer);
+	for (struct tap *tap = tap_first(mult); tap && value; tap = tap_next(mult, tap)) {
+		if (tap->has_seen)
+			continue;
+		if (!work_is_left(core)) {
+			mult_is_due(core, mult);
+			return;
+		}
+		enum error error = carry(core, tap, value, effects);
+		if (error != ERROR_NONE) {
+			stall(core, mult, error);
+			return;
+		}
+		mult->source->taken += tap->has_seen;
+	}
+}
+
+/* One value at most; then others have their turn. */
+static void carry_on(struct core *core, struct mult *mult, struct core_effects *effects)
+{
+	struct channel *source = mult->source;
+	if (channel_is_exhausted(source)) {
+		mult_end(core, mult, effects);
+	} else if (is_promise(mult)) {
+		carry_promise(core, mult, effects);
+	} else if (mult->held) {
+		carry_value(core, mult, effects);
+	} else if (!mult_is_active(mult)) {
+		mult_stop_waiting(core, mult);
+	} else if (channel_can_take(source)) {
+		mult_stop_waiting(core, mult);
+		hold(mult, transfer_hold(core, source, effects));
+		carry_value(core, mult, effects);
+	} else {
+		wait_for_value(core, mult);
+	}
+}
+
+void mults_carry_on(struct core *core, struct core_effects *effects)
+{
+	channel_settle_all(core, effects);
+	if (!list_is_empty(&core->stalled_mults) && !(core->recorder && core->recorder->is_full)) {
+		struct link now;
+		list_take(&now, &core->stalled_mults);
+		while (!list_is_empty(&now)) {
+			struct mult *mult = LIST_ITEM(now.next, struct mult, in_due);
+			list_remove(&mult->in_due);
+			mult_is_due(core, mult);
+		}
+	}
+	while (!list_is_empty(&core->due_mults) && work_is_left(core)) {
+		struct mult *mult = LIST_ITEM(core->due_mults.next, struct mult, in_due);
+		list_remove(&mult->in_due);
+		work_spend(core, 1);
+		carry_on(core, mult, effects);
+		channel_settle_all(core, effects);
+	}
+}

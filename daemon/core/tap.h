@@ -1,0 +1,99 @@
+/* Taps: values are carried from one channel to another inside the daemon.
+ *
+ * The taps of a channel together are its mult: one taker in the channel's queue of takes. A value that the mult has
+ * taken is held: it counts as leased in the source until every tap's target has accepted or shed it, and only then the
+ * mult takes the next one. A tap whose target has no room parks there as a put. The taps into a channel together are
+ * its mix, which knows what they do to each other: a tap that is solo pauses the others, and the last one that closes
+ * closes the channel.
+ *
+ * A mult that has something to do is due. Those that are due carry on at the end of each step, a value in turn, as far
+ * as the turn's work goes, and in turns to come; so nothing nests, however long a chain of taps is.
+ *
+ * A promise's mult never takes: it lends the value to each tap once, and stands in no queue. */
+#ifndef MILLRACE_CORE_TAP_H
+#define MILLRACE_CORE_TAP_H
+
+#include "daemon/core/request.h"
+
+struct tap {
+	struct mult *mult;
+	struct channel *target;
+	struct link in_mult, in_mix, in_core;
+	uint64_t seq;             /* rises in the order in which taps are made */
+	struct core_match *match; /* NULL: it carries all */
+	struct request *put;      /* its own; parked on the target while the tap is held up */
+	uint64_t carried, unmatched, muted;
+	uint8_t state; /* enum core_tap_state */
+	bool closes;
+	bool is_held_up; /* `put` is parked */
+	bool has_seen;   /* the value that the mult holds has come to it, and it did not stand out; a promise's: ever */
+};
+
+struct mult {
+	struct channel *source;
+	struct link taps; /* of struct tap, oldest first: never empty */
+	uint32_t n_taps;
+	uint32_t n_held_up;
+	struct link in_due;   /* the core's: due, or stalled */
+	struct value *held;   /* NULL: none; always so of a promise */
+	struct tap *next;     /* to whom the value comes next; NULL: it has come to all */
+	struct request *take; /* its own; parked on the source while the mult waits */
+	bool is_waiting;      /* `take` is parked */
+	bool was_accepted; /* somebody got the value that is held: a target accepted or shed it, or a tap was muted */
+	/* While a circle is looked for: */
+	uint64_t search;
+	struct mult *search_next, *search_via;
+};
+
+struct mix {
+	struct link taps; /* of struct tap: never empty */
+	uint32_t n_taps, n_solo, n_closing;
+};
+
+static inline struct tap *tap_first(const struct mult *mult)
+{
+	return LIST_ITEM(mult->taps.next, struct tap, in_mult);
+}
+
+/* The one behind it in its mult, or NULL. */
+static inline struct tap *tap_next(const struct mult *mult, const struct tap *tap)
+{
+	return tap->in_mult.next == &mult->taps ? NULL : LIST_ITEM(tap->in_mult.next, struct tap, in_mult);
+}
+
+static inline bool tap_is_paused(const struct tap *tap)
+{
+	return tap->state == CORE_TAP_PAUSE || (tap->state != CORE_TAP_SOLO && tap->target->mix->n_solo > 0);
+}
+
+/* Whether any of its taps would take a value now. */
+bool mult_is_active(const struct mult *mult);
+
+/* Something has changed for the mult: it carries on before the step ends, or in a turn to come. */
+void mult_is_due(struct core *core, struct mult *mult);
+
+/* The mult's take leaves its queue, if it is there. */
+void mult_stop_waiting(struct core *core, struct mult *mult);
+
+/* A value that was put is handed to the mult, whose take stood first: it holds it, as transfer.c has it counted. */
+void mult_take_value(struct core *core, struct mult *mult, struct value *value);
+
+/* A tap's put that was parked has entered its target. */
+void tap_entered(struct core *core, struct tap *tap);
+
+/* All that are due carry on, as far as this turn's work goes. */
+void mults_carry_on(struct core *core, struct core_effects *effects);
+
+/* The value that the mult holds has no tap left to come to: it is done with it. */
+void mult_finish_value(struct core *core, struct mult *mult, struct core_effects *effects);
+/* What a tap has parked is taken back out of its target. */
+void tap_withdraw(struct core *core, struct tap *tap);
+
+/* The source is exhausted: its taps end, and what they close closes. The mult is gone. */
+void mult_end(struct core *core, struct mult *mult, struct core_effects *effects);
+/* The channel is closed: the taps into it end. */
+void channel_end_mix(struct core *core, struct channel *channel, struct core_effects *effects);
+/* The channel is removed: its taps end, what they hold is withdrawn, and the taps into it end. */
+void channel_end_taps(struct core *core, struct channel *channel, struct core_effects *effects);
+
+#endif

@@ -1,0 +1,373 @@
+/* The ops tap and untap; and how taps end: by untap, with their source or target, or because the source is exhausted.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/charge.h"
+#include "daemon/core/recorder.h"
+#include "daemon/core/tap.h"
+
+void core_match_destroy(struct core_match *match)
+{
+	if (match)
+		match->destroy(match);
+}
+
+/* -- Ends -- */
+
+static void wake_mix(struct core *core, struct mix *mix)
+{
+	for (struct link *at = mix->taps.next; at != &mix->taps; at = at->next)
+		mult_is_due(core, LIST_ITEM(at, struct tap, in_mix)->mult);
+}
+
+static void leave_mix(struct core *core, struct tap *tap)
+{
+	struct channel *target = tap->target;
+	struct mix *mix = target->mix;
+	list_remove(&tap->in_mix);
+	mix->n_taps--;
+	mix->n_closing -= tap->closes;
+	mix->n_solo -= tap->state == CORE_TAP_SOLO;
+	if (mix->n_taps == 0) {
+		target->mix = NULL;
+		free(mix);
+	} else if (tap->state == CORE_TAP_SOLO && mix->n_solo == 0) {
+		wake_mix(core, mix);
+	}
+}
+
+static void free_mult(struct core *core, struct mult *mult)
+{
+	assert(mult->n_taps == 0 && !mult->held && mult->n_held_up == 0);
+	mult_stop_waiting(core, mult);
+	list_remove(&mult->in_due);
+	mult->source->mult = NULL;
+	free(mult->take);
+	free(mult);
+}
+
+/* The tap is taken out of everything, with what it has parked. Its mult stays, even without a tap. */
+static void remove_tap(struct core *core, struct tap *tap)
+{
+	struct mult *mult = tap->mult;
+	tap_withdraw(core, tap);
+	if (mult->next == tap)
+		mult->next = tap_next(mult, tap);
+	list_remove(&tap->in_mult);
+	mult->n_taps--;
+	leave_mix(core, tap);
+	list_remove(&tap->in_core);
+	core->n_taps--;
+	core_match_destroy(tap->match);
+	free(tap->put);
+	free(tap);
+	work_spend(core, 1);
+}
+
+static void end_tap(struct core *core, struct tap *tap, struct core_effects *effects)
+{
+	struct mult *mult = tap->mult;
+	remove_tap(core, tap);
+	mult_finish_value(core, mult, effects);
+	if (mult->n_taps == 0)
+		free_mult(core, mult);
+	else
+		mult_is_due(core, mult);
+}
+
+void mult_end(struct core *core, struct mult *mult, struct core_effects *effects)
+{
+	while (mult->n_taps > 0) {
+		struct tap *tap = tap_first(mult);
+		struct channel *target = tap->target;
+		bool closes = tap->closes && target->mix->n_closing == 1;
+		remove_tap(core, tap);
+		if (closes)
+			channel_close(core, target, effects);
+	}
+	free_mult(core, mult);
+}
+
+void channel_end_mix(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	while (channel->mix)
+		end_tap(core, LIST_ITEM(channel->mix->taps.next, struct tap, in_mix), effects);
+}
+
+void channel_end_taps(struct core *core, struct channel *channel, struct core_effects *effects)
+{
+	struct mult *mult = channel->mult;
+	if (mult) {
+		while (mult->n_taps > 0)
+			remove_tap(core, tap_first(mult));
+		if (mult->held) {
+			charge_sub(core, channel, mult->held);
+			value_destroy(mult->held);
+			mult->held = NULL;
+		}
+		free_mult(core, mult);
+	}
+	channel_end_mix(core, channel, effects);
+}
+
+/* -- Circles -- */
+
+static void remember_circle(struct core *core, const struct channel *from, const struct mult *last)
+{
+	uint32_t n = 1;
+	for (const struct mult *mult = last; mult; mult = mult->search_via)
+		n++;
+	core->n_circle = n;
+	core->circle[0] = channel_name(from);
+	for (const struct mult *mult = last; mult; mult = mult->search_via)
+		if (--n < CORE_CIRCLE_NAMES)
+			core->circle[n] = channel_name(mult->source);
+}
+
+/* Whether values that are put to `to` come to `from`, by taps that are there. Each mult is looked at once. */
+static bool finds_circle(struct core *core, const struct channel *from, const struct channel *to)
+{
+	uint64_t search = ++core->last_search;
+	if (from == to) {
+		remember_circle(core, from, NULL);
+		return true;
+	}
+	struct mult *first = to->mult, *last = first;
+	if (first) {
+		first->search = search;
+		first->search_next = first->search_via = NULL;
+	}
+	for (; first; first = first->search_next) {
+		for (const struct tap *tap = tap_first(first); tap; tap = tap_next(first, tap)) {
+			struct mult *next = tap->target->mult;
+			if (tap->target == from) {
+				remember_circle(core, from, first);
+				return true;
+			}
+			if (!next || next->search == search)
+				continue;
+			next->search = search;
+			next->search_next = NULL;
+			next->search_via = first;
+			last = last->search_next = next;
+		}
+	}
+	return false;
+}
+
+/* -- The ops -- */
+
+static struct tap *find_tap(const struct channel *from, const struct channel *to)
+{
+	for (struct tap *tap = from->mult ? tap_first(from->mult) : NULL; tap; tap = tap_next(from->mult, tap))
+		if (tap->target == to)
+			return tap;
+	return NULL;
+}
+
+static struct request *make_request(void)
+{
+	struct request *request = malloc(sizeof(*request) + sizeof(struct arm));
+	if (!request)
+		return NULL;
+	request->parked = (struct parked){
+		.op = CORE_TAP, .id = CORE_NO_ID, .timer = {.deadline_us = CORE_NEVER, .index = TIMER_NONE}};
+	list_init(&request->parked.in_connection);
+	return request;
+}
+
+static struct mult *make_mult(struct channel *source)
+{
+	struct mult *mult = calloc(1, sizeof(*mult));
+	if (!mult || !(mult->take = make_request())) {
+		free(mult);
+		return NULL;
+	}
+	mult->source = source;
+	list_init(&mult->taps);
+	list_init(&mult->in_due);
+	return mult;
+}
+
+static struct mix *make_mix(void)
+{
+	struct mix *mix = calloc(1, sizeof(*mix));
+	if (mix)
+		list_init(&mix->taps);
+	return mix;
+}
+
+/* Links a new tap. Its state and what it closes are yet to be set. NULL, and nothing done: no memory. */
+static struct tap *make_tap(struct core *core, struct channel *from, struct channel *to)
+{
+	struct tap *tap = calloc(1, sizeof(*tap));
+	struct request *put = make_request();
+	struct mult *mult = from->mult ? from->mult : make_mult(from);
+	struct mix *mix = to->mix ? to->mix : make_mix();
+	if (!tap || !put || !mult || !mix) {
+		free(tap);
+		free(put);
+		if (mult && mult != from->mult) {
+			free(mult->take);
+			free(mult);
+		}
+		if (mix != to->mix)
+			free(mix);
+		return NULL;
+	}
+	from->mult = mult;
+	to->mix = mix;
+	*tap = (struct tap){.mult = mult, .target = to, .put = put, .seq = ++core->last_tap};
+	put->parked.tap = tap;
+	list_append(&mult->taps, &tap->in_mult);
+	list_append(&mix->taps, &tap->in_mix);
+	list_append(&core->taps, &tap->in_core);
+	mult->n_taps++;
+	mix->n_taps++;
+	core->n_taps++;
+	return tap;
+}
+
+/* The tap is as the event says from now on. */
+static void set_terms(struct core *core, struct tap *tap, const struct core_tap_terms *terms)
+{
+	struct mix *mix = tap->target->mix;
+	bool was_solo = mix->n_solo > 0;
+	core_match_destroy(tap->match);
+	tap->match = terms->match;
+	mix->n_closing += (uint32_t)terms->closes - tap->closes;
+	mix->n_solo += (uint32_t)(terms->state == CORE_TAP_SOLO) - (tap->state == CORE_TAP_SOLO);
+	tap->closes = terms->closes;
+	tap->state = (uint8_t)terms->state;
+	mult_is_due(core, tap->mult);
+	if (was_solo != (mix->n_solo > 0))
+		wake_mix(core, mix);
+}
+
+/* What a new tap has to do with the channels that are there; ERROR_NONE, if it may be made. */
+static enum error refusal_of(struct core *core, const struct core_event *event, const struct channel *from,
+			     const struct channel *to)
+{
+	if (core->is_draining && event->connection)
+		return ERROR_DRAINING;
+	if (to && finds_circle(core, from, to))
+		return ERROR_BAD_REQUEST;
+	if (core->n_taps >= core->limits.max_taps || (from->mult && from->mult->n_taps >= CORE_MAX_TAPS))
+		return ERROR_OVERLOADED;
+	return ERROR_NONE;
+}
+
+/* The tap is new. Its match is moved out of *terms. */
+static void create_tap(struct core *core, const struct core_event *event, struct core_tap_terms *terms,
+		       struct channel *from, struct channel *to, struct core_effects *effects)
+{
+	enum error error = refusal_of(core, event, from, to);
+	if (error == ERROR_NONE && !to)
+		to = channel_make(core, terms->to, &event->definition, event->connection, &error);
+	struct tap *tap = error == ERROR_NONE ? make_tap(core, from, to) : NULL;
+	if (!tap) {
+		if (error == ERROR_NONE && terms->creates_target)
+			channel_remove(core, to, effects);
+		reply_error(core, event, error == ERROR_NONE ? ERROR_OVERLOADED : error, effects);
+		if (error == ERROR_BAD_REQUEST) {
+			effects->tail->circle = core->circle;
+			effects->tail->n_circle = core->n_circle;
+		}
+		return;
+	}
+	set_terms(core, tap, terms);
+	terms->match = NULL;
+	struct core_reply *reply = reply_now(core, event, STATUS_OK, effects);
+	reply->to = terms->to;
+	reply->created = true;
+}
+
+static void tap(struct core *core, const struct core_event *event, struct core_tap_terms *terms,
+		struct core_effects *effects)
+{
+	struct channel *from = channel_find(core, event->channel),
+		       *to = terms->creates_target ? NULL : channel_find(core, terms->to);
+	if (!from || (!to && !terms->creates_target)) {
+		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
+		if (from)
+			effects->tail->channel = terms->to;
+		return;
+	}
+	struct tap *known = to ? find_tap(from, to) : NULL;
+	if (known) {
+		set_terms(core, known, terms);
+		terms->match = NULL;
+		reply_now(core, event, STATUS_OK, effects)->to = terms->to;
+	} else if (to && to->closed) {
+		reply_now(core, event, STATUS_CLOSED, effects);
+	} else {
+		create_tap(core, event, terms, from, to, effects);
+	}
+}
+
+void op_tap(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct core_tap_terms terms = event->tap;
+	tap(core, event, &terms, effects);
+	core_match_destroy(terms.match);
+}
+
+void op_untap(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	struct channel *from = channel_find(core, event->channel), *to = channel_find(core, event->tap.to);
+	struct tap *known = from && to ? find_tap(from, to) : NULL;
+	if (!known) {
+		reply_error(core, event, from && to ? ERROR_NO_SUCH_TAP : ERROR_NO_SUCH_CHANNEL, effects);
+		effects->tail->to = event->tap.to;
+		if (from && !to)
+			effects->tail->channel = event->tap.to;
+		return;
+	}
+	reply_now(core, event, STATUS_OK, effects);
+	end_tap(core, known, effects);
+}
+
+/* -- What there is to see -- */
+
+bool core_next_tap(const struct core *core, uint64_t after, struct core_tap_row *row)
+{
+	const struct link *at = core->taps.next;
+	if (row->tap && row->seq == after)
+		at = ((const struct tap *)row->tap)->in_core.next;
+	while (at != &core->taps && LIST_ITEM(at, struct tap, in_core)->seq <= after)
+		at = at->next;
+	if (at == &core->taps)
+		return false;
+	const struct tap *tap = LIST_ITEM(at, struct tap, in_core);
+	*row = (struct core_tap_row){
+		.tap = tap,
+		.seq = tap->seq,
+		.from = channel_name(tap->mult->source),
+		.to = channel_name(tap->target),
+		.match = tap->match ? tap->match->text : (struct slice){NULL, 0},
+		.closes = tap->closes,
+		.state = (enum core_tap_state)tap->state,
+		.carried = tap->carried,
+		.unmatched = tap->unmatched,
+		.muted = tap->muted,
+		.held_since_us = tap->is_held_up ? tap->put->parked.parked_us : CORE_NEVER,
+	};
+	return true;
+}
+
+static const char *const state_names[] = {"run", "pause", "mute", "solo"};
+
+const char *core_tap_state_name(enum core_tap_state state)
+{
+	assert(state < CORE_TAP_STATES);
+	return state_names[state];
+}
+
+enum core_tap_state core_tap_state_from_name(struct slice word)
+{
+	enum core_tap_state state = 0;
+	while (state < CORE_TAP_STATES && !slice_equal(word, slice_from(state_names[state])))
+		state++;
+	return state;
+}

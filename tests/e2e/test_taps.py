@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Taps through the real daemon, by its protocol: subscriptions, matches, circles, rights, pages."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from millraced import Connection, Daemon  # noqa: E402
+
+
+class Taps(unittest.TestCase):
+    def setUp(self):
+        self.daemon = self.enterContext(Daemon(*self.arguments()))
+        self.connection = self.enterContext(Connection(self.daemon))
+        self.id = 0
+
+    def arguments(self):
+        channels = ["events={kind: bounded, capacity: 10}", "orders={kind: bounded, capacity: 10}", "audit={kind: bounded, capacity: 10}"]
+        return [argument for channel in channels for argument in ("--set", "channels." + channel)]
+
+    def ask(self, connection=None, **members):
+        self.id += 1
+        return (connection or self.connection).ask(id=self.id, **members)
+
+    def ok(self, connection=None, **members):
+        reply = self.ask(connection, **members)
+        self.assertEqual(reply["status"], "ok", reply)
+        return reply
+
+    def refused(self, code, words, connection=None, **members):
+        reply = self.ask(connection, **members)
+        self.assertEqual((reply["status"], reply.get("error")), ("error", code), reply)
+        self.assertIn(words, reply["message"])
+
+    def rows(self, connection=None, **members):
+        rows, after = [], 0
+        while True:
+            page = self.ok(connection, op="taps", after=after, **members)
+            rows += page["taps"]
+            if not page["more"]:
+                return rows
+            after = page["next"]
+
+    def test_hello_names_the_feature(self):
+        self.assertIn("taps", self.ok(op="hello", protocol=1)["features"])
+
+    def test_a_match_carries_what_it_matches(self):
+        reply = self.ok(op="tap", **{"from": "events", "to": "orders", "match": {"/type": "order", "/n": 1}})
+        self.assertEqual((reply["to"], reply["created"]), ("orders", True))
+        for value in ({"type": "order", "n": 1.0}, {"type": "order", "n": 2}, {"n": 1, "type": "order", "x": [1]}):
+            self.ok(op="put", channel="events", value=value)
+        self.assertEqual(self.ok(op="take", channel="orders", max=9)["values"], [{"type": "order", "n": 1.0}, {"n": 1, "type": "order", "x": [1]}])
+        row, = self.rows()
+        self.assertEqual((row["from"], row["to"], row["match"], row["close"], row["state"]), ("events", "orders", {"/type": "order", "/n": 1}, True, "run"))
+        self.assertEqual((row["carried"], row["unmatched"], row["muted"], row["held"], row["held_ms"]), (2, 1, 0, 0, 0))
+
+    def test_a_subscription_is_the_connections_own_and_goes_with_it(self):
+        with Connection(self.daemon) as subscriber:
+            channel = self.ok(subscriber, op="tap", **{"from": "events", "kind": "sliding", "capacity": 1})["to"]
+            self.assertRegex(channel, r"^_t\.[0-9a-f]{32}$")
+            self.ok(op="put", channel="events", values=[1, 2, 3])
+            self.assertEqual(self.ok(subscriber, op="take", channel=channel)["value"], 3)
+            subscriber.send(id=1, op="take", channel=channel)
+            self.ok(op="put", channel="events", value=4)
+            self.assertEqual(subscriber.receive()["value"], 4)
+        while self.rows():
+            pass
+        self.ok(op="put", channel="events", value=5)
+        self.assertEqual(self.ok(op="stat", channel="events")["buffered"], 1)
+
+    def test_it_is_there_already(self):
+        self.ok(op="tap", **{"from": "events", "to": "audit", "match": {"/a": 1}, "close": False, "state": "mute"})
+        self.assertFalse(self.ok(op="tap", **{"from": "events", "to": "audit"})["created"])
+        row, = self.rows(channel="audit")
+        self.assertNotIn("match", row)
+        self.assertEqual((row["close"], row["state"]), (True, "run"))
+
+    def test_backpressure_is_told(self):
+        self.ok(op="create", channel="slow", kind="unbuffered")
+        self.ok(op="tap", **{"from": "events", "to": "slow"})
+        self.ok(op="put", channel="events", value=1)
+        self.assertEqual(self.rows()[0]["held"], 1)
+        self.assertEqual(self.ok(op="stat", channel="events")["leased"], 1)
+        waiter, = self.ok(op="waiters", channel="slow")["waiters"]
+        self.assertEqual((waiter["op"], waiter["arms"]), ("tap", [{"put": "slow"}]))
+        self.assertNotIn("connection", waiter)
+
+    def test_what_is_wrong_is_said(self):
+        self.refused("bad_request", "pointers", op="tap", **{"from": "events", "to": "audit", "match": "x"})
+        self.refused("bad_request", "begins with '/'", op="tap", **{"from": "events", "to": "audit", "match": {"type": 1}})
+        self.refused("bad_request", "\"state\" is", op="tap", **{"from": "events", "to": "audit", "state": "stop"})
+        self.refused("bad_request", "not both", op="tap", **{"from": "events", "to": "audit", "kind": "bounded", "capacity": 1})
+        self.refused("bad_request", "not both", op="tap", **{"from": "events"})
+        self.refused("bad_channel", "needs a \"capacity\"", op="tap", **{"from": "events", "kind": "sliding"})
+        self.refused("no_such_channel", "\"nowhere\"", op="tap", **{"from": "events", "to": "nowhere"})
+        self.refused("no_such_tap", "\"events\" to \"audit\"", op="untap", **{"from": "events", "to": "audit"})
+        self.assertEqual(self.rows(), [])
+
+    def test_a_circle_is_named(self):
+        self.ok(op="tap", **{"from": "events", "to": "orders"})
+        self.ok(op="tap", **{"from": "orders", "to": "audit"})
+        self.refused("bad_request", "audit -> events -> orders -> audit", op="tap", **{"from": "audit", "to": "events"})
+
+    def test_pages(self):
+        for number in range(70):
+            self.ok(op="create", channel=f"d{number}", kind="dropping", capacity=1)
+            if number < 64:
+                self.ok(op="tap", **{"from": "events", "to": f"d{number}"})
+        self.refused("overloaded", "at most 64 taps", op="tap", **{"from": "events", "to": "d64"})
+        self.assertEqual([row["to"] for row in self.rows(limit=7)], [f"d{number}" for number in range(64)])
+        self.assertEqual([row["to"] for row in self.rows(channel="d3", limit=1)], ["d3"])
+
+    def test_closing(self):
+        self.ok(op="tap", **{"from": "events", "to": "audit"})
+        self.ok(op="close", channel="events")
+        self.assertEqual(self.ask(op="take", channel="audit")["status"], "closed")
+        self.assertEqual(self.ask(op="tap", **{"from": "orders", "to": "audit"})["status"], "closed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,772 @@
+/* Taps: how values are carried from one channel to another inside the daemon. */
+#include <stdio.h>
+
+#include "tests/lib/core_fixture.h"
+
+/* -- A pipe, a mult -- */
+
+START_TEST(one_tap_from_a_channel_is_a_pipe)
+{
+	expect("a1 create c bounded 2", "a1 ok created");
+	expect("a2 create d bounded 2", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 put c x", "a4 ok");
+	expect("a5 put c y", "a5 ok");
+	expect_buffer("d", "x y");
+	expect_books("c", "takes 1 accepted 2 taken 2");
+	expect_taps("c>d carried 2");
+}
+END_TEST
+
+START_TEST(several_taps_are_a_mult_each_gets_every_value)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d bounded 2", "a2 ok created");
+	expect("a3 create e bounded 2", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("b1 take e", "");
+	expect("a6 put c x", "a6 ok; b1 ok x");
+	expect_buffer("d", "x");
+	expect_taps("c>d carried 1; c>e carried 1");
+}
+END_TEST
+
+START_TEST(the_taps_of_a_channel_together_are_one_taker_in_its_queue)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("b1 take c", "");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("b2 take c", "");
+	expect_waiters("c", "b1 take c; - tap c; b2 take c");
+	expect("a6 put c x", "b1 ok x; a6 ok");
+	expect("a7 put c y", "a7 ok");
+	expect_waiters("c", "b2 take c; - tap c");
+	expect("a8 put c z", "b2 ok z; a8 ok");
+	expect_buffer("d", "y");
+	expect_buffer("e", "y");
+}
+END_TEST
+
+START_TEST(the_next_value_is_taken_when_all_have_accepted)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 1", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("a6 puts c 1 2 3", "a6 ok accepted 3");
+	expect_buffer("d", "1 2");
+	expect_buffer("e", "1");
+	expect_buffer("c", "3");
+	expect_taps("c>d carried 2; c>e held carried 1");
+	expect("b1 take e", "b1 ok 1");
+	expect_buffer("d", "1 2 3");
+	expect_buffer("c", "");
+}
+END_TEST
+
+START_TEST(until_all_have_accepted_a_value_counts_as_leased_in_the_source)
+{
+	expect("a1 create c bounded 2", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 put c x", "a4 ok");
+	expect_books("c", "leased 1 bytes 1 accepted 1");
+	expect_books("d", "puts 1 bytes 1");
+	expect("a5 put c y", "a5 ok");
+	expect("a6 put c z", "");
+	expect_books("c", "buffered 1 leased 1 puts 1 bytes 3 accepted 2");
+	expect("b1 take d", "b1 ok x; a6 ok");
+	expect_books("c", "buffered 1 leased 1 bytes 2 accepted 3 taken 1");
+}
+END_TEST
+
+START_TEST(backpressure_reaches_through_a_chain)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e unbuffered", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap d e", "a5 ok created");
+	expect("a6 put c 1", "a6 ok");
+	expect("a7 put c 2", "a7 ok");
+	expect("a8 put c 3", "");
+	expect("b1 take e", "b1 ok 1; a8 ok");
+	expect("b2 take e", "b2 ok 2");
+	expect("b3 take e", "b3 ok 3");
+	expect_books("c", "takes 1 accepted 3 taken 3");
+}
+END_TEST
+
+START_TEST(each_side_keeps_its_overload_policy)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d dropping 1", "a2 ok created");
+	expect("a3 create e sliding 1", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("a6 puts c 1 2 3", "a6 ok accepted 3");
+	expect_buffer("d", "1");
+	expect_buffer("e", "3");
+	expect_books("d", "buffered 1 bytes 1 accepted 1 dropped 2");
+	expect_books("e", "buffered 1 bytes 1 accepted 3 evicted 2");
+}
+END_TEST
+
+START_TEST(carried_does_not_count_what_was_shed)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d dropping 1", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 puts c 1 2 3", "a4 ok accepted 3");
+	expect_taps("c>d carried 1");
+}
+END_TEST
+
+START_TEST(what_was_there_before_the_tap_is_carried_too)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 put c 1", "a3 ok");
+	expect("a4 put c 2", "");
+	expect("a5 tap c d", "a5 ok created; a4 ok");
+	expect_buffer("d", "1 2");
+}
+END_TEST
+
+START_TEST(a_value_that_comes_back_is_carried)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 put c x", "a3 ok");
+	expect("b1 take c lease 50", "b1 ok x lease 1 deliveries 1");
+	expect("a4 tap c d", "a4 ok created");
+	expect("b2 nack 1", "b2 ok");
+	expect_buffer("d", "x");
+}
+END_TEST
+
+START_TEST(alts_match_taps_on_both_sides)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("b1 alts take:d put:c=x", "b1 ok arm 1 put c");
+	expect("b2 alts take:d timeout 0", "b2 ok arm 0 take d x");
+	expect("b3 alts take:d", "");
+	expect("a4 put c y", "a4 ok; b3 ok arm 0 take d y");
+}
+END_TEST
+
+/* -- Match -- */
+
+START_TEST(a_match_makes_it_a_pub)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d match x", "a4 ok created");
+	expect("a5 tap c e match y", "a5 ok created");
+	expect("a6 puts c x1 y1 x2", "a6 ok accepted 3");
+	expect_buffer("d", "x1 x2");
+	expect_buffer("e", "y1");
+	expect_taps("c>d match x carried 2 unmatched 1; c>e match y carried 1 unmatched 2");
+}
+END_TEST
+
+START_TEST(a_value_that_no_tap_matches_is_taken)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d match x", "a3 ok created");
+	expect("a4 puts c y z", "a4 ok accepted 2");
+	expect_books("c", "takes 1 accepted 2 taken 2");
+	expect_taps("c>d match x unmatched 2");
+}
+END_TEST
+
+/* -- Merge and mix -- */
+
+START_TEST(several_taps_to_a_channel_are_a_merge_fair_by_turns)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 puts c c1 c2 c3", "a4 ok accepted 3");
+	expect("a5 puts d d1 d2 d3", "a5 ok accepted 3");
+	expect("a6 create f unbuffered", "a6 ok created");
+	expect("a7 tap c f", "a7 ok created");
+	expect("a8 tap d f", "a8 ok created");
+	expect("b1 take f max 9", "b1 ok c1 d1");
+	expect("b2 take f max 9", "b2 ok c2 d2");
+	expect("b3 take f max 9", "b3 ok c3 d3");
+}
+END_TEST
+
+START_TEST(a_paused_tap_alone_on_its_source_holds_the_source_up)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d pause", "a3 ok created");
+	expect("a4 put c 1", "a4 ok");
+	expect("a5 put c 2", "");
+	expect_books("d", "");
+	expect("a6 tap c d", "a6 ok; a5 ok");
+	expect_buffer("d", "1 2");
+	expect_taps("c>d carried 2");
+}
+END_TEST
+
+START_TEST(a_paused_tap_in_a_mult_stands_out_of_it)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d pause", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("a6 put c x", "a6 ok");
+	expect_buffer("d", "");
+	expect_buffer("e", "x");
+}
+END_TEST
+
+START_TEST(mute_takes_and_discards_and_counts)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d mute", "a3 ok created");
+	expect("a4 puts c 1 2", "a4 ok accepted 2");
+	expect_books("d", "");
+	expect_taps("c>d mute muted 2");
+}
+END_TEST
+
+START_TEST(while_a_tap_into_a_target_is_solo_the_others_into_it_are_as_if_paused)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create m bounded 9", "a3 ok created");
+	expect("a4 tap c m", "a4 ok created");
+	expect("a5 tap d m solo", "a5 ok created");
+	expect("a6 put c c1", "a6 ok");
+	expect("a7 put d d1", "a7 ok");
+	expect_buffer("m", "d1");
+	expect_buffer("c", "c1");
+	expect("a8 tap d m", "a8 ok");
+	expect_buffer("m", "d1 c1");
+}
+END_TEST
+
+START_TEST(the_others_go_on_when_the_solo_tap_ends)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create m bounded 9", "a3 ok created");
+	expect("a4 tap c m", "a4 ok created");
+	expect("a5 tap d m solo", "a5 ok created");
+	expect("a6 put c c1", "a6 ok");
+	expect("a7 untap d m", "a7 ok");
+	expect_buffer("m", "c1");
+}
+END_TEST
+
+START_TEST(what_a_tap_holds_when_it_is_paused_stays)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 puts c 1 2", "a4 ok accepted 2");
+	expect("a5 tap c d pause", "a5 ok");
+	expect_taps("c>d pause held");
+	expect("b1 take d", "b1 ok 1");
+	expect("b2 take d timeout 0", "b2 timeout");
+	expect_buffer("c", "2");
+}
+END_TEST
+
+/* -- Closing -- */
+
+START_TEST(when_the_source_is_exhausted_its_taps_end_and_the_target_closes)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 put c x", "a4 ok");
+	expect("a5 close c", "a5 ok");
+	expect_taps("c>d held");
+	expect("b1 take d", "b1 ok x");
+	expect_taps("");
+	expect("b2 take d", "b2 closed");
+	expect_books("c", "closed accepted 1 taken 1");
+}
+END_TEST
+
+START_TEST(without_close_the_target_stays_open)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d stays", "a3 ok created");
+	expect("a4 close c", "a4 ok");
+	expect_taps("");
+	expect_books("d", "");
+}
+END_TEST
+
+START_TEST(a_target_closes_when_the_last_of_the_taps_with_close_into_it_has_ended)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create m bounded 9", "a3 ok created");
+	expect("a4 create e bounded 9", "a4 ok created");
+	expect("a5 tap c m", "a5 ok created");
+	expect("a6 tap d m", "a6 ok created");
+	expect("a7 tap e m stays", "a7 ok created");
+	expect("a8 close c", "a8 ok");
+	expect_books("m", "");
+	expect("b1 take m", "");
+	expect("a9 close d", "a9 ok; b1 closed");
+	expect_taps("");
+	expect_books("e", "");
+}
+END_TEST
+
+START_TEST(closing_goes_down_a_chain)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap d e", "a5 ok created");
+	expect("b1 take e", "");
+	expect("a6 close c", "a6 ok; b1 closed");
+	expect_taps("");
+}
+END_TEST
+
+START_TEST(a_paused_taps_source_is_exhausted_by_another_taker)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 put c x", "a3 ok");
+	expect("a4 tap c d pause", "a4 ok created");
+	expect("a5 close c", "a5 ok");
+	expect_taps("c>d pause");
+	expect("b1 take c", "b1 ok x");
+	expect_taps("");
+	expect_books("d", "closed");
+}
+END_TEST
+
+START_TEST(a_paused_taps_source_is_exhausted_when_the_last_put_gives_up)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 put c x timeout 50", "");
+	expect("a4 tap c d pause", "a4 ok created");
+	expect("a5 close c", "a5 ok");
+	expect_taps("c>d pause");
+	fixture_later(60);
+	expect("tick", "a3 timeout");
+	expect_taps("");
+	expect_books("d", "closed");
+}
+END_TEST
+
+START_TEST(a_target_that_is_closed_ends_its_tap)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 close d", "a4 ok");
+	expect_taps("");
+	expect("a5 put c x", "a5 ok");
+	expect_buffer("c", "x");
+}
+END_TEST
+
+START_TEST(a_target_that_is_deleted_ends_its_tap)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 delete d", "a4 ok");
+	expect_taps("");
+	expect("a5 put c x", "a5 ok");
+	expect_buffer("c", "x");
+}
+END_TEST
+
+START_TEST(what_a_tap_holds_when_it_ends_goes_back_to_its_place_if_nobody_got_it)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 puts c 1 2", "a4 ok accepted 2");
+	expect("a5 untap c d", "a5 ok");
+	expect_buffer("c", "1 2");
+	expect_books("c", "buffered 2 bytes 2 accepted 2");
+	expect_books("d", "");
+}
+END_TEST
+
+START_TEST(what_goes_back_is_served_to_who_waits)
+{
+	expect("a1 create c unbuffered", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 put c x", "a4 ok");
+	expect("b1 take c", "");
+	expect("a5 close d", "b1 ok x; a5 ok");
+}
+END_TEST
+
+START_TEST(what_somebody_got_does_not_go_back)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("a6 put c x", "a6 ok");
+	expect("a7 untap c e", "a7 ok");
+	expect("a8 untap c d", "a8 ok");
+	expect_buffer("c", "");
+	expect_books("c", "accepted 1 taken 1");
+}
+END_TEST
+
+START_TEST(a_value_goes_on_to_no_tap_that_did_not_match_it)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d match x", "a4 ok created");
+	expect("a5 tap c e match y", "a5 ok created");
+	expect("a6 put c x", "a6 ok");
+	expect("a7 untap c d", "a7 ok");
+	expect_taps("c>e match y unmatched 1");
+	expect_books("c", "takes 1 accepted 1 taken 1");
+}
+END_TEST
+
+START_TEST(a_tap_whose_target_closes_while_it_is_held_up_starves_no_other)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 tap c e", "a5 ok created");
+	expect("a6 puts c 1 2 3", "a6 ok accepted 3");
+	expect_buffer("e", "1");
+	expect("a7 close d", "a7 ok");
+	expect_buffer("e", "1 2 3");
+}
+END_TEST
+
+START_TEST(delete_of_a_source_ends_its_taps_withdraws_what_they_hold_and_closes_nothing)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 puts c 1 2", "a4 ok accepted 2");
+	expect("a5 delete c", "a5 error not_empty");
+	expect("a6 delete c force", "a6 ok discarded 2");
+	expect_taps("");
+	expect_books("d", "");
+}
+END_TEST
+
+START_TEST(a_tap_of_a_source_that_is_exhausted_ends_at_once)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 close c", "a3 ok");
+	expect("a4 tap c d", "a4 ok created");
+	expect_taps("");
+	expect_books("d", "closed");
+}
+END_TEST
+
+START_TEST(a_tap_to_a_closed_target_is_answered_closed)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 close d", "a3 ok");
+	expect("a4 tap c d", "a4 closed");
+	expect_taps("");
+}
+END_TEST
+
+START_TEST(untap_closes_nothing_and_names_what_is_not_there)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 untap c d", "a3 error no_such_tap");
+	expect("a4 untap c x", "a4 error no_such_channel");
+	expect("a5 tap c d", "a5 ok created");
+	expect("a6 untap c d", "a6 ok");
+	expect_books("d", "");
+}
+END_TEST
+
+/* -- Making them -- */
+
+START_TEST(a_tap_that_is_there_is_as_now_given_and_its_counters_stay)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d match x mute stays", "a3 ok created");
+	expect("a4 puts c x y", "a4 ok accepted 2");
+	expect_taps("c>d mute match x stays unmatched 1 muted 1");
+	expect("a5 tap c d", "a5 ok");
+	expect_taps("c>d unmatched 1 muted 1");
+}
+END_TEST
+
+START_TEST(a_tap_makes_its_target_which_goes_with_the_connection)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("b1 tap c _t.1 new sliding 1", "b1 ok created");
+	expect("a2 puts c 1 2", "a2 ok accepted 2");
+	expect("b2 take _t.1", "b2 ok 2");
+	expect("b leaves", "");
+	expect_taps("");
+	expect_books("_t.1", "none");
+	expect("a3 put c 3", "a3 ok");
+	expect_buffer("c", "3");
+}
+END_TEST
+
+START_TEST(a_circle_is_refused_and_named)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c c", "a4 error bad_request circle c");
+	expect("a5 tap c d", "a5 ok created");
+	expect("a6 tap d e", "a6 ok created");
+	expect("a7 tap d c", "a7 error bad_request circle d c");
+	expect("a8 tap e c", "a8 error bad_request circle e c d");
+	expect_taps("c>d; d>e");
+}
+END_TEST
+
+START_TEST(a_channel_has_at_most_64_taps)
+{
+	char line[40], reply[40];
+	expect("a1 create c bounded 9", "a1 ok created");
+	for (int i = 0; i <= CORE_MAX_TAPS; i++) {
+		snprintf(line, sizeof(line), "a%d create d%d dropping 1", 100 + i, i);
+		snprintf(reply, sizeof(reply), "a%d ok created", 100 + i);
+		expect(line, reply);
+		snprintf(line, sizeof(line), "a%d tap c d%d", 200 + i, i);
+		snprintf(reply, sizeof(reply), i < CORE_MAX_TAPS ? "a%d ok created" : "a%d error overloaded", 200 + i);
+		expect(line, reply);
+	}
+	expect("a2 put c x", "a2 ok");
+	expect_buffer("d63", "x");
+	expect_books("d64", "");
+}
+END_TEST
+
+START_TEST(there_are_at_most_max_taps)
+{
+	fixture.limits.max_taps = 1;
+	fixture_set_limits();
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d", "a3 ok created");
+	expect("a4 tap c _t.1 new bounded 1", "a4 error overloaded");
+	expect_books("_t.1", "none");
+	expect("a5 tap c d pause", "a5 ok");
+	expect("a6 untap c d", "a6 ok");
+	expect("a7 tap c d", "a7 ok created");
+}
+END_TEST
+
+START_TEST(a_channel_that_is_not_there_is_named)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 tap c d", "a2 error no_such_channel");
+	expect("a3 tap d c", "a3 error no_such_channel");
+}
+END_TEST
+
+START_TEST(draining_refuses_new_taps_and_goes_on_with_those_that_are_there)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 puts c 1 2", "a5 ok accepted 2");
+	fixture_drain();
+	expect("a6 tap c e", "a6 error draining");
+	ck_assert(!core_is_drained(fixture.core));
+	expect("b1 take d", "b1 ok 1");
+	expect("b2 take d", "b2 ok 2");
+	ck_assert(core_is_drained(fixture.core));
+	expect("abandon", "");
+	expect_taps("c>d carried 2");
+}
+END_TEST
+
+/* -- Promises -- */
+
+START_TEST(a_promise_as_source_is_carried_once_to_each_tap_which_does_not_end)
+{
+	expect("a1 create p promise", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 create e bounded 9", "a3 ok created");
+	expect("a4 tap p d", "a4 ok created");
+	expect_waiters("p", "");
+	expect("a5 put p x", "a5 ok");
+	expect("a6 tap p e", "a6 ok created");
+	expect("a7 tap p d", "a7 ok");
+	expect_buffer("d", "x");
+	expect_buffer("e", "x");
+	expect_buffer("p", "x");
+	expect("a8 close p", "a8 ok");
+	expect_taps("p>d carried 1; p>e carried 1");
+	expect_books("p", "closed buffered 1 bytes 1 accepted 1 taken 2");
+}
+END_TEST
+
+START_TEST(a_promise_that_is_never_made_closes_what_it_is_tapped_to)
+{
+	expect("a1 create p promise", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap p d", "a3 ok created");
+	expect("a4 close p", "a4 ok");
+	expect_taps("");
+	expect_books("d", "closed");
+}
+END_TEST
+
+START_TEST(a_promise_as_target_keeps_the_first_value)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create p promise", "a2 ok created");
+	expect("a3 tap c p", "a3 ok created");
+	expect("b1 take p", "");
+	expect("a4 puts c 1 2", "a4 ok accepted 2; b1 ok 1");
+	expect_books("p", "buffered 1 bytes 1 accepted 1 taken 1 dropped 1");
+	expect_taps("c>p carried 1");
+}
+END_TEST
+
+/* -- Memory, turns -- */
+
+static uint64_t total_bytes(void)
+{
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	return totals.bytes;
+}
+
+START_TEST(the_bytes_of_a_value_are_shared_by_all_its_copies)
+{
+	char line[40];
+	expect("a1 create c bounded 9", "a1 ok created");
+	for (int i = 0; i < CORE_MAX_TAPS; i++) {
+		snprintf(line, sizeof(line), "a create d%d bounded 9", i);
+		fixture_do(line);
+		snprintf(line, sizeof(line), "a tap c d%d", i);
+		fixture_do(line);
+	}
+	expect("a2 put c 1234567890", "a2 ok");
+	ck_assert_uint_eq(total_bytes(), CORE_MAX_TAPS * VALUE_OVERHEAD + 10);
+	expect_books("d0", "buffered 1 bytes 10 accepted 1");
+}
+END_TEST
+
+START_TEST(what_is_long_goes_on_in_the_next_turn)
+{
+	fixture.limits.turn_work = 20;
+	fixture_set_limits();
+	expect("a1 create c bounded 99", "a1 ok created");
+	expect("a2 create d bounded 99", "a2 ok created");
+	expect("a3 puts c 1 2 3 4 5 6 7 8", "a3 ok accepted 8");
+	fixture_later(1);
+	expect("a4 tap c d", "a4 ok created");
+	ck_assert(core_has_backlog(fixture.core));
+	ck_assert_uint_eq(core_deadline(fixture.core), fixture.now_us + 1);
+	int turns = 0;
+	for (; core_has_backlog(fixture.core); turns++)
+		expect("tick", "");
+	ck_assert_int_ge(turns, 2);
+	expect_buffer("d", "1 2 3 4 5 6 7 8");
+}
+END_TEST
+
+START_TEST(a_tapped_channel_does_not_go_the_short_way)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("a2 create d bounded 9", "a2 ok created");
+	expect("a3 tap c d pause", "a3 ok created");
+	struct value *value = value_create("x", 1, NULL);
+	ck_assert(!core_put_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 4, SLICE("c"), value));
+	ck_assert(core_put_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 4, SLICE("d"), value));
+	ck_assert_ptr_null(core_take_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 5, SLICE("c")));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		one_tap_from_a_channel_is_a_pipe,
+		several_taps_are_a_mult_each_gets_every_value,
+		the_taps_of_a_channel_together_are_one_taker_in_its_queue,
+		the_next_value_is_taken_when_all_have_accepted,
+		until_all_have_accepted_a_value_counts_as_leased_in_the_source,
+		backpressure_reaches_through_a_chain,
+		each_side_keeps_its_overload_policy,
+		carried_does_not_count_what_was_shed,
+		what_was_there_before_the_tap_is_carried_too,
+		a_value_that_comes_back_is_carried,
+		alts_match_taps_on_both_sides,
+		a_match_makes_it_a_pub,
+		a_value_that_no_tap_matches_is_taken,
+		several_taps_to_a_channel_are_a_merge_fair_by_turns,
+		a_paused_tap_alone_on_its_source_holds_the_source_up,
+		a_paused_tap_in_a_mult_stands_out_of_it,
+		mute_takes_and_discards_and_counts,
+		while_a_tap_into_a_target_is_solo_the_others_into_it_are_as_if_paused,
+		the_others_go_on_when_the_solo_tap_ends,
+		what_a_tap_holds_when_it_is_paused_stays,
+		when_the_source_is_exhausted_its_taps_end_and_the_target_closes,
+		without_close_the_target_stays_open,
+		a_target_closes_when_the_last_of_the_taps_with_close_into_it_has_ended,
+		closing_goes_down_a_chain,
+		a_paused_taps_source_is_exhausted_by_another_taker,
+		a_paused_taps_source_is_exhausted_when_the_last_put_gives_up,
+		a_target_that_is_closed_ends_its_tap,
+		a_target_that_is_deleted_ends_its_tap,
+		what_a_tap_holds_when_it_ends_goes_back_to_its_place_if_nobody_got_it,
+		what_goes_back_is_served_to_who_waits,
+		what_somebody_got_does_not_go_back,
+		a_value_goes_on_to_no_tap_that_did_not_match_it,
+		a_tap_whose_target_closes_while_it_is_held_up_starves_no_other,
+		delete_of_a_source_ends_its_taps_withdraws_what_they_hold_and_closes_nothing,
+		a_tap_of_a_source_that_is_exhausted_ends_at_once,
+		a_tap_to_a_closed_target_is_answered_closed,
+		untap_closes_nothing_and_names_what_is_not_there,
+		a_tap_that_is_there_is_as_now_given_and_its_counters_stay,
+		a_tap_makes_its_target_which_goes_with_the_connection,
+		a_circle_is_refused_and_named,
+		a_channel_has_at_most_64_taps,
+		there_are_at_most_max_taps,
+		a_channel_that_is_not_there_is_named,
+		draining_refuses_new_taps_and_goes_on_with_those_that_are_there,
+		a_promise_as_source_is_carried_once_to_each_tap_which_does_not_end,
+		a_promise_that_is_never_made_closes_what_it_is_tapped_to,
+		a_promise_as_target_keeps_the_first_value,
+		the_bytes_of_a_value_are_shared_by_all_its_copies,
+		what_is_long_goes_on_in_the_next_turn,
+		a_tapped_channel_does_not_go_the_short_way,
+	};
+	return fixture_main("core: taps", tests, sizeof(tests) / sizeof(tests[0]));
+}
