@@ -33,6 +33,9 @@ static bool next_channel(struct core *core)
 	checkpoint->place = 0;
 	checkpoint->lease =
 		list_is_empty(&channel->leases) ? NULL : LIST_ITEM(channel->leases.next, struct lease, in_channel);
+	checkpoint->delayed = list_is_empty(&channel->delayed)
+				      ? NULL
+				      : LIST_ITEM(channel->delayed.next, struct delayed_put, in_channel);
 	recorder_channel_again(core, channel);
 	return true;
 }
@@ -45,15 +48,6 @@ static void record_dead_letters(struct core *core, struct channel *channel)
 		struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
 		for (struct value *value = request->parked.values.head; value; value = value->next)
 			recorder_dead_letter_again(core, channel, value);
-	}
-}
-
-static void record_delayed(struct core *core, struct channel *channel)
-{
-	for (struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
-		struct delayed_put *delayed = LIST_ITEM(at, struct delayed_put, in_channel);
-		for (struct value *value = delayed->values.head; value; value = value->next)
-			recorder_delayed_again(core, channel, value, delayed->timer.deadline_us);
 	}
 }
 
@@ -79,8 +73,15 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 		recorder_passes_lease(core, lease);
 		recorder_lease_again(core, channel, lease);
 	}
+	while (checkpoint->delayed) {
+		if (is_slice_full(core, end))
+			return true;
+		const struct delayed_put *delayed = checkpoint->delayed;
+		recorder_passes_delayed(core, delayed);
+		for (struct value *value = delayed->values.head; value; value = value->next)
+			recorder_delayed_again(core, channel, value, delayed->timer.deadline_us);
+	}
 	record_dead_letters(core, channel);
-	record_delayed(core, channel);
 	if (channel->mult && channel->mult->held)
 		recorder_put_again(core, channel, channel->mult->held);
 	return false;

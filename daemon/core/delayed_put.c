@@ -9,21 +9,40 @@
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
+/* The values are there: their time begins. In a place for a timer that was reserved. */
+static void begin(struct core *core, struct delayed_put *delayed)
+{
+	struct channel *channel = delayed->channel;
+	list_append(&channel->delayed, &delayed->in_channel);
+	timers_add(&core->timers, &delayed->timer);
+	channel->n_delayed += (uint32_t)delayed->values.n;
+	core->n_delayed += delayed->values.n;
+	lease_count(core, channel, delayed->values.n);
+}
+
+/* With a place for its timer. NULL: no memory. */
+static struct delayed_put *prepare(struct core *core, struct channel *channel, uint64_t deadline_us)
+{
+	if (timers_reserve(&core->timers) < 0)
+		return NULL;
+	struct delayed_put *delayed = malloc(sizeof(*delayed));
+	if (!delayed) {
+		timers_unreserve(&core->timers);
+		return NULL;
+	}
+	*delayed = (struct delayed_put){
+		.channel = channel,
+		.timer = {.kind = TIMER_DELAYED_PUT, .index = TIMER_NONE, .deadline_us = deadline_us}};
+	return delayed;
+}
+
 int delayed_put_accept(struct core *core, struct channel *channel, struct value_list *values, size_t n,
 		       uint64_t delay_ms, bool are_counted)
 {
 	assert(n > 0 && n <= values->n && delay_ms > 0);
-	if (timers_reserve(&core->timers) < 0)
+	struct delayed_put *delayed = prepare(core, channel, core->now_us + delay_ms * 1000);
+	if (!delayed)
 		return -1;
-	struct delayed_put *delayed = malloc(sizeof(*delayed));
-	if (!delayed) {
-		timers_unreserve(&core->timers);
-		return -1;
-	}
-	*delayed = (struct delayed_put){.channel = channel,
-					.timer = {.kind = TIMER_DELAYED_PUT,
-						  .index = TIMER_NONE,
-						  .deadline_us = core->now_us + delay_ms * 1000}};
 	for (size_t i = 0; i < n; i++) {
 		struct value *value = value_list_pop(values);
 		if (!are_counted) {
@@ -33,12 +52,21 @@ int delayed_put_accept(struct core *core, struct channel *channel, struct value_
 		recorder_delayed(core, channel, value, delayed->timer.deadline_us);
 		value_list_push(&delayed->values, value);
 	}
-	list_append(&channel->delayed, &delayed->in_channel);
-	timers_add(&core->timers, &delayed->timer);
-	channel->n_delayed += (uint32_t)n;
 	channel->accepted += n;
-	core->n_delayed += n;
-	lease_count(core, channel, n);
+	begin(core, delayed);
+	return 0;
+}
+
+int delayed_put_again(struct core *core, struct channel *channel, struct value_list *values, uint64_t deadline_us)
+{
+	struct delayed_put *delayed = prepare(core, channel, deadline_us);
+	if (!delayed)
+		return -1;
+	for (const struct value *value = values->head; value; value = value->next)
+		recorder_promise(core, channel, value);
+	delayed->values = *values;
+	*values = (struct value_list){0};
+	begin(core, delayed);
 	return 0;
 }
 
@@ -62,6 +90,7 @@ int delayed_put_now(struct core *core, struct channel *channel, struct value_lis
 struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *delayed)
 {
 	struct value_list values = delayed->values;
+	recorder_passes_delayed(core, delayed);
 	list_remove(&delayed->in_channel);
 	timers_remove(&core->timers, &delayed->timer);
 	free(delayed);

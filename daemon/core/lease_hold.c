@@ -133,9 +133,10 @@ void dead_letter_entered(struct core *core, struct channel *source)
 	channel_settle_at_end(core, source);
 }
 
-void dead_letter_left(struct core *core, struct channel *source, struct value *value)
+void dead_letter_left(struct core *core, struct channel *source, struct channel *target, struct value *value)
 {
-	recorder_gone(core, source, value, RECORD_DEAD_LETTERED);
+	if (value->recorded_in)
+		recorder_moved(core, source, value, value->seq, target, RECORD_DEAD_LETTERED);
 	value->recorded_in = 0;
 	value->deliveries = 0;
 }

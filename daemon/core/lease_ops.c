@@ -23,7 +23,7 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 		return false;
 	}
 	if (recorded_in)
-		recorder_gone_from(core, source, value, place, RECORD_DEAD_LETTERED);
+		recorder_moved(core, source, value, place, target, RECORD_DEAD_LETTERED);
 	value_origin_commit(value);
 	charge_sub(core, source, value); /* the target has charged it, or it is in the reply of a take */
 	dead_letter_entered(core, source);

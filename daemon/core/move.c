@@ -29,7 +29,7 @@ static bool move_value(struct core *core, struct channel *source, struct channel
 		return false;
 	}
 	if (recorded_in)
-		recorder_gone_from(core, source, value, place, RECORD_TAKEN);
+		recorder_moved(core, source, value, place, target, RECORD_TAKEN);
 	charge_sub(core, source, value); /* the target has charged it, or it is in the reply of a take */
 	source->taken++;
 	value_origin_free(origin);
@@ -90,6 +90,7 @@ void op_move(struct core *core, const struct core_event *event, struct core_effe
 		return;
 	}
 	uint32_t n_moved = to && to->closed ? 0 : move_values(core, source, to, event->max, effects);
+	recorder_shows(core, source); /* what is left in it */
 	struct core_reply *reply = reply_now(core, event, to && to->closed ? STATUS_CLOSED : STATUS_OK, effects);
 	reply->accepted = n_moved;
 	reply->left = (uint32_t)source->buffer.n;

@@ -108,6 +108,7 @@ void recorder_delete(struct core *core, struct channel *channel)
 	if (core->checkpoint.channel == channel) {
 		core->checkpoint.value = NULL;
 		core->checkpoint.lease = NULL;
+		core->checkpoint.delayed = NULL;
 		core->checkpoint.channel = NULL; /* it goes on with the next name */
 	}
 	if (buffer_of(core, channel))
@@ -162,14 +163,8 @@ void recorder_back(struct core *core, struct channel *channel, struct value *val
 		write_value(core, channel, value, RECORD_BACK);
 }
 
-void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why)
-{
-	if (value->recorded_in)
-		recorder_gone_from(core, channel, value, value->seq, why);
-}
-
-void recorder_gone_from(struct core *core, struct channel *channel, const struct value *value, uint64_t place,
-			enum record_why why)
+static void gone_from(struct core *core, struct channel *channel, const struct value *value, uint64_t place,
+		      enum record_why why)
 {
 	if (!buffer_of(core, channel))
 		return;
@@ -177,6 +172,20 @@ void recorder_gone_from(struct core *core, struct channel *channel, const struct
 		      &(struct record){.kind = RECORD_GONE, .channel = channel->number, .place = place, .why = why});
 	channel->recorded_bytes -= bytes_of(value);
 	core->recorded_bytes -= bytes_of(value);
+}
+
+void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why)
+{
+	if (value->recorded_in)
+		gone_from(core, channel, value, value->seq, why);
+}
+
+void recorder_moved(struct core *core, struct channel *source, const struct value *value, uint64_t place,
+		    struct channel *target, enum record_why why)
+{
+	gone_from(core, source, value, place, why);
+	if (buffer_of(core, source))
+		target->changed_in = core->recorder->batch;
 }
 
 /* Before a value moves that the checkpoint under way has yet to record. */
@@ -210,7 +219,11 @@ void recorder_dead_letter(struct core *core, struct channel *channel, struct val
 {
 	if (!buffer_of(core, channel))
 		return;
+	/* Should it not enter there it is back with the origin that it had. */
+	struct value_origin *origin = value->origin;
+	value->origin = origin->before;
 	record_before_move(core, channel, value);
+	value->origin = origin;
 	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_LEASED,
 							      .channel = channel->number,
 							      .place = value->seq,
@@ -241,7 +254,7 @@ static void write_delayed(struct core *core, struct channel *channel, struct val
 			  bool is_awaited)
 {
 	struct record record = value_record(core, channel, value, RECORD_PUT);
-	record.due_ms = core->recorder->wall_ms + (due_us - core->now_us) / 1000;
+	record.due_ms = core->recorder->wall_ms + (due_us - core->now_us + 999) / 1000; /* never earlier */
 	if (is_awaited)
 		write_awaited(core, channel, &record);
 	else
@@ -286,6 +299,15 @@ void recorder_passes_lease(struct core *core, const struct lease *lease)
 		return;
 	const struct link *next = lease->in_channel.next;
 	core->checkpoint.lease = next == &lease->channel->leases ? NULL : LIST_ITEM(next, struct lease, in_channel);
+}
+
+void recorder_passes_delayed(struct core *core, const struct delayed_put *delayed)
+{
+	if (core->checkpoint.delayed != delayed)
+		return;
+	const struct link *next = delayed->in_channel.next;
+	core->checkpoint.delayed =
+		next == &delayed->channel->delayed ? NULL : LIST_ITEM(next, struct delayed_put, in_channel);
 }
 
 void recorder_channel_again(struct core *core, struct channel *channel)
@@ -341,6 +363,12 @@ static uint64_t awaited_by(struct core *core, const struct core_reply *reply)
 		break;
 	}
 	return core->changed_in;
+}
+
+void recorder_shows(struct core *core, const struct channel *channel)
+{
+	if (core->recorder && channel->changed_in > core->recorder->committed)
+		core->has_changed = true; /* a reply that names no channel waits for all that has changed */
 }
 
 void recorder_mark_replies(struct core *core, struct core_effects *effects)

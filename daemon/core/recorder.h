@@ -36,10 +36,11 @@ void recorder_delete(struct core *core, struct channel *channel);
 void recorder_put(struct core *core, struct channel *channel, struct value *value);
 /* It was plainly taken, and is back in its place. */
 void recorder_back(struct core *core, struct channel *channel, struct value *value);
-/* It is about to leave its place; or a value that was recorded has left this one. */
+/* It is about to leave its place. */
 void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why);
-void recorder_gone_from(struct core *core, struct channel *channel, const struct value *value, uint64_t place,
-			enum record_why why);
+/* A value that was recorded has left that place for another channel: who sees it there waits for it, too. */
+void recorder_moved(struct core *core, struct channel *source, const struct value *value, uint64_t place,
+		    struct channel *target, enum record_why why);
 /* A value that was restored counts as recorded. */
 void recorder_count(struct core *core, struct channel *channel, const struct value *value);
 void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease);
@@ -54,9 +55,11 @@ void recorder_unleased(struct core *core, struct channel *channel, struct value 
 void recorder_delayed(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
 void recorder_delay_ends(struct core *core, struct channel *channel, struct value *value);
 
-/* The first value of a channel, or a lease, is about to leave the list in which a checkpoint may come to it next. */
+/* The first value of a channel, a lease, or a delayed put, is about to leave the list in which a checkpoint may come to
+ * it next. */
 void recorder_passes_value(struct core *core, const struct channel *channel);
 void recorder_passes_lease(struct core *core, const struct lease *lease);
+void recorder_passes_delayed(struct core *core, const struct delayed_put *delayed);
 
 /* A checkpoint's records: of a channel, and of what it has come to. Nobody waits for them. */
 void recorder_channel_again(struct core *core, struct channel *channel);
@@ -65,6 +68,8 @@ void recorder_lease_again(struct core *core, struct channel *channel, const stru
 void recorder_delayed_again(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
 void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value);
 
+/* A reply that shows how much is in the channel, and does not name it, waits for what was recorded of it. */
+void recorder_shows(struct core *core, const struct channel *channel);
 /* At the end of a step: what each reply has to wait for. */
 void recorder_mark_replies(struct core *core, struct core_effects *effects);
 

@@ -48,10 +48,11 @@ struct checkpoint {
 	bool is_under_way;
 	char name[UINT8_MAX]; /* of the last channel that it has come to */
 	size_t name_len;
-	struct channel *channel; /* NULL: that is done */
-	struct value *value;     /* the next of those that entered */
-	uint64_t place;          /* of the last of those that came back */
-	struct lease *lease;     /* the next one */
+	struct channel *channel;     /* NULL: that is done */
+	struct value *value;         /* the next of those that entered */
+	uint64_t place;              /* of the last of those that came back */
+	struct lease *lease;         /* the next one */
+	struct delayed_put *delayed; /* likewise */
 };
 
 struct core {
@@ -271,7 +272,7 @@ void lease_uncount(struct core *core, struct channel *channel, size_t n);
 /* A dead letter has entered the channel where it was parked. */
 void dead_letter_entered(struct core *core, struct channel *source);
 /* It is about to get another place. */
-void dead_letter_left(struct core *core, struct channel *source, struct value *value);
+void dead_letter_left(struct core *core, struct channel *source, struct channel *target, struct value *value);
 /* channel_settle() is called for the channel before the step ends: for callers who are in the midst of changing another
  * channel. */
 void channel_settle_at_end(struct core *core, struct channel *channel);
@@ -297,6 +298,9 @@ void graveyard_dig(struct core *core);
  * `are_counted`: their bytes are the channel's already. -1, and nothing done: no memory. */
 int delayed_put_accept(struct core *core, struct channel *channel, struct value_list *values, size_t n,
 		       uint64_t delay_ms, bool are_counted);
+/* One that was there before the daemon's last start: its values are charged, and have counted as recovered. -1, and
+ * nothing done: no memory. */
+int delayed_put_again(struct core *core, struct channel *channel, struct value_list *values, uint64_t deadline_us);
 /* A put with a delay, as far as there is room: dropping channels shed the rest, and what is left in the list has to
  * park. -1, and nothing done: no memory. */
 int delayed_put_now(struct core *core, struct channel *channel, struct value_list *values, uint64_t delay_ms,

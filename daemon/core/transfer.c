@@ -342,7 +342,7 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 	}
 	recorder_release(core, channel, value);
 	if (is_dead_letter) {
-		dead_letter_left(core, request->parked.source, value);
+		dead_letter_left(core, request->parked.source, channel, value);
 		value_origin_commit(value);
 		dead_letter_entered(core, request->parked.source);
 	}

@@ -99,6 +99,35 @@ class Restart(Durable):
         self.assertEqual(wire.ask("ack", lease=sticky["lease"])["status"], "ok")
         wire.close()
 
+    def test_delays_origins_and_moves_are_there_after_kill_9(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        wire.ask("create", channel="dead", kind="bounded", capacity=10, durable=True)
+        wire.ask("create", channel="q", kind="bounded", capacity=10, durable=True, max_deliveries=1, dead_letter="dead")
+        wire.ask("create", channel="r", kind="bounded", capacity=10, durable=True)
+        self.assertEqual(wire.ask("put", channel="q", values=["moved", "dead"])["accepted"], 2)
+        self.assertEqual(wire.ask("move", to="r", max=1, **{"from": "q"})["moved"], 1)
+        leased = wire.ask("take", channel="q", lease_ms=100000)
+        self.assertEqual(wire.ask("nack", lease=leased["lease"])["status"], "ok")
+        origin = wire.ask("peek", channel="dead")["origins"][0]
+        self.assertEqual(wire.ask("put", channel="r", values=["far"], delay_ms=10000000)["accepted"], 1)
+        self.assertEqual(wire.ask("put", channel="r", values=["second"], delay_ms=30)["accepted"], 1)
+        self.assertEqual(wire.ask("put", channel="r", values=["first"], delay_ms=1)["accepted"], 1)
+        self.kill(daemon)
+        wire.close()
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        self.addCleanup(wire.close)
+        self.assertEqual([wire.ask("take", channel="r", max=1)["values"][0] for _ in range(3)], ["moved", "first", "second"])
+        row = wire.ask("stat", channel="r")
+        self.assertEqual([row[key] for key in ("buffered", "leased", "delayed", "recovered", "accepted", "taken")], [0, 1, 1, 4, 0, 3])
+        again = wire.ask("peek", channel="dead")["origins"][0]
+        self.assertGreaterEqual(again.pop("age_ms"), origin.pop("age_ms"))
+        self.assertEqual(again, origin)
+        self.assertEqual(again, {"channel": "q", "deliveries": 1, "reason": "nack"})
+        self.assertEqual(wire.ask("move", **{"from": "dead"})["moved"], 1)
+        self.assertEqual(wire.ask("take", channel="q")["value"], "dead")
+
     def test_a_channel_of_the_configuration_follows_it(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}")
         wire = Wire(daemon.port)

@@ -5,7 +5,8 @@
  *
  * - whose put was answered is in its channel, unless it was taken, evicted, dead-lettered or discarded since,
  * - whose value was given plainly, or acked, is gone for good,
- * - what a lease or a peek has shown is there.
+ * - what a lease or a peek has shown is there,
+ * - a delayed put enters when it would have, or at once if that has passed, in the order of the delays' ends.
  *
  * The mutations take away the gate, or the order of replies behind it. MILLRACE_CUTS says how many cuts (100,000 if
  * nothing does), MILLRACE_SEED=n begins with that seed. */
@@ -43,6 +44,7 @@ struct value_facts {
 	uint64_t born;       /* and last */
 	uint64_t shown_born; /* when it was shown: that of the time */
 	bool is_present, told_put, told_gone;
+	uint64_t due_us;    /* of a delayed put, while it is one */
 	bool was_handed_on; /* taken in the step in which it was put: the journal never knew it */
 };
 
@@ -73,7 +75,8 @@ struct client {
 };
 
 struct seen {
-	uint64_t cuts, between, checkpoints, told_puts, told_gone, told_shown, values, full, dead_letters, returned;
+	uint64_t cuts, between, checkpoints, told_puts, told_gone, told_shown, values, full, dead_letters, returned,
+		delayed, moved;
 };
 
 struct world {
@@ -116,7 +119,11 @@ static void fail_world(struct world *world, const char *what, uint64_t number, u
 struct snapshot_value {
 	uint64_t place;
 	uint32_t id, deliveries;
-	bool is_leased, is_sticky;
+	bool is_leased, is_sticky, is_delayed;
+	struct timer timer; /* of a delayed put */
+	char origin;        /* of a dead letter: the channel that gave it up; 0: it is none */
+	uint32_t origin_deliveries;
+	uint8_t origin_reason;
 };
 
 struct snapshot_channel {
@@ -134,13 +141,23 @@ static uint32_t id_of(const struct value *value)
 	return id;
 }
 
-static void add_value(struct snapshot_channel *into, const struct value *value, bool is_leased, bool is_sticky)
+/* `about`: what is not the value's own. */
+static void add_value(struct snapshot_channel *into, const struct value *value, const struct value_origin *origin,
+		      struct snapshot_value about)
 {
 	size_t at = into->n++;
 	ck_assert_uint_lt(at, SNAPSHOT);
 	for (; at > 0 && into->values[at - 1].place > value->seq; at--)
 		into->values[at] = into->values[at - 1];
-	into->values[at] = (struct snapshot_value){value->seq, id_of(value), value->deliveries, is_leased, is_sticky};
+	about.place = value->seq;
+	about.id = id_of(value);
+	about.deliveries = value->deliveries;
+	if (origin) {
+		about.origin = origin->name[0];
+		about.origin_deliveries = origin->deliveries;
+		about.origin_reason = origin->reason;
+	}
+	into->values[at] = about;
 }
 
 static void look_at(struct snapshot_channel *into, const struct channel *channel)
@@ -150,17 +167,25 @@ static void look_at(struct snapshot_channel *into, const struct channel *channel
 	into->n = 0;
 	struct store_cursor cursor = {channel->buffer.entered.head, 0};
 	for (const struct value *value; (value = store_next(&channel->buffer, &cursor));)
-		add_value(into, value, false, false);
+		add_value(into, value, value->origin, (struct snapshot_value){0});
 	for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
 		const struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
 		bool is_sticky = lease->is_sticky && lease->state == LEASE_HELD;
 		for (const struct value *value = lease->values.head; value; value = value->next)
-			add_value(into, value, true, is_sticky);
+			add_value(into, value, value->origin,
+				  (struct snapshot_value){.is_leased = true, .is_sticky = is_sticky});
 	}
 	for (const struct link *at = channel->dead_letters.next; at != &channel->dead_letters; at = at->next) {
 		const struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
 		for (const struct value *value = request->parked.values.head; value; value = value->next)
-			add_value(into, value, true, false);
+			add_value(into, value, value->origin->before, (struct snapshot_value){.is_leased = true});
+	}
+	for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
+		const struct delayed_put *delayed = LIST_ITEM(at, struct delayed_put, in_channel);
+		for (const struct value *value = delayed->values.head; value; value = value->next)
+			add_value(into, value, value->origin,
+				  (struct snapshot_value){
+					  .is_leased = true, .is_delayed = true, .timer = delayed->timer});
 	}
 }
 
@@ -210,7 +235,7 @@ static void restart(struct snapshot_channel *channels, size_t n, struct snapshot
 	bool is_possible = target && target != source && !target->channel->closed, is_waiting = false;
 	for (size_t i = 0; i < source->n; i++) {
 		struct snapshot_value *value = &source->values[i];
-		if (!value->is_leased || value->is_sticky)
+		if (!value->is_leased || value->is_sticky || value->is_delayed)
 			continue;
 		bool is_dead = definition->max_deliveries && value->deliveries >= definition->max_deliveries;
 		value->is_leased = false;
@@ -220,7 +245,11 @@ static void restart(struct snapshot_channel *channels, size_t n, struct snapshot
 			is_waiting = value->is_leased = true;
 			continue;
 		}
-		target->values[target->n++] = (struct snapshot_value){.place = ++target->last_place, .id = value->id};
+		target->values[target->n++] = (struct snapshot_value){.place = ++target->last_place,
+								      .id = value->id,
+								      .origin = channel_name(source->channel).bytes[0],
+								      .origin_deliveries = value->deliveries,
+								      .origin_reason = REASON_DISCONNECTED};
 		memmove(value, value + 1, (--source->n - i) * sizeof(*value));
 		i--;
 	}
@@ -244,8 +273,10 @@ static uint64_t sum_of(const struct snapshot_channel *channels, size_t n)
 		for (size_t v = 0; v < channels[i].n; v++) {
 			const struct snapshot_value *value = &channels[i].values[v];
 			sum = mix(sum, value->id); /* in the order of the places */
-			sum = mix(sum, (uint64_t)value->deliveries << 2 | (uint64_t)value->is_leased << 1 |
-					       value->is_sticky);
+			sum = mix(sum, (uint64_t)value->deliveries << 3 | (uint64_t)value->is_delayed << 2 |
+					       (uint64_t)value->is_leased << 1 | value->is_sticky);
+			sum = mix(sum, (uint64_t)value->origin_deliveries << 16 | (uint64_t)value->origin_reason << 8 |
+					       (uint64_t)value->origin);
 		}
 	}
 	return sum;
@@ -259,8 +290,11 @@ static void look(struct world *world, uint64_t batch)
 	bool is_present[IDS] = {false};
 	size_t n = snapshot(world->core, now);
 	for (size_t i = 0; i < n; i++)
-		for (size_t v = 0; v < now[i].n; v++)
+		for (size_t v = 0; v < now[i].n; v++) {
 			is_present[now[i].values[v].id] = true;
+			if (now[i].values[v].is_delayed)
+				world->ids[now[i].values[v].id].due_us = now[i].values[v].timer.deadline_us;
+		}
 	for (uint64_t id = 0; id < world->n_ids; id++) {
 		struct value_facts *facts = &world->ids[id];
 		if (is_present[id] && !facts->is_present) {
@@ -290,6 +324,28 @@ static void check_facts(struct world *world, size_t n, uint64_t last)
 			fail_world(world, "a value that was shown was never there", id, last);
 		if (facts->told_gone && is_there[id])
 			fail_world(world, "a value that was given is there again", id, last);
+	}
+}
+
+/* Whether what is delayed enters when it should, and before what should later. */
+static void check_delayed(struct world *world, const struct snapshot_channel *channel, uint64_t last)
+{
+	for (size_t v = 0; v < channel->n; v++) {
+		const struct snapshot_value *value = &channel->values[v];
+		uint64_t due_us = world->ids[value->id].due_us;
+		if (!value->is_delayed)
+			continue;
+		world->seen->delayed++;
+		if (value->timer.deadline_us != (due_us > world->now_us ? due_us : world->now_us))
+			fail_world(world, "a delayed put enters at another time", value->id, last);
+		for (size_t w = 0; w < channel->n; w++) {
+			const struct snapshot_value *other = &channel->values[w];
+			if (other->is_delayed && world->ids[other->id].due_us < due_us &&
+			    (other->timer.deadline_us > value->timer.deadline_us ||
+			     (other->timer.deadline_us == value->timer.deadline_us &&
+			      other->timer.seq > value->timer.seq)))
+				fail_world(world, "of two delayed puts the later enters first", value->id, last);
+		}
 	}
 }
 
@@ -355,6 +411,8 @@ static void on_call(struct disk_model *disk, void *arg)
 	else if (sum_of(then, n) != world->history[last])
 		fail_world(world, "that is no state which was", 0, last);
 	check_facts(world, n, last);
+	for (size_t i = 0; i < n; i++)
+		check_delayed(world, &then[i], last);
 	core_destroy(core);
 	record_buffer_finish(&records);
 }
@@ -447,6 +505,8 @@ static void hold_reply(struct world *world, struct client *client, struct core_r
 		held.n_gone = world->tokens[request->token].n_ids;
 		memcpy(held.gone, world->tokens[request->token].ids, sizeof(held.gone));
 	}
+	if (reply->op == CORE_MOVE && reply->status == STATUS_OK)
+		world->seen->moved += reply->accepted;
 	held.has_lease = reply->has_lease;
 	if (reply->has_lease)
 		held.lease = reply->lease;
@@ -572,6 +632,17 @@ static void put(struct world *world, struct client *client, const char *name)
 	for (uint32_t i = 0; i < facts->n_ids; i++)
 		value_list_push(&event.values, make_value(world));
 	event.batch = true;
+	if (name[0] != 'p' && pick(world, 4) == 0)
+		event.delay_ms = 1 + pick(world, 60);
+	step(world, &event, &effects);
+}
+
+static void move(struct world *world, struct client *client, const char *name)
+{
+	struct core_event event = request(world, client, CORE_MOVE, name);
+	struct core_effects effects;
+	event.to = slice_from(pick(world, 2) ? names[pick(world, CHANNELS)] : "");
+	event.max = 1 + (uint32_t)pick(world, 4);
 	step(world, &event, &effects);
 }
 
@@ -676,7 +747,7 @@ static void tick(struct world *world)
 {
 	struct core_event event = {.op = CORE_TICK};
 	struct core_effects effects;
-	world->now_us += pick(world, 30000);
+	world->now_us += pick(world, 30) * 1000; /* whole milliseconds, as records have them */
 	step(world, &event, &effects);
 }
 
@@ -707,10 +778,12 @@ static void act(struct world *world)
 		take(world, client, name);
 	} else if (kind < 86) {
 		choose(world, client);
-	} else if (kind < 93) {
+	} else if (kind < 92) {
 		settle_lease(world, client);
-	} else if (kind < 98) {
+	} else if (kind < 96) {
 		peek(world, client, name);
+	} else if (kind < 98) {
+		move(world, client, name);
 	} else {
 		end_channel(world, client, name);
 	}
@@ -846,16 +919,18 @@ START_TEST(test_nothing_that_was_told_is_undone)
 	for (uint64_t seed = from_environment("MILLRACE_SEED", 1); seen.cuts < cuts; seed++)
 		ck_assert_msg(run_world(seed, NO_MUTATION, &seen, why), "MILLRACE_SEED=%" PRIu64 ": %s", seed, why);
 	printf("%" PRIu64 " cuts, %" PRIu64 " between; %" PRIu64 " values restored, %" PRIu64 " checkpoints, %" PRIu64
-	       " times full, %" PRIu64 " replies with values returned; told: %" PRIu64 " puts, %" PRIu64
-	       " given, %" PRIu64 " shown\n",
-	       seen.cuts, seen.between, seen.values, seen.checkpoints, seen.full, seen.returned, seen.told_puts,
-	       seen.told_gone, seen.told_shown);
+	       " times full, %" PRIu64 " replies with values returned, %" PRIu64 " delayed, %" PRIu64
+	       " moved; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
+	       seen.cuts, seen.between, seen.values, seen.checkpoints, seen.full, seen.returned, seen.delayed,
+	       seen.moved, seen.told_puts, seen.told_gone, seen.told_shown);
 	ck_assert_uint_gt(seen.between, cuts / 1000);
 	ck_assert_uint_gt(seen.checkpoints, cuts / 1000);
 	ck_assert_uint_gt(seen.told_puts, cuts / 10);
 	ck_assert_uint_gt(seen.told_gone, cuts / 10);
 	ck_assert_uint_gt(seen.told_shown, cuts / 10);
 	ck_assert_uint_gt(seen.returned, cuts / 1000);
+	ck_assert_uint_gt(seen.delayed, cuts / 10);
+	ck_assert_uint_gt(seen.moved, cuts / 1000);
 }
 END_TEST
 

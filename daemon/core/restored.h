@@ -1,0 +1,44 @@
+/* What the journal's records have told so far, and CORE_RESTORE makes the core's: replay.c fills it, restore.c empties
+ * it. */
+#ifndef MILLRACE_CORE_RESTORED_H
+#define MILLRACE_CORE_RESTORED_H
+
+#include "daemon/core/place_table.h"
+#include "daemon/core/state.h"
+
+struct restored_lease { /* a sticky one */
+	struct restored_lease *next;
+	struct core_token token;
+	uint64_t deadline_ms;
+	struct channel *channel; /* once it is the core's, as: */
+	struct value_list values;
+};
+
+struct restored_value {
+	struct link in_channel; /* in the order of the records: nearly always that of the places */
+	struct value *value;
+	struct restored_channel *channel;
+	struct restored_lease *lease; /* of a sticky lease */
+	bool is_leased;
+	uint64_t due_ms; /* of a delayed put: when it enters, by wall clock; 0: it has */
+};
+
+struct restored_channel {
+	struct restored_channel *next;
+	uint64_t number, last_place;
+	struct channel *channel; /* NULL: nothing has created it yet, or it is deleted */
+	struct link values;      /* of struct restored_value */
+	struct channel *adopted; /* once it is the core's */
+	struct value_list ended; /* its values, of leases that have ended with the daemon */
+	struct lease *ended_lease;
+};
+
+struct core_restore {
+	struct place_table channels, values, leases;
+	struct restored_channel *first_channel, **last_channel;
+	struct restored_lease *first_lease;
+	struct link delayed; /* of struct restored_value, whose values are charged: their channels are the core's */
+	uint64_t last_number;
+};
+
+#endif
