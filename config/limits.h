@@ -27,6 +27,8 @@
 	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                                                           \
 	LIMIT(max_buffers, BYTES, 256 * MIB, 1 * MIB, 1024 * GIB)                                                      \
 	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                                                   \
+	LIMIT(producer_ttl, MS, 600 * 1000, 1000, MESSAGE_MAX_MS)                                                      \
+	LIMIT(max_producers, COUNT, 100000, 1, 10000000)                                                               \
 	LIMIT(max_idle_ms, MS, 0, 0, MESSAGE_MAX_MS)                                                                   \
 	LIMIT(max_login_ms, MS, 10 * 1000, 100, 600 * 1000)                                                            \
 	LIMIT(tcp_timeout_ms, MS, 120 * 1000, 1000, 12 * 3600 * 1000)                                                  \

@@ -20,7 +20,7 @@ static void refuse_arm(struct core *core, const struct core_event *event, uint32
 static bool check_arms(struct core *core, const struct core_event *event, struct channel *channels[],
 		       struct core_effects *effects)
 {
-	uint64_t bytes = core->bytes + core->unsent_bytes;
+	uint64_t bytes = core->bytes + core->unsent_bytes + core->producers.bytes;
 	bool is_put = false;
 	size_t reserved = 0;
 	for (uint32_t i = 0; i < event->n_arms; i++) {

@@ -44,7 +44,8 @@ uint64_t channel_room(const struct channel *channel)
 
 bool channel_takes_more(const struct channel *channel)
 {
-	return channel->n_takes > 0 || channel_has_room(channel);
+	/* Takes that wait for a promise, which has its value already, have nothing to get from another. */
+	return (channel->n_takes > 0 && channel->definition.kind != KIND_PROMISE) || channel_has_room(channel);
 }
 
 bool channel_can_put(const struct channel *channel)
@@ -109,6 +110,7 @@ struct channel *channel_create(struct slice name, const struct core_definition *
 	list_init(&channel->takes);
 	list_init(&channel->resting);
 	list_init(&channel->leases);
+	list_init(&channel->producers);
 	list_init(&channel->dead_letters);
 	list_init(&channel->delayed);
 	list_init(&channel->delayed_puts);

@@ -20,6 +20,7 @@ struct channel {
 	struct link leases;       /* of struct lease, held or delayed */
 	struct link delayed;      /* of struct delayed_put: accepted, and yet to enter */
 	struct link delayed_puts; /* of struct arm, oldest first: puts with a delay that are parked */
+	struct link producers;    /* of struct producer: who puts here once */
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_lending;   /* the core's: a promise that is still being lent */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */

@@ -443,6 +443,8 @@ const char *core_check(const struct core *core)
 	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");
 	CHECK(requests.puts == channels.puts && requests.takes == channels.takes,
 	      "an arm stands in no queue, or in two");
+	if ((wrong = producers_check(core)))
+		return wrong;
 	CHECK(timers_check(&core->timers), "the timers are out of order");
 	return NULL;
 }

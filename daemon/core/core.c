@@ -34,14 +34,19 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	list_init(&core->stalled_mults);
 	if (directory_init(&core->directory, (struct hash_key){seed->tables[0], seed->tables[1]}) < 0)
 		goto err_core;
-	if (ids_init(&core->ids, hash_mix(seed->tables[0] ^ seed->tables[1])) < 0)
+	if (producers_init(&core->producers, (struct hash_key){hash_mix(seed->tables[0]), hash_mix(seed->tables[1])}) <
+	    0)
 		goto err_directory;
+	if (ids_init(&core->ids, hash_mix(seed->tables[0] ^ seed->tables[1])) < 0)
+		goto err_producers;
 	if (lease_table_init(&core->lease_table, (struct hash_key){seed->tokens[0], seed->tokens[1]}) < 0)
 		goto err_ids;
 	return core;
 
 err_ids:
 	ids_finish(&core->ids);
+err_producers:
+	producers_finish(&core->producers);
 err_directory:
 	directory_finish(&core->directory);
 err_core:
@@ -75,6 +80,7 @@ void core_destroy(struct core *core)
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
 	ids_finish(&core->ids);
+	producers_finish(&core->producers);
 	directory_finish(&core->directory);
 	free(core);
 }
@@ -137,6 +143,7 @@ static void op_connect(struct core *core, const struct core_event *event, struct
 	struct core_connection *connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return;
+	connection->number = ++core->last_connection;
 	connection->cookie = event->cookie;
 	list_init(&connection->parked);
 	list_init(&connection->ephemeral);
@@ -249,8 +256,10 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 		begin_turn(core);
 	}
 	expire(core, event->now_us, effects);
-	if (is_new_turn)
+	if (is_new_turn) {
+		producers_expire(core);
 		credit_new_turn(core, effects);
+	}
 	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_MOVE && event->connection;
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);
@@ -267,6 +276,9 @@ uint64_t core_deadline(const struct core *core)
 {
 	const struct timer *first = timers_first(&core->timers);
 	uint64_t deadline_us = first ? first->deadline_us : CORE_NEVER, turn_us = core->now_us + 1;
+	uint64_t forget_us = producers_deadline(core);
+	if (forget_us < deadline_us)
+		deadline_us = forget_us;
 	bool is_due = !list_is_empty(&core->rested) || core_has_backlog(core);
 	return is_due && turn_us < deadline_us ? turn_us : deadline_us;
 }

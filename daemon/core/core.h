@@ -72,15 +72,17 @@ const char *channel_kind_name(enum channel_kind kind);
 enum channel_kind channel_kind_from_name(struct slice word);
 
 struct core_limits {
-	uint64_t max_memory;     /* bytes of values */
-	uint32_t max_channels;   /* CHANNEL_EXISTS and its like come first; over it: overloaded */
-	uint32_t max_inflight;   /* parked requests of one connection */
-	uint32_t max_waiters;    /* of a channel that does not say: parked requests (alts: arms) */
-	uint32_t max_take_bytes; /* a take with `max` stops before its values, with a comma each, are more; one is
-				    always given. What a take with a count gets in a turn has the same limit, beside
-				    CORE_TURN_VALUES */
-	uint64_t max_park_ms;    /* 0: no limit */
-	uint32_t max_taps;       /* in all; beyond: ERROR_OVERLOADED */
+	uint64_t max_memory;      /* bytes of values */
+	uint32_t max_channels;    /* CHANNEL_EXISTS and its like come first; over it: overloaded */
+	uint32_t max_inflight;    /* parked requests of one connection */
+	uint32_t max_waiters;     /* of a channel that does not say: parked requests (alts: arms) */
+	uint32_t max_take_bytes;  /* a take with `max` stops before its values, with a comma each, are more; one is
+				     always given. What a take with a count gets in a turn has the same limit, beside
+				     CORE_TURN_VALUES */
+	uint64_t max_park_ms;     /* 0: no limit */
+	uint64_t producer_ttl_ms; /* a producer that has been silent for so long is forgotten; 0: never */
+	uint32_t max_producers;   /* on all channels together: beyond it the longest silent is forgotten */
+	uint32_t max_taps;        /* in all; beyond: ERROR_OVERLOADED */
 	uint32_t turn_work; /* how many values may be freed in a turn, or as much of other work that can go on in the
 			       next turn; 0: CORE_TURN_WORK */
 };
@@ -235,6 +237,8 @@ struct core_event {
 	struct core_token token; /* ack, nack, extend */
 	uint64_t delay_ms;       /* nack, put: 0 is none */
 	bool is_uncounted;       /* nack: the delivery does not count */
+	struct slice producer;   /* put: with it, the same `seq` again changes nothing; empty: none. 1 .. 64 bytes */
+	uint64_t seq;            /* put, with a producer */
 	struct slice to;         /* move; empty: to where each value came from. `max` is how many at most */
 	const struct core_unsent
 		*unsent; /* disconnect: its values, which go back; owned by the core from core_step() on */
@@ -257,21 +261,22 @@ struct core_reply {
 	uint64_t id;
 	enum core_op op;
 	enum status status;
-	enum error error;     /* with STATUS_ERROR */
-	bool batch;           /* as asked */
-	bool is_take;         /* an alts: the arm that happened was a take; a take: true */
-	bool created;         /* create, tap */
-	bool over_quota;      /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
-	bool altered;         /* alter: the definition was another one before */
-	bool has_left;        /* a take with a count, from when it was accepted */
-	bool owns_values;     /* the core's own business: whether release frees the values */
-	bool has_lease;       /* take, alts: of a take arm */
-	struct slice to;      /* tap, untap */
+	enum error error; /* with STATUS_ERROR */
+	bool batch;       /* as asked */
+	bool is_take;     /* an alts: the arm that happened was a take; a take: true */
+	bool created;     /* create, tap */
+	bool duplicate;   /* put: its producer and seq had this outcome before, and nothing has happened now */
+	bool over_quota;  /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
+	bool altered;     /* alter: the definition was another one before */
+	bool has_left;    /* a take with a count, from when it was accepted */
+	bool owns_values; /* the core's own business: whether release frees the values */
+	bool has_lease;   /* take, alts: of a take arm */
+	struct slice to;  /* tap, untap */
 	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, the */
 	uint32_t n_circle;          /* first CORE_CIRCLE_NAMES of so many, beginning with its source */
-	struct slice channel; /* the channel it is about; alts: of that arm; empty if of none in particular */
-	struct value *value;  /* take, alts: the first of n_values, linked by `next`. Read no further than n_values.
-				 Leased: each has its `deliveries` */
+	struct slice channel;       /* the channel it is about; alts: of that arm; empty if of none in particular */
+	struct value *value; /* take, alts: the first of n_values, linked by `next`. Read no further than n_values.
+				Leased: each has its `deliveries` */
 	uint32_t n_values;
 	uint32_t left; /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has
 			  ended */
@@ -476,10 +481,11 @@ struct core_tap_row {
 bool core_next_tap(const struct core *core, uint64_t after, struct core_tap_row *row);
 
 struct core_totals {
-	uint64_t taps, channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes, unsent_bytes,
-		max_memory; /* promised: of those buffered, the promises. parked_puts: arms. delayed: of those leased.
-			       bytes: of values, the unsent ones not included */
-	uint64_t durable_bytes; /* what a checkpoint would take, about */
+	uint64_t taps, channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes,
+		unsent_bytes, max_memory;   /* promised: of those buffered, the promises. parked_puts: arms. delayed: of
+					       those leased.   bytes: of values, the unsent ones not included */
+	uint64_t producers, producer_bytes; /* who puts once, and what is remembered of them */
+	uint64_t durable_bytes;             /* what a checkpoint would take, about */
 	bool is_draining;
 };
 void core_totals(const struct core *core, struct core_totals *totals);

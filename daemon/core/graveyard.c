@@ -71,7 +71,9 @@ static bool empty(struct core *core, struct channel *channel)
 		graveyard_discard_lease(core, LIST_ITEM(channel->leases.next, struct lease, in_channel));
 	while (!list_is_empty(&channel->delayed) && work_is_left(core))
 		graveyard_discard_delayed_put(core, LIST_ITEM(channel->delayed.next, struct delayed_put, in_channel));
-	return channel->buffer.n == 0 && list_is_empty(&channel->leases) && list_is_empty(&channel->delayed);
+	producers_forget(core, channel);
+	return channel->buffer.n == 0 && list_is_empty(&channel->leases) && list_is_empty(&channel->delayed) &&
+	       list_is_empty(&channel->producers);
 }
 
 void graveyard_dig(struct core *core)

@@ -72,6 +72,18 @@ void order_remove(struct order *order, struct request *request)
 		compact(order);
 }
 
+void order_swap(struct order *order, struct request *a, struct request *b)
+{
+	uint32_t at = a->parked.order_index;
+	uint64_t seq = a->parked.seq;
+	a->parked.order_index = b->parked.order_index;
+	a->parked.seq = b->parked.seq;
+	b->parked.order_index = at;
+	b->parked.seq = seq;
+	order->places[a->parked.order_index] = (uintptr_t)a;
+	order->places[b->parked.order_index] = (uintptr_t)b;
+}
+
 /* The first place whose seq is greater than `after`. */
 static uint32_t place_after(const struct order *order, uint64_t after)
 {

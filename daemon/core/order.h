@@ -17,6 +17,7 @@ void order_finish(struct order *order);
 int order_reserve(struct order *order);                          /* room for one more; -1: no memory */
 void order_append(struct order *order, struct request *request); /* gives it its seq; room is reserved */
 void order_remove(struct order *order, struct request *request);
+void order_swap(struct order *order, struct request *a, struct request *b); /* their places, and their seqs */
 
 /* The one with that seq; NULL: it has left. */
 struct request *order_find(const struct order *order, uint64_t seq);

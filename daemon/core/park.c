@@ -34,7 +34,7 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 	uint64_t deadline_us = deadline_of(core, event);
 	if (order_reserve(&core->order) < 0 || (deadline_us != CORE_NEVER && timers_reserve(&core->timers) < 0))
 		return NULL;
-	bool has_terms = event->op == CORE_PUT && event->delay_ms > 0;
+	bool has_terms = event->op == CORE_PUT && (event->delay_ms > 0 || event->producer.len > 0);
 	struct request *request =
 		malloc(sizeof(*request) + n_arms * sizeof(struct arm) + (has_terms ? sizeof(struct put_terms) : 0));
 	if (!request)
@@ -91,6 +91,18 @@ void park_resting(struct request *request, struct channel *channel)
 	request->parked.is_counted = request->parked.is_resting = true;
 }
 
+void park_before(struct core *core, struct request *request, struct request *other)
+{
+	const struct arm *place = &other->arms[0];
+	struct arm *arm = &request->arms[0];
+	assert(place->is_put && !place->value && other->parked.n_arms == 1);
+	*arm = (struct arm){.channel = place->channel, .is_put = true, .is_delayed = place->is_delayed};
+	list_append(&other->arms[0].link, &arm->link);
+	++*(arm->is_delayed ? &arm->channel->n_delayed_puts : &arm->channel->n_puts);
+	core->n_puts++;
+	request->parked.n_arms = 1;
+}
+
 void park_commit(struct core *core, struct request *request, const struct core_event *event)
 {
 	struct parked *parked = &request->parked;
@@ -141,6 +153,8 @@ static void unlink_everywhere(struct core *core, struct request *request)
 	if (request->parked.op == CORE_PUT) {
 		struct channel *channel = request->arms[0].channel;
 		struct value *value;
+		if (request->parked.has_terms)
+			once_leave(core, request, request->parked.values.n == 0);
 		while ((value = value_list_pop(&request->parked.values))) {
 			charge_sub(core, channel, value);
 			recorder_release(core, channel, value);

@@ -6,7 +6,7 @@
 
 static bool fits_memory(const struct core *core, const struct value_list *values)
 {
-	uint64_t bytes = core->bytes + core->unsent_bytes;
+	uint64_t bytes = core->bytes + core->unsent_bytes + core->producers.bytes;
 	for (const struct value *value = values->head; value; value = value->next)
 		bytes += charge_of(value);
 	return bytes <= core->limits.max_memory;
@@ -14,7 +14,7 @@ static bool fits_memory(const struct core *core, const struct value_list *values
 
 /* Parks what is left of a put, and takes it over; or says why not. */
 static enum error park_put(struct core *core, const struct core_event *event, struct channel *channel,
-			   struct value_list *values, size_t accepted)
+			   struct value_list *values, size_t accepted, struct once *once)
 {
 	enum error error;
 	struct request *request = park_begin(core, event, 1, &error);
@@ -31,8 +31,26 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 		recorder_promise(core, channel, value);
 	}
 	*values = (struct value_list){0};
+	once_park(core, event, once, request);
 	park_commit(core, request, event);
 	return ERROR_NONE;
+}
+
+/* Why a put that would change the channel may not; ERROR_NONE: it may. */
+static enum error why_not(struct core *core, const struct core_event *event, struct channel *channel,
+			  const struct value_list *values)
+{
+	enum channel_kind kind = channel->definition.kind;
+	size_t reserved = 0;
+	if (core->is_draining)
+		return ERROR_DRAINING;
+	if (!fits_memory(core, values))
+		return ERROR_OVERLOADED;
+	if (channel->closed)
+		return ERROR_NONE;
+	if (event->delay_ms > 0 && (kind == KIND_UNBUFFERED || kind == KIND_PROMISE))
+		return ERROR_BAD_REQUEST;
+	return recorder_admits(core, channel, values->head, &reserved);
 }
 
 /* A put with its values, of which what is not moved out of the list is destroyed by the caller. */
@@ -44,44 +62,48 @@ static void put(struct core *core, const struct core_event *event, struct value_
 		reply_error(core, event, ERROR_NO_SUCH_CHANNEL, effects);
 		return;
 	}
-	if (core->is_draining || !fits_memory(core, values)) {
-		reply_error(core, event, core->is_draining ? ERROR_DRAINING : ERROR_OVERLOADED, effects);
+	struct once once;
+	if (!once_begin(core, event, channel, values, &once, effects))
+		return;
+	enum error refusal = why_not(core, event, channel, values);
+	if (refusal == ERROR_NONE && channel->closed) {
+		reply_now(core, event, STATUS_CLOSED, effects)->accepted = once.accepted;
 		return;
 	}
-	if (channel->closed) {
-		reply_now(core, event, STATUS_CLOSED, effects);
-		return;
-	}
-	size_t reserved = 0;
-	enum error refusal = recorder_admits(core, channel, values->head, &reserved);
+	if (refusal == ERROR_NONE && once_reserve(core, event, channel, &once) < 0)
+		refusal = ERROR_OVERLOADED;
 	if (refusal != ERROR_NONE) {
 		reply_error(core, event, refusal, effects);
+		core->immediate.accepted = once.accepted;
 		return;
 	}
 	struct put_outcome outcome = {0};
-	if (event->delay_ms == 0) {
-		outcome = transfer_put(core, channel, values, effects);
-	} else if (channel->definition.kind == KIND_UNBUFFERED || channel->definition.kind == KIND_PROMISE) {
-		reply_error(core, event, ERROR_BAD_REQUEST, effects);
-		return;
-	} else if (delayed_put_now(core, channel, values, event->delay_ms, &outcome) < 0) {
-		reply_error(core, event, ERROR_OVERLOADED, effects);
-		return;
-	}
-	enum status status = outcome.dropped > 0 ? STATUS_DROPPED : STATUS_OK;
+	enum status status = STATUS_OK;
 	enum error error = ERROR_NONE;
-	if (values->n > 0 && event->has_timeout && event->timeout_ms == 0) {
+	if (event->delay_ms == 0)
+		outcome = transfer_put(core, channel, values, effects);
+	else if (delayed_put_now(core, channel, values, event->delay_ms, &outcome) < 0)
+		error = ERROR_OVERLOADED;
+	if (outcome.dropped > 0)
+		status = STATUS_DROPPED;
+	if (error == ERROR_NONE && values->n > 0 && event->has_timeout && event->timeout_ms == 0) {
 		status = STATUS_TIMEOUT;
-	} else if (values->n > 0) {
-		error = park_put(core, event, channel, values, outcome.accepted);
+	} else if (error == ERROR_NONE && values->n > 0) {
+		error = park_put(core, event, channel, values, once.accepted + outcome.accepted, &once);
 		if (error == ERROR_NONE)
 			return;
-		status = STATUS_ERROR;
 	}
+	if (error != ERROR_NONE)
+		status = STATUS_ERROR;
 	struct core_reply *reply = reply_now(core, event, status, effects);
 	reply->error = error;
-	reply->accepted = outcome.accepted;
+	reply->accepted = once.accepted + outcome.accepted;
 	reply->evicted = outcome.evicted;
+	once_end(core, event, &once,
+		 &(struct once_outcome){.accepted = (uint32_t)reply->accepted,
+					.evicted = (uint32_t)outcome.evicted,
+					.status = status == STATUS_ERROR ? STATUS_TIMEOUT : status,
+					.is_part = values->n > 0});
 }
 
 void op_put(struct core *core, const struct core_event *event, struct core_effects *effects)

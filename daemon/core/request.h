@@ -63,12 +63,20 @@ struct request {
 
 /* What few puts have; it stands behind their one arm. */
 struct put_terms {
-	uint64_t delay_ms; /* from acceptance on; 0: none */
+	uint64_t delay_ms;         /* from acceptance on; 0: none */
+	struct producer *producer; /* once.c's; NULL: it is not put once */
+	uint64_t seq;              /* its number */
+	struct put_terms *bucket_next;
 };
 
 static inline struct put_terms *request_terms(struct request *request)
 {
 	return (struct put_terms *)&request->arms[1];
+}
+
+static inline struct request *terms_request(struct put_terms *terms)
+{
+	return (struct request *)((char *)terms - offsetof(struct request, arms) - sizeof(struct arm));
 }
 
 /* The queue of its channel in which it stands. */

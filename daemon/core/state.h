@@ -7,11 +7,13 @@
 #include "daemon/core/directory.h"
 #include "daemon/core/ids.h"
 #include "daemon/core/lease_table.h"
+#include "daemon/core/once.h"
 #include "daemon/core/order.h"
 #include "daemon/core/timers.h"
 
 struct core_connection {
 	void *cookie;
+	uint64_t number; /* rises with every connection */
 	struct link in_core;
 	struct link parked;        /* of struct request, but takes with a count */
 	struct link ephemeral;     /* of struct channel */
@@ -66,7 +68,8 @@ struct core {
 	struct link held_leases; /* of struct lease, in the order of beginning */
 	struct order order;
 	struct link connections;
-	uint64_t n_connections;
+	uint64_t n_connections, last_connection;
+	struct producers producers;
 	uint64_t n_parked;   /* requests, and dead letters that wait to enter */
 	uint64_t n_puts;     /* arms parked to be put: the sum of all channels' */
 	uint64_t now_us;     /* of the last event */
@@ -129,6 +132,8 @@ enum error park_arm(struct core *core, struct request *request, uint32_t index, 
 /* Instead, of a take with a count: its one arm begins to rest on the channel. */
 void park_resting(struct request *request, struct channel *channel);
 void park_commit(struct core *core, struct request *request, const struct core_event *event);
+/* Instead, of a put that takes the place of one that is parked: its arm stands before the other's. */
+void park_before(struct core *core, struct request *request, struct request *other);
 void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
 
 /* Unlinks a parked request from everything, and appends its reply. `arm` is the arm that happened, or NULL. Values that

@@ -25,6 +25,8 @@ static struct core_limits core_limits_of(const struct limits *limits)
 		.max_waiters = (uint32_t)limits->max_waiters,
 		.max_take_bytes = (uint32_t)limits->max_frame,
 		.max_park_ms = limits->max_park_ms,
+		.producer_ttl_ms = limits->producer_ttl,
+		.max_producers = (uint32_t)limits->max_producers,
 	};
 }
 

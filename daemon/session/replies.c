@@ -104,6 +104,8 @@ void reply_write_members(struct buffer *out, const struct core_reply *reply)
 		if (reply->batch)
 			message_uint(out, "accepted", reply->accepted);
 		write_evicted(out, reply);
+		if (reply->duplicate)
+			message_bool(out, "duplicate", true);
 		break;
 	case CORE_TAKE:
 		write_take(out, reply);
@@ -231,7 +233,8 @@ void reply_write_error_members(struct buffer *out, const struct core_reply *repl
 bool reply_has_shed(const struct core_reply *reply)
 {
 	bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
-	return is_put && (reply->status == STATUS_DROPPED || (reply->status == STATUS_OK && reply->evicted > 0));
+	return is_put && !reply->duplicate &&
+	       (reply->status == STATUS_DROPPED || (reply->status == STATUS_OK && reply->evicted > 0));
 }
 
 bool reply_is_silent(const struct core_reply *reply)

@@ -66,6 +66,27 @@ static void refuse(struct session *session, const struct message_request *reques
 	answer_end(session, answer);
 }
 
+/* What came after the protocol's first version, sorted. */
+static void write_features(struct buffer *out, bool has_journal)
+{
+	static const struct {
+		const char *name;
+		bool needs_journal;
+	} features[] = {{"alter", false}, {"delayed_put", false}, {"durable", true},         {"leases", false},
+			{"move", false},  {"once", false},        {"put_without_id", false}, {"take_with_count", false},
+			{"taps", false}};
+	const char *mark = "[\"";
+	message_key(out, "features");
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		if (features[i].needs_journal && !has_journal)
+			continue;
+		buffer_append(out, mark, strlen(mark));
+		buffer_append(out, features[i].name, strlen(features[i].name));
+		mark = "\",\"";
+	}
+	buffer_append(out, "\"]", 2);
+}
+
 static void op_hello(struct session *session, const struct message_request *request)
 {
 	if (request->protocol != 1) {
@@ -90,11 +111,7 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(answer.out, "server", slice_from(server_name));
 	message_uint(answer.out, "protocol", 1);
 	message_raw(answer.out, "protocols", SLICE("[1]"));
-	message_raw(answer.out, "features",
-		    session->all->broker->journal ? SLICE("[\"alter\",\"delayed_put\",\"durable\",\"leases\",\"move\","
-							  "\"put_without_id\",\"take_with_count\",\"taps\"]")
-						  : SLICE("[\"alter\",\"delayed_put\",\"leases\",\"move\",\"put_"
-							  "without_id\",\"take_with_count\",\"taps\"]"));
+	write_features(answer.out, session->all->broker->journal != NULL);
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (session_user(session))
@@ -319,11 +336,6 @@ static void op_untap(struct session *session, const struct message_request *requ
 
 static void op_put(struct session *session, const struct message_request *request)
 {
-	if (request->producer.len) {
-		answer_error(session, request->id, ERROR_BAD_REQUEST,
-			     "this daemon does not have \"producer\" and \"seq\" of a put");
-		return;
-	}
 	bool is_batch = message_has(request, MEMBER_VALUES);
 	const struct slice *bytes = is_batch ? request->values : &request->value;
 	struct value_list values = {0};
@@ -336,13 +348,15 @@ static void op_put(struct session *session, const struct message_request *reques
 		}
 		value_list_push(&values, value);
 	}
-	bool is_plain = !is_batch && request->delay_ms == 0;
+	bool is_plain = !is_batch && request->delay_ms == 0 && request->producer.len == 0;
 	if (is_plain && short_way_put(session, request, values.head))
 		return;
 	struct core_event event = event_of(session, request, CORE_PUT);
 	event.batch = is_batch;
 	event.values = values;
 	event.delay_ms = request->delay_ms;
+	event.producer = request->producer;
+	event.seq = request->seq;
 	broker_step(session->all->broker, &event);
 }
 

@@ -43,6 +43,8 @@ void fixture_start_seeded(uint64_t seed)
 		.limits = {.max_memory = 1 << 30,
 			   .max_channels = 1000,
 			   .max_taps = 1000,
+			   .producer_ttl_ms = 600000,
+			   .max_producers = 1000,
 			   .max_inflight = 1000000,
 			   .max_waiters = 1000000,
 			   .max_take_bytes = 1 << 20},
@@ -272,11 +274,15 @@ static void parse_put(struct words *words, struct core_event *event)
 {
 	value_list_push(&event->values, value_from(words_next(words)));
 	while (event->batch && words_more(words) && strcmp(words->at[words->next], "timeout") != 0 &&
-	       strcmp(words->at[words->next], "delay") != 0)
+	       strcmp(words->at[words->next], "delay") != 0 && strcmp(words->at[words->next], "once") != 0)
 		value_list_push(&event->values, value_from(words_next(words)));
 	if (words_skip(words, "delay"))
 		event->delay_ms = words_number(words);
 	parse_timeout(words, event);
+	if (words_skip(words, "once")) {
+		event->producer = slice_from(words_next(words));
+		event->seq = words_number(words);
+	}
 }
 
 static void parse_move(struct words *words, struct core_event *event)
@@ -334,8 +340,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		[CORE_TAKE] = "take",       [CORE_ALTS] = "alts",      [CORE_CANCEL] = "cancel",
 		[CORE_ACK] = "ack",         [CORE_NACK] = "nack",      [CORE_EXTEND] = "extend",
 		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes", [CORE_REVOKE] = "revoke",
-		[CORE_MOVE] = "move",
-		[CORE_TAP] = "tap",         [CORE_UNTAP] = "untap",
+		[CORE_MOVE] = "move",       [CORE_TAP] = "tap",        [CORE_UNTAP] = "untap",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -479,6 +484,8 @@ static void add_reply(const struct core_reply *reply, uint32_t n_arms)
 		text_add(" circle");
 	for (uint32_t i = 0; i < reply->n_circle && i < CORE_CIRCLE_NAMES; i++)
 		text_add(" %.*s", (int)reply->circle[i].len, reply->circle[i].bytes);
+	if (reply->duplicate)
+		text_add(" duplicate");
 	if (reply->created)
 		text_add(" created");
 	if (reply->altered)

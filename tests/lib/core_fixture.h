@@ -14,18 +14,12 @@
  *   untap CHANNEL TARGET
  *   close CHANNEL
  *   delete CHANNEL [force]
- *   put CHANNEL VALUE [delay MS] [timeout MS]
- *   puts CHANNEL VALUE... [delay MS] [timeout MS]                               (a batch)
- *   take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]]
- *   alts [priority] ARM... [timeout MS] [lease MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE)
- *   cancel ID
- *   ack LEASE
- *   nack LEASE [delay MS] [uncounted]
- *   extend LEASE MS
- *   move FROM [to CHANNEL] [max N]
- *   tick · hangs up · leaves · abandon
- *   pauses · resumes · keeps · sends
- *   revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
+ *   put CHANNEL VALUE [delay MS] [timeout MS] [once PRODUCER SEQ]
+ *   puts CHANNEL VALUE... [delay MS] [timeout MS]                               (a batch; both: [once PRODUCER SEQ] at
+ * the end) take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]] alts [priority] ARM... [timeout MS] [lease
+ * MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE) cancel ID ack LEASE nack LEASE [delay MS]
+ * [uncounted] extend LEASE MS move FROM [to CHANNEL] [max N] tick · hangs up · leaves · abandon pauses · resumes ·
+ * keeps · sends revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
  *
  * A tap with a match carries the values that begin with the letter; one that `stays` does not close its target.
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
@@ -33,9 +27,9 @@
  *
  * Replies are joined by "; ". Each names the connection, the id and the status, and then what there is to say: the
  * values of a take, `lease N deliveries N...`, `left N` of a take with a count, `accepted N` of a batch, `evicted N`,
- * `from CHANNEL deliveries N REASON N ms ago` of each dead letter, `moved N left N`, `arm N take CHANNEL VALUE`, `arm N
- * put CHANNEL`, `created`, `circle CHANNEL...`, `discarded N`, an error's code; and at the end, `undeliverable N CHANNEL`. core_check() is
- * asserted after every line.
+ * `duplicate`, `from CHANNEL deliveries N REASON N ms ago` of each dead letter, `moved N left N`, `arm N take CHANNEL
+ * VALUE`, `arm N put CHANNEL`, `created`, `circle CHANNEL...`, `discarded N`, an error's code; and at the end,
+ * `undeliverable N CHANNEL`. core_check() is asserted after every line.
  */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_H
 #define MILLRACE_TESTS_CORE_FIXTURE_H

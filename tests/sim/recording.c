@@ -187,6 +187,7 @@ void recording_destroy(struct recording *recording)
 		}
 		free((struct core_arm *)event->arms);
 		free((char *)event->channel.bytes);
+		free((char *)event->producer.bytes);
 		free((char *)event->definition.dead_letter.bytes);
 		if (event->op == CORE_SET_LIMITS)
 			free((struct core_limits *)event->limits);
@@ -221,6 +222,7 @@ void recording_add_event(struct recording *recording, const struct core_event *e
 	struct entry *entry = add_entry(recording);
 	entry->event = *event;
 	entry->event.channel = copy_slice(event->channel);
+	entry->event.producer = copy_slice(event->producer);
 	entry->event.definition.dead_letter = copy_slice(event->definition.dead_letter);
 	entry->event.values = event->op == CORE_PUT ? copy_values(&event->values) : (struct value_list){0};
 	entry->event.n_arms = event->op == CORE_ALTS ? event->n_arms : 0;

@@ -1,0 +1,399 @@
+#include "daemon/core/once.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/state.h"
+
+/* -- The tables -- */
+
+static uint64_t hash_of_producer(const void *owner, const void *item)
+{
+	(void)owner;
+	return ((const struct producer *)item)->hash;
+}
+
+static uint64_t parked_hash(const struct producers *producers, const struct producer *producer, uint64_t seq)
+{
+	return hash_mix(hash_mix((uint64_t)(uintptr_t)producer ^ producers->key.k0) + seq);
+}
+
+static uint64_t hash_of_parked(const void *owner, const void *item)
+{
+	const struct put_terms *terms = item;
+	return parked_hash(owner, terms->producer, terms->seq);
+}
+
+static const struct buckets_kind producer_kind = {offsetof(struct producer, bucket_next), 1, hash_of_producer};
+static const struct buckets_kind parked_kind = {offsetof(struct put_terms, bucket_next), 1, hash_of_parked};
+
+int producers_init(struct producers *producers, struct hash_key key)
+{
+	*producers = (struct producers){.key = key};
+	list_init(&producers->by_age);
+	if (buckets_init(&producers->by_name, &producer_kind) < 0)
+		return -1;
+	if (buckets_init(&producers->parked, &parked_kind) < 0) {
+		buckets_finish(&producers->by_name);
+		return -1;
+	}
+	return 0;
+}
+
+void producers_finish(struct producers *producers)
+{
+	assert(producers->by_name.n == 0 && producers->parked.n == 0 && producers->bytes == 0);
+	buckets_finish(&producers->parked);
+	buckets_finish(&producers->by_name);
+}
+
+static struct slice name_of(const struct producer *producer)
+{
+	return (struct slice){producer->name, producer->name_len};
+}
+
+static uint64_t hash_of_name(const struct producers *producers, const struct channel *channel, struct slice name)
+{
+	return hash_mix(hash_bytes(&producers->key, name) ^ channel->hash);
+}
+
+static struct producer *find(const struct core *core, const struct channel *channel, struct slice name)
+{
+	uint64_t hash = hash_of_name(&core->producers, channel, name);
+	struct producer *producer = *buckets_at(&core->producers.by_name, hash);
+	while (producer &&
+	       !(producer->hash == hash && producer->channel == channel && slice_equal(name_of(producer), name)))
+		producer = producer->bucket_next;
+	return producer;
+}
+
+static struct request *find_parked(const struct core *core, const struct producer *producer, uint64_t seq)
+{
+	struct put_terms *terms = *buckets_at(&core->producers.parked, parked_hash(&core->producers, producer, seq));
+	while (terms && !(terms->producer == producer && terms->seq == seq))
+		terms = terms->bucket_next;
+	return terms ? terms_request(terms) : NULL;
+}
+
+/* -- Producers -- */
+
+static void destroy(struct core *core, struct producer *producer)
+{
+	assert(producer->n_reserved == 0);
+	buckets_remove(&core->producers.by_name, &core->producers, producer);
+	list_remove(&producer->in_channel);
+	list_remove(&producer->in_age);
+	core->producers.bytes -= sizeof(*producer) + producer->name_len + producer->cap * sizeof(*producer->outcomes);
+	free(producer->outcomes);
+	free(producer);
+}
+
+/* Somebody is heard: among those who have been silent it goes to the end. */
+static void hear(struct core *core, struct producer *producer)
+{
+	producer->heard_us = core->now_us;
+	list_remove(&producer->in_age);
+	list_append(&core->producers.by_age, &producer->in_age);
+}
+
+/* Makes room for one more producer, at the cost of the one that has been silent the longest. False: a put of each is
+ * under way. */
+static bool forget_oldest(struct core *core)
+{
+	struct link *by_age = &core->producers.by_age;
+	for (struct link *at = by_age->next; at != by_age; at = at->next) {
+		struct producer *producer = LIST_ITEM(at, struct producer, in_age);
+		if (producer->n_reserved > 0)
+			continue;
+		destroy(core, producer);
+		return true;
+	}
+	return false;
+}
+
+/* NULL: no memory, or too many. */
+static struct producer *create(struct core *core, struct channel *channel, struct slice name)
+{
+	assert(name.len > 0 && name.len <= UINT8_MAX);
+	if (core->producers.by_name.n >= core->limits.max_producers && !forget_oldest(core))
+		return NULL;
+	struct producer *producer = malloc(sizeof(*producer) + name.len);
+	if (!producer)
+		return NULL;
+	*producer = (struct producer){.channel = channel,
+				      .hash = hash_of_name(&core->producers, channel, name),
+				      .name_len = (uint8_t)name.len};
+	memcpy(producer->name, name.bytes, name.len);
+	buckets_insert(&core->producers.by_name, &core->producers, producer);
+	list_append(&channel->producers, &producer->in_channel);
+	list_init(&producer->in_age);
+	hear(core, producer);
+	core->producers.bytes += sizeof(*producer) + name.len;
+	return producer;
+}
+
+/* Nothing of it is remembered, and nothing under way: then it need not be there. */
+static void forget_if_empty(struct core *core, struct producer *producer)
+{
+	if (producer->n == 0 && producer->n_reserved == 0 && !producer->has_forgotten)
+		destroy(core, producer);
+}
+
+/* -- The window -- */
+
+/* The place of the first outcome whose number is not lower. */
+static uint32_t place_of(const struct producer *producer, uint64_t seq)
+{
+	uint32_t low = 0, high = producer->n;
+	if (high > 0 && producer->outcomes[high - 1].seq < seq) /* numbers rise, mostly */
+		return high;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (producer->outcomes[middle].seq < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct once_outcome *outcome_of(const struct producer *producer, uint64_t seq)
+{
+	uint32_t at = place_of(producer, seq);
+	return at < producer->n && producer->outcomes[at].seq == seq ? &producer->outcomes[at] : NULL;
+}
+
+static bool is_stale(const struct producer *producer, uint64_t seq)
+{
+	return (producer->has_forgotten && seq <= producer->forgotten) ||
+	       (producer->n == ONCE_WINDOW && seq < producer->outcomes[0].seq);
+}
+
+/* Takes a reserved place, with no need for memory. */
+static void remember(struct producer *producer, const struct once_outcome *outcome)
+{
+	uint32_t at = place_of(producer, outcome->seq);
+	if (at < producer->n && producer->outcomes[at].seq == outcome->seq) { /* more of a batch has entered */
+		producer->outcomes[at] = *outcome;
+		return;
+	}
+	if (producer->n == ONCE_WINDOW) {
+		bool is_lowest = at == 0;
+		producer->has_forgotten = true;
+		producer->forgotten = is_lowest ? outcome->seq : producer->outcomes[0].seq;
+		if (is_lowest)
+			return;
+		memmove(&producer->outcomes[0], &producer->outcomes[1], (--at) * sizeof(*outcome));
+	} else {
+		assert(producer->n < producer->cap);
+		memmove(&producer->outcomes[at + 1], &producer->outcomes[at], (producer->n - at) * sizeof(*outcome));
+		producer->n++;
+	}
+	producer->outcomes[at] = *outcome;
+}
+
+/* -- A put -- */
+
+static void answer_again(struct core *core, const struct core_event *event, const struct once_outcome *outcome,
+			 struct core_effects *effects)
+{
+	/* Of a batch in part: the values that are sent again are all among those that entered. */
+	enum status status = outcome->is_part ? STATUS_OK : (enum status)outcome->status;
+	struct core_reply *reply = reply_now(core, event, status, effects);
+	reply->duplicate = true;
+	reply->accepted = outcome->accepted;
+	reply->evicted = outcome->evicted;
+}
+
+/* The newcomer stands where its twin stood, with the values that the twin still had; the twin ends. */
+static enum error take_place(struct core *core, const struct core_event *event, struct request *twin,
+			     struct core_effects *effects)
+{
+	enum error error;
+	struct request *request = park_begin(core, event, 1, &error);
+	if (!request)
+		return error;
+	struct put_terms *terms = request_terms(request), *old = request_terms(twin);
+	struct arm *arm = &request->arms[0], *twin_arm = &twin->arms[0];
+	buckets_remove(&core->producers.parked, &core->producers, old);
+	*terms = (struct put_terms){.delay_ms = old->delay_ms, .producer = old->producer, .seq = old->seq};
+	old->producer = NULL;
+	buckets_insert(&core->producers.parked, &core->producers, terms);
+	park_before(core, request, twin);
+	assert(arm->channel == twin_arm->channel);
+	(void)arm, (void)twin_arm;
+	request->parked.accepted = twin->parked.accepted;
+	request->parked.values = twin->parked.values;
+	twin->parked.values = (struct value_list){0};
+	park_commit(core, request, event);
+	order_swap(&core->order, request, twin);
+	park_complete(core, twin, NULL, STATUS_CANCELLED, effects);
+	return ERROR_NONE;
+}
+
+static void meet_twin(struct core *core, const struct core_event *event, struct request *twin,
+		      struct core_effects *effects)
+{
+	uint32_t accepted = twin->parked.accepted;
+	if (event->connection->number < twin->parked.connection->number) {
+		reply_now(core, event, STATUS_CANCELLED, effects)->accepted = accepted;
+		return;
+	}
+	if (event->has_timeout && event->timeout_ms == 0) { /* it does not wait: what has not entered is withdrawn */
+		park_complete(core, twin, NULL, STATUS_CANCELLED, effects);
+		reply_now(core, event, STATUS_TIMEOUT, effects)->accepted = accepted;
+		return;
+	}
+	enum error error = take_place(core, event, twin, effects);
+	if (error != ERROR_NONE) {
+		reply_error(core, event, error, effects);
+		core->immediate.accepted = accepted;
+	}
+}
+
+bool once_begin(struct core *core, const struct core_event *event, struct channel *channel, struct value_list *values,
+		struct once *once, struct core_effects *effects)
+{
+	*once = (struct once){.producer = event->producer.len ? find(core, channel, event->producer) : NULL};
+	struct producer *producer = once->producer;
+	if (!producer)
+		return true;
+	hear(core, producer);
+	struct request *twin = find_parked(core, producer, event->seq);
+	if (twin) {
+		meet_twin(core, event, twin, effects);
+		return false;
+	}
+	const struct once_outcome *outcome = outcome_of(producer, event->seq);
+	if (!outcome) {
+		if (is_stale(producer, event->seq))
+			reply_error(core, event, ERROR_STALE_PRODUCER, effects);
+		return !is_stale(producer, event->seq);
+	}
+	if (!outcome->is_part || outcome->accepted >= values->n) {
+		answer_again(core, event, outcome, effects);
+		return false;
+	}
+	once->accepted = outcome->accepted;
+	for (uint32_t i = 0; i < outcome->accepted; i++)
+		value_destroy(value_list_pop(values));
+	return true;
+}
+
+int once_reserve(struct core *core, const struct core_event *event, struct channel *channel, struct once *once)
+{
+	if (!event->producer.len)
+		return 0;
+	struct producer *producer = once->producer ? once->producer : create(core, channel, event->producer);
+	if (!producer)
+		return -1;
+	once->producer = producer;
+	uint64_t wanted = (uint64_t)producer->n + producer->n_reserved + 1;
+	uint32_t cap = producer->cap;
+	while (cap < ONCE_WINDOW && cap < wanted)
+		cap = cap ? 2 * cap : 4;
+	if (cap > producer->cap) {
+		struct once_outcome *outcomes = realloc(producer->outcomes, cap * sizeof(*outcomes));
+		if (!outcomes) {
+			forget_if_empty(core, producer);
+			return -1;
+		}
+		core->producers.bytes += (cap - producer->cap) * sizeof(*outcomes);
+		producer->outcomes = outcomes;
+		producer->cap = cap;
+	}
+	producer->n_reserved++;
+	once->is_reserved = true;
+	return 0;
+}
+
+void once_end(struct core *core, const struct core_event *event, struct once *once, const struct once_outcome *outcome)
+{
+	if (!once->is_reserved)
+		return;
+	once->producer->n_reserved--;
+	if (outcome->accepted > 0) {
+		struct once_outcome numbered = *outcome;
+		numbered.seq = event->seq;
+		remember(once->producer, &numbered);
+	}
+	forget_if_empty(core, once->producer);
+}
+
+void once_park(struct core *core, const struct core_event *event, struct once *once, struct request *request)
+{
+	if (!once->is_reserved)
+		return;
+	struct put_terms *terms = request_terms(request);
+	terms->producer = once->producer;
+	terms->seq = event->seq;
+	buckets_insert(&core->producers.parked, &core->producers, terms);
+}
+
+void once_leave(struct core *core, struct request *request, bool is_whole)
+{
+	struct put_terms *terms = request_terms(request);
+	struct producer *producer = terms->producer;
+	if (!producer)
+		return;
+	buckets_remove(&core->producers.parked, &core->producers, terms);
+	terms->producer = NULL;
+	producer->n_reserved--;
+	if (request->parked.accepted > 0)
+		remember(producer, &(struct once_outcome){.seq = terms->seq,
+							  .accepted = request->parked.accepted,
+							  .status = is_whole ? STATUS_OK : STATUS_TIMEOUT,
+							  .is_part = !is_whole});
+	forget_if_empty(core, producer);
+}
+
+/* -- Forgetting -- */
+
+uint64_t producers_deadline(const struct core *core)
+{
+	const struct link *first = core->producers.by_age.next;
+	if (first == &core->producers.by_age || core->limits.producer_ttl_ms == 0)
+		return CORE_NEVER;
+	return LIST_ITEM(first, struct producer, in_age)->heard_us + core->limits.producer_ttl_ms * 1000;
+}
+
+void producers_expire(struct core *core)
+{
+	while (producers_deadline(core) <= core->now_us && work_is_left(core)) {
+		struct producer *producer = LIST_ITEM(core->producers.by_age.next, struct producer, in_age);
+		if (producer->n_reserved > 0)
+			hear(core, producer); /* a put of it waits: it is not gone */
+		else
+			destroy(core, producer);
+		work_spend(core, 1);
+	}
+}
+
+void producers_forget(struct core *core, struct channel *channel)
+{
+	while (!list_is_empty(&channel->producers) && work_is_left(core)) {
+		destroy(core, LIST_ITEM(channel->producers.next, struct producer, in_channel));
+		work_spend(core, 1);
+	}
+}
+
+const char *producers_check(const struct core *core)
+{
+	const struct producers *producers = &core->producers;
+	uint64_t n = 0, bytes = 0, reserved = 0;
+	for (const struct link *at = producers->by_age.next; at != &producers->by_age; at = at->next, n++) {
+		const struct producer *producer = LIST_ITEM(at, struct producer, in_age);
+		bytes += sizeof(*producer) + producer->name_len + producer->cap * sizeof(*producer->outcomes);
+		reserved += producer->n_reserved;
+		if (producer->n > producer->cap || producer->n > ONCE_WINDOW)
+			return "a producer's window is too full";
+		for (uint32_t i = 1; i < producer->n; i++)
+			if (producer->outcomes[i - 1].seq >= producer->outcomes[i].seq)
+				return "a producer's window is out of order";
+		if (!producer->channel->is_removed && find(core, producer->channel, name_of(producer)) != producer)
+			return "a producer is not found by its name";
+	}
+	if (n != producers->by_name.n || bytes != producers->bytes)
+		return "the producers are miscounted";
+	return reserved == producers->parked.n ? NULL : "a producer's parked puts are miscounted";
+}

@@ -1,0 +1,91 @@
+/* Once: puts that name their producer and a number, so that one that is sent again changes nothing.
+ *
+ * For each producer and channel the core remembers the ONCE_WINDOW highest numbers that changed the channel, with what
+ * came of each. Whoever sends one of them again is told that; of a batch that had entered in part, the rest enters. A
+ * number that is lower than all of a full window is refused: nobody knows any more. A put that is still parked is found
+ * by its number too: the same put again, from a connection that is not older, takes its place in the queue.
+ *
+ * A producer that has been silent for limits.producer_ttl_ms is forgotten, and the longest silent first when there
+ * would be more than limits.max_producers; but none of which a put is parked. */
+#ifndef MILLRACE_CORE_ONCE_H
+#define MILLRACE_CORE_ONCE_H
+
+#include "daemon/core/buckets.h"
+#include "daemon/core/core.h"
+#include "daemon/core/hash.h"
+#include "daemon/core/list.h"
+
+enum { ONCE_WINDOW = 1024 };
+
+struct channel;
+struct request;
+
+struct once_outcome { /* of one number */
+	uint64_t seq;
+	uint32_t accepted, evicted;
+	uint8_t status; /* enum status */
+	bool is_part;   /* of a batch only the first `accepted` values have entered */
+};
+
+struct producer { /* on one channel */
+	struct producer *bucket_next;
+	struct channel *channel;
+	struct link in_channel;
+	struct link in_age;            /* the core's, the longest silent first */
+	uint64_t heard_us;             /* when it last put anything */
+	struct once_outcome *outcomes; /* in order of their numbers */
+	uint32_t n, cap;
+	uint32_t n_reserved; /* places for puts that are under way; those of parked ones are among them */
+	bool has_forgotten;
+	uint64_t forgotten; /* with that: the highest number that has left the window */
+	uint64_t hash;
+	uint8_t name_len;
+	char name[];
+};
+
+struct producers { /* the core's */
+	struct buckets by_name;
+	struct buckets parked; /* struct put_terms of puts that are parked, by producer and number */
+	struct hash_key key;
+	struct link by_age;
+	uint64_t bytes; /* what they take, which counts towards max_memory */
+};
+
+int producers_init(struct producers *producers, struct hash_key key); /* -1: no memory */
+void producers_finish(struct producers *producers);                   /* there must be none */
+
+/* What a put that is being carried out needs to know. */
+struct once {
+	struct producer *producer; /* NULL: the put names none, or that one is not known yet */
+	uint32_t accepted;         /* how many of its values had entered before */
+	bool is_reserved;
+};
+
+/* The beginning of a put: looks its number up, and takes the values away that had entered before. False: that was all,
+ * and it is answered (or has taken its twin's place). */
+bool once_begin(struct core *core, const struct core_event *event, struct channel *channel, struct value_list *values,
+		struct once *once, struct core_effects *effects);
+
+/* Reserves a place for the outcome, before anything changes; nothing for a put without a producer. -1: no memory. */
+int once_reserve(struct core *core, const struct core_event *event, struct channel *channel, struct once *once);
+
+/* The put has its outcome, and has not parked: `accepted` counts all of its values that are in. */
+void once_end(struct core *core, const struct core_event *event, struct once *once, const struct once_outcome *outcome);
+
+/* The put has parked: what was reserved is its request's. */
+void once_park(struct core *core, const struct core_event *event, struct once *once, struct request *request);
+
+/* A parked put with terms leaves; `is_whole`: all of its values are in. */
+void once_leave(struct core *core, struct request *request, bool is_whole);
+
+/* Forgets those who have been silent for too long, a slice in each turn; and when there is something to forget. */
+void producers_expire(struct core *core);
+uint64_t producers_deadline(const struct core *core);
+
+/* A channel is gone: so are its producers, of which no put is parked any more. */
+void producers_forget(struct core *core, struct channel *channel);
+
+/* Whether they are where they think they are, and their sums are right. NULL, or what does not hold. */
+const char *producers_check(const struct core *core);
+
+#endif
