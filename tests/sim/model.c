@@ -7,7 +7,7 @@ void model_init(struct model *model, const struct core_limits *limits)
 
 /* -- Ops -- */
 
-static bool may_park(struct model *model, const struct model_request *request, struct outcomes *outcomes)
+bool model_may_park(struct model *model, const struct model_request *request, struct outcomes *outcomes)
 {
 	uint32_t mine = 0;
 	struct model_request *r;
@@ -18,7 +18,7 @@ static bool may_park(struct model *model, const struct model_request *request, s
 	return mine < model->limits.max_inflight;
 }
 
-static void set_deadline(struct model *model, const struct operation *o, struct model_request *r)
+void model_set_deadline(struct model *model, const struct operation *o, struct model_request *r)
 {
 	uint64_t park_ms = model->limits.max_park_ms ? model->limits.max_park_ms : UINT64_MAX;
 	if (o->has_timeout && o->timeout_ms < park_ms)
@@ -33,9 +33,9 @@ static void count(struct model *model, const struct operation *o, struct model_r
 		model_refuse(outcomes, r, 0, ERROR_BAD_REQUEST);
 		return;
 	}
-	if (!may_park(model, r, outcomes))
+	if (!model_may_park(model, r, outcomes))
 		return;
-	set_deadline(model, o, r);
+	model_set_deadline(model, o, r);
 	r->is_counted = true;
 	r->left = o->count;
 	model_append(model->resting, &model->n_resting, *r);
@@ -44,7 +44,7 @@ static void count(struct model *model, const struct operation *o, struct model_r
 
 static void park(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
-	if (!may_park(model, r, outcomes))
+	if (!model_may_park(model, r, outcomes))
 		return;
 	for (uint32_t i = 0; i < r->n_arms; i++) {
 		int channel = r->arms[i].channel;
@@ -56,13 +56,15 @@ static void park(struct model *model, const struct operation *o, struct model_re
 			return;
 		}
 	}
-	set_deadline(model, o, r);
+	model_set_deadline(model, o, r);
 	model_append(model->parked, &model->n_parked, *r);
 }
 
 static void put(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
 	uint64_t evicted = 0, dropped = 0;
+	if (!model_once_begins(model, o, r, outcomes))
+		return;
 	if (model_over_memory(model, model_cost_of_all(r->values, r->n_values))) {
 		model_refuse(outcomes, r, 0, ERROR_OVERLOADED);
 		return;
@@ -85,14 +87,14 @@ static void put(struct model *model, const struct operation *o, struct model_req
 		model->channels[o->channel].dropped += dropped;
 		r->n_values = 0;
 	}
+	uint32_t before = model->n_parked;
+	enum status status = r->n_values ? STATUS_TIMEOUT : dropped ? STATUS_DROPPED : STATUS_OK;
 	if (r->n_values > 0 && !(o->has_timeout && o->timeout_ms == 0))
 		park(model, o, r, outcomes);
 	else
-		model_say(outcomes, r, 0,
-			  r->n_values ? STATUS_TIMEOUT
-			  : dropped   ? STATUS_DROPPED
-				      : STATUS_OK)
-			->evicted = evicted;
+		model_say(outcomes, r, 0, status)->evicted = evicted;
+	if (model->n_parked == before)
+		model_once_ends(model, r, status, evicted);
 }
 
 static void take(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
@@ -314,6 +316,8 @@ static struct model_request request_from(const struct operation *o)
 				  .max = o->max,
 				  .sticky = o->sticky};
 	r.delay_ms = o->op == CORE_PUT ? o->delay_ms : 0;
+	r.producer = o->producer;
+	r.seq = o->seq;
 	r.lease_ms = o->op == CORE_TAKE || o->op == CORE_ALTS ? o->lease_ms : 0;
 	r.n_arms = o->op == CORE_ALTS ? o->n_arms : 1;
 	r.arms[0] = (struct model_arm){.channel = o->channel, .is_put = o->op == CORE_PUT};

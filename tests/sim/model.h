@@ -6,7 +6,14 @@
 
 #include "tests/sim/script.h"
 
-enum { MODEL_PARKED = 1024, MODEL_OUTCOMES = 1024, MODEL_BUFFER = 1024, MODEL_LEASES = 1024, MODEL_VALUES = 1 << 15 };
+enum {
+	MODEL_PARKED = 1024,
+	MODEL_OUTCOMES = 1024,
+	MODEL_BUFFER = 1024,
+	MODEL_LEASES = 1024,
+	MODEL_ONCE = 1 << 14,
+	MODEL_VALUES = 1 << 15
+};
 
 struct model_request { /* a put or take has one arm */
 	enum core_op op;
@@ -26,6 +33,8 @@ struct model_request { /* a put or take has one arm */
 	} arms[SIM_ARMS];
 	uint32_t n_arms;
 	uint64_t born;       /* rises from request to request that parks */
+	int producer;        /* a put; 0: none */
+	uint64_t seq;        /* with it */
 	uint64_t delay_ms;   /* a put: of its values, once they are accepted */
 	uint64_t gave_up_us; /* dead letters: since when, and why */
 	int reason;
@@ -68,6 +77,13 @@ struct model_delayed { /* accepted, and yet to enter */
 	uint32_t values[SIM_VALUES], n_values;
 };
 
+struct model_once { /* a number that has changed a channel */
+	int channel, producer;
+	uint64_t channel_born, seq, accepted, evicted;
+	enum status status;
+	bool is_part; /* of a batch the first `accepted` have entered */
+};
+
 struct model_kept { /* what a connection has unsent */
 	int connection, channel;
 	uint64_t channel_born;
@@ -102,6 +118,8 @@ struct model {
 	struct model_origin origins[MODEL_VALUES];
 	struct model_delayed delayed[MODEL_LEASES]; /* the first to be accepted first */
 	uint32_t n_delayed;
+	struct model_once once[MODEL_ONCE];
+	uint32_t n_once;
 };
 
 struct outcome { /* a predicted reply: as struct core_reply, with numbers for values, connections and channels */
@@ -110,7 +128,7 @@ struct outcome { /* a predicted reply: as struct core_reply, with numbers for va
 	enum core_op op;
 	enum status status;
 	enum error error;
-	bool batch, is_take, created, altered, has_left;
+	bool batch, is_take, created, duplicate, altered, has_left;
 	uint32_t left;
 	uint32_t values[SIM_VALUES];
 	uint32_t n_values, arm;

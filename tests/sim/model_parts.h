@@ -1,12 +1,18 @@
 /* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways),
- * model_count.c (takes with a count), model_lease.c (leases, dead letters), model_delayed.c (delayed puts) and
- * model_move.c. */
+ * model_count.c (takes with a count), model_lease.c (leases, dead letters), model_delayed.c (delayed puts),
+ * model_once.c (puts that name a producer) and model_move.c. */
 #ifndef MILLRACE_TESTS_SIM_MODEL_PARTS_H
 #define MILLRACE_TESTS_SIM_MODEL_PARTS_H
 
 #include <assert.h>
 
 #include "tests/sim/model.h"
+
+/* -- model.c -- */
+
+/* Whether one more request of its connection may park; else that is said. */
+bool model_may_park(struct model *model, const struct model_request *request, struct outcomes *outcomes);
+void model_set_deadline(struct model *model, const struct operation *o, struct model_request *r);
 
 /* -- model_values.c -- */
 
@@ -75,6 +81,14 @@ void model_delay(struct model *model, int channel, struct model_request *r);
 struct model_delayed *model_first_delayed_due(struct model *model);
 void model_delayed_enter(struct model *model, struct model_delayed *delayed, struct outcomes *outcomes);
 void model_discard_delayed(struct model *model, int channel);
+
+/* -- model_once.c -- */
+
+/* Takes away what has entered before. False: that was all, or its twin is parked; and it is answered, or parked. */
+bool model_once_begins(struct model *model, const struct operation *o, struct model_request *r,
+		       struct outcomes *outcomes);
+/* A put ends, with what of it is in, and what is not. */
+void model_once_ends(struct model *model, const struct model_request *r, enum status status, uint64_t evicted);
 
 /* -- model_move.c -- */
 

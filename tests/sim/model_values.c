@@ -189,6 +189,8 @@ void model_append(struct model_request *all, uint32_t *n, struct model_request r
 /* Takes it out of the list that it is in. */
 void model_forget(struct model *model, const struct model_request *r)
 {
+	if (r->op == CORE_PUT)
+		model_once_ends(model, r, r->n_values ? STATUS_TIMEOUT : STATUS_OK, 0);
 	if (r < &model->parked[MODEL_PARKED])
 		drop(model->parked, &model->n_parked, r);
 	else

@@ -81,6 +81,8 @@ static void make_event(struct world *world, const struct operation *o, struct co
 		.delay_ms = o->delay_ms,
 		.sticky = o->sticky,
 		.is_uncounted = o->op == CORE_NACK && o->is_uncounted,
+		.producer = o->producer ? (struct slice){&"pq"[o->producer - 1], 1} : (struct slice){NULL, 0},
+		.seq = o->seq,
 	};
 	if (o->lease_back && o->lease_back <= world->n_tokens)
 		event->token = world->tokens[world->n_tokens - o->lease_back];
@@ -107,6 +109,7 @@ static bool read_reply(struct world *world, const struct core_reply *reply)
 	outcome->is_take = reply->is_take;
 	outcome->created = reply->created;
 	outcome->altered = reply->altered;
+	outcome->duplicate = reply->duplicate;
 	outcome->has_left = reply->has_left;
 	outcome->left = reply->left;
 	outcome->arm = reply->arm;
@@ -154,8 +157,11 @@ static void outcome_text(const struct outcome *a, char *text, size_t size)
 		 " (op %d on %c, arm %" PRIu32 ", left %" PRIu32 "%s%s%s, lease %" PRIu64 ", accepted %" PRIu64
 		 " evicted %" PRIu64 " discarded %" PRIu64 ")",
 		 (int)a->op, a->channel < 0 ? '-' : 'a' + a->channel, a->arm, a->left, a->is_take ? ", take" : "",
-		 a->batch ? ", batch" : "", a->created ? ", created" : "", a->lease, a->accepted, a->evicted,
-		 a->discarded);
+		 a->batch ? ", batch" : "",
+		 a->duplicate ? ", duplicate"
+		 : a->created ? ", created"
+			      : "",
+		 a->lease, a->accepted, a->evicted, a->discarded);
 }
 
 static bool same_outcome(const struct outcome *a, const struct outcome *b)
@@ -164,8 +170,9 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b)
 	       a->status == b->status && a->error == b->error && a->batch == b->batch && a->is_take == b->is_take &&
 	       a->created == b->created && a->altered == b->altered && a->has_left == b->has_left &&
 	       a->left == b->left && (a->op != CORE_ALTS || a->arm == b->arm) && a->accepted == b->accepted &&
-	       a->evicted == b->evicted && a->discarded == b->discarded && a->lease == b->lease &&
-	       a->n_values == b->n_values && memcmp(a->origins, b->origins, a->n_values * sizeof(a->origins[0])) == 0 &&
+	       a->duplicate == b->duplicate && a->evicted == b->evicted && a->discarded == b->discarded &&
+	       a->lease == b->lease && a->n_values == b->n_values &&
+	       memcmp(a->origins, b->origins, a->n_values * sizeof(a->origins[0])) == 0 &&
 	       memcmp(a->deliveries, b->deliveries, a->n_values * sizeof(a->deliveries[0])) == 0 &&
 	       memcmp(a->values, b->values, a->n_values * sizeof(a->values[0])) == 0;
 }
@@ -327,6 +334,7 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		seen->errors[a->error]++;
 		seen->evicted += a->evicted;
 		seen->altered += a->altered;
+		seen->duplicates += a->duplicate;
 		seen->moved += a->op == CORE_MOVE ? a->accepted : 0;
 		for (uint32_t v = 0; v < a->n_values; v++)
 			seen->with_origin += a->origins[v].channel > 0;
@@ -345,8 +353,10 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 	}
 	seen->undeliverable += world->actual.undeliverable;
 	seen->delayed += world->model.n_delayed;
-	for (uint32_t i = 0; i < world->model.n_parked; i++)
+	for (uint32_t i = 0; i < world->model.n_parked; i++) {
 		seen->delayed_parked += world->model.parked[i].delay_ms > 0;
+		seen->once_parked += world->model.parked[i].producer > 0;
+	}
 	seen->rested += world->model.n_resting > 0;
 	seen->parked_alts_ok += parked_alts;
 	seen->alts_met_alts += o->op == CORE_ALTS && parked_alts > 0 && alts_ok > parked_alts;
@@ -481,7 +491,8 @@ static struct operation fit(const struct world *world, const struct operation *o
  * general way: so both are held against each other. */
 static bool goes_alone(struct world *world, const struct operation *o, const struct core_event *event, bool *good)
 {
-	bool is_put = event->op == CORE_PUT && event->delay_ms == 0 && event->values.n == 1 && !event->batch,
+	bool is_put = event->op == CORE_PUT && event->delay_ms == 0 && event->values.n == 1 && !event->batch &&
+		      !event->producer.len,
 	     is_take = event->op == CORE_TAKE && !event->batch && !event->count && !event->lease_ms;
 	struct core_reply reply = {.id = event->id, .op = event->op, .status = STATUS_OK, .channel = event->channel};
 	if (!event->connection || !(is_put || is_take))

@@ -14,6 +14,8 @@ struct replay_seen {
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
 	uint64_t left_while_parked;
 	uint64_t evicted, discarded, partly_accepted, altered, moved, with_origin;
+	uint64_t duplicates,
+		once_parked; /* puts that had happened before; and over the steps, numbered ones that wait */
 	uint64_t delayed, delayed_parked; /* sums over the steps: of delayed puts that were accepted, or parked */
 	uint64_t counted, counted_timeout, counted_cancelled, alone, /* operations that went the short way */
 		rested; /* values and ends of takes with a count; steps after which one rests */

@@ -18,6 +18,7 @@ struct maker {
 	/* The world's temper: */
 	uint64_t step_us;     /* how far the clock moves at most */
 	uint32_t timeouts_ms; /* time-outs are shorter than this */
+	bool puts_once;       /* some puts name a producer */
 	uint32_t batches;     /* one in so many puts and takes is a batch */
 };
 
@@ -43,7 +44,10 @@ static void make_limits(struct maker *maker, struct script *script)
 		.max_waiters = one_in(maker, 3) ? 1 + below(maker, 6) : 100,
 		.max_take_bytes = one_in(maker, 2) ? 5 + below(maker, 40) : 1000,
 		.max_park_ms = one_in(maker, 4) ? 1 + below(maker, 10) : 0,
+		.max_producers = 1000,
 	};
+	/* What is remembered of producers counts towards max_memory, and the model does not know how much that is. */
+	maker->puts_once = script->limits.max_memory == 1000000 && one_in(maker, 2);
 	static const uint64_t steps_us[] = {0, 500, 1000, 1000, 3000};
 	maker->step_us = steps_us[below(maker, 5)];
 	maker->timeouts_ms = one_in(maker, 2) ? 5 : 50;
@@ -146,6 +150,10 @@ static void make_details(struct maker *maker, struct operation *o)
 		for (uint32_t i = 0; i < o->n_values; i++)
 			o->values[i] = ++maker->value;
 		o->delay_ms = one_in(maker, 6) ? below(maker, maker->timeouts_ms) : 0;
+		if (maker->puts_once && one_in(maker, 2)) {
+			o->producer = 1 + (int)below(maker, 2);
+			o->seq = below(maker, 60);
+		}
 		break;
 	case CORE_MOVE:
 		o->to = one_in(maker, 2) ? (int)below(maker, (uint32_t)maker->script->n_channels) : -1;
@@ -320,6 +328,8 @@ static void print_details(const struct operation *o, FILE *to)
 		if (o->delay_ms)
 			fprintf(to, " delay %" PRIu64, o->delay_ms);
 		print_timeout(o, to);
+		if (o->producer)
+			fprintf(to, " once %d %" PRIu64, o->producer, o->seq);
 		break;
 	case CORE_TAKE:
 		fprintf(to, "take %c", 'a' + o->channel);

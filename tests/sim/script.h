@@ -29,6 +29,8 @@ struct operation {
 	uint32_t max, count;
 	uint64_t cancel_id;
 	uint64_t lease_ms, delay_ms;
+	int producer; /* put: a number; 0: none */
+	uint64_t seq; /* with it */
 	bool sticky, is_uncounted;
 	uint32_t lease_back; /* ack and its like: of the leases told so far, counted from the last one; 0: none of them
 			      */

@@ -74,6 +74,8 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->moved, 4 * some);
 	ck_assert_uint_gt(seen->with_origin, some);
 	ck_assert_uint_gt(seen->delayed, 100 * some);
+	ck_assert_uint_gt(seen->duplicates, 10 * some);
+	ck_assert_uint_gt(seen->once_parked, 10 * some);
 	ck_assert_uint_gt(seen->delayed_parked, 10 * some);
 	ck_assert_uint_gt(seen->discarded, some);
 	ck_assert_uint_gt(seen->partly_accepted, some);
