@@ -6,7 +6,8 @@ static bool move_value(struct model *model, int source, int target, uint32_t at,
 	struct model_channel *from = &model->channels[source], *to = &model->channels[target];
 	struct model_request one = {.op = CORE_PUT, .values = {from->buffer[at]}, .n_values = 1};
 	uint64_t evicted = 0, dropped = 0;
-	if (to->closed || !(model_waiters(model, target, false) || model_has_room(model, target)))
+	bool has_taker = to->definition.kind != KIND_PROMISE && model_waiters(model, target, false);
+	if (to->closed || !(has_taker || model_has_room(model, target)))
 		return false;
 	model->deliveries[one.values[0]] = 0;
 	model->origins[one.values[0]] = (struct model_origin){0};

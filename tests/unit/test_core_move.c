@@ -174,6 +174,19 @@ START_TEST(a_promise_takes_one_and_gives_none)
 }
 END_TEST
 
+START_TEST(takes_that_wait_for_a_promise_that_is_fulfilled_are_no_room)
+{
+	expect("a1 create p promise", "a1 ok created");
+	expect("a2 create c bounded 2", "a2 ok created");
+	expect("b1 take p", "");
+	expect("b pauses", "");
+	expect("a3 put p x", "a3 ok"); /* b gets it when it resumes */
+	expect("a4 put c y", "a4 ok");
+	expect("a5 move c to p", "a5 ok moved 0 left 1");
+	expect("b resumes", "b1 ok x");
+}
+END_TEST
+
 START_TEST(a_closed_target_is_closed_and_itself_is_refused)
 {
 	expect("a1 create c bounded 2", "a1 ok created");
@@ -286,6 +299,7 @@ int main(void)
 		nothing_is_evicted_or_shed_for_it,
 		parked_takes_are_room_and_parked_puts_follow,
 		a_promise_takes_one_and_gives_none,
+		takes_that_wait_for_a_promise_that_is_fulfilled_are_no_room,
 		a_closed_target_is_closed_and_itself_is_refused,
 		a_closed_source_that_is_emptied_ends_its_takes,
 		values_that_came_back_move_in_their_order,
