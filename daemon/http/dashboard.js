@@ -94,6 +94,7 @@ function tick(now) {
 	setText($("state"), now.draining ? "draining: it will end" : "live · " + now.version);
 	draw();
 	if (view === "waiting" || !waiterTick--) { waiterTick = 4; lookAtWaiters(); }
+	if (view === "work") lookAtWork();
 	if (view === "clients") lookAtClients();
 	if (detail) drawDetail();
 }
@@ -145,11 +146,11 @@ function drawRow(one) {
 	if (!one.element) makeRow(one);
 	const {row, rates, parts} = one, isFull = row.capacity > 0 && row.kind !== "promise" && row.buffered + row.leased >= row.capacity;
 	const share = row.capacity ? Math.min(1, row.buffered / row.capacity) : 0;
-	setText(parts.kind, row.kind + (row.ephemeral ? " · ephemeral" : "") + (row.closed ? " · closed" : ""));
+	setText(parts.kind, row.kind + (row.durable ? " · durable" : "") + (row.ephemeral ? " · ephemeral" : "") + (row.closed ? " · closed" : ""));
 	parts.kind.className = row.closed ? "closed" : "kind";
 	parts.bar.style.width = share * 100 + "%"; parts.bar.className = share ? "" : "none";
 	parts.gauge.className = isFull && row.kind !== "sliding" ? "gauge full" : "gauge";
-	setText(parts.fill, (row.capacity ? `${number(row.buffered)} / ${number(row.capacity)}` : row.buffered ? number(row.buffered) : "no buffer") + (row.leased ? ` + ${number(row.leased)} leased` : ""));
+	setText(parts.fill, (row.capacity ? `${number(row.buffered)} / ${number(row.capacity)}` : row.buffered ? number(row.buffered) : "no buffer") + (row.leased - (row.delayed || 0) ? ` + ${number(row.leased - (row.delayed || 0))} leased` : "") + (row.delayed ? ` + ${number(row.delayed)} delayed` : ""));
 	parts.gauge.setAttribute("aria-valuemax", row.capacity || 1); parts.gauge.setAttribute("aria-valuenow", row.buffered); parts.gauge.setAttribute("aria-valuetext", parts.fill.textContent);
 	drawSparkline(parts.spark, one.history);
 	setText(parts.rates, `${rate(rates[0])} in · ${rate(rates[1])} out`);
@@ -190,7 +191,7 @@ function drawTotals() {
 /* -- Who waits -- */
 
 const seen = {put: new Map(), take: new Map()}; // channel → clients that were seen waiting to do it
-const clientName = waiter => waiter.connection === undefined ? "dead letter" : waiter.name ? `${waiter.name} (${waiter.connection})` : `client ${waiter.connection}`;
+const clientName = waiter => waiter.connection === undefined ? waiter.op === undefined ? "a client that has gone" : "dead letter" : waiter.name ? `${waiter.name} (${waiter.connection})` : `client ${waiter.connection}`;
 const armsOf = waiter => waiter.arms.map(arm => arm.put !== undefined ? ["put", arm.put] : ["take", arm.take]);
 const armText = ([op, name]) => op === "put" ? `put into ${name}` : `take from ${name}`;
 function waiterRow(waiter) {
@@ -275,6 +276,26 @@ function drawGraph(waiters, stuck) {
 	$("graph").replaceChildren(legend, svg);
 }
 
+/* -- Who is at work: what is leased, the oldest first -- */
+
+async function lookAtWork() {
+	const rows = [], most = 300;
+	let page = {more: true};
+	try {
+		while (page.more && rows.length < most) {
+			page = await ask("GET", `/api/v1/leases?limit=${most - rows.length}${page.next === undefined ? "" : "&after=" + page.next}`);
+			rows.push(...page.leases);
+		}
+	} catch { return; }
+	const wanted = $("filter").value.toLowerCase();
+	const shown = rows.filter(row => `${row.name || ""} ${row.peer || ""} ${row.channel}`.toLowerCase().includes(wanted));
+	$("leases").replaceChildren(...shown.map(row => element("tr", {}, cell("", clientName(row), {className: "wide", title: row.peer || ""}), cell("", row.channel, {className: "wide"}),
+		cell("Values", number(row.values), {className: "number"}), cell("Delivered", row.deliveries + "×", {className: "number" + (row.deliveries > 1 ? " waits" : "")}),
+		cell("Since", counting(row.age_ms), {className: "number"}), cell("Comes back in", counting(row.left_ms, -1), {className: "number"}))));
+	$("no-leases").hidden = shown.length > 0;
+	setText($("more-leases"), page.more ? `These are the oldest ${most}.` : "");
+}
+
 /* -- Clients -- */
 
 async function lookAtClients() {
@@ -304,10 +325,12 @@ async function drawDetail() {
 	const name = detail, one = channels.get(name);
 	for (const button of [$("close-channel"), $("delete-channel"), $("peek")]) button.disabled = !one;
 	if (!one) { setText($("detail-said"), synced ? "There is no channel of this name." : ""); return; }
-	const row = one.row, list = [["kind", row.kind], ["capacity", row.capacity || "–"], ["buffered", row.buffered], ["leased", row.leased], ["bytes", bytes(row.bytes)], ["accepted", row.accepted], ["taken", row.taken], ["returned", row.returned],
+	const row = one.row, list = [["kind", row.kind], ["capacity", row.capacity || "–"], ["buffered", row.buffered], ["leased", row.leased], ["of these delayed", row.delayed || 0], ["durable", row.durable ? "yes" : "no"], ["bytes", bytes(row.bytes)], ["accepted", row.accepted], ["taken", row.taken], ["returned", row.returned],
 		["dropped", row.dropped], ["evicted", row.evicted], ["dead-lettered", row.dead_lettered], ["discarded", row.discarded], ["state", row.closed ? "closed" : "open"], ...(row.dead_letter ? [["dead letters to", row.dead_letter]] : [])];
 	$("detail-numbers").replaceChildren(...list.map(([key, value]) => element("div", {}, element("dt", {textContent: key}), element("dd", {textContent: value, className: (key === "dropped" || key === "evicted") && value ? "shed" : ""}))));
 	$("close-channel").disabled = row.closed;
+	$("move-back").hidden = ![...channels.values()].some(other => other.row.dead_letter === name);
+	$("move-back").disabled = !row.buffered;
 	let answer;
 	try { answer = await askWaiters(50, `&channel=${encodeURIComponent(name)}`); } catch { return; }
 	if (detail !== name) return;
@@ -333,6 +356,10 @@ $("peek").onclick = () => act($("detail-said"), async () => {
 	const values = elementsOf(text.slice(text.indexOf("[") + 1, text.lastIndexOf("]")));
 	$("detail-values").replaceChildren(response.ok && values.length ? element("pre", {textContent: values.join("\n").slice(0, 20000), tabIndex: 0}) : element("p", {className: "hint", textContent: "Nothing is in it."}), $("peek"));
 });
+$("move-back").onclick = () => act($("detail-said"), async () => {
+	const {moved, left} = await ask("POST", pathOf(detail) + "/move");
+	return `${moved} went back to where they came from` + (left ? `; ${left} stay: they came from nowhere, or there is no room.` : ".");
+});
 $("close-channel").onclick = () => act($("detail-said"), async () => { await ask("POST", pathOf(detail) + "/close"); return "It is closed: what is in it can still be taken."; });
 $("delete-channel").onclick = () => {
 	const row = channels.get(detail)?.row, n = row ? row.buffered + row.leased + row.parked_puts : 0;
@@ -342,7 +369,8 @@ $("delete-channel").onclick = () => {
 $("confirm-yes").onclick = () => { $("confirm").close(); act($("detail-said"), async () => { const name = detail; await ask("DELETE", pathOf(name) + "?force=true"); $("detail").close(); say(`${name} is deleted.`); }); };
 $("detail").onclose = () => { if ($("detail").open) return; detail = null; leaveDetail(); };
 
-/* -- Addresses: #channel/NAME, #waiting, #clients. What is on the screen follows them, so that back and forward work -- */
+/* -- Addresses: #channel/NAME, #view/waiting and the like. What is on the screen follows them, so that back and forward work. None is
+   an element's id: the browser would scroll there, and take the focus away -- */
 
 let hasCome = false; // to a channel from another address of this page, to which its end goes back
 function go(address) {
@@ -358,11 +386,11 @@ function follow() {
 	hasCome = false;
 	detail = null;
 	if ($("detail").open) $("detail").close();
-	show($("tab-" + address) || $("tab-channels"));
+	show($("tab-" + address.replace("view/", "")) || $("tab-channels"));
 }
 function leaveDetail() {
 	if (!location.hash.startsWith("#channel/")) return;
-	if (hasCome) history.back(); else location.replace("#" + view);
+	if (hasCome) history.back(); else location.replace("#view/" + view);
 }
 addEventListener("hashchange", follow);
 
@@ -383,15 +411,16 @@ function show(tab) {
 	$("order").hidden = $("new").hidden = view !== "channels";
 	$("filter").hidden = view === "waiting";
 	if (view === "waiting") lookAtWaiters();
+	if (view === "work") lookAtWork();
 	if (view === "clients") lookAtClients();
 }
 tabs.forEach((tab, i) => {
-	const addressOf = one => "#" + one.getAttribute("aria-controls");
+	const addressOf = one => "#view/" + one.getAttribute("aria-controls");
 	tab.onclick = () => go(addressOf(tab));
 	tab.onkeydown = event => { const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]; if (step) { const next = tabs[(i + step + tabs.length) % tabs.length]; next.focus(); go(addressOf(next)); } };
 });
 document.querySelectorAll("[data-close]").forEach(button => { button.onclick = () => button.closest("dialog").close(); });
-$("filter").oninput = () => view === "clients" ? lookAtClients() : draw();
+$("filter").oninput = () => ({clients: lookAtClients, work: lookAtWork}[view] || draw)();
 $("order").onchange = draw;
 addEventListener("keydown", event => { if (event.key === "/" && !event.target.closest("input,select,dialog") && !$("filter").hidden) { event.preventDefault(); $("filter").focus(); } });
 follow();

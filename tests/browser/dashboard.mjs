@@ -215,13 +215,13 @@ test("a row opens its channel, which has an address, at any width", async ({page
 	await page.reload();
 	await isOpen("jobs:failed");
 	await page.keyboard.press("Escape");
-	await hasAddress("#channels");
+	await hasAddress("#view/channels");
 	await row(page, "jobs").locator(".name").click();
 	await isOpen("jobs");
 	await page.keyboard.press("Escape");
-	await hasAddress("#channels");
+	await hasAddress("#view/channels");
 	await page.click("#tab-waiting");
-	await hasAddress("#waiting");
+	await hasAddress("#view/waiting");
 	await page.goto(daemon.url + "/#channel/nowhere%20<b>");
 	await until(page, () => document.querySelector("#detail-said").textContent.includes("no channel of this name"));
 	assert.equal(await page.locator("#detail-name").textContent(), "nowhere <b>");
@@ -266,6 +266,30 @@ test("ages count up", async ({daemon, context}) => {
 	assert.notEqual(await oldest(), before);
 	client.close();
 	await page.close();
+});
+
+test("who is at work is seen, and dead letters go back", async ({page, daemon}) => {
+	const client = new Client(daemon.port, "busy");
+	await client.ask({op: "create", channel: "fragile", kind: "bounded", capacity: 5, max_deliveries: 1, dead_letter: "jobs:failed"});
+	await client.ask({op: "put", channel: "fragile", value: "x"});
+	await page.click("#tab-work");
+	const {lease} = await client.ask({op: "take", channel: "fragile", lease_ms: 600000});
+	await until(page, () => /busy \(\d+\)fragile11×(now|\d+ s)(9 min \d+ s|10 min)/.test(document.querySelector("#leases").textContent));
+	await client.ask({op: "nack", lease});
+	await until(page, () => !document.querySelector("#no-leases").hidden);
+	await client.ask({op: "put", channel: "fragile", value: "later", delay_ms: 600000});
+	await page.click("#tab-channels");
+	await until(page, () => document.querySelector('tr[data-channel="fragile"] [role=meter]')?.textContent === "0 / 5 + 1 delayed");
+	await row(page, "fragile").locator(".name").click();
+	assert.ok(await page.locator("#move-back").isHidden());
+	await page.keyboard.press("Escape");
+	await row(page, "jobs:failed").locator(".name").click();
+	await page.click("#move-back");
+	await until(page, () => document.querySelector("#detail-said").textContent.startsWith("1 went back"));
+	await page.keyboard.press("Escape");
+	assert.equal((await client.ask({op: "take", channel: "fragile", timeout_ms: 0})).value, "x");
+	await client.ask({op: "delete", channel: "fragile", force: true});
+	client.close();
 });
 
 test("names and values are text, never HTML", async ({page, daemon}) => {
