@@ -85,8 +85,9 @@ static inline bool channel_is_exhausted(const struct channel *channel)
  * here. */
 static inline bool channel_is_quiet(const struct channel *channel)
 {
-	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && !channel->mult && channel->n_delayed_puts == 0 &&
-	       !channel->definition.durable && !channel->changed_in && channel->definition.kind != KIND_PROMISE;
+	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && !channel->mult &&
+	       channel->n_delayed_puts == 0 && !channel->definition.durable && !channel->changed_in &&
+	       channel->definition.kind != KIND_PROMISE;
 }
 
 /* How many values can be buffered without shedding another; and whether any can. */

@@ -232,7 +232,8 @@ static const char *check_mult(const struct channel *channel, struct sums *sums)
 	CHECK(is_promise || mult->held || (n_held_up == 0 && !mult->next), "a tap is held up with no value");
 	CHECK(!mult->held || mult->next || n_held_up > 0, "a mult holds a value that it is done with");
 	CHECK(!mult->held || !mult->next || is_due(mult), "a mult has stopped in the midst of a value");
-	CHECK(!mult->is_waiting || (!mult->held && mult->take->arms[0].channel == channel && mult_is_active(mult)),
+	CHECK(!mult->is_waiting ||
+		      (!mult->held && mult->take->arms[0].channel == channel && (mult_is_active(mult) || is_due(mult))),
 	      "a mult waits for a value that it would not take");
 	CHECK(mult->is_waiting || mult->held || is_promise || is_due(mult) || !mult_is_active(mult),
 	      "a mult does not wait, and has nothing to do");

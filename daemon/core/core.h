@@ -483,7 +483,7 @@ bool core_next_tap(const struct core *core, uint64_t after, struct core_tap_row 
 struct core_totals {
 	uint64_t taps, channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes,
 		unsent_bytes, max_memory;   /* promised: of those buffered, the promises. parked_puts: arms. delayed: of
-					       those leased.   bytes: of values, the unsent ones not included */
+					       those leased. bytes: of values, the unsent ones not included */
 	uint64_t producers, producer_bytes; /* who puts once, and what is remembered of them */
 	uint64_t durable_bytes;             /* what a checkpoint would take, about */
 	bool is_draining;

@@ -100,10 +100,10 @@ struct core {
 	uint32_t n_taps;
 	struct slice circle[CORE_CIRCLE_NAMES]; /* that refused the last tap: */
 	uint32_t n_circle;                      /* its channels, of which there were so many */
-	uint64_t last_tap, last_search; /* numbers: of a tap, and of a search for circles */
-	struct link due_mults;          /* of struct mult: those that carry on */
-	struct link stalled_mults;      /* those that carry on once the journal has room */
-	uint32_t work_left;             /* of what may be done in this turn for that which can go on in the next */
+	uint64_t last_tap, last_search;         /* numbers: of a tap, and of a search for circles */
+	struct link due_mults;                  /* of struct mult: those that carry on */
+	struct link stalled_mults;              /* those that carry on once the journal has room */
+	uint32_t work_left; /* of what may be done in this turn for that which can go on in the next */
 	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
 	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
@@ -355,8 +355,8 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 void connections_depart(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
-op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_tap, op_untap, op_put, op_take, op_cancel, op_alts, op_pause, op_resume,
-	op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_move, op_restore,
-	op_checkpoint;
+op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_tap, op_untap, op_put, op_take, op_cancel, op_alts,
+	op_pause, op_resume, op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_move,
+	op_restore, op_checkpoint;
 
 #endif

@@ -24,6 +24,14 @@ void mult_is_due(struct core *core, struct mult *mult)
 		list_append(&core->due_mults, &mult->in_due);
 }
 
+/* It has stopped in the midst of a value, and goes on before all others: so the order of what happens does not depend
+ * on where a turn ends. */
+static void be_next(struct core *core, struct mult *mult)
+{
+	list_remove(&mult->in_due);
+	list_append(core->due_mults.next, &mult->in_due);
+}
+
 /* There was no memory for it, or the journal has no room. Without memory, nothing goes on in this turn that can wait.
  */
 static void stall(struct core *core, struct mult *mult, enum error why)
@@ -33,7 +41,7 @@ static void stall(struct core *core, struct mult *mult, enum error why)
 		list_append(&core->stalled_mults, &mult->in_due);
 		return;
 	}
-	list_append(&core->due_mults, &mult->in_due);
+	be_next(core, mult);
 	core->work_left = 0;
 }
 
@@ -234,7 +242,7 @@ static void carry_value(struct core *core, struct mult *mult, struct core_effect
 {
 	while (mult->next) {
 		if (!work_is_left(core)) {
-			mult_is_due(core, mult);
+			be_next(core, mult);
 			return;
 		}
 		enum error error = carry(core, mult->next, mult->held, effects);
@@ -244,8 +252,7 @@ static void carry_value(struct core *core, struct mult *mult, struct core_effect
 		}
 		mult->next = tap_next(mult, mult->next);
 	}
-	if (is_done_with_value(mult))
-		let_go(core, mult);
+	mult_finish_value(core, mult, effects);
 }
 
 /* A promise's value is lent to each tap once. */
@@ -256,7 +263,7 @@ static void carry_promise(struct core *core, struct mult *mult, struct core_effe
 		if (tap->has_seen)
 			continue;
 		if (!work_is_left(core)) {
-			mult_is_due(core, mult);
+			be_next(core, mult);
 			return;
 		}
 		enum error error = carry(core, tap, value, effects);
@@ -304,8 +311,8 @@ void mults_carry_on(struct core *core, struct core_effects *effects)
 	while (!list_is_empty(&core->due_mults) && work_is_left(core)) {
 		struct mult *mult = LIST_ITEM(core->due_mults.next, struct mult, in_due);
 		list_remove(&mult->in_due);
+		carry_on(core, mult, effects); /* which carries to one tap at least */
 		work_spend(core, 1);
-		carry_on(core, mult, effects);
 		channel_settle_all(core, effects);
 	}
 }

@@ -84,7 +84,8 @@ void tap_entered(struct core *core, struct tap *tap);
 /* All that are due carry on, as far as this turn's work goes. */
 void mults_carry_on(struct core *core, struct core_effects *effects);
 
-/* The value that the mult holds has no tap left to come to: it is done with it. */
+/* If the value that the mult holds has come to all and nobody is held up by it, the mult lets go of it; if it has come
+ * to nobody, because all are paused or have ended, it goes back to its place. */
 void mult_finish_value(struct core *core, struct mult *mult, struct core_effects *effects);
 /* What a tap has parked is taken back out of its target. */
 void tap_withdraw(struct core *core, struct tap *tap);

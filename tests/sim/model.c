@@ -234,10 +234,26 @@ static void alter(struct model *model, const struct operation *o, struct model_r
 	model_settle(model, o->channel, outcomes);
 }
 
+/* What waits for values of a channel that has none any more ends. */
+void model_end_takes(struct model *model, int channel, struct outcomes *outcomes)
+{
+	model_stop_taps(model, channel);
+	model_end_all(model, channel, false, outcomes);
+}
+
+void model_close(struct model *model, int channel, struct outcomes *outcomes)
+{
+	model->channels[channel].closed = true;
+	model_end_taps_into(model, channel, outcomes);
+	if (model_leased(model, channel) == 0 && model->channels[channel].n == 0)
+		model_end_takes(model, channel, outcomes);
+}
+
 /* Returns how many values went with it. */
 static uint64_t remove_channel(struct model *model, int channel, struct outcomes *outcomes)
 {
 	model->channels[channel].exists = false;
+	model_end_taps_of_removed(model, channel, outcomes);
 	model_end_all(model, channel, false, outcomes);
 	for (uint32_t i = 0; i < model->n_resting;) {
 		if (model->resting[i].arms[0].channel == channel)
@@ -266,7 +282,7 @@ static void hang_up(struct model *model, int connection)
 static void end_connection(struct model *model, int connection, struct outcomes *outcomes)
 {
 	hang_up(model, connection);
-	model_settle_all(model, outcomes);
+	model_taps_carry_on(model, outcomes);
 	model_keep(model, outcomes); /* what was due gave it */
 	model_return_kept(model, connection, outcomes);
 	for (uint32_t i = 0; i < model->n_leases;) {
@@ -445,10 +461,14 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 		alter(model, o, r, outcomes);
 		break;
 	case CORE_CLOSE:
-		model->channels[o->channel].closed = true;
-		if (model_leased(model, o->channel) == 0 && model->channels[o->channel].n == 0)
-			model_end_all(model, o->channel, false, outcomes);
+		model_close(model, o->channel, outcomes);
 		model_say(outcomes, r, 0, STATUS_OK);
+		break;
+	case CORE_TAP:
+		model_tap(model, o, r, outcomes);
+		break;
+	case CORE_UNTAP:
+		model_untap(model, o, r, outcomes);
 		break;
 	case CORE_DELETE:
 		if (!o->force && (model_next_value(model, o->channel) || model_leased(model, o->channel) > 0)) {
@@ -470,8 +490,6 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 	case CORE_CANCEL:
 		cancel(model, o, r, outcomes);
 		break;
-	case CORE_TAP:
-	case CORE_UNTAP:
 	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:
@@ -504,11 +522,19 @@ void model_step(struct model *model, const struct operation *o, uint32_t chosen,
 	} else {
 		carry_out(model, o, &r, chosen, outcomes);
 	}
-	model_settle_all(model, outcomes);
+	model_taps_carry_on(model, outcomes);
 	model_keep(model, outcomes);
 	if (o->op != CORE_TICK)
 		return;
 	if (o->sends)
 		model_send_kept(model, o->connection);
 	model->keeps[o->connection] = o->keeps;
+}
+
+void model_tick(struct model *model, struct outcomes *outcomes)
+{
+	while (expire_one(model, outcomes))
+		;
+	model_taps_carry_on(model, outcomes);
+	model_keep(model, outcomes);
 }

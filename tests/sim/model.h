@@ -12,7 +12,8 @@ enum {
 	MODEL_BUFFER = 1024,
 	MODEL_LEASES = 1024,
 	MODEL_ONCE = 1 << 14,
-	MODEL_VALUES = 1 << 15
+	MODEL_VALUES = 1 << 17,
+	MODEL_TAPS = SIM_CHANNELS * SIM_CHANNELS
 };
 
 struct model_request { /* a put or take has one arm */
@@ -84,6 +85,21 @@ struct model_once { /* a number that has changed a channel */
 	bool is_part; /* of a batch the first `accepted` have entered */
 };
 
+struct model_tap {
+	int from, to;
+	bool closes;
+	enum core_tap_state state;
+	int match; /* 0: it carries all */
+	uint64_t carried, unmatched, muted;
+	bool has_seen; /* what is held has come to it, or a promise's value ever has */
+};
+
+struct model_held {     /* by the taps of a channel */
+	uint32_t value; /* 0: none */
+	bool is_fresh;  /* it has come to no tap yet */
+	bool was_accepted;
+};
+
 struct model_kept { /* what a connection has unsent */
 	int connection, channel;
 	uint64_t channel_born;
@@ -113,6 +129,11 @@ struct model {
 	uint64_t connections;
 	int unsettled[SIM_CHANNELS];
 	uint32_t n_unsettled;
+	struct model_tap taps[MODEL_TAPS]; /* the first to be made first */
+	uint32_t n_taps;
+	struct model_held held[SIM_CHANNELS];
+	int due[SIM_CHANNELS]; /* channels whose taps have something to do */
+	uint32_t n_due, n_copies;
 	uint64_t seq[MODEL_VALUES]; /* of each value: its place among those that entered its channel */
 	uint32_t deliveries[MODEL_VALUES];
 	struct model_origin origins[MODEL_VALUES];
@@ -150,10 +171,17 @@ void model_init(struct model *model, const struct core_limits *limits);
  * random order: if it could have, the model does the same; else it picks another, and the replies will differ. */
 void model_step(struct model *model, const struct operation *operation, uint32_t chosen, struct outcomes *outcomes);
 
+/* Another turn at the same time: what has become due by the operation happens. */
+void model_tick(struct model *model, struct outcomes *outcomes);
+
 /* What there is to see of a channel: the arms parked on one side, and its bytes. */
 uint32_t model_waiters(const struct model *model, int channel, bool is_put);
 uint64_t model_bytes(const struct model *model, int channel);
 uint64_t model_cost(const struct model *model, int channel); /* towards max_memory */
+uint64_t model_total_cost(const struct model *model);        /* of all, where bytes that are shared count once */
+uint32_t model_number(uint32_t value);                       /* of a value, or of what it is a copy of */
+/* Whether a tap has nothing parked: what there is to see of it. */
+uint32_t model_n_held_up(const struct model *model, int from);
 uint32_t model_leased(const struct model *model, int channel);
 uint32_t model_delayed(const struct model *model, int channel);
 uint64_t model_deadline(struct model *model);

@@ -1,6 +1,11 @@
 /* Leases, dead letters, and what could not be sent. */
 #include "tests/sim/model_parts.h"
 
+static bool is_dead_letter_of(const struct model_request *r, int channel)
+{
+	return r->connection < 0 && r->op == CORE_PUT && r->source == channel;
+}
+
 uint32_t model_leased(const struct model *model, int channel)
 {
 	uint32_t n = 0;
@@ -8,9 +13,9 @@ uint32_t model_leased(const struct model *model, int channel)
 		if (model->leases[i].channel == channel)
 			n += model->leases[i].n_values;
 	for (uint32_t i = 0; i < model->n_parked; i++)
-		if (model->parked[i].connection < 0 && model->parked[i].source == channel)
+		if (is_dead_letter_of(&model->parked[i], channel))
 			n += model->parked[i].n_values;
-	return n + model_delayed(model, channel);
+	return n + model_delayed(model, channel) + (model->held[channel].value != 0);
 }
 
 void model_set_origin(struct model *model, uint32_t value, int source, int reason, uint64_t since_us)
@@ -89,7 +94,7 @@ void model_shed(struct model *model, int channel)
 		memmove(c->buffer, c->buffer + 1, (c->n - 1) * sizeof(c->buffer[0]));
 }
 
-static void come_back(struct model *model, int channel, const uint32_t *values, uint32_t n, struct outcomes *outcomes)
+void model_come_back(struct model *model, int channel, const uint32_t *values, uint32_t n, struct outcomes *outcomes)
 {
 	struct model_channel *c = &model->channels[channel];
 	struct model_request *taker;
@@ -97,6 +102,10 @@ static void come_back(struct model *model, int channel, const uint32_t *values, 
 	for (uint32_t i = 0; i < n; i++)
 		insert(model, channel, values[i]);
 	while (c->n > 0 && (taker = model_oldest(model, channel, false, &arm))) {
+		if (taker->op == CORE_TAP) {
+			model_taps_take_buffered(model, channel, outcomes);
+			continue;
+		}
 		if (taker->is_counted) {
 			model_count_serve(model, taker, 0, outcomes);
 			continue;
@@ -112,10 +121,10 @@ void model_settle(struct model *model, int channel, struct outcomes *outcomes)
 {
 	model_refill(model, channel, outcomes);
 	if (model_is_exhausted(model, channel))
-		model_end_all(model, channel, false, outcomes);
+		model_end_takes(model, channel, outcomes);
 }
 
-static void settle_later(struct model *model, int channel)
+void model_settle_later(struct model *model, int channel)
 {
 	for (uint32_t i = 0; i < model->n_unsettled; i++)
 		if (model->unsettled[i] == channel)
@@ -138,7 +147,7 @@ void model_settle_all(struct model *model, struct outcomes *outcomes)
 void model_dead_letter_entered(struct model *model, int source)
 {
 	model->channels[source].dead_lettered++;
-	settle_later(model, source);
+	model_settle_later(model, source);
 }
 
 static void send_dead_letters(struct model *model, int source, const uint32_t *values, uint32_t n, int reason,
@@ -181,7 +190,7 @@ static void send_dead_letters(struct model *model, int source, const uint32_t *v
 		return;
 	}
 	outcomes->undeliverable += waiting.n_values;
-	come_back(model, source, waiting.values, waiting.n_values, outcomes);
+	model_come_back(model, source, waiting.values, waiting.n_values, outcomes);
 }
 
 void model_dead_letters_return(struct model *model, struct model_request *r, struct outcomes *outcomes)
@@ -189,14 +198,15 @@ void model_dead_letters_return(struct model *model, struct model_request *r, str
 	struct model_request copy = *r;
 	model_forget(model, r);
 	outcomes->undeliverable += copy.n_values;
-	come_back(model, copy.source, copy.values, copy.n_values, outcomes);
-	settle_later(model, copy.source);
+	model_come_back(model, copy.source, copy.values, copy.n_values, outcomes);
+	model_settle_later(model, copy.source);
 }
 
 uint32_t model_discard_leased(struct model *model, int channel)
 {
 	uint32_t n = model_leased(model, channel);
 	model_discard_delayed(model, channel);
+	model->held[channel] = (struct model_held){0};
 	for (uint32_t i = 0; i < model->n_leases;) {
 		if (model->leases[i].channel == channel)
 			model_lease_end(model, &model->leases[i]);
@@ -204,7 +214,7 @@ uint32_t model_discard_leased(struct model *model, int channel)
 			i++;
 	}
 	for (uint32_t i = 0; i < model->n_parked;) {
-		if (model->parked[i].connection < 0 && model->parked[i].source == channel)
+		if (is_dead_letter_of(&model->parked[i], channel))
 			model_forget(model, &model->parked[i]);
 		else
 			i++;
@@ -232,7 +242,7 @@ void model_lease_return_as(struct model *model, struct model_lease *lease, bool 
 	memcpy(lease->values, dead, sizeof(dead));
 	lease->n_values = n_dead;
 	lease->number = 0;
-	come_back(model, copy.channel, back, n_back, outcomes);
+	model_come_back(model, copy.channel, back, n_back, outcomes);
 	for (uint32_t i = 0; i < model->n_leases; i++)
 		if (model->leases[i].born == copy.born)
 			model_lease_end(model, &model->leases[i]);
@@ -279,7 +289,7 @@ static void return_kept(struct model *model, const struct model_kept *kept, stru
 	if (!c->exists || c->born != kept->channel_born)
 		return;
 	c->returned += kept->n_values;
-	come_back(model, kept->channel, kept->values, kept->n_values, outcomes);
+	model_come_back(model, kept->channel, kept->values, kept->n_values, outcomes);
 	model_settle(model, kept->channel, outcomes);
 }
 

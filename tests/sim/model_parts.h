@@ -60,6 +60,31 @@ void model_put_to_takers(struct model *model, int channel, struct model_request 
 void model_put_values(struct model *model, int channel, struct model_request *r, uint64_t *evicted, uint64_t *dropped,
 		      struct outcomes *outcomes);
 
+/* The value that a take would get is taken out of the buffer, or of its put. */
+uint32_t model_pop(struct model *model, int channel, struct outcomes *outcomes);
+uint32_t model_copy(struct model *model, uint32_t value);
+
+/* -- model.c -- */
+
+void model_close(struct model *model, int channel, struct outcomes *outcomes);
+
+/* -- model_tap.c -- */
+
+bool model_has_taps(const struct model *model, int channel);
+void model_taps_due(struct model *model, int channel);
+/* Their take, which is parked, gets a value that has entered; or the first in the buffer. */
+void model_taps_take(struct model *model, int channel, uint32_t value);
+void model_taps_take_buffered(struct model *model, int channel, struct outcomes *outcomes);
+/* What a tap had parked has entered. */
+void model_tap_entered(struct model *model, int from, int to);
+void model_taps_carry_on(struct model *model, struct outcomes *outcomes);
+/* Nothing is left for them: they are about to end. */
+void model_stop_taps(struct model *model, int channel);
+void model_end_taps_into(struct model *model, int channel, struct outcomes *outcomes);
+void model_end_taps_of_removed(struct model *model, int channel, struct outcomes *outcomes);
+void model_tap(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes);
+void model_untap(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes);
+
 /* -- model_count.c -- */
 
 /* Whether another may wait there, beside so many more. */
@@ -115,6 +140,10 @@ void model_return_kept(struct model *model, int connection, struct outcomes *out
 void model_send_kept(struct model *model, int connection);
 void model_keep(struct model *model, const struct outcomes *outcomes);
 void model_settle(struct model *model, int channel, struct outcomes *outcomes);
+/* Before the step ends. */
+void model_settle_later(struct model *model, int channel);
+void model_end_takes(struct model *model, int channel, struct outcomes *outcomes);
+void model_come_back(struct model *model, int channel, const uint32_t *values, uint32_t n, struct outcomes *outcomes);
 void model_settle_all(struct model *model, struct outcomes *outcomes);
 
 #endif

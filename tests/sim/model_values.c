@@ -41,10 +41,28 @@ uint32_t model_waiters(const struct model *model, int channel, bool is_put)
 	return n;
 }
 
+/* Copies have numbers of their own, from here on; these come again when they are used up. */
+enum { FIRST_COPY = 1 << 15 };
+static uint32_t copied_from[MODEL_VALUES - FIRST_COPY];
+
+uint32_t model_number(uint32_t value)
+{
+	return value < FIRST_COPY ? value : copied_from[value - FIRST_COPY];
+}
+
+uint32_t model_copy(struct model *model, uint32_t value)
+{
+	uint32_t at = model->n_copies++ % (MODEL_VALUES - FIRST_COPY), copy = FIRST_COPY + at;
+	copied_from[at] = model_number(value);
+	model->deliveries[copy] = 0;
+	model->origins[copy] = (struct model_origin){0};
+	return copy;
+}
+
 uint64_t model_size_of(uint32_t value)
 {
 	char text[SIM_VALUE_TEXT];
-	return value_text(value, text);
+	return value_text(model_number(value), text);
 }
 
 uint64_t model_size_of_all(const uint32_t *values, uint32_t n)
@@ -75,9 +93,11 @@ static uint64_t held(const struct model *model, int channel, uint64_t (*of)(cons
 		for (uint32_t arm = 0; arm < r->n_arms; arm++) {
 			if (!is_on(&r->arms[arm], channel, true))
 				continue;
-			bytes += r->op == CORE_PUT ? of(r->values, r->n_values) : of(&r->arms[arm].value, 1);
+			bytes += r->op != CORE_ALTS ? of(r->values, r->n_values) : of(&r->arms[arm].value, 1);
 		}
 	}
+	if (model->held[channel].value)
+		bytes += of(&model->held[channel].value, 1);
 	return bytes;
 }
 
@@ -91,12 +111,32 @@ uint64_t model_cost(const struct model *model, int channel)
 	return held(model, channel, model_cost_of_all);
 }
 
+static uint32_t counted_in[FIRST_COPY], counting;
+
+/* Of bytes that are shared, only the first to be counted. */
+static uint64_t cost_at_first_sight(const uint32_t *values, uint32_t n)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t number = model_number(values[i]);
+		bytes += VALUE_OVERHEAD + (counted_in[number] != counting ? model_size_of(number) : 0);
+		counted_in[number] = counting;
+	}
+	return bytes;
+}
+
+uint64_t model_total_cost(const struct model *model)
+{
+	uint64_t bytes = 0;
+	counting++;
+	for (int i = 0; i < SIM_CHANNELS; i++)
+		bytes += held(model, i, cost_at_first_sight);
+	return bytes;
+}
+
 bool model_over_memory(const struct model *model, uint64_t more)
 {
-	uint64_t bytes = model->unsent + more;
-	for (int i = 0; i < SIM_CHANNELS; i++)
-		bytes += model_cost(model, i);
-	return bytes > model->limits.max_memory;
+	return model->unsent + more + model_total_cost(model) > model->limits.max_memory;
 }
 
 /* Request number i of those parked and then those at rest; NULL behind the last. */
@@ -189,6 +229,11 @@ void model_append(struct model_request *all, uint32_t *n, struct model_request r
 /* Takes it out of the list that it is in. */
 void model_forget(struct model *model, const struct model_request *r)
 {
+	for (uint32_t i = 0; i < r->n_arms && r->op != CORE_TAP; i++) {
+		int channel = r->arms[i].channel;
+		if (r->arms[i].is_put && model->channels[channel].closed && model_has_taps(model, channel))
+			model_settle_later(model, channel);
+	}
 	if (r->op == CORE_PUT)
 		model_once_ends(model, r, r->n_values ? STATUS_TIMEOUT : STATUS_OK, 0);
 	if (r < &model->parked[MODEL_PARKED])
@@ -223,7 +268,7 @@ uint32_t model_next_value(struct model *model, int channel)
 	const struct model_request *r = model_oldest(model, channel, true, &arm);
 	if (!r)
 		return 0;
-	return r->op == CORE_PUT ? r->values[0] : r->arms[arm].value;
+	return r->op != CORE_ALTS ? r->values[0] : r->arms[arm].value;
 }
 
 void model_enter(struct model *model, int channel, uint32_t value)
@@ -244,8 +289,8 @@ static uint32_t from_put(struct model *model, int channel, struct outcomes *outc
 {
 	uint32_t arm;
 	struct model_request *r = model_oldest(model, channel, true, &arm);
-	bool is_dead_letter = r->connection < 0;
-	uint32_t value = r->op == CORE_PUT ? shift(r->values, &r->n_values) : r->arms[arm].value;
+	bool is_dead_letter = r->connection < 0 && r->op == CORE_PUT;
+	uint32_t value = r->op != CORE_ALTS ? shift(r->values, &r->n_values) : r->arms[arm].value;
 	model_enter(model, channel, value);
 	r->accepted += r->op == CORE_PUT;
 	if (is_dead_letter) {
@@ -255,11 +300,23 @@ static uint32_t from_put(struct model *model, int channel, struct outcomes *outc
 	}
 	if (r->op == CORE_PUT && r->n_values > 0)
 		return value;
+	if (r->op == CORE_TAP) {
+		int from = r->source;
+		model_forget(model, r);
+		model_tap_entered(model, from, channel);
+		return value;
+	}
 	if (is_dead_letter)
 		model_forget(model, r);
 	else
 		model_finish(model, outcomes, r, arm, STATUS_OK);
 	return value;
+}
+
+uint32_t model_pop(struct model *model, int channel, struct outcomes *outcomes)
+{
+	struct model_channel *c = &model->channels[channel];
+	return c->n > 0 ? shift(c->buffer, &c->n) : from_put(model, channel, outcomes);
 }
 
 void model_refill(struct model *model, int channel, struct outcomes *outcomes)
@@ -282,7 +339,9 @@ void model_refill(struct model *model, int channel, struct outcomes *outcomes)
 static bool has_origin(const struct model *model, uint32_t value)
 {
 	for (uint32_t i = 0; i < model->n_parked; i++)
-		for (uint32_t k = 0; model->parked[i].connection < 0 && k < model->parked[i].n_values; k++)
+		for (uint32_t k = 0; model->parked[i].connection < 0 && model->parked[i].op == CORE_PUT &&
+				     k < model->parked[i].n_values;
+		     k++)
 			if (model->parked[i].values[k] == value)
 				return true;
 	return model->origins[value].channel > 0;
@@ -334,6 +393,8 @@ void model_take_values(struct model *model, int channel, uint32_t max, const str
 	}
 	model_give(model, channel, &terms, reply);
 	model_refill(model, channel, outcomes);
+	if (c->closed && model_has_taps(model, channel))
+		model_settle_later(model, channel);
 }
 
 /* The first of its arms that takes from a promise that is fulfilled, from this one if channel is not negative; n_arms:
@@ -377,6 +438,13 @@ static void put_to_taker(struct model *model, int channel, struct model_request 
 			 uint32_t arm, struct outcomes *outcomes)
 {
 	struct model_request terms = *taker;
+	if (taker->op == CORE_TAP) {
+		uint32_t value = shift(r->values, &r->n_values);
+		model_enter(model, channel, value);
+		r->accepted++;
+		model_taps_take(model, channel, value);
+		return;
+	}
 	if (taker->is_counted) {
 		uint32_t value = shift(r->values, &r->n_values);
 		model_enter(model, channel, value);
@@ -417,6 +485,8 @@ void model_put_values(struct model *model, int channel, struct model_request *r,
 		}
 		model_enter(model, channel, r->values[0]);
 		c->buffer[c->n++] = shift(r->values, &r->n_values);
+		if (kind == KIND_PROMISE && model_has_taps(model, channel))
+			model_taps_due(model, channel);
 		if (kind == KIND_PROMISE)
 			model_keep_promise(model, channel, -1, outcomes);
 	}

@@ -86,6 +86,9 @@ static void make_event(struct world *world, const struct operation *o, struct co
 	};
 	if (o->lease_back && o->lease_back <= world->n_tokens)
 		event->token = world->tokens[world->n_tokens - o->lease_back];
+	if (o->op == CORE_TAP || o->op == CORE_UNTAP)
+		event->tap = (struct core_tap_terms){
+			.to = name_of(o->to), .closes = o->closes, .state = o->state, .match = sim_match(o->match)};
 	for (uint32_t i = 0; i < o->n_values; i++)
 		value_list_push(&event->values, make_value(o->values[i]));
 	for (uint32_t i = 0; i < o->n_arms; i++)
@@ -249,7 +252,7 @@ static bool compare_channel(struct world *world, int channel)
 		return differ(world, "channel %c has other books", sim_names[channel]);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct value *value = core_peek_next(&peek);
-		if (!value || value_number(value) != c->buffer[i])
+		if (!value || value_number(value) != model_number(c->buffer[i]))
 			return differ(world, "channel %c has another buffer", sim_names[channel]);
 	}
 	return true;
@@ -300,6 +303,23 @@ static bool compare_waiters(struct world *world)
 	return true;
 }
 
+/* Their terms and their books. */
+static bool compare_taps(struct world *world)
+{
+	struct core_tap_row row = {0};
+	uint32_t n = 0;
+	for (; core_next_tap(world->core, row.seq, &row); n++) {
+		const struct model_tap *tap = &world->model.taps[n];
+		if (n == world->model.n_taps || row.from.bytes[0] - 'a' != tap->from ||
+		    row.to.bytes[0] - 'a' != tap->to || row.closes != tap->closes || row.state != tap->state)
+			return differ(world, "tap %" PRIu32 " is another", n);
+		if (row.carried != tap->carried || row.unmatched != tap->unmatched || row.muted != tap->muted)
+			return differ(world, "tap %" PRIu32 " has other books: carried %" PRIu64 ", not %" PRIu64, n,
+				      row.carried, tap->carried);
+	}
+	return n == world->model.n_taps || differ(world, "%" PRIu32 " taps, not %" PRIu32, n, world->model.n_taps);
+}
+
 static bool compare_states(struct world *world, const struct script *script)
 {
 	struct core_totals totals;
@@ -308,15 +328,16 @@ static bool compare_states(struct world *world, const struct script *script)
 		if (!compare_channel(world, i))
 			return false;
 		buffered += world->model.channels[i].n;
-		bytes += model_cost(&world->model, i);
 		channels += world->model.channels[i].exists;
 	}
+	bytes = model_total_cost(&world->model);
 	core_totals(world->core, &totals);
 	if (totals.channels != channels || totals.parked != world->model.n_parked + world->model.n_resting ||
 	    totals.buffered != buffered || totals.bytes != bytes)
 		return differ(world, "the totals are not the sums");
 	const char *wrong = core_check(world->core);
-	return wrong ? differ(world, "core_check: %s", wrong) : compare_waiters(world) && compare_leases(world);
+	return wrong ? differ(world, "core_check: %s", wrong)
+		     : compare_waiters(world) && compare_leases(world) && compare_taps(world);
 }
 
 /* -- Books of the simulation itself -- */
@@ -351,6 +372,15 @@ static void see(const struct world *world, const struct operation *o, uint32_t w
 		seen->counted_cancelled += a->has_left && a->status == STATUS_CANCELLED;
 		parked_alts += a->op == CORE_ALTS && a->status == STATUS_OK && !is_own;
 	}
+	for (uint32_t i = 0; i < world->model.n_taps; i++) {
+		const struct model_tap *tap = &world->model.taps[i];
+		seen->tap_steps += tap->carried > 0;
+		seen->tap_unmatched += tap->unmatched > 0;
+		seen->tap_muted += tap->muted > 0;
+	}
+	seen->tapped += o->op == CORE_TAP && world->actual.n > 0 && world->actual.at[0].created;
+	for (int i = 0; i < SIM_CHANNELS; i++)
+		seen->taps_held_up += model_n_held_up(&world->model, i) > 1;
 	seen->undeliverable += world->actual.undeliverable;
 	seen->delayed += world->model.n_delayed;
 	for (uint32_t i = 0; i < world->model.n_parked; i++) {
@@ -446,6 +476,8 @@ static void change_connection(struct world *world, const struct operation *o, ui
 	world->keeps[o->connection] = o->keeps;
 }
 
+static bool finish_backlog(struct world *world, uint64_t now_us);
+
 /* As a shell does it: a connection hangs up before it goes. */
 static bool disconnect(struct world *world, struct core_event *event)
 {
@@ -456,6 +488,8 @@ static bool disconnect(struct world *world, struct core_event *event)
 	event->op = CORE_HANG_UP;
 	step_core(world, event, &effects);
 	if (!take_effects(world, &effects))
+		return false;
+	if (!finish_backlog(world, event->now_us))
 		return false;
 	event->op = CORE_DISCONNECT;
 	event->unsent = world->unsent[connection];
@@ -532,7 +566,7 @@ static bool goes_alone(struct world *world, const struct operation *o, const str
 static bool finish_backlog(struct world *world, uint64_t now_us)
 {
 	bool good = true;
-	world->was_sliced = core_has_backlog(world->core);
+	world->was_sliced = world->was_sliced || core_has_backlog(world->core);
 	while (good && core_has_backlog(world->core)) {
 		struct core_event event = {.op = CORE_TICK, .now_us = now_us, .unsent_bytes = world->unsent_bytes};
 		struct core_effects effects = {0};
@@ -568,11 +602,17 @@ static bool step(struct world *world, const struct script *script, const struct 
 {
 	const struct operation fitted = fit(world, made), *o = &fitted;
 	world->actual.n = world->predicted.n = 0;
+	world->was_sliced = false;
 	world->actual.undeliverable = world->predicted.undeliverable = 0;
 	bool good = connect(world, o->connection) && act(world, o) &&
 		    finish_backlog(world, world->model.now_us + o->later_us);
 	uint32_t was_parked = world->model.n_parked;
 	model_step(&world->model, o, chosen_arm(world, o), &world->predicted);
+	if (world->was_sliced)
+		model_tick(&world->model, &world->predicted);
+	for (uint32_t i = 0; i < world->predicted.n; i++)
+		for (uint32_t k = 0; k < world->predicted.at[i].n_values; k++)
+			world->predicted.at[i].values[k] = model_number(world->predicted.at[i].values[k]);
 	see(world, o, was_parked, seen);
 	return good && compare_replies(world) && compare_states(world, script);
 }

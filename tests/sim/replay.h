@@ -19,6 +19,8 @@ struct replay_seen {
 	uint64_t delayed, delayed_parked; /* sums over the steps: of delayed puts that were accepted, or parked */
 	uint64_t counted, counted_timeout, counted_cancelled, alone, /* operations that went the short way */
 		rested; /* values and ends of takes with a count; steps after which one rests */
+	uint64_t tapped, tap_steps, tap_unmatched, tap_muted,
+		taps_held_up; /* taps made; steps with such that carried ... */
 	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };
 

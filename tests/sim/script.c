@@ -40,6 +40,7 @@ static void make_limits(struct maker *maker, struct script *script)
 		.max_memory = one_in(maker, 4) ? 100 + below(maker, 900) : 1000000,
 		.turn_work = one_in(maker, 2) ? 1 + below(maker, 8) : 0,
 		.max_channels = one_in(maker, 8) ? 1 + below(maker, SIM_CHANNELS) : SIM_CHANNELS,
+		.max_taps = one_in(maker, 4) ? 1 + below(maker, 4) : 100,
 		.max_inflight = one_in(maker, 3) ? 1 + below(maker, 4) : 16,
 		.max_waiters = one_in(maker, 3) ? 1 + below(maker, 6) : 100,
 		.max_take_bytes = one_in(maker, 2) ? 5 + below(maker, 40) : 1000,
@@ -121,10 +122,10 @@ static enum core_op pick_op(struct maker *maker)
 	static const struct {
 		enum core_op op;
 		uint32_t weight;
-	} weights[] = {{CORE_PUT, 212},   {CORE_TAKE, 230}, {CORE_ALTS, 206},     {CORE_CANCEL, 70}, {CORE_CREATE, 70},
+	} weights[] = {{CORE_PUT, 192},   {CORE_TAKE, 220}, {CORE_ALTS, 196},     {CORE_CANCEL, 70}, {CORE_CREATE, 70},
 		       {CORE_DELETE, 10}, {CORE_CLOSE, 4},  {CORE_DISCONNECT, 6}, {CORE_TICK, 20},   {CORE_RESUME, 10},
 		       {CORE_ACK, 50},    {CORE_NACK, 60},  {CORE_EXTEND, 20},    {CORE_HANG_UP, 3}, {CORE_ABANDON, 1},
-		       {CORE_ALTER, 8},   {CORE_MOVE, 20}};
+		       {CORE_ALTER, 8},   {CORE_TAP, 30},   {CORE_UNTAP, 10},     {CORE_MOVE, 20}};
 	uint32_t at = below(maker, 1000), i = 0;
 	for (; at >= weights[i].weight; i++)
 		at -= weights[i].weight;
@@ -140,6 +141,15 @@ static void make_details(struct maker *maker, struct operation *o)
 	case CORE_ALTER:
 		make_create(maker, o);
 		o->keeps_kind = !one_in(maker, 8);
+		break;
+	case CORE_TAP:
+		o->to = (int)below(maker, (uint32_t)maker->script->n_channels);
+		o->closes = !one_in(maker, 3);
+		o->state = one_in(maker, 2) ? CORE_TAP_RUN : (enum core_tap_state)below(maker, CORE_TAP_STATES);
+		o->match = one_in(maker, 4) ? 1 + (int)below(maker, 2) : 0;
+		break;
+	case CORE_UNTAP:
+		o->to = (int)below(maker, (uint32_t)maker->script->n_channels);
 		break;
 	case CORE_DELETE:
 		o->force = !one_in(maker, 4);
@@ -197,8 +207,6 @@ static void make_details(struct maker *maker, struct operation *o)
 		break;
 	case CORE_CLOSE:
 		break;
-	case CORE_TAP:
-	case CORE_UNTAP:
 	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:
@@ -230,9 +238,9 @@ static void make_operation(struct maker *maker, struct operation *o, size_t inde
 		o->op = CORE_CREATE;
 		o->channel = (int)index;
 	}
-	if (o->op == CORE_ABANDON ||
-	    ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE || o->op == CORE_ALTER) &&
-	     one_in(maker, 10)))
+	if (o->op == CORE_ABANDON || ((o->op == CORE_CREATE || o->op == CORE_CLOSE || o->op == CORE_DELETE ||
+				       o->op == CORE_ALTER || o->op == CORE_TAP || o->op == CORE_UNTAP) &&
+				      one_in(maker, 10)))
 		o->connection = -1;
 	if (o->connection < 0)
 		o->id = 0;
@@ -263,6 +271,30 @@ void script_destroy(struct script *script)
 		return;
 	free(script->operations);
 	free(script);
+}
+
+int sim_match_of(uint32_t number)
+{
+	return 1 + (int)(number % 2);
+}
+
+static bool accepts(const struct core_match *match, struct slice value)
+{
+	uint32_t number = 0;
+	for (size_t i = 0; i < value.len && value.bytes[i] >= '0' && value.bytes[i] <= '9'; i++)
+		number = number * 10 + (uint32_t)(value.bytes[i] - '0');
+	return match == sim_match(sim_match_of(number));
+}
+
+static void keep_match(struct core_match *match)
+{
+	(void)match;
+}
+
+struct core_match *sim_match(int which)
+{
+	static struct core_match matches[] = {{accepts, keep_match, {NULL, 0}}, {accepts, keep_match, {NULL, 0}}};
+	return which ? &matches[which - 1] : NULL;
 }
 
 size_t value_text(uint32_t number, char text[SIM_VALUE_TEXT])
@@ -314,6 +346,15 @@ static void print_details(const struct operation *o, FILE *to)
 		if (o->definition.max_deliveries)
 			fprintf(to, " dead %" PRIu32 " %c", o->definition.max_deliveries,
 				o->definition.dead_letter.bytes[0]);
+		break;
+	case CORE_TAP:
+		fprintf(to, "tap %c %c %s%s", 'a' + o->channel, 'a' + o->to, core_tap_state_name(o->state),
+			o->closes ? "" : " stays");
+		if (o->match)
+			fprintf(to, " match %d", o->match);
+		break;
+	case CORE_UNTAP:
+		fprintf(to, "untap %c %c", 'a' + o->channel, 'a' + o->to);
 		break;
 	case CORE_CLOSE:
 		fprintf(to, "close %c", 'a' + o->channel);
@@ -373,8 +414,6 @@ static void print_details(const struct operation *o, FILE *to)
 	case CORE_EXTEND:
 		fprintf(to, "extend -%" PRIu32 " %" PRIu64, o->lease_back, o->lease_ms);
 		break;
-	case CORE_TAP:
-	case CORE_UNTAP:
 	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
 	case CORE_CONNECT:
 	case CORE_SET_LIMITS:

@@ -31,6 +31,9 @@ struct operation {
 	uint64_t lease_ms, delay_ms;
 	int producer; /* put: a number; 0: none */
 	uint64_t seq; /* with it */
+	bool closes;  /* tap: and */
+	enum core_tap_state state;
+	int match; /* 0: all; else see sim_match_of() */
 	bool sticky, is_uncounted;
 	uint32_t lease_back; /* ack and its like: of the leases told so far, counted from the last one; 0: none of them
 			      */
@@ -57,6 +60,9 @@ void script_destroy(struct script *script);
 
 /* What a number looks like as a value: 1 … SIM_VALUE_TEXT - 1 bytes; returns how many. Equal for equal numbers alone.
  */
+/* Which match, 1 or 2, accepts a value of that number; and that match, which lasts. 0: NULL. */
+int sim_match_of(uint32_t number);
+struct core_match *sim_match(int which);
 size_t value_text(uint32_t number, char text[SIM_VALUE_TEXT]);
 uint32_t value_number(const struct value *value); /* 0 if it is no value of ours, byte for byte */
 

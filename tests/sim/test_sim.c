@@ -54,7 +54,7 @@ static void check_reached(const struct replay_seen *seen)
 	uint64_t some = seen->operations / 20000;
 	static const enum error errors[] = {ERROR_DUPLICATE_ID,      ERROR_NO_SUCH_CHANNEL, ERROR_CHANNEL_EXISTS,
 					    ERROR_NOT_EMPTY,         ERROR_NO_SUCH_REQUEST, ERROR_TOO_MANY_WAITERS,
-					    ERROR_TOO_MANY_INFLIGHT, ERROR_OVERLOADED};
+					    ERROR_TOO_MANY_INFLIGHT, ERROR_OVERLOADED,      ERROR_NO_SUCH_TAP};
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		ck_assert_uint_gt(seen->errors[errors[i]], some);
 	for (enum core_op op = CORE_PUT; op <= CORE_ALTS; op++) {
@@ -84,6 +84,11 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->counted_cancelled, some);
 	ck_assert_uint_gt(seen->rested, 10 * some);
 	ck_assert_uint_gt(seen->alone, 10 * some);
+	ck_assert_uint_gt(seen->tapped, 10 * some);
+	ck_assert_uint_gt(seen->tap_steps, 10 * some);
+	ck_assert_uint_gt(seen->tap_unmatched, some);
+	ck_assert_uint_gt(seen->tap_muted, some);
+	ck_assert_uint_gt(seen->taps_held_up, some);
 	ck_assert_uint_gt(seen->leased, 10 * some);
 	ck_assert_uint_gt(seen->acked, some);
 	ck_assert_uint_gt(seen->came_back, some);
