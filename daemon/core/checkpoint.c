@@ -36,6 +36,9 @@ static bool next_channel(struct core *core)
 	checkpoint->delayed = list_is_empty(&channel->delayed)
 				      ? NULL
 				      : LIST_ITEM(channel->delayed.next, struct delayed_put, in_channel);
+	checkpoint->producer = list_is_empty(&channel->producers)
+				       ? NULL
+				       : LIST_ITEM(channel->producers.next, struct producer, in_channel);
 	recorder_channel_again(core, channel);
 	return true;
 }
@@ -49,6 +52,14 @@ static void record_dead_letters(struct core *core, struct channel *channel)
 		for (struct value *value = request->parked.values.head; value; value = value->next)
 			recorder_dead_letter_again(core, channel, value);
 	}
+}
+
+static void record_producer(struct core *core, const struct producer *producer)
+{
+	if (producer->has_forgotten)
+		recorder_forgets_number(core, producer, producer->forgotten);
+	for (uint32_t i = 0; i < producer->n; i++)
+		recorder_once(core, producer, &producer->outcomes[i]);
 }
 
 /* Goes on with the channel. False: it is done. */
@@ -80,6 +91,12 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 		recorder_passes_delayed(core, delayed);
 		for (struct value *value = delayed->values.head; value; value = value->next)
 			recorder_delayed_again(core, channel, value, delayed->timer.deadline_us);
+	}
+	while (checkpoint->producer) {
+		if (is_slice_full(core, end))
+			return true;
+		record_producer(core, checkpoint->producer);
+		recorder_passes_producer(core, checkpoint->producer);
 	}
 	record_dead_letters(core, channel);
 	if (channel->mult && channel->mult->held)

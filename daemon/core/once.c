@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 /* -- The tables -- */
 
@@ -80,6 +80,7 @@ static struct request *find_parked(const struct core *core, const struct produce
 static void destroy(struct core *core, struct producer *producer)
 {
 	assert(producer->n_reserved == 0);
+	recorder_passes_producer(core, producer);
 	buckets_remove(&core->producers.by_name, &core->producers, producer);
 	list_remove(&producer->in_channel);
 	list_remove(&producer->in_age);
@@ -105,6 +106,7 @@ static bool forget_oldest(struct core *core)
 		struct producer *producer = LIST_ITEM(at, struct producer, in_age);
 		if (producer->n_reserved > 0)
 			continue;
+		recorder_forgets_producer(core, producer);
 		destroy(core, producer);
 		return true;
 	}
@@ -190,6 +192,12 @@ static void remember(struct producer *producer, const struct once_outcome *outco
 		producer->n++;
 	}
 	producer->outcomes[at] = *outcome;
+}
+
+static void record_and_remember(struct core *core, struct producer *producer, const struct once_outcome *outcome)
+{
+	recorder_once(core, producer, outcome);
+	remember(producer, outcome);
 }
 
 /* -- A put -- */
@@ -280,6 +288,24 @@ bool once_begin(struct core *core, const struct core_event *event, struct channe
 	return true;
 }
 
+/* Room for one more outcome. -1: no memory. */
+static int make_room(struct core *core, struct producer *producer)
+{
+	uint64_t wanted = (uint64_t)producer->n + producer->n_reserved + 1;
+	uint32_t cap = producer->cap;
+	while (cap < ONCE_WINDOW && cap < wanted)
+		cap = cap ? 2 * cap : 4;
+	if (cap == producer->cap)
+		return 0;
+	struct once_outcome *outcomes = realloc(producer->outcomes, cap * sizeof(*outcomes));
+	if (!outcomes)
+		return -1;
+	core->producers.bytes += (cap - producer->cap) * sizeof(*outcomes);
+	producer->outcomes = outcomes;
+	producer->cap = cap;
+	return 0;
+}
+
 int once_reserve(struct core *core, const struct core_event *event, struct channel *channel, struct once *once)
 {
 	if (!event->producer.len)
@@ -288,19 +314,9 @@ int once_reserve(struct core *core, const struct core_event *event, struct chann
 	if (!producer)
 		return -1;
 	once->producer = producer;
-	uint64_t wanted = (uint64_t)producer->n + producer->n_reserved + 1;
-	uint32_t cap = producer->cap;
-	while (cap < ONCE_WINDOW && cap < wanted)
-		cap = cap ? 2 * cap : 4;
-	if (cap > producer->cap) {
-		struct once_outcome *outcomes = realloc(producer->outcomes, cap * sizeof(*outcomes));
-		if (!outcomes) {
-			forget_if_empty(core, producer);
-			return -1;
-		}
-		core->producers.bytes += (cap - producer->cap) * sizeof(*outcomes);
-		producer->outcomes = outcomes;
-		producer->cap = cap;
+	if (make_room(core, producer) < 0) {
+		forget_if_empty(core, producer);
+		return -1;
 	}
 	producer->n_reserved++;
 	once->is_reserved = true;
@@ -315,7 +331,7 @@ void once_end(struct core *core, const struct core_event *event, struct once *on
 	if (outcome->accepted > 0) {
 		struct once_outcome numbered = *outcome;
 		numbered.seq = event->seq;
-		remember(once->producer, &numbered);
+		record_and_remember(core, once->producer, &numbered);
 	}
 	forget_if_empty(core, once->producer);
 }
@@ -328,6 +344,20 @@ void once_park(struct core *core, const struct core_event *event, struct once *o
 	terms->producer = once->producer;
 	terms->seq = event->seq;
 	buckets_insert(&core->producers.parked, &core->producers, terms);
+	once_enters(core, request);
+}
+
+void once_enters(struct core *core, struct request *request)
+{
+	const struct parked *parked = &request->parked;
+	const struct put_terms *terms = parked->has_terms ? request_terms(request) : NULL;
+	if (!terms || !terms->producer || !terms->producer->channel->number || parked->accepted == 0 ||
+	    parked->values.n == 0)
+		return;
+	record_and_remember(
+		core, terms->producer,
+		&(struct once_outcome){
+			.seq = terms->seq, .accepted = parked->accepted, .status = STATUS_TIMEOUT, .is_part = true});
 }
 
 void once_leave(struct core *core, struct request *request, bool is_whole)
@@ -340,11 +370,39 @@ void once_leave(struct core *core, struct request *request, bool is_whole)
 	terms->producer = NULL;
 	producer->n_reserved--;
 	if (request->parked.accepted > 0)
-		remember(producer, &(struct once_outcome){.seq = terms->seq,
-							  .accepted = request->parked.accepted,
-							  .status = is_whole ? STATUS_OK : STATUS_TIMEOUT,
-							  .is_part = !is_whole});
+		record_and_remember(core, producer,
+				    &(struct once_outcome){.seq = terms->seq,
+							   .accepted = request->parked.accepted,
+							   .status = is_whole ? STATUS_OK : STATUS_TIMEOUT,
+							   .is_part = !is_whole});
 	forget_if_empty(core, producer);
+}
+
+/* -- Restoring -- */
+
+int once_restore(struct core *core, struct channel *channel, struct slice name, uint64_t seq,
+		 const struct once_outcome *outcome)
+{
+	struct producer *producer = find(core, channel, name);
+	if (!producer && !(producer = create(core, channel, name)))
+		return -1;
+	if (!outcome) {
+		if (!producer->has_forgotten || producer->forgotten < seq)
+			producer->forgotten = seq;
+		producer->has_forgotten = true;
+		return 0;
+	}
+	if (make_room(core, producer) < 0)
+		return -1;
+	remember(producer, outcome);
+	return 0;
+}
+
+void once_restore_silent(struct core *core, struct channel *channel, struct slice name)
+{
+	struct producer *producer = find(core, channel, name);
+	if (producer)
+		destroy(core, producer);
 }
 
 /* -- Forgetting -- */
@@ -361,10 +419,12 @@ void producers_expire(struct core *core)
 {
 	while (producers_deadline(core) <= core->now_us && work_is_left(core)) {
 		struct producer *producer = LIST_ITEM(core->producers.by_age.next, struct producer, in_age);
-		if (producer->n_reserved > 0)
+		if (producer->n_reserved > 0) {
 			hear(core, producer); /* a put of it waits: it is not gone */
-		else
+		} else {
+			recorder_forgets_producer(core, producer);
 			destroy(core, producer);
+		}
 		work_spend(core, 1);
 	}
 }

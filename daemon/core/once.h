@@ -78,6 +78,16 @@ void once_park(struct core *core, const struct core_event *event, struct once *o
 /* A parked put with terms leaves; `is_whole`: all of its values are in. */
 void once_leave(struct core *core, struct request *request, bool is_whole);
 
+/* More values of a parked put have entered. The journal has to know how many; what is not durable learns it at the end.
+ */
+void once_enters(struct core *core, struct request *request);
+
+/* What the journal has told of a producer: an outcome, or with NULL a number that it and all lower ones may have
+ * forgotten. -1: no memory. Or it is forgotten. */
+int once_restore(struct core *core, struct channel *channel, struct slice name, uint64_t seq,
+		 const struct once_outcome *outcome);
+void once_restore_silent(struct core *core, struct channel *channel, struct slice name);
+
 /* Forgets those who have been silent for too long, a slice in each turn; and when there is something to forget. */
 void producers_expire(struct core *core);
 uint64_t producers_deadline(const struct core *core);

@@ -109,6 +109,7 @@ void recorder_delete(struct core *core, struct channel *channel)
 		core->checkpoint.value = NULL;
 		core->checkpoint.lease = NULL;
 		core->checkpoint.delayed = NULL;
+		core->checkpoint.producer = NULL;
 		core->checkpoint.channel = NULL; /* it goes on with the next name */
 	}
 	if (buffer_of(core, channel))
@@ -284,6 +285,42 @@ void recorder_delay_ends(struct core *core, struct channel *channel, struct valu
 	value->recorded_in = 0;
 }
 
+/* -- Once -- */
+
+static struct record once_record(const struct producer *producer, uint64_t seq, uint64_t flags)
+{
+	return (struct record){.kind = RECORD_ONCE,
+			       .channel = producer->channel->number,
+			       .producer = {producer->name, producer->name_len},
+			       .seq = seq,
+			       .status = flags};
+}
+
+void recorder_once(struct core *core, const struct producer *producer, const struct once_outcome *outcome)
+{
+	uint64_t flags =
+		(outcome->status == STATUS_DROPPED ? RECORD_ONCE_SHED : 0) | (outcome->is_part ? RECORD_ONCE_PART : 0);
+	struct record record = once_record(producer, outcome->seq, flags);
+	record.accepted = outcome->accepted;
+	record.evicted = outcome->evicted;
+	if (buffer_of(core, producer->channel))
+		write_awaited(core, producer->channel, &record);
+}
+
+void recorder_forgets_number(struct core *core, const struct producer *producer, uint64_t seq)
+{
+	struct record record = once_record(producer, seq, RECORD_ONCE_FORGOTTEN);
+	if (buffer_of(core, producer->channel))
+		record_write(core->recorder->buffer, &record);
+}
+
+void recorder_forgets_producer(struct core *core, const struct producer *producer)
+{
+	struct record record = once_record(producer, 0, RECORD_ONCE_SILENT);
+	if (buffer_of(core, producer->channel))
+		record_write(core->recorder->buffer, &record);
+}
+
 /* -- Checkpoints -- */
 
 void recorder_passes_value(struct core *core, const struct channel *channel)
@@ -308,6 +345,15 @@ void recorder_passes_delayed(struct core *core, const struct delayed_put *delaye
 	const struct link *next = delayed->in_channel.next;
 	core->checkpoint.delayed =
 		next == &delayed->channel->delayed ? NULL : LIST_ITEM(next, struct delayed_put, in_channel);
+}
+
+void recorder_passes_producer(struct core *core, const struct producer *producer)
+{
+	if (core->checkpoint.producer != producer)
+		return;
+	const struct link *next = producer->in_channel.next;
+	core->checkpoint.producer =
+		next == &producer->channel->producers ? NULL : LIST_ITEM(next, struct producer, in_channel);
 }
 
 void recorder_channel_again(struct core *core, struct channel *channel)

@@ -55,11 +55,18 @@ void recorder_unleased(struct core *core, struct channel *channel, struct value 
 void recorder_delayed(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
 void recorder_delay_ends(struct core *core, struct channel *channel, struct value *value);
 
+/* What a put with this number has brought about so far; all lower numbers and this one may have been forgotten; the
+ * producer is forgotten. */
+void recorder_once(struct core *core, const struct producer *producer, const struct once_outcome *outcome);
+void recorder_forgets_number(struct core *core, const struct producer *producer, uint64_t seq);
+void recorder_forgets_producer(struct core *core, const struct producer *producer);
+
 /* The first value of a channel, a lease, or a delayed put, is about to leave the list in which a checkpoint may come to
  * it next. */
 void recorder_passes_value(struct core *core, const struct channel *channel);
 void recorder_passes_lease(struct core *core, const struct lease *lease);
 void recorder_passes_delayed(struct core *core, const struct delayed_put *delayed);
+void recorder_passes_producer(struct core *core, const struct producer *producer);
 
 /* A checkpoint's records: of a channel, and of what it has come to. Nobody waits for them. */
 void recorder_channel_again(struct core *core, struct channel *channel);

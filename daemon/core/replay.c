@@ -4,6 +4,7 @@
  * A record may name a channel or a place of which nothing is known: what it was about is gone, and the segment that
  * said so may be, too; or a checkpoint is about to tell. Only a channel that was created in the end is restored. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/core/restored.h"
 #include "daemon/journal/record.h"
@@ -33,6 +34,16 @@ static void forget_values(struct core_restore *restore, struct restored_channel 
 		forget_value(restore, LIST_ITEM(channel->values.next, struct restored_value, in_channel));
 }
 
+static void forget_once(struct restored_channel *channel)
+{
+	for (struct restored_once *once = channel->first_once, *next; once; once = next) {
+		next = once->next;
+		free(once);
+	}
+	channel->first_once = NULL;
+	channel->last_once = &channel->first_once;
+}
+
 void core_restore_destroy(struct core_restore *restore)
 {
 	if (!restore)
@@ -40,6 +51,7 @@ void core_restore_destroy(struct core_restore *restore)
 	for (struct restored_channel *channel = restore->first_channel, *next; channel; channel = next) {
 		next = channel->next;
 		forget_values(restore, channel);
+		forget_once(channel);
 		value_list_clear(&channel->ended);
 		channel_destroy(channel->channel);
 		free(channel);
@@ -76,6 +88,7 @@ static struct restored_channel *channel_of(struct core_restore *restore, uint64_
 	}
 	channel->number = number;
 	list_init(&channel->values);
+	channel->last_once = &channel->first_once;
 	*restore->last_channel = channel;
 	restore->last_channel = &channel->next;
 	if (number > restore->last_number)
@@ -128,6 +141,7 @@ static int replay_alter(struct restored_channel *restored, const struct record *
 static void replay_delete(struct core_restore *restore, struct restored_channel *restored)
 {
 	forget_values(restore, restored);
+	forget_once(restored);
 	channel_destroy(restored->channel);
 	restored->channel = NULL;
 }
@@ -217,6 +231,24 @@ static void replay_unleased(struct core_restore *restore, const struct record *r
 	restored->lease = NULL;
 }
 
+static int replay_once(struct restored_channel *channel, const struct record *record)
+{
+	if (record->producer.len == 0 || record->producer.len > UINT8_MAX)
+		return 0;
+	struct restored_once *once = malloc(sizeof(*once) + record->producer.len);
+	if (!once)
+		return -1;
+	*once = (struct restored_once){.seq = record->seq,
+				       .flags = record->status,
+				       .accepted = record->accepted,
+				       .evicted = record->evicted,
+				       .name_len = (uint8_t)record->producer.len};
+	memcpy(once->name, record->producer.bytes, record->producer.len);
+	*channel->last_once = once;
+	channel->last_once = &once->next;
+	return 0;
+}
+
 int core_restore_record(struct core_restore *restore, const struct record *record)
 {
 	struct restored_value *gone;
@@ -250,6 +282,7 @@ int core_restore_record(struct core_restore *restore, const struct record *recor
 		replay_unleased(restore, record);
 		return 0;
 	case RECORD_ONCE:
+		return replay_once(channel, record);
 	case RECORD_TAP:
 	case RECORD_UNTAP:
 	case RECORD_COUNTERS:

@@ -132,6 +132,27 @@ static int adopt(struct core *core, struct core_restore *restore, struct restore
 	return 0;
 }
 
+/* What producers have put. -1: no memory. */
+static int restore_once(struct core *core, const struct restored_channel *restored)
+{
+	for (const struct restored_once *once = restored->first_once; once; once = once->next) {
+		struct slice name = {once->name, once->name_len};
+		struct once_outcome outcome = {
+			.seq = once->seq,
+			.accepted = (uint32_t)once->accepted,
+			.evicted = (uint32_t)once->evicted,
+			.status = (uint8_t)(once->flags & RECORD_ONCE_SHED ? STATUS_DROPPED : STATUS_OK),
+			.is_part = once->flags & RECORD_ONCE_PART,
+		};
+		if (once->flags & RECORD_ONCE_SILENT)
+			once_restore_silent(core, restored->adopted, name);
+		else if (once_restore(core, restored->adopted, name, once->seq,
+				      once->flags & RECORD_ONCE_FORGOTTEN ? NULL : &outcome) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int compare_delayed(const void *a, const void *b)
 {
 	const struct restored_value *one = *(const struct restored_value *const *)a,
@@ -212,7 +233,7 @@ static int restore_all(struct core *core, struct core_restore *restore, struct c
 	for (restored = restore->first_channel; restored; restored = restored->next) {
 		if (!restored->channel)
 			continue;
-		if (adopt(core, restore, restored) < 0)
+		if (adopt(core, restore, restored) < 0 || restore_once(core, restored) < 0)
 			return -1;
 		effects->restored.channels++;
 		effects->restored.values += restored->adopted->recovered;

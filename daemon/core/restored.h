@@ -23,13 +23,21 @@ struct restored_value {
 	uint64_t due_ms; /* of a delayed put: when it enters, by wall clock; 0: it has */
 };
 
+struct restored_once { /* a record of a producer */
+	struct restored_once *next;
+	uint64_t seq, flags, accepted, evicted;
+	uint8_t name_len;
+	char name[];
+};
+
 struct restored_channel {
 	struct restored_channel *next;
 	uint64_t number, last_place;
-	struct channel *channel; /* NULL: nothing has created it yet, or it is deleted */
-	struct link values;      /* of struct restored_value */
-	struct channel *adopted; /* once it is the core's */
-	struct value_list ended; /* its values, of leases that have ended with the daemon */
+	struct channel *channel;                       /* NULL: nothing has created it yet, or it is deleted */
+	struct link values;                            /* of struct restored_value */
+	struct restored_once *first_once, **last_once; /* in the order of the records */
+	struct channel *adopted;                       /* once it is the core's */
+	struct value_list ended;                       /* its values, of leases that have ended with the daemon */
 	struct lease *ended_lease;
 };
 

@@ -55,6 +55,7 @@ struct checkpoint {
 	uint64_t place;              /* of the last of those that came back */
 	struct lease *lease;         /* the next one */
 	struct delayed_put *delayed; /* likewise */
+	struct producer *producer;   /* likewise */
 };
 
 struct core {

@@ -251,8 +251,9 @@ static enum error refusal_of(struct core *core, const struct core_event *event, 
 {
 	if (core->is_draining && event->connection)
 		return ERROR_DRAINING;
-	if (to && finds_circle(core, from, to))
-		return ERROR_BAD_REQUEST;
+	core->n_circle = 0;
+	if (from->number || (to && finds_circle(core, from, to)))
+		return ERROR_BAD_REQUEST; /* taps are not in the journal: one of a durable channel would not be kept */
 	if (core->n_taps >= core->limits.max_taps || (from->mult && from->mult->n_taps >= CORE_MAX_TAPS))
 		return ERROR_OVERLOADED;
 	return ERROR_NONE;

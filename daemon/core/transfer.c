@@ -339,6 +339,7 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 	} else {
 		value = value_list_pop(&request->parked.values);
 		request->parked.accepted++;
+		once_enters(core, request);
 	}
 	recorder_release(core, channel, value);
 	if (is_dead_letter) {
@@ -379,6 +380,7 @@ static void accept_delayed(struct core *core, struct channel *channel, struct co
 		return;
 	}
 	parked->accepted += (uint32_t)n;
+	once_enters(core, request);
 	if (parked->values.n == 0)
 		park_complete(core, request, arm, STATUS_OK, effects);
 }

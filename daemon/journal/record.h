@@ -43,6 +43,14 @@ enum record_why {
 	RECORD_WHYS,
 };
 
+/* `status` of a once: flags. */
+enum record_once {
+	RECORD_ONCE_SHED = 1,      /* its outcome was `dropped`; else `ok` */
+	RECORD_ONCE_PART = 2,      /* of a batch only the first `accepted` values have entered */
+	RECORD_ONCE_FORGOTTEN = 4, /* this number and all lower ones may have been forgotten; there is no outcome */
+	RECORD_ONCE_SILENT = 8,    /* the producer is forgotten; there is no number */
+};
+
 /* Slices point into memory of whoever filled the record in; those of one that was read, into what it was read from. */
 struct record {
 	enum record_kind kind;

@@ -128,6 +128,35 @@ class Restart(Durable):
         self.assertEqual(wire.ask("move", **{"from": "dead"})["moved"], 1)
         self.assertEqual(wire.ask("take", channel="q")["value"], "dead")
 
+    def test_a_put_that_is_sent_again_after_kill_9_enters_once(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        wire.ask("create", channel="q", kind="bounded", capacity=3, durable=True)
+        self.assertEqual(wire.ask("put", channel="q", values=[1, 2], producer="p", seq=1)["accepted"], 2)
+        part = wire.ask("put", channel="q", values=[3, 4], producer="p", seq=2, timeout_ms=0)
+        self.assertEqual((part["status"], part["accepted"]), ("timeout", 1))
+        self.kill(daemon)
+        wire.close()
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        self.addCleanup(wire.close)
+        again = wire.ask("put", channel="q", values=[1, 2], producer="p", seq=1)
+        self.assertEqual((again["status"], again["accepted"], again["duplicate"]), ("ok", 2, True))
+        self.assertEqual(wire.ask("take", channel="q")["value"], 1)
+        self.assertEqual(wire.ask("put", channel="q", values=[3, 4], producer="p", seq=2)["accepted"], 2)
+        self.assertEqual(wire.ask("take", channel="q", max=10)["values"], [2, 3, 4])
+
+    def test_a_durable_channel_has_no_taps(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        self.addCleanup(wire.close)
+        wire.ask("create", channel="q", kind="bounded", capacity=3, durable=True)
+        wire.ask("create", channel="s", kind="bounded", capacity=3)
+        reply = wire.ask("tap", to="s", **{"from": "q"})
+        self.assertEqual(reply["error"], "bad_request")
+        self.assertIn('"q" is durable, and taps do not outlive the daemon', reply["message"])
+        self.assertEqual(wire.ask("tap", to="q", **{"from": "s"})["status"], "ok")
+
     def test_a_channel_of_the_configuration_follows_it(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}")
         wire = Wire(daemon.port)

@@ -6,6 +6,7 @@
  * - whose put was answered is in its channel, unless it was taken, evicted, dead-lettered or discarded since,
  * - whose value was given plainly, or acked, is gone for good,
  * - what a lease or a peek has shown is there,
+ * - what producers have put is known, and how many values of it have entered,
  * - a delayed put enters when it would have, or at once if that has passed, in the order of the delays' ends.
  *
  * The mutations take away the gate, or the order of replies behind it. MILLRACE_CUTS says how many cuts (100,000 if
@@ -76,7 +77,7 @@ struct client {
 
 struct seen {
 	uint64_t cuts, between, checkpoints, told_puts, told_gone, told_shown, values, full, dead_letters, returned,
-		delayed, moved;
+		delayed, moved, duplicates;
 };
 
 struct world {
@@ -262,6 +263,22 @@ static uint64_t mix(uint64_t sum, uint64_t number)
 	return disk_model_random(&state);
 }
 
+/* In whatever order. */
+static uint64_t sum_of_producers(const struct channel *channel)
+{
+	uint64_t sum = 0;
+	for (const struct link *at = channel->producers.next; at != &channel->producers; at = at->next) {
+		const struct producer *producer = LIST_ITEM(at, struct producer, in_channel);
+		for (uint32_t i = 0; i < producer->n; i++) {
+			const struct once_outcome *outcome = &producer->outcomes[i];
+			uint64_t what = mix(outcome->seq, (uint64_t)producer->name[0] << 32 | outcome->accepted);
+			sum += mix(what, (uint64_t)outcome->evicted << 2 | (uint64_t)outcome->is_part << 1 |
+						 (outcome->status == STATUS_DROPPED));
+		}
+	}
+	return sum;
+}
+
 static uint64_t sum_of(const struct snapshot_channel *channels, size_t n)
 {
 	uint64_t sum = 0;
@@ -270,6 +287,7 @@ static uint64_t sum_of(const struct snapshot_channel *channels, size_t n)
 		sum = mix(sum, channel->number << 32 | (uint64_t)channel->definition.kind << 8 | channel->closed);
 		sum = mix(sum, channel->definition.capacity << 32 | channel->definition.max_deliveries);
 		sum = mix(sum, (uint64_t)(unsigned char)channel->name[0]);
+		sum += sum_of_producers(channel);
 		for (size_t v = 0; v < channels[i].n; v++) {
 			const struct snapshot_value *value = &channels[i].values[v];
 			sum = mix(sum, value->id); /* in the order of the places */
@@ -363,6 +381,7 @@ static struct core *restore(struct world *world, struct disk_model *disk, struct
 				     .max_channels = 100,
 				     .max_inflight = 50,
 				     .max_waiters = 50,
+				     .max_producers = 100,
 				     .max_take_bytes = 1 << 20};
 	struct core_seed seed = {.choices = 1, .tokens = {disk_model_random(&world->cut_random), 2}};
 	log_init(log, &disk->disk, SEGMENT, disk_model_random(&world->cut_random));
@@ -492,6 +511,12 @@ static void hold_reply(struct world *world, struct client *client, struct core_r
 	if (is_put && reply->status != STATUS_CLOSED && reply->status != STATUS_ERROR) {
 		held.put_first = request->first_id;
 		held.n_put = (uint32_t)(reply->op == CORE_PUT ? reply->accepted : reply->status == STATUS_OK);
+		if (reply->op == CORE_PUT && held.n_put > request->n_ids)
+			held.n_put = request->n_ids; /* of one that was sent again more had entered */
+		if (reply->duplicate) {
+			world->seen->duplicates++;
+			held.n_put = 0;
+		}
 	}
 	bool is_promise = reply->channel.len && reply->channel.bytes[0] == 'p';
 	const struct value *value = reply->value;
@@ -632,6 +657,10 @@ static void put(struct world *world, struct client *client, const char *name)
 	for (uint32_t i = 0; i < facts->n_ids; i++)
 		value_list_push(&event.values, make_value(world));
 	event.batch = true;
+	if (pick(world, 2)) {
+		event.producer = pick(world, 2) ? SLICE("one") : SLICE("two");
+		event.seq = event.id / 32; /* many are sent again */
+	}
 	if (name[0] != 'p' && pick(world, 4) == 0)
 		event.delay_ms = 1 + pick(world, 60);
 	step(world, &event, &effects);
@@ -919,10 +948,10 @@ START_TEST(test_nothing_that_was_told_is_undone)
 	for (uint64_t seed = from_environment("MILLRACE_SEED", 1); seen.cuts < cuts; seed++)
 		ck_assert_msg(run_world(seed, NO_MUTATION, &seen, why), "MILLRACE_SEED=%" PRIu64 ": %s", seed, why);
 	printf("%" PRIu64 " cuts, %" PRIu64 " between; %" PRIu64 " values restored, %" PRIu64 " checkpoints, %" PRIu64
-	       " times full, %" PRIu64 " replies with values returned, %" PRIu64 " delayed, %" PRIu64
-	       " moved; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
+	       " times full, %" PRIu64 " replies with values returned, %" PRIu64 " delayed, %" PRIu64 " moved, %" PRIu64
+	       " sent again; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
 	       seen.cuts, seen.between, seen.values, seen.checkpoints, seen.full, seen.returned, seen.delayed,
-	       seen.moved, seen.told_puts, seen.told_gone, seen.told_shown);
+	       seen.moved, seen.duplicates, seen.told_puts, seen.told_gone, seen.told_shown);
 	ck_assert_uint_gt(seen.between, cuts / 1000);
 	ck_assert_uint_gt(seen.checkpoints, cuts / 1000);
 	ck_assert_uint_gt(seen.told_puts, cuts / 10);
@@ -931,6 +960,7 @@ START_TEST(test_nothing_that_was_told_is_undone)
 	ck_assert_uint_gt(seen.returned, cuts / 1000);
 	ck_assert_uint_gt(seen.delayed, cuts / 10);
 	ck_assert_uint_gt(seen.moved, cuts / 1000);
+	ck_assert_uint_gt(seen.duplicates, cuts / 1000);
 }
 END_TEST
 
