@@ -150,6 +150,8 @@ static const char *unsuitable(struct message_request *request)
 	request->sticky = request->lease_ms > 0;
 	if (request->op == OP_CREATE && request->ephemeral)
 		return "a channel of an HTTP connection cannot be ephemeral";
+	if (request->op == OP_TAP && !message_has(request, MEMBER_TO))
+		return "a tap without \"to\" goes with its connection: make a channel, and name it";
 	if (message_has(request, MEMBER_STICKY) && !is_sticky)
 		return "leases outlive an HTTP connection: they are \"sticky\" always";
 	return message_has(request, MEMBER_COUNT) ? "\"count\" is for frames: use \"max\"" : NULL;

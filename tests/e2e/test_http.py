@@ -639,6 +639,20 @@ class Hosts(unittest.TestCase):
                 self.assertEqual(web.ask("GET", "/healthz", headers={"Host": "two.example"}).code, 200)
 
 
+class Taps(Gateway):
+    def test_tap_look_and_untap(self):
+        self.is_answer(self.web.ask("PUT", "/api/v1/channels/b/taps", '{"to": "d", "match": {"/n": 1}, "close": false}'), 200, "ok", to="d", created=True)
+        self.assertEqual(self.web.ask("POST", "/api/v1/channels/b/values", '{"n": 2}').code, 204)
+        self.assertEqual(self.web.ask("POST", "/api/v1/channels/b/values", '{"n": 1.0}').code, 204)
+        self.is_answer(self.web.ask("POST", "/api/v1/channels/d/take"), 200, "ok", value={"n": 1.0})
+        row, = self.web.ask("GET", "/api/v1/taps?channel=b").json()["taps"]
+        self.assertEqual((row["from"], row["to"], row["carried"], row["unmatched"], row["close"]), ("b", "d", 1, 1, False))
+        self.assertEqual(self.web.ask("DELETE", "/api/v1/channels/b/taps?to=d").code, 204)
+        self.is_error(self.web.ask("DELETE", "/api/v1/channels/b/taps?to=d"), 404, "no_such_tap")
+        self.is_error(self.web.ask("PUT", "/api/v1/channels/b/taps", '{"kind": "sliding", "capacity": 1}'), 400, "bad_request")
+        self.is_error(self.web.ask("PUT", "/api/v1/channels/b/taps", '{"to": "b"}'), 400, "bad_request")
+
+
 class Memory(unittest.TestCase):
     def test_not_ready_over_it(self):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
