@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import unittest
 
@@ -34,6 +35,13 @@ class Options(Directory):
         result = run("--check", "-c", SAMPLE)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("is good: 5 channels", result.stdout)
+
+    def test_the_debian_package_has_the_journal_in_it(self):
+        with open(os.path.join(os.path.dirname(SAMPLE), "..", "debian", "rules"), encoding="utf-8") as file:
+            edits = re.search(r"sed -i '(.*)' debian/millraced/etc/millrace/millraced.yaml", file.read())[1]
+        edited = subprocess.run(["sed", edits, SAMPLE], capture_output=True, text=True, check=True).stdout
+        self.assertIn("\njournal: {path: /var/lib/millrace", edited)
+        self.assertIn("is good: 6 channels", run("--check", "-c", self.write(edited)).stdout)
 
     def test_check_says_what_is_wrong_and_where(self):
         path = self.write("channels:\n  jobs: {kind: bounded, capasity: 3}\n")

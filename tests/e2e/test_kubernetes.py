@@ -23,6 +23,9 @@ class Manifest(Directory):
         self.config = PARTS["ConfigMap"]["data"]["millraced.yaml"]
 
     def test_the_daemon_takes_the_configuration(self):
+        config = yaml.safe_load(self.config)
+        self.assertTrue(config["channels"]["jobs"]["durable"])
+        self.assertIn(config["journal"]["path"], [mount["mountPath"] for mount in self.container["volumeMounts"] if not mount.get("readOnly")])
         done = run("--check", "-c", self.write(self.config))
         self.assertEqual(done.returncode, 0, done.stderr)
 

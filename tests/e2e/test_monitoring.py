@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -15,7 +16,8 @@ from web import Web  # noqa: E402
 DOCKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docker")
 
 OF_TLS = {"millrace_certificate_expiry_timestamp_seconds"}  # test_https.py sees it
-WATCHED = {"millrace_request_errors_total", "millrace_refused_logins_total", "process_start_time_seconds", "process_open_fds", "millrace_turn_seconds_bucket", *OF_TLS}
+WATCHED = {"millrace_request_errors_total", "millrace_refused_logins_total", "process_start_time_seconds", "process_open_fds", "millrace_turn_seconds_bucket", "millrace_journal_full",
+           "millrace_journal_commit_seconds_bucket", *OF_TLS}
 
 
 def read(name):
@@ -26,7 +28,10 @@ def read(name):
 class Monitoring(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with Daemon("--set", "channels={u: {kind: unbuffered}, b: {kind: bounded, capacity: 1}}", http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
+        journal = tempfile.TemporaryDirectory(prefix="millrace-test.")
+        cls.addClassCleanup(journal.cleanup)
+        settings = ("--set", "channels={u: {kind: unbuffered}, b: {kind: bounded, capacity: 1}}", "--set", f"journal.path={journal.name}", "--set", "journal.segment=4MiB")
+        with Daemon(*settings, http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
             connection.send(id=1, op="take", channel="u")
             connection.ask(id=2, op="put", channel="u", value=1)
             connection.ask(id=3, op="put", channel="none", value=1)
