@@ -73,7 +73,7 @@ void driver_write(struct mr *m, bool flush)
 	int64_t now_ms = clock_now_ms();
 	struct slice out;
 
-	while (has_socket(m) && (out = machine_output(&m->machine, flush, now_ms)).len) {
+	while ((out = machine_output(&m->machine, flush, now_ms)).len && has_socket(m)) {
 		ssize_t n = uplink_write(&m->uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN) {

@@ -88,6 +88,7 @@ int sending_send(struct machine *machine, struct machine_request *request, bool 
 		result = append(machine, request, has_id, now_ms);
 	}
 	request->has_id = has_id;
+	request->is_flushed = true;
 	request->begins_at = machine->n_written + before;
 	request->ends_at = machine->n_written + buffer_len(&machine->exchange.out);
 	if (result != EXCHANGE_OK)
@@ -108,11 +109,11 @@ static bool is_followed(const struct machine_request *request)
 }
 
 /* Whether such a put has to wait: for what follows it, or until fewer are unconfirmed. */
-static bool is_kept_back(const struct machine *machine, const struct machine_request *request, bool flush)
+static bool is_kept_back(const struct machine *machine, const struct machine_request *request)
 {
 	if (!request->operation.is_unanswered)
 		return false;
-	return (!flush && !TAILQ_NEXT(request, entry)) ||
+	return (!request->is_flushed && !TAILQ_NEXT(request, entry)) ||
 	       (machine->knows_once && machine->settings.reopens && request->seq == MACHINE_NO_SEQ &&
 		machine->n_numbered >= MACHINE_NUMBERED_PUTS);
 }
@@ -121,8 +122,14 @@ void sending_pump(struct machine *machine, bool flush, int64_t now_ms)
 {
 	struct machine_request *request;
 
+	if (flush) { /* they may have to wait all the same, for room or for a connection: so each keeps it */
+		TAILQ_FOREACH(request, &machine->waiting, entry)
+		{
+			request->is_flushed = true;
+		}
+	}
 	while ((request = TAILQ_FIRST(&machine->waiting)) && sending_has_room(machine, request) &&
-	       !is_kept_back(machine, request, flush)) {
+	       !is_kept_back(machine, request)) {
 		bool has_id = !request->operation.is_unanswered || !is_followed(request) ||
 			      machine->run + 1 >= request->operation.run;
 		int status = sending_send(machine, request, has_id, now_ms);

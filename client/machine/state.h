@@ -44,13 +44,14 @@ struct machine_request {                 /* embedded in what the driver knows ab
 	TAILQ_ENTRY(machine_request) entry;
 	enum machine_place place;
 	struct client_operation operation;
-	bool is_own;             /* the machine's: hello, heartbeats, channels created anew */
-	bool is_cancelled;       /* somebody has asked for it */
-	bool has_id;             /* of its frame */
-	bool was_sent;           /* wholly, on a connection that has ended */
-	int status;              /* ending */
-	const char *message;     /* ending: static, or the machine's closed_message */
-	uint64_t seq;            /* of a put that has a number */
+	bool is_own;         /* the machine's: hello, heartbeats, channels created anew */
+	bool is_cancelled;   /* somebody has asked for it */
+	bool has_id;         /* of its frame */
+	bool is_flushed;     /* it need not wait for what follows: somebody has asked for all, or it was sent before */
+	bool was_sent;       /* wholly, on a connection that has ended */
+	int status;          /* ending */
+	const char *message; /* ending: static, or the machine's closed_message */
+	uint64_t seq;        /* of a put that has a number */
 	int64_t timeout_ends_ms; /* MACHINE_NEVER: never */
 	int64_t open_ends_ms;    /* how long it waits for a connection; MACHINE_NEVER: for ever */
 	int64_t told_ms;         /* writing: the time-out that its frame tells */

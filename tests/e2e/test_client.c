@@ -1180,7 +1180,7 @@ START_TEST(a_cut_loses_no_put_and_doubles_none)
 	channel("all", "bounded", 100);
 	for (size_t at = 90; puts_over_a_cut(proxy, at, SIZE_MAX); at += 17)
 		n_cuts++;
-	for (size_t at = 200; puts_over_a_cut(proxy, SIZE_MAX, at); at += 11)
+	for (size_t at = 300; puts_over_a_cut(proxy, SIZE_MAX, at); at += 11) /* behind the hello */
 		n_cuts++;
 	ck_assert_int_gt(n_cuts, 20);
 	proxy_stop(proxy);

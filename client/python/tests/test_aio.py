@@ -223,6 +223,21 @@ class Cuts(Case):
         await self.m.put("meet", "after the cut")
         self.assertEqual(await self.within(taker), "after the cut")
 
+    async def test_a_put_enters_once_over_cuts(self):
+        self.assertIn("once", self.m.features)
+        await self.m.create("all", "bounded", 1000)
+        puts = [asyncio.ensure_future(self.m.put("all", i)) for i in range(200)]
+        cuts = 0
+        while not all(put.done() for put in puts):
+            for link in list(self.m._links.values()):
+                if cuts < 20 and link.is_open:
+                    link._transport.abort()
+                    cuts += 1
+            await asyncio.wait(puts, timeout=0.01, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)
+        self.assertTrue(all(put.result() for put in puts))
+        self.assertEqual(sorted(await self.m.take_many("all", 1000)), list(range(200)))
+
     async def test_who_is_away_for_too_long_is_lost(self):
         async with millrace.connect(url_of(self.daemon), reconnect=0.2) as other:
             self.daemon.stop()

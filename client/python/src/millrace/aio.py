@@ -125,11 +125,18 @@ class Job:
             raise LeaseLost(f"the lease has ended with its connection: {error}", "no_such_lease") from error
 
     def give_back(self) -> None:
-        """nack() for who cannot wait: uncounted, if the daemon knows that."""
+        """nack(counted=False) for who cannot wait."""
         if not self._is_done:
             self._is_done = True
             self._stop_extending()
             give_back(self._link, self.token)
+
+    def fail(self) -> None:
+        """nack() for who cannot wait."""
+        if not self._is_done:
+            self._is_done = True
+            self._stop_extending()
+            self._link.post("nack", {"lease": self.token})
 
     @staticmethod
     def _extend_later(self_ref: "weakref.ref[Job]", lease_ms: int) -> None:
@@ -210,7 +217,7 @@ class Jobs:
     def __del__(self) -> None:
         job = self._job
         if job is not None and not job.is_done and job._link.is_open:
-            job._link._loop.call_soon_threadsafe(job.give_back)
+            job._link._loop.call_soon_threadsafe(job.fail)
 
 
 class Subscription:

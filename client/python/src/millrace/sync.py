@@ -154,7 +154,7 @@ class Jobs:
     def __del__(self) -> None:
         job = self._job
         if job is not None and not job.is_done:
-            self._client._later(job._job.give_back)
+            self._client._later(job._job.fail)
 
 
 class Subscription:
