@@ -232,9 +232,10 @@ valgrind-built: $(PROGRAMS) $(TESTS) $(REPLAYS)
 		tests/e2e/test_attack.py tests/e2e/test_protocol.py
 
 SOAK_SECONDS ?= 600
-soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance, memory stays flat
+soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance, memory stays flat; durable channels survive 300 kills
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
+	@BUILD=$(BUILD) MILLRACE_KILLS=300 tests/e2e/test_durable.py Killed
 
 bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 7 minutes
 	@$(MAKE) --no-print-directory bench-built
