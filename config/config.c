@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "config/channels.h"
+#include "config/taps.h"
 #include "config/journal.h"
 #include "config/observe.h"
 #include "config/tls.h"
@@ -67,6 +68,7 @@ void config_finish(struct config *config)
 	address_finish(&config->http);
 	observe_drop_hosts(config);
 	channels_drop(config);
+	taps_drop(config);
 	users_drop(config);
 	tls_settings_finish(&config->tls);
 	free(config->users_file);
@@ -103,13 +105,14 @@ static int copy(struct config *to, const struct config *from)
 		.journal = from->journal,
 		.listen = calloc(from->n_listen + 1, sizeof(*to->listen)),
 		.channels = calloc(from->n_channels + 1, sizeof(*to->channels)),
+		.taps = calloc(from->n_taps + 1, sizeof(*to->taps)),
 	};
 	to->journal.path = NULL;
 	if (copy_text(&to->journal.path, from->journal.path) < 0 || copy_text(&to->users_file, from->users_file) < 0 ||
 	    copy_text(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
 	    users_copy(to, from) < 0)
 		goto no_memory;
-	if (!to->listen || !to->channels || copy_address(&to->http, &from->http) < 0 ||
+	if (!to->listen || !to->channels || !to->taps || copy_address(&to->http, &from->http) < 0 ||
 	    observe_copy_hosts(to, from) < 0)
 		goto no_memory;
 	while (to->n_listen < from->n_listen) {
@@ -120,6 +123,10 @@ static int copy(struct config *to, const struct config *from)
 	}
 	for (; to->n_channels < from->n_channels; to->n_channels++) {
 		if (channels_copy(&to->channels[to->n_channels], &from->channels[to->n_channels]) < 0)
+			goto no_memory;
+	}
+	for (; to->n_taps < from->n_taps; to->n_taps++) {
+		if (taps_copy(&to->taps[to->n_taps], &from->taps[to->n_taps]) < 0)
 			goto no_memory;
 	}
 	return 0;
@@ -298,6 +305,7 @@ static const struct yaml_key keys[] = {
 	{"limits", read_limits, NULL},
 	{"journal", journal_config_read, NULL},
 	{"channels", channels_read, NULL},
+	{"taps", taps_read, NULL},
 	{"tls", tls_read, NULL},
 	{"users", read_own_users, NULL},
 	{"user", read_text, &(const size_t){offsetof(struct config, user)}},

@@ -73,6 +73,15 @@ struct config_user {
 		max_channels; /* 0: no limit of their own */
 };
 
+enum config_tap_state { CONFIG_TAP_RUN, CONFIG_TAP_PAUSE, CONFIG_TAP_MUTE, CONFIG_TAP_SOLO };
+
+struct config_tap {
+	char *from, *to; /* channels of the configuration */
+	char *match;     /* JSON, as of the protocol's tap; NULL: it carries all */
+	bool close;
+	enum config_tap_state state;
+};
+
 /* Where durable channels are kept. */
 struct journal_config {
 	char *path; /* absolute, without a slash at its end; NULL: nowhere, and no channel is durable */
@@ -102,6 +111,8 @@ struct config {
 	struct limits limits;
 	struct config_channel *channels; /* in the order of the file */
 	size_t n_channels;
+	struct config_tap *taps; /* in the order of the file */
+	size_t n_taps;
 };
 
 enum { CONFIG_ERROR_BYTES = 512 };

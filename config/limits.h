@@ -45,6 +45,7 @@ struct limits {
 enum {
 	MAX_CAPACITY = 100000000, /* of one channel */
 	MAX_WAITERS = 10000000,   /* parked on one channel */
+	MAX_CONFIG_TAPS = 500,    /* of the configuration */
 	MAX_LISTENERS = 16,
 	MAX_HTTP_HOSTS = 16,
 	MAX_DEAD_LETTER_STEPS = 16, /* of configured channels, from one to the last that its dead letters may reach */

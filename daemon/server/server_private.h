@@ -62,6 +62,8 @@ struct server {
 /* Creates the channels of the configuration, and alters those that are there with another definition of the same kind,
  * with a log line for each. Returns how many are not as they are configured, each with a log line too. */
 size_t server_create_channels(struct server *server, const struct config *config);
+/* The same for taps, once the channels are there. */
+size_t server_create_taps(struct server *server, const struct config *config);
 
 /* -- journaling.c -- */
 

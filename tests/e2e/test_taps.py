@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Taps through the real daemon, by its protocol: subscriptions, matches, circles, rights, pages."""
 import os
+import signal
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import Connection, Daemon  # noqa: E402
+from millraced import BUILD, Connection, Daemon, Directory  # noqa: E402
 
 
 class Taps(unittest.TestCase):
@@ -115,6 +117,44 @@ class Taps(unittest.TestCase):
         self.ok(op="close", channel="events")
         self.assertEqual(self.ask(op="take", channel="audit")["status"], "closed")
         self.assertEqual(self.ask(op="tap", **{"from": "orders", "to": "audit"})["status"], "closed")
+
+
+CONFIGURATION = """
+channels:
+  events: {kind: bounded, capacity: 10}
+  audit: {kind: bounded, capacity: 10}
+  search: {kind: bounded, capacity: 10}
+  orders: {kind: bounded, capacity: 10}
+taps:
+  - {from: events, to: [audit, search]}
+  - {from: events, to: orders, match: {/type: order, /n: 1, /s: "1"}, close: false, state: STATE}
+"""
+
+
+class Configured(Directory):
+    def test_taps_of_the_configuration_are_there_and_follow_it(self):
+        path = self.write(CONFIGURATION.replace("STATE", "run"))
+        with Daemon("-c", path) as daemon, Connection(daemon) as connection:
+            rows = connection.ask(id=1, op="taps")["taps"]
+            self.assertEqual([(row["from"], row["to"], row["close"], row["state"], row.get("match")) for row in rows],
+                             [("events", "audit", True, "run", None), ("events", "search", True, "run", None),
+                              ("events", "orders", False, "run", {"/type": "order", "/n": 1, "/s": "1"})])  # fmt: skip
+            connection.ask(id=2, op="put", channel="events", value={"type": "order", "n": 1, "s": "1"})
+            self.assertEqual([row["carried"] for row in connection.ask(id=3, op="taps")["taps"]], [1, 1, 1])
+            self.write(CONFIGURATION.replace("STATE", "mute"))
+            daemon.kill(signal.SIGHUP)
+            daemon.wait_log("reloaded")
+            self.assertEqual([(row["state"], row["carried"]) for row in connection.ask(id=4, op="taps")["taps"]], [("run", 1), ("run", 1), ("mute", 1)])
+
+    def test_what_is_wrong_is_refused_with_its_place(self):
+        for taps, words in (("[{from: events}]", "2:8: a tap needs from and to"), ("[{from: events, to: x}]", '"x" is none of the channels'),
+                            ("[{from: events, to: audit, match: {type: 1}}]", "begins with '/'"), ("[{from: events, to: audit, state: stop}]", "is not a state"),
+                            ("[{from: events, to: audit}, {from: audit, to: events}]", "circle"), ("[{from: events, to: events}]", "circle"),
+                            ("[{from: events, to: audit, match: {/a: [1]}}]", "a string, a number")):  # fmt: skip
+            path = self.write(f"channels: {{events: {{kind: unbuffered}}, audit: {{kind: unbuffered}}}}\ntaps: {taps}\n")
+            done = subprocess.run([os.path.join(BUILD, "millraced"), "--check", "-c", path], capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0, taps)
+            self.assertIn(words, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

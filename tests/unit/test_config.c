@@ -231,10 +231,10 @@ static const struct {
 	/* Keys. */
 	{"http: none\nlimit: {}\n", "f:2:1: unknown key \"limit\"; did you mean \"limits\"?"},
 	{"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, http_hosts, log, "
-			  "log_level, spin_us, limits, journal, channels, tls, users, user, users_file"},
+			  "log_level, spin_us, limits, journal, channels, taps, tls, users, user, users_file"},
 	{"\"a\\nb and more\": 1\n",
 	 "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, http_hosts, log, log_level, "
-	 "spin_us, limits, journal, channels, tls, users, user, users_file"},
+	 "spin_us, limits, journal, channels, taps, tls, users, user, users_file"},
 	{"http: none\nhttp: none\n", "f:2:1: \"http\" is there twice; expected it once"},
 	{"limits:\n  max_fram: 1MiB\n", "f:2:3: unknown key \"max_fram\"; did you mean \"max_frame\"?"},
 	{"limits: {max_memroy: 1MiB}", "f:1:10: unknown key \"max_memroy\"; did you mean \"max_memory\"?"},
