@@ -183,6 +183,20 @@ static struct http_response carry_out(struct http_session *session, struct buffe
 	return (struct http_response){.code = HTTP_NO_RESPONSE};
 }
 
+/* Who puts with a key, puts once: the key is the producer, of which there is one number. Whether it may have one. */
+static bool write_key(const struct http_request *request, struct buffer *out, char why[WHY_BYTES])
+{
+	if (!request->head.has_idempotency_key)
+		return true;
+	if (request->route->op != OP_PUT) {
+		snprintf(why, WHY_BYTES, "only a put has an Idempotency-Key; this would happen again");
+		return false;
+	}
+	message_string(out, "producer", request->head.idempotency_key);
+	message_uint(out, "seq", 0);
+	return true;
+}
+
 struct http_response gateway_serve(struct http_session *session, const struct http_request *request)
 {
 	struct buffer *out = &session->http->scratch;
@@ -196,7 +210,7 @@ struct http_response gateway_serve(struct http_session *session, const struct ht
 	message_string(out, "op", slice_from(message_op_name(request->route->op)));
 	write_argument(out, request);
 	session->op = request->route->op;
-	if (!write_query(request, out, &is_batch, why))
+	if (!write_key(request, out, why) || !write_query(request, out, &is_batch, why))
 		return refuse(session, ERROR_BAD_REQUEST, why);
 	if (request->body.len || request->route->body == BODY_VALUE || request->route->body == BODY_MEMBERS)
 		error = write_body(request, out, is_batch, &value, why);

@@ -178,6 +178,9 @@ static const char *parse_header(struct slice line, struct http_head *head, int *
 		return keep_once(value, &head->has_origin, &head->origin, "Origin is there twice");
 	if (http_text_is(name, "authorization"))
 		return keep_once(value, &head->has_authorization, &head->authorization, "Authorization is there twice");
+	if (http_text_is(name, "idempotency-key"))
+		return keep_once(value, &head->has_idempotency_key, &head->idempotency_key,
+				 "Idempotency-Key is there twice");
 	if (http_text_is(name, "content-type"))
 		head->content_type = value;
 	else if (http_text_is(name, "connection"))

@@ -16,8 +16,9 @@ struct http_head { /* slices of what was read */
 	struct slice host;  /* of an absolute target its own, whatever the header says */
 	struct slice origin;
 	struct slice authorization;
+	struct slice idempotency_key;
 	struct slice content_type;
-	bool has_host, has_origin, has_authorization;
+	bool has_host, has_origin, has_authorization, has_idempotency_key;
 	bool has_body; /* a Content-Length, even 0 */
 	uint64_t content_length;
 	bool keep_alive;       /* the connection may be used again */

@@ -215,6 +215,23 @@ class Values(Gateway):
         self.assertEqual(self.stat("b")["leased"], 1)
 
 
+class Once(Gateway):
+    def put_once(self, key, value="1", **more):
+        return self.web.ask("POST", "/api/v1/channels/b/values", value, {"Content-Type": "application/json", "Idempotency-Key": key, **more})
+
+    def test_the_same_key_again_changes_nothing(self):
+        self.is_answer(self.put_once("k-1"), 204, "ok")
+        self.is_answer(self.put_once("k-1"), 200, "ok", duplicate=True)
+        self.is_answer(self.put_once("k-2"), 204, "ok")
+        self.assertEqual(self.stat("b")["buffered"], 2)
+
+    def test_a_key_that_is_none_is_refused(self):
+        self.is_error(self.put_once("k" * 65), 400, "bad_request", "producer")
+        self.is_error(self.put_once(""), 400, "bad_request", "producer")
+        self.is_error(self.web.ask("POST", "/api/v1/channels/b/take", None, {"Content-Type": "application/json", "Idempotency-Key": "k"}), 400, "bad_request", "only a put")
+        self.assertEqual(self.stat("b")["buffered"], 0)
+
+
 class Channels(Gateway):
     def test_create_and_delete(self):
         path = "/api/v1/channels/new"
