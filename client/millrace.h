@@ -351,6 +351,26 @@ MR_API int mr_alter(mr *m, const char *channel, const struct mr_alteration *alte
  * and how many are still there. MR_CLOSED: `to` is. */
 MR_API int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved, uint64_t *left);
 
+/* ---- taps ---- What enters one channel is carried to another, inside the daemon. */
+
+struct mr_tap_options {    /* zero-initialise */
+	const char *match; /* JSON: an object of JSON pointers, {"/type": "order"}; NULL: everything is carried */
+	bool stays_open;   /* the target does not close when the last such tap has ended with its source */
+	const char *state; /* "run" (NULL too) "pause" "mute" "solo" */
+	const char *kind;  /* without a target: of the channel that the daemon makes, which goes with the connection */
+	uint64_t capacity; /* of that channel */
+};
+
+/* Taps `from` to `to`; one that is there is from now on as the options say (NULL: none). *created: false if it was
+ * there. With `to` NULL the daemon makes a channel of the options' kind, whose name *name is set to: the caller's, for
+ * mr_free(). Both go with the connection, and are not made again after a cut. MR_CLOSED: `to` is. created and name may
+ * be NULL. */
+MR_API int mr_tap(mr *m, const char *from, const char *to, const struct mr_tap_options *options, bool *created,
+		  char **name);
+
+/* Ends a tap; closes nothing. MR_ENO_SUCH_TAP: there is none. */
+MR_API int mr_untap(mr *m, const char *from, const char *to);
+
 /* ---- looking ---- New references; rows as PROTOCOL.md says. */
 
 MR_API int mr_stat(mr *m, const char *channel, json_t **row);
@@ -359,6 +379,7 @@ MR_API int mr_peek(mr *m, const char *channel, size_t max,
 		   json_t **values); /* the buffer, oldest first; takes nothing */
 MR_API int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len);
 MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NULL: all. All pages of it, oldest first */
+MR_API int mr_taps(mr *m, const char *channel, json_t **rows);    /* the same of taps, from or to a channel */
 MR_API int mr_leases(mr *m, const char *channel, json_t **rows);  /* who works on what: the same of leased values */
 
 /* ---- requests in flight ---- Begin now, wait later, cancel in between: for pipelining, and for cancelling from

@@ -62,6 +62,37 @@ int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved
 	return status;
 }
 
+/* -- taps -- */
+
+int mr_tap(mr *m, const char *from, const char *to, const struct mr_tap_options *options, bool *created, char **name)
+{
+	struct client_operation operation;
+	json_t *reply = NULL;
+	int status = call_tree(m, operation_tap(&operation, from, to, options), &operation, &reply);
+
+	if (name)
+		*name = NULL;
+	if (created)
+		*created = status == MR_OK && json_is_true(json_object_get(reply, "created"));
+	if (status == MR_OK && name) {
+		const char *given = json_string_value(json_object_get(reply, "to"));
+
+		*name = given ? strdup(given) : NULL;
+		if (!*name)
+			status = fail(given ? MR_EMEMORY : MR_EPROTOCOL,
+				      given ? "not enough memory" : "the reply does not name the target");
+	}
+	json_decref(reply);
+	return status;
+}
+
+int mr_untap(mr *m, const char *from, const char *to)
+{
+	struct client_operation operation;
+
+	return call_plain(m, operation_untap(&operation, from, to), &operation);
+}
+
 /* -- rows -- */
 
 /* A reply that is a row itself, but for its envelope. */
@@ -133,6 +164,8 @@ static int page_operation(struct client_operation *operation, const struct row_p
 		return operation_list(operation, rows_of->filter, json_string_value(next));
 	if (rows_of->op == OP_LEASES)
 		return operation_leases(operation, rows_of->filter, after);
+	if (rows_of->op == OP_TAPS)
+		return operation_taps(operation, rows_of->filter, after);
 	return operation_waiters(operation, rows_of->filter, after);
 }
 
@@ -207,4 +240,9 @@ int mr_waiters(mr *m, const char *channel, json_t **rows)
 int mr_leases(mr *m, const char *channel, json_t **rows)
 {
 	return pages(m, &(struct row_pages){"leases", "seq", channel, OP_LEASES}, rows);
+}
+
+int mr_taps(mr *m, const char *channel, json_t **rows)
+{
+	return pages(m, &(struct row_pages){"taps", "seq", channel, OP_TAPS}, rows);
 }

@@ -317,6 +317,53 @@ int operation_move(struct client_operation *operation, const char *from, const c
 	return end(operation, status);
 }
 
+/* The target is that which is named, or of the options' kind. */
+static int add_target(struct client_operation *operation, const char *to, const struct mr_tap_options *options)
+{
+	bool has_kind = options && options->kind;
+
+	if (!to == !has_kind)
+		return fail(MR_EARGUMENT, "a tap has a target, or the kind of a channel that is made for it");
+	if (to)
+		return add_string(operation, "to", to);
+	if (options->capacity)
+		message_uint(&operation->members, "capacity", options->capacity);
+	return add_string(operation, "kind", options->kind);
+}
+
+int operation_tap(struct client_operation *operation, const char *from, const char *to,
+		  const struct mr_tap_options *options)
+{
+	int status;
+
+	/* A tap that is there is as it is asked for, so asking again does no harm; another channel would be made anew.
+	 */
+	begin(operation, OP_TAP, to ? OPERATION_REPEATS : OPERATION_CHANGE);
+	status = add_string(operation, "from", from);
+	if (status == MR_OK)
+		status = add_target(operation, to, options);
+	if (status == MR_OK && options && options->match)
+		status = value_check(options->match, strlen(options->match));
+	if (status == MR_OK && options && options->match)
+		message_raw(&operation->members, "match", slice_from(options->match));
+	if (status == MR_OK && options && options->state)
+		status = add_string(operation, "state", options->state);
+	if (options && options->stays_open)
+		message_bool(&operation->members, "close", false);
+	return end(operation, status);
+}
+
+int operation_untap(struct client_operation *operation, const char *from, const char *to)
+{
+	int status;
+
+	begin(operation, OP_UNTAP, OPERATION_CHANGE);
+	status = add_string(operation, "from", from);
+	if (status == MR_OK)
+		status = add_string(operation, "to", to);
+	return end(operation, status);
+}
+
 /* -- looking -- */
 
 int operation_ping(struct client_operation *operation, int64_t timeout_ms)
@@ -369,6 +416,11 @@ static int rows_of(struct client_operation *operation, enum message_op op, const
 int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after)
 {
 	return rows_of(operation, OP_WAITERS, channel, after);
+}
+
+int operation_taps(struct client_operation *operation, const char *channel, uint64_t after)
+{
+	return rows_of(operation, OP_TAPS, channel, after);
 }
 
 int operation_leases(struct client_operation *operation, const char *channel, uint64_t after)

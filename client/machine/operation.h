@@ -58,6 +58,10 @@ int operation_alter(struct client_operation *operation, const char *channel, con
 int operation_close(struct client_operation *operation, const char *channel);
 int operation_delete(struct client_operation *operation, const char *channel, bool force);
 int operation_move(struct client_operation *operation, const char *from, const char *to, size_t max);
+/* `to` NULL: the daemon makes a channel. `options` NULL: none. */
+int operation_tap(struct client_operation *operation, const char *from, const char *to,
+		  const struct mr_tap_options *options);
+int operation_untap(struct client_operation *operation, const char *from, const char *to);
 
 int operation_ping(struct client_operation *operation, int64_t timeout_ms);
 int operation_stat(struct client_operation *operation, const char *channel);
@@ -65,6 +69,7 @@ int operation_peek(struct client_operation *operation, const char *channel, size
 /* One page, behind `after` (NULL or 0: the first). */
 int operation_list(struct client_operation *operation, const char *glob, const char *after);
 int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after);
+int operation_taps(struct client_operation *operation, const char *channel, uint64_t after);
 int operation_leases(struct client_operation *operation, const char *channel, uint64_t after);
 
 #endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Taps through the real daemon, by its protocol: subscriptions, matches, circles, rights, pages."""
+import json
 import os
 import signal
 import subprocess
@@ -155,6 +156,26 @@ class Configured(Directory):
             done = subprocess.run([os.path.join(BUILD, "millraced"), "--check", "-c", path], capture_output=True, text=True)
             self.assertNotEqual(done.returncode, 0, taps)
             self.assertIn(words, done.stdout + done.stderr)
+
+
+class CommandLine(unittest.TestCase):
+    def test_tap_taps_and_untap(self):
+        with Daemon("--set", "channels.a={kind: bounded, capacity: 9}", "--set", "channels.b={kind: unbuffered}") as daemon:
+
+            def millrace(*words):
+                done = subprocess.run([os.path.join(BUILD, "millrace"), "--url", f"tcp://127.0.0.1:{daemon.port}", *words], capture_output=True, text=True)
+                return done.returncode, done.stdout
+
+            self.assertEqual(millrace("tap", "a", "b"), (0, "tapped\n"))
+            self.assertEqual(millrace("tap", "a", "b"), (0, "it was there\n"))
+            self.assertEqual(millrace("tap", "b", "a")[0], 1)
+            self.assertEqual(millrace("put", "a", "1")[0], 0)
+            code, text = millrace("taps", "a", "-o", "json")
+            row = json.loads(text)
+            self.assertEqual((code, row["from"], row["to"], row["held"]), (0, "a", "b", 1))
+            self.assertEqual(millrace("untap", "a", "b"), (0, "untapped\n"))
+            self.assertEqual(millrace("untap", "a", "b")[0], 1)
+            self.assertEqual(millrace("taps", "nowhere")[0], 7)
 
 
 if __name__ == "__main__":
