@@ -12,16 +12,6 @@
 
 enum { LEASE_WORK = 4 }; /* to free a lease costs as much as to free so many values */
 
-bool work_is_left(const struct core *core)
-{
-	return core->work_left > 0;
-}
-
-void work_spend(struct core *core, uint32_t work)
-{
-	core->work_left -= work < core->work_left ? work : core->work_left;
-}
-
 void graveyard_bury(struct core *core, struct channel *channel)
 {
 	assert(channel->is_removed && channel->n_puts == 0 && channel->n_takes == 0);

@@ -54,6 +54,15 @@ struct producers { /* the core's */
 int producers_init(struct producers *producers, struct hash_key key); /* -1: no memory */
 void producers_finish(struct producers *producers);                   /* there must be none */
 
+/* Of that name on the channel; its parked put of that number; what it remembers of the number. NULL: there is none. */
+struct producer *producer_find(const struct core *core, const struct channel *channel, struct slice name);
+struct request *producer_parked_put(const struct core *core, const struct producer *producer, uint64_t seq);
+struct once_outcome *producer_outcome(const struct producer *producer, uint64_t seq);
+/* Whether the number is so low that it may have been forgotten. */
+bool producer_has_forgotten(const struct producer *producer, uint64_t seq);
+/* It is heard: among those who have been silent it goes to the end. */
+void producer_hear(struct core *core, struct producer *producer);
+
 /* What a put that is being carried out needs to know. */
 struct once {
 	struct producer *producer; /* NULL: the put names none, or that one is not known yet */
