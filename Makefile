@@ -68,6 +68,7 @@ ALL_LDFLAGS = $(LTO_LINK) $(HARDENING_LINK) $(LDFLAGS)
 # Asked once a run, when first needed, and again in the run that follows an installation.
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libssl libcrypto yaml-0.1)
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson libssl libcrypto)
+YAML_LIBS   = $(shell $(PKG_CONFIG) --libs yaml-0.1)
 EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)
 TEST_LIBS   = $(shell $(PKG_CONFIG) --libs check jansson yaml-0.1)
 
@@ -144,7 +145,7 @@ $(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a 
 
 $(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libclient.a
 	$(call TELL,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(YAML_LIBS)
 
 TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libjournal.a libparking.a libclient.a)
 $(TESTS): %: %.o $(TEST_ARCHIVES)
@@ -252,7 +253,8 @@ check-built: $(PROGRAMS) $(TESTS) $(REPLAYS) $(EXAMPLES)
 
 HEADERS   := $(wildcard client/millrace*.h)
 FUNCTIONS := $(shell sed -n 's/^MR_API [^\x28]*[ *]\(mr_[a-z0-9_]*\)\x28.*/\1/p' $(HEADERS))
-MANUALS   := $(addprefix $(BUILD)/man/,millrace.1 millrace.3 millraced.yaml.5 millraced.8)
+FAMILIES  := $(shell awk -f client/manual_families.awk $(HEADERS) | cut -f1)
+MANUALS   := $(addprefix $(BUILD)/man/,millrace.1 millrace.3 millraced.yaml.5 millraced.8 $(FAMILIES:=.3))
 PKGCONFIG := $(LIBRARIES:lib%=$(BUILD)/%.pc)
 SCRIPTED  := $(addprefix $(BUILD)/completion/,millrace.bash millrace.zsh)
 
@@ -274,7 +276,8 @@ install_files = @set -e; for f in $(1); do IFS=:; set -- $$f; unset IFS; install
 install: all $(MANUALS) $(SCRIPTED) $(PKGCONFIG) $(BUILD)/millraced.service ## install below $(DESTDIR)$(PREFIX); wants scdoc
 	$(call install_files,$(INSTALLED))
 	@for l in $(LIBRARIES); do ln -sf $$l.so.0 $(DESTDIR)$(LIBDIR)/$$l.so; done
-	@for f in $(FUNCTIONS); do ln -sf millrace.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done
+	@awk -f client/manual_families.awk $(HEADERS) | while IFS='	' read -r page heading header functions; do \
+		for f in $$(echo $$functions | tr -d ,); do ln -sf $$page.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done; done
 	@[ -n "$(DESTDIR)" ] || case $(LIBDIR) in /usr/*) ldconfig ;; esac
 install-programs: $(BUILD)/millrace $(BUILD)/millraced ## only these two
 	$(call install_files,$(INSTALLED_PROGRAMS))
@@ -308,7 +311,11 @@ $(BUILD)/completion/millrace.%: $(BUILD)/millrace
 	$(Q)mkdir -p $(@D) && $(BUILD)/millrace completion $* > $@
 
 vpath %.scd client client/cli config daemon
-$(BUILD)/man/%: %.scd client/manual client/manual_help.awk client/manual_headers.awk $(BUILD)/millrace $(HEADERS)
+MANUAL_MAKERS := $(addprefix client/,manual manual_help.awk manual_headers.awk manual_families.awk)
+$(FAMILIES:%=$(BUILD)/man/%.3): $(BUILD)/man/%.3: $(MANUAL_MAKERS) $(HEADERS)
+	$(call TELL,MAN )
+	$(Q)mkdir -p $(@D) && BUILD=$(BUILD) VERSION=$(VERSION) client/manual $* $(HEADERS) > $@.part && mv $@.part $@
+$(BUILD)/man/%: %.scd $(MANUAL_MAKERS) $(BUILD)/millrace $(HEADERS)
 	$(call TELL,MAN )
 	$(Q)mkdir -p $(@D) && BUILD=$(BUILD) VERSION=$(VERSION) client/manual $< $(HEADERS) > $@.part && mv $@.part $@
 

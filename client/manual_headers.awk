@@ -1,6 +1,14 @@
-# A public header as scdoc, for millrace.3: its comments flow, what is declared below them stays as it is. A comment that begins at the left margin is
-# about what follows; "---- words ----" in it makes a heading.
+# A public header as scdoc, for millrace.3 and its pages: its comments flow, what is declared below them stays as it is. A comment that begins at the left
+# margin is about what follows; "---- words ----" in it is a heading, which begins a family. `family` is the page of the one that is wanted; "": what stands
+# before the first heading.
 
+function page_of(heading,   part) {
+	part = header
+	sub(/\.h$/, "", part)
+	gsub(/_/, "-", part)
+	gsub(/[^a-z]+/, "-", heading)
+	return part "-" heading
+}
 function escape(text) {
 	gsub(/[\\_*]/, "\\\\&", text)
 	return text ~ /^[-.#|+;\[\]`]/ ? "\\" text : text
@@ -10,32 +18,36 @@ function verbatim(text) {
 	gsub(/\\/, "\\\\&", text)
 	return text
 }
+function write(text) {
+	if (at == family)
+		print text
+}
 function fence(wanted) {
 	if (wanted != fenced)
-		print (wanted ? "\n```" : "```\n")
+		write(wanted ? "\n```" : "```\n")
 	fenced = wanted
 }
 # A declaration in lines that a terminal has room for.
-function declare(line,   at, indent) {
+function declare(line,   end, indent) {
 	sub(/^MR_API /, "", line)
 	line = verbatim(line)
 	while (length(line) > 78) {
-		for (at = 78; at > 30 && substr(line, at, 1) != " "; at--)
+		for (end = 78; end > 30 && substr(line, end, 1) != " "; end--)
 			;
-		if (at == 30)
+		if (end == 30)
 			break
-		print indent substr(line, 1, at - 1)
-		line = "        " substr(line, at + 1)
+		write(indent substr(line, 1, end - 1))
+		line = "        " substr(line, end + 1)
 	}
-	print line
+	write(line)
 }
 function say(line) {
 	if (line ~ /^  /) {
 		fence(1)
-		print verbatim(substr(line, 3))
+		write(verbatim(substr(line, 3)))
 	} else {
 		fence(0)
-		print escape(line)
+		write(escape(line))
 	}
 }
 
@@ -44,11 +56,11 @@ function say(line) {
 	in_comment = 1
 	sub(/^\/\* ?/, "")
 	if (match($0, /^---- .* ----/)) {
-		print "\n## " toupper(substr($0, 6, RLENGTH - 10)) "\n"
+		at = page_of(substr($0, 6, RLENGTH - 10))
 		$0 = substr($0, RLENGTH + 2)
 	}
 	if (!n_comments++)
-		print "\n# THE HEADER " toupper(header) "\n"
+		write("\n# THE HEADER " toupper(header) "\n")
 }
 in_comment {
 	is_last = sub(/ ?\*\/$/, "")

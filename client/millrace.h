@@ -124,6 +124,8 @@ enum mr_status {
 
 typedef struct mr mr;
 
+/* ---- connecting ---- */
+
 struct mr_tls_options { /* of tls:// addresses; files in PEM */
 	const char *ca; /* who signs the daemon's certificate; NULL: whom the system trusts */
 	const char *cert,

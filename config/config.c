@@ -512,6 +512,16 @@ int config_set(struct config *config, const char *assignment, char error[CONFIG_
 	return config_set_from(config, name, assignment, error);
 }
 
+/* Whether it is an IPv6 address in brackets, perhaps with a port, which YAML would read as the beginning of a list. */
+static bool is_bracketed_address(const char *text)
+{
+	size_t len = text[0] == '[' ? strspn(text + 1, "0123456789abcdefABCDEF:.") : 0;
+	const char *rest = text + 1 + len;
+	if (len < 2 || rest[0] != ']' || !memchr(text + 1, ':', len))
+		return false;
+	return rest[1] == '\0' || (rest[1] == ':' && rest[2] && rest[2 + strspn(rest + 2, "0123456789")] == '\0');
+}
+
 int config_set_from(struct config *config, const char *name, const char *assignment, char error[CONFIG_ERROR_BYTES])
 {
 	struct yaml_reader reader;
@@ -524,7 +534,13 @@ int config_set_from(struct config *config, const char *name, const char *assignm
 	}
 	memcpy(path, assignment, (size_t)(equals - assignment));
 	path[equals - assignment] = '\0';
-	if (yaml_reader_init(&reader, equals + 1, strlen(equals + 1), name, false, error) < 0)
+	char quoted[64];
+	const char *value = equals + 1;
+	if (is_bracketed_address(value) && strlen(value) + 3 <= sizeof(quoted)) {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", value);
+		value = quoted;
+	}
+	if (yaml_reader_init(&reader, value, strlen(value), name, false, error) < 0)
 		return -1;
 	int result = -1;
 	if (copy(&changed, config) < 0) {

@@ -82,6 +82,19 @@ static yaml_mark_t mark_of_byte(const char *text, size_t len, size_t offset)
 	return mark;
 }
 
+/* Whether the line of the mistake has what looks like an IPv6 address with a port, without quotes: "[::1]:7224". */
+static bool has_bare_address(const char *text, size_t len, size_t line)
+{
+	const char *end = text + len, *at = text;
+	for (; line > 0 && at < end; at++)
+		line -= *at == '\n';
+	for (; at < end && *at != '\n'; at++) {
+		if (*at == ']' && end - at > 2 && at[1] == ':' && at[2] >= '0' && at[2] <= '9')
+			return true;
+	}
+	return false;
+}
+
 static int refuse_syntax(struct yaml_reader *reader, const yaml_parser_t *parser, const char *text, size_t len)
 {
 	yaml_mark_t mark = parser->problem_mark;
@@ -90,7 +103,10 @@ static int refuse_syntax(struct yaml_reader *reader, const yaml_parser_t *parser
 		return -1;
 	}
 	if (parser->error != YAML_READER_ERROR)
-		return refuse_mark(reader, &mark, "%s; expected YAML", parser->problem);
+		return refuse_mark(reader, &mark, "%s; expected YAML%s", parser->problem,
+				   has_bare_address(text, len, mark.line)
+					   ? ", where an IPv6 address needs quotes: \"[::1]:7224\""
+					   : "");
 	mark = mark_of_byte(text, len, parser->problem_offset);
 	return refuse_mark(reader, &mark, "%s; expected YAML in UTF-8", parser->problem);
 }

@@ -149,9 +149,9 @@ struct call {
 /* clang-format off */
 extern const struct command
 	put_command, take_command, alts_command, create_command, ack_command, nack_command, extend_command,
-	close_command, delete_command, ls_command, stat_command, peek_command, tap_command, untap_command, taps_command, waiters_command, top_command,
-	ping_command, bench_command, work_command, request_command, serve_command, completion_command,
-	token_command, help_command;
+	close_command, delete_command, ls_command, stat_command, peek_command, tap_command, untap_command,
+	taps_command, waiters_command, top_command, ping_command, bench_command, work_command, request_command,
+	serve_command, completion_command, token_command, context_command, help_command;
 /* clang-format on */
 
 #endif

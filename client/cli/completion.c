@@ -16,7 +16,8 @@ static const char *choices_of(const char *word)
 		const char *word, *choices;
 	} few[] = {{"KIND", "unbuffered bounded dropping sliding promise"},
 		   {"FORMAT", "text json raw"},
-		   {"SHELL", "bash zsh"}};
+		   {"SHELL", "bash zsh"},
+		   {"ACTION", "list show use none"}};
 
 	for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
 		if (strcmp(word, few[i].word) == 0)
@@ -93,6 +94,7 @@ static const char bash_tail[] =
 	"\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
 	"\tCHANNEL* | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" 2>/dev/null "
 	"| cut -f1) ;;\n"
+	"\tNAME) choices=$(\"${COMP_WORDS[0]}\" context list -q -o raw 2>/dev/null | cut -f1) ;;\n"
 	"\tCOMMAND) choices=$(compgen -c -- \"$cur\") ;;\n"
 	"\tARGUMENT) compopt -o default 2>/dev/null ;;\n"
 	"\tesac\n"
@@ -184,6 +186,12 @@ static const char zsh_head[] =
 	"\tcompadd -a names\n"
 	"}\n"
 	"\n"
+	"_millrace_contexts() {\n"
+	"\tlocal -a names\n"
+	"\tnames=(${(f)\"$($_millrace_words[1] context list -q -o raw 2>/dev/null | cut -f1)\"})\n"
+	"\tcompadd -a names\n"
+	"}\n"
+	"\n"
 	"_millrace() {\n"
 	"\tlocal context state state_descr line curcontext=$curcontext\n"
 	"\tlocal -a _millrace_words=(\"${words[@]}\") its_commands\n"
@@ -218,6 +226,8 @@ static void zsh_word(const char *word)
 		printf("(%s)", choices_of(word));
 	else if (strncmp(word, "CHANNEL", 7) == 0 || strcmp(word, "GLOB") == 0)
 		fputs("_millrace_channels", stdout);
+	else if (strcmp(word, "NAME") == 0)
+		fputs("_millrace_contexts", stdout);
 	else if (strcmp(word, "COMMAND") == 0)
 		fputs("_command_names -e", stdout);
 	else if (strcmp(word, "ARGUMENT") == 0)

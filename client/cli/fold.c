@@ -41,17 +41,17 @@ void fold_words(FILE *to, const char *text, size_t len, size_t column, size_t in
 	fputc('\n', to);
 }
 
-/* Where the second column of a line begins: behind two spaces or more after its first word. 2 if there is none. */
+/* Where the second column of an indented line begins: behind two spaces or more after its first word. Where the line
+ * begins, if there is none. */
 static size_t second_column(const char *line, size_t len)
 {
-	for (size_t i = 3; i + 2 < len; i++) {
-		if (line[i] != ' ' || line[i + 1] != ' ')
-			continue;
-		while (i < len && line[i] == ' ')
-			i++;
-		return i;
+	size_t begin = strspn(line, " ");
+
+	for (size_t i = begin; i + 2 < len; i++) {
+		if (line[i] == ' ' && line[i + 1] == ' ')
+			return i + strspn(line + i, " ");
 	}
-	return 2;
+	return begin;
 }
 
 void fold_paragraphs(FILE *to, const char *text, size_t width)

@@ -174,11 +174,16 @@ const char *report_describe(const char *subject, int status, char *text, size_t 
 {
 	const char *message = status > 0 ? status_text((enum status)status) : mr_message(), *own = own_text(status);
 	const char *general = status < 0 && status > -(int)ERROR_COUNT ? error_text((enum error) - status) : "";
+	char bad_request[256];
+	const char *inner; /* such an error of the daemon, as the reason of another */
 	size_t len = strlen(general);
 	bool is_general = len > 0 && strncmp(message, general, len) == 0;
 
+	snprintf(bad_request, sizeof bad_request, "bad_request: %s: ", error_text(ERROR_BAD_REQUEST));
 	if (status == MR_EMEMORY)
 		snprintf(text, size, "not enough memory");
+	else if ((inner = strstr(message, bad_request)))
+		snprintf(text, size, "%.*s%s", (int)(inner - message), message, inner + strlen(bad_request));
 	else if (status == MR_EBAD_REQUEST && is_general && strncmp(message + len, ": ", 2) == 0)
 		snprintf(text, size, "%s", message + len + 2); /* nobody here can correct a member of a request */
 	else if (is_general && is_subject(message + len, subject))

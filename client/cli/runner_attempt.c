@@ -26,8 +26,8 @@ static void write_input(struct runner *runner, const struct job *job, struct buf
 static enum child_end run_command(struct runner *runner, const struct job *job, struct buffer *output, int *detail)
 {
 	const struct call *call = runner->call;
-	char url[1024], channel[NAME_MAX_BYTES + 32], attempt[64], delivery[64];
-	char *settings[] = {channel, attempt, delivery, (char *)job->thread->number, url};
+	char where[1024], channel[NAME_MAX_BYTES + 32], attempt[64], delivery[64];
+	char *settings[] = {channel, attempt, delivery, (char *)job->thread->number, where};
 	struct buffer input = {0};
 	enum child_end end = CHILD_IMPOSSIBLE;
 	char **environment;
@@ -35,8 +35,11 @@ static enum child_end run_command(struct runner *runner, const struct job *job, 
 	snprintf(channel, sizeof channel, "MILLRACE_CHANNEL=%s", call->args[0]);
 	snprintf(attempt, sizeof attempt, "MILLRACE_ATTEMPT=%" PRIu64, job->attempt);
 	snprintf(delivery, sizeof delivery, "MILLRACE_DELIVERY=%" PRIu64, job->delivery);
-	snprintf(url, sizeof url, "MILLRACE_URL=%s", call->url ? call->url : "");
-	environment = child_environment(settings, call->url ? 5 : 4);
+	snprintf(where, sizeof where, "%s=%s", call->url ? "MILLRACE_URL" : "MILLRACE_CONTEXT",
+		 call->url       ? call->url
+		 : call->context ? call->context
+				 : "");
+	environment = child_environment(settings, call->url || call->context ? 5 : 4);
 	write_input(runner, job, &input);
 	*detail = ENOMEM;
 	if (environment && !input.failed) {

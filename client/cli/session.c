@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/cli/address.h"
+#include "client/cli/contexts.h"
 #include "client/cli/report.h"
 #include "client/cli/suggest.h"
 #include "proto/name.h"
@@ -22,18 +24,70 @@ int session_check_channel(const struct call *call, const char *channel)
 			    channel, NAME_MAX_BYTES);
 }
 
-/* The token of the environment, or of the file that it names: into `room`. NULL: there is none. EXIT_OK, or the mistake
- * told. */
-static int read_token(const struct call *call, char room[TOKEN_ROOM], const char **token)
+/* Where to connect, and as whom: what the options say, else the context, else the environment. */
+struct target {
+	const char *url, *token, *ca, *cert, *key; /* NULL: nobody says */
+	struct contexts contexts;
+	char token_room[TOKEN_ROOM];
+};
+
+static void target_finish(struct target *target)
 {
-	const char *path = getenv("MILLRACE_TOKEN_FILE");
+	explicit_bzero(target->token_room, sizeof target->token_room);
+	contexts_finish(&target->contexts);
+}
+
+/* A variable that is set to something; or NULL. */
+static const char *variable(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? text : NULL;
+}
+
+static int tell(const struct call *call, const char *error)
+{
+	report(call, NULL, "%s", error);
+	return EXIT_ERROR;
+}
+
+/* The context that holds for this call: of its option or the environment, or else the chosen one. EXIT_OK, or the
+ * mistake told. */
+static int apply_context(const struct call *call, struct target *target)
+{
+	const char *name = call->context ? call->context : variable("MILLRACE_CONTEXT");
+	char error[CONTEXTS_ERROR_BYTES];
+	const struct context *context;
+
+	if (call->url || (!name && variable("MILLRACE_URL")))
+		return EXIT_OK;
+	if (contexts_read(&target->contexts, error) < 0)
+		return tell(call, error);
+	name = name ? name : target->contexts.chosen;
+	if (!*name)
+		return EXIT_OK;
+	context = contexts_find(&target->contexts, name, error);
+	if (!context ||
+	    contexts_token(&target->contexts, context, target->token_room, sizeof target->token_room, error) < 0)
+		return tell(call, error);
+	target->url = context->url;
+	target->token = *target->token_room ? target->token_room : NULL;
+	target->ca = context->ca;
+	target->cert = context->cert;
+	target->key = context->key;
+	return EXIT_OK;
+}
+
+/* The token of the environment, or of the file that it names. EXIT_OK, or the mistake told. */
+static int read_token(const struct call *call, struct target *target)
+{
+	const char *path = variable("MILLRACE_TOKEN_FILE");
 	FILE *file;
 
-	*token = getenv("MILLRACE_TOKEN");
-	if (*token || !path || !*path)
+	if (target->token || (target->token = getenv("MILLRACE_TOKEN")) || !path)
 		return EXIT_OK;
 	file = fopen(path, "re");
-	if (!file || !fgets(room, TOKEN_ROOM, file)) {
+	if (!file || !fgets(target->token_room, TOKEN_ROOM, file)) {
 		report(call, path, "the token cannot be read: %s",
 		       file && !ferror(file) ? "there is none" : strerror(errno));
 		if (file)
@@ -41,43 +95,85 @@ static int read_token(const struct call *call, char room[TOKEN_ROOM], const char
 		return EXIT_ERROR;
 	}
 	fclose(file);
-	room[strcspn(room, "\r\n")] = '\0';
-	*token = room;
+	target->token_room[strcspn(target->token_room, "\r\n")] = '\0';
+	target->token = target->token_room;
 	return EXIT_OK;
 }
 
-static const char *or_environment(const char *given, const char *name)
+static const char *first_of(const char *option, const char *context, const char *name)
 {
-	const char *other = getenv(name);
-
-	return given ? given : other && *other ? other : NULL;
+	return option ? option : context ? context : variable(name);
 }
 
-int session_open(const struct call *call, mr **m)
+static int find_target(const struct call *call, struct target *target)
 {
-	char name[64], room[TOKEN_ROOM];
+	int code;
+
+	*target = (struct target){.url = NULL};
+	if (call->url && call->context)
+		return report_usage(call, "--url and --context both say where the daemon is; give one of them");
+	code = apply_context(call, target);
+	if (code == EXIT_OK)
+		code = read_token(call, target);
+	target->url = first_of(call->url, target->url, "MILLRACE_URL");
+	target->ca = first_of(call->ca, target->ca, "MILLRACE_CA");
+	target->cert = first_of(call->cert, target->cert, "MILLRACE_CERT");
+	target->key = first_of(call->key, target->key, "MILLRACE_KEY");
+	return code;
+}
+
+/* Says why there is no connection: who answered instead, if anybody did, or what else there is to do. */
+static int report_no_connection(const struct call *call, const struct target *target, int status)
+{
+	char text[768], advice[512] = "";
+	int code = report_code(status);
+
+	report_describe(NULL, status, text, sizeof text);
+	if (status == MR_EUNAUTHENTICATED || status == MR_EDENIED || status == MR_EOVERLOADED)
+		return report_status(call, NULL, status, NULL);
+	if (target->url)
+		address_advice(target->url, mr_message(), advice, sizeof advice);
+	if (*advice)
+		report(call, NULL, "cannot connect to %s%s", target->url, advice);
+	else
+		report(call, NULL, "%s%s", text, status == MR_ECONNECT ? "; is millraced running there?" : "");
+	return code == EXIT_DENIED ? code : EXIT_CONNECT;
+}
+
+static int connect_target(const struct call *call, const struct target *target, mr **m)
+{
+	char name[64];
 	struct mr_options options = {
 		.name = name,
+		.token = target->token,
 		.connect_timeout_ms = call->connect_timeout_ms,
 		.reconnect = call->command->options & OPTION_BIT(OPTION_NO_RECONNECT) && !call->no_reconnect,
-		.tls = {.ca = or_environment(call->ca, "MILLRACE_CA"),
-			.cert = or_environment(call->cert, "MILLRACE_CERT"),
-			.key = or_environment(call->key, "MILLRACE_KEY"),
+		.tls = {.ca = target->ca,
+			.cert = target->cert,
+			.key = target->key,
 			.insecure_accept_any_certificate = call->insecure},
 	};
-	int status, code = read_token(call, room, &options.token);
+	int status;
 
-	if (code != EXIT_OK)
-		return code;
 	snprintf(name, sizeof name, "millrace %s (%ld)", call->command->name, (long)getpid());
-	status = mr_connect(m, call->url, &options);
-	explicit_bzero(room, sizeof room);
+	status = mr_connect(m, target->url, &options);
 	if (status == MR_OK)
 		return EXIT_OK;
 	if (status == MR_EARGUMENT)
 		return report_usage(call, "%s", mr_message());
-	code = report_status(call, NULL, status, status == MR_ECONNECT ? "; is millraced running there?" : NULL);
-	return code == EXIT_DENIED ? code : EXIT_CONNECT;
+	return report_no_connection(call, target, status);
+}
+
+int session_open(const struct call *call, mr **m)
+{
+	struct target target;
+	int code = find_target(call, &target);
+
+	*m = NULL;
+	if (code == EXIT_OK)
+		code = connect_target(call, &target, m);
+	target_finish(&target);
+	return code;
 }
 
 int session_open_for(const struct call *call, const char *channel, mr **m)

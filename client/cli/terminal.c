@@ -44,5 +44,6 @@ bool terminal_is_ours(int fd)
 {
 	pid_t group = isatty(fd) ? tcgetpgrp(fd) : 0;
 
-	return group == getpgrp() || group < 0; /* one that is not this program's controlling terminal has no foreground */
+	return group == getpgrp() ||
+	       group < 0; /* one that is not this program's controlling terminal has no foreground */
 }

@@ -90,6 +90,12 @@ def public_functions():
     return {name for path in public_headers() for name in re.findall(r"^MR_API [^(]*?\b(\w+)\(", read(path), re.M)}
 
 
+def families():
+    """The pages of the manual that a family of functions has, and its functions."""
+    lines = run("awk", "-f", "client/manual_families.awk", *sorted(public_headers())).stdout.splitlines()
+    return {page: functions.split(", ") for page, _, _, functions in (line.split("\t") for line in lines)}
+
+
 def version():
     return re.search(r"^VERSION := (.*)$", read(ROOT, "Makefile"), re.M)[1]
 
@@ -132,7 +138,7 @@ class Tree(Installed):
                 *("share/man/man1/millrace.1", "share/man/man3/millrace.3", "share/man/man5/millraced.yaml.5", "share/man/man8/millraced.8"),
                 *("share/bash-completion/completions/millrace", "share/zsh/site-functions/_millrace"),
                 *(f"share/doc/millrace/{name}" for name in ("millraced.yaml", "PROTOCOL.md", "HTTP.md", "EVENTS.md", "openapi.json", "asyncapi.json", "OPERATIONS.md", "COMPARISON.md", "README.md", "CHANGELOG.md", "LICENSE")),
-                *(f"share/man/man3/{name}.3" for name in public_functions()),
+                *(f"share/man/man3/{name}.3" for name in (*public_functions(), *families())),
             }
             self.assertEqual(files, {f"usr/{path}" for path in expected})
         self.assertEqual(read(staged, "usr/lib/pkgconfig/millrace.pc").count(self.directory), 0)
@@ -294,17 +300,19 @@ class Manual(Installed):
         program = self.installed("bin/millrace")
         commands = re.findall(r"^  (\w+) +\w", run(program, "help").stdout.split("Options:")[0], re.M)
         self.assertGreater(len(commands), 10)
+        common = set(re.findall(r"^  (?:-\w, |    )(--[\w-]+)", run(program, "help").stdout, re.M)) - {"--version"}
+        self.assertGreater(len(common), 8)
         for command in commands:
-            if command == "help":
-                continue
             part = re.split(rf"^   millrace {command} ", page, flags=re.M)
             self.assertEqual(len(part), 2, command)
             part = re.split(r"^   millrace |^[A-Z]", part[1], flags=re.M)[0]
             for option in re.findall(r"^  (?:-\w, |    )(--[\w-]+)", run(program, "help", command).stdout, re.M):
-                if option in ("--url", "--output", "--quiet", "--help"):
-                    self.assertIn(option, page)
+                if option in common:
+                    self.assertNotRegex(part, rf"(?m)^ +(-\w, )?{option}( [A-Z ]+)?$", command)
                 else:
                     self.assertRegex(part, rf"(?m)^ +(-\w, )?{option}( [A-Z ]+)?$", command)
+        for option in common:
+            self.assertEqual(len(re.findall(rf"(?m)^ +(?:-\w, )?{option}(?: [A-Z ]+)?$", page)), 1, option)
 
     def test_millraced(self):
         page = self.page("millraced.8")
@@ -323,10 +331,17 @@ class Manual(Installed):
             self.assertRegex(page, rf"(?m)^ +(?:\w+, )*{key}(?:, \w+)*$")
 
     def test_functions(self):
+        """Each has its declaration on the page of its family, which man finds by its name; and on no other."""
+        pages = {page: self.page(page + ".3") for page in families()}
+        self.assertEqual({name for functions in families().values() for name in functions}, public_functions())
+        for family, functions in families().items():
+            for name in functions:
+                self.assertEqual(os.readlink(self.installed("share/man/man3", name + ".3")), family + ".3")
+                self.assertEqual([page for page, text in pages.items() if re.search(rf"(?m)^ +[a-z][\w ]*[ *]{name}\((?:void|mr\w*|int|size_t|const|struct|char)\b", text)], [family])
+            self.assertLess(len(pages[family].splitlines()), 300, family)
         page = self.page("millrace.3")
-        for name in public_functions():
-            self.assertRegex(page, rf"(?m)^ +[\w ]+[ *]{name}\(")
-            self.assertEqual(os.readlink(self.installed("share/man/man3", name + ".3")), "millrace.3")
+        for family, functions in families().items():
+            self.assertRegex(page, rf"(?m)^ +{family}\(3\)\n +.*: {', '.join(functions)}$")
         for status in re.findall(r"^\t(MR_\w+) =", read(ROOT, "client", "millrace.h"), re.M):
             self.assertIn(f" {status} = ", page.replace("\t", " "))
         self.assertIn('"%s\\n", mr_message()', page)

@@ -54,6 +54,8 @@ START_TEST(set_simple_keys)
 	set("insecure=true");
 	set("spin_us=50");
 	ck_assert_uint_eq(config.spin_us, 50);
+	set("http=[::1]:7224"); /* which YAML alone would read as a list */
+	ck_assert(config.has_http);
 	set("http=none");
 	set("listen=[unix:///a, tcp://h:1]");
 	ck_assert_uint_eq(config.limits.max_frame, 2097152);

@@ -1,0 +1,127 @@
+#define _GNU_SOURCE /* memmem */
+#include "client/cli/address.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 1000, ANSWER_BYTES = 1024 };
+
+enum speaker { SPEAKER_UNKNOWN, SPEAKER_HTTP, SPEAKER_TLS, SPEAKER_DAEMON };
+
+struct address {
+	bool is_tls;
+	char host[256], port[8];
+};
+
+/* False: it is none of ours, or more than one. */
+static bool read_url(const char *url, struct address *address)
+{
+	const char *host, *end, *colon;
+
+	if (strncmp(url, "tcp://", 6) != 0 && strncmp(url, "tls://", 6) != 0)
+		return false;
+	address->is_tls = url[1] == 'l';
+	host = url + 6;
+	end = host + strcspn(host, "/,");
+	if (strchr(url, ',') || end == host || (size_t)(end - host) >= sizeof address->host)
+		return false;
+	colon = *host == '[' ? strchr(host, ']') : host;
+	colon = colon ? memchr(colon, ':', (size_t)(end - colon)) : NULL;
+	snprintf(address->port, sizeof address->port, "%.*s", colon ? (int)(end - colon - 1) : 4,
+		 colon             ? colon + 1
+		 : address->is_tls ? "7225"
+				   : "7223");
+	end = colon ? colon : end;
+	if (*host == '[' && end[-1] == ']')
+		snprintf(address->host, sizeof address->host, "%.*s", (int)(end - host - 2), host + 1);
+	else
+		snprintf(address->host, sizeof address->host, "%.*s", (int)(end - host), host);
+	return true;
+}
+
+static int connect_to(const struct address *address)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+	struct addrinfo *found;
+	int fd = -1;
+
+	if (getaddrinfo(address->host, address->port, &hints, &found) != 0)
+		return -1;
+	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
+		fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+		if (fd < 0)
+			continue;
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+		if (connect(fd, at->ai_addr, at->ai_addrlen) < 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+/* Asks as a browser would: each of those whom one may meet gives himself away by his first bytes. */
+static enum speaker ask(const struct address *address)
+{
+	static const char question[] = "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	char answer[ANSWER_BYTES];
+	int fd = connect_to(address);
+	ssize_t n = -1;
+
+	if (fd >= 0 && send(fd, question, sizeof question - 1, MSG_NOSIGNAL) > 0)
+		n = recv(fd, answer, sizeof answer, 0);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return SPEAKER_UNKNOWN;
+	if (n >= 5 && memcmp(answer, "HTTP/", 5) == 0)
+		return SPEAKER_HTTP;
+	if (answer[0] == 0x15 || memmem(answer, (size_t)n, "tls://", 6)) /* an alert; or a daemon says so in plain */
+		return SPEAKER_TLS;
+	return answer[0] == 0 && memmem(answer, (size_t)n, "\"status\"", 8) ? SPEAKER_DAEMON : SPEAKER_UNKNOWN;
+}
+
+const char *address_advice(const char *url, const char *said, char *text, size_t size)
+{
+	struct address address;
+	const char *open = "", *close = "";
+
+	text[0] = '\0';
+	if (!read_url(url, &address))
+		return text;
+	if (strchr(address.host, ':')) {
+		open = "[";
+		close = "]";
+	}
+	switch (strstr(said, "tls://") && !address.is_tls ? SPEAKER_TLS : ask(&address)) {
+	case SPEAKER_HTTP:
+		snprintf(text, size,
+			 "; what is there is an HTTP server, perhaps millraced's own: its protocol has another "
+			 "address, by default "
+			 "tcp://%s%s%s:7223",
+			 open, address.host, close);
+		break;
+	case SPEAKER_TLS:
+		if (!address.is_tls)
+			snprintf(text, size, "; what is there speaks TLS: connect with tls://%s%s%s:%s", open,
+				 address.host, close, address.port);
+		break;
+	case SPEAKER_DAEMON:
+		if (address.is_tls)
+			snprintf(text, size,
+				 "; what is there is a millraced that speaks without TLS: connect with tcp://%s%s%s:%s",
+				 open, address.host, close, address.port);
+		break;
+	case SPEAKER_UNKNOWN:
+		break;
+	}
+	return text;
+}

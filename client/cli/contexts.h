@@ -1,0 +1,44 @@
+/* Contexts: daemons by name, with what it takes to log in there, from config.yaml in the user's directory of millrace
+ * ($XDG_CONFIG_HOME/millrace, else ~/.config/millrace). Which of them is chosen stands beside it, in a file `context`.
+ */
+#ifndef MILLRACE_CLI_CONTEXTS_H
+#define MILLRACE_CLI_CONTEXTS_H
+
+#include <stddef.h>
+
+enum { CONTEXTS_ERROR_BYTES = 1024, CONTEXTS_NAME_BYTES = 64 };
+
+struct context {
+	char *name;
+	char *url;
+	char *token;           /* in the file itself; NULL: it is not */
+	char *token_file;      /* NULL: none. Paths are absolute by now, as they are meant from the file's directory */
+	char *ca, *cert, *key; /* NULL: not given */
+};
+
+struct contexts {
+	char *directory; /* NULL: there is none that could have the files */
+	char *path;      /* of config.yaml */
+	struct context *list;
+	size_t n;
+	char chosen[CONTEXTS_NAME_BYTES + 1]; /* "" : none */
+};
+
+/* Reads both files; that there are none is no error. 0; or -1, and in `error` where the mistake is and what is wrong.
+ * contexts_finish() whatever it is. */
+int contexts_read(struct contexts *contexts, char error[CONTEXTS_ERROR_BYTES]);
+void contexts_finish(struct contexts *contexts);
+
+/* The context of this name, or NULL: in `error` that there is none, and which was perhaps meant. */
+const struct context *contexts_find(const struct contexts *contexts, const char *name,
+				    char error[CONTEXTS_ERROR_BYTES]);
+
+/* The context's token into token[size]; "" if it has none. 0; or -1 with `error`: it cannot be read, or others can read
+ * it too. */
+int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size,
+		   char error[CONTEXTS_ERROR_BYTES]);
+
+/* Writes down which is chosen, or with NULL that none is. 0; or -1 with `error`. */
+int contexts_choose(const struct contexts *contexts, const char *name, char error[CONTEXTS_ERROR_BYTES]);
+
+#endif
