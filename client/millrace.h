@@ -402,6 +402,8 @@ MR_API int mr_begin_put(mr *m, mr_request **request, const char *channel, const 
 			int64_t timeout_ms);
 MR_API int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
 			     int64_t timeout_ms);
+MR_API int mr_begin_put_with(mr *m, mr_request **request, const char *channel, const struct mr_put_options *options,
+			     const char *json, size_t len, int64_t timeout_ms);
 MR_API int mr_begin_take(mr *m, mr_request **request, const char *channel, size_t max,
 			 int64_t timeout_ms); /* max 0: one value, not an array */
 MR_API int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options,

@@ -196,6 +196,15 @@ int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const ch
 			  request);
 }
 
+int mr_begin_put_with(mr *m, mr_request **request, const char *channel, const struct mr_put_options *options,
+		      const char *json, size_t len, int64_t timeout_ms)
+{
+	struct client_operation operation;
+
+	return call_begin(m, operation_put(&operation, channel, options ? options : &one, json, len, timeout_ms),
+			  &operation, WANT_NOTHING, request);
+}
+
 int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options,
 		       int64_t timeout_ms)
 {

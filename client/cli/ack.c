@@ -30,7 +30,8 @@ static int ack(mr *m, const char *lease, const struct call *call)
 
 static int nack(mr *m, const char *lease, const struct call *call)
 {
-	return mr_nack(m, lease, call->delay_ms);
+	return mr_nack_with(m, lease,
+			    &(struct mr_nack_options){.delay_ms = call->delay_ms, .uncounted = call->uncounted});
 }
 
 static int extend(mr *m, const char *lease, const struct call *call)
@@ -67,10 +68,11 @@ const struct command nack_command = {
 	.arguments = "LEASE...",
 	.summary = "a leased value is not done, and goes back",
 	.description = "Says that what was taken with these leases is not done: it goes back to its place in its "
-		       "channel, at once or after --delay, and is\n"
-		       "delivered once more; or to the channel's dead-letter channel, if it was delivered too often.",
+		       "channel, at once or after --delay, and is delivered once more; or to the channel's "
+		       "dead-letter channel, if it was delivered too often. With --uncounted this delivery does not "
+		       "count: who took it did no work on it.",
 	.examples = "  millrace nack \"$lease\" --delay 30s\n",
-	.options = OPTION_BIT(OPTION_DELAY),
+	.options = OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_UNCOUNTED),
 	.exits = COMMON_EXITS,
 	.min_args = 1,
 	.max_args = -1,

@@ -61,7 +61,11 @@ enum option_id {
 	OPTION_LEASE,
 	OPTION_LEASED,    /* --lease too, of commands that do not lease unless they are told to */
 	OPTION_EXTENSION, /* --lease too, of `extend` */
-	OPTION_DELAY,
+	OPTION_DELAY,     /* of nack */
+	OPTION_PUT_DELAY, /* --delay too, of `put` */
+	OPTION_UNCOUNTED,
+	OPTION_CAPACITY,
+	OPTION_NO_DEAD_LETTER,
 	OPTION_MAX_DELIVERIES,
 	OPTION_DEAD_LETTER,
 	OPTION_ONCE,
@@ -79,6 +83,8 @@ enum {
 	COMMON_EXITS = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE) | EXIT_BIT(EXIT_CONNECT) |
 		       EXIT_BIT(EXIT_DENIED)
 };
+
+enum { COMMAND_MAX_CAPACITY = 1000000000 }; /* of a channel; what the daemon allows may be less */
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_RAW };
 
@@ -122,6 +128,8 @@ struct call {
 	bool force;
 	bool once;
 	bool no_reconnect;
+	bool uncounted;
+	bool no_dead_letter;
 	enum top_order order;
 	int64_t connect_timeout_ms; /* 0: not given */
 	int64_t timeout_ms;         /* MR_FOREVER: not given */
@@ -135,7 +143,8 @@ struct call {
 	int64_t backoff_ms;      /* MR_FOREVER: not given */
 	int64_t limit_ms;        /* MR_FOREVER: none */
 	int64_t lease_ms;        /* MR_FOREVER: not given; 0: none */
-	int64_t delay_ms;        /* of nack */
+	int64_t delay_ms;        /* of nack and put; 0: none */
+	uint64_t capacity;       /* of alter; 0: not given */
 	uint64_t max_deliveries; /* 0: not given */
 	const char *dead_letter; /* NULL: not given */
 	const char *to;          /* NULL: not given */
@@ -151,7 +160,8 @@ extern const struct command
 	put_command, take_command, alts_command, create_command, ack_command, nack_command, extend_command,
 	close_command, delete_command, ls_command, stat_command, peek_command, tap_command, untap_command,
 	taps_command, waiters_command, top_command, ping_command, bench_command, work_command, request_command,
-	serve_command, completion_command, token_command, context_command, help_command;
+	serve_command, completion_command, token_command, context_command, alter_command, move_command,
+	leases_command, help_command;
 /* clang-format on */
 
 #endif

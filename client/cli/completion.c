@@ -92,7 +92,8 @@ static const char bash_tail[] =
 	"\tCOMPREPLY=()\n"
 	"\tcase $kind in\n"
 	"\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
-	"\tCHANNEL* | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" 2>/dev/null "
+	"\tCHANNEL* | FROM | TO | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" "
+	"2>/dev/null "
 	"| cut -f1) ;;\n"
 	"\tNAME) choices=$(\"${COMP_WORDS[0]}\" context list -q -o raw 2>/dev/null | cut -f1) ;;\n"
 	"\tCOMMAND) choices=$(compgen -c -- \"$cur\") ;;\n"
@@ -224,7 +225,8 @@ static void zsh_word(const char *word)
 	printf(":%s:", word);
 	if (choices_of(word))
 		printf("(%s)", choices_of(word));
-	else if (strncmp(word, "CHANNEL", 7) == 0 || strcmp(word, "GLOB") == 0)
+	else if (strncmp(word, "CHANNEL", 7) == 0 || strcmp(word, "GLOB") == 0 || strcmp(word, "FROM") == 0 ||
+		 strcmp(word, "TO") == 0)
 		fputs("_millrace_channels", stdout);
 	else if (strcmp(word, "NAME") == 0)
 		fputs("_millrace_contexts", stdout);

@@ -7,8 +7,6 @@
 #include "client/cli/suggest.h"
 #include "client/cli/units.h"
 
-enum { HIGHEST_CAPACITY = 1000000000 }; /* what the daemon allows may be less */
-
 static int read_definition(const struct call *call, struct mr_definition *definition)
 {
 	static const struct {
@@ -40,9 +38,9 @@ static int read_definition(const struct call *call, struct mr_definition *defini
 			return report_usage(call, "a channel that is %s has no capacity; leave '%s' out",
 					    strcmp(kind, "promise") ? kind : "a promise", call->args[2]);
 		if (call->n_args > 2 &&
-		    units_parse_count(call->args[2], 1, HIGHEST_CAPACITY, &definition->capacity) < 0)
+		    units_parse_count(call->args[2], 1, COMMAND_MAX_CAPACITY, &definition->capacity) < 0)
 			return report_usage(call, "'%s' is not a capacity; give a number from 1 to %d", call->args[2],
-					    HIGHEST_CAPACITY);
+					    COMMAND_MAX_CAPACITY);
 		return EXIT_OK;
 	}
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

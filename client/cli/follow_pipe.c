@@ -49,7 +49,7 @@ static int hand_on(const struct call *call, mr *m, const struct mr_result *resul
 	if (!is_read && watch->reason == TAKE_GOES_ON)
 		watch->reason = TAKE_ORPHANED;
 	if (!is_read)
-		return mr_nack(m, result->lease, 0);
+		return mr_nack_with(m, result->lease, &(struct mr_nack_options){.uncounted = true});
 	return is_theirs ? MR_OK : mr_ack(m, result->lease);
 }
 

@@ -54,6 +54,13 @@ static const struct option_row table[N_OPTIONS] = {
 			   "what is taken is only leased for so long; done with `ack`, it is gone, else it comes back"},
 	[OPTION_EXTENSION] = {0, "lease", "TIME", "for how long, from now on"},
 	[OPTION_DELAY] = {0, "delay", "TIME", "it comes back after so long"},
+	[OPTION_PUT_DELAY] =
+		{0, "delay", "TIME",
+		 "the values are put at once, and take their room, but enter the channel when so much time has passed"},
+	[OPTION_UNCOUNTED] = {0, "uncounted", NULL, "no work was done on it: this delivery does not count"},
+	[OPTION_CAPACITY] = {0, "capacity", "N", "how many values fit into it"},
+	[OPTION_NO_DEAD_LETTER] = {0, "no-dead-letter", NULL,
+				   "values come back for ever; instead of --max-deliveries and --dead-letter"},
 	[OPTION_MAX_DELIVERIES] = {0, "max-deliveries", "N",
 				   "a value that came back N times from leases goes to the channel of --dead-letter"},
 	[OPTION_DEAD_LETTER] = {0, "dead-letter", "CHANNEL",

@@ -145,6 +145,10 @@ static bool *flag_of(struct call *call, enum option_id id)
 		return &call->force;
 	case OPTION_ONCE:
 		return &call->once;
+	case OPTION_UNCOUNTED:
+		return &call->uncounted;
+	case OPTION_NO_DEAD_LETTER:
+		return &call->no_dead_letter;
 	case OPTION_NO_RECONNECT:
 		return &call->no_reconnect;
 	case OPTION_VERSION:
@@ -230,7 +234,10 @@ static int set_value(struct call *call, enum option_id id, const char *word, int
 	case OPTION_EXTENSION:
 		return set_lease(call, word);
 	case OPTION_DELAY:
+	case OPTION_PUT_DELAY:
 		return set_time(call, word, &call->delay_ms);
+	case OPTION_CAPACITY:
+		return set_between(call, word, "values", 1, COMMAND_MAX_CAPACITY, &call->capacity);
 	case OPTION_MAX_DELIVERIES:
 		return set_between(call, word, "deliveries", 1, MESSAGE_MAX_DELIVERIES, &call->max_deliveries);
 	case OPTION_SORT:

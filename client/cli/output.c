@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,16 +25,29 @@ void output_bare(const struct call *call, struct slice value)
 	buffer_finish(&out);
 }
 
-void output_value(const struct call *call, const char *channel, struct slice value)
+/* The end of a value's line. `origin` is a JSON object, or NULL. */
+static void end_value(const struct call *call, struct slice origin)
+{
+	if (call->format == FORMAT_JSON && origin.bytes)
+		printf(",\"origin\":%.*s", (int)origin.len, origin.bytes);
+	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
+}
+
+static void print_value(const struct call *call, const char *channel, struct slice value, struct slice origin)
 {
 	if (call->format == FORMAT_JSON)
 		printf("{\"channel\":\"%s\",\"value\":", channel);
 	output_bare(call, value);
-	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
+	end_value(call, origin);
 }
 
-static void print_leased(const struct call *call, const char *channel, struct slice value, const char *lease,
-			 uint64_t deliveries)
+void output_value(const struct call *call, const char *channel, struct slice value)
+{
+	print_value(call, channel, value, (struct slice){NULL, 0});
+}
+
+static void print_leased(const struct call *call, const char *channel, const struct mr_result *result,
+			 struct slice origin)
 {
 	static const char *const formats[] = {
 		[FORMAT_TEXT] = "%s %" PRIu64 " ",
@@ -41,36 +55,50 @@ static void print_leased(const struct call *call, const char *channel, struct sl
 		[FORMAT_JSON] = "{\"lease\":\"%s\",\"deliveries\":%" PRIu64 ",",
 	};
 
-	printf(formats[call->format], lease, deliveries);
+	printf(formats[call->format], result->lease, result->deliveries);
 	if (call->format == FORMAT_JSON)
 		printf("\"channel\":\"%s\",\"value\":", channel);
-	output_bare(call, value);
-	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
+	output_bare(call, (struct slice){result->raw, result->raw_len});
+	end_value(call, origin);
 }
 
 void output_taken(const struct call *call, const char *channel, const struct mr_result *result)
 {
-	struct slice value = {result->raw, result->raw_len};
+	struct slice origin = result->origin ? slice_from(result->origin) : (struct slice){NULL, 0};
 
 	if (call->lease_ms != MR_FOREVER)
-		print_leased(call, channel, value, result->lease, result->deliveries);
+		print_leased(call, channel, result, origin);
 	else
-		output_value(call, channel, value);
+		print_value(call, channel, (struct slice){result->raw, result->raw_len}, origin);
 }
 
-size_t output_values(const struct call *call, const char *channel, struct slice array)
+/* The next of an array's values; bytes NULL: there is none, or no array. */
+static struct slice next_of(struct json_scan *scan, bool *first)
 {
-	struct json_scan scan;
-	struct slice value;
-	bool first = true;
+	struct slice value = {NULL, 0};
+
+	if (!json_scan_element(scan, first) || json_scan_value(scan, &value) == JSON_TYPE_NONE)
+		return (struct slice){NULL, 0};
+	return value;
+}
+
+size_t output_values(const struct call *call, const char *channel, struct slice array, const char *origins)
+{
+	struct json_scan scan, origin_scan;
+	struct slice value, origin = {NULL, 0};
+	bool first = true, origins_first = true, has_origins;
 	size_t n = 0;
 
 	json_scan_init(&scan, array.bytes, array.len);
 	if (!json_scan_enter(&scan, '['))
 		return 0;
-	while (json_scan_element(&scan, &first) && json_scan_value(&scan, &value) != JSON_TYPE_NONE) {
-		output_value(call, channel, value);
-		n++;
+	json_scan_init(&origin_scan, origins ? origins : "", origins ? strlen(origins) : 0);
+	has_origins = origins && json_scan_enter(&origin_scan, '[');
+	for (; (value = next_of(&scan, &first)).bytes; n++) {
+		if (has_origins)
+			origin = next_of(&origin_scan, &origins_first);
+		print_value(call, channel, value,
+			    slice_equal(origin, SLICE("null")) ? (struct slice){NULL, 0} : origin);
 	}
 	return n;
 }

@@ -12,8 +12,9 @@ void output_value(const struct call *call, const char *channel, struct slice val
 /* What a take has brought: one value; if the call asks for leases, with its lease and how often it was delivered. */
 void output_taken(const struct call *call, const char *channel, const struct mr_result *result);
 
-/* Each value of a JSON array. Returns how many there were. */
-size_t output_values(const struct call *call, const char *channel, struct slice array);
+/* Each value of a JSON array, with its origin from an array of the same length, or NULL. Returns how many there were.
+ */
+size_t output_values(const struct call *call, const char *channel, struct slice array, const char *origins);
 
 /* The value alone, as text and raw have it, without a line's end. */
 void output_bare(const struct call *call, struct slice value);

@@ -15,7 +15,7 @@ static int run_peek(const struct call *call)
 	status = mr_peek_raw(m, call->args[0], call->number ? call->number : 1, &values, &len);
 	code = session_report(call, m, call->args[0], status, NULL);
 	if (status == MR_OK)
-		output_values(call, call->args[0], (struct slice){values, len});
+		output_values(call, call->args[0], (struct slice){values, len}, NULL);
 	mr_free(values);
 	mr_destroy(m);
 	return code;

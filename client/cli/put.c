@@ -59,6 +59,7 @@ struct put {
 /* Sends what has not landed of the flying batch, or a part of it. */
 static void send_rest(struct put *put)
 {
+	const struct mr_put_options options = {.many = true, .delay_ms = put->call->delay_ms};
 	size_t n = put->flying->n - put->n_landed;
 	struct slice array;
 
@@ -70,8 +71,8 @@ static void send_rest(struct put *put)
 	do {
 		array = batch_array(put->flying, put->n_landed, put->n_sent);
 		put->status = !array.bytes ? MR_EMEMORY
-					   : mr_begin_put_many(put->m, &put->request, put->channel, array.bytes,
-							       array.len, put->call->timeout_ms);
+					   : mr_begin_put_with(put->m, &put->request, put->channel, &options,
+							       array.bytes, array.len, put->call->timeout_ms);
 	} while (put->status != MR_OK && recovery_wait(&put->recovery, put->m, put->status, put->interrupt_fd));
 	if (put->status != MR_OK)
 		put->request = NULL;
@@ -363,8 +364,10 @@ const struct command put_command = {
 	.examples = "  millrace put jobs '{\"url\":\"http://x/y\"}' '{\"url\":\"http://x/z\"}'\n"
 		    "  millrace put -s names Ada Grace\n"
 		    "  jq -c '.[]' jobs.json | millrace put jobs\n"
+		    "  millrace put reminders --delay 10m '\"tea is ready\"'\n"
 		    "  millrace put temperatures -- -5\n",
-	.options = OPTION_BIT(OPTION_STRING) | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT),
+	.options = OPTION_BIT(OPTION_STRING) | OPTION_BIT(OPTION_PUT_DELAY) | OPTION_BIT(OPTION_TIMEOUT) |
+		   OPTION_BIT(OPTION_NO_RECONNECT),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
 	.min_args = 1,

@@ -208,7 +208,10 @@ static void *work(void *arg)
 	if (code != EXIT_OK)
 		runner_stop_with(runner, code);
 	while (code == EXIT_OK && take(thread, &job)) {
-		do_job(runner, &job);
+		if (!job.lease.token || !latch_is_open(&runner->stop))
+			do_job(runner, &job);
+		else /* stopped before anything was done */
+			runner_return_untouched(runner, &job);
 		extender_remove(&runner->extender, &job.lease);
 		mr_free((char *)job.taken.bytes);
 	}

@@ -100,6 +100,9 @@ void runner_settle(struct runner *runner, struct job *job);
 /* Gives the value back to its channel. False: it is not leased, or no more. */
 bool runner_return(struct runner *runner, struct job *job);
 
+/* Gives back a value on which no work was done: at once, and as if it had not been taken. It must be leased. */
+void runner_return_untouched(struct runner *runner, struct job *job);
+
 /* The pause behind the n-th failure, from 1: it doubles each time. */
 int64_t runner_pause_ms(const struct runner *runner, uint64_t n);
 

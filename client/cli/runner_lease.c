@@ -42,3 +42,10 @@ bool runner_return(struct runner *runner, struct job *job)
 		runner_count(runner, &runner->n_returned);
 	return is_back;
 }
+
+void runner_return_untouched(struct runner *runner, struct job *job)
+{
+	/* If that cannot be said any more, the lease ends with the connection, and it is counted. */
+	(void)mr_nack_with(job->thread->m, job->lease.token, &(struct mr_nack_options){.uncounted = true});
+	extender_remove(&runner->extender, &job->lease);
+}

@@ -29,7 +29,7 @@ static int take_some(const struct call *call, mr *m, size_t max, struct take_wat
 		output_taken(call, channel, &result);
 		*n += 1;
 	} else if (status == MR_OK) {
-		*n += output_values(call, channel, (struct slice){result.raw, result.raw_len});
+		*n += output_values(call, channel, (struct slice){result.raw, result.raw_len}, result.origin);
 	}
 	mr_result_finish(&result);
 	return status;
@@ -97,7 +97,7 @@ static void take_rest(const struct call *call, mr *m, mr_consumer *consumer, con
 		if (watch->reason == TAKE_INTERRUPTED)
 			output_taken(call, call->args[0], &result);
 		else if (result.lease)
-			(void)mr_nack(m, result.lease, 0);
+			(void)mr_nack_with(m, result.lease, &(struct mr_nack_options){.uncounted = true});
 		mr_result_finish(&result);
 	}
 }
@@ -184,7 +184,8 @@ const struct command take_command = {
 		       "\n"
 		       "text prints a value as it was put (but never on more than one line), raw prints strings "
 		       "without quotes and escapes and other values as they are, json prints "
-		       "{\"channel\":NAME,\"value\":VALUE}.\n"
+		       "{\"channel\":NAME,\"value\":VALUE}, and of a dead letter \"origin\", where it comes from and "
+		       "why.\n"
 		       "\n"
 		       "With --lease each value is only leased, and stands behind its lease and a number, how often "
 		       "it was delivered: LEASE N VALUE (json: \"lease\" and \"deliveries\"; raw: with tabs). The "

@@ -14,7 +14,7 @@ from cli import CLOSED, CONNECT, DROPPED, ERROR, NO_CHANNEL, OK, PROGRAM, TIMEOU
 from millraced import BUILD, DEADLINE_S, Connection  # noqa: E402
 from terminal import needs_terminal  # noqa: E402
 
-COMMANDS = "put take alts ack nack extend create close delete ls stat peek waiters top ping bench work request serve completion token".split()
+COMMANDS = "put take alts ack nack extend create alter close delete move ls stat peek waiters leases context top ping bench work request serve completion token".split()
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, many: {kind: bounded, capacity: 100000}, meet: {kind: unbuffered}, lossy: {kind: dropping, capacity: 2}, latest: {kind: sliding, capacity: 1}, leader: {kind: promise}}"
 
 
@@ -455,6 +455,90 @@ class Leases(Cli):
         self.expect(USAGE, "", "extend", "x", err="--lease")
         self.expect(USAGE, "", "take", "jobs", "--lease", "0", err="not a time for a lease")
         self.expect(ERROR, "", "ack", "x", err="no such lease")
+
+
+class Later(Cli):
+    """Putting later and once more: delays, deliveries that do not count, dead letters that go back, channels that are altered."""
+
+    channels = "{bad: {kind: bounded, capacity: 9}, jobs: {kind: bounded, capacity: 4, max_deliveries: 1, dead_letter: bad}, other: {kind: bounded, capacity: 2}, meet: {kind: unbuffered}}"
+
+    def needs(self, op, **members):
+        """Skips where the daemon does not know this yet."""
+        with Connection(self.daemon) as connection:
+            reply = connection.ask(id=1, op=op, **members)
+            if reply.get("error") == "unknown_op" or (reply.get("error") == "bad_request" and "does not have" in reply["message"]):
+                self.skipTest(f"this daemon has no {op} {members}")
+
+    def fail_twice(self):
+        """Two values of `jobs` become dead letters."""
+        self.expect(OK, "", "put", "jobs", "1", "2")
+        for lease in [self.run_cli("take", "jobs", "--lease", "1m").stdout.split()[0] for _ in range(2)]:
+            self.expect(OK, "", "nack", lease)
+
+    def test_alter(self):
+        self.expect(OK, "altered\n", "alter", "other", "--capacity", "3", "--max-waiters", "7")
+        self.expect(OK, "", "put", "other", "1", "2", "3", "-t", "0")
+        row = json.loads(self.run_cli("alter", "jobs", "--no-dead-letter", "-o", "json").stdout)
+        self.assertEqual((row["channel"], row["capacity"]), ("jobs", 4))
+        self.expect(NO_CHANNEL, "", "alter", "othr", "--capacity", "3", err="did you mean 'other'?")
+        self.expect(USAGE, "", "alter", "other", err="what is to be altered?")
+        self.expect(USAGE, "", "alter", "other", "--no-dead-letter", "--max-deliveries", "2", err="instead of")
+        self.expect(ERROR, "", "alter", "meet", "--capacity", "3", err="capacity")
+
+    def test_a_delivery_that_does_not_count(self):
+        self.expect(OK, "", "put", "jobs", "1")
+        for _ in range(3):
+            lease, deliveries, _ = self.run_cli("take", "jobs", "--lease", "1m").stdout.split()
+            self.assertEqual(deliveries, "1")
+            self.expect(OK, "", "nack", lease, "--uncounted")
+        self.expect(OK, "1\n", "take", "jobs")
+
+    def test_a_reader_that_has_gone_does_not_count(self):
+        self.expect(OK, "", "put", "jobs", "1", "2")
+        result = subprocess.run(["bash", "-c", f"{PROGRAM} take jobs --follow | head -1"], capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment)
+        self.assertEqual(result.stdout, "1\n")
+        self.expect(OK, "2\n", "take", "jobs", "-t", "0")  # with a count it would be a dead letter
+
+    def test_leases(self):
+        self.needs("leases")
+        self.expect(OK, "", "put", "jobs", "1")
+        lease = self.run_cli("take", "jobs", "--lease", "1m").stdout.split()[0]
+        result = self.run_cli("leases")
+        self.assertEqual(len(result.stdout.splitlines()), 2, result)
+        self.assertNotIn(lease, result.stdout)
+        row = json.loads(self.run_cli("leases", "jobs", "-o", "json").stdout)
+        self.assertEqual((row["channel"], row["values"], row["deliveries"], row["sticky"]), ("jobs", 1, 1, True))
+        self.assertEqual(self.run_cli("leases", "other").stdout.splitlines()[1:], [])
+        self.assertIn("LEASED", self.run_cli("ls").stdout.splitlines()[0])
+
+    def test_dead_letters_go_back(self):
+        self.needs("move", **{"from": "bad"})
+        self.fail_twice()
+        row = json.loads(self.run_cli("take", "bad", "-o", "json").stdout)
+        self.assertEqual((row["value"], row["origin"]["channel"], row["origin"]["reason"]), (1, "jobs", "nack"))
+        self.expect(OK, "1 moved, 0 left\n", "move", "bad")
+        self.expect(OK, "2\n", "take", "jobs", "-t", "0")
+
+    def test_values_move(self):
+        self.needs("move", **{"from": "bad"})
+        self.expect(OK, "", "put", "jobs", "1", "2", "3", "4")
+        self.expect(OK, "2 moved, 2 left\n", "move", "jobs", "other")
+        self.expect(OK, '{"moved":0,"left":2}\n', "move", "jobs", "other", "-o", "json")
+        self.expect(OK, "1\n2\n", "take", "other", "-n", "2")
+        self.expect(OK, "1 moved, 1 left\n", "move", "jobs", "other", "-n", "1")
+        self.expect(ERROR, "", "move", "jobs", "jobs", err="0 moved")
+        self.run_cli("close", "other")
+        self.expect(CLOSED, "", "move", "jobs", "other", err="other: the channel is closed; 0 moved")
+        self.expect(NO_CHANNEL, "", "move", "jobs", "othr", err="did you mean 'other'?")
+
+    def test_a_put_with_a_delay(self):
+        self.needs("put", channel="other", value=0, delay_ms=1)
+        self.expect(OK, "", "put", "jobs", "--delay", "10m", "1", "2")
+        row = json.loads(self.run_cli("stat", "jobs", "-o", "json").stdout)
+        self.assertEqual((row["buffered"], row["delayed"]), (0, 2))
+        self.expect(OK, "", "put", "bad", "--delay", "1ms", stdin="3\n")
+        self.expect(OK, "3\n", "take", "bad")
+        self.expect(ERROR, "", "put", "meet", "--delay", "1s", "1", err="unbuffered")
 
 
 class Demo(unittest.TestCase):

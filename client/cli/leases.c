@@ -1,0 +1,43 @@
+/* millrace leases: who works on what, and since when. */
+#include "client/cli/listing.h"
+#include "client/cli/session.h"
+
+static int run_leases(const struct call *call)
+{
+	static const struct column columns[] = {
+		{"SEQ", "seq", true, 9},         {"CHANNEL", "channel", false, 2},
+		{"VALUES", "values", true, 5},   {"DELIVERIES", "deliveries", true, 4},
+		{"NAME", "name", false, 0},      {"PEER", "peer", false, 6},
+		{"USER", "user", false, 7},      {"CONNECTION", "connection", true, 8},
+		{"STICKY", "sticky", false, 10}, {"AGE_MS", "age_ms", true, 1},
+		{"LEFT_MS", "left_ms", true, 3},
+	};
+	const char *channel = call->n_args ? call->args[0] : NULL;
+	json_t *rows = NULL;
+	int code, status;
+	mr *m;
+
+	code = channel ? session_open_for(call, channel, &m) : session_open(call, &m);
+	if (code != EXIT_OK)
+		return code;
+	status = mr_leases(m, channel, &rows);
+	return listing_end(call, m, channel, status, columns, sizeof columns / sizeof *columns, rows);
+}
+
+const struct command leases_command = {
+	.name = "leases",
+	.arguments = "[CHANNEL]",
+	.summary = "show who works on what, and since when",
+	.description = "Lists the leases of one channel or of all, the oldest first: how many values each holds, the "
+		       "highest number of "
+		       "their deliveries, who took them, how long ago, and how much time the lease has left. The token "
+		       "of a lease is "
+		       "never shown. json prints one object a line, raw the same columns with tabs between them and no "
+		       "heading.",
+	.examples = "  millrace leases\n"
+		    "  millrace leases jobs -o json | jq 'select(.age_ms > 60000).name'\n",
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
+	.min_args = 0,
+	.max_args = 1,
+	.run = run_leases,
+};
