@@ -68,10 +68,10 @@ static int connect_to(const struct address *address)
 	return fd;
 }
 
-/* Asks as a browser would: each of those whom one may meet gives himself away by his first bytes. */
+/* Asks as a client would, without TLS: each of those whom one may meet gives himself away by his first bytes. */
 static enum speaker ask(const struct address *address)
 {
-	static const char question[] = "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const char question[] = "\0\0\0\046{\"id\":1,\"op\":\"hello\",\"protocol\":1    }";
 	char answer[ANSWER_BYTES];
 	int fd = connect_to(address);
 	ssize_t n = -1;

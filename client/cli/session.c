@@ -131,7 +131,7 @@ static int report_no_connection(const struct call *call, const struct target *ta
 	report_describe(NULL, status, text, sizeof text);
 	if (status == MR_EUNAUTHENTICATED || status == MR_EDENIED || status == MR_EOVERLOADED)
 		return report_status(call, NULL, status, NULL);
-	if (target->url)
+	if (target->url && !strstr(mr_message(), "certificate")) /* who shows a certificate is known to speak TLS */
 		address_advice(target->url, mr_message(), advice, sizeof advice);
 	if (*advice)
 		report(call, NULL, "cannot connect to %s%s", target->url, advice);
