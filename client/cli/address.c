@@ -82,11 +82,19 @@ static enum speaker ask(const struct address *address)
 		close(fd);
 	if (n <= 0)
 		return SPEAKER_UNKNOWN;
-	if (n >= 5 && memcmp(answer, "HTTP/", 5) == 0)
+	if ((n >= 5 && memcmp(answer, "HTTP/", 5) == 0) || memmem(answer, (size_t)n, "speaks HTTP", 11))
 		return SPEAKER_HTTP;
 	if (answer[0] == 0x15 || memmem(answer, (size_t)n, "tls://", 6)) /* an alert; or a daemon says so in plain */
 		return SPEAKER_TLS;
 	return answer[0] == 0 && memmem(answer, (size_t)n, "\"status\"", 8) ? SPEAKER_DAEMON : SPEAKER_UNKNOWN;
+}
+
+/* What the library's words tell by themselves; else who is there is asked. */
+static enum speaker find_speaker(const struct address *address, const char *said)
+{
+	if (strstr(said, "speaks HTTP"))
+		return SPEAKER_HTTP;
+	return strstr(said, "tls://") && !address->is_tls ? SPEAKER_TLS : ask(address);
 }
 
 const char *address_advice(const char *url, const char *said, char *text, size_t size)
@@ -101,7 +109,7 @@ const char *address_advice(const char *url, const char *said, char *text, size_t
 		open = "[";
 		close = "]";
 	}
-	switch (strstr(said, "tls://") && !address.is_tls ? SPEAKER_TLS : ask(&address)) {
+	switch (find_speaker(&address, said)) {
 	case SPEAKER_HTTP:
 		snprintf(text, size,
 			 "; what is there is an HTTP server, perhaps millraced's own: its protocol has another "
