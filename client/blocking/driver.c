@@ -109,6 +109,7 @@ void driver_look(struct mr *m)
 {
 	while (read_once(m))
 		;
+	outcome_deliver(m, clock_now_ms()); /* what has been cancelled here, too */
 	tick(m);
 }
 

@@ -66,7 +66,7 @@ int follow_pipe(const struct call *call, mr *m, struct take_watch *watch, struct
 			watch->reason = TAKE_ORPHANED;
 			break;
 		}
-		status = take_watched(watch, m, call->args[0], &options, call->timeout_ms, &result);
+		status = take_watched(watch, m, recovery, call->args[0], &options, call->timeout_ms, &result);
 		if (status == MR_OK) {
 			recovery_end(recovery);
 			status = hand_on(call, m, &result, watch);

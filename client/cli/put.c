@@ -183,7 +183,8 @@ static void attend(struct put *put)
 	if (mr_is_done(put->m, put->request) || clock_ms() >= put->patience_ms) {
 		land(put);
 	} else if (mr_fd(put->m) < 0) { /* lost, and the library is to send it again */
-		if (!recovery_wait(&put->recovery, put->m, MR_ECONNECTION, put->interrupt_fd))
+		if (!recovery_wait(&put->recovery, put->m, mr_fail(MR_ECONNECTION, "the connection ended"),
+				   put->interrupt_fd))
 			land(put);
 	} else if (clock_ms() >= cut_ms(put)) {
 		put->is_cut = true;

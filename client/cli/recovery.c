@@ -72,6 +72,23 @@ static bool pause_once(struct recovery *recovery, int stop_fd)
 	return poll(&stop, 1, (int)(half + random % (half + 1))) == 0;
 }
 
+/* Whether there is a daemon that takes new values. One that is about to end answers as ever, but makes no channels any
+ * more. */
+static int find_daemon(mr *m, int last_status)
+{
+	const struct mr_definition definition = {.kind = "promise", .ephemeral = true};
+	int status = mr_ping(m, PING_MS);
+	char *channel = NULL;
+
+	if (status != MR_OK || last_status != MR_EDRAINING)
+		return status == MR_TIMEOUT ? MR_ECONNECTION : status;
+	status = mr_create(m, NULL, &definition, NULL, &channel);
+	if (status == MR_OK)
+		(void)mr_delete(m, channel, true, NULL);
+	mr_free(channel);
+	return status;
+}
+
 /* Another thread may have told of this loss, and of its end: then there is nothing more to tell. */
 static bool is_back_already(const struct recovery *recovery, mr *m, int status)
 {
@@ -94,14 +111,14 @@ bool recovery_wait(struct recovery *recovery, mr *m, int status, int stop_fd)
 		tell_loss(recovery, status);
 	do {
 		goes_on = pause_once(recovery, stop_fd) && !has_given_up(recovery);
-		if (!goes_on || status == MR_EDRAINING) /* which tells itself when it is another daemon */
+		if (!goes_on)
 			break;
-		status = mr_ping(m, PING_MS);
-		if (status == MR_OK || status == MR_TIMEOUT)
+		status = find_daemon(m, status);
+		if (status == MR_OK)
 			tell_return(recovery);
 		else if (!recovery_is_loss(status))
 			goes_on = false;
-	} while (goes_on && recovery_is_loss(status));
+	} while (goes_on && status != MR_OK);
 	pthread_mutex_unlock(&recovery->lock);
 	return goes_on;
 }

@@ -20,8 +20,8 @@ struct recovery {
 void recovery_init(struct recovery *recovery, const struct call *call);
 void recovery_finish(struct recovery *recovery);
 
-/* A library call with this handle, the last of this thread, has ended with this status. True: the connection was lost
- * and is back, or the daemon is about to go and another try may find the next one; so the call should be made again.
+/* A library call with this handle, the last of this thread, has ended with this status. True: the connection was lost,
+ * or the daemon was about to end, and there is one again; so the call should be made again.
  * False: the status is to be reported. That is so for any other status, with --no-reconnect, if the daemon was not back
  * within --timeout, and when stop_fd
  * (-1: none) can be read. */

@@ -24,7 +24,6 @@ enum {
 	THREAD_STACK_BYTES = 512 * 1024,
 	FILES = 32,            /* that are open whatever runs */
 	FILES_PER_COMMAND = 8, /* its connection, and its pipes while it begins */
-	LOSS_MS = 200,         /* how long a connection that is lost is waited with until the library tells of it */
 };
 
 /* -- What the kinds use -- */
@@ -57,19 +56,26 @@ void runner_stop_for(struct runner *runner, mr *m, const char *channel, int stat
 			 is_first ? session_report(runner->call, m, channel, status, NULL) : report_code(status));
 }
 
-/* Waits for the request, or until the latch opens: then it is cancelled, and what was faster is its outcome. */
-static int wait_for(mr *m, mr_request *request, const struct latch *latch, struct mr_result *result)
+/* Waits for the request, or until the latch opens: then it is cancelled, and what was faster is its outcome. When the
+ * connection is lost meanwhile, the library sends again with the next one what does no harm. */
+static int wait_for(struct runner *runner, mr *m, mr_request *request, const struct latch *latch,
+		    struct mr_result *result)
 {
 	struct pollfd fds[] = {{latch->fd, POLLIN, 0}, {-1, POLLIN, 0}};
+	bool goes_on = true;
 
-	while (!mr_is_done(m, request)) {
+	while (goes_on && !mr_is_done(m, request)) {
 		fds[1].fd = mr_fd(m);
-		(void)poll(fds, 2, fds[1].fd < 0 ? LOSS_MS : -1);
-		if (fds[0].revents) {
-			(void)mr_cancel(m, request);
-			break;
+		if (fds[1].fd < 0) {
+			goes_on = recovery_wait(&runner->recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"),
+						latch->fd);
+		} else {
+			(void)poll(fds, 2, -1);
+			goes_on = !fds[0].revents;
 		}
 	}
+	if (!goes_on)
+		(void)mr_cancel(m, request);
 	return mr_wait(m, request, result);
 }
 
@@ -99,7 +105,7 @@ int runner_put(struct runner *runner, const struct job *job, const char *channel
 
 		status = mr_begin_put(m, &request, channel, value.bytes, value.len, left_ms(timeout_ms, begun_ms));
 		if (status == MR_OK)
-			status = wait_for(m, request, &runner->abort, NULL);
+			status = wait_for(runner, m, request, &runner->abort, NULL);
 		if (is_early(status, timeout_ms, begun_ms) ||
 		    recovery_wait(&runner->recovery, m, status, runner->abort.fd))
 			continue;
@@ -153,7 +159,7 @@ static int take_one(struct runner_thread *thread, struct mr_result *result)
 		status = mr_begin_take_with(thread->m, &request, runner->call->args[0], &options,
 					    left_ms(timeout_ms, begun_ms));
 		if (status == MR_OK)
-			status = wait_for(thread->m, request, &runner->stop, result);
+			status = wait_for(runner, thread->m, request, &runner->stop, result);
 		if (status != MR_OK)
 			mr_result_finish(result);
 	} while (!latch_is_open(&runner->stop) &&

@@ -23,7 +23,7 @@ static int take_some(const struct call *call, mr *m, size_t max, struct take_wat
 		.max = max == 1 ? 0 : max, .lease_ms = take_lease_ms(call), .sticky = take_lease_ms(call) > 0};
 	const char *channel = call->args[0];
 	struct mr_result result;
-	int status = take_watched(watch, m, channel, &options, call->timeout_ms, &result);
+	int status = take_watched(watch, m, NULL, channel, &options, call->timeout_ms, &result);
 
 	if (status == MR_OK && max == 1) {
 		output_taken(call, channel, &result);

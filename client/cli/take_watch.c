@@ -5,7 +5,7 @@
 #include "client/cli/clock.h"
 #include "client/cli/interrupt.h"
 
-enum { GRACE_MS = 1000, LOSS_MS = 200 };
+enum { GRACE_MS = 1000 };
 
 void take_watch_init(struct take_watch *watch)
 {
@@ -26,9 +26,8 @@ bool take_watch_wait(struct take_watch *watch, mr *m, int64_t timeout_ms)
 	bool is_late;
 
 	watch->fds[2].fd = mr_fd(m);
-	if (watch->fds[2].fd < 0 &&
-	    timeout_ms == MR_FOREVER) /* nothing will wake us: the library says soon that it is lost */
-		timeout_ms = LOSS_MS;
+	if (watch->fds[2].fd < 0)
+		return false; /* lost: the library says so when it is asked */
 	is_late = poll(watch->fds, 3, timeout_ms == MR_FOREVER || timeout_ms > INT32_MAX ? -1 : (int)timeout_ms) == 0;
 	take_watch_look(watch);
 	if (watch->reason == TAKE_GOES_ON && watch->fds[1].revents & (POLLERR | POLLHUP))
@@ -43,8 +42,8 @@ int64_t take_lease_ms(const struct call *call)
 	return call->lease_ms == MR_FOREVER ? 0 : call->lease_ms;
 }
 
-int take_watched(struct take_watch *watch, mr *m, const char *channel, const struct mr_take_options *options,
-		 int64_t timeout_ms, struct mr_result *result)
+int take_watched(struct take_watch *watch, mr *m, struct recovery *recovery, const char *channel,
+		 const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result)
 {
 	int64_t end_ms = timeout_ms == MR_FOREVER ? INT64_MAX : clock_ms() + timeout_ms + GRACE_MS, left_ms;
 	mr_request *request;
@@ -58,8 +57,13 @@ int take_watched(struct take_watch *watch, mr *m, const char *channel, const str
 		left_ms = end_ms == INT64_MAX ? MR_FOREVER : end_ms - clock_ms();
 		if (end_ms != INT64_MAX && left_ms <= 0)
 			break; /* the library tells what is wrong */
+		if (mr_fd(m) < 0 &&
+		    !(recovery &&
+		      recovery_wait(recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"), watch->fds[0].fd)))
+			break;
 		(void)take_watch_wait(watch, m, left_ms);
 	}
+	take_watch_look(watch);
 	if (watch->reason != TAKE_GOES_ON)
 		(void)mr_cancel(m, request);
 	return mr_wait(m, request, result);

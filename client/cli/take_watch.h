@@ -4,8 +4,7 @@
 
 #include <poll.h>
 
-#include "client/cli/command.h"
-#include "client/millrace.h"
+#include "client/cli/recovery.h"
 
 struct take_watch {
 	enum { TAKE_GOES_ON, TAKE_INTERRUPTED, TAKE_ORPHANED } reason;
@@ -21,10 +20,11 @@ bool take_watch_wait(struct take_watch *watch, mr *m, int64_t timeout_ms);
 /* Looks for Ctrl-C alone, without a wait. */
 void take_watch_look(struct take_watch *watch);
 
-/* A take, watched. With a time-out it ends at most a second after that. What was faster than the reason to stop is
- * MR_OK; without it, MR_CANCELLED. result is set, for mr_result_finish(), whatever is returned. */
-int take_watched(struct take_watch *watch, mr *m, const char *channel, const struct mr_take_options *options,
-		 int64_t timeout_ms, struct mr_result *result);
+/* A take, watched. With `recovery` (or NULL) it outlives its connection, where that does no harm. With a time-out it
+ * ends at most a second after that. What was faster than the reason to stop is MR_OK; without it, MR_CANCELLED. result
+ * is set, for mr_result_finish(), whatever is returned. */
+int take_watched(struct take_watch *watch, mr *m, struct recovery *recovery, const char *channel,
+		 const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result);
 
 /* How long what is taken is leased, by --lease; 0: it is not. Such a lease has to outlive this program, so it is
  * sticky. */
