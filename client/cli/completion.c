@@ -92,7 +92,8 @@ static const char bash_tail[] =
 	"\tCOMPREPLY=()\n"
 	"\tcase $kind in\n"
 	"\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
-	"\tCHANNEL* | FROM | TO | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" "
+	"\tCHANNEL* | FROM | TO | SOURCE | TARGET | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o "
+	"raw -- \"$cur*\" "
 	"2>/dev/null "
 	"| cut -f1) ;;\n"
 	"\tNAME) choices=$(\"${COMP_WORDS[0]}\" context list -q -o raw 2>/dev/null | cut -f1) ;;\n"
@@ -219,14 +220,24 @@ static void zsh_text(const char *text, bool colons)
 	}
 }
 
+static bool is_channel(const char *word)
+{
+	static const char *const others[] = {"FROM", "TO", "SOURCE", "TARGET", "GLOB"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (strcmp(word, others[i]) == 0)
+			return true;
+	}
+	return strncmp(word, "CHANNEL", 7) == 0;
+}
+
 /* ":WHAT:how to complete it" */
 static void zsh_word(const char *word)
 {
 	printf(":%s:", word);
 	if (choices_of(word))
 		printf("(%s)", choices_of(word));
-	else if (strncmp(word, "CHANNEL", 7) == 0 || strcmp(word, "GLOB") == 0 || strcmp(word, "FROM") == 0 ||
-		 strcmp(word, "TO") == 0)
+	else if (is_channel(word))
 		fputs("_millrace_channels", stdout);
 	else if (strcmp(word, "NAME") == 0)
 		fputs("_millrace_contexts", stdout);

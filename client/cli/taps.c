@@ -40,7 +40,7 @@ const struct command tap_command = {
 		"Taps a channel: from now on what enters SOURCE is carried to TARGET, and each keeps its overload "
 		"policy. Several taps of one source each get every\n"
 		"value. When SOURCE is closed and empty, TARGET closes too, unless something else is tapped to "
-		"it. millrace request can send a tap with a match.",
+		"it.",
 	.examples = "  millrace tap events audit\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL) | EXIT_BIT(EXIT_CLOSED),
 	.min_args = 2,
