@@ -49,16 +49,16 @@ static bool return_next(struct core *core, struct core_connection *connection, s
 {
 	if (!list_is_empty(&connection->leases)) {
 		struct lease *lease = LIST_ITEM(connection->leases.next, struct lease, in_connection);
-		if (lease->channel->is_removed)
+		if (lease->is_sticky) {
+			list_remove(&lease->in_connection);
+			lease->connection = NULL;
+		} else if (lease->channel->is_removed) {
 			graveyard_discard_lease(core, lease);
-		else
+		} else {
 			lease_return(core, lease, LEASE_DISCONNECTED, effects);
+		}
 	} else if (!list_is_empty(&connection->ephemeral)) {
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
-	} else if (!list_is_empty(&connection->sticky_leases)) {
-		struct lease *lease = LIST_ITEM(connection->sticky_leases.next, struct lease, in_connection);
-		list_remove(&lease->in_connection);
-		lease->connection = NULL;
 	} else {
 		return false;
 	}
@@ -71,8 +71,7 @@ void connections_depart(struct core *core, struct core_effects *effects)
 		struct core_connection *connection = LIST_ITEM(core->departing.next, struct core_connection, in_core);
 		while (work_is_left(core) && return_next(core, connection, effects))
 			work_spend(core, RETURN_WORK);
-		if (!list_is_empty(&connection->leases) || !list_is_empty(&connection->ephemeral) ||
-		    !list_is_empty(&connection->sticky_leases))
+		if (!list_is_empty(&connection->leases) || !list_is_empty(&connection->ephemeral))
 			return;
 		list_remove(&connection->in_core);
 		free(connection);

@@ -149,7 +149,6 @@ static void op_connect(struct core *core, const struct core_event *event, struct
 	list_init(&connection->ephemeral);
 	list_init(&connection->leases);
 	list_init(&connection->in_lending);
-	list_init(&connection->sticky_leases);
 	list_append(&core->connections, &connection->in_core);
 	core->n_connections++;
 	effects->connection = connection;
@@ -291,5 +290,7 @@ bool core_has_backlog(const struct core *core)
 
 bool core_is_engaged(const struct core_connection *connection)
 {
-	return connection->n_parked > 0 || !list_is_empty(&connection->leases);
+	const struct link *last = connection->leases.prev;
+	return connection->n_parked > 0 ||
+	       (last != &connection->leases && !LIST_ITEM(last, const struct lease, in_connection)->is_sticky);
 }

@@ -259,27 +259,27 @@ struct core_reply {
 	struct core_reply *next;
 	void *cookie; /* of the connection it goes to; NULL: the daemon's own request */
 	uint64_t id;
-	enum core_op op;
-	enum status status;
-	enum error error; /* with STATUS_ERROR */
-	bool batch;       /* as asked */
-	bool is_take;     /* an alts: the arm that happened was a take; a take: true */
-	bool created;     /* create, tap */
-	bool duplicate;   /* put: its producer and seq had this outcome before, and nothing has happened now */
-	bool over_quota;  /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
-	bool altered;     /* alter: the definition was another one before */
-	bool has_left;    /* a take with a count, from when it was accepted */
-	bool owns_values; /* the core's own business: whether release frees the values */
-	bool has_lease;   /* take, alts: of a take arm */
-	struct slice to;  /* tap, untap */
-	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, the */
-	uint32_t n_circle;          /* first CORE_CIRCLE_NAMES of so many, beginning with its source */
+	enum core_op op : 8; /* small fields: a reply lies in the memory of its request, of which many may be parked */
+	enum status status : 8;
+	enum error error : 8; /* with STATUS_ERROR */
+	bool batch : 1;       /* as asked */
+	bool is_take : 1;     /* an alts: the arm that happened was a take; a take: true */
+	bool created : 1;     /* create, tap */
+	bool duplicate : 1;   /* put: its producer and seq had this outcome before, and nothing has happened now */
+	bool over_quota : 1;  /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
+	bool altered : 1;     /* alter: the definition was another one before */
+	bool has_left : 1;    /* a take with a count, from when it was accepted */
+	bool owns_values : 1; /* the core's own business: whether release frees the values */
+	bool has_lease : 1;   /* take, alts: of a take arm */
+	struct slice to;      /* tap, untap */
+	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, */
 	struct slice channel;       /* the channel it is about; alts: of that arm; empty if of none in particular */
 	struct value *value; /* take, alts: the first of n_values, linked by `next`. Read no further than n_values.
 				Leased: each has its `deliveries` */
 	uint32_t n_values;
-	uint32_t left; /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has
-			  ended */
+	uint32_t n_circle; /* the first CORE_CIRCLE_NAMES of so many, beginning with its source */
+	uint32_t left;     /* how many of the count are still to come; with STATUS_OK and 0, or any other status, it has
+			      ended */
 	uint32_t arm; /* alts: which one happened; with an error: which one was refused, or n_arms if none in particular
 		       */
 	union {

@@ -75,8 +75,8 @@ void lease_begin(struct core *core, struct lease *lease, struct channel *channel
 			lease->deliveries = value->deliveries;
 	lease_count(core, channel, lease->values.n);
 	list_append(&channel->leases, &lease->in_channel);
-	list_append(lease->is_sticky ? &lease->connection->sticky_leases : &lease->connection->leases,
-		    &lease->in_connection);
+	struct link *leases = &lease->connection->leases;
+	list_append(lease->is_sticky ? leases->next : leases, &lease->in_connection);
 	list_append(&core->held_leases, &lease->in_core);
 	lease->begun_us = core->now_us;
 	lease_table_insert(&core->lease_table, lease);

@@ -21,7 +21,7 @@ struct lease {
 	struct link in_channel;
 	struct core_connection *connection; /* whose it is: while it is prepared or held; NULL: it is sticky, and the
 					       connection has ended */
-	struct link in_connection;          /* while it is held, in its leases or sticky_leases */
+	struct link in_connection;          /* while it is held, in its leases */
 	struct link in_core;                /* while it is held: in the order of beginning */
 	struct value_list values;           /* their bytes are the channel's */
 	struct timer timer;                 /* when it ends */

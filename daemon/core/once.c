@@ -48,7 +48,8 @@ static void meet_twin(struct core *core, const struct core_event *event, struct 
 		      struct core_effects *effects)
 {
 	uint32_t accepted = twin->parked.accepted;
-	if (event->connection->number < twin->parked.connection->number) {
+	/* Numbers wrap: of two connections that are there, the older one is behind by less than half of the range. */
+	if ((int32_t)(event->connection->number - twin->parked.connection->number) < 0) {
 		reply_now(core, event, STATUS_CANCELLED, effects)->accepted = accepted;
 		return;
 	}

@@ -13,18 +13,17 @@
 
 struct core_connection {
 	void *cookie;
-	uint64_t number; /* rises with every connection */
 	struct link in_core;
 	struct link parked;        /* of struct request, but takes with a count */
 	struct link ephemeral;     /* of struct channel */
-	struct link leases;        /* of struct lease: those that end with it */
-	struct link sticky_leases; /* likewise: those that do not */
+	struct link leases;        /* of struct lease: first those that are sticky, then those that end with it */
 	struct consumer *consumer; /* its takes with a count; NULL until it has one */
 	struct core_quota *quota;  /* NULL: none of its own */
-	uint32_t n_parked;         /* those too */
+	struct link in_lending;    /* the core's lending_to */
+	uint32_t n_parked;         /* requests, takes with a count too */
+	uint32_t number;           /* rises with every connection, and wraps: see once.c */
 	bool is_paused;
-	struct link in_lending; /* the core's lending_to */
-	bool is_departing;      /* it has ended; what it had is being returned */
+	bool is_departing; /* it has ended; what it had is being returned */
 };
 
 struct consumer {
@@ -69,7 +68,8 @@ struct core {
 	struct link held_leases; /* of struct lease, in the order of beginning */
 	struct order order;
 	struct link connections;
-	uint64_t n_connections, last_connection;
+	uint64_t n_connections;
+	uint32_t last_connection;
 	struct producers producers;
 	uint64_t n_parked;   /* requests, and dead letters that wait to enter */
 	uint64_t n_puts;     /* arms parked to be put: the sum of all channels' */

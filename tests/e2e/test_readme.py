@@ -56,10 +56,16 @@ class Shell:
     """A shell that reads what is pasted, and whose commands may read it too, if they are careless."""
 
     def __init__(self, directory):
-        environment = {**os.environ, "MILLRACE_SET_LISTEN": f"unix://{directory}/m.sock", "MILLRACE_SET_HTTP": "127.0.0.1:0", "MILLRACE_SET_LIMITS_GRACE_MS": "0",
-                       "MILLRACE_URL": f"unix://{directory}/m.sock"}  # fmt: skip
+        url = f"unix://{directory}/m.sock"
+        environment = {**os.environ, "MILLRACE_SET_LIMITS_GRACE_MS": "0", "MILLRACE_URL": url}
         self.process = subprocess.Popen(["bash"], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.replaced = [(r"\bbuild/", os.path.abspath(BUILD) + "/"), (r"\$PWD/build\b", os.path.abspath(BUILD))]
+        # Addresses and files of the test's own.
+        self.replaced = [
+            (r"\$PWD/build/(m\.sock|journal)", f"{directory}/durable.\\1"),
+            (r"-c config/millraced\.yaml", f"-c config/millraced.yaml --listen {url} --http 127.0.0.1:0"),
+            (r"\bbuild/", os.path.abspath(BUILD) + "/"),
+            (r"\$PWD/build\b", os.path.abspath(BUILD)),
+        ]
         self.lines, self.log, self.n = queue.Queue(), queue.Queue(), 0
         for stream, lines in ((self.process.stdout, self.lines), (self.process.stderr, self.log)):
             threading.Thread(target=self.read, args=(stream, lines), daemon=True).start()
