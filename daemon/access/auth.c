@@ -198,6 +198,13 @@ static uint64_t bytes_to_put(const struct message_request *request)
 	return bytes;
 }
 
+/* The same put has come before, and so this one takes no room. */
+static bool is_known_put(const struct core *core, const struct message_request *request)
+{
+	return request->op == OP_PUT && request->producer.len > 0 &&
+	       core_knows_put(core, request->channel, request->producer, request->seq);
+}
+
 bool auth_admits(struct user *user, const struct core *core, const struct message_request *request, uint64_t now_us,
 		 struct auth_refusal *refusal)
 {
@@ -213,7 +220,8 @@ bool auth_admits(struct user *user, const struct core *core, const struct messag
 		return overload(&inquiry, "max_requests_per_s", retry_ms);
 	if (!has_rights(&inquiry))
 		return false;
-	if ((request->op == OP_PUT || request->op == OP_ALTS) && !user_has_room(user, bytes_to_put(request)))
+	bool is_put = request->op == OP_PUT || request->op == OP_ALTS;
+	if (is_put && !user_has_room(user, bytes_to_put(request)) && !is_known_put(core, request))
 		return overload(&inquiry, "max_memory", 0);
 	return true;
 }

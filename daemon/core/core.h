@@ -354,6 +354,10 @@ bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, c
 struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
 			      const struct core_connection *connection, uint64_t id, struct slice channel);
 
+/* Whether a put with this producer and seq takes no room there, whatever comes of it: it is told its outcome again, or
+ * takes the place of the same put, which is parked. */
+bool core_knows_put(const struct core *core, struct slice channel, struct slice producer, uint64_t seq);
+
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
 

@@ -5,6 +5,14 @@
 
 #include "daemon/core/state.h"
 
+bool core_knows_put(const struct core *core, struct slice channel_name, struct slice name, uint64_t seq)
+{
+	struct channel *channel = directory_find(&core->directory, channel_name);
+	struct producer *producer = channel ? producer_find(core, channel, name) : NULL;
+	const struct once_outcome *outcome = producer ? producer_outcome(producer, seq) : NULL;
+	return (outcome && !outcome->is_part) || (producer && producer_parked_put(core, producer, seq));
+}
+
 /* -- A put -- */
 
 static void answer_again(struct core *core, const struct core_event *event, const struct once_outcome *outcome,
@@ -18,12 +26,24 @@ static void answer_again(struct core *core, const struct core_event *event, cons
 	reply->evicted = outcome->evicted;
 }
 
+/* The twin will not count any more; or it does again. */
+static void count_twin(struct core_connection *connection, const struct core_connection *twins, bool counts)
+{
+	uint32_t n = counts ? 1 : UINT32_MAX; /* one less */
+	if (connection == twins)
+		connection->n_parked += n;
+	if (connection->quota && connection->quota == twins->quota)
+		connection->quota->n_parked += n;
+}
+
 /* The newcomer stands where its twin stood, with the values that the twin still had; the twin ends. */
 static enum error take_place(struct core *core, const struct core_event *event, struct request *twin,
 			     struct core_effects *effects)
 {
 	enum error error;
+	count_twin(event->connection, twin->parked.connection, false);
 	struct request *request = park_begin(core, event, 1, &error);
+	count_twin(event->connection, twin->parked.connection, true);
 	if (!request)
 		return error;
 	struct put_terms *terms = request_terms(request), *old = request_terms(twin);

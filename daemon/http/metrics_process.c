@@ -89,6 +89,11 @@ static void write_daemon(struct buffer *out, const struct sessions *sessions)
 		      totals.bytes);
 	metrics_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
 		      stream_group_unsent_value_bytes(sessions->streams));
+	metrics_value(out, "millrace_producers", "gauge",
+		      "Producers, each on each of its channels, whose puts are remembered, to enter once.",
+		      totals.producers);
+	metrics_value(out, "millrace_producer_bytes", "gauge",
+		      "What remembering them takes: it counts towards max_memory.", totals.producer_bytes);
 	metrics_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
 		      totals.max_memory);
 	metrics_value(out, "millrace_buffer_bytes", "gauge", "Bytes of input and output buffers, and of TLS.",

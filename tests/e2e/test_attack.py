@@ -26,12 +26,15 @@ class Attack(unittest.TestCase):
     def request(self):
         pick = self.random.choice
         channel = pick("abcdefg") if self.random.random() < 0.98 else pick(["", "-x", "n" * 200, 7, None])
-        op = pick(["put", "put", "take", "take", "alts", "alts", "create", "close", "delete", "cancel", "peek", "list", "stat", "waiters", "hello", "ping", "ack", 3])
+        op = pick(["put", "put", "take", "take", "alts", "alts", "create", "close", "delete", "cancel", "peek", "list", "stat", "waiters", "hello", "ping", "ack", "alter", "leases", "move", 3])
         request = {"id": self.random.randrange(50), "op": op, "channel": channel}
         arms = [{"take": pick("abcdef")} if self.random.random() < 0.5 else {"put": pick("abcdef"), "value": self.value()} for _ in range(pick([1, 2, 5]))]
         members = {
             "put": pick([{"value": self.value()}, {"values": [self.value() for _ in range(pick([0, 1, 3, 9]))]}]),
-            "take": pick([{}, {"max": pick([1, 3, 1000, 0])}]),
+            "take": pick([{}, {"max": pick([1, 3, 1000, 0])}, {"lease_ms": pick([1, 5, 100000]), "sticky": pick([True, False])}]),
+            "alter": pick([{"capacity": pick([0, 1, 2, 9])}, {"max_deliveries": pick([0, 1, 2]), "dead_letter": pick([None, "b", "c", channel])}, {"max_waiters": pick([1, 100])}]),
+            "move": {"from": channel, "to": pick("abcdef"), "max": pick([1, 3, 10000, 0])},
+            "leases": pick([{}, {"after": pick([0, 3, 1 << 50])}]),
             "alts": {"arms": arms, "priority": pick([True, False])},
             "create": {"kind": pick(["bounded", "promise", "none"]), "capacity": pick([0, 1, 5]), "ephemeral": pick([True, False])},
             "delete": {"force": pick([True, False])},
@@ -42,6 +45,14 @@ class Attack(unittest.TestCase):
         request.update(members.get(op, {}))
         if op in ("alts", "cancel", "list", "hello", "ping"):
             del request["channel"]
+        if op == "move":
+            del request["channel"]
+            if self.random.random() < 0.5:
+                del request["to"]
+        if op == "put" and self.random.random() < 0.3:
+            request.update(producer=pick(["p", "q", "r" * 64, ""]), seq=pick([0, 1, 2, 3, self.random.randrange(2000), (1 << 53) - 1]))
+        if op == "put" and self.random.random() < 0.2:
+            request["delay_ms"] = pick([0, 1, 3, 100000])
         if op == "put" and self.random.random() < 0.2:
             del request["id"]
         if op in ("put", "take", "alts") and self.random.random() < 0.7:

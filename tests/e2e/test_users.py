@@ -366,7 +366,10 @@ class Others(unittest.TestCase):
             self.assertEqual(b.receive()["status"], "timeout")
 
             big = "x" * 60000
-            self.assertEqual(a.ask(id=6, op="put", channel="c", value=big)["status"], "ok")
+            once = {"op": "put", "channel": "c", "value": big, "producer": "p", "seq": 1}
+            self.assertEqual(a.ask(id=6, **once)["status"], "ok")
+            self.assertEqual(b.ask(id=6, **once), {"id": 6, "status": "ok", "duplicate": True})  # it takes no room
+            self.assertIn("max_memory of user", b.ask(id=6, **{**once, "seq": 2})["message"])
             for request in ({"op": "put", "channel": "c", "value": big}, {"op": "put", "channel": "c", "values": [1, big]},
                             {"op": "alts", "arms": [{"put": "c", "value": big}]}):
                 reply = b.ask(id=7, **request)

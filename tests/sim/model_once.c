@@ -55,7 +55,7 @@ static void meet_twin(struct model *model, const struct operation *o, struct mod
 	} else if (o->has_timeout && o->timeout_ms == 0) {
 		model_finish(model, outcomes, twin, twin->n_arms, STATUS_CANCELLED);
 		model_say(outcomes, r, 0, STATUS_TIMEOUT);
-	} else if (model_may_park(model, r, outcomes)) {
+	} else if (twin->connection == r->connection || model_may_park(model, r, outcomes)) {
 		struct model_request was = *twin;
 		memcpy(r->values, twin->values, sizeof(r->values));
 		r->n_values = twin->n_values;

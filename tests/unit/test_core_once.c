@@ -123,6 +123,28 @@ START_TEST(one_of_the_older_connection_ends_itself)
 }
 END_TEST
 
+START_TEST(a_twin_counts_as_the_one_whose_place_it_takes)
+{
+	struct core_quota quota = {0};
+	fixture.limits.max_inflight = 1;
+	fixture.limits.max_waiters = 1;
+	fixture_set_limits();
+	fixture_set_quota(&quota, (struct core_quota_limits){.max_parked = 1});
+	expect("a1 create c unbuffered", "a1 ok created");
+	fixture_join_quota('a', &quota);
+	fixture_join_quota('b', &quota);
+	expect("a2 put c x once p 1", "");
+	expect("a3 put c x once p 1", "a2 cancelled");
+	expect("b1 put c x once p 1", "a3 cancelled"); /* the same user's, after a cut */
+	expect("b2 put c y once p 2", "b2 error too_many_inflight");
+	expect("d1 put c y once p 2", "d1 error too_many_waiters");
+	expect("d2 put c x once p 1", "b1 cancelled");
+	expect("d3 take c", "d3 ok x; d2 ok");
+	for (char letter = 'a'; letter <= 'b'; letter++)
+		fixture_join_quota(letter, NULL);
+}
+END_TEST
+
 START_TEST(one_that_does_not_wait_withdraws_its_twin)
 {
 	expect("a1 create c unbuffered", "a1 ok created");
@@ -268,6 +290,7 @@ int main(void)
 		one_that_arrives_while_its_twin_is_parked_takes_its_place,
 		of_a_batch_that_is_parked_in_part_the_twin_has_the_rest,
 		one_of_the_older_connection_ends_itself,
+		a_twin_counts_as_the_one_whose_place_it_takes,
 		one_that_does_not_wait_withdraws_its_twin,
 		duplicates_get_their_outcome_while_draining_and_over_max_memory,
 		the_last_1024_numbers_are_remembered_and_older_ones_are_stale,
