@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/message.h"
 #include "proto/name.h"
 #include "proto/request_scan.h"
+#include "proto/suggest.h"
 #include "proto/utf8.h"
 
 enum {
@@ -344,6 +346,44 @@ static enum message_op op_as_written(const struct request_scan *found)
 	return message_op_from_word(json_scan_word(&found->scan, raw.bytes + 1) & name_bytes);
 }
 
+/* A name that was written, for suggest_consider(); one that is too long for any is "". */
+static const char *copy_name(struct slice word, char copy[SUGGEST_MAX_BYTES + 1])
+{
+	size_t len = word.len <= SUGGEST_MAX_BYTES ? word.len : 0;
+	memcpy(copy, word.bytes, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+/* "; did you mean "NAME"?", or nothing. */
+static const char *ask_whether(const struct suggestion *suggestion, char text[SUGGEST_MAX_BYTES + 32])
+{
+	text[0] = '\0';
+	if (*suggestion->name)
+		snprintf(text, SUGGEST_MAX_BYTES + 32, "; did you mean \"%s\"?", suggestion->name);
+	return text;
+}
+
+static int refuse_op(struct message_request *request, struct slice word)
+{
+	char copy[SUGGEST_MAX_BYTES + 1], hint[SUGGEST_MAX_BYTES + 32];
+	struct suggestion suggestion = {.wrong = copy_name(word, copy)};
+	for (int op = OP_NONE + 1; op < OP_COUNT; op++)
+		suggest_consider(&suggestion, message_op_name((enum message_op)op));
+	return refuse(request, ERROR_UNKNOWN_OP, "\"%.*s%s\"%s", quotable(word), word.bytes, cut(word),
+		      ask_whether(&suggestion, hint));
+}
+
+static int refuse_member(struct message_request *request, struct slice word, uint64_t allowed)
+{
+	char copy[SUGGEST_MAX_BYTES + 1], hint[SUGGEST_MAX_BYTES + 32];
+	struct suggestion suggestion = {.wrong = copy_name(word, copy)};
+	for (uint64_t left = allowed; left; left &= left - 1)
+		suggest_consider(&suggestion, request_member_name((enum message_member)__builtin_ctzll(left)));
+	return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s%s", quotable(word), word.bytes,
+		      cut(word), message_op_name(request->op), ask_whether(&suggestion, hint));
+}
+
 static int read_op(struct message_request *request, const struct request_scan *found)
 {
 	struct slice word = {0};
@@ -356,7 +396,7 @@ static int read_op(struct message_request *request, const struct request_scan *f
 		return -1;
 	request->op = op_from_name(word);
 	if (request->op == OP_NONE)
-		return refuse(request, ERROR_UNKNOWN_OP, "\"%.*s%s\"", quotable(word), word.bytes, cut(word));
+		return refuse_op(request, word);
 	return 0;
 }
 
@@ -389,12 +429,11 @@ static int check_presence(struct message_request *request, const struct request_
 	uint64_t strange = found->present & ~allowed, missing = ops[request->op].needed & ~found->present;
 	uint64_t doubled = found->doubled & allowed;
 	if (request->op != OP_HELLO && found->unknown.bytes)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is no member of %s", quotable(found->unknown),
-			      found->unknown.bytes, cut(found->unknown), message_op_name(request->op));
+		return refuse_member(request, found->unknown, allowed);
 	if (request->op != OP_HELLO && strange)
-		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is no member of %s",
-			      request_member_name((enum message_member)__builtin_ctzll(strange)),
-			      message_op_name(request->op));
+		return refuse_member(request,
+				     slice_from(request_member_name((enum message_member)__builtin_ctzll(strange))),
+				     allowed);
 	if (doubled)
 		return refuse(request, ERROR_BAD_REQUEST, "\"%s\" is there twice",
 			      request_member_name((enum message_member)__builtin_ctzll(doubled)));

@@ -5,7 +5,7 @@
 
 #include "client/cli/contexts.h"
 #include "client/cli/report.h"
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 #include "client/cli/table.h"
 
 /* The context that a command would use that names none itself. */

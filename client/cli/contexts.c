@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 
 enum { LONGEST_FILE = 1024 * 1024 };
 

@@ -4,7 +4,7 @@
 
 #include "client/cli/report.h"
 #include "client/cli/session.h"
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 #include "client/cli/units.h"
 
 static int read_definition(const struct call *call, struct mr_definition *definition)

@@ -7,7 +7,7 @@
 #include "client/cli/option_table.h"
 #include "client/cli/option_values.h"
 #include "client/cli/report.h"
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 
 enum { LONG_ONLY = 256 }; /* getopt's value of an option is this much more than its id */
 

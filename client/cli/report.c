@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/cli/characters.h"
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 #include "proto/status.h"
 #include "proto/utf8.h"
 

@@ -9,7 +9,7 @@
 #include "client/cli/address.h"
 #include "client/cli/contexts.h"
 #include "client/cli/report.h"
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 #include "proto/name.h"
 
 enum { TOKEN_ROOM = 4096 };

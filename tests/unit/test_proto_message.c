@@ -284,6 +284,27 @@ START_TEST(an_op_is_one_of_those_there_are)
 }
 END_TEST
 
+START_TEST(what_was_perhaps_meant_is_named)
+{
+	char text[400], name[200];
+	refuses("{\"id\":1,\"op\":\"tkae\"}", 1, ERROR_UNKNOWN_OP, "\"tkae\"; did you mean \"take\"?");
+	refuses("{\"id\":1,\"op\":\"lst\"}", 1, ERROR_UNKNOWN_OP, "did you mean \"list\"?");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timout_ms\":1}", 1, ERROR_BAD_REQUEST,
+		"\"timout_ms\" is no member of take; did you mean \"timeout_ms\"?");
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout\":1}", 1, ERROR_BAD_REQUEST,
+		"did you mean \"timeout_ms\"?");
+	refuses("{\"id\":1,\"op\":\"put\",\"channel\":\"c\",\"vlaue\":1}", 1, ERROR_BAD_REQUEST,
+		"did you mean \"value\"?");
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"%s\":1}", name);
+	refuses(text, 1, ERROR_BAD_REQUEST, "...\" is no member of take");
+	ck_assert_ptr_null(strstr(request.detail, "did you mean"));
+	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"frobnicate\":1}", 1, ERROR_BAD_REQUEST, "frobnicate");
+	ck_assert_ptr_null(strstr(request.detail, "did you mean"));
+}
+END_TEST
+
 START_TEST(members_that_are_strange_missing_double_or_mistyped_are_named)
 {
 	refuses("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timeout\":1}", 1, ERROR_BAD_REQUEST,
@@ -707,6 +728,7 @@ int main(void)
 		an_id_is_plain_digits,
 		a_put_may_lack_its_id,
 		an_op_is_one_of_those_there_are,
+		what_was_perhaps_meant_is_named,
 		members_that_are_strange_missing_double_or_mistyped_are_named,
 		numbers_have_their_ranges,
 		a_channels_name_has_its_form,

@@ -1,6 +1,6 @@
 /* "Did you mean": the nearest of some names to one that does not exist. Pure. */
-#ifndef MILLRACE_CLI_SUGGEST_H
-#define MILLRACE_CLI_SUGGEST_H
+#ifndef MILLRACE_PROTO_SUGGEST_H
+#define MILLRACE_PROTO_SUGGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

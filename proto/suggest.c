@@ -1,4 +1,4 @@
-#include "client/cli/suggest.h"
+#include "proto/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
