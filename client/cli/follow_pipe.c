@@ -74,6 +74,8 @@ int follow_pipe(const struct call *call, mr *m, struct take_watch *watch, struct
 		mr_result_finish(&result);
 		if (status == MR_ENO_SUCH_LEASE) /* the value went back meanwhile, and comes a second time */
 			status = MR_OK;
+		if (status == MR_UNKNOWN) /* it is gone, or comes a second time */
+			status = mr_fail(MR_ECONNECTION, "the connection ended");
 	}
 	return status;
 }

@@ -57,11 +57,11 @@ int take_watched(struct take_watch *watch, mr *m, struct recovery *recovery, con
 		left_ms = end_ms == INT64_MAX ? MR_FOREVER : end_ms - clock_ms();
 		if (end_ms != INT64_MAX && left_ms <= 0)
 			break; /* the library tells what is wrong */
-		if (mr_fd(m) < 0 &&
-		    !(recovery &&
-		      recovery_wait(recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"), watch->fds[0].fd)))
+		if (mr_fd(m) >= 0)
+			(void)take_watch_wait(watch, m, left_ms);
+		else if (!recovery ||
+			 !recovery_wait(recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"), watch->fds[0].fd))
 			break;
-		(void)take_watch_wait(watch, m, left_ms);
 	}
 	take_watch_look(watch);
 	if (watch->reason != TAKE_GOES_ON)

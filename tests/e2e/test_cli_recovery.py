@@ -2,6 +2,7 @@
 """millrace, the command line, survives its daemon: it says so, waits, and goes on; or ends with exit status 5. And as process 1 of a container it obeys signals."""
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cli import CONNECT, OK, PROGRAM  # noqa: E402
 from millraced import DEADLINE_S, Connection, Daemon, Directory  # noqa: E402
+from proxy import Fault, Proxy  # noqa: E402
 from terminal import needs_terminal  # noqa: E402
 
 CHANNELS = "{jobs: {kind: bounded, capacity: 4}, out: {kind: bounded, capacity: 100}, meet: {kind: unbuffered}, sums: {kind: unbuffered}}"
@@ -196,6 +198,55 @@ class Recovery(Mortal):
         self.end()
         for command in (["take", "jobs", "--follow"], ["work", "jobs", "--", "cat"]):
             self.assertEqual(self.run_cli(*command).returncode, CONNECT)
+
+
+class Cuts(unittest.TestCase):
+    """The network cuts the connection again and again, in the middle of frames: nothing is lost, nothing is there twice."""
+
+    SEED = int(os.environ.get("MILLRACE_SEED", "4711"))
+    LINES = 3000
+
+    def faults(self, n):
+        rng = random.Random(self.SEED)
+        print(f"seed {self.SEED}", flush=True)
+        cut = [Fault(rng.choice(["cut", "reset"]), rng.choice(["daemon", "client"]), rng.randrange(150, 6000)) for _ in range(n)]
+        return lambda: cut.pop() if cut else Fault()
+
+    def environment(self, proxy):
+        return {**os.environ, "MILLRACE_URL": f"tcp://127.0.0.1:{proxy.port}"}
+
+    def test_a_put_from_a_pipe_enters_once(self):
+        lines = "".join(f"{n}\n" for n in range(self.LINES))
+        with Daemon("--set", "channels={jobs: {kind: bounded, capacity: 5000}}") as daemon, Proxy(daemon.port, self.faults(15)) as proxy:
+            done = subprocess.run([PROGRAM, "put", "jobs", "-o", "json"], input=lines, capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment(proxy), check=False)
+            self.assertEqual((done.returncode, done.stdout), (OK, f'{{"accepted":{self.LINES},"dropped":0,"evicted":0}}\n'), done.stderr)
+            taken = subprocess.run([PROGRAM, "-u", f"tcp://127.0.0.1:{daemon.port}", "take", "jobs", "-n", str(self.LINES)], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+            self.assertEqual(taken.stdout, lines)
+            self.assertEqual(done.stderr.count(LOST), done.stderr.count(BACK))
+
+    def test_a_reader_of_a_pipe_misses_nothing(self):
+        """A value may come a second time: each is there, and the first times are in order."""
+        n = 300
+        with Daemon("--set", "channels={jobs: {kind: bounded, capacity: 5000}}") as daemon, Proxy(daemon.port, self.faults(15)) as proxy:
+            with Connection(daemon) as connection:
+                connection.ask(id=1, op="put", channel="jobs", values=list(range(n)))
+                connection.ask(id=2, op="close", channel="jobs")
+            done = subprocess.run([PROGRAM, "take", "jobs", "--follow"], capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment(proxy), check=False)
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertEqual(list(dict.fromkeys(map(int, done.stdout.split()))), list(range(n)))
+            self.assertIn(LOST, done.stderr)
+
+    def test_work_leaves_nothing_undone(self):
+        """What was worked on when a connection was cut is done once more, at most."""
+        n = 60
+        channels = "channels={jobs: {kind: bounded, capacity: 5000}, out: {kind: bounded, capacity: 5000}}"
+        with Daemon("--set", channels) as daemon, Proxy(daemon.port, self.faults(15)) as proxy:
+            with Connection(daemon) as connection:
+                connection.ask(id=1, op="put", channel="jobs", values=list(range(n)))
+                connection.ask(id=2, op="close", channel="jobs")
+                done = subprocess.run([PROGRAM, "work", "jobs", "-j", "3", "--to", "out", "--", "cat"], capture_output=True, text=True, timeout=DEADLINE_S, env=self.environment(proxy), check=False)
+                self.assertEqual(done.returncode, OK, done.stderr)
+                self.assertEqual(set(connection.ask(id=3, op="take", channel="out", max=1000)["values"]), set(range(n)), done.stderr)
 
 
 def can_unshare():
