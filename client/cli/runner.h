@@ -81,6 +81,9 @@ struct runner_kind {
 	void (*fail)(struct runner *runner, struct job *job);
 };
 
+/* Waits for a value, in result, as long as the call says. A status of the library; MR_CANCELLED: no more are taken. */
+int runner_take(struct runner_thread *thread, struct mr_result *result);
+
 /* Runs the command once, and hands on its result. False if it failed: job->why. */
 bool runner_attempt(struct runner *runner, struct job *job);
 
