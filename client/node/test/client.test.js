@@ -193,6 +193,77 @@ test("nobody there, the next address, a stranger", async (t) => {
   hostile.close();
 });
 
+test("who is said to own the group is asked, and remembered", async (t) => {
+  const { daemon } = await setUp(t);
+  const asked = [];
+  const other = net.createServer((socket) => {
+    let bytes = Buffer.alloc(0);
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      for (bytes = Buffer.concat([bytes, chunk]); bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(); ) {
+        const request = JSON.parse(bytes.subarray(4, 4 + bytes.readUInt32BE()));
+        bytes = bytes.subarray(4 + bytes.readUInt32BE());
+        const answer = { hello: { status: "ok", features: ["cluster"] } }[request.op] ?? { status: "error", error: "moved", address: daemon.url };
+        if (request.op !== "hello") asked.push(request.op);
+        const body = Buffer.from(JSON.stringify({ id: request.id, ...answer }));
+        const head = Buffer.alloc(4);
+        head.writeUInt32BE(body.length);
+        socket.write(Buffer.concat([head, body]));
+      }
+    });
+  });
+  await new Promise((resolve) => other.listen(0, "127.0.0.1", resolve));
+  t.after(() => other.close());
+  const m = await connect(`tcp://127.0.0.1:${other.address().port}`);
+  t.after(() => m.disconnect());
+  await m.create("{orders}.jobs", "bounded", 9);
+  await m.put("{orders}.jobs", 1);
+  assert.equal(await m.take("{orders}.jobs"), 1);
+  assert.deepEqual(asked, ["create"]);
+});
+
+test("a put enters once over cuts", async (t) => {
+  const { daemon, m } = await setUp(t);
+  assert.ok(m.features.has("once"));
+  await m.create("all", "bounded", 1000);
+  let cuts = 0;
+  const proxy = net.createServer((client) => {
+    const server = net.connect(daemon.port, "127.0.0.1");
+    let left = cuts < 19 ? 400 + 97 * cuts++ : Infinity;
+    for (const socket of [client, server]) socket.on("error", () => {});
+    client.on("data", (chunk) => {
+      server.write(chunk.subarray(0, Math.max(0, left)));
+      left -= chunk.length;
+      if (left <= 0) client.destroy();
+    });
+    server.on("data", (chunk) => client.write(chunk));
+    server.on("close", () => client.destroy());
+    client.on("close", () => server.end());
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  t.after(() => proxy.close());
+  const cuttable = await connect(`tcp://127.0.0.1:${proxy.address().port}`);
+  t.after(() => cuttable.disconnect());
+  await Promise.all(Array.from({ length: 100 }, (_, i) => cuttable.put("all", i)));
+  assert.deepEqual((await m.takeMany("all", 1000)).sort((a, b) => a - b), Array.from({ length: 100 }, (_, i) => i));
+});
+
+test("a tap, and a subscription", async (t) => {
+  const { m } = await setUp(t);
+  await m.create("events", "bounded", 9);
+  const orders = await m.tap("events", null, { match: { "/type": "order" } });
+  await m.tap("events", "jobs");
+  await m.putMany("events", [{ type: "other" }, { type: "order", n: 1 }]);
+  for await (const value of orders) {
+    assert.deepEqual(value, { type: "order", n: 1 });
+    break;
+  }
+  assert.deepEqual([(await m.take("jobs")).type, (await m.take("jobs")).type], ["other", "order"]);
+  await m.untap("events", "jobs");
+  await orders.close();
+  for await (const row of m.taps()) assert.fail(row.from);
+});
+
 test("a client stays in its thread", async (t) => {
   const { m } = await setUp(t);
   assert.throws(() => structuredClone(m), { name: "DataCloneError" });

@@ -280,7 +280,6 @@ class AsyncClient:
         self._routes: dict[str, urls.Address] = {}
         self._connecting: dict[urls.Address | None, asyncio.Task[Link]] = {}
         self._is_ended = False
-        self._was_connected = False
         self._producer = secrets.token_hex(12)
         self._last_seq = -1
         self._windows: dict[str, _PutWindow] = {}
@@ -298,15 +297,20 @@ class AsyncClient:
 
     async def connect(self) -> "AsyncClient":
         """Reaches a daemon, within connect_timeout. ConnectionLost if none answers, Refused if it does not let this user in."""
-        await self._link(None, self._settings.connect_timeout)
-        self._was_connected = True
+        try:
+            await self._link(None, self._settings.connect_timeout)
+        except BaseException:
+            await self.disconnect()
+            raise
         return self
 
     async def disconnect(self) -> None:
         """What is parked is cancelled by the daemon; what is leased and not acknowledged comes back; ephemeral channels go."""
         self._is_ended = True
-        for task in self._connecting.values():
+        connecting = list(self._connecting.values())
+        for task in connecting:
             task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
         links, self._links = self._links, {}
         if os.getpid() == self._pid:
             for link in links.values():
