@@ -557,7 +557,7 @@ END_TEST
 
 START_TEST(a_channel_has_at_most_64_taps)
 {
-	char line[40], reply[40];
+	char line[80], reply[80];
 	expect("a1 create c bounded 9", "a1 ok created");
 	for (int i = 0; i <= CORE_MAX_TAPS; i++) {
 		snprintf(line, sizeof(line), "a%d create d%d dropping 1", 100 + i, i);
