@@ -7,6 +7,7 @@ one that is listed and is not there any more has to leave the list.
 """
 import os
 import re
+import shutil
 import subprocess
 import unittest
 
@@ -121,6 +122,14 @@ class Structure(unittest.TestCase):
         self.assertFalse({"daemon/session", "daemon/http", "daemon/server", "daemon/access"} & reachable(graph, "daemon/broker"))
         self.assertFalse({"daemon/session", "daemon/http", "daemon/server", "daemon/core"} & reachable(graph, "daemon/net"))
         self.assertEqual(reachable(graph, "proto"), set())
+
+
+class Format(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("clang-format"), "clang-format is not installed")
+    def test_clang_format_would_change_nothing(self):
+        files = sorted(path for path in sources(("daemon", "config", "proto", "client", "tests")) if "/corpus/" not in path)
+        done = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], cwd=TOP, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr[:2000])
 
 
 if __name__ == "__main__":

@@ -195,8 +195,7 @@ static void deliver(void)
 {
 	struct machine_event event;
 
-	for (events_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE;
-	     events_next(&machine, now_ms, &event)) {
+	for (events_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE; events_next(&machine, now_ms, &event)) {
 		if (event.kind == MACHINE_OUTCOME)
 			on_outcome(&event);
 		else

@@ -137,10 +137,11 @@ START_TEST(set_refuses_and_names_the_assignment)
 		       "--set limits.max_fram=1: unknown key \"max_fram\"; did you mean \"max_frame\"?");
 	expect_refused("limits.max_frame=1", "--set limits.max_frame=1: \"1\" is not possible; expected bytes (such as "
 					     "65536, 64KiB, 16MiB, 2GiB), 64KiB to 16777215");
-	expect_refused("limit.max_frame=1",
-		       "--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, "
-		       "insecure, http_hosts, log, log_level, spin_us, limits, journal, channels, taps, tls, users, user, "
-		       "users_file");
+	expect_refused(
+		"limit.max_frame=1",
+		"--set limit.max_frame=1: unknown key \"limit.max_frame\"; expected one of listen, http, "
+		"insecure, http_hosts, log, log_level, spin_us, limits, journal, channels, taps, tls, users, user, "
+		"users_file");
 	expect_refused("insecure", "--set insecure: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("=true", "--set =true: expected KEY=VALUE, such as limits.max_frame=2MiB");
 	expect_refused("insecure=", "--set insecure=: expected a value behind the =");
