@@ -46,7 +46,8 @@ static int compare(const void *a, const void *b)
 
 void pattern_set_sort(struct pattern_set *set)
 {
-	qsort(set->patterns, set->n, sizeof(struct pattern), compare);
+	if (set->n > 0)
+		qsort(set->patterns, set->n, sizeof(struct pattern), compare);
 }
 
 /* Of patterns[low .. high), whose literals are longer than `at` and equal before it, the first with a byte of at least

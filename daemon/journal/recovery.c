@@ -258,7 +258,8 @@ int recovery_read(struct recovery *recovery, char error[RECOVERY_ERROR_BYTES])
 	int result = log->disk->calls->list(log->disk, on_name, &listing);
 	if (result < 0 || listing.failed < 0)
 		return fail(&reader, "the folder cannot be read: %s", strerror(result < 0 ? -result : -listing.failed));
-	qsort(log->segments, log->n_segments, sizeof(*log->segments), compare_segments);
+	if (log->n_segments > 0)
+		qsort(log->segments, log->n_segments, sizeof(*log->segments), compare_segments);
 	result = read_all(&reader);
 	free(reader.bytes);
 	if (result == 0 && log->n_segments > 0 && log->segments[0].first > 1 && !recovery->is_rebased) {
