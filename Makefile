@@ -111,6 +111,7 @@ $(BUILD)/libconfig.a:   $(call objects,config/*.c)
 $(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c $(patsubst %,daemon/%/*.c,broker session access server net http)))
 $(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
 $(BUILD)/libjournal.a:  $(call objects,daemon/journal/*.c)
+$(BUILD)/libcluster.a:  $(call objects,daemon/cluster/*.c)
 $(BUILD)/libclient.a:   $(call objects,$(patsubst %,client/%/*.c,machine net blocking patterns) proto/*.c)
 $(BUILD)/libparking.a:  $(call objects,client/parking/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
@@ -139,7 +140,7 @@ $(LIBRARIES:%=$(BUILD)/%.so.0): $(BUILD)/%.so.0: client/libmillrace.map
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=client/libmillrace.map -o $@ $(filter-out %.map,$^) $($*_LIBS)
 
 $(BUILD)/millraced $(BUILD)/millrace: private LTO_LINK = $(if $(LTO),-flto=auto)
-$(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a libcore.a libjournal.a libproto.a)
+$(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a libcore.a libjournal.a libcluster.a libproto.a)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(DAEMON_LIBS)
 
@@ -147,7 +148,7 @@ $(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libclient.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(YAML_LIBS)
 
-TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libjournal.a libparking.a libclient.a)
+TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.a libcore.a libjournal.a libcluster.a libparking.a libclient.a)
 $(TESTS): %: %.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) $(EVENT_LIBS) -lm
