@@ -252,7 +252,8 @@ static int replay_once(struct restored_channel *channel, const struct record *re
 int core_restore_record(struct core_restore *restore, const struct record *record)
 {
 	struct restored_value *gone;
-	if (record->kind == RECORD_CHECKPOINT_BEGIN || record->kind == RECORD_CHECKPOINT_END)
+	if (record->kind == RECORD_CHECKPOINT_BEGIN || record->kind == RECORD_CHECKPOINT_END ||
+	    record->kind == RECORD_GROUP)
 		return 0;
 	struct restored_channel *channel = channel_of(restore, record->channel);
 	if (!channel)
@@ -288,6 +289,7 @@ int core_restore_record(struct core_restore *restore, const struct record *recor
 	case RECORD_COUNTERS:
 	case RECORD_CHECKPOINT_BEGIN:
 	case RECORD_CHECKPOINT_END:
+	case RECORD_GROUP:
 	case RECORD_KINDS:
 		break;
 	}

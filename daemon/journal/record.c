@@ -60,6 +60,7 @@ static const struct {
 			      NUMBER(evicted), NUMBER(dead_lettered), NUMBER(discarded)}},
 	[RECORD_CHECKPOINT_BEGIN] = {"checkpoint_begin", {{0}}},
 	[RECORD_CHECKPOINT_END] = {"checkpoint_end", {NUMBER(begin)}},
+	[RECORD_GROUP] = {"group", {BYTES(name)}},
 };
 
 const char *record_kind_name(enum record_kind kind)

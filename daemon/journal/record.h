@@ -31,6 +31,8 @@ enum record_kind {
 	RECORD_COUNTERS,
 	RECORD_CHECKPOINT_BEGIN,
 	RECORD_CHECKPOINT_END, /* all that was there at `begin` has been written again since */
+	RECORD_GROUP, /* in a cluster: the records that follow in this batch, up to the next such, are of this group's
+			 channels. Numbers of channels are the group's own */
 	RECORD_KINDS,
 };
 
@@ -55,7 +57,7 @@ enum record_once {
 struct record {
 	enum record_kind kind;
 	uint64_t channel;
-	struct slice name; /* create */
+	struct slice name; /* create; group: the group's */
 	uint64_t channel_kind, capacity, max_waiters, max_deliveries;
 	struct slice dead_letter;
 	uint64_t closed;

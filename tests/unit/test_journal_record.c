@@ -73,6 +73,7 @@ static const struct record samples[] = {
 	{.kind = RECORD_COUNTERS, .channel = 2, .accepted = 1, .taken = 2, .returned = 3, .discarded = 4},
 	{.kind = RECORD_CHECKPOINT_BEGIN},
 	{.kind = RECORD_CHECKPOINT_END, .begin = 77},
+	{.kind = RECORD_GROUP, .name = {"orders", 6}},
 };
 
 enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };
