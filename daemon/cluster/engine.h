@@ -2,7 +2,9 @@
  *
  * Every call ends with exactly one callback, never within the call itself, in any order. One thread, which never
  * blocks. A call that ends with ENGINE_UNKNOWN may have happened, may happen still, or never: asking the same
- * transaction again must do no harm. Keys and values are bytes; keys here are without the cluster's prefix, which the
+ * transaction again must do no harm. An engine may try a call several times within itself: a transaction of which one
+ * try got no answer does not end with ENGINE_NOT_SO or ENGINE_REFUSED, which say that nothing has happened, but with
+ * ENGINE_UNKNOWN (or ENGINE_DONE). Keys and values are bytes; keys here are without the cluster's prefix, which the
  * engine puts before each.
  *
  * An engine outlives its calls: engine_cancel_all() forgets those of one owner, whose callbacks then never come. */
@@ -15,17 +17,19 @@
 
 #include "proto/slice.h"
 
+enum { ENGINE_MAX_ROWS = 1000 };
+
 enum engine_result {
-	ENGINE_DONE,    /* it has happened; a transaction whose comparisons held */
-	ENGINE_NOT_SO,  /* a transaction's comparisons did not hold: nothing has happened, for good. A lease: it is gone
-			 */
+	ENGINE_DONE,   /* it has happened; a transaction whose comparisons held */
+	ENGINE_NOT_SO, /* a transaction's comparisons did not hold, or the lease it puts a key with is gone: nothing has
+			  happened, for good. A lease: it is gone */
 	ENGINE_UNKNOWN, /* no answer in time, or the connection broke */
 	ENGINE_REFUSED, /* the engine said no, and nothing has happened: `message` says why */
 };
 
 enum engine_comparison {
 	ENGINE_IS,     /* the key's value is this one */
-	ENGINE_BELOW,  /* it is smaller, byte by byte; a key that is not there is */
+	ENGINE_BELOW,  /* it is smaller, byte by byte; a key that is not there is not (etcd has it so) */
 	ENGINE_ABSENT, /* there is no such key */
 };
 
@@ -58,7 +62,7 @@ struct engine_row {
 struct engine_answer {
 	enum engine_result result;
 	const char *message; /* ENGINE_UNKNOWN, ENGINE_REFUSED: why, for a log line; valid during the callback */
-	bool is_full;        /* ENGINE_REFUSED: for lack of room */
+	bool is_full;        /* ENGINE_REFUSED: for lack of room. Status: it takes no more puts */
 	uint64_t revision;   /* of the store, when it happened */
 	const struct engine_row *rows; /* range: in the order of their keys */
 	size_t n_rows;
@@ -78,8 +82,8 @@ struct engine_calls {
 	/* `owner`: of the call, for engine_cancel_all(). */
 	void (*transact)(struct engine *engine, void *owner, const struct engine_transaction *transaction,
 			 engine_cb *cb, void *arg);
-	/* The keys from `key` up to, not including, `end` (empty: the one key), at most `limit` of them; keys_only:
-	 * without values. Linearizable. */
+	/* The keys from `key` up to, not including, `end` (empty: the one key), at most `limit` of them, 1 to
+	 * ENGINE_MAX_ROWS; fewer, and `has_more`, if they are large. keys_only: without values. Linearizable. */
 	void (*range)(struct engine *engine, void *owner, struct slice key, struct slice end, size_t limit,
 		      bool keys_only, engine_cb *cb, void *arg);
 	void (*grant)(struct engine *engine, void *owner, uint64_t ttl_ms, engine_cb *cb, void *arg);
