@@ -247,7 +247,9 @@ class Outside(Installed):
         (command,) = re.findall(r"^    (cc .*)$", page, re.M)
         command = command.partition(" && ")[0].replace("/tmp/", self.directory + "/")
         done = run("sh", "-c", command, cwd=os.path.join(ROOT, "client", "examples"), env={**os.environ, "PKG_CONFIG_PATH": self.installed("lib/pkgconfig")})
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        if not IS_SANITIZED:  # whose library makes the linker warn
+            self.assertEqual(done.stderr, "")
         for name in re.findall(r"\]\(([^)]+)\)", page):
             self.assertTrue(os.path.exists(os.path.join(ROOT, "client", "examples", name)), name)
 

@@ -8,10 +8,9 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+from millraced import BUILD, DEADLINE_S, IS_SANITIZED, Connection, Daemon  # noqa: E402
 
 KIB, MIB = 1024, 1024 * 1024
-IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan")  # where memory says nothing
 CROWD = 10000
 IDLE = 4000
 PARKED = 100000

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import Connection, Daemon  # noqa: E402
+from millraced import IS_SANITIZED, Connection, Daemon  # noqa: E402
 
 BATCH, VALUES, TAKE = 10_000, 1_000_000, 1000
 CHANNEL = "channels={c: {kind: bounded, capacity: 2000000}}"
@@ -23,6 +23,7 @@ def fill(connection, values):
 
 
 class Memory(unittest.TestCase):
+    @unittest.skipIf(IS_SANITIZED, "memory says nothing under a sanitizer")
     def test_what_a_burst_took_goes_back(self):
         with Daemon("--set", CHANNEL) as daemon, Connection(daemon) as connection:
             fill(connection, BATCH)

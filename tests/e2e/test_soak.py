@@ -12,12 +12,11 @@ import unittest
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 sys.path.insert(0, LIB)
-from millraced import BUILD, DEADLINE_S, Connection, Daemon  # noqa: E402
+from millraced import BUILD, DEADLINE_S, IS_SANITIZED, Connection, Daemon  # noqa: E402
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", 6))
 LOOKS_A_SECOND = 10
 JOBS_A_LOOK = 40
-IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan", "valgrind")  # where memory says nothing
 CHANNELS = """{meet: {kind: unbuffered}, jobs: {kind: bounded, capacity: 50}, store: {kind: bounded, capacity: 100000}, lossy: {kind: dropping, capacity: 20},
 latest: {kind: sliding, capacity: 5}, leader: {kind: promise}, clock: {kind: unbuffered}, work: {kind: bounded, capacity: 30}, done: {kind: bounded, capacity: 1000}}"""
 SETTINGS = ["limits.max_memory=8MiB", "limits.max_buffers=8MiB", "limits.max_inflight=50", "limits.max_waiters=500", f"channels={CHANNELS}"]

@@ -13,10 +13,9 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import BUILD, DEADLINE_S, Connection, Daemon, run  # noqa: E402
+from millraced import BUILD, DEADLINE_S, IS_SANITIZED, Connection, Daemon, run  # noqa: E402
 from secure import Authority, TlsConnection, client_context, make_token  # noqa: E402
 
-IS_SANITIZED = os.path.basename(os.path.normpath(BUILD)) in ("asan", "tsan")
 SLOW = 100 if IS_SANITIZED else 1000
 CHANNELS = "channels: {c: {kind: bounded, capacity: 1000}, meet: {kind: unbuffered}}\n"
 

@@ -160,7 +160,8 @@ static int64_t model_read(struct disk *base, int handle, void *bytes, size_t len
 	const struct disk_model_file *file = &model(base)->files[handle];
 	uint64_t left = offset < file->cached_size ? file->cached_size - offset : 0;
 	size_t n = left < len ? (size_t)left : len;
-	memcpy(bytes, file->cached + offset, n);
+	if (n > 0)
+		memcpy(bytes, file->cached + offset, n);
 	return (int64_t)n;
 }
 
@@ -202,7 +203,8 @@ static int model_sync(struct disk *base, int handle)
 		if (file->dirty[sector])
 			memcpy(file->kept + sector * DISK_MODEL_SECTOR, file->cached + sector * DISK_MODEL_SECTOR,
 			       DISK_MODEL_SECTOR);
-	memset(file->dirty, 0, file->cap / DISK_MODEL_SECTOR);
+	if (file->cap > 0)
+		memset(file->dirty, 0, file->cap / DISK_MODEL_SECTOR);
 	file->kept_size = file->cached_size;
 	return 0;
 }
@@ -286,6 +288,8 @@ void disk_model_copy(struct disk_model *copy, const struct disk_model *disk)
 		file_resize(to, from->cap);
 		to->cached_size = from->cached_size;
 		to->kept_size = from->kept_size;
+		if (to->cap == 0)
+			continue; /* neither has any memory yet */
 		memcpy(to->cached, from->cached, from->cap);
 		memcpy(to->kept, from->kept, from->cap);
 		memcpy(to->dirty, from->dirty, from->cap / DISK_MODEL_SECTOR);
