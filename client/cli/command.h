@@ -71,6 +71,14 @@ enum option_id {
 	OPTION_ONCE,
 	OPTION_SORT,
 	OPTION_NO_RECONNECT,
+	OPTION_SLIDING,
+	OPTION_DROPPING,
+	OPTION_BOUNDED,
+	OPTION_UNBUFFERED,
+	OPTION_MATCH,
+	OPTION_STATE,
+	OPTION_KEEP_OPEN,
+	OPTION_LIVE_BATCH, /* --batch too, of `tap` */
 	OPTION_VERSION,
 	N_OPTIONS
 };
@@ -85,6 +93,8 @@ enum {
 };
 
 enum { COMMAND_MAX_CAPACITY = 1000000000 }; /* of a channel; what the daemon allows may be less */
+
+enum { COMMAND_MAX_MATCHES = 32 }; /* of a tap, as the daemon takes them */
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_RAW };
 
@@ -130,6 +140,7 @@ struct call {
 	bool no_reconnect;
 	bool uncounted;
 	bool no_dead_letter;
+	bool keep_open;
 	enum top_order order;
 	int64_t connect_timeout_ms; /* 0: not given */
 	int64_t timeout_ms;         /* MR_FOREVER: not given */
@@ -144,11 +155,14 @@ struct call {
 	int64_t limit_ms;        /* MR_FOREVER: none */
 	int64_t lease_ms;        /* MR_FOREVER: not given; 0: none */
 	int64_t delay_ms;        /* of nack and put; 0: none */
-	uint64_t capacity;       /* of alter; 0: not given */
+	uint64_t capacity;       /* of alter, and of a subscription's channel; 0: not given */
 	uint64_t max_deliveries; /* 0: not given */
 	const char *dead_letter; /* NULL: not given */
 	const char *to;          /* NULL: not given */
 	const char *failed;
+	const char *state; /* of a tap; NULL: not given */
+	const char *matches[COMMAND_MAX_MATCHES];
+	size_t n_matches;
 	struct call_arm arms[MESSAGE_MAX_ARMS];
 	size_t n_arms;
 	char **args;

@@ -17,6 +17,7 @@ static const char *choices_of(const char *word)
 	} few[] = {{"KIND", "unbuffered bounded dropping sliding promise"},
 		   {"FORMAT", "text json raw"},
 		   {"SHELL", "bash zsh"},
+		   {"STATE", "run pause mute solo"},
 		   {"ACTION", "list show use none"}};
 
 	for (size_t i = 0; i < sizeof few / sizeof *few; i++) {

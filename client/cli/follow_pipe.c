@@ -66,10 +66,12 @@ int follow_pipe(const struct call *call, mr *m, struct take_watch *watch, struct
 			watch->reason = TAKE_ORPHANED;
 			break;
 		}
-		status = take_watched(watch, m, recovery, call->args[0], &options, call->timeout_ms, &result);
+		status = take_watched(watch, m, watch->is_subscription ? NULL : recovery, watch->channel, &options,
+				      call->timeout_ms, &result);
 		if (status == MR_OK) {
 			recovery_end(recovery);
 			status = hand_on(call, m, &result, watch);
+			take_watch_count(watch);
 		}
 		mr_result_finish(&result);
 		if (status == MR_ENO_SUCH_LEASE) /* the value went back meanwhile, and comes a second time */

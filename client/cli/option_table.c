@@ -70,6 +70,19 @@ static const struct option_row table[N_OPTIONS] = {
 	[OPTION_NO_RECONNECT] =
 		{0, "no-reconnect", NULL,
 		 "when the connection is lost, end (exit code 5) instead of waiting for the daemon to come back"},
+	[OPTION_SLIDING] = {0, "sliding", "N", "whoever is slow gets the newest N values, and misses what is older"},
+	[OPTION_DROPPING] = {0, "dropping", "N", "whoever is slow gets N values, and misses what is newer"},
+	[OPTION_BOUNDED] = {0, "bounded", "N", "whoever is slow holds SOURCE up when N values wait; none is missed"},
+	[OPTION_UNBUFFERED] = {0, "unbuffered", NULL, "whoever is slow holds SOURCE up at every value; none is missed"},
+	[OPTION_MATCH] = {0, "match", "POINTER=VALUE",
+			  "carry only values that have this there; several: that have all of them"},
+	[OPTION_STATE] =
+		{0, "state", "STATE",
+		 "run (default), pause (take nothing), mute (take and discard) or solo (the others into TARGET "
+		 "pause)"},
+	[OPTION_KEEP_OPEN] = {0, "keep-open", NULL, "TARGET stays open when SOURCE has ended"},
+	[OPTION_LIVE_BATCH] = {0, "batch", "N",
+			       "how many values may be on their way at a time (default 1 into a pipe, else 16)"},
 	[OPTION_VERSION] = {'V', "version", NULL, "print the version, and do nothing"},
 };
 

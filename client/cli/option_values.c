@@ -117,6 +117,36 @@ static int set_kind(struct call *call, const char *word)
 		word);
 }
 
+/* The kind of a subscription's channel; a word is its capacity. */
+static int set_subscription(struct call *call, const char *kind, const char *word)
+{
+	if (call->kind)
+		return report_usage(call, "--%s and --%s: a channel has one kind", call->kind, kind);
+	call->kind = kind;
+	return word ? set_between(call, word, "values", 1, COMMAND_MAX_CAPACITY, &call->capacity) : 0;
+}
+
+static int set_state(struct call *call, const char *word)
+{
+	static const char *const states[] = {"run", "pause", "mute", "solo"};
+
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		if (strcmp(word, states[i]) == 0) {
+			call->state = word;
+			return 0;
+		}
+	}
+	return report_usage(call, "'%s' is no state of a tap; say run, pause, mute or solo", word);
+}
+
+static int add_match(struct call *call, const char *word)
+{
+	if (call->n_matches == COMMAND_MAX_MATCHES)
+		return report_usage(call, "a tap matches at most %d pointers", COMMAND_MAX_MATCHES);
+	call->matches[call->n_matches++] = word;
+	return 0;
+}
+
 static int add_arm(struct call *call, const char *channel, const char *value)
 {
 	if (call->n_arms == MESSAGE_MAX_ARMS)
@@ -149,6 +179,8 @@ static bool *flag_of(struct call *call, enum option_id id)
 		return &call->uncounted;
 	case OPTION_NO_DEAD_LETTER:
 		return &call->no_dead_letter;
+	case OPTION_KEEP_OPEN:
+		return &call->keep_open;
 	case OPTION_NO_RECONNECT:
 		return &call->no_reconnect;
 	case OPTION_VERSION:
@@ -213,6 +245,7 @@ static int set_value(struct call *call, enum option_id id, const char *word, int
 	case OPTION_WINDOW:
 		return set_between(call, word, "requests", 1, 1000, &call->window);
 	case OPTION_FOLLOW_BATCH:
+	case OPTION_LIVE_BATCH:
 		return set_between(call, word, "values", 1, 1000000, &call->batch);
 	case OPTION_BATCH:
 		return set_between(call, word, "values", 1, MESSAGE_MAX_TAKE, &call->batch);
@@ -240,6 +273,18 @@ static int set_value(struct call *call, enum option_id id, const char *word, int
 		return set_between(call, word, "values", 1, COMMAND_MAX_CAPACITY, &call->capacity);
 	case OPTION_MAX_DELIVERIES:
 		return set_between(call, word, "deliveries", 1, MESSAGE_MAX_DELIVERIES, &call->max_deliveries);
+	case OPTION_SLIDING:
+		return set_subscription(call, "sliding", word);
+	case OPTION_DROPPING:
+		return set_subscription(call, "dropping", word);
+	case OPTION_BOUNDED:
+		return set_subscription(call, "bounded", word);
+	case OPTION_UNBUFFERED:
+		return set_subscription(call, "unbuffered", NULL);
+	case OPTION_MATCH:
+		return add_match(call, word);
+	case OPTION_STATE:
+		return set_state(call, word);
 	case OPTION_SORT:
 		return set_order(call, word);
 	default: /* option_set() has those */

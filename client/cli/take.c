@@ -1,19 +1,13 @@
 /* millrace take: nothing taken that cannot be printed. While it waits it watches standard output and Ctrl-C too, and
- * then cancels before it ends. A number of values is taken in batches; --follow into a pipe is in follow_pipe.c,
- * elsewhere it has a consumer with a little credit. */
-#include "client/cli/follow_pipe.h"
+ * then cancels before it ends. A number of values is taken in batches; --follow is in follow.c. */
+#include "client/cli/follow.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/output.h"
-#include "client/cli/recovery.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/cli/take_watch.h"
-#include "client/millrace_stream.h"
 
-enum {
-	BATCH = 1000,
-	FOLLOW_CREDIT = 16, /* on a terminal, or into a file */
-};
+enum { BATCH = 1000 };
 
 /* One request, and its values printed. *n counts them. Returns the library's status; MR_CANCELLED also if it ended in
  * vain, the watch says why. */
@@ -54,85 +48,18 @@ static int take_number(const struct call *call, mr *m, uint64_t wanted, size_t b
 	return status;
 }
 
-/* -- Following, elsewhere than into a pipe -- */
-
-/* Prints what has come by now, or comes in time, until there is reason to stop. */
-static int follow_values(const struct call *call, mr *m, mr_consumer *consumer, struct take_watch *watch)
-{
-	uint64_t credit = call->batch ? call->batch : FOLLOW_CREDIT, n = 0;
-	struct mr_result result;
-	bool is_late = false;
-	int status = MR_OK;
-
-	while (watch->reason == TAKE_GOES_ON) {
-		status = mr_consumer_next(consumer, &result, 0);
-		if (status == MR_OK)
-			output_taken(call, call->args[0], &result);
-		mr_result_finish(&result);
-		if (status != MR_OK || ++n % credit == 0) {
-			if (output_flush() < 0)
-				return MR_OK; /* the program's end tells why */
-			if (output_is_orphaned())
-				watch->reason = TAKE_ORPHANED;
-		}
-		if ((status != MR_OK && status != MR_TIMEOUT) || (status == MR_TIMEOUT && is_late))
-			break;
-		is_late = false;
-		if (status == MR_TIMEOUT && watch->reason == TAKE_GOES_ON)
-			is_late = take_watch_wait(watch, m, call->timeout_ms);
-		else
-			take_watch_look(watch);
-	}
-	return status;
-}
-
-/* What has come since somebody wanted no more: it is printed, or, if nobody reads that and it is leased, given back. */
-static void take_rest(const struct call *call, mr *m, mr_consumer *consumer, const struct take_watch *watch)
-{
-	struct mr_result result;
-
-	if (mr_consumer_cancel(consumer, MR_FOREVER) != MR_OK)
-		return;
-	while (mr_consumer_next(consumer, &result, MR_FOREVER) == MR_OK) {
-		if (watch->reason == TAKE_INTERRUPTED)
-			output_taken(call, call->args[0], &result);
-		else if (result.lease)
-			(void)mr_nack_with(m, result.lease, &(struct mr_nack_options){.uncounted = true});
-		mr_result_finish(&result);
-	}
-}
-
-/* One consumer, from its beginning to its end, or that of its connection. */
-static int follow_once(const struct call *call, mr *m, struct take_watch *watch)
-{
-	const struct mr_consumer_options options = {.credit = call->batch ? call->batch : FOLLOW_CREDIT,
-						    .lease_ms = take_lease_ms(call),
-						    .sticky = take_lease_ms(call) > 0};
-	mr_consumer *consumer;
-	int status = mr_consumer_create(&consumer, m, call->args[0], &options);
-
-	if (status != MR_OK)
-		return status;
-	status = follow_values(call, m, consumer, watch);
-	if (watch->reason != TAKE_GOES_ON)
-		take_rest(call, m, consumer, watch);
-	mr_consumer_destroy(consumer);
-	return status;
-}
-
-static int follow(const struct call *call, mr *m, struct take_watch *watch)
+/* A promise has one value, for as many requests as one likes, and no consumers. */
+static int follow_channel(const struct call *call, mr *m, struct take_watch *watch)
 {
 	struct recovery recovery;
-	bool is_pipe = output_is_pipe() && !call->batch;
 	int status;
 
 	recovery_init(&recovery, call);
-	do {
-		status = is_pipe ? follow_pipe(call, m, watch, &recovery) : follow_once(call, m, watch);
-	} while (watch->reason == TAKE_GOES_ON && recovery_wait(&recovery, m, status, watch->fds[0].fd));
+	do
+		status = follow(call, m, watch, &recovery);
+	while (watch->reason == TAKE_GOES_ON && recovery_wait(&recovery, m, status, watch->fds[0].fd));
 	recovery_finish(&recovery);
-	if (status == MR_EBAD_REQUEST &&
-	    !take_lease_ms(call)) /* a promise: it has one value, for as many requests as one likes */
+	if (status == MR_EBAD_REQUEST && !take_lease_ms(call))
 		status = take_number(call, m, UINT64_MAX, 1, watch);
 	return status;
 }
@@ -148,9 +75,9 @@ static int run_take(const struct call *call)
 	code = session_open_for(call, call->args[0], &m);
 	if (code != EXIT_OK)
 		return code;
-	take_watch_init(&watch);
+	take_watch_init(&watch, call->args[0]);
 	if (call->follow && !call->number)
-		status = follow(call, m, &watch);
+		status = follow_channel(call, m, &watch);
 	else
 		status = take_number(call, m, call->number ? call->number : 1, take_lease_ms(call) ? 1 : BATCH, &watch);
 	if (watch.reason == TAKE_INTERRUPTED || (interrupt_happened() && status == MR_ECONNECTION))

@@ -7,12 +7,19 @@
 
 enum { GRACE_MS = 1000 };
 
-void take_watch_init(struct take_watch *watch)
+void take_watch_init(struct take_watch *watch, const char *channel)
 {
 	*watch = (struct take_watch){
 		.reason = TAKE_GOES_ON,
+		.channel = channel,
 		.fds = {{.fd = interrupt_catch(), .events = POLLIN}, {.fd = STDOUT_FILENO}, {.events = POLLIN}},
 	};
+}
+
+void take_watch_count(struct take_watch *watch)
+{
+	if (watch->left > 0 && --watch->left == 0 && watch->reason == TAKE_GOES_ON)
+		watch->reason = TAKE_COMPLETE;
 }
 
 void take_watch_look(struct take_watch *watch)

@@ -1,4 +1,4 @@
-/* What `take` watches while it waits: the connection, Ctrl-C, and whether anybody still reads its output. */
+/* What who takes watches while it waits: the connection, Ctrl-C, and whether anybody still reads its output. */
 #ifndef MILLRACE_CLI_TAKE_WATCH_H
 #define MILLRACE_CLI_TAKE_WATCH_H
 
@@ -7,11 +7,17 @@
 #include "client/cli/recovery.h"
 
 struct take_watch {
-	enum { TAKE_GOES_ON, TAKE_INTERRUPTED, TAKE_ORPHANED } reason;
+	enum { TAKE_GOES_ON, TAKE_INTERRUPTED, TAKE_ORPHANED, TAKE_COMPLETE } reason;
+	const char *channel;  /* from which it takes */
+	bool is_subscription; /* the channel goes with its connection */
+	uint64_t left;        /* how many values are wanted; 0: as many as come */
 	struct pollfd fds[3]; /* Ctrl-C, standard output, the connection */
 };
 
-void take_watch_init(struct take_watch *watch);
+void take_watch_init(struct take_watch *watch, const char *channel);
+
+/* A value has been printed. */
+void take_watch_count(struct take_watch *watch);
 
 /* Waits until something has come on the connection, the time (MR_FOREVER: none) is over, or there is no more use in
  * waiting: watch->reason. Returns whether the time is over. */

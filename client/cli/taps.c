@@ -2,7 +2,10 @@
 #include <stdio.h>
 
 #include "client/cli/listing.h"
+#include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/cli/subscribe.h"
+#include "client/cli/tap_rule.h"
 
 /* Connects, if both names can be channels'. */
 static int open_for_both(const struct call *call, mr **m)
@@ -12,38 +15,107 @@ static int open_for_both(const struct call *call, mr **m)
 	return code == EXIT_OK ? session_open_for(call, call->args[0], m) : code;
 }
 
-static int run_tap(const struct call *call)
+/* What the options ask for, of any tap. EXIT_OK, or another code, told. */
+static int read_options(const struct call *call, struct buffer *match, struct mr_tap_options *options)
+{
+	int code = call->n_matches ? tap_rule_write(call, match) : EXIT_OK;
+
+	*options = (struct mr_tap_options){
+		.match = call->n_matches ? buffer_front(match) : NULL,
+		.stays_open = call->keep_open,
+		.state = call->state,
+		.kind = call->kind,
+		.capacity = call->capacity,
+	};
+	return code;
+}
+
+/* What the usage cannot say: what belongs to a tap with a target, and what to one without. */
+static int check_tap(const struct call *call)
+{
+	bool is_subscription = call->n_args == 1;
+
+	if (is_subscription && !call->kind)
+		return report_usage(call,
+				    "a tap without a TARGET is a subscription, and needs the kind of its channel: "
+				    "--sliding N, --dropping N, --bounded N or --unbuffered");
+	if (!is_subscription && call->kind)
+		return report_usage(call, "'%s' has a kind of its own; --%s is for a tap without a TARGET",
+				    call->args[1], call->kind);
+	if (!is_subscription && (call->number || call->batch || call->no_reconnect || call->timeout_ms != MR_FOREVER))
+		return report_usage(call, "-n, --batch, --timeout and --no-reconnect are for a tap without a TARGET, "
+					  "which prints what comes");
+	if (is_subscription && call->keep_open)
+		return report_usage(call, "--keep-open is for a tap with a TARGET");
+	return EXIT_OK;
+}
+
+static int tap_target(const struct call *call, mr *m, const struct mr_tap_options *options)
 {
 	bool created = false;
-	int code, status;
-	mr *m;
+	int status = mr_tap(m, call->args[0], call->args[1], options, &created, NULL);
+	int code = session_report(call, m, call->args[0], status, NULL);
 
-	code = open_for_both(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_tap(m, call->args[0], call->args[1], NULL, &created, NULL);
-	code = session_report(call, m, call->args[0], status, NULL);
 	if (status == MR_OK && call->format == FORMAT_JSON)
 		printf("{\"from\":\"%s\",\"to\":\"%s\",\"created\":%s}\n", call->args[0], call->args[1],
 		       created ? "true" : "false");
 	else if (status == MR_OK && !call->quiet)
 		puts(created ? "tapped" : "it was there");
-	mr_destroy(m);
+	return code;
+}
+
+static int run_tap(const struct call *call)
+{
+	struct mr_tap_options options;
+	struct buffer match = {0};
+	int code = check_tap(call);
+	mr *m;
+
+	if (code == EXIT_OK)
+		code = read_options(call, &match, &options);
+	if (code == EXIT_OK)
+		code = call->n_args == 1 ? session_open_for(call, call->args[0], &m) : open_for_both(call, &m);
+	if (code == EXIT_OK) {
+		code = call->n_args == 1 ? subscribe(call, m, &options) : tap_target(call, m, &options);
+		mr_destroy(m);
+	}
+	buffer_finish(&match);
 	return code;
 }
 
 const struct command tap_command = {
 	.name = "tap",
-	.arguments = "SOURCE TARGET",
-	.summary = "carry what enters a channel to another, inside the daemon",
+	.arguments = "SOURCE [TARGET]",
+	.summary = "carry what enters a channel to another, or print it live",
 	.description =
-		"Taps a channel: from now on what enters SOURCE is carried to TARGET, and each keeps its overload "
-		"policy. Several taps of one source each get every\n"
-		"value. When SOURCE is closed and empty, TARGET closes too, unless something else is tapped to "
-		"it.",
-	.examples = "  millrace tap events audit\n",
-	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL) | EXIT_BIT(EXIT_CLOSED),
-	.min_args = 2,
+		"Taps a channel: from now on what enters SOURCE is carried to TARGET, inside the daemon, and each "
+		"keeps "
+		"its overload policy. Several taps of one source each get every value. When SOURCE is closed and "
+		"empty, "
+		"TARGET closes too, unless something else is tapped to it. A tap that is there already is from now on "
+		"as the options say.\n"
+		"\n"
+		"Without TARGET it is a subscription, and prints what comes until SOURCE has ended: the daemon makes a "
+		"channel of the given kind for it, which goes with the connection. The kind says what happens when "
+		"whoever reads is slow: --sliding misses what is old, --dropping what is new, --bounded and "
+		"--unbuffered hold SOURCE up, and so everybody else. The taps of SOURCE are together one taker of it: "
+		"a value that they get, nobody else takes from SOURCE.\n"
+		"\n"
+		"When the daemon goes away, or the network to it, a subscription waits until that is back, and begins "
+		"anew; what was carried meanwhile it has missed. Values are printed as `take` does.\n"
+		"\n"
+		"With --match only such values are carried that have what it says: POINTER is a JSON pointer, VALUE a "
+		"JSON string, number, true, false or null, or any other text, which is a string.",
+	.examples = "  millrace tap events audit\n"
+		    "  millrace tap events orders --match /type=order --match /customer/vip=true\n"
+		    "  millrace tap events --sliding 100 --match /type=order | jq .price\n"
+		    "  millrace tap sensors:7 readings --state mute\n",
+	.options = OPTION_BIT(OPTION_SLIDING) | OPTION_BIT(OPTION_DROPPING) | OPTION_BIT(OPTION_BOUNDED) |
+		   OPTION_BIT(OPTION_UNBUFFERED) | OPTION_BIT(OPTION_MATCH) | OPTION_BIT(OPTION_STATE) |
+		   OPTION_BIT(OPTION_KEEP_OPEN) | OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_LIVE_BATCH) |
+		   OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_TIMEOUT),
+	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_TIMEOUT),
+	.min_args = 1,
 	.max_args = 2,
 	.run = run_tap,
 };

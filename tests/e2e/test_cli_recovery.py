@@ -82,6 +82,23 @@ class Recovery(Mortal):
             self.assertEqual(taker.stdout.readline(), "2\n")
             self.assertEqual(self.finish(taker, 143), ("", ""))
 
+    def test_a_subscription_begins_anew(self):
+        for arguments in ([], ["--batch", "10"]):
+            live = self.start("tap", "jobs", "--sliding", "10", *arguments)
+            while not self.run_cli("taps", "-o", "raw").stdout:
+                pass
+            self.run_cli("put", "jobs", "1")
+            self.assertEqual(live.stdout.readline(), "1\n")
+            self.end()
+            self.tells(live, LOST)
+            self.begin()
+            self.tells(live, BACK)
+            while not self.run_cli("taps", "-o", "raw").stdout:
+                pass
+            self.run_cli("put", "jobs", "2")
+            self.assertEqual(live.stdout.readline(), "2\n")
+            self.assertEqual(self.finish(live, 143), ("", ""))
+
     def test_put_from_a_pipe(self):
         putter = self.start("put", "out", stdin=subprocess.PIPE)
         putter.stdin.write("1\n2\n")

@@ -8,7 +8,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import BUILD, Connection, Daemon, Directory  # noqa: E402
+from cli import NO_CHANNEL, OK, PROGRAM, TIMEOUT, Cli  # noqa: E402
+from millraced import BUILD, DEADLINE_S, Connection, Daemon, Directory  # noqa: E402
 
 
 class Taps(unittest.TestCase):
@@ -176,6 +177,83 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(millrace("untap", "a", "b"), (0, "untapped\n"))
             self.assertEqual(millrace("untap", "a", "b")[0], 1)
             self.assertEqual(millrace("taps", "nowhere")[0], 7)
+
+    def test_what_cannot_be_is_told(self):
+        with Daemon("--set", "channels.a={kind: bounded, capacity: 9}", "--set", "channels.b={kind: unbuffered}") as daemon:
+            for words, said in ((["a"], "needs the kind"), (["a", "b", "--sliding", "3"], "has a kind of its own"), (["a", "b", "-n", "3"], "without a TARGET"),
+                                (["a", "--sliding", "3", "--bounded", "3"], "one kind"), (["a", "--sliding", "0"], "not a number"), (["a", "b", "--state", "stop"], "say run"),
+                                (["a", "b", "--match", "type=order"], "POINTER=VALUE"), (["a", "b", "--match", "/type"], "POINTER=VALUE"),
+                                (["a", "--unbuffered", "--keep-open"], "with a TARGET")):  # fmt: skip
+                done = subprocess.run([os.path.join(BUILD, "millrace"), "--url", f"tcp://127.0.0.1:{daemon.port}", "tap", *words], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 2, words)
+                self.assertIn(said, done.stderr)
+
+
+class Live(Cli):
+    """`millrace tap` without a target prints what comes."""
+
+    channels = "{events: {kind: bounded, capacity: 100}, orders: {kind: bounded, capacity: 100}}"
+
+    def rows(self):
+        return [json.loads(line) for line in self.run_cli("taps", "-o", "json").stdout.splitlines()]
+
+    def subscribe(self, *arguments):
+        process = self.start("tap", "events", *arguments)
+        while not self.rows():
+            pass
+        return process
+
+    def finish(self, process, out="", status=OK):
+        self.assertEqual((process.communicate(timeout=DEADLINE_S), process.returncode), ((out, ""), status))
+
+    def test_until_the_source_ends(self):
+        live = self.subscribe("--sliding", "100", "--match", "/type=order", "--match", "/n=1", "-o", "json")
+        self.assertEqual(self.rows()[0]["match"], {"/type": "order", "/n": 1})
+        self.run_cli("put", "events", '{"type":"order","n":1}', '{"type":"x","n":1}', '{"n":1.0,"type":"order"}')
+        self.run_cli("close", "events")
+        self.finish(live, '{"channel":"events","value":{"type":"order","n":1}}\n{"channel":"events","value":{"n":1.0,"type":"order"}}\n')
+
+    def test_a_number_of_them(self):
+        for arguments in ([], ["--batch", "50"]):
+            live = self.subscribe("--unbuffered", "-n", "3", *arguments)
+            self.run_cli("put", "events", "1", "2", "3")
+            self.finish(live, "1\n2\n3\n")
+            while self.rows():
+                pass
+
+    def test_time_is_over_and_ctrl_c(self):
+        self.expect(TIMEOUT, "", "tap", "events", "--sliding", "1", "--timeout", "1", err="events")
+        live = self.subscribe("--dropping", "1")
+        live.terminate()
+        self.finish(live, status=143)
+
+    def test_who_reads_slowly(self):
+        """Sliding misses what is old, and holds nobody up; a bounded one holds the source up."""
+        with open(os.devnull, "rb") as nothing:
+            live = subprocess.Popen([PROGRAM, "tap", "events", "--sliding", "2"], env=self.environment, stdin=nothing, stdout=subprocess.PIPE)
+        while not self.rows():
+            pass
+        value = json.dumps("x" * 3000)
+        self.expect(OK, "", "put", "events", "-q", *(str(n) for n in range(9)), *[value] * 200, "198", "199")
+        while self.rows()[0]["carried"] != 211:
+            pass
+        seen = []
+        while not seen or seen[-1] != "199":
+            seen.append(live.stdout.readline().decode().strip())
+        self.assertEqual(seen[-2:], ["198", "199"])
+        self.assertLess(len(seen), 200)
+        live.terminate()
+        live.communicate(timeout=DEADLINE_S)
+
+    def test_a_source_that_is_exhausted_or_not_there(self):
+        self.run_cli("close", "events")
+        self.expect(OK, "", "tap", "events", "--sliding", "1")
+        self.expect(NO_CHANNEL, "", "tap", "evnets", "--sliding", "1", err="events")
+
+    def test_a_target_with_all_that_it_can_have(self):
+        self.expect(OK, "tapped\n", "tap", "events", "orders", "--match", "/s=\"1\"", "--match", "/t=it's", "--match", "=null", "--state", "mute", "--keep-open")
+        row, = self.rows()
+        self.assertEqual((row["match"], row["state"], row["close"]), ({"/s": "1", "/t": "it's", "": None}, "mute", False))
 
 
 if __name__ == "__main__":

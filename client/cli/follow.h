@@ -1,0 +1,12 @@
+/* Taking without an end: into a pipe as follow_pipe.c does, elsewhere by a consumer with a little credit. */
+#ifndef MILLRACE_CLI_FOLLOW_H
+#define MILLRACE_CLI_FOLLOW_H
+
+#include "client/cli/recovery.h"
+#include "client/cli/take_watch.h"
+
+/* Prints what comes from the watch's channel until it is closed, the watch wants no more (watch->reason), the call's
+ * time is over, or the connection is lost. Returns a status of the library: that of what ended it. */
+int follow(const struct call *call, mr *m, struct take_watch *watch, struct recovery *recovery);
+
+#endif
