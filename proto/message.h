@@ -237,7 +237,9 @@ struct message_reply {
 	uint64_t accepted;
 	bool has_left; /* of a take with a count */
 	uint64_t left;
-	struct slice body; /* the whole object */
+	struct slice address; /* of ERROR_MOVED: where to ask, unescaped; empty where there is none */
+	uint64_t retry_ms;    /* of ERROR_UNAVAILABLE and ERROR_OVERLOADED: when to ask again; 0: it is not told */
+	struct slice body;    /* the whole object */
 };
 
 /* Decodes one reply; unknown members are skipped, of members that occur twice the last counts. Returns 0, or -1 if it

@@ -77,6 +77,10 @@ static int read_member(struct message_reply *reply, struct slice key, enum json_
 		reply->has_left = true;
 		return read_uint(type, raw, &reply->left);
 	}
+	if (slice_equal(key, SLICE("address")))
+		return read_text(type, raw, &reply->address);
+	if (slice_equal(key, SLICE("retry_ms")))
+		return read_uint(type, raw, &reply->retry_ms);
 	if (slice_equal(key, SLICE("evicted")))
 		return read_uint(type, raw, &reply->evicted);
 	return 0;

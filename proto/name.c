@@ -2,6 +2,7 @@
 #include "proto/name.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* Which bytes a name may hold: a byte each, so that it costs one load. */
 static const uint8_t name_bytes[256] = {
@@ -22,6 +23,22 @@ bool name_is_valid(struct slice name)
 bool name_is_reserved(struct slice name)
 {
 	return name.len > 0 && name.bytes[0] == '_';
+}
+
+struct slice channel_group(struct slice name)
+{
+	const char *end = name.bytes + name.len;
+	const char *open = memchr(name.bytes, '{', name.len);
+	const char *close = open ? memchr(open, '}', (size_t)(end - open)) : NULL;
+	return close && close > open + 1 ? (struct slice){open + 1, (size_t)(close - open - 1)} : SLICE("default");
+}
+
+bool group_name_is_valid(struct slice group)
+{
+	unsigned good = group.len >= 1 && group.len <= GROUP_MAX_BYTES;
+	for (size_t i = 0; i < group.len; i++)
+		good &= name_bytes[(unsigned char)group.bytes[i]] & (group.bytes[i] != '}');
+	return good;
 }
 
 /* Matches one byte against the set whose '[' is at `at`. Sets *next behind its ']'. A set without an end is a plain

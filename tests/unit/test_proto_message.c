@@ -644,6 +644,14 @@ START_TEST(a_reply_has_its_parts)
 	equals(reply.channel, "ca");
 	equals(reply.value, "\"\\u00e9\"");
 	equals(reply.values, "[1]");
+	ck_assert_uint_eq(reply.address.len, 0);
+	ck_assert_int_eq(
+		decode_reply("{\"id\":4,\"status\":\"error\",\"error\":\"moved\",\"address\":\"tcp:\\/\\/b:1\"}"), 0);
+	ck_assert_int_eq(reply.error, ERROR_MOVED);
+	equals(reply.address, "tcp://b:1");
+	ck_assert_int_eq(decode_reply("{\"id\":4,\"status\":\"error\",\"error\":\"unavailable\",\"retry_ms\":50}"), 0);
+	ck_assert_int_eq(reply.error, ERROR_UNAVAILABLE);
+	ck_assert_uint_eq(reply.retry_ms, 50);
 }
 END_TEST
 

@@ -162,6 +162,39 @@ START_TEST(names_have_128_bytes_of_some)
 }
 END_TEST
 
+START_TEST(channels_belong_to_groups)
+{
+	static const struct {
+		const char *name, *group;
+	} table[] = {
+		{"jobs", "default"},
+		{"{orders}.jobs", "orders"},
+		{"retry.{orders}", "orders"},
+		{"{a}{b}", "a"},
+		{"{}.{a}", "default"},
+		{"{a", "default"},
+		{"a}b{c}", "c"},
+		{"{{a}}", "{a"},
+		{"}{", "default"},
+		{"{default}", "default"},
+		{"x{a}y{b}", "a"},
+		{"{", "default"},
+		{"_r.0123", "default"},
+	};
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		ck_assert_msg(slice_equal(channel_group(slice_from(table[i].name)), slice_from(table[i].group)), "%s",
+			      table[i].name);
+	char longest[128];
+	memset(longest, 'n', sizeof(longest));
+	ck_assert(group_name_is_valid((struct slice){longest, 126}));
+	ck_assert(!group_name_is_valid((struct slice){longest, 127}));
+	ck_assert(group_name_is_valid(SLICE("-.{")));
+	ck_assert(!group_name_is_valid(SLICE("")));
+	ck_assert(!group_name_is_valid(SLICE("a}")));
+	ck_assert(!group_name_is_valid(SLICE("a/b")));
+}
+END_TEST
+
 START_TEST(globs_match)
 {
 	static const struct {
@@ -225,6 +258,7 @@ int main(void)
 		numbers_are_appended_in_decimal,
 		a_buffer_that_failed_stays_so_until_it_is_cleared,
 		names_have_128_bytes_of_some,
+		channels_belong_to_groups,
 		globs_match,
 		a_nasty_glob_is_not_slow,
 		words_and_numbers_stand_for_each_other,
