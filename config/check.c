@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/channels.h"
+#include "config/cluster.h"
 #include "config/taps.h"
 #include "config/config.h"
 #include "config/journal.h"
@@ -117,7 +118,8 @@ static int check_channels(const struct config *config, char error[CONFIG_ERROR_B
 int config_check(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
 	if (check_addresses(config, error) < 0 || check_channels(config, error) < 0 || taps_check(config, error) < 0 ||
-	    users_check(config, error) < 0 || journal_config_check(config, error) < 0)
+	    users_check(config, error) < 0 || journal_config_check(config, error) < 0 ||
+	    cluster_config_check(config, error) < 0)
 		return -1;
 	if (config->limits.max_frame > config->limits.max_memory) {
 		snprintf(error, CONFIG_ERROR_BYTES,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "config/channels.h"
+#include "config/cluster.h"
 #include "config/taps.h"
 #include "config/journal.h"
 #include "config/observe.h"
@@ -46,7 +47,7 @@ int config_init(struct config *config)
 	journal_config_init(&config->journal);
 	if (config->listen)
 		config->listen[0] = (struct address){.scheme = ADDRESS_TCP, .host = strdup("127.0.0.1"), .port = 7223};
-	if (config->listen && config->listen[0].host && config->http.host)
+	if (cluster_config_init(&config->cluster) == 0 && config->listen && config->listen[0].host && config->http.host)
 		return 0;
 	config_finish(config);
 	return -1;
@@ -73,6 +74,7 @@ void config_finish(struct config *config)
 	tls_settings_finish(&config->tls);
 	free(config->users_file);
 	free(config->journal.path);
+	cluster_config_finish(&config->cluster);
 	free(config->user);
 	*config = (struct config){.listen = NULL};
 }
@@ -108,7 +110,8 @@ static int copy(struct config *to, const struct config *from)
 		.taps = calloc(from->n_taps + 1, sizeof(*to->taps)),
 	};
 	to->journal.path = NULL;
-	if (copy_text(&to->journal.path, from->journal.path) < 0 || copy_text(&to->users_file, from->users_file) < 0 ||
+	if (cluster_config_copy(&to->cluster, &from->cluster) < 0 ||
+	    copy_text(&to->journal.path, from->journal.path) < 0 || copy_text(&to->users_file, from->users_file) < 0 ||
 	    copy_text(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
 	    users_copy(to, from) < 0)
 		goto no_memory;
@@ -304,6 +307,7 @@ static const struct yaml_key keys[] = {
 	{"spin_us", read_spin_us, NULL},
 	{"limits", read_limits, NULL},
 	{"journal", journal_config_read, NULL},
+	{"cluster", cluster_config_read, NULL},
 	{"channels", channels_read, NULL},
 	{"taps", taps_read, NULL},
 	{"tls", tls_read, NULL},
@@ -490,7 +494,8 @@ static int set_channel(struct yaml_reader *reader, const yaml_node_t *node, char
 
 static int set_path(struct yaml_reader *reader, const yaml_node_t *node, char *path, struct config *config)
 {
-	static const char limits[] = "limits.", channels[] = "channels.", journal[] = "journal.";
+	static const char limits[] = "limits.", channels[] = "channels.", journal[] = "journal.",
+			  cluster[] = "cluster.";
 	const struct yaml_key *key;
 	if (strncmp(path, channels, strlen(channels)) == 0)
 		return set_channel(reader, node, path + strlen(channels), config);
@@ -500,6 +505,8 @@ static int set_path(struct yaml_reader *reader, const yaml_node_t *node, char *p
 	}
 	if (strncmp(path, journal, strlen(journal)) == 0)
 		return journal_config_set(reader, node, path + strlen(journal), config);
+	if (strncmp(path, cluster, strlen(cluster)) == 0)
+		return cluster_config_set(reader, node, path + strlen(cluster), config);
 	key = yaml_find_key(reader, node, path, keys, N_KEYS);
 	return key ? key->read(reader, node, key->arg, config) : -1;
 }

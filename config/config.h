@@ -89,6 +89,27 @@ struct journal_config {
 	uint64_t max_delay_us;
 };
 
+/* Who owns a group of the cluster while it is up. */
+struct config_group {
+	char *name, *daemon;
+};
+
+/* Several daemons, one service. Texts are NULL where nothing is written. */
+struct cluster_config {
+	bool is_there;    /* else this daemon is alone */
+	char *name;       /* of this daemon */
+	char **endpoints; /* etcd's: "http://host:2379" or "https://host:2379" */
+	size_t n_endpoints;
+	char *prefix;         /* of all keys, such as "/millrace": without a slash at its end */
+	char *advertise;      /* where clients find this daemon: "tcp://host:7223" or "tls://host:7225" */
+	char *advertise_http; /* "http://host:7224" or "https://host:7224" */
+	uint64_t ttl_ms;      /* whole seconds */
+	struct config_group *groups;
+	size_t n_groups;
+	struct tls_settings tls; /* towards etcd: ca, cert, key */
+	char *user, *password_file;
+};
+
 struct config {
 	struct address *listen;
 	size_t n_listen;
@@ -108,6 +129,7 @@ struct config {
 	struct config_user *users; /* in the order of the file; without any, everybody may do everything */
 	size_t n_users;
 	struct journal_config journal;
+	struct cluster_config cluster;
 	struct limits limits;
 	struct config_channel *channels; /* in the order of the file */
 	size_t n_channels;

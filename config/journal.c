@@ -87,11 +87,11 @@ int journal_config_check(const struct config *config, char error[CONFIG_ERROR_BY
 		return -1;
 	}
 	for (size_t i = 0; i < config->n_channels; i++) {
-		if (!config->channels[i].durable || journal->path)
+		if (!config->channels[i].durable || journal->path || config->cluster.is_there)
 			continue;
 		snprintf(error, CONFIG_ERROR_BYTES,
 			 "channels: \"%.128s\" is durable, and there is no journal; expected `journal: {path: "
-			 "/var/lib/millrace}`",
+			 "/var/lib/millrace}`, or a cluster",
 			 config->channels[i].name);
 		return -1;
 	}

@@ -231,10 +231,10 @@ static const struct {
 	/* Keys. */
 	{"http: none\nlimit: {}\n", "f:2:1: unknown key \"limit\"; did you mean \"limits\"?"},
 	{"colour: red\n", "f:1:1: unknown key \"colour\"; expected one of listen, http, insecure, http_hosts, log, "
-			  "log_level, spin_us, limits, journal, channels, taps, tls, users, user, users_file"},
+			  "log_level, spin_us, limits, journal, cluster, channels, taps, tls, users, user, users_file"},
 	{"\"a\\nb and more\": 1\n",
 	 "f:1:1: unknown key \"a?b and more\"; expected one of listen, http, insecure, http_hosts, log, log_level, "
-	 "spin_us, limits, journal, channels, taps, tls, users, user, users_file"},
+	 "spin_us, limits, journal, cluster, channels, taps, tls, users, user, users_file"},
 	{"http: none\nhttp: none\n", "f:2:1: \"http\" is there twice; expected it once"},
 	{"limits:\n  max_fram: 1MiB\n", "f:2:3: unknown key \"max_fram\"; did you mean \"max_frame\"?"},
 	{"limits: {max_memroy: 1MiB}", "f:1:10: unknown key \"max_memroy\"; did you mean \"max_memory\"?"},
@@ -323,6 +323,46 @@ static const struct {
 	{"journal: {max_batch: 1KiB}", "f:1:22: \"1KiB\" is not possible; expected bytes (such as 65536, 64KiB, "
 				       "16MiB, 2GiB), 4KiB to 64MiB"},
 	{"journal: {max_delay_us: 1ms}", "f:1:25: \"1ms\" is not possible; expected a whole number, 0 to 1000000"},
+	/* The cluster. */
+	{"cluster: here", "f:1:10: cluster is not a mapping; expected keys with values"},
+	{"cluster: {nam: a}", "f:1:11: unknown key \"nam\"; did you mean \"name\"?"},
+	{"cluster: {name: a/b}", "f:1:17: \"a/b\" is not a daemon's name; expected 1 to 64 of A-Z a-z 0-9 . _ -"},
+	{"cluster: {endpoints: []}", "f:1:22: 0 addresses of etcd; expected 1 to 16"},
+	{"cluster: {endpoints: host:2379}",
+	 "f:1:22: \"host:2379\" is not an address that others can ask; expected one such as http://host:2379 or "
+	 "https://host:2379"},
+	{"cluster: {endpoints: [http://h:1, http://h:1]}", "f:1:35: http://h:1 is there twice; expected it once"},
+	{"cluster: {prefix: millrace}",
+	 "f:1:19: \"millrace\" is not a prefix of keys; expected one such as /millrace, of A-Z a-z 0-9 . _ - and /"},
+	{"cluster: {prefix: /}",
+	 "f:1:19: \"/\" is not a prefix of keys; expected one such as /millrace, of A-Z a-z 0-9 . _ - and /"},
+	{"cluster: {prefix: /a//b}",
+	 "f:1:19: \"/a//b\" is not a prefix of keys; expected one such as /millrace, of A-Z a-z 0-9 . _ - and /"},
+	{"cluster: {advertise: host:7223}", "f:1:22: \"host:7223\" is not an address; expected tcp://HOST:PORT, "
+					    "tls://HOST:PORT or unix:///PATH"},
+	{"cluster: {advertise: tcp://0.0.0.0:7223}", "f:1:22: \"tcp://0.0.0.0:7223\" is not an address that others can "
+						     "ask; expected one such as tcp://host:7223 or "
+						     "tls://host:7225"},
+	{"cluster: {advertise: 'tcp://[::]:7223'}",
+	 "f:1:22: \"tcp://[::]:7223\" is not an address that others can ask; expected one such as tcp://host:7223 or "
+	 "tls://host:7225"},
+	{"cluster: {advertise: tcp://host:0}",
+	 "f:1:22: \"tcp://host:0\" is not an address that others can ask; expected one such as tcp://host:7223 or "
+	 "tls://host:7225"},
+	{"cluster: {advertise: unix:///a}",
+	 "f:1:22: \"unix:///a\" is not an address that others can ask; expected one such as tcp://host:7223 or "
+	 "tls://host:7225"},
+	{"cluster: {advertise_http: tcp://host:1}",
+	 "f:1:27: \"tcp://host:1\" has a scheme that is not HTTP's; expected HOST:PORT or https://HOST:PORT"},
+	{"cluster: {ttl_ms: 900}",
+	 "f:1:19: \"900\" is not possible; expected a time (such as 250ms, 5s, 10m, 1h), 1s to 10m"},
+	{"cluster: {ttl_ms: 1500ms}", "f:1:19: 1500 ms is not possible; expected whole seconds, such as 3s"},
+	{"cluster: {groups: [a]}", "f:1:19: groups is not a mapping; expected keys with values"},
+	{"cluster: {groups: {a/b: a}}", "f:1:25: \"a/b\" is not a group's name; expected what channels have between "
+					"their braces, or default"},
+	{"cluster: {groups: {a: b, a: c}}", "f:1:26: \"a\" is there twice; expected it once"},
+	{"cluster: {tls: {cer: x}}", "f:1:17: unknown key \"cer\"; did you mean \"cert\"?"},
+	{"cluster: {user: ''}", "f:1:17: there is nothing; expected a text"},
 	/* Channels. */
 	{"channels: [jobs]", "f:1:11: channels is not a mapping; expected keys with values"},
 	{"channels:\n  jobs: bounded\n", "f:2:9: jobs is not a mapping; expected keys with values"},
