@@ -118,7 +118,7 @@ $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)
 $(BUILD)/libsim.a:      $(filter-out $(BUILD)/tests/sim/test_%,$(call objects,tests/sim/*.c))
 $(BUILD)/%.a:
 	$(call TELL,AR  )
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
 # The public libraries: their objects, and what they are linked with. They show what their headers say MR_API of, and nothing else: libclient.a, for the tests

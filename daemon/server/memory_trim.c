@@ -15,6 +15,10 @@ static void on_timer(void *arg)
 
 int memory_trim_init(struct memory_trim *trim, struct loop *loop)
 {
+	/* Otherwise the end of the heap, and each large block, would go back to the system and be asked of it again
+	 * turn by turn, whose pages come empty one by one: the timer gives back what is really not needed. */
+	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT_BYTES / 2); /* malloc has no greater one */
 	trim->loop = loop;
 	trim->timer = loop_timer_create(loop, on_timer, trim);
 	return trim->timer ? 0 : -1;

@@ -296,7 +296,7 @@ static void on_turn_end(void *arg)
 	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
 	struct core_totals totals;
 	core_totals(server->core, &totals);
-	memory_trim_turn(&server->memory_trim, totals.bytes);
+	memory_trim_turn(&server->memory_trim, totals.bytes + stream_group_buffer_bytes(server->streams));
 }
 
 static int start(struct server *server)
