@@ -348,3 +348,8 @@ struct core_quota *user_quota(struct user *user)
 {
 	return &user->quota;
 }
+
+struct user *user_of_quota(const struct core_quota *quota)
+{
+	return (struct user *)((char *)(uintptr_t)quota - offsetof(struct user, quota));
+}

@@ -64,5 +64,6 @@ bool user_has_room(const struct user *user, uint64_t bytes);
 /* Towards which its values count, and its parked requests. */
 struct value_account *user_account(struct user *user);
 struct core_quota *user_quota(struct user *user);
+struct user *user_of_quota(const struct core_quota *quota); /* the other way round */
 
 #endif

@@ -8,11 +8,13 @@
 #include <assert.h>
 
 #include "daemon/http/jobs.h"
+#include "daemon/http/live.h"
 #include "daemon/http/routes.h"
 #include "proto/first_byte.h"
 
 enum {
 	QUIET_MS = 30000, /* how long a request may take to arrive whole, and an answer to be taken */
+	BEAT_MS = 15000,  /* after so long without a byte, a long answer says that it goes on */
 };
 
 /* No request is read any more: what was written is sent, and then our side is closed. */
@@ -199,10 +201,17 @@ static struct answer begin_answer(struct session *base, uint64_t id, enum status
 static void end_answer(struct session *base, struct answer answer)
 {
 	struct http_session *session = (struct http_session *)base;
-	struct http_response response = http_answer_end(session, 0);
 	(void)answer; /* it is the session's */
+	if (live_end(session))
+		return;
+	struct http_response response = http_answer_end(session, 0);
 	response.value_bytes = session->value_bytes;
 	http_respond(session, &response);
+}
+
+static bool write_live(struct session *base, const struct core_reply *reply)
+{
+	return live_write((struct http_session *)base, reply);
 }
 
 static const struct session_wire http_wire = {
@@ -215,6 +224,7 @@ static const struct session_wire http_wire = {
 	.finish = finish_session,
 	.begin = begin_answer,
 	.end = end_answer,
+	.write = write_live,
 	.refuse = refuse,
 };
 
@@ -244,6 +254,8 @@ void http_sweep(struct http_session *session, uint64_t now_us)
 		session->sent = stream_sent(stream);
 		session->since_us = now_us;
 	}
+	if (session->job && session->job->beat && !has_unsent && session->since_us + BEAT_MS * UINT64_C(1000) <= now_us)
+		session->job->beat(session);
 	if ((session->is_busy && !has_unsent) || session->since_us + QUIET_MS * UINT64_C(1000) > now_us)
 		return;
 	if (has_unsent)

@@ -356,8 +356,10 @@ struct http_response events_serve(struct http_session *session, const struct htt
 	if (!subscriber) {
 		return http_error(session, 0, ERROR_OVERLOADED, "there are too many who listen to events");
 	}
-	*subscriber = (struct subscriber){
-		.job = {pump, destroy}, .session = session, .next = events->first, .at = &events->first};
+	*subscriber = (struct subscriber){.job = {.pump = pump, .destroy = destroy},
+					  .session = session,
+					  .next = events->first,
+					  .at = &events->first};
 	if (subscriber->next)
 		subscriber->next->at = &subscriber->next;
 	events->first = subscriber;

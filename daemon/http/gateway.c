@@ -5,7 +5,10 @@
 #include "daemon/session/requests.h"
 #include "proto/json_scan.h"
 
-enum { WHY_BYTES = 160 };
+enum {
+	WHY_BYTES = 160,
+	PARAMETER_BYTES = 4096, /* of one in the query, decoded */
+};
 
 static void append(struct buffer *out, const char *text)
 {
@@ -27,11 +30,21 @@ static bool is_number(struct slice text)
 static void write_parameter(struct buffer *out, const struct route_parameter *parameter, struct slice value)
 {
 	message_key(out, parameter->name);
-	if (!parameter->is_text &&
-	    (is_number(value) || slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("false"))))
+	if (parameter->type == PARAMETER_JSON ||
+	    (parameter->type == PARAMETER_PLAIN &&
+	     (is_number(value) || slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("false")))))
 		buffer_append(out, value.bytes, value.len);
 	else
 		message_text(out, value);
+}
+
+/* Whether it is one value of JSON, and nothing beside it. */
+static bool is_json(struct slice text)
+{
+	struct json_scan scan;
+	struct slice raw;
+	json_scan_init(&scan, text.bytes, text.len);
+	return json_scan_value(&scan, &raw) != JSON_TYPE_NONE && json_scan_at_end(&scan);
 }
 
 /* Whether the query could be written; else *why says what is wrong with it, for people. *is_batch: there is batch=true,
@@ -39,11 +52,12 @@ static void write_parameter(struct buffer *out, const struct route_parameter *pa
 static bool write_query(const struct http_request *request, struct buffer *out, bool *is_batch, char why[WHY_BYTES])
 {
 	struct slice query = request->head.query, name, raw;
-	char value[256];
+	char value[PARAMETER_BYTES];
 	while (http_query_next(&query, &name, &raw)) {
 		const struct route_parameter *parameter = route_parameter(request->route, name);
 		long len = parameter ? http_decode(raw, true, value, sizeof(value)) : 0;
-		if (!parameter || len < 0) {
+		if (!parameter || len < 0 ||
+		    (parameter->type == PARAMETER_JSON && !is_json((struct slice){value, (size_t)len}))) {
 			snprintf(why, WHY_BYTES, "%s \"%.*s\" in the query",
 				 parameter ? "a bad value of" : "unknown parameter",
 				 (int)(name.len < 64 ? name.len : 64), name.bytes);
@@ -144,14 +158,15 @@ static enum error write_body(const struct http_request *request, struct buffer *
 }
 
 /* What a frame may ask for, and a connection that comes and goes may not; NULL: nothing of that. */
-static const char *unsuitable(struct message_request *request)
+static const char *unsuitable(struct message_request *request, bool is_live)
 {
 	bool is_sticky = request->sticky;
 	request->sticky = request->lease_ms > 0;
 	if (request->op == OP_CREATE && request->ephemeral)
 		return "a channel of an HTTP connection cannot be ephemeral";
-	if (request->op == OP_TAP && !message_has(request, MEMBER_TO))
-		return "a tap without \"to\" goes with its connection: make a channel, and name it";
+	if (request->op == OP_TAP && !is_live && !message_has(request, MEMBER_TO))
+		return "a tap without \"to\" goes with its connection: that is what /live is for, or make a channel, "
+		       "and name it";
 	if (message_has(request, MEMBER_STICKY) && !is_sticky)
 		return "leases outlive an HTTP connection: they are \"sticky\" always";
 	return message_has(request, MEMBER_COUNT) ? "\"count\" is for frames: use \"max\"" : NULL;
@@ -172,7 +187,7 @@ static struct http_response carry_out(struct http_session *session, struct buffe
 		return refuse(session, ERROR_OVERLOADED, NULL);
 	int result = message_decode_request(&session->session.all->decoder, buffer_front(request), buffer_len(request),
 					    &decoded);
-	const char *why = result < 0 ? decoded.detail : unsuitable(&decoded);
+	const char *why = result < 0 ? decoded.detail : unsuitable(&decoded, session->live);
 	if (result < 0 && decoded.error == ERROR_BAD_JSON)
 		why = "the body is no JSON, where it is nested deepest";
 	if (result < 0 || why)

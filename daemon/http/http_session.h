@@ -8,6 +8,7 @@
 
 struct events;
 struct http_session;
+struct live;
 struct listener;
 struct route;
 
@@ -40,6 +41,8 @@ struct http_job {
 	/* Writes the next slice, and says whether there is more to do. */
 	bool (*pump)(struct http_session *session, struct http_job *job);
 	void (*destroy)(struct http_session *session, struct http_job *job);
+	/* Writes something when nothing was sent for a while; NULL: it need not. */
+	void (*beat)(struct http_session *session);
 };
 
 struct http_session {
@@ -60,6 +63,7 @@ struct http_session {
 	size_t value_bytes; /* in it */
 	struct buffer answer;
 	struct http_job *job; /* or NULL */
+	struct live *live;    /* live.c's: what the present request becomes, if it is carried out; or NULL */
 	bool is_due;          /* its pump is to be called */
 };
 

@@ -263,7 +263,7 @@ struct http_response metrics_serve(struct http_session *session, const struct ht
 		return http_error(session, 0, ERROR_OVERLOADED, "there are too many scrapes at once");
 	}
 	session->http->n_scrapes++;
-	scrape->job = (struct http_job){pump, destroy};
+	scrape->job = (struct http_job){.pump = pump, .destroy = destroy};
 	scrape->fds = opendir("/proc/self/fd");
 	return http_begin_job(session, "text/plain; version=0.0.4; charset=utf-8", &scrape->job);
 }

@@ -15,7 +15,11 @@ enum route_body {
 
 struct route_parameter {
 	const char *name;
-	bool is_text; /* else a number, true or false */
+	enum {
+		PARAMETER_PLAIN, /* a number, true or false */
+		PARAMETER_TEXT,
+		PARAMETER_JSON, /* one value of it */
+	} type;
 };
 
 struct route {

@@ -5,6 +5,7 @@
 #include "daemon/http/credentials.h"
 #include "daemon/http/events.h"
 #include "daemon/http/gateway.h"
+#include "daemon/http/live.h"
 #include "daemon/http/metrics.h"
 #include "daemon/http/origin.h"
 #include "daemon/http/pages.h"
@@ -18,34 +19,37 @@ static const struct route routes[] = {
 	{"GET", "/metrics", metrics_serve, .op = OP_NONE},
 	{"GET", "/openapi.json", page_openapi, .op = OP_NONE},
 	{"GET", "/api/v1/channels", gateway_serve, OP_LIST,
-	 .parameters = {{"match", true}, {"after", true}, {"limit", false}}},
+	 .parameters = {{"match", PARAMETER_TEXT}, {"after", PARAMETER_TEXT}, {"limit", PARAMETER_PLAIN}}},
 	{"GET", "/api/v1/channels/{channel}", gateway_serve, .op = OP_STAT},
 	{"PUT", "/api/v1/channels/{channel}", gateway_serve, .op = OP_CREATE, .body = BODY_MEMBERS},
 	{"PATCH", "/api/v1/channels/{channel}", gateway_serve, .op = OP_ALTER, .body = BODY_MEMBERS},
-	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", false}}},
+	{"DELETE", "/api/v1/channels/{channel}", gateway_serve, OP_DELETE, .parameters = {{"force", PARAMETER_PLAIN}}},
 	{"POST", "/api/v1/channels/{channel}/close", gateway_serve, .op = OP_CLOSE, .body = BODY_OPTIONAL_MEMBERS},
 	{"POST", "/api/v1/channels/{from}/move", gateway_serve, OP_MOVE, .body = BODY_OPTIONAL_MEMBERS,
-	 .parameters = {{"to", true}, {"max", false}}},
+	 .parameters = {{"to", PARAMETER_TEXT}, {"max", PARAMETER_PLAIN}}},
 	{"PUT", "/api/v1/channels/{from}/taps", gateway_serve, .op = OP_TAP, .body = BODY_MEMBERS},
-	{"DELETE", "/api/v1/channels/{from}/taps", gateway_serve, OP_UNTAP, .parameters = {{"to", true}}},
-	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", false}}},
+	{"DELETE", "/api/v1/channels/{from}/taps", gateway_serve, OP_UNTAP, .parameters = {{"to", PARAMETER_TEXT}}},
+	{"GET", "/api/v1/channels/{from}/live", live_serve, OP_TAP,
+	 .parameters = {{"kind", PARAMETER_TEXT}, {"capacity", PARAMETER_PLAIN}, {"match", PARAMETER_JSON}}},
+	{"GET", "/api/v1/channels/{channel}/values", gateway_serve, OP_PEEK, .parameters = {{"max", PARAMETER_PLAIN}}},
 	{"POST", "/api/v1/channels/{channel}/values", gateway_serve, OP_PUT, .body = BODY_VALUE,
-	 .parameters = {{"timeout_ms", false}, {"delay_ms", false}, {"batch", false}}},
+	 .parameters = {{"timeout_ms", PARAMETER_PLAIN}, {"delay_ms", PARAMETER_PLAIN}, {"batch", PARAMETER_PLAIN}}},
 	{"POST", "/api/v1/channels/{channel}/take", gateway_serve, OP_TAKE, .body = BODY_OPTIONAL_MEMBERS,
-	 .parameters = {{"timeout_ms", false}, {"max", false}, {"lease_ms", false}}},
+	 .parameters = {{"timeout_ms", PARAMETER_PLAIN}, {"max", PARAMETER_PLAIN}, {"lease_ms", PARAMETER_PLAIN}}},
 	{"POST", "/api/v1/alts", gateway_serve, .op = OP_ALTS, .body = BODY_MEMBERS},
 	{"POST", "/api/v1/leases/{lease}/ack", gateway_serve, .op = OP_ACK, .body = BODY_OPTIONAL_MEMBERS},
 	{"POST", "/api/v1/leases/{lease}/nack", gateway_serve, OP_NACK, .body = BODY_OPTIONAL_MEMBERS,
-	 .parameters = {{"delay_ms", false}, {"counted", false}}},
+	 .parameters = {{"delay_ms", PARAMETER_PLAIN}, {"counted", PARAMETER_PLAIN}}},
 	{"POST", "/api/v1/leases/{lease}/extend", gateway_serve, OP_EXTEND, .body = BODY_OPTIONAL_MEMBERS,
-	 .parameters = {{"lease_ms", false}}},
+	 .parameters = {{"lease_ms", PARAMETER_PLAIN}}},
 	{"GET", "/api/v1/leases", gateway_serve, OP_LEASES,
-	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
+	 .parameters = {{"channel", PARAMETER_TEXT}, {"after", PARAMETER_PLAIN}, {"limit", PARAMETER_PLAIN}}},
 	{"GET", "/api/v1/taps", gateway_serve, OP_TAPS,
-	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
+	 .parameters = {{"channel", PARAMETER_TEXT}, {"after", PARAMETER_PLAIN}, {"limit", PARAMETER_PLAIN}}},
 	{"GET", "/api/v1/waiters", gateway_serve, OP_WAITERS,
-	 .parameters = {{"channel", true}, {"after", false}, {"limit", false}}},
-	{"GET", "/api/v1/clients", page_clients, .parameters = {{"before", false}, {"limit", false}}},
+	 .parameters = {{"channel", PARAMETER_TEXT}, {"after", PARAMETER_PLAIN}, {"limit", PARAMETER_PLAIN}}},
+	{"GET", "/api/v1/clients", page_clients,
+	 .parameters = {{"before", PARAMETER_PLAIN}, {"limit", PARAMETER_PLAIN}}},
 	{"GET", "/api/v1/events", events_serve, .op = OP_NONE},
 };
 

@@ -112,6 +112,7 @@ static enum message_op op_of(const struct core_reply *reply)
 		[CORE_ALTER] = OP_ALTER,   [CORE_PUT] = OP_PUT,       [CORE_TAKE] = OP_TAKE,
 		[CORE_ALTS] = OP_ALTS,     [CORE_CANCEL] = OP_CANCEL, [CORE_ACK] = OP_ACK,
 		[CORE_NACK] = OP_NACK,     [CORE_EXTEND] = OP_EXTEND, [CORE_MOVE] = OP_MOVE,
+		[CORE_TAP] = OP_TAP,       [CORE_UNTAP] = OP_UNTAP,
 	};
 	return ops[reply->op];
 }
@@ -127,7 +128,7 @@ static void write_error(struct session *session, const struct core_reply *reply)
 	answer_end(session, answer);
 }
 
-static void write_reply(struct session *session, struct core_reply *reply)
+static void write_answer(struct session *session, const struct core_reply *reply)
 {
 	struct core_channel_row row;
 	struct answer answer = answer_begin(session, reply->id, reply->status, reply_value_bytes(reply));
@@ -137,6 +138,12 @@ static void write_reply(struct session *session, struct core_reply *reply)
 	if (reply->op == CORE_ALTER && core_stat(session->all->core, reply->channel, &row))
 		channel_row_write_members(answer.out, &row, loop_now_us(session->all->loop));
 	answer_end(session, answer);
+}
+
+static void write_reply(struct session *session, struct core_reply *reply)
+{
+	if (!session->wire->write || !session->wire->write(session, reply))
+		write_answer(session, reply);
 	unsent_keep(session, reply);
 	session_written(session, reply->channel);
 }

@@ -72,6 +72,8 @@ struct session_wire {
 	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error,
 			       const char *detail, size_t value_bytes);
 	void (*end)(struct session *session, struct answer answer);
+	/* Writes a reply that is no answer to this wire, and says that it was none. NULL: all are. */
+	bool (*write)(struct session *session, const struct core_reply *reply);
 	/* The daemon ends the connection, and says why. */
 	void (*refuse)(struct session *session, enum error error, const char *why);
 };

@@ -109,6 +109,20 @@ static void revoke(struct session *session)
 	free(revoked);
 }
 
+/* What is carried to a user's own channel from where the user may not take any more ends, with that channel. */
+static void revoke_subscriptions(struct sessions *sessions)
+{
+	struct core_tap_row row = {.tap = NULL};
+	while (core_next_tap(sessions->core, row.seq, &row)) {
+		const struct core_quota *owner = core_owner_quota(sessions->core, row.to);
+		if (!owner || auth_has_right(user_of_quota(owner), sessions->core, RIGHT_TAKE, row.from))
+			continue;
+		struct core_event event = {.op = CORE_DELETE, .channel = row.to, .force = true};
+		broker_step(sessions->broker, &event);
+		row.tap = NULL; /* it is gone */
+	}
+}
+
 void session_users_changed(struct sessions *sessions, bool had_users)
 {
 	for (struct session *session = sessions->first; session; session = session->next) {
@@ -120,4 +134,5 @@ void session_users_changed(struct sessions *sessions, bool had_users)
 		else if (session_user(session))
 			revoke(session);
 	}
+	revoke_subscriptions(sessions);
 }

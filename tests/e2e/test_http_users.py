@@ -139,6 +139,27 @@ class Users(unittest.TestCase):
             one.until(lambda: one.rows["b.two"]["accepted"] == 1)
             self.assertEqual(list(one.rows), ["b.two"])
 
+    def test_a_subscription_ends_with_the_right(self):
+        for name, code in (("b", 403), ("a", 200)):
+            with Web(self.daemon) as web:
+                web.send("GET", "/api/v1/channels/a.one/live?kind=sliding&capacity=9", headers=self.bearer(name))
+                self.assertEqual(web.receive_head().code, code)
+                if code == 403:
+                    continue
+                frames = self.enterContext(Connection(self.daemon))
+                frames.ask(id=1, op="hello", protocol=1, token=self.tokens["a"])
+                channel = frames.ask(id=2, op="tap", **{"from": "a.one", "kind": "unbuffered"})["to"]
+                frames.send(id=3, op="take", channel=channel)
+                self.write(self.lines.replace("take: ['a.*']", "take: ['c.*']"))
+                self.daemon.kill(signal.SIGHUP)
+                self.assertEqual(frames.receive(), {"id": 3, "status": "closed"})
+                while True:
+                    chunk = web.receive_chunk()
+                    if chunk.startswith(b"event: end"):
+                        break
+                self.assertEqual(chunk, b'event: end\ndata: {"status":"closed"}\n\n')
+                self.assertEqual(frames.ask(id=4, op="taps")["taps"], [])
+
     def test_a_user_has_so_many_connections(self):
         with Web(self.daemon) as one, Web(self.daemon) as two:
             for web in (one, two):
