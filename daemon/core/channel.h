@@ -24,6 +24,7 @@ struct channel {
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_lending;   /* the core's: a promise that is still being lent */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
+	struct link in_ending;    /* the core's: it has ended, and not all who are parked on it have been told */
 	struct mix *mix;          /* the taps into it; NULL: there are none */
 	struct waits *waits;      /* of those who waited here and were served; NULL: nobody has waited yet */
 	uint8_t revoked; /* during one CORE_REVOKE: what the connection may not do here any more, see op_revoke() */

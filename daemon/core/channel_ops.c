@@ -98,6 +98,8 @@ struct channel *channel_make(struct core *core, struct slice name, const struct 
 	if (!channel)
 		return NULL;
 	directory_insert(&core->directory, channel);
+	if (!list_is_empty(&core->ending)) /* one of this name may still be ending, which must not be undone */
+		channel->changed_in = core->changed_in;
 	recorder_create(core, channel);
 	channel_join_quota(channel, owner ? owner->quota : NULL);
 	if (definition->ephemeral) {
@@ -168,38 +170,12 @@ void op_alter(struct core *core, const struct core_event *event, struct core_eff
 	channel_settle(core, channel, effects);
 }
 
-/* The end of a channel for those who are parked in one of its queues to put there. An alts leaves with all its arms, so
- * the first of the queue is looked at each time. */
-static void complete_puts(struct core *core, struct link *queue, struct core_effects *effects)
-{
-	while (!list_is_empty(queue)) {
-		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
-		struct request *request = arm_request(arm);
-		if (request_is_dead_letter(request))
-			dead_letters_return(core, request, effects);
-		else
-			park_complete(core, request, arm, STATUS_CLOSED, effects);
-	}
-}
-
-void channel_end_takes(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	if (channel->mult) {
-		mult_stop_waiting(core, channel->mult);
-		mult_is_due(core, channel->mult);
-	}
-	park_close_takes(core, &channel->takes, effects);
-}
-
 void channel_close(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	channel->closed = true;
 	recorder_close(core, channel);
 	channel_end_mix(core, channel, effects);
-	/* Where a take is parked nothing is buffered, but in a promise that is still being lent; and the only parked
-	 * puts are other arms of the same alts, which it cannot take from. */
-	if (channel->n_leased == 0 && channel->buffer.n == 0)
-		channel_end_takes(core, channel, effects);
+	ending_begin(core, channel, effects);
 }
 
 void op_close(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -221,10 +197,6 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	directory_remove(&core->directory, channel);
 	channel->is_removed = true;
 	channel_end_taps(core, channel, effects);
-	park_close_takes(core, &channel->takes, effects);
-	park_close_takes(core, &channel->resting, effects);
-	complete_puts(core, &channel->puts, effects);
-	complete_puts(core, &channel->delayed_puts, effects);
 	delayed_puts_forget(core, channel);
 	while (!list_is_empty(&channel->dead_letters))
 		park_forget(core, LIST_ITEM(channel->dead_letters.next, struct request, parked.in_connection));
@@ -236,9 +208,10 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 		core->n_promised -= channel->buffer.n;
 	channel_join_quota(channel, NULL);
 	list_remove(&channel->in_owner);
+	channel->owner = NULL;
 	list_remove(&channel->in_unsettled);
 	list_remove(&channel->in_lending);
-	graveyard_bury(core, channel);
+	ending_begin(core, channel, effects);
 	return discarded;
 }
 

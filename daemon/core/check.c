@@ -143,6 +143,25 @@ static const char *check_queue(const struct link *queue, const struct channel *c
 	return NULL;
 }
 
+/* The queues of a channel, and what rests there. */
+static const char *check_queues(const struct channel *channel, uint64_t *bytes, struct sums *sums)
+{
+	uint32_t n_puts, n_delayed_puts, n_takes;
+	const char *wrong;
+	if ((wrong = check_queue(&channel->puts, channel, true, &n_puts, bytes, sums)) ||
+	    (wrong = check_queue(&channel->delayed_puts, channel, true, &n_delayed_puts, bytes, sums)) ||
+	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, bytes, sums)))
+		return wrong;
+	CHECK(n_puts == channel->n_puts && n_delayed_puts == channel->n_delayed_puts && n_takes == channel->n_takes,
+	      "a channel miscounts who is parked");
+	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++)
+		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting,
+		      "a request rests, and does not know");
+	sums->puts += n_puts + n_delayed_puts;
+	sums->takes += n_takes;
+	return NULL;
+}
+
 static const char *check_sides(const struct channel *channel)
 {
 	if (channel->n_puts == 0 || channel->n_takes == 0)
@@ -164,7 +183,7 @@ static const char *check_kind(const struct channel *channel)
 	      "a buffer is over its capacity");
 	CHECK(channel->n_takes == 0 || n == 0 || channel->definition.kind == KIND_PROMISE,
 	      "a take is parked and there is a value for it");
-	CHECK(channel->n_takes == 0 || !channel_is_exhausted(channel),
+	CHECK(channel->n_takes == 0 || !channel_is_exhausted(channel) || !list_is_empty(&channel->in_ending),
 	      "a take is parked on a closed channel, and nothing can come");
 	switch (channel->definition.kind) {
 	case KIND_UNBUFFERED:
@@ -261,7 +280,6 @@ static const char *check_mix(const struct channel *channel)
 static const char *check_channel(const struct core *core, const struct channel *channel, struct sums *sums)
 {
 	size_t n = channel->buffer.n;
-	uint32_t n_puts, n_delayed_puts, n_takes;
 	uint64_t bytes = 0;
 	const char *wrong;
 	CHECK(directory_find(&core->directory, channel_name(channel)) == channel, "a channel is not found by its name");
@@ -269,27 +287,17 @@ static const char *check_channel(const struct core *core, const struct channel *
 	      "an ephemeral channel has no owner, or another has one");
 	CHECK(list_is_empty(&channel->in_unsettled), "a channel is left unsettled");
 	if ((wrong = check_store(&channel->buffer, &bytes, sums)) ||
-	    (wrong = check_leases(core, channel, &bytes, sums)) ||
-	    (wrong = check_queue(&channel->puts, channel, true, &n_puts, &bytes, sums)) ||
-	    (wrong = check_queue(&channel->delayed_puts, channel, true, &n_delayed_puts, &bytes, sums)) ||
-	    (wrong = check_queue(&channel->takes, channel, false, &n_takes, &bytes, sums)))
+	    (wrong = check_leases(core, channel, &bytes, sums)) || (wrong = check_queues(channel, &bytes, sums)))
 		return wrong;
 	if ((wrong = channel->mult ? check_mult(channel, sums) : NULL) ||
 	    (wrong = channel->mix ? check_mix(channel) : NULL))
 		return wrong;
-	CHECK(n_puts == channel->n_puts && n_delayed_puts == channel->n_delayed_puts && n_takes == channel->n_takes,
-	      "a channel miscounts who is parked");
 	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");
-	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++)
-		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting,
-		      "a request rests, and does not know");
 	sums->channels++;
 	sums->buffered += n;
 	if (channel->definition.kind == KIND_PROMISE)
 		sums->promised += n;
 	sums->bytes += bytes;
-	sums->puts += n_puts + n_delayed_puts;
-	sums->takes += n_takes;
 	wrong = check_sides(channel);
 	return wrong ? wrong : check_kind(channel);
 }
@@ -378,28 +386,46 @@ static const char *check_connections(const struct core *core, uint64_t *n_parked
 	return NULL;
 }
 
-/* Deleted channels, of which only the memory is left. */
-static const char *check_graveyard(const struct core *core, struct sums *sums)
+/* A deleted channel, of which only the memory is left, and who has yet to be told. */
+static const char *check_removed(const struct channel *channel, struct sums *sums)
 {
-	for (const struct channel *channel = core->graveyard; channel; channel = channel->hash_next) {
-		uint64_t bytes = 0;
-		const char *wrong = check_store(&channel->buffer, &bytes, sums);
-		if (wrong)
+	uint64_t bytes = 0;
+	const char *wrong;
+	if ((wrong = check_store(&channel->buffer, &bytes, sums)) || (wrong = check_queues(channel, &bytes, sums)))
+		return wrong;
+	CHECK(channel->is_removed && channel->n_leased + channel->n_delayed == 0 && !channel->owner && !channel->quota,
+	      "a deleted channel is still alive");
+	for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
+		const struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
+		size_t n;
+		bytes += list_bytes(&lease->values, &n, sums);
+		sums->held += lease->state == LEASE_HELD;
+	}
+	for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
+		size_t n;
+		bytes += list_bytes(&LIST_ITEM(at, struct delayed_put, in_channel)->values, &n, sums);
+	}
+	CHECK(bytes == channel->bytes, "a deleted channel miscounts its bytes");
+	sums->bytes += bytes;
+	return NULL;
+}
+
+/* What has ended, and is still there. */
+static const char *check_ended(const struct core *core, struct sums *sums)
+{
+	const char *wrong;
+	for (const struct link *at = core->ending.next; at != &core->ending; at = at->next) {
+		const struct channel *channel = LIST_ITEM(at, struct channel, in_ending);
+		CHECK(channel->is_removed || channel->closed, "a channel ends, and is neither closed nor removed");
+		if (channel->is_removed && (wrong = check_removed(channel, sums)))
 			return wrong;
-		CHECK(channel->is_removed && channel->n_puts + channel->n_takes + channel->n_leased == 0,
-		      "a deleted channel is still alive");
-		for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
-			const struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
-			size_t n;
-			bytes += list_bytes(&lease->values, &n, sums);
-			sums->held += lease->state == LEASE_HELD;
-		}
-		for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
-			size_t n;
-			bytes += list_bytes(&LIST_ITEM(at, struct delayed_put, in_channel)->values, &n, sums);
-		}
-		CHECK(bytes == channel->bytes, "a deleted channel miscounts its bytes");
-		sums->bytes += bytes;
+	}
+	for (const struct channel *channel = core->graveyard; channel; channel = channel->hash_next) {
+		CHECK(channel->n_puts + channel->n_delayed_puts + channel->n_takes == 0 &&
+			      list_is_empty(&channel->resting) && list_is_empty(&channel->in_ending),
+		      "somebody is parked in the graveyard");
+		if ((wrong = check_removed(channel, sums)))
+			return wrong;
 	}
 	for (const struct link *at = core->departing.next; at != &core->departing; at = at->next) {
 		const struct core_connection *connection = LIST_ITEM(at, struct core_connection, in_core);
@@ -421,7 +447,7 @@ const char *core_check(const struct core *core)
 			return wrong;
 	CHECK(channels.taps == core->n_taps, "the taps are miscounted");
 	CHECK(channels.channels == core->directory.buckets.n, "the channels are miscounted");
-	if ((wrong = check_graveyard(core, &channels)))
+	if ((wrong = check_ended(core, &channels)))
 		return wrong;
 	CHECK(channels.held == core->lease_table.buckets.n, "the leases are miscounted");
 	uint64_t charged = channels.bytes + channels.values * VALUE_OVERHEAD;
@@ -447,5 +473,7 @@ const char *core_check(const struct core *core)
 	if ((wrong = producers_check(core)))
 		return wrong;
 	CHECK(timers_check(&core->timers), "the timers are out of order");
+	CHECK(n + core->order.n_left + core->order.read - core->order.written == core->order.n,
+	      "the order of parking miscounts those who left");
 	return NULL;
 }

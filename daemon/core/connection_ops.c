@@ -105,23 +105,47 @@ void op_disconnect(struct core *core, const struct core_event *event, struct cor
 
 static void abandon(struct core *core, struct request *request, struct core_effects *effects)
 {
+	work_spend(core, park_work(request));
 	park_complete(core, request, NULL, STATUS_ERROR, effects)->error = ERROR_DRAINING;
 }
 
 void op_abandon(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	(void)event;
-	uint64_t after = 0;
-	for (struct request *request; (request = order_after(&core->order, after));) {
-		after = request->parked.seq;
-		if (!request_is_nobodys(request))
+	core->abandoned = 0;
+	abandon_goes_on(core, effects);
+}
+
+/* Those in queues, in the order of parking. What somebody parks meanwhile is at the end. */
+static void abandon_parked(struct core *core, struct core_effects *effects)
+{
+	struct request *request;
+	while (work_is_left(core) && (request = order_after(&core->order, core->abandoned))) {
+		core->abandoned = request->parked.seq;
+		if (request_is_nobodys(request))
+			work_spend(core, 1);
+		else
 			abandon(core, request, effects);
 	}
-	for (struct link *at = core->connections.next; at != &core->connections; at = at->next) {
+}
+
+static void abandon_resting(struct core *core, struct core_effects *effects)
+{
+	for (struct link *at = core->connections.next; at != &core->connections && work_is_left(core); at = at->next) {
 		struct consumer *consumer = LIST_ITEM(at, struct core_connection, in_core)->consumer;
-		while (consumer && !list_is_empty(&consumer->resting))
+		while (consumer && !list_is_empty(&consumer->resting) && work_is_left(core))
 			abandon(core, LIST_ITEM(consumer->resting.next, struct request, parked.in_connection), effects);
 	}
+}
+
+void abandon_goes_on(struct core *core, struct core_effects *effects)
+{
+	if (core->abandoned == CORE_NEVER)
+		return;
+	abandon_parked(core, effects);
+	abandon_resting(core, effects);
+	if (work_is_left(core))
+		core->abandoned = CORE_NEVER;
 }
 
 /* -- Quotas and rights -- */

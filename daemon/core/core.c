@@ -7,13 +7,6 @@
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
-/* What can go on in the next turn has so much work in this one. */
-static void begin_turn(struct core *core)
-{
-	core->work_left = core->limits.turn_work ? core->limits.turn_work : CORE_TURN_WORK;
-	core->lend_left = core->limits.max_take_bytes;
-}
-
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -25,9 +18,11 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	list_init(&core->departing);
 	list_init(&core->lending);
 	list_init(&core->lending_to);
-	begin_turn(core);
+	work_begin(core);
+	core->abandoned = CORE_NEVER;
 	list_init(&core->rested);
 	list_init(&core->unsettled);
+	list_init(&core->ending);
 	list_init(&core->held_leases);
 	list_init(&core->taps);
 	list_init(&core->due_mults);
@@ -59,6 +54,7 @@ void core_destroy(struct core *core)
 	if (!core)
 		return;
 	struct core_effects effects = {0};
+	core->abandoned = CORE_NEVER;
 	while (!list_is_empty(&core->connections)) {
 		struct core_event event = {.connection =
 						   LIST_ITEM(core->connections.next, struct core_connection, in_core)};
@@ -70,6 +66,7 @@ void core_destroy(struct core *core)
 	core->outstanding = &effects;
 	do {
 		core->work_left = UINT32_MAX;
+		endings_go_on(core, &effects);
 		connections_depart(core, &effects);
 		core_effects_release(core, &effects);
 		core->outstanding = &effects;
@@ -91,35 +88,77 @@ bool core_is_drained(const struct core *core)
 	       core->n_leased == core->n_durable_leased && core->n_puts == 0;
 }
 
-/* Whatever is due happens first, the earliest first. */
-static void expire(struct core *core, uint64_t now_us, struct core_effects *effects)
+/* -- What is due -- */
+
+enum { DUE_WORK = 4 }; /* for a lease or a delayed put to end costs as much as to free so many values */
+
+static bool is_late(const struct core *core)
 {
-	struct timer *timer;
-	while ((timer = timers_first(&core->timers)) && timer->deadline_us <= now_us) {
-		switch ((enum timer_kind)timer->kind) {
-		case TIMER_REQUEST:
-			park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
-			break;
-		case TIMER_LEASE:
-			if (timer_lease(timer)->channel->is_removed)
-				graveyard_discard_lease(core, timer_lease(timer));
-			else
-				lease_return(core, timer_lease(timer), LEASE_EXPIRED, effects);
-			break;
-		case TIMER_DELAYED_PUT:
-			if (timer_delayed_put(timer)->channel->is_removed)
-				graveyard_discard_delayed_put(core, timer_delayed_put(timer));
-			else
-				delayed_put_enter(core, timer_delayed_put(timer), effects);
-			break;
-		}
+	const struct timer *first = timers_first(&core->timers);
+	return first && first->deadline_us <= core->now_us;
+}
+
+/* Returns what it costs, in values that are freed. */
+static uint32_t expire_timer(struct core *core, struct timer *timer, struct core_effects *effects)
+{
+	uint32_t work = DUE_WORK;
+	switch ((enum timer_kind)timer->kind) {
+	case TIMER_REQUEST:
+		work = park_work(timer_request(timer));
+		park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
+		break;
+	case TIMER_LEASE:
+		work += (uint32_t)timer_lease(timer)->values.n;
+		if (timer_lease(timer)->channel->is_removed)
+			graveyard_discard_lease(core, timer_lease(timer));
+		else
+			lease_return(core, timer_lease(timer), LEASE_EXPIRED, effects);
+		break;
+	case TIMER_DELAYED_PUT:
+		work += (uint32_t)timer_delayed_put(timer)->values.n;
+		if (timer_delayed_put(timer)->channel->is_removed)
+			graveyard_discard_delayed_put(core, timer_delayed_put(timer));
+		else
+			delayed_put_enter(core, timer_delayed_put(timer), effects);
+		break;
 	}
+	return work;
+}
+
+/* Whether those come first who are told that their channel has ended: until the next turn, in which nobody waits for
+ * another any more. */
+static bool ending_is_first(const struct core *core)
+{
+	return !list_is_empty(&core->ending) && core->ending_turn == core->turn;
+}
+
+/* Whatever is due happens first, the earliest first; as far as this turn goes, and the rest in turns to come. */
+static void expire(struct core *core, struct core_effects *effects)
+{
+	while (is_late(core) && core->due_left > 0 && !ending_is_first(core)) {
+		uint32_t work = expire_timer(core, timers_first(&core->timers), effects);
+		core->due_left -= work < core->due_left ? work : core->due_left;
+		channel_settle_all(core, effects);
+	}
+	if (!is_late(core))
+		core->late_turn = 0;
+	else if (core->late_turn == 0)
+		core->late_turn = core->turn;
+}
+
+/* Whether nothing that is due comes before what goes on in each turn. It waits no longer than to the next turn: else
+ * who has very much that times out could hold it up. */
+static bool may_go_on(const struct core *core)
+{
+	return core->late_turn == 0 || core->late_turn != core->turn;
 }
 
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	(void)event;
-	begin_turn(core);
+	if (!may_go_on(core))
+		return;
+	abandon_goes_on(core, effects);
 	connections_depart(core, effects);
 	promises_go_on(core, effects);
 }
@@ -249,13 +288,17 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	core->unsent_bytes = event->unsent_bytes;
 	recorder_begin(core, event->recorder);
 	bool is_new_turn = event->now_us > core->now_us;
+	if (is_new_turn || event->op == CORE_TICK)
+		work_begin(core);
 	if (is_new_turn) {
 		core->now_us = event->now_us;
 		core->turn++;
-		begin_turn(core);
+		core->is_turn_new = true;
 	}
-	expire(core, event->now_us, effects);
-	if (is_new_turn) {
+	endings_go_on(core, effects);
+	expire(core, effects);
+	if (core->is_turn_new && may_go_on(core)) {
+		core->is_turn_new = false;
 		producers_expire(core);
 		credit_new_turn(core, effects);
 	}
@@ -266,7 +309,9 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	} else {
 		ops[event->op](core, event, effects);
 	}
-	mults_carry_on(core, effects);
+	channel_settle_all(core, effects);
+	if (may_go_on(core))
+		mults_carry_on(core, effects);
 	recorder_mark_replies(core, effects);
 	core->recorder = NULL; /* the shell's, for the length of a step */
 }
@@ -279,13 +324,14 @@ uint64_t core_deadline(const struct core *core)
 	if (forget_us < deadline_us)
 		deadline_us = forget_us;
 	bool is_due = !list_is_empty(&core->rested) || core_has_backlog(core);
-	return is_due && turn_us < deadline_us ? turn_us : deadline_us;
+	return is_due ? turn_us : deadline_us;
 }
 
 bool core_has_backlog(const struct core *core)
 {
-	return core->graveyard || !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) ||
-	       !list_is_empty(&core->lending) || !list_is_empty(&core->lending_to);
+	return is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) || core->graveyard ||
+	       !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
+	       !list_is_empty(&core->lending_to);
 }
 
 bool core_is_engaged(const struct core_connection *connection)

@@ -361,7 +361,8 @@ bool core_knows_put(const struct core *core, struct slice channel, struct slice 
 /* When time alone matters next: the earliest deadline in microseconds, or CORE_NEVER. */
 uint64_t core_deadline(const struct core *core);
 
-/* Whether something that has happened is still being carried out: a deleted channel's memory is freed, an ended
+/* Whether something that has happened is still being carried out: those who were parked on a channel that is closed or
+ * deleted are told so, or all are that the daemon ends; what is due ends; a deleted channel's memory is freed, an ended
  * connection's leases return and its ephemeral channels go, a promise is lent to those who waited for it, or taps have
  * more to carry.
  * core_deadline() then asks for another turn; the next CORE_TICK, in this turn or another, goes on with it. */

@@ -10,7 +10,7 @@ static void go_on(struct core *core, struct request *request, struct core_effect
 	struct channel *channel = credit_arm(request)->channel;
 	if (request->parked.connection->is_paused)
 		return;
-	while (channel_can_take(channel) && credit_has_share_left(core, &request->parked)) {
+	while (!channel->is_removed && channel_can_take(channel) && credit_has_share_left(core, &request->parked)) {
 		struct lease *lease;
 		struct core_reply *reply = credit_reply(core, request, &lease, effects);
 		if (!reply)
@@ -21,7 +21,7 @@ static void go_on(struct core *core, struct request *request, struct core_effect
 		credit_value(core, &request->parked, reply);
 	}
 	enum error error = ERROR_NONE;
-	if (channel_is_exhausted(channel))
+	if (channel->is_removed || channel_is_exhausted(channel))
 		credit_end(core, request, STATUS_CLOSED, ERROR_NONE, effects);
 	else if (request->parked.timer.deadline_us <= core->now_us)
 		credit_end(core, request, STATUS_TIMEOUT, ERROR_NONE, effects);

@@ -115,9 +115,4 @@ void delayed_puts_forget(struct core *core, struct channel *channel)
 {
 	core->n_delayed -= channel->n_delayed;
 	channel->n_delayed = 0;
-	for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
-		const struct delayed_put *delayed = LIST_ITEM(at, struct delayed_put, in_channel);
-		for (const struct value *value = delayed->values.head; value; value = value->next)
-			recorder_release(core, channel, value);
-	}
 }

@@ -1,6 +1,7 @@
 /* Deleted channels. Nobody finds one any more, and its values and leases count nowhere but in memory; to free these may
  * take long, so it goes on in other turns, a slice in each. It begins when the effects of the step that deleted the
  * channel are released: until then replies may name the channel, and show its values.
+ * Before, those who are parked there have to be told: see ending.c.
  *
  * Until it is freed, a lease of a deleted channel is still in the table of leases, among its connection's and among the
  * timers. Whoever meets one there discards it or passes over it: lease_find() does not find it. What the values cost
@@ -8,7 +9,7 @@
 #include <assert.h>
 
 #include "daemon/core/charge.h"
-#include "daemon/core/state.h"
+#include "daemon/core/recorder.h"
 
 enum { LEASE_WORK = 4 }; /* to free a lease costs as much as to free so many values */
 
@@ -48,8 +49,10 @@ void graveyard_discard_delayed_put(struct core *core, struct delayed_put *delaye
 	struct value_list values = delayed_put_take_apart(core, delayed);
 	struct value *value;
 	work_spend(core, LEASE_WORK);
-	while ((value = value_list_pop(&values)))
+	while ((value = value_list_pop(&values))) {
+		recorder_release(core, channel, value);
 		discard(core, channel, value);
+	}
 }
 
 /* Whether all that the channel held is freed. */

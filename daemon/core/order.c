@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { FIRST_CAP = 64 };
+enum { FIRST_CAP = 64, PLACES_AT_ONCE = 8 };
 
 static_assert(sizeof(uintptr_t) == 8, "a place holds a seq or a pointer");
 
@@ -23,18 +23,30 @@ void order_finish(struct order *order)
 	*order = (struct order){0};
 }
 
-static void compact(struct order *order)
+/* Of those that left, the ones that the compaction passes are forgotten. */
+static void compact_some(struct order *order)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < order->n; i++) {
-		struct request *request = place_request(order->places[i]);
-		if (!request)
-			continue;
-		request->parked.order_index = n;
-		order->places[n++] = order->places[i];
+	for (int i = 0; i < PLACES_AT_ONCE && order->read < order->n; i++) {
+		struct request *request = place_request(order->places[order->read]);
+		if (request) {
+			request->parked.order_index = order->written;
+			order->places[order->written++] = order->places[order->read];
+		} else {
+			order->n_left--;
+		}
+		order->read++;
 	}
-	order->n = n;
-	order->n_left = 0;
+	if (order->read < order->n)
+		return;
+	order->n = order->written;
+	order->written = order->read = 0;
+}
+
+/* Somebody has come or left. */
+static void keep_compact(struct order *order)
+{
+	if (order->read > 0 || (order->n_left > FIRST_CAP && order->n_left > order->n / 2))
+		compact_some(order);
 }
 
 int order_reserve(struct order *order)
@@ -56,20 +68,20 @@ void order_append(struct order *order, struct request *request)
 	request->parked.seq = ++order->last_seq;
 	request->parked.order_index = order->n;
 	order->places[order->n++] = (uintptr_t)request;
+	keep_compact(order);
 }
 
 void order_remove(struct order *order, struct request *request)
 {
 	uint32_t at = request->parked.order_index;
 	assert(at < order->n && order->places[at] == (uintptr_t)request);
-	if (at == order->n - 1) {
-		order->n--;
-		return;
-	}
 	order->places[at] = (uintptr_t)(request->parked.seq << 1 | 1);
 	order->n_left++;
-	if (order->n_left > FIRST_CAP && order->n_left > order->n / 2)
-		compact(order);
+	if (order->read == 0 && at == order->n - 1) {
+		order->n--;
+		order->n_left--;
+	}
+	keep_compact(order);
 }
 
 void order_swap(struct order *order, struct request *a, struct request *b)
@@ -84,10 +96,9 @@ void order_swap(struct order *order, struct request *a, struct request *b)
 	order->places[b->parked.order_index] = (uintptr_t)b;
 }
 
-/* The first place whose seq is greater than `after`. */
-static uint32_t place_after(const struct order *order, uint64_t after)
+/* The first of the places from `low` to before `high` whose seq is greater than `after`; `high`: there is none. */
+static uint32_t search(const struct order *order, uint32_t low, uint32_t high, uint64_t after)
 {
-	uint32_t low = 0, high = order->n;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		if (place_seq(order->places[middle]) > after)
@@ -96,6 +107,13 @@ static uint32_t place_after(const struct order *order, uint64_t after)
 			low = middle + 1;
 	}
 	return low;
+}
+
+/* The first place whose seq is greater than `after`; n: there is none. */
+static uint32_t place_after(const struct order *order, uint64_t after)
+{
+	uint32_t at = search(order, 0, order->written, after);
+	return at < order->written ? at : search(order, order->read, order->n, after);
 }
 
 struct request *order_find(const struct order *order, uint64_t seq)
@@ -108,6 +126,6 @@ struct request *order_after(const struct order *order, uint64_t after)
 {
 	uint32_t at = place_after(order, after);
 	while (at < order->n && !place_request(order->places[at]))
-		at++;
+		at = at + 1 == order->written ? order->read : at + 1;
 	return at < order->n ? place_request(order->places[at]) : NULL;
 }

@@ -1,6 +1,10 @@
 /* All parked requests in the order in which they parked, for those who look at them: an array that is appended to. Who
  * leaves, leaves its number in its place; when most places are such, the array is compacted. So a page of waiters is
- * found by binary search, and parking costs O(1) amortised. */
+ * found by binary search, and parking costs O(1).
+ *
+ * The compaction goes a few places on with each request that comes or leaves, so that nobody has to wait for it. While
+ * it is under way, those of the places before `read` that are still of use stand before `written`, and between the two
+ * is nothing. */
 #ifndef MILLRACE_CORE_ORDER_H
 #define MILLRACE_CORE_ORDER_H
 
@@ -9,7 +13,8 @@
 struct order {
 	uintptr_t *places; /* a struct request *, or the seq of one that left, shifted left, with bit 0 set */
 	uint32_t n, cap;
-	uint32_t n_left; /* places of requests that have left */
+	uint32_t n_left;        /* places of requests that have left */
+	uint32_t written, read; /* equal: no compaction is under way */
 	uint64_t last_seq;
 };
 

@@ -5,6 +5,8 @@
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
+enum { REQUEST_WORK = 4 }; /* to end a request with its reply costs as much as to free so many values */
+
 bool park_has_room(const struct core *core, const struct channel *channel)
 {
 	uint32_t allowed = channel->definition.max_waiters ? channel->definition.max_waiters : core->limits.max_waiters;
@@ -205,12 +207,10 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 	return reply;
 }
 
-void park_close_takes(struct core *core, struct link *queue, struct core_effects *effects)
+uint32_t park_work(const struct request *request)
 {
-	while (!list_is_empty(queue)) {
-		struct arm *arm = LIST_ITEM(queue->next, struct arm, link);
-		park_complete(core, arm_request(arm), arm, STATUS_CLOSED, effects);
-	}
+	const struct parked *parked = &request->parked;
+	return REQUEST_WORK + parked->n_arms + (parked->op == CORE_PUT ? (uint32_t)parked->values.n : 0);
 }
 
 void park_forget(struct core *core, struct request *request)

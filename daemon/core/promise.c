@@ -50,7 +50,8 @@ static struct arm *fulfilled_arm(struct request *request)
 {
 	for (uint32_t i = 0; i < request->parked.n_arms; i++) {
 		struct arm *arm = &request->arms[i];
-		if (!arm->is_put && arm->channel->definition.kind == KIND_PROMISE && arm->channel->buffer.n > 0)
+		if (!arm->is_put && arm->channel->definition.kind == KIND_PROMISE && arm->channel->buffer.n > 0 &&
+		    !arm->channel->is_removed)
 			return arm;
 	}
 	return NULL;

@@ -4,9 +4,10 @@ enum {
 	STEP_BYTES = 64 * 1024, /* of records that bring no value's bytes: those of a thousand values that leave */
 };
 
+/* NULL: nothing is recorded of the channel, or not any more. */
 static struct record_buffer *buffer_of(const struct core *core, const struct channel *channel)
 {
-	return channel->number && core->recorder ? core->recorder->buffer : NULL;
+	return channel->number && core->recorder && !channel->is_removed ? core->recorder->buffer : NULL;
 }
 
 static size_t bytes_of(const struct value *value)
@@ -18,6 +19,10 @@ void recorder_begin(struct core *core, struct core_recorder *recorder)
 {
 	core->recorder = recorder;
 	core->has_changed = false;
+	if (recorder) {
+		recorder->buffer->promised -= core->unpromised;
+		core->unpromised = 0;
+	}
 	if (recorder && core->n_durable > 0)
 		record_reserve(recorder->buffer, STEP_BYTES); /* without memory: see record_write() */
 }
@@ -44,9 +49,12 @@ void recorder_promise(struct core *core, const struct channel *channel, const st
 
 void recorder_release(struct core *core, const struct channel *channel, const struct value *value)
 {
-	struct record_buffer *buffer = buffer_of(core, channel);
-	if (buffer)
-		buffer->promised -= bytes_of(value);
+	if (!channel->number)
+		return;
+	if (core->recorder) /* else what was promised is freed between steps */
+		core->recorder->buffer->promised -= bytes_of(value);
+	else
+		core->unpromised += bytes_of(value);
 }
 
 /* A record that replies about the channel have to wait for. */

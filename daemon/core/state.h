@@ -87,11 +87,14 @@ struct core {
 	uint64_t n_durable;                            /* channels */
 	uint64_t n_durable_buffered, n_durable_leased; /* of n_buffered (promises apart) and n_leased */
 	uint64_t recorded_bytes;                       /* the sum of all channels' */
+	uint64_t unpromised; /* bytes of values that were promised to a recorder, and are freed since the last step */
 	uint64_t last_channel_number;
 	uint64_t changed_in; /* the last batch that tells of any change */
 	bool has_changed;    /* this step has told of one */
 	struct checkpoint checkpoint;
-	struct link unsettled;                  /* of struct channel: to be settled before the step ends */
+	struct link unsettled; /* of struct channel: to be settled before the step ends */
+	struct link ending;    /* of struct channel: those who are parked there are being told that it has ended */
+	uint32_t ending_turn;  /* the turn in which the first of them has come there */
 	struct channel *graveyard, *last_grave; /* deleted channels, of which something is still to be freed */
 	struct link lending;    /* of struct channel: promises that are still being lent to takes that were parked */
 	struct link lending_to; /* of struct core_connection: those that resumed, likewise */
@@ -105,6 +108,10 @@ struct core {
 	struct link due_mults;                  /* of struct mult: those that carry on */
 	struct link stalled_mults;              /* those that carry on once the journal has room */
 	uint32_t work_left; /* of what may be done in this turn for that which can go on in the next */
+	uint32_t due_left;  /* likewise, for what is due: it may not starve the rest, nor the rest it */
+	uint32_t late_turn; /* the turn in which something due was put off; 0: nothing is */
+	bool is_turn_new;   /* what goes on in each turn has yet to, until nothing due is put off any more */
+	uint64_t abandoned; /* op_abandon() goes on behind this seq; CORE_NEVER: it has ended */
 	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
 	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
@@ -141,8 +148,8 @@ void park_abandon(struct core *core, struct request *request); /* instead of com
  * were still to be put are destroyed: take out first what lives on. */
 struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status,
 				 struct core_effects *effects);
-/* Everybody in a channel's queue of takes, or of resting takes, gets `closed`. */
-void park_close_takes(struct core *core, struct link *queue, struct core_effects *effects);
+/* What it costs to end the request, in values that are freed. */
+uint32_t park_work(const struct request *request);
 /* The same as park_complete() without a reply: its connection is gone. */
 void park_forget(struct core *core, struct request *request);
 
@@ -283,11 +290,23 @@ void dead_letter_left(struct core *core, struct channel *source, struct channel 
  * channel. */
 void channel_settle_at_end(struct core *core, struct channel *channel);
 
-/* -- graveyard.c: what is freed in slices -- */
+/* -- work.c: how much of what can go on in the next turn is done in this one -- */
 
+/* A turn begins. */
+void work_begin(struct core *core);
 /* Whether this turn has work left for what can go on in the next; and some of it is done. */
 bool work_is_left(const struct core *core);
 void work_spend(struct core *core, uint32_t work);
+
+/* -- ending.c: a channel has ended for those who are parked there -- */
+
+/* The channel is removed; or it is closed, and nothing is left to be taken and nothing can come back: then its taps end
+ * too. Those who wait for what will not come get `closed`, as far as this turn's work goes, and in turns to come. */
+void ending_begin(struct core *core, struct channel *channel, struct core_effects *effects);
+/* Goes on with those that have ended. */
+void endings_go_on(struct core *core, struct core_effects *effects);
+
+/* -- graveyard.c: what is freed in slices -- */
 
 /* The channel, which is removed and has no waiters, is freed with all that it holds, beginning when the step's effects
  * are released. */
@@ -347,13 +366,13 @@ struct channel *channel_make(struct core *core, struct slice name, const struct 
 			     struct core_connection *owner, enum error *error);
 /* It takes no more puts. */
 void channel_close(struct core *core, struct channel *channel, struct core_effects *effects);
-/* The takes that are parked on it get `closed`; its taps end. */
-void channel_end_takes(struct core *core, struct channel *channel, struct core_effects *effects);
 /* delete with force. Returns how many values went with it. */
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
 /* Connections that have ended go on returning what they had, as far as this turn's work goes. */
 void connections_depart(struct core *core, struct core_effects *effects);
+/* op_abandon() goes on, likewise. */
+void abandon_goes_on(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_tap, op_untap, op_put, op_take, op_cancel, op_alts,

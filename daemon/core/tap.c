@@ -298,7 +298,6 @@ static void carry_on(struct core *core, struct mult *mult, struct core_effects *
 
 void mults_carry_on(struct core *core, struct core_effects *effects)
 {
-	channel_settle_all(core, effects);
 	if (!list_is_empty(&core->stalled_mults) && !(core->recorder && core->recorder->is_full)) {
 		struct link now;
 		list_take(&now, &core->stalled_mults);

@@ -478,7 +478,7 @@ void channel_settle(struct core *core, struct channel *channel, struct core_effe
 {
 	refill(core, channel, effects);
 	if (channel_is_exhausted(channel))
-		channel_end_takes(core, channel, effects);
+		ending_begin(core, channel, effects);
 }
 
 void channel_settle_all(struct core *core, struct core_effects *effects)

@@ -84,6 +84,6 @@ void server_look_for_end(struct server *server)
 {
 	if (server->stage == SERVER_DRAINING && core_is_drained(server->core))
 		end(server);
-	if (server->stage == SERVER_ENDING && session_all_sent(&server->sessions))
+	if (server->stage == SERVER_ENDING && !core_has_backlog(server->core) && session_all_sent(&server->sessions))
 		loop_stop(server->loop);
 }

@@ -504,18 +504,23 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 	}
 }
 
+static void let_time_pass(struct model *model, uint64_t us, struct outcomes *outcomes)
+{
+	model->n_looked = 0;
+	model->told_before = model->n_told;
+	model->now_us += us;
+	while (expire_one(model, outcomes))
+		model_settle_all(model, outcomes);
+	if (us > 0)
+		model_new_turn(model, outcomes);
+}
+
 void model_step(struct model *model, const struct operation *o, uint32_t chosen, struct outcomes *outcomes)
 {
 	struct model_request r = request_from(o);
-	model->n_looked = 0;
-	model->told_before = model->n_told;
-	model->now_us += o->later_us;
 	if (o->connection >= 0 && !model->connected[o->connection])
 		model->connected[o->connection] = ++model->connections;
-	while (expire_one(model, outcomes))
-		;
-	if (o->later_us > 0)
-		model_new_turn(model, outcomes);
+	let_time_pass(model, o->later_us, outcomes);
 	bool is_request = o->op >= CORE_CREATE && o->op <= CORE_MOVE && o->connection >= 0;
 	if (is_request && model_find_id(model, o->connection, o->id)) {
 		model_refuse(outcomes, &r, r.n_arms, ERROR_DUPLICATE_ID);
@@ -531,10 +536,17 @@ void model_step(struct model *model, const struct operation *o, uint32_t chosen,
 	model->keeps[o->connection] = o->keeps;
 }
 
+void model_pass(struct model *model, uint64_t us, struct outcomes *outcomes)
+{
+	let_time_pass(model, us, outcomes);
+	model_taps_carry_on(model, outcomes);
+	model_keep(model, outcomes);
+}
+
 void model_tick(struct model *model, struct outcomes *outcomes)
 {
 	while (expire_one(model, outcomes))
-		;
+		model_settle_all(model, outcomes);
 	model_taps_carry_on(model, outcomes);
 	model_keep(model, outcomes);
 }

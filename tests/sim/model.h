@@ -171,6 +171,9 @@ void model_init(struct model *model, const struct core_limits *limits);
  * random order: if it could have, the model does the same; else it picks another, and the replies will differ. */
 void model_step(struct model *model, const struct operation *operation, uint32_t chosen, struct outcomes *outcomes);
 
+/* Nothing happens but that time passes. */
+void model_pass(struct model *model, uint64_t us, struct outcomes *outcomes);
+
 /* Another turn at the same time: what has become due by the operation happens. */
 void model_tick(struct model *model, struct outcomes *outcomes);
 

@@ -597,22 +597,55 @@ static bool act(struct world *world, const struct operation *o)
 	return good;
 }
 
-static bool step(struct world *world, const struct script *script, const struct operation *made,
-		 struct replay_seen *seen)
+static void begin_step(struct world *world)
 {
-	const struct operation fitted = fit(world, made), *o = &fitted;
 	world->actual.n = world->predicted.n = 0;
 	world->was_sliced = false;
 	world->actual.undeliverable = world->predicted.undeliverable = 0;
+}
+
+static void number_copies(struct outcomes *predicted)
+{
+	for (uint32_t i = 0; i < predicted->n; i++)
+		for (uint32_t k = 0; k < predicted->at[i].n_values; k++)
+			predicted->at[i].values[k] = model_number(predicted->at[i].values[k]);
+}
+
+/* Where what is due may take several turns, it is over before the operation: the model knows no turns. */
+static bool let_time_pass(struct world *world, const struct script *script, uint64_t us, struct replay_seen *seen)
+{
+	const struct operation tick = {.op = CORE_TICK, .connection = -1};
+	struct core_event event = {
+		.op = CORE_TICK, .now_us = world->model.now_us + us, .unsent_bytes = world->unsent_bytes};
+	struct core_effects effects = {0};
+	uint32_t was_parked = world->model.n_parked;
+	begin_step(world);
+	step_core(world, &event, &effects);
+	bool good = take_effects(world, &effects) && finish_backlog(world, event.now_us);
+	model_pass(&world->model, us, &world->predicted);
+	number_copies(&world->predicted);
+	see(world, &tick, was_parked, seen);
+	return good && compare_replies(world) && compare_states(world, script);
+}
+
+static bool step(struct world *world, const struct script *script, const struct operation *made,
+		 struct replay_seen *seen)
+{
+	struct operation at_once = *made;
+	if (script->limits.turn_work && made->later_us > 0) {
+		if (!let_time_pass(world, script, made->later_us, seen))
+			return false;
+		at_once.later_us = 0;
+	}
+	const struct operation fitted = fit(world, &at_once), *o = &fitted;
+	begin_step(world);
 	bool good = connect(world, o->connection) && act(world, o) &&
 		    finish_backlog(world, world->model.now_us + o->later_us);
 	uint32_t was_parked = world->model.n_parked;
 	model_step(&world->model, o, chosen_arm(world, o), &world->predicted);
 	if (world->was_sliced)
 		model_tick(&world->model, &world->predicted);
-	for (uint32_t i = 0; i < world->predicted.n; i++)
-		for (uint32_t k = 0; k < world->predicted.at[i].n_values; k++)
-			world->predicted.at[i].values[k] = model_number(world->predicted.at[i].values[k]);
+	number_copies(&world->predicted);
 	see(world, o, was_parked, seen);
 	return good && compare_replies(world) && compare_states(world, script);
 }

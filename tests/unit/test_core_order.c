@@ -1,4 +1,7 @@
 /* Order: of values through a channel, of parked puts and of parked takes. */
+#include <stdlib.h>
+
+#include "daemon/core/order.h"
 #include "tests/lib/core_fixture.h"
 
 START_TEST(values_leave_in_the_order_in_which_they_entered)
@@ -133,9 +136,59 @@ START_TEST(the_reply_of_a_take_comes_before_those_of_the_puts_that_it_lets_in)
 }
 END_TEST
 
+/* -- The table of all who are parked -- */
+
+enum { REQUESTS = 3000, STEPS = 40000, PLACES_A_STEP = 8 };
+
+/* Live ones in order of seq: a search through all of them. */
+static struct request *naive_after(struct request *const requests[], size_t n, uint64_t after)
+{
+	struct request *found = NULL;
+	for (size_t i = 0; i < n; i++)
+		if (requests[i]->parked.seq > after && (!found || requests[i]->parked.seq < found->parked.seq))
+			found = requests[i];
+	return found;
+}
+
+START_TEST(the_order_of_parking_is_compacted_a_little_with_each_step)
+{
+	static struct request *live[REQUESTS];
+	struct order order = {0};
+	size_t n = 0;
+	uint64_t random = 1;
+	for (int step = 0; step < STEPS; step++) {
+		bool fills = step / REQUESTS % 2 == 0;
+		uint32_t read = order.read;
+		random = random * 6364136223846793005 + 1442695040888963407;
+		size_t any = n ? (random >> 33) % n : 0;
+		if (n < REQUESTS && (n == 0 || (random >> 20) % 10 < (fills ? 8 : 1))) {
+			ck_assert_int_eq(order_reserve(&order), 0);
+			order_append(&order, live[n++] = calloc(1, sizeof(struct request)));
+		} else {
+			order_remove(&order, live[any]);
+			free(live[any]);
+			live[any] = live[--n];
+		}
+		ck_assert(order.read == 0 || order.read - read <= PLACES_A_STEP);
+		if (n == 0)
+			continue;
+		any = (random >> 40) % n;
+		ck_assert_ptr_eq(order_find(&order, live[any]->parked.seq), live[any]);
+		ck_assert_uint_le(order.n, 3 * n + 2 * 64 + REQUESTS / 2);
+		if (step % 16 == 0)
+			ck_assert_ptr_eq(order_after(&order, live[any]->parked.seq),
+					 naive_after(live, n, live[any]->parked.seq));
+	}
+	while (n > 0)
+		free(live[--n]);
+	order_finish(&order);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
+		the_order_of_parking_is_compacted_a_little_with_each_step,
 		values_leave_in_the_order_in_which_they_entered,
 		parked_puts_enter_in_the_order_in_which_they_parked,
 		parked_puts_on_an_unbuffered_channel_are_taken_in_the_order_in_which_they_parked,
