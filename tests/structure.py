@@ -19,9 +19,6 @@ PROGRAMS = {"daemon": ("daemon", "config", "proto"), "client": ("client", "proto
 EXCEPTIONS = {
     ("client/blocking", "client/machine", "client/net"): "the machine's driver and the socket it drives ask for the settings of their handle",
     ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
-    tuple(f"daemon/core/{name}.o" for name in ("channel_ops", "credit", "delayed_put", "ending", "graveyard", "lease_ops", "park", "promise", "reply", "tap", "tap_ops", "transfer")): (
-        "a value that moves lets others move: what leaves makes room for parked puts, delayed ones and taps, and what these bring in goes to those who wait"
-    ),
     ("config/address.o", "config/tls.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
 }
 

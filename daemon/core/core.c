@@ -88,75 +88,10 @@ bool core_is_drained(const struct core *core)
 	       core->n_leased == core->n_durable_leased && core->n_puts == 0;
 }
 
-/* -- What is due -- */
-
-enum { DUE_WORK = 4 }; /* for a lease or a delayed put to end costs as much as to free so many values */
-
-static bool is_late(const struct core *core)
-{
-	const struct timer *first = timers_first(&core->timers);
-	return first && first->deadline_us <= core->now_us;
-}
-
-/* Returns what it costs, in values that are freed. */
-static uint32_t expire_timer(struct core *core, struct timer *timer, struct core_effects *effects)
-{
-	uint32_t work = DUE_WORK;
-	switch ((enum timer_kind)timer->kind) {
-	case TIMER_REQUEST:
-		work = park_work(timer_request(timer));
-		park_complete(core, timer_request(timer), NULL, STATUS_TIMEOUT, effects);
-		break;
-	case TIMER_LEASE:
-		work += (uint32_t)timer_lease(timer)->values.n;
-		if (timer_lease(timer)->channel->is_removed)
-			graveyard_discard_lease(core, timer_lease(timer));
-		else
-			lease_return(core, timer_lease(timer), LEASE_EXPIRED, effects);
-		break;
-	case TIMER_DELAYED_PUT:
-		work += (uint32_t)timer_delayed_put(timer)->values.n;
-		if (timer_delayed_put(timer)->channel->is_removed)
-			graveyard_discard_delayed_put(core, timer_delayed_put(timer));
-		else
-			delayed_put_enter(core, timer_delayed_put(timer), effects);
-		break;
-	}
-	return work;
-}
-
-/* Whether those come first who are told that their channel has ended: until the next turn, in which nobody waits for
- * another any more. */
-static bool ending_is_first(const struct core *core)
-{
-	return !list_is_empty(&core->ending) && core->ending_turn == core->turn;
-}
-
-/* Whatever is due happens first, the earliest first; as far as this turn goes, and the rest in turns to come. */
-static void expire(struct core *core, struct core_effects *effects)
-{
-	while (is_late(core) && core->due_left > 0 && !ending_is_first(core)) {
-		uint32_t work = expire_timer(core, timers_first(&core->timers), effects);
-		core->due_left -= work < core->due_left ? work : core->due_left;
-		channel_settle_all(core, effects);
-	}
-	if (!is_late(core))
-		core->late_turn = 0;
-	else if (core->late_turn == 0)
-		core->late_turn = core->turn;
-}
-
-/* Whether nothing that is due comes before what goes on in each turn. It waits no longer than to the next turn: else
- * who has very much that times out could hold it up. */
-static bool may_go_on(const struct core *core)
-{
-	return core->late_turn == 0 || core->late_turn != core->turn;
-}
-
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	(void)event;
-	if (!may_go_on(core))
+	if (!due_lets_others_go_on(core))
 		return;
 	abandon_goes_on(core, effects);
 	connections_depart(core, effects);
@@ -296,8 +231,8 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 		core->is_turn_new = true;
 	}
 	endings_go_on(core, effects);
-	expire(core, effects);
-	if (core->is_turn_new && may_go_on(core)) {
+	due_expire(core, effects);
+	if (core->is_turn_new && due_lets_others_go_on(core)) {
 		core->is_turn_new = false;
 		producers_expire(core);
 		credit_new_turn(core, effects);
@@ -310,10 +245,29 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 		ops[event->op](core, event, effects);
 	}
 	channel_settle_all(core, effects);
-	if (may_go_on(core))
+	if (due_lets_others_go_on(core))
 		mults_carry_on(core, effects);
 	recorder_mark_replies(core, effects);
 	core->recorder = NULL; /* the shell's, for the length of a step */
+}
+
+void core_effects_release(struct core *core, struct core_effects *effects)
+{
+	struct core_reply *reply = effects->head, *next;
+	assert(core->outstanding == effects);
+	core->outstanding = NULL;
+	for (; reply; reply = next) {
+		next = reply->next;
+		struct value *value = reply->value, *following;
+		for (uint32_t i = 0; reply->owns_values && i < reply->n_values; i++, value = following) {
+			following = value->next;
+			value_unkeep(value);
+		}
+		if (reply != &core->immediate)
+			free(reply);
+	}
+	*effects = (struct core_effects){0};
+	graveyard_dig(core);
 }
 
 uint64_t core_deadline(const struct core *core)
@@ -329,7 +283,7 @@ uint64_t core_deadline(const struct core *core)
 
 bool core_has_backlog(const struct core *core)
 {
-	return is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) || core->graveyard ||
+	return due_is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) || core->graveyard ||
 	       !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
 	       !list_is_empty(&core->lending_to);
 }

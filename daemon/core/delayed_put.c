@@ -97,20 +97,6 @@ struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *
 	return values;
 }
 
-void delayed_put_enter(struct core *core, struct delayed_put *delayed, struct core_effects *effects)
-{
-	struct channel *channel = delayed->channel;
-	struct value_list values = delayed_put_take_apart(core, delayed);
-	channel->n_delayed -= (uint32_t)values.n;
-	core->n_delayed -= values.n;
-	lease_uncount(core, channel, values.n);
-	channel->accepted -= values.n; /* each is counted as it enters */
-	for (struct value *value = values.head; value; value = value->next)
-		recorder_delay_ends(core, channel, value);
-	transfer_enter(core, channel, &values, effects);
-	channel_settle(core, channel, effects);
-}
-
 void delayed_puts_forget(struct core *core, struct channel *channel)
 {
 	core->n_delayed -= channel->n_delayed;

@@ -1,8 +1,5 @@
 /* Outcomes: the list of replies that a step gives back. A reply to the event itself lies in the core; one to a request
  * that had parked is that request's own memory. */
-#include <assert.h>
-#include <stdlib.h>
-
 #include "daemon/core/state.h"
 
 void effects_append(struct core_effects *effects, struct core_reply *reply)
@@ -66,23 +63,4 @@ void core_sent(const struct core_unsent *unsent)
 		next = value->next;
 		value_unkeep(value);
 	}
-}
-
-void core_effects_release(struct core *core, struct core_effects *effects)
-{
-	struct core_reply *reply = effects->head, *next;
-	assert(core->outstanding == effects);
-	core->outstanding = NULL;
-	for (; reply; reply = next) {
-		next = reply->next;
-		struct value *value = reply->value, *following;
-		for (uint32_t i = 0; reply->owns_values && i < reply->n_values; i++, value = following) {
-			following = value->next;
-			value_unkeep(value);
-		}
-		if (reply != &core->immediate)
-			free(reply);
-	}
-	*effects = (struct core_effects){0};
-	graveyard_dig(core);
 }

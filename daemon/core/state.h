@@ -246,18 +246,21 @@ void transfer_enter(struct core *core, struct channel *channel, struct value_lis
  */
 struct value *buffer_pop(struct core *core, struct channel *channel);
 void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values);
-/* A value of the channel, which must have one, is held by its taps: it counts as leased; until it is released, as
- * taken, or given back to its place. transfer_release() moves nothing, and the channel is settled before the step ends.
- */
+/* A value of the channel, which must have one, is held by its taps: it counts as leased; until they let go of it, or
+ * give it back to its place. */
 struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects);
-void transfer_release(struct core *core, struct channel *channel, struct value *value);
 void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects);
+
+/* Parked puts enter where room has come up. */
+void transfer_refill(struct core *core, struct channel *channel, struct core_effects *effects);
+/* A sliding channel sheds the oldest of what is over its capacity. */
+void channel_shed(struct core *core, struct channel *channel);
+
+/* -- settle.c -- */
 
 /* Refills the channel from its parked puts, and ends its parked takes if it is exhausted: to be called whenever leased
  * values of it have come back or are gone. */
 void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects);
-/* A sliding channel sheds the oldest of what is over its capacity. */
-void channel_shed(struct core *core, struct channel *channel);
 /* Settles all channels for which channel_settle_at_end() was called in this step. */
 void channel_settle_all(struct core *core, struct core_effects *effects);
 
@@ -330,8 +333,6 @@ int delayed_put_again(struct core *core, struct channel *channel, struct value_l
  * park. -1, and nothing done: no memory. */
 int delayed_put_now(struct core *core, struct channel *channel, struct value_list *values, uint64_t delay_ms,
 		    struct put_outcome *outcome);
-/* The delay has passed: the values enter. */
-void delayed_put_enter(struct core *core, struct delayed_put *delayed, struct core_effects *effects);
 /* Frees it; its values are the caller's, and charged. */
 struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *delayed);
 /* The channel is removed: they do not count as delayed any more, and are freed in the graveyard. */
@@ -349,21 +350,42 @@ enum lease_end {
 
 void lease_return(struct core *core, struct lease *lease, enum lease_end why, struct core_effects *effects);
 
+/* -- dead_letters.c -- */
+
+/* Values of `source` that were returned too often. They count as leased still. */
+void dead_letters_send(struct core *core, struct channel *source, struct value_list *values, enum value_reason reason,
+		       struct core_effects *effects);
 /* The channel where dead letters are parked is gone: they go back. */
 void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects);
 
 /* A value that was taken is not kept any more. */
 void value_unkeep(struct value *value);
 
-/* -- channel_ops.c, put_take.c, alts.c, connection_ops.c: the ops -- */
+/* -- due.c: time-outs, ends of leases and of delays -- */
+
+/* Whatever is due happens, the earliest first; as far as this turn goes, and the rest in turns to come. */
+void due_expire(struct core *core, struct core_effects *effects);
+/* Whether something is due that has yet to happen. */
+bool due_is_late(const struct core *core);
+/* Whether nothing that is due comes before what goes on in each turn. It waits no longer than to the next turn: else
+ * who has very much that times out could hold it up. */
+bool due_lets_others_go_on(const struct core *core);
+
+/* -- channel_names.c -- */
 
 /* The channel of that name, or NULL. */
 struct channel *channel_find(struct core *core, struct slice name);
+/* Nobody finds it any more. */
+void channel_forget_name(struct core *core, struct channel *channel);
+/* Whether who asks may have no more channels. NULL: the daemon itself. */
+bool channel_is_over_quota(const struct core_connection *connection);
 /* The channel counts on this quota from now on, and no more on the one before; NULL: on none. */
 void channel_join_quota(struct channel *channel, struct core_quota *quota);
 /* A new channel of a name that is free. NULL: *error says why. */
 struct channel *channel_make(struct core *core, struct slice name, const struct core_definition *definition,
 			     struct core_connection *owner, enum error *error);
+/* -- the ops: connection_ops.c, channel_ops.c, close_delete.c, put_take.c, alts.c, lease_ops.c, tap_ops.c, move.c -- */
+
 /* It takes no more puts. */
 void channel_close(struct core *core, struct channel *channel, struct core_effects *effects);
 /* delete with force. Returns how many values went with it. */

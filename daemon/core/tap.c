@@ -10,20 +10,6 @@
  * read, or that a taker is sent. */
 enum { CARRY_WORK = 4, MATCH_BYTES_A_WORK = 128, COPY_BYTES_A_WORK = 1024 };
 
-bool mult_is_active(const struct mult *mult)
-{
-	for (const struct tap *tap = tap_first(mult); tap; tap = tap_next(mult, tap))
-		if (!tap_is_paused(tap))
-			return true;
-	return false;
-}
-
-void mult_is_due(struct core *core, struct mult *mult)
-{
-	if (list_is_empty(&mult->in_due))
-		list_append(&core->due_mults, &mult->in_due);
-}
-
 /* It has stopped in the midst of a value, and goes on before all others: so the order of what happens does not depend
  * on where a turn ends. */
 static void be_next(struct core *core, struct mult *mult)
@@ -45,46 +31,9 @@ static void stall(struct core *core, struct mult *mult, enum error why)
 	core->work_left = 0;
 }
 
-/* -- Parking -- */
-
-/* Room in the order is reserved. */
-static void park(struct core *core, struct request *request, struct channel *channel, bool is_put)
+static bool is_promise(const struct mult *mult)
 {
-	struct arm *arm = &request->arms[0];
-	*arm = (struct arm){.channel = channel, .is_put = is_put};
-	request->parked.parked_us = core->now_us;
-	request->parked.n_arms = 1;
-	list_append(is_put ? &channel->puts : &channel->takes, &arm->link);
-	if (is_put) {
-		channel->n_puts++;
-		core->n_puts++;
-	} else {
-		channel->n_takes++;
-	}
-	core->n_parked++;
-	order_append(&core->order, request);
-}
-
-static void unpark(struct core *core, struct request *request)
-{
-	struct arm *arm = &request->arms[0];
-	list_remove(&arm->link);
-	if (arm->is_put) {
-		arm->channel->n_puts--;
-		core->n_puts--;
-	} else {
-		arm->channel->n_takes--;
-	}
-	core->n_parked--;
-	order_remove(&core->order, request);
-}
-
-void mult_stop_waiting(struct core *core, struct mult *mult)
-{
-	if (!mult->is_waiting)
-		return;
-	unpark(core, mult->take);
-	mult->is_waiting = false;
+	return mult->source->definition.kind == KIND_PROMISE;
 }
 
 static void wait_for_value(struct core *core, struct mult *mult)
@@ -95,100 +44,8 @@ static void wait_for_value(struct core *core, struct mult *mult)
 		stall(core, mult, ERROR_OVERLOADED);
 		return;
 	}
-	park(core, mult->take, mult->source, false);
-	mult->is_waiting = true;
+	mult_wait(core, mult);
 }
-
-static void hold_up(struct core *core, struct tap *tap, struct value_list *value)
-{
-	charge_add(core, tap->target, value->head);
-	recorder_promise(core, tap->target, value->head);
-	tap->put->parked.values = *value;
-	tap->is_held_up = true;
-	tap->mult->n_held_up++;
-	park(core, tap->put, tap->target, true);
-}
-
-static void stop_holding_up(struct core *core, struct tap *tap)
-{
-	unpark(core, tap->put);
-	tap->is_held_up = false;
-	tap->mult->n_held_up--;
-}
-
-void tap_withdraw(struct core *core, struct tap *tap)
-{
-	if (!tap->is_held_up)
-		return;
-	stop_holding_up(core, tap);
-	struct value *value = value_list_pop(&tap->put->parked.values);
-	charge_sub(core, tap->target, value);
-	recorder_release(core, tap->target, value);
-	value_destroy(value);
-}
-
-/* -- What the mult holds -- */
-
-static bool is_promise(const struct mult *mult)
-{
-	return mult->source->definition.kind == KIND_PROMISE;
-}
-
-static bool is_done_with_value(const struct mult *mult)
-{
-	return mult->held && !mult->next && mult->n_held_up == 0;
-}
-
-static void hold(struct mult *mult, struct value *value)
-{
-	mult->held = value;
-	mult->next = tap_first(mult);
-	mult->was_accepted = false;
-}
-
-void mult_take_value(struct core *core, struct mult *mult, struct value *value)
-{
-	mult_stop_waiting(core, mult);
-	hold(mult, value);
-	mult_is_due(core, mult);
-}
-
-static void let_go(struct core *core, struct mult *mult)
-{
-	struct value *value = mult->held;
-	mult->held = NULL;
-	transfer_release(core, mult->source, value);
-	mult_is_due(core, mult);
-}
-
-void mult_finish_value(struct core *core, struct mult *mult, struct core_effects *effects)
-{
-	bool has_come = mult->was_accepted;
-	if (!is_done_with_value(mult))
-		return;
-	for (const struct tap *tap = mult->n_taps ? tap_first(mult) : NULL; tap && !has_come; tap = tap_next(mult, tap))
-		has_come = tap->has_seen;
-	if (has_come) {
-		let_go(core, mult);
-		return;
-	}
-	struct value *value = mult->held;
-	mult->held = NULL;
-	mult_is_due(core, mult);
-	transfer_give_back(core, mult->source, value, effects);
-}
-
-void tap_entered(struct core *core, struct tap *tap)
-{
-	struct mult *mult = tap->mult;
-	stop_holding_up(core, tap);
-	tap->carried++;
-	mult->was_accepted = true;
-	if (is_done_with_value(mult))
-		let_go(core, mult);
-}
-
-/* -- Carrying -- */
 
 /* Puts a copy to the target, or parks it there. ERROR_NONE, or why it cannot just now; then nothing has happened. */
 static enum error put_copy(struct core *core, struct tap *tap, struct value *value, struct core_effects *effects)
@@ -211,7 +68,7 @@ static enum error put_copy(struct core *core, struct tap *tap, struct value *val
 	struct put_outcome outcome = transfer_put(core, target, &one, effects);
 	tap->carried += outcome.accepted;
 	if (one.n > 0)
-		hold_up(core, tap, &one);
+		tap_hold_up(core, tap, &one);
 	else
 		tap->mult->was_accepted = true;
 	return ERROR_NONE;
@@ -275,12 +132,26 @@ static void carry_promise(struct core *core, struct mult *mult, struct core_effe
 	}
 }
 
+/* The source is exhausted: its taps end, and what they close closes. The mult is gone. */
+static void end(struct core *core, struct mult *mult, struct core_effects *effects)
+{
+	while (mult->n_taps > 0) {
+		struct tap *tap = tap_first(mult);
+		struct channel *target = tap->target;
+		bool closes = tap->closes && target->mix->n_closing == 1;
+		tap_remove(core, tap);
+		if (closes)
+			channel_close(core, target, effects);
+	}
+	mult_free(core, mult);
+}
+
 /* One value at most; then others have their turn. */
 static void carry_on(struct core *core, struct mult *mult, struct core_effects *effects)
 {
 	struct channel *source = mult->source;
 	if (channel_is_exhausted(source)) {
-		mult_end(core, mult, effects);
+		end(core, mult, effects);
 	} else if (is_promise(mult)) {
 		carry_promise(core, mult, effects);
 	} else if (mult->held) {
@@ -289,7 +160,7 @@ static void carry_on(struct core *core, struct mult *mult, struct core_effects *
 		mult_stop_waiting(core, mult);
 	} else if (channel_can_take(source)) {
 		mult_stop_waiting(core, mult);
-		hold(mult, transfer_hold(core, source, effects));
+		mult_hold(mult, transfer_hold(core, source, effects));
 		carry_value(core, mult, effects);
 	} else {
 		wait_for_value(core, mult);

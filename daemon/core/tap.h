@@ -72,12 +72,20 @@ bool mult_is_active(const struct mult *mult);
 /* Something has changed for the mult: it carries on before the step ends, or in a turn to come. */
 void mult_is_due(struct core *core, struct mult *mult);
 
-/* The mult's take leaves its queue, if it is there. */
+/* The mult's take joins its queue: room in the order is reserved. And leaves it, if it is there. */
+void mult_wait(struct core *core, struct mult *mult);
 void mult_stop_waiting(struct core *core, struct mult *mult);
 
 /* A value that was put is handed to the mult, whose take stood first: it holds it, as transfer.c has it counted. */
 void mult_take_value(struct core *core, struct mult *mult, struct value *value);
 
+/* It holds the value from now on. Whether it has come to all, and nobody is held up by it; and then lets go of it. */
+void mult_hold(struct mult *mult, struct value *value);
+bool mult_is_done_with_value(const struct mult *mult);
+void mult_let_go(struct core *core, struct mult *mult);
+
+/* The tap's target has no room for its value, which parks there as a put: room in the order is reserved. */
+void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value);
 /* A tap's put that was parked has entered its target. */
 void tap_entered(struct core *core, struct tap *tap);
 
@@ -90,8 +98,14 @@ void mult_finish_value(struct core *core, struct mult *mult, struct core_effects
 /* What a tap has parked is taken back out of its target. */
 void tap_withdraw(struct core *core, struct tap *tap);
 
-/* The source is exhausted: its taps end, and what they close closes. The mult is gone. */
-void mult_end(struct core *core, struct mult *mult, struct core_effects *effects);
+/* The tap is taken out of everything, with what it has parked. Its mult stays, even without a tap. */
+void tap_remove(struct core *core, struct tap *tap);
+/* It has no tap any more. */
+void mult_free(struct core *core, struct mult *mult);
+/* A tap ends, and with the last one its mult. */
+void tap_end(struct core *core, struct tap *tap, struct core_effects *effects);
+/* Something has changed for all taps into a channel. */
+void mix_wake(struct core *core, struct mix *mix);
 /* The channel is closed: the taps into it end. */
 void channel_end_mix(struct core *core, struct channel *channel, struct core_effects *effects);
 /* The channel is removed: its taps end, what they hold is withdrawn, and the taps into it end. */

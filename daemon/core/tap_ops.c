@@ -1,115 +1,10 @@
-/* The ops tap and untap; and how taps end: by untap, with their source or target, or because the source is exhausted.
- */
+/* The ops tap and untap. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
-
-void core_match_destroy(struct core_match *match)
-{
-	if (match)
-		match->destroy(match);
-}
-
-/* -- Ends -- */
-
-static void wake_mix(struct core *core, struct mix *mix)
-{
-	for (struct link *at = mix->taps.next; at != &mix->taps; at = at->next)
-		mult_is_due(core, LIST_ITEM(at, struct tap, in_mix)->mult);
-}
-
-static void leave_mix(struct core *core, struct tap *tap)
-{
-	struct channel *target = tap->target;
-	struct mix *mix = target->mix;
-	list_remove(&tap->in_mix);
-	mix->n_taps--;
-	mix->n_closing -= tap->closes;
-	mix->n_solo -= tap->state == CORE_TAP_SOLO;
-	if (mix->n_taps == 0) {
-		target->mix = NULL;
-		free(mix);
-	} else if (tap->state == CORE_TAP_SOLO && mix->n_solo == 0) {
-		wake_mix(core, mix);
-	}
-}
-
-static void free_mult(struct core *core, struct mult *mult)
-{
-	assert(mult->n_taps == 0 && !mult->held && mult->n_held_up == 0);
-	mult_stop_waiting(core, mult);
-	list_remove(&mult->in_due);
-	mult->source->mult = NULL;
-	free(mult->take);
-	free(mult);
-}
-
-/* The tap is taken out of everything, with what it has parked. Its mult stays, even without a tap. */
-static void remove_tap(struct core *core, struct tap *tap)
-{
-	struct mult *mult = tap->mult;
-	tap_withdraw(core, tap);
-	if (mult->next == tap)
-		mult->next = tap_next(mult, tap);
-	list_remove(&tap->in_mult);
-	mult->n_taps--;
-	leave_mix(core, tap);
-	list_remove(&tap->in_core);
-	core->n_taps--;
-	core_match_destroy(tap->match);
-	free(tap->put);
-	free(tap);
-	work_spend(core, 1);
-}
-
-static void end_tap(struct core *core, struct tap *tap, struct core_effects *effects)
-{
-	struct mult *mult = tap->mult;
-	remove_tap(core, tap);
-	mult_finish_value(core, mult, effects);
-	if (mult->n_taps == 0)
-		free_mult(core, mult);
-	else
-		mult_is_due(core, mult);
-}
-
-void mult_end(struct core *core, struct mult *mult, struct core_effects *effects)
-{
-	while (mult->n_taps > 0) {
-		struct tap *tap = tap_first(mult);
-		struct channel *target = tap->target;
-		bool closes = tap->closes && target->mix->n_closing == 1;
-		remove_tap(core, tap);
-		if (closes)
-			channel_close(core, target, effects);
-	}
-	free_mult(core, mult);
-}
-
-void channel_end_mix(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	while (channel->mix)
-		end_tap(core, LIST_ITEM(channel->mix->taps.next, struct tap, in_mix), effects);
-}
-
-void channel_end_taps(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	struct mult *mult = channel->mult;
-	if (mult) {
-		while (mult->n_taps > 0)
-			remove_tap(core, tap_first(mult));
-		if (mult->held) {
-			charge_sub(core, channel, mult->held);
-			value_destroy(mult->held);
-			mult->held = NULL;
-		}
-		free_mult(core, mult);
-	}
-	channel_end_mix(core, channel, effects);
-}
 
 /* -- Circles -- */
 
@@ -242,7 +137,7 @@ static void set_terms(struct core *core, struct tap *tap, const struct core_tap_
 	tap->state = (uint8_t)terms->state;
 	mult_is_due(core, tap->mult);
 	if (was_solo != (mix->n_solo > 0))
-		wake_mix(core, mix);
+		mix_wake(core, mix);
 }
 
 /* What a new tap has to do with the channels that are there; ERROR_NONE, if it may be made. */
@@ -326,7 +221,7 @@ void op_untap(struct core *core, const struct core_event *event, struct core_eff
 		return;
 	}
 	reply_now(core, event, STATUS_OK, effects);
-	end_tap(core, known, effects);
+	tap_end(core, known, effects);
 }
 
 /* -- What there is to see -- */

@@ -385,8 +385,7 @@ static void accept_delayed(struct core *core, struct channel *channel, struct co
 		park_complete(core, request, arm, STATUS_OK, effects);
 }
 
-/* Parked puts enter where room has come up. */
-static void refill(struct core *core, struct channel *channel, struct core_effects *effects)
+void transfer_refill(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	while (channel->n_puts + channel->n_delayed_puts > 0 && channel_has_room(channel)) {
 		if (channel->n_delayed_puts > 0 && first_seq(&channel->delayed_puts) < first_seq(&channel->puts))
@@ -413,11 +412,11 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 			break;
 		run_add(&run, is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects));
 		if (is_buffered && !lease)
-			refill(core, channel, effects);
+			transfer_refill(core, channel, effects);
 	}
 	run_give(core, channel, &run, lease, reply);
 	if (lease)
-		refill(core, channel, effects);
+		transfer_refill(core, channel, effects);
 	if (channel->closed && channel->mult)
 		channel_settle_at_end(core, channel);
 }
@@ -430,18 +429,8 @@ struct value *transfer_hold(struct core *core, struct channel *channel, struct c
 	struct value *value = is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects);
 	count_held(core, channel, value);
 	if (is_buffered)
-		refill(core, channel, effects);
+		transfer_refill(core, channel, effects);
 	return value;
-}
-
-void transfer_release(struct core *core, struct channel *channel, struct value *value)
-{
-	lease_uncount(core, channel, 1);
-	channel->taken++;
-	charge_sub(core, channel, value);
-	recorder_gone(core, channel, value, RECORD_TAKEN);
-	value_destroy(value);
-	channel_settle_at_end(core, channel);
 }
 
 void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects)
@@ -472,20 +461,4 @@ void channel_shed(struct core *core, struct channel *channel)
 {
 	while (channel->definition.kind == KIND_SLIDING && channel->buffer.n > channel->definition.capacity)
 		evict_oldest(core, channel);
-}
-
-void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	refill(core, channel, effects);
-	if (channel_is_exhausted(channel))
-		ending_begin(core, channel, effects);
-}
-
-void channel_settle_all(struct core *core, struct core_effects *effects)
-{
-	while (!list_is_empty(&core->unsettled)) {
-		struct channel *channel = LIST_ITEM(core->unsettled.next, struct channel, in_unsettled);
-		list_remove(&channel->in_unsettled);
-		channel_settle(core, channel, effects);
-	}
 }
