@@ -13,7 +13,7 @@
 struct sums {
 	uint64_t values; /* that are charged */
 	bool is_shared;  /* some of them have the same bytes */
-	uint64_t taps, tap_requests;
+	uint64_t taps, tap_requests, taps_held;
 	uint64_t channels, buffered, promised, leased, delayed, held, bytes, puts, takes, resting, with_id,
 		dead_letters;
 };
@@ -258,6 +258,7 @@ static const char *check_mult(const struct channel *channel, struct sums *sums)
 	      "a mult does not wait, and has nothing to do");
 	CHECK(!channel_is_exhausted(channel) || is_due(mult), "a tap's source is exhausted");
 	sums->taps += n;
+	sums->taps_held += n_held_up;
 	sums->tap_requests += n_held_up + mult->is_waiting;
 	return NULL;
 }
@@ -445,7 +446,7 @@ const char *core_check(const struct core *core)
 	     after = channel_name(channel))
 		if ((wrong = check_channel(core, channel, &channels)))
 			return wrong;
-	CHECK(channels.taps == core->n_taps, "the taps are miscounted");
+	CHECK(channels.taps == core->n_taps && channels.taps_held == core->tapped.held, "the taps are miscounted");
 	CHECK(channels.channels == core->directory.buckets.n, "the channels are miscounted");
 	if ((wrong = check_ended(core, &channels)))
 		return wrong;

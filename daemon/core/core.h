@@ -485,7 +485,14 @@ struct core_tap_row {
 };
 bool core_next_tap(const struct core *core, uint64_t after, struct core_tap_row *row);
 
+/* What became of values at all taps, since the daemon was started. */
+struct core_tap_counts {
+	uint64_t carried, unmatched, muted;
+	uint64_t held; /* taps that hold a value just now for which there is no room */
+};
+
 struct core_totals {
+	struct core_tap_counts tapped;
 	uint64_t taps, channels, connections, parked, parked_puts, buffered, promised, leased, delayed, bytes,
 		unsent_bytes, max_memory;   /* promised: of those buffered, the promises. parked_puts: arms. delayed: of
 					       those leased. bytes: of values, the unsent ones not included */

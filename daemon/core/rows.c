@@ -273,6 +273,7 @@ void core_totals(const struct core *core, struct core_totals *totals)
 {
 	*totals = (struct core_totals){
 		.taps = core->n_taps,
+		.tapped = core->tapped,
 		.channels = core->directory.buckets.n,
 		.connections = core->n_connections,
 		.parked = core->n_parked,

@@ -102,6 +102,7 @@ struct core {
 	struct link departing;  /* of struct core_connection: ended, and something of theirs is still to be returned */
 	struct link taps;       /* of struct tap, oldest first */
 	uint32_t n_taps;
+	struct core_tap_counts tapped;
 	struct slice circle[CORE_CIRCLE_NAMES]; /* that refused the last tap: */
 	uint32_t n_circle;                      /* its channels, of which there were so many */
 	uint64_t last_tap, last_search;         /* numbers: of a tap, and of a search for circles */

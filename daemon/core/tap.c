@@ -66,7 +66,7 @@ static enum error put_copy(struct core *core, struct tap *tap, struct value *val
 	if (tap->mult->source->changed_in > target->changed_in)
 		target->changed_in = tap->mult->source->changed_in;
 	struct put_outcome outcome = transfer_put(core, target, &one, effects);
-	tap->carried += outcome.accepted;
+	tap_count_carried(core, tap, outcome.accepted);
 	if (one.n > 0)
 		tap_hold_up(core, tap, &one);
 	else
@@ -84,8 +84,10 @@ static enum error carry(struct core *core, struct tap *tap, struct value *value,
 	work_spend(core, CARRY_WORK + (tap->match ? value->len / MATCH_BYTES_A_WORK : 0));
 	if (tap->match && !tap->match->accepts(tap->match, (struct slice){value->bytes, value->len})) {
 		tap->unmatched++;
+		core->tapped.unmatched++;
 	} else if (tap->state == CORE_TAP_MUTE) {
 		tap->muted++;
+		core->tapped.muted++;
 		tap->mult->was_accepted = true;
 	} else {
 		error = put_copy(core, tap, value, effects);

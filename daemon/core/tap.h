@@ -86,6 +86,8 @@ void mult_let_go(struct core *core, struct mult *mult);
 
 /* The tap's target has no room for its value, which parks there as a put: room in the order is reserved. */
 void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value);
+/* So many values have entered its target. */
+void tap_count_carried(struct core *core, struct tap *tap, uint64_t n);
 /* A tap's put that was parked has entered its target. */
 void tap_entered(struct core *core, struct tap *tap);
 

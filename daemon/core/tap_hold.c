@@ -80,6 +80,7 @@ void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value)
 	tap->put->parked.values = *value;
 	tap->is_held_up = true;
 	tap->mult->n_held_up++;
+	core->tapped.held++;
 	park(core, tap->put, tap->target, true);
 }
 
@@ -88,6 +89,7 @@ static void stop_holding_up(struct core *core, struct tap *tap)
 	unpark(core, tap->put);
 	tap->is_held_up = false;
 	tap->mult->n_held_up--;
+	core->tapped.held--;
 }
 
 void tap_withdraw(struct core *core, struct tap *tap)
@@ -135,11 +137,17 @@ void mult_let_go(struct core *core, struct mult *mult)
 	mult_is_due(core, mult);
 }
 
+void tap_count_carried(struct core *core, struct tap *tap, uint64_t n)
+{
+	tap->carried += n;
+	core->tapped.carried += n;
+}
+
 void tap_entered(struct core *core, struct tap *tap)
 {
 	struct mult *mult = tap->mult;
 	stop_holding_up(core, tap);
-	tap->carried++;
+	tap_count_carried(core, tap, 1);
 	mult->was_accepted = true;
 	if (mult_is_done_with_value(mult))
 		mult_let_go(core, mult);

@@ -94,6 +94,7 @@ function tick(now) {
 	setText($("state"), now.draining ? "draining: it will end" : "live · " + now.version);
 	draw();
 	if (view === "waiting" || !waiterTick--) { waiterTick = 4; lookAtWaiters(); }
+	if (view === "taps") lookAtTaps();
 	if (view === "work") lookAtWork();
 	if (view === "clients") lookAtClients();
 	if (detail) drawDetail();
@@ -191,7 +192,7 @@ function drawTotals() {
 /* -- Who waits -- */
 
 const seen = {put: new Map(), take: new Map()}; // channel → clients that were seen waiting to do it
-const clientName = waiter => waiter.connection === undefined ? waiter.op === undefined ? "a client that has gone" : "dead letter" : waiter.name ? `${waiter.name} (${waiter.connection})` : `client ${waiter.connection}`;
+const clientName = waiter => waiter.connection === undefined ? waiter.op === undefined ? "a client that has gone" : waiter.op === "tap" ? "tap" : "dead letter" : waiter.name ? `${waiter.name} (${waiter.connection})` : `client ${waiter.connection}`;
 const armsOf = waiter => waiter.arms.map(arm => arm.put !== undefined ? ["put", arm.put] : ["take", arm.take]);
 const armText = ([op, name]) => op === "put" ? `put into ${name}` : `take from ${name}`;
 function waiterRow(waiter) {
@@ -251,13 +252,21 @@ function deadlocks(waiters, isMore) {
 			found.push({title: `Nobody takes from ${row.channel}`, clients: [], lines: [`${row.parked_puts} wait to put into it, the oldest for ${age(oldest(row, "put"))}.`]});
 	return found;
 }
+function make(tag, attributes, text) {
+	const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+	for (const key in attributes) made.setAttribute(key, attributes[key]);
+	if (text) made.textContent = text;
+	return made;
+}
+const cut = (text, most) => text.length > most ? text.slice(0, most - 1) + "…" : text;
+const legendOf = rows => element("div", {className: "legend"}, ...rows.map(([color, text]) => { const line = element("i"); line.style.color = `var(${color})`; return element("span", {}, line, text); }));
 function drawGraph(waiters, stuck) {
-	const clients = [...new Map(waiters.map(waiter => [waiter.connection ?? "dead", waiter])).entries()].slice(0, 14), names = [...new Set(waiters.filter(waiter => clients.some(([id]) => id === (waiter.connection ?? "dead"))).flatMap(waiter => armsOf(waiter).map(([, name]) => name)))].slice(0, 18);
-	const height = Math.max(clients.length, names.length) * 38 + 16, make = (tag, attributes, text) => { const made = document.createElementNS("http://www.w3.org/2000/svg", tag); for (const key in attributes) made.setAttribute(key, attributes[key]); if (text) made.textContent = text; return made; };
+	const clients = [...new Map(waiters.map(waiter => [waiter.connection ?? waiter.op, waiter])).entries()].slice(0, 14), names = [...new Set(waiters.filter(waiter => clients.some(([id]) => id === (waiter.connection ?? waiter.op))).flatMap(waiter => armsOf(waiter).map(([, name]) => name)))].slice(0, 18);
+	const height = Math.max(clients.length, names.length) * 38 + 16;
 	$("graph").hidden = !clients.length;
-	const svg = make("svg", {viewBox: `0 0 720 ${height}`, role: "img", "aria-label": "Who waits on which channel: the table below says the same"}), y = i => 26 + i * 38, cut = text => text.length > 26 ? text.slice(0, 25) + "…" : text;
+	const svg = make("svg", {viewBox: `0 0 720 ${height}`, role: "img", "aria-label": "Who waits on which channel: the table below says the same"}), y = i => 26 + i * 38;
 	for (const waiter of waiters) for (const [op, name] of armsOf(waiter)) {
-		const from = clients.findIndex(([id]) => id === (waiter.connection ?? "dead")), to = names.indexOf(name);
+		const from = clients.findIndex(([id]) => id === (waiter.connection ?? waiter.op)), to = names.indexOf(name);
 		if (from < 0 || to < 0) continue;
 		const [x1, y1, x2, y2] = [214, y(from), 506, y(to)];
 		const line = make("path", {class: stuck.has(waiter.connection) ? "stuck" : op, d: `M${x1},${y1}C${x1 + 120},${y1} ${x2 - 120},${y2} ${x2},${y2}`}), arrow = op === "put" ? `M${x2 - 7},${y2 - 4}L${x2},${y2}L${x2 - 7},${y2 + 4}` : `M${x1 + 7},${y1 - 4}L${x1},${y1}L${x1 + 7},${y1 + 4}`;
@@ -268,12 +277,69 @@ function drawGraph(waiters, stuck) {
 		const from = clients.findIndex(([id]) => id === other), to = names.indexOf(name);
 		if (from >= 0 && to >= 0 && other !== waiter.connection) svg.append(make("path", {class: "seen", d: `M214,${y(from) + 8}C334,${y(from) + 8} 386,${y(to) + 8} 506,${y(to) + 8}`}));
 	}
-	const box = (x, i, text, isStuck) => { const group = make("g", isStuck ? {class: "stuck"} : {}); group.append(make("rect", {x, y: y(i) - 14, width: 204, height: 28, rx: 7}), make("text", {x: x + 10, y: y(i) + 4}, cut(text))); svg.append(group); };
+	const box = (x, i, text, isStuck) => { const group = make("g", isStuck ? {class: "stuck"} : {}); group.append(make("rect", {x, y: y(i) - 14, width: 204, height: 28, rx: 7}), make("text", {x: x + 10, y: y(i) + 4}, cut(text, 26))); svg.append(group); };
 	clients.forEach(([id, waiter], i) => box(10, i, clientName(waiter), stuck.has(id)));
 	names.forEach((name, i) => box(506, i, name, false));
-	const legend = element("div", {className: "legend"});
-	for (const [color, text] of [["--amber", "waits to put"], ["--water", "waits to take"], ["--red", "likely stuck"], ["--soft", "was seen to take from it, or to put"]]) { const line = element("i"); line.style.color = `var(${color})`; legend.append(element("span", {}, line, text)); }
-	$("graph").replaceChildren(legend, svg);
+	$("graph").replaceChildren(legendOf([["--amber", "waits to put"], ["--water", "waits to take"], ["--red", "likely stuck"], ["--soft", "was seen to take from it, or to put"]]), svg);
+}
+
+/* -- Who feeds whom -- */
+
+const tapsBefore = new Map(); // seq → {carried, at}: to measure by
+const matchOf = row => row.match ? Object.entries(row.match).map(([pointer, value]) => `${pointer} = ${JSON.stringify(value)}`).join(", ") : "all";
+function tapRate(row) {
+	const before = tapsBefore.get(row.seq), at = performance.now();
+	tapsBefore.set(row.seq, {carried: row.carried, at});
+	return before && at > before.at ? Math.max(0, row.carried - before.carried) * 1000 / (at - before.at) : 0;
+}
+async function lookAtTaps() {
+	const rows = [], most = 300;
+	let page = {more: true};
+	try {
+		while (page.more && rows.length < most) {
+			page = await ask("GET", `/api/v1/taps?limit=${most - rows.length}${page.next === undefined ? "" : "&after=" + page.next}`);
+			rows.push(...page.taps);
+		}
+	} catch { return; }
+	const wanted = $("filter").value.toLowerCase(), shown = rows.filter(row => `${row.from} ${row.to}`.toLowerCase().includes(wanted)), there = new Set(rows.map(row => row.seq));
+	for (const seq of tapsBefore.keys()) if (!there.has(seq)) tapsBefore.delete(seq);
+	const link = name => element("a", {href: "#channel/" + name, textContent: name, className: "name"});
+	$("tap-rows").replaceChildren(...shown.map(row => {
+		const perSecond = tapRate(row);
+		return element("tr", {}, cell("", link(row.from), {className: "wide"}), cell("", link(row.to), {className: "wide"}), cell("Match", matchOf(row), {className: row.match ? "" : "quiet"}),
+			cell("State", row.state, {className: row.state === "run" ? "quiet" : ""}), cell("Carried", number(row.carried) + (perSecond ? ` (${rate(perSecond)}/s)` : ""), {className: "number"}),
+			cell("Unmatched", number(row.unmatched), {className: "number quiet"}), cell("Muted", number(row.muted), {className: "number" + (row.muted ? "" : " quiet")}),
+			cell("Held up", row.held ? counting(row.held_ms) : "–", {className: "number" + (row.held ? " waits" : " quiet")}));
+	}));
+	$("no-taps").hidden = shown.length > 0;
+	setText($("more-taps"), page.more ? `These are the oldest ${most}.` : "");
+	drawFlow(shown);
+}
+/* Each channel stands in the column behind the last that feeds it: taps never go round. */
+function drawFlow(rows) {
+	const most = 14, depths = new Map(rows.flatMap(row => [[row.from, 0], [row.to, 0]]));
+	for (let changed = rows.length > 0, i = 0; changed && i < depths.size; i++) {
+		changed = false;
+		for (const row of rows) if (depths.get(row.to) <= depths.get(row.from)) { depths.set(row.to, depths.get(row.from) + 1); changed = true; }
+	}
+	const columns = [];
+	for (const [name, depth] of depths) (columns[depth] ||= []).push(name);
+	const places = new Map(columns.flatMap((names, x) => names.slice(0, most).map((name, y) => [name, [x, y]])));
+	const height = Math.max(0, ...columns.map(names => Math.min(most, names.length))) * 38 + 16, width = Math.max(columns.length, 3) * 250 - 40;
+	$("flow").hidden = !rows.length;
+	const svg = make("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Which channel feeds which: the table below says the same"});
+	for (const row of rows) {
+		if (!places.has(row.from) || !places.has(row.to)) continue;
+		const [[fromX, fromY], [toX, toY]] = [places.get(row.from), places.get(row.to)], x1 = fromX * 250 + 204, y1 = 26 + fromY * 38, x2 = toX * 250 + 10, y2 = 26 + toY * 38;
+		const kind = row.held ? "stuck" : row.state === "pause" || row.state === "mute" ? "seen" : row.match ? "put" : "take";
+		svg.append(make("path", {class: kind, d: `M${x1},${y1}C${x1 + 28},${y1} ${x2 - 28},${y2} ${x2},${y2}`}), make("path", {class: kind, d: `M${x2 - 7},${y2 - 4}L${x2},${y2}L${x2 - 7},${y2 + 4}`}));
+	}
+	for (const [name, [x, y]] of places) {
+		const group = make("g", {});
+		group.append(make("rect", {x: x * 250 + 10, y: 12 + y * 38, width: 194, height: 28, rx: 7}), make("text", {x: x * 250 + 20, y: 30 + y * 38}, cut(name, 25)));
+		svg.append(group);
+	}
+	$("flow").replaceChildren(legendOf([["--water", "carries all"], ["--amber", "carries what matches"], ["--red", "held up: the target has no room"], ["--soft", "paused or muted"]]), svg);
 }
 
 /* -- Who is at work: what is leased, the oldest first -- */
@@ -411,6 +477,7 @@ function show(tab) {
 	$("order").hidden = $("new").hidden = view !== "channels";
 	$("filter").hidden = view === "waiting";
 	if (view === "waiting") lookAtWaiters();
+	if (view === "taps") lookAtTaps();
 	if (view === "work") lookAtWork();
 	if (view === "clients") lookAtClients();
 }
@@ -420,7 +487,7 @@ tabs.forEach((tab, i) => {
 	tab.onkeydown = event => { const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]; if (step) { const next = tabs[(i + step + tabs.length) % tabs.length]; next.focus(); go(addressOf(next)); } };
 });
 document.querySelectorAll("[data-close]").forEach(button => { button.onclick = () => button.closest("dialog").close(); });
-$("filter").oninput = () => ({clients: lookAtClients, work: lookAtWork}[view] || draw)();
+$("filter").oninput = () => ({clients: lookAtClients, work: lookAtWork, taps: lookAtTaps}[view] || draw)();
 $("order").onchange = draw;
 addEventListener("keydown", event => { if (event.key === "/" && !event.target.closest("input,select,dialog") && !$("filter").hidden) { event.preventDefault(); $("filter").focus(); } });
 follow();

@@ -89,6 +89,16 @@ static void write_daemon(struct buffer *out, const struct sessions *sessions)
 		      totals.bytes);
 	metrics_value(out, "millrace_unsent_bytes", "gauge", "Bytes of values in replies that are not sent yet.",
 		      stream_group_unsent_value_bytes(sessions->streams));
+	metrics_value(out, "millrace_taps", "gauge", "Taps, those of subscriptions included.", totals.taps);
+	metrics_value(out, "millrace_taps_held", "gauge", "Taps that hold a value for which their target has no room.",
+		      totals.tapped.held);
+	metrics_value(out, "millrace_tap_carried_total", "counter",
+		      "Values that taps have brought to their targets; what was shed there does not count.",
+		      totals.tapped.carried);
+	metrics_value(out, "millrace_tap_unmatched_total", "counter", "Values that came to a tap, and did not match.",
+		      totals.tapped.unmatched);
+	metrics_value(out, "millrace_tap_muted_total", "counter", "Values that came to a tap that was muted.",
+		      totals.tapped.muted);
 	metrics_value(out, "millrace_producers", "gauge",
 		      "Producers, each on each of its channels, whose puts are remembered, to enter once.",
 		      totals.producers);

@@ -268,6 +268,33 @@ test("ages count up", async ({daemon, context}) => {
 	await page.close();
 });
 
+test("who feeds whom is drawn, and where it is held up", async ({page, daemon}) => {
+	const client = new Client(daemon.port, "plumber");
+	await page.click("#tab-taps");
+	await until(page, () => !document.querySelector("#no-taps").hidden && document.querySelector("#flow").hidden);
+	for (const [channel, kind, capacity] of [["feed", "bounded", 9], ["audit", "bounded", 9], ["slow", "unbuffered"], ["last", "sliding", 1]]) await client.ask({op: "create", channel, kind, capacity});
+	await client.ask({op: "tap", from: "feed", to: "audit", match: {"/a": "<b>"}});
+	await client.ask({op: "tap", from: "audit", to: "last"});
+	await client.ask({op: "tap", from: "feed", to: "slow"});
+	await client.ask({op: "put", channel: "feed", value: {a: "<b>"}});
+	await until(page, () => /feedaudit\/a = "<b>"run1.*auditlastallrun1.*feedslowallrun000(now|\d+ s)/.test(document.querySelector("#tap-rows").textContent));
+	const boxes = await page.$$eval("#flow g", groups => groups.map(group => [group.textContent, Number(group.firstChild.getAttribute("x"))]));
+	assert.deepEqual(boxes, [["feed", 10], ["audit", 260], ["slow", 260], ["last", 510]]);
+	assert.equal(await page.locator("#flow path.stuck").count(), 2); // a line and its arrow
+	await shot(page, "taps");
+	await page.fill("#filter", "last");
+	await until(page, () => document.querySelector("#tap-rows").children.length === 1);
+	await page.fill("#filter", "");
+	await page.click('#tap-rows a:text("slow")');
+	await until(page, () => document.querySelector("#detail-name").textContent === "slow" && /tap/.test(document.querySelector("#detail-waiters").textContent));
+	await page.keyboard.press("Escape");
+	await client.ask({op: "delete", channel: "feed", force: true});
+	await until(page, () => document.querySelector("#tap-rows").children.length === 1);
+	for (const channel of ["audit", "slow", "last"]) await client.ask({op: "delete", channel, force: true});
+	await page.click("#tab-channels");
+	client.close();
+});
+
 test("who is at work is seen, and dead letters go back", async ({page, daemon}) => {
 	const client = new Client(daemon.port, "busy");
 	await client.ask({op: "create", channel: "fragile", kind: "bounded", capacity: 5, max_deliveries: 1, dead_letter: "jobs:failed"});

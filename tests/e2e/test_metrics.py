@@ -121,6 +121,27 @@ class Metrics(unittest.TestCase):
             two.ask(id=3, op="take", channel="b")
             self.assertEqual(one.receive()["error"], "draining")
 
+    def test_of_taps(self):
+        with Daemon("--set", CHANNELS, http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as connection:
+
+            def counted():
+                samples = self.scrape(web)
+                return [samples[name, ""] for name in ("millrace_taps", "millrace_taps_held", "millrace_tap_carried_total", "millrace_tap_unmatched_total", "millrace_tap_muted_total")]
+
+            self.assertEqual(counted(), [0, 0, 0, 0, 0])
+            connection.ask(id=1, op="tap", **{"from": "b", "to": "d"})
+            connection.ask(id=1, op="tap", **{"from": "b", "to": "s", "match": {"": 2}})
+            connection.ask(id=1, op="tap", **{"from": "b", "to": "p", "state": "mute"})
+            connection.ask(id=1, op="put", channel="b", values=[1, 2, 3])
+            self.assertEqual(counted(), [3, 0, 2, 2, 3])  # d sheds two of the three
+            connection.ask(id=1, op="tap", **{"from": "b", "to": "u"})
+            connection.ask(id=1, op="put", channel="b", value=2)
+            self.assertEqual(counted(), [4, 1, 3, 2, 4])
+            connection.ask(id=1, op="take", channel="u")
+            self.assertEqual(counted(), [4, 0, 4, 2, 4])
+            connection.ask(id=1, op="delete", channel="b", force=True)
+            self.assertEqual(counted(), [0, 0, 4, 2, 4])
+
     def test_they_are_the_books(self):
         with Daemon("--set", CHANNELS, http="127.0.0.1:0") as daemon, Web(daemon) as web, Connection(daemon) as one, Connection(daemon) as two:
             one.ask(id=1, op="put", channel="b", values=[1, 22, 333, 4444])
