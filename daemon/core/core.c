@@ -215,6 +215,27 @@ static bool needs_connection(enum core_op op)
 	return true;
 }
 
+/* What comes before an event: time moves on, what is under way goes on, and what is due happens. */
+static void go_on(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	bool is_new_turn = event->now_us > core->now_us;
+	if (is_new_turn) {
+		core->now_us = event->now_us;
+		core->turn++;
+		core->is_turn_new = true;
+	}
+	if (is_new_turn || event->op == CORE_TICK) {
+		work_begin(core);
+		endings_go_on(core, effects);
+	}
+	due_expire(core, effects);
+	if (core->is_turn_new && due_lets_others_go_on(core)) {
+		core->is_turn_new = false;
+		producers_expire(core);
+		credit_new_turn(core, effects);
+	}
+}
+
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	assert(event->connection || !needs_connection(event->op));
@@ -222,21 +243,8 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	core->outstanding = effects;
 	core->unsent_bytes = event->unsent_bytes;
 	recorder_begin(core, event->recorder);
-	bool is_new_turn = event->now_us > core->now_us;
-	if (is_new_turn || event->op == CORE_TICK)
-		work_begin(core);
-	if (is_new_turn) {
-		core->now_us = event->now_us;
-		core->turn++;
-		core->is_turn_new = true;
-	}
-	endings_go_on(core, effects);
-	due_expire(core, effects);
-	if (core->is_turn_new && due_lets_others_go_on(core)) {
-		core->is_turn_new = false;
-		producers_expire(core);
-		credit_new_turn(core, effects);
-	}
+	if (event->now_us > core->now_us || event->op == CORE_TICK || core->is_turn_new || due_is_late(core))
+		go_on(core, event, effects);
 	bool is_request = event->op >= CORE_CREATE && event->op <= CORE_MOVE && event->connection;
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);
@@ -244,8 +252,9 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	} else {
 		ops[event->op](core, event, effects);
 	}
-	channel_settle_all(core, effects);
-	if (due_lets_others_go_on(core))
+	if (!list_is_empty(&core->unsettled))
+		channel_settle_all(core, effects);
+	if (mults_have_more(core) && due_lets_others_go_on(core))
 		mults_carry_on(core, effects);
 	recorder_mark_replies(core, effects);
 	core->recorder = NULL; /* the shell's, for the length of a step */

@@ -68,19 +68,20 @@ void order_append(struct order *order, struct request *request)
 	request->parked.seq = ++order->last_seq;
 	request->parked.order_index = order->n;
 	order->places[order->n++] = (uintptr_t)request;
-	keep_compact(order);
+	if (order->read > 0)
+		compact_some(order);
 }
 
 void order_remove(struct order *order, struct request *request)
 {
 	uint32_t at = request->parked.order_index;
 	assert(at < order->n && order->places[at] == (uintptr_t)request);
-	order->places[at] = (uintptr_t)(request->parked.seq << 1 | 1);
-	order->n_left++;
 	if (order->read == 0 && at == order->n - 1) {
 		order->n--;
-		order->n_left--;
+		return;
 	}
+	order->places[at] = (uintptr_t)(request->parked.seq << 1 | 1);
+	order->n_left++;
 	keep_compact(order);
 }
 

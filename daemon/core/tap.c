@@ -169,6 +169,11 @@ static void carry_on(struct core *core, struct mult *mult, struct core_effects *
 	}
 }
 
+bool mults_have_more(const struct core *core)
+{
+	return !list_is_empty(&core->due_mults) || !list_is_empty(&core->stalled_mults);
+}
+
 void mults_carry_on(struct core *core, struct core_effects *effects)
 {
 	if (!list_is_empty(&core->stalled_mults) && !(core->recorder && core->recorder->is_full)) {

@@ -91,8 +91,9 @@ void tap_count_carried(struct core *core, struct tap *tap, uint64_t n);
 /* A tap's put that was parked has entered its target. */
 void tap_entered(struct core *core, struct tap *tap);
 
-/* All that are due carry on, as far as this turn's work goes. */
+/* All that are due carry on, as far as this turn's work goes; if there are such. */
 void mults_carry_on(struct core *core, struct core_effects *effects);
+bool mults_have_more(const struct core *core);
 
 /* If the value that the mult holds has come to all and nobody is held up by it, the mult lets go of it; if it has come
  * to nobody, because all are paused or have ended, it goes back to its place. */
