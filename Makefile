@@ -22,13 +22,13 @@ SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 # What Debian calls what we need: to build, and to test.
-BUILD_PACKAGES := gcc libc6-dev pkg-config libevent-dev libjansson-dev libssl-dev libyaml-dev
+BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libevent-dev libjansson-dev libssl-dev libyaml-dev
 # The Python client's types are checked, and pip builds its package.
 PYTHON_PACKAGES := mypy python3-pip python3-setuptools python3-wheel
 MANIFEST_PACKAGES := python3-yaml
 CLOJURE_PACKAGES := $(if $(shell command -v java),,default-jre-headless) libclojure-java libcore-async-clojure libdata-json-clojure
 NODE_PACKAGES   := $(if $(shell command -v node),,nodejs)
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES) $(CLOJURE_PACKAGES)
+TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd etcd-server etcd-client $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES) $(CLOJURE_PACKAGES)
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
@@ -66,7 +66,7 @@ ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidde
 ALL_LDFLAGS = $(LTO_LINK) $(HARDENING_LINK) $(LDFLAGS)
 
 # Asked once a run, when first needed, and again in the run that follows an installation.
-DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libssl libcrypto yaml-0.1)
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libevent_core libssl libcrypto yaml-0.1)
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson libssl libcrypto)
 YAML_LIBS   = $(shell $(PKG_CONFIG) --libs yaml-0.1)
 EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)
@@ -96,7 +96,7 @@ $(BUILD)/%.o: %.c | $(BUILD)/.packages
 	$(Q)$(CC) $(ALL_CFLAGS) $(LTO_COMPILE) -MMD -MP -c -o $@ $<
 
 # Whether there is what we need, once for each build tree, before a compiler stumbles over it.
-NEEDED := libevent_core libevent_extra jansson libssl libcrypto yaml-0.1
+NEEDED := libcurl libevent_core libevent_extra jansson libssl libcrypto yaml-0.1
 $(BUILD)/.packages:
 	@lacking=$$(for p in $(NEEDED); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done); [ -z "$$lacking" ] || { \
 		echo "$(PKG_CONFIG) does not find:" $$lacking; \
@@ -108,10 +108,10 @@ $(BUILD)/daemon/http/assets.o: LTO = # it is assembly, which link-time optimisat
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)
-$(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c $(patsubst %,daemon/%/*.c,broker session access server net http)))
+$(BUILD)/libdaemon.a:   $(filter-out $(BUILD)/daemon/main.o,$(call objects,daemon/*.c daemon/cluster/etcd*.c $(patsubst %,daemon/%/*.c,broker session access server net http)))
 $(BUILD)/libcore.a:     $(call objects,daemon/core/*.c)
 $(BUILD)/libjournal.a:  $(call objects,daemon/journal/*.c)
-$(BUILD)/libcluster.a:  $(call objects,daemon/cluster/*.c)
+$(BUILD)/libcluster.a:  $(filter-out $(BUILD)/daemon/cluster/etcd%,$(call objects,daemon/cluster/*.c))
 $(BUILD)/libclient.a:   $(call objects,$(patsubst %,client/%/*.c,machine net blocking patterns) proto/*.c)
 $(BUILD)/libparking.a:  $(call objects,client/parking/*.c)
 $(BUILD)/libtest.a:     $(call objects,tests/lib/*.c)

@@ -1,27 +1,8 @@
 #include "daemon/http/credentials.h"
 
-#include <openssl/evp.h>
+#include "proto/base64.h"
 
 enum { MAX_TOKEN_BYTES = 1024 };
-
-/* Decodes base64 by OpenSSL, which passes over white space and the like: so the text is of the alphabet alone, in whole
- * groups of four, with at most two '=' at its end. Returns the length, or -1: it is none, or longer than there is room.
- */
-static long base64_decode(struct slice text, char *to, size_t room)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = text.len, n_padding = 0;
-	if (!len || len % 4 || len / 4 * 3 > room)
-		return -1;
-	while (n_padding < 2 && text.bytes[len - 1 - n_padding] == '=')
-		n_padding++;
-	for (size_t i = 0; i < len - n_padding; i++) {
-		if (!text.bytes[i] || !strchr(alphabet, text.bytes[i]))
-			return -1;
-	}
-	int n = EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)text.bytes, (int)len);
-	return n < 0 ? -1 : n - (long)n_padding;
-}
 
 /* What stands behind the scheme, or nothing. */
 static struct slice behind(struct slice text, const char *scheme)
@@ -36,7 +17,7 @@ static struct slice behind(struct slice text, const char *scheme)
 static struct slice token_of(struct slice authorization, char room[MAX_TOKEN_BYTES])
 {
 	struct slice token = behind(authorization, "bearer"), basic = behind(authorization, "basic");
-	long len = basic.len ? base64_decode(basic, room, MAX_TOKEN_BYTES) : -1;
+	long len = basic.len && base64_room(basic) <= MAX_TOKEN_BYTES ? base64_decode(basic, room) : -1;
 	if (len < 0)
 		return token;
 	const char *colon = memchr(room, ':', (size_t)len);

@@ -207,6 +207,7 @@ int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 		result = wait_and_handle(loop);
 		end_turn(loop, on_turn_end, arg);
 	}
+	loop->is_stopped = false;
 	return result;
 }
 
@@ -256,9 +257,11 @@ int loop_on_signal(struct loop *loop, int signal_number, loop_signal_cb *cb, voi
 }
 
 struct loop_watch {
+	struct event_base *base;
 	struct event *event;
 	loop_cb *cb;
 	void *arg;
+	int fd;
 };
 
 static void on_watched(evutil_socket_t fd, short what, void *arg)
@@ -268,14 +271,24 @@ static void on_watched(evutil_socket_t fd, short what, void *arg)
 	watch->cb(watch->arg);
 }
 
+int loop_watch_for(struct loop_watch *watch, bool reads, bool writes)
+{
+	short what = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
+	event_del(watch->event);
+	if (!what)
+		return 0;
+	event_assign(watch->event, watch->base, watch->fd, what | EV_PERSIST, on_watched, watch);
+	return event_add(watch->event, NULL);
+}
+
 struct loop_watch *loop_watch_create(struct loop *loop, int fd, loop_cb *cb, void *arg)
 {
 	struct loop_watch *watch = calloc(1, sizeof(*watch));
 	if (!watch)
 		return NULL;
-	*watch = (struct loop_watch){.cb = cb, .arg = arg};
-	watch->event = event_new(loop->base, fd, EV_READ | EV_PERSIST, on_watched, watch);
-	if (watch->event && event_add(watch->event, NULL) == 0)
+	*watch = (struct loop_watch){.base = loop->base, .cb = cb, .arg = arg, .fd = fd};
+	watch->event = event_new(loop->base, fd, 0, on_watched, watch);
+	if (watch->event && loop_watch_for(watch, true, false) == 0)
 		return watch;
 	loop_watch_destroy(watch);
 	return NULL;

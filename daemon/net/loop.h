@@ -18,7 +18,7 @@ typedef void loop_signal_cb(void *arg, int signal_number);
 struct loop *loop_create(void); /* NULL without memory or descriptors */
 void loop_destroy(struct loop *loop);
 
-/* Runs turns until loop_stop(), the last one to its end. -1 if libevent fails. */
+/* Runs turns until loop_stop(), which may come first, the last one to its end. -1 if libevent fails. */
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
 void loop_stop(struct loop *loop);
 
@@ -67,8 +67,12 @@ struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg);
 void loop_timer_destroy(struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, uint64_t at_us); /* UINT64_MAX: not at all */
 
-/* Calls back in each turn in which the descriptor can be read, until loop_watch_destroy(). NULL without memory. */
+/* Calls back in each turn in which the descriptor can be read, until loop_watch_destroy(), which may be called within.
+ * NULL without memory. */
 struct loop_watch *loop_watch_create(struct loop *loop, int fd, loop_cb *cb, void *arg);
+/* From now on it calls back when the descriptor can be read, or written, or either, or not at all. -1 without memory:
+ * then not at all. */
+int loop_watch_for(struct loop_watch *watch, bool reads, bool writes);
 void loop_watch_destroy(struct loop_watch *watch); /* NULL is fine */
 
 const char *loop_library_version(void); /* libevent's */
