@@ -117,6 +117,7 @@ struct channel *channel_create(struct slice name, const struct core_definition *
 	list_init(&channel->in_unsettled);
 	list_init(&channel->in_lending);
 	list_init(&channel->in_ending);
+	list_init(&channel->in_group);
 	channel->name_len = (uint8_t)name.len;
 	memcpy(channel->name, name.bytes, name.len);
 	return channel;

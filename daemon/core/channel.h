@@ -16,6 +16,8 @@ struct channel {
 	struct core_connection *owner; /* of an ephemeral channel; else NULL */
 	struct link in_owner;
 	struct core_quota *quota; /* on which it counts; NULL: none */
+	struct group *group;      /* of a cluster; NULL: there is none, or the channel is removed */
+	struct link in_group;
 	struct link resting;      /* of struct arm: takes with a count that have left the queue for a while */
 	struct link leases;       /* of struct lease, held or delayed */
 	struct link delayed;      /* of struct delayed_put: accepted, and yet to enter */
@@ -41,8 +43,9 @@ struct channel {
 	struct core_definition definition; /* its dead_letter is the channel's own */
 	uint64_t last_place;               /* of a value that has entered: no other has had it before */
 	uint64_t recorded_bytes;           /* of its values: about as many as a checkpoint of them takes */
-	uint64_t number;                   /* in the journal; 0: it is not durable */
-	uint64_t changed_in;               /* the last batch of the journal that tells of a change */
+	uint64_t number; /* in the journal, among those of its group; 0: that knows nothing of it. In a cluster it knows
+			    channels that are not durable, but nothing that is in them */
+	uint64_t changed_in; /* the last batch of the journal that tells of a change */
 	bool closed;
 	uint32_t n_leased; /* values in leases, dead letters and delayed puts */
 	struct store buffer;
@@ -66,7 +69,7 @@ static inline struct slice channel_name(const struct channel *channel)
 /* Whether what is buffered there need not be taken before the daemon ends: the journal has it. Promises never need. */
 static inline bool channel_counts_as_kept(const struct channel *channel)
 {
-	return channel->number > 0 && channel->definition.kind != KIND_PROMISE;
+	return channel->definition.durable && channel->definition.kind != KIND_PROMISE;
 }
 
 /* Whether a take would find something. */

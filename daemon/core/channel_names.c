@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "daemon/core/groups.h"
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
 
@@ -49,6 +50,14 @@ struct channel *channel_find(struct core *core, struct slice name)
 	return channel;
 }
 
+void channel_forget_kept(struct core *core, struct slice name)
+{
+	struct channel *channel = channel_find(core, name);
+	if (channel && !channel->definition.durable && core->recorder &&
+	    channel->changed_in <= core->recorder->committed)
+		channel->changed_in = 0;
+}
+
 void channel_join_quota(struct channel *channel, struct core_quota *quota)
 {
 	if (channel->quota)
@@ -75,7 +84,9 @@ struct channel *channel_make(struct core *core, struct slice name, const struct 
 	directory_insert(&core->directory, channel);
 	if (!list_is_empty(&core->ending)) /* one of this name may still be ending, which must not be undone */
 		channel->changed_in = core->changed_in;
-	recorder_create(core, channel);
+	if ((channel->group = group_of(core, name)))
+		list_append(&channel->group->channels, &channel->in_group);
+	recorder_create(core, channel, owner != NULL);
 	channel_join_quota(channel, owner ? owner->quota : NULL);
 	if (definition->ephemeral) {
 		channel->owner = owner;

@@ -1,7 +1,7 @@
 /* Every invariant of the core, looked at from all sides. For tests: it costs as much as there is. */
 #include <stdlib.h>
 
-#include "daemon/core/state.h"
+#include "daemon/core/groups.h"
 #include "daemon/core/tap.h"
 
 #define CHECK(holds, what)                                                                                             \
@@ -60,9 +60,11 @@ static const char *check_leases(const struct core *core, const struct channel *c
 	for (const struct link *at = channel->leases.next; at != &channel->leases; at = at->next) {
 		struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
 		CHECK(lease->channel == channel && lease->state != LEASE_PREPARED, "a lease is another channel's");
-		CHECK(lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer,
-		      "a lease has no timer");
 		bool is_held = lease->state == LEASE_HELD;
+		bool is_returned = !is_held && channel->group && channel->group->state == CORE_GROUP_COMING;
+		CHECK((lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer) ||
+			      (is_returned && lease->timer.index == TIMER_NONE),
+		      "a lease has no timer");
 		CHECK((lease_table_find(&core->lease_table, lease->token) == lease) == is_held,
 		      "a lease is not found by its token, or is, and nobody holds it");
 		CHECK(is_held || list_is_empty(&lease->in_connection), "a connection has a lease that it let go");
@@ -287,6 +289,9 @@ static const char *check_channel(const struct core *core, const struct channel *
 	CHECK((channel->owner != NULL) == channel->definition.ephemeral,
 	      "an ephemeral channel has no owner, or another has one");
 	CHECK(list_is_empty(&channel->in_unsettled), "a channel is left unsettled");
+	CHECK(channel->group == group_of(core, channel_name(channel)) &&
+		      (core->groups.are_there ? !list_is_empty(&channel->in_group) : !channel->group),
+	      "a channel is in another group than its name says");
 	if ((wrong = check_store(&channel->buffer, &bytes, sums)) ||
 	    (wrong = check_leases(core, channel, &bytes, sums)) || (wrong = check_queues(channel, &bytes, sums)))
 		return wrong;

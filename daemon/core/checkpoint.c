@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -40,6 +41,8 @@ static bool next_channel(struct core *core)
 				       ? NULL
 				       : LIST_ITEM(channel->producers.next, struct producer, in_channel);
 	recorder_channel_again(core, channel);
+	if (!channel->definition.durable)
+		checkpoint->channel = NULL;
 	return true;
 }
 
@@ -104,15 +107,27 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 	return false;
 }
 
+static void begin(struct checkpoint *checkpoint)
+{
+	uint64_t number = checkpoint->number + 1;
+	*checkpoint = (struct checkpoint){.number = number, .is_under_way = true};
+}
+
+void checkpoint_begin_again(struct core *core)
+{
+	if (core->checkpoint.is_under_way)
+		begin(&core->checkpoint);
+}
+
 void op_checkpoint(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct checkpoint *checkpoint = &core->checkpoint;
 	assert(core->recorder);
 	(void)event;
-	if (!checkpoint->is_under_way) {
-		uint64_t number = checkpoint->number + 1;
-		*checkpoint = (struct checkpoint){.number = number, .is_under_way = true};
-	}
+	if (!groups_are_restored(core))
+		return; /* it would end without what is not in place yet */
+	if (!checkpoint->is_under_way)
+		begin(checkpoint);
 	size_t end = core->recorder->buffer->len + SLICE_BYTES;
 	for (int n = 0; n < SLICE_CHANNELS && !is_slice_full(core, end); n++) {
 		if (checkpoint->channel && !go_on(core, checkpoint->channel, end))

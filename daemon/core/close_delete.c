@@ -28,6 +28,8 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	channel_forget_name(core, channel);
 	recorder_delete(core, channel);
 	channel->is_removed = true;
+	list_remove(&channel->in_group);
+	channel->group = NULL;
 	channel_end_taps(core, channel, effects);
 	delayed_puts_forget(core, channel);
 	while (!list_is_empty(&channel->dead_letters))

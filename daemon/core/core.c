@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/groups.h"
 #include "daemon/core/hash.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
@@ -36,8 +37,13 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 		goto err_producers;
 	if (lease_table_init(&core->lease_table, (struct hash_key){seed->tokens[0], seed->tokens[1]}) < 0)
 		goto err_ids;
+	if (groups_init(&core->groups,
+			(struct hash_key){hash_mix(seed->tables[0] + 1), hash_mix(seed->tables[1] + 1)}) < 0)
+		goto err_leases;
 	return core;
 
+err_leases:
+	lease_table_finish(&core->lease_table);
 err_ids:
 	ids_finish(&core->ids);
 err_producers:
@@ -76,6 +82,7 @@ void core_destroy(struct core *core)
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
+	groups_finish(core);
 	ids_finish(&core->ids);
 	producers_finish(&core->producers);
 	directory_finish(&core->directory);
@@ -96,6 +103,7 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 	abandon_goes_on(core, effects);
 	connections_depart(core, effects);
 	promises_go_on(core, effects);
+	groups_go_on(core, effects);
 }
 
 static void op_set_limits(struct core *core, const struct core_event *event, struct core_effects *effects)
@@ -162,6 +170,10 @@ static op_fn *const ops[CORE_OP_COUNT] = {
 	[CORE_RESTORE] = op_restore,
 	[CORE_CHECKPOINT] = op_checkpoint,
 	[CORE_REVOKE] = op_revoke,
+	[CORE_JOIN_CLUSTER] = op_join_cluster,
+	[CORE_ADOPT] = op_adopt,
+	[CORE_SERVE] = op_serve,
+	[CORE_RELEASE] = op_release,
 	[CORE_DRAIN] = op_drain,
 };
 
@@ -193,6 +205,10 @@ static bool needs_connection(enum core_op op)
 	case CORE_SET_QUOTA:
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
+	case CORE_JOIN_CLUSTER:
+	case CORE_ADOPT:
+	case CORE_SERVE:
+	case CORE_RELEASE:
 	case CORE_DRAIN:
 		return false;
 	case CORE_HANG_UP:
@@ -221,6 +237,7 @@ static void go_on(struct core *core, const struct core_event *event, struct core
 	bool is_new_turn = event->now_us > core->now_us;
 	if (is_new_turn) {
 		core->now_us = event->now_us;
+		core->alone_us = list_is_empty(&core->groups.changing) ? core->now_us : CORE_NEVER;
 		core->turn++;
 		core->is_turn_new = true;
 	}
@@ -236,6 +253,23 @@ static void go_on(struct core *core, const struct core_event *event, struct core
 	}
 }
 
+/* In a cluster: whether the event may be carried out here. */
+static bool admit(struct core *core, const struct core_event *event, struct core_effects *effects)
+{
+	uint32_t which;
+	enum error refusal = groups_refusal(core, event, &which);
+	if (refusal == ERROR_NONE) {
+		if (event->op == CORE_PUT || event->op == CORE_TAKE)
+			channel_forget_kept(core, event->channel);
+		return true;
+	}
+	event_discard(event);
+	reply_error(core, event, refusal, effects);
+	core->immediate.channel = groups_named_channel(event, which);
+	core->immediate.arm = which;
+	return false;
+}
+
 void core_step(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	assert(event->connection || !needs_connection(event->op));
@@ -249,7 +283,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	if (is_request && core_id_in_use(core, event->connection, event->id)) {
 		event_discard(event);
 		reply_error(core, event, ERROR_DUPLICATE_ID, effects);
-	} else {
+	} else if (!core->groups.are_there || admit(core, event, effects)) {
 		ops[event->op](core, event, effects);
 	}
 	if (!list_is_empty(&core->unsettled))
@@ -294,7 +328,7 @@ bool core_has_backlog(const struct core *core)
 {
 	return due_is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) || core->graveyard ||
 	       !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
-	       !list_is_empty(&core->lending_to);
+	       !list_is_empty(&core->lending_to) || !list_is_empty(&core->groups.changing);
 }
 
 bool core_is_engaged(const struct core_connection *connection)

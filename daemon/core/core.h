@@ -131,8 +131,15 @@ enum core_op {
 			    first slice, and has ended when effects->checkpoint_is_done */
 	CORE_REVOKE,     /* the connection has no right to `revoked` any more: its parked requests with such an arm get
 			    ERROR_DENIED */
-	CORE_DRAIN,      /* nothing new is taken any more: put, create (of a connection) and alts with a put arm get
-			    ERROR_DRAINING */
+	CORE_JOIN_CLUSTER, /* from now on only channels of groups that are here may be; before there is any. Requests
+			      about others get ERROR_MOVED; those that name channels of several, ERROR_CROSS_GROUP */
+	CORE_ADOPT,        /* the group `channel` comes, with what `restore` has, which is the core's from now on: see
+			      core_group_state() */
+	CORE_SERVE,   /* it is served from now on; before, the daemon's own creates have made what it has to have */
+	CORE_RELEASE, /* it goes: all that is parked on its channels gets ERROR_MOVED in this step, in which the last
+			 of its records are, and none of its channels is there any more */
+	CORE_DRAIN,   /* nothing new is taken any more: put, create (of a connection) and alts with a put arm get
+			 ERROR_DRAINING */
 	CORE_OP_COUNT,
 };
 
@@ -247,7 +254,7 @@ struct core_event {
 		void *cookie;                     /* connect: comes back in the connection's replies and rows */
 		const struct core_limits *limits; /* set_limits: copied */
 		struct core_quota *quota;         /* set_quota, join_quota */
-		struct core_restore *restore;     /* restore: the core's from core_step() on */
+		struct core_restore *restore;     /* restore, adopt: the core's from core_step() on */
 	};
 	struct core_quota_limits quota_limits; /* set_quota */
 	const struct core_access *revoked;     /* revoke; n_revoked of them */
@@ -293,7 +300,7 @@ struct core_reply {
 	uint64_t after_batch; /* it may only be told when the batch of this number is committed; 0: at once */
 };
 
-/* What CORE_RESTORE has found. */
+/* What CORE_RESTORE or CORE_ADOPT has found. */
 struct core_restored {
 	uint64_t channels, values;
 	uint64_t lost;   /* values of channels that no record has created */
@@ -314,9 +321,9 @@ struct core_effects {
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed);
 void core_destroy(struct core *core); /* with everything in it */
 
-/* What records say was there: for CORE_RESTORE. NULL: no memory. */
+/* What records say was there: for CORE_RESTORE or CORE_ADOPT. NULL: no memory. */
 struct core_restore *core_restore_create(void);
-void core_restore_destroy(struct core_restore *restore); /* without CORE_RESTORE. NULL is fine */
+void core_restore_destroy(struct core_restore *restore); /* instead of these. NULL is fine */
 /* The next record. -1: no memory, and the whole is good for nothing. */
 int core_restore_record(struct core_restore *restore, const struct record *record);
 
@@ -327,6 +334,23 @@ bool core_is_drained(const struct core *core);
 /* The last batch of records that tells of a change: what shows the core's state has to wait for it. 0: there is none.
  */
 uint64_t core_changed_in(const struct core *core);
+
+/* -- In a cluster -- */
+
+enum core_group_state {
+	CORE_GROUP_NONE,     /* it is not here */
+	CORE_GROUP_COMING,   /* since CORE_ADOPT: what was there gets its place, in this turn and those to come */
+	CORE_GROUP_FAILED,   /* without memory for that: nothing remains but to release it */
+	CORE_GROUP_RESTORED, /* that is done: the daemon may create channels, and then has to say CORE_SERVE */
+	CORE_GROUP_SERVED,
+	CORE_GROUP_LEAVING, /* since CORE_RELEASE: its memory is freed, in this turn and those to come */
+};
+
+/* *restored (NULL is fine): what CORE_ADOPT has found, unless the group is not here. */
+enum core_group_state core_group_state(const struct core *core, struct slice group, struct core_restored *restored);
+
+/* Whether requests about a channel of this name are for this core: always so without a cluster. */
+bool core_serves(const struct core *core, struct slice channel);
 
 /* Whether the connection has been told to pause. */
 bool core_is_paused(const struct core_connection *connection);
@@ -363,8 +387,8 @@ uint64_t core_deadline(const struct core *core);
 
 /* Whether something that has happened is still being carried out: those who were parked on a channel that is closed or
  * deleted are told so, or all are that the daemon ends; what is due ends; a deleted channel's memory is freed, an ended
- * connection's leases return and its ephemeral channels go, a promise is lent to those who waited for it, or taps have
- * more to carry.
+ * connection's leases return and its ephemeral channels go, a promise is lent to those who waited for it, taps have
+ * more to carry, or groups come and go.
  * core_deadline() then asks for another turn; the next CORE_TICK, in this turn or another, goes on with it. */
 bool core_has_backlog(const struct core *core);
 

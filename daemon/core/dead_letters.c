@@ -2,6 +2,7 @@
  * no room, they park as a put. They count as leased in their source until they have entered there, so they are never
  * nowhere. Those that cannot go there (no such channel, closed, no memory) come back after all. */
 #include "daemon/core/charge.h"
+#include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 
 /* Puts a value into an open channel at once, if there is room. */
@@ -30,8 +31,10 @@ static bool put_at_once(struct core *core, struct channel *source, struct channe
 static void give_back(struct core *core, struct channel *source, struct value_list *values,
 		      struct core_effects *effects)
 {
-	effects->n_undeliverable += values->n;
-	effects->undeliverable = channel_name(source);
+	if (!group_is_leaving(source->group)) {
+		effects->n_undeliverable += values->n;
+		effects->undeliverable = channel_name(source);
+	}
 	for (struct value *value = values->head; value; value = value->next)
 		recorder_unleased(core, source, value);
 	lease_uncount(core, source, values->n);

@@ -50,7 +50,7 @@ void lease_count(struct core *core, struct channel *channel, size_t n)
 {
 	channel->n_leased += (uint32_t)n;
 	core->n_leased += n;
-	core->n_durable_leased += channel->number ? n : 0;
+	core->n_durable_leased += channel->definition.durable ? n : 0;
 }
 
 void lease_uncount(struct core *core, struct channel *channel, size_t n)
@@ -58,7 +58,7 @@ void lease_uncount(struct core *core, struct channel *channel, size_t n)
 	assert(channel->n_leased >= n);
 	channel->n_leased -= (uint32_t)n;
 	core->n_leased -= n;
-	core->n_durable_leased -= channel->number ? n : 0;
+	core->n_durable_leased -= channel->definition.durable ? n : 0;
 }
 
 void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,

@@ -40,7 +40,7 @@ static bool move_value(struct core *core, struct channel *source, struct channel
 static struct channel *channel_of_origin(struct core *core, const struct channel *source, const struct value *value)
 {
 	struct channel *target = value->origin ? channel_find(core, value_origin_channel(value->origin)) : NULL;
-	return target && target != source && !target->closed ? target : NULL;
+	return target && target != source && target->group == source->group && !target->closed ? target : NULL;
 }
 
 /* Returns how many were moved. */

@@ -264,7 +264,7 @@ void once_enters(struct core *core, struct request *request)
 {
 	const struct parked *parked = &request->parked;
 	const struct put_terms *terms = parked->has_terms ? request_terms(request) : NULL;
-	if (!terms || !terms->producer || !terms->producer->channel->number || parked->accepted == 0 ||
+	if (!terms || !terms->producer || !terms->producer->channel->definition.durable || parked->accepted == 0 ||
 	    parked->values.n == 0)
 		return;
 	record_and_remember(

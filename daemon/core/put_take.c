@@ -120,7 +120,7 @@ static bool may_go_alone(const struct core *core, uint64_t now_us, const struct 
 {
 	const struct timer *first = timers_first(&core->timers);
 	assert(!core->outstanding);
-	return now_us == core->now_us && !(first && first->deadline_us <= now_us) &&
+	return now_us == core->alone_us && !(first && first->deadline_us <= now_us) &&
 	       !core_id_in_use(core, connection, id);
 }
 
@@ -132,7 +132,8 @@ bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, c
 		return false;
 	core->unsent_bytes = unsent_bytes;
 	struct channel *channel = channel_find(core, channel_name);
-	return channel && !channel->number && fits_memory(core, &values) && transfer_put_alone(core, channel, value);
+	return channel && !channel->definition.durable && fits_memory(core, &values) &&
+	       transfer_put_alone(core, channel, value);
 }
 
 struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
@@ -142,7 +143,7 @@ struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsen
 		return NULL;
 	core->unsent_bytes = unsent_bytes;
 	struct channel *channel = channel_find(core, channel_name);
-	return channel && !channel->number ? transfer_take_alone(core, channel) : NULL;
+	return channel && !channel->definition.durable ? transfer_take_alone(core, channel) : NULL;
 }
 
 static enum error park_take(struct core *core, const struct core_event *event, struct channel *channel)

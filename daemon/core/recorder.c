@@ -1,13 +1,46 @@
 #include "daemon/core/recorder.h"
 
+#include "daemon/core/groups.h"
+
 enum {
 	STEP_BYTES = 64 * 1024, /* of records that bring no value's bytes: those of a thousand values that leave */
 };
 
-/* NULL: nothing is recorded of the channel, or not any more. */
+/* NULL: nothing is recorded of what is in the channel, or not any more. */
 static struct record_buffer *buffer_of(const struct core *core, const struct channel *channel)
 {
-	return channel->number && core->recorder && !channel->is_removed ? core->recorder->buffer : NULL;
+	return channel->definition.durable && core->recorder && !channel->is_removed ? core->recorder->buffer : NULL;
+}
+
+/* Whether what becomes of the channel itself is recorded. */
+static bool is_known(const struct core *core, const struct channel *channel)
+{
+	return channel->number && core->recorder;
+}
+
+/* In a cluster a record that names the group comes before those of its channels, in each batch. False: the group is
+ * not this daemon's any more, and nothing of it may be recorded. */
+static bool name_group(struct core *core, const struct channel *channel)
+{
+	struct groups *groups = &core->groups;
+	const struct core_recorder *recorder = core->recorder;
+	if (!channel->group || group_is_leaving(channel->group))
+		return false;
+	if (groups->recorded == channel->group && groups->recorded_batch == recorder->batch)
+		return true;
+	groups->recorded = channel->group;
+	groups->recorded_batch = recorder->batch;
+	record_write(recorder->buffer, &(struct record){.kind = RECORD_GROUP, .name = group_name(channel->group)});
+	return true;
+}
+
+/* False: it may not be. */
+static bool write_record(struct core *core, const struct channel *channel, const struct record *record)
+{
+	if (core->groups.are_there && !name_group(core, channel))
+		return false;
+	record_write(core->recorder->buffer, record);
+	return true;
 }
 
 static size_t bytes_of(const struct value *value)
@@ -49,7 +82,7 @@ void recorder_promise(struct core *core, const struct channel *channel, const st
 
 void recorder_release(struct core *core, const struct channel *channel, const struct value *value)
 {
-	if (!channel->number)
+	if (!channel->definition.durable)
 		return;
 	if (core->recorder) /* else what was promised is freed between steps */
 		core->recorder->buffer->promised -= bytes_of(value);
@@ -60,7 +93,8 @@ void recorder_release(struct core *core, const struct channel *channel, const st
 /* A record that replies about the channel have to wait for. */
 static void write_awaited(struct core *core, struct channel *channel, const struct record *record)
 {
-	record_write(core->recorder->buffer, record);
+	if (!write_record(core, channel, record))
+		return;
 	channel->changed_in = core->changed_in = core->recorder->batch;
 	core->has_changed = true;
 }
@@ -84,26 +118,33 @@ static struct record definition_record(const struct channel *channel, enum recor
 	};
 }
 
-void recorder_create(struct core *core, struct channel *channel)
+static enum record_kind kind_of_definition(const struct channel *channel)
 {
-	if (!core->recorder || !channel->definition.durable)
+	return channel->definition.durable ? RECORD_CREATE : RECORD_DEFINE;
+}
+
+void recorder_create(struct core *core, struct channel *channel, bool is_clients)
+{
+	bool is_durable = channel->definition.durable;
+	bool is_kept = channel->group && is_clients && !channel->definition.ephemeral;
+	if (!core->recorder || (!is_durable && !is_kept))
 		return;
-	channel->number = ++core->last_channel_number;
-	core->n_durable++;
-	struct record record = definition_record(channel, RECORD_CREATE);
+	channel->number = ++*(channel->group ? &channel->group->last_number : &core->last_channel_number);
+	core->n_durable += is_durable;
+	struct record record = definition_record(channel, kind_of_definition(channel));
 	write_awaited(core, channel, &record);
 }
 
 void recorder_alter(struct core *core, struct channel *channel)
 {
 	struct record record = definition_record(channel, RECORD_ALTER);
-	if (buffer_of(core, channel))
+	if (is_known(core, channel))
 		write_awaited(core, channel, &record);
 }
 
 void recorder_close(struct core *core, struct channel *channel)
 {
-	if (buffer_of(core, channel))
+	if (is_known(core, channel))
 		write_awaited(core, channel, &(struct record){.kind = RECORD_CLOSE, .channel = channel->number});
 }
 
@@ -111,7 +152,7 @@ void recorder_delete(struct core *core, struct channel *channel)
 {
 	if (!channel->number)
 		return;
-	core->n_durable--;
+	core->n_durable -= channel->definition.durable;
 	core->recorded_bytes -= channel->recorded_bytes;
 	if (core->checkpoint.channel == channel) {
 		core->checkpoint.value = NULL;
@@ -120,7 +161,7 @@ void recorder_delete(struct core *core, struct channel *channel)
 		core->checkpoint.producer = NULL;
 		core->checkpoint.channel = NULL; /* it goes on with the next name */
 	}
-	if (buffer_of(core, channel))
+	if (is_known(core, channel))
 		write_awaited(core, channel, &(struct record){.kind = RECORD_DELETE, .channel = channel->number});
 }
 
@@ -221,7 +262,7 @@ void recorder_leased(struct core *core, struct channel *channel, struct value *v
 		record.token[1] = lease->token.words[1];
 		record.deadline_ms = core->recorder->wall_ms + left_us / 1000;
 	}
-	record_write(core->recorder->buffer, &record);
+	write_record(core, channel, &record);
 }
 
 void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value)
@@ -233,10 +274,11 @@ void recorder_dead_letter(struct core *core, struct channel *channel, struct val
 	value->origin = origin->before;
 	record_before_move(core, channel, value);
 	value->origin = origin;
-	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_LEASED,
-							      .channel = channel->number,
-							      .place = value->seq,
-							      .deliveries = value->deliveries});
+	write_record(core, channel,
+		     &(struct record){.kind = RECORD_LEASED,
+				      .channel = channel->number,
+				      .place = value->seq,
+				      .deliveries = value->deliveries});
 }
 
 void recorder_held(struct core *core, struct channel *channel, struct value *value)
@@ -250,10 +292,11 @@ void recorder_unleased(struct core *core, struct channel *channel, struct value 
 	if (!buffer_of(core, channel))
 		return;
 	record_before_move(core, channel, value);
-	record_write(core->recorder->buffer, &(struct record){.kind = RECORD_UNLEASED,
-							      .channel = channel->number,
-							      .place = value->seq,
-							      .deliveries = value->deliveries});
+	write_record(core, channel,
+		     &(struct record){.kind = RECORD_UNLEASED,
+				      .channel = channel->number,
+				      .place = value->seq,
+				      .deliveries = value->deliveries});
 }
 
 /* -- Delayed puts -- */
@@ -267,7 +310,7 @@ static void write_delayed(struct core *core, struct channel *channel, struct val
 	if (is_awaited)
 		write_awaited(core, channel, &record);
 	else
-		record_write(core->recorder->buffer, &record);
+		write_record(core, channel, &record);
 	value->recorded_in = core->checkpoint.number + 1;
 }
 
@@ -319,14 +362,14 @@ void recorder_forgets_number(struct core *core, const struct producer *producer,
 {
 	struct record record = once_record(producer, seq, RECORD_ONCE_FORGOTTEN);
 	if (buffer_of(core, producer->channel))
-		record_write(core->recorder->buffer, &record);
+		write_record(core, producer->channel, &record);
 }
 
 void recorder_forgets_producer(struct core *core, const struct producer *producer)
 {
 	struct record record = once_record(producer, 0, RECORD_ONCE_SILENT);
 	if (buffer_of(core, producer->channel))
-		record_write(core->recorder->buffer, &record);
+		write_record(core, producer->channel, &record);
 }
 
 /* -- Checkpoints -- */
@@ -366,8 +409,8 @@ void recorder_passes_producer(struct core *core, const struct producer *producer
 
 void recorder_channel_again(struct core *core, struct channel *channel)
 {
-	struct record record = definition_record(channel, RECORD_CREATE);
-	record_write(core->recorder->buffer, &record);
+	struct record record = definition_record(channel, kind_of_definition(channel));
+	write_record(core, channel, &record);
 }
 
 void recorder_put_again(struct core *core, struct channel *channel, struct value *value)
@@ -375,7 +418,7 @@ void recorder_put_again(struct core *core, struct channel *channel, struct value
 	if (value->recorded_in > core->checkpoint.number)
 		return;
 	struct record record = value_record(core, channel, value, RECORD_PUT);
-	record_write(core->recorder->buffer, &record);
+	write_record(core, channel, &record);
 	value->recorded_in = core->checkpoint.number + 1;
 }
 

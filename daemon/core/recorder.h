@@ -27,7 +27,8 @@ void recorder_begin(struct core *core, struct core_recorder *recorder);
 void recorder_promise(struct core *core, const struct channel *channel, const struct value *value);
 void recorder_release(struct core *core, const struct channel *channel, const struct value *value);
 
-void recorder_create(struct core *core, struct channel *channel);
+/* `is_clients`: not the daemon itself asked for it. */
+void recorder_create(struct core *core, struct channel *channel, bool is_clients);
 void recorder_alter(struct core *core, struct channel *channel);
 void recorder_close(struct core *core, struct channel *channel);
 void recorder_delete(struct core *core, struct channel *channel);
@@ -74,6 +75,9 @@ void recorder_put_again(struct core *core, struct channel *channel, struct value
 void recorder_lease_again(struct core *core, struct channel *channel, const struct lease *lease);
 void recorder_delayed_again(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
 void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value);
+
+/* Something has come that the checkpoint under way may have passed: it begins anew. */
+void checkpoint_begin_again(struct core *core);
 
 /* A reply that shows how much is in the channel, and does not name it, waits for what was recorded of it. */
 void recorder_shows(struct core *core, const struct channel *channel);

@@ -67,6 +67,7 @@ void core_restore_destroy(struct core_restore *restore)
 		value_destroy(restored->value);
 		free(restored);
 	}
+	free(restore->ended);
 	free(restore->channels.entries);
 	free(restore->values.entries);
 	free(restore->leases.entries);
@@ -102,7 +103,7 @@ static struct core_definition definition_of(const struct record *record, enum ch
 		.kind = kind,
 		.capacity = record->capacity,
 		.max_waiters = (uint32_t)record->max_waiters,
-		.durable = true,
+		.durable = record->kind == RECORD_CREATE,
 		.max_deliveries = (uint32_t)record->max_deliveries,
 		.dead_letter = record->dead_letter,
 	};
@@ -111,7 +112,7 @@ static struct core_definition definition_of(const struct record *record, enum ch
 static bool is_sensible(const struct record *record)
 {
 	return record->name.len >= 1 && record->name.len <= UINT8_MAX && record->channel_kind < KIND_COUNT &&
-	       record->channel_kind != KIND_UNBUFFERED;
+	       (record->channel_kind != KIND_UNBUFFERED || record->kind == RECORD_DEFINE);
 }
 
 static int replay_create(struct restored_channel *restored, const struct record *record)
@@ -135,6 +136,7 @@ static int replay_alter(struct restored_channel *restored, const struct record *
 	if (!restored->channel)
 		return 0;
 	struct core_definition definition = definition_of(record, restored->channel->definition.kind);
+	definition.durable = restored->channel->definition.durable;
 	return channel_redefine(restored->channel, &definition);
 }
 
@@ -183,6 +185,8 @@ static int replay_put(struct core_restore *restore, struct restored_channel *cha
 	value->recorded_in = 1;
 	*restored = (struct restored_value){.value = value, .channel = channel, .due_ms = record->due_ms};
 	list_append(&channel->values, &restored->in_channel);
+	channel->is_unsorted = channel->is_unsorted || record->place < channel->last_put;
+	channel->last_put = record->place;
 	if (record->place > channel->last_place)
 		channel->last_place = record->place;
 	return 0;
@@ -260,6 +264,7 @@ int core_restore_record(struct core_restore *restore, const struct record *recor
 		return -1;
 	switch (record->kind) {
 	case RECORD_CREATE:
+	case RECORD_DEFINE:
 		return replay_create(channel, record);
 	case RECORD_ALTER:
 		return replay_alter(channel, record);

@@ -1,10 +1,22 @@
-/* CORE_RESTORE: all that the records have told becomes the core's, in one step, before anybody is served. */
+/* All that the records have told becomes the core's: with CORE_RESTORE in one step, before anybody is served; with
+ * CORE_ADOPT, of one group, in slices, between which nobody sees anything of it.
+ *
+ * First all channels are there, with what is buffered; then the leases and the delayed puts; and then the leases that
+ * have ended are returned, each to a channel, or to its dead_letter channel, that is whole. A value is the restore's,
+ * and counts nowhere in the core, until it has its place. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/restored.h"
+#include "proto/name.h"
+
+enum {
+	CHANNEL_WORK = 4,    /* what it costs to put a channel or a lease in place, in values that are freed */
+	LEASE_VALUES = 1000, /* so many values of leases that have ended are returned together */
+};
 
 static int compare_places(const void *a, const void *b)
 {
@@ -13,24 +25,10 @@ static int compare_places(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
-static bool is_in_order(const struct link *values)
-{
-	uint64_t last = 0;
-	for (const struct link *at = values->next; at != values; at = at->next) {
-		uint64_t place = LIST_ITEM(at, struct restored_value, in_channel)->value->seq;
-		if (place < last)
-			return false;
-		last = place;
-	}
-	return true;
-}
-
 /* -1: no memory. */
 static int sort(struct link *values)
 {
 	size_t n = 0, i = 0;
-	if (is_in_order(values))
-		return 0;
 	for (const struct link *at = values->next; at != values; at = at->next)
 		n++;
 	struct restored_value **sorted = calloc(n, sizeof(struct restored_value *));
@@ -46,112 +44,209 @@ static int sort(struct link *values)
 	return 0;
 }
 
-/* A lease with these values. `timer`: it is held, and ends then; without, it is about to be returned. -1: no memory. */
-static int make_lease(struct core *core, struct channel *channel, struct value_list *values,
-		      const struct core_token *token, uint64_t deadline_us, struct lease **made)
+/* The value has its place in the channel from now on, and counts. */
+static void count_value(struct core *core, struct channel *channel, struct value *value)
+{
+	uint64_t wall_ms = core->recorder->wall_ms;
+	charge_add(core, channel, value);
+	channel->recovered++;
+	recorder_count(core, channel, value);
+	value->recorded_in = core->checkpoint.number + 1;
+	if (value->origin) {
+		uint64_t since_ms = value->origin->since_us; /* by wall clock; it may be before our own clock began */
+		value->origin->since_us = core->now_us - (wall_ms > since_ms ? wall_ms - since_ms : 0) * 1000;
+	}
+	work_spend(core, 1);
+}
+
+/* A lease with these values. `timer`: it is held, and ends then; without, it is about to be returned. NULL: no memory.
+ */
+static struct lease *make_lease(struct core *core, struct channel *channel, struct value_list *values,
+				const struct core_token *token, uint64_t deadline_us)
 {
 	struct lease *lease = calloc(1, sizeof(*lease));
 	if (!lease || (token && timers_reserve(&core->timers) < 0)) {
 		free(lease);
-		return -1;
+		return NULL;
 	}
 	*lease = (struct lease){.state = token ? LEASE_HELD : LEASE_DELAYED, .channel = channel, .values = *values};
 	lease->is_sticky = token != NULL;
 	lease->timer = (struct timer){.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = deadline_us};
 	*values = (struct value_list){0};
-	channel->n_leased += (uint32_t)lease->values.n;
-	core->n_leased += lease->values.n;
-	core->n_durable_leased += lease->values.n;
+	lease_count(core, channel, lease->values.n);
 	list_append(&channel->leases, &lease->in_channel);
 	list_init(&lease->in_connection);
 	list_init(&lease->in_core);
-	for (const struct value *value = lease->values.head; value; value = value->next)
+	for (struct value *value = lease->values.head; value; value = value->next) {
+		count_value(core, channel, value);
 		if (value->deliveries > lease->deliveries)
 			lease->deliveries = value->deliveries;
+	}
 	if (token) {
 		lease->begun_us = core->now_us; /* as far as anybody knows */
 		list_append(&core->held_leases, &lease->in_core);
 		lease_table_insert_again(&core->lease_table, lease, *token);
 		timers_add(&core->timers, &lease->timer);
 	}
-	*made = lease;
-	return 0;
+	work_spend(core, CHANNEL_WORK);
+	return lease;
 }
 
-/* Puts a value where it was. */
-static void adopt_value(struct core *core, struct restored_channel *restored, struct restored_value *item)
+/* -- Channels, and what is buffered -- */
+
+/* A value of a channel that is the core's. */
+static void place_value(struct core *core, struct core_restore *restore, struct restored_channel *restored,
+			struct restored_value *item)
 {
 	struct channel *channel = restored->adopted;
 	struct value *value = item->value;
-	uint64_t wall_ms = core->recorder->wall_ms;
-	charge_add(core, channel, value);
-	channel->recovered++;
-	recorder_count(core, channel, value);
-	if (value->origin) {
-		uint64_t since_ms = value->origin->since_us; /* by wall clock; it may be before our own clock began */
-		value->origin->since_us = core->now_us - (wall_ms > since_ms ? wall_ms - since_ms : 0) * 1000;
+	place_table_remove(&restore->values, place_table_find(&restore->values, restored->number, value->seq));
+	list_remove(&item->in_channel);
+	if (item->due_ms) { /* restore_delayed() goes on with it */
+		list_append(&restore->delayed, &item->in_channel);
+		return;
 	}
-	if (item->due_ms) {
-		/* restore_delayed() goes on with it */
-	} else if (item->lease) {
+	if (item->lease) {
 		item->lease->channel = channel;
 		value_list_push(&item->lease->values, value);
 	} else if (item->is_leased) {
 		value_list_push(&restored->ended, value);
 	} else {
+		count_value(core, channel, value);
 		store_push(&channel->buffer, value);
 		core->n_buffered++;
 		core->n_durable_buffered += channel_counts_as_kept(channel);
 		core->n_promised += channel->definition.kind == KIND_PROMISE;
 	}
+	work_spend(core, 1);
+	free(item);
 }
 
-/* Puts the channel, and its values, into the core. -1: no memory. */
-static int adopt(struct core *core, struct core_restore *restore, struct restored_channel *restored)
+/* The channel becomes the core's. False: it is deleted, or none of the group's. */
+static bool place_channel(struct core *core, struct restored_channel *restored, struct group *group)
 {
 	struct channel *channel = restored->channel;
-	if (sort(&restored->values) < 0)
-		return -1;
+	if (!channel || (group && !slice_equal(channel_group(channel_name(channel)), group_name(group))))
+		return false;
 	restored->channel = NULL;
 	restored->adopted = channel;
 	channel->number = restored->number;
 	channel->last_place = restored->last_place;
+	channel->group = group;
+	if (group)
+		list_append(&group->channels, &channel->in_group);
 	directory_insert(&core->directory, channel);
-	core->n_durable++;
-	while (!list_is_empty(&restored->values)) {
-		struct restored_value *item = LIST_ITEM(restored->values.next, struct restored_value, in_channel);
-		place_table_remove(&restore->values,
-				   place_table_find(&restore->values, restored->number, item->value->seq));
-		adopt_value(core, restored, item);
-		list_remove(&item->in_channel);
-		if (item->due_ms)
-			list_append(&restore->delayed, &item->in_channel);
-		else
-			free(item);
+	core->n_durable += channel->definition.durable;
+	work_spend(core, CHANNEL_WORK);
+	return true;
+}
+
+/* What a producer has put. -1: no memory. */
+static int place_once(struct core *core, struct channel *channel, const struct restored_once *once)
+{
+	struct slice name = {once->name, once->name_len};
+	struct once_outcome outcome = {
+		.seq = once->seq,
+		.accepted = (uint32_t)once->accepted,
+		.evicted = (uint32_t)once->evicted,
+		.status = (uint8_t)(once->flags & RECORD_ONCE_SHED ? STATUS_DROPPED : STATUS_OK),
+		.is_part = once->flags & RECORD_ONCE_PART,
+	};
+	work_spend(core, 1);
+	if (once->flags & RECORD_ONCE_SILENT) {
+		once_restore_silent(core, channel, name);
+		return 0;
+	}
+	return once_restore(core, channel, name, once->seq, once->flags & RECORD_ONCE_FORGOTTEN ? NULL : &outcome);
+}
+
+/* What the channel, which is the core's, had. -1: no memory. */
+static int restore_channel(struct core *core, struct core_restore *restore, struct restored_channel *restored,
+			   struct core_restored *found)
+{
+	for (; restored->next_once && work_is_left(core); restored->next_once = restored->next_once->next)
+		if (place_once(core, restored->adopted, restored->next_once) < 0)
+			return -1;
+	while (!list_is_empty(&restored->values) && work_is_left(core)) {
+		place_value(core, restore, restored,
+			    LIST_ITEM(restored->values.next, struct restored_value, in_channel));
+		found->values++;
 	}
 	return 0;
 }
 
-/* What producers have put. -1: no memory. */
-static int restore_once(struct core *core, const struct restored_channel *restored)
+/* -1: no memory. */
+static int restore_channels(struct core *core, struct core_restore *restore, struct group *group,
+			    struct core_restored *found)
 {
-	for (const struct restored_once *once = restored->first_once; once; once = once->next) {
-		struct slice name = {once->name, once->name_len};
-		struct once_outcome outcome = {
-			.seq = once->seq,
-			.accepted = (uint32_t)once->accepted,
-			.evicted = (uint32_t)once->evicted,
-			.status = (uint8_t)(once->flags & RECORD_ONCE_SHED ? STATUS_DROPPED : STATUS_OK),
-			.is_part = once->flags & RECORD_ONCE_PART,
-		};
-		if (once->flags & RECORD_ONCE_SILENT)
-			once_restore_silent(core, restored->adopted, name);
-		else if (once_restore(core, restored->adopted, name, once->seq,
-				      once->flags & RECORD_ONCE_FORGOTTEN ? NULL : &outcome) < 0)
+	while (restore->next && work_is_left(core)) {
+		struct restored_channel *restored = restore->next;
+		if (!restored->adopted && place_channel(core, restored, group)) {
+			found->channels++;
+			restored->next_once = restored->first_once;
+			if (restored->is_unsorted && sort(&restored->values) < 0)
+				return -1;
+		}
+		if (restored->adopted && restore_channel(core, restore, restored, found) < 0)
+			return -1;
+		if (!restored->adopted || (!restored->next_once && list_is_empty(&restored->values)))
+			restore->next = restored->next;
+	}
+	return 0;
+}
+
+/* -- Leases -- */
+
+/* Sticky leases go on. -1: no memory. */
+static int restore_leases(struct core *core, struct core_restore *restore)
+{
+	uint64_t wall_ms = core->recorder->wall_ms;
+	for (; restore->next_lease && work_is_left(core); restore->next_lease = restore->next_lease->next) {
+		struct restored_lease *lease = restore->next_lease;
+		if (!lease->values.n)
+			continue;
+		uint64_t left_ms = lease->deadline_ms > wall_ms ? lease->deadline_ms - wall_ms : 0;
+		if (!make_lease(core, lease->channel, &lease->values, &lease->token, core->now_us + left_ms * 1000))
 			return -1;
 	}
 	return 0;
 }
+
+/* All others have ended with the daemon. They are leases to be returned, once all are counted. -1: no memory. */
+static int restore_ended(struct core *core, struct core_restore *restore)
+{
+	while (restore->next_ended && work_is_left(core)) {
+		struct restored_channel *restored = restore->next_ended;
+		if (restored->ended.n == 0) {
+			restore->next_ended = restored->next;
+			continue;
+		}
+		struct lease **leases = reallocarray(restore->ended, restore->n_ended + 1, sizeof(struct lease *));
+		if (!leases)
+			return -1;
+		restore->ended = leases;
+		struct value_list some = {0};
+		while (restored->ended.n > 0 && some.n < LEASE_VALUES)
+			value_list_push(&some, value_list_pop(&restored->ended));
+		if (!(leases[restore->n_ended] = make_lease(core, restored->adopted, &some, NULL, CORE_NEVER))) {
+			value_list_clear(&some);
+			return -1;
+		}
+		restore->n_ended++;
+	}
+	return 0;
+}
+
+static void return_ended(struct core *core, struct core_restore *restore, struct core_effects *effects)
+{
+	while (restore->n_returned < restore->n_ended && work_is_left(core)) {
+		struct lease *lease = restore->ended[restore->n_returned++];
+		work_spend(core, CHANNEL_WORK + (uint32_t)lease->values.n);
+		lease_return(core, lease, LEASE_DISCONNECTED, effects);
+	}
+}
+
+/* -- Delayed puts -- */
 
 static int compare_delayed(const void *a, const void *b)
 {
@@ -169,28 +264,35 @@ static int compare_delayed(const void *a, const void *b)
 static size_t restore_delayed_put(struct core *core, struct restored_value **sorted, size_t n, size_t first)
 {
 	uint64_t wall_ms = core->recorder->wall_ms, due_ms = sorted[first]->due_ms;
-	struct restored_channel *channel = sorted[first]->channel;
+	struct restored_channel *restored = sorted[first]->channel;
 	struct value_list values = {0};
 	size_t i = first;
-	for (; i < n && sorted[i]->channel == channel && sorted[i]->due_ms == due_ms; i++) {
+	for (; i < n && sorted[i]->channel == restored && sorted[i]->due_ms == due_ms; i++) {
+		count_value(core, restored->adopted, sorted[i]->value);
 		value_list_push(&values, sorted[i]->value);
 		list_remove(&sorted[i]->in_channel);
 		free(sorted[i]);
 	}
 	uint64_t left_ms = due_ms > wall_ms ? due_ms - wall_ms : 0;
-	if (delayed_put_again(core, channel->adopted, &values, core->now_us + left_ms * 1000) == 0)
+	if (delayed_put_again(core, restored->adopted, &values, core->now_us + left_ms * 1000) == 0)
 		return i;
-	value_list_clear(&values);
+	for (struct value *value; (value = value_list_pop(&values));) {
+		charge_sub(core, restored->adopted, value);
+		value_destroy(value);
+	}
 	return 0;
 }
 
-/* Delayed puts go on, and those whose time has come meanwhile enter in the order of their times. -1: no memory. */
+/* Delayed puts go on, and those whose time has come meanwhile enter in the order of their times. They are sorted as
+ * long as that takes. -1: no memory. */
 static int restore_delayed(struct core *core, struct core_restore *restore)
 {
 	size_t n = 0, i = 0;
 	for (const struct link *at = restore->delayed.next; at != &restore->delayed; at = at->next)
 		n++;
-	struct restored_value **sorted = calloc(n + 1, sizeof(struct restored_value *));
+	if (n == 0)
+		return 0;
+	struct restored_value **sorted = calloc(n, sizeof(struct restored_value *));
 	if (!sorted)
 		return -1;
 	for (struct link *at = restore->delayed.next; at != &restore->delayed; at = at->next)
@@ -206,52 +308,42 @@ static int restore_delayed(struct core *core, struct core_restore *restore)
 	return i < n ? -1 : 0;
 }
 
-/* Sticky leases go on; all others have ended with the daemon, and are one for each channel, to be returned. -1: no
- * memory. */
-static int restore_leases(struct core *core, struct core_restore *restore)
-{
-	uint64_t wall_ms = core->recorder->wall_ms;
-	for (struct restored_lease *lease = restore->first_lease; lease; lease = lease->next) {
-		struct lease *made;
-		if (!lease->values.n)
-			continue;
-		uint64_t left_ms = lease->deadline_ms > wall_ms ? lease->deadline_ms - wall_ms : 0;
-		if (make_lease(core, lease->channel, &lease->values, &lease->token, core->now_us + left_ms * 1000,
-			       &made) < 0)
-			return -1;
-	}
-	for (struct restored_channel *restored = restore->first_channel; restored; restored = restored->next)
-		if (restored->ended.n &&
-		    make_lease(core, restored->adopted, &restored->ended, NULL, CORE_NEVER, &restored->ended_lease) < 0)
-			return -1;
-	return 0;
-}
+/* -- The whole -- */
 
-static int restore_all(struct core *core, struct core_restore *restore, struct core_effects *effects)
+int restore_slice(struct core *core, struct core_restore *restore, struct group *group, struct core_restored *found,
+		  struct core_effects *effects)
 {
-	struct restored_channel *restored;
-	for (restored = restore->first_channel; restored; restored = restored->next) {
-		if (!restored->channel)
-			continue;
-		if (adopt(core, restore, restored) < 0 || restore_once(core, restored) < 0)
-			return -1;
-		effects->restored.channels++;
-		effects->restored.values += restored->adopted->recovered;
+	if (!restore->has_begun) {
+		restore->has_begun = true;
+		restore->next = restore->next_ended = restore->first_channel;
+		restore->next_lease = restore->first_lease;
 	}
-	if (restore_leases(core, restore) < 0 || restore_delayed(core, restore) < 0)
+	if (restore_channels(core, restore, group, found) < 0 ||
+	    (!restore->next && restore_leases(core, restore) < 0) ||
+	    (!restore->next && !restore->next_lease && restore_ended(core, restore) < 0))
 		return -1;
-	for (restored = restore->first_channel; restored; restored = restored->next)
-		if (restored->ended_lease)
-			lease_return(core, restored->ended_lease, LEASE_DISCONNECTED, effects);
-	return 0;
+	if (restore->next || restore->next_lease || restore->next_ended || !work_is_left(core))
+		return 0;
+	if (restore_delayed(core, restore) < 0)
+		return -1;
+	return_ended(core, restore, effects);
+	if (restore->n_returned < restore->n_ended)
+		return 0;
+	found->lost = restore->values.n;
+	return 1;
 }
 
 void op_restore(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct core_restore *restore = event->restore;
+	uint32_t work_left = core->work_left;
+	int result;
 	assert(core->recorder && core->directory.buckets.n == 0);
 	core->last_channel_number = restore->last_number;
-	effects->restored.has_failed = restore_all(core, restore, effects) < 0;
-	effects->restored.lost = restore->values.n;
+	do
+		core->work_left = UINT32_MAX;
+	while ((result = restore_slice(core, restore, NULL, &effects->restored, effects)) == 0);
+	core->work_left = work_left;
+	effects->restored.has_failed = result < 0;
 	core_restore_destroy(restore);
 }

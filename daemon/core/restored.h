@@ -1,4 +1,4 @@
-/* What the journal's records have told so far, and CORE_RESTORE makes the core's: replay.c fills it, restore.c empties
+/* What records have told so far, and CORE_RESTORE or CORE_ADOPT makes the core's: replay.c fills it, restore.c empties
  * it. */
 #ifndef MILLRACE_CORE_RESTORED_H
 #define MILLRACE_CORE_RESTORED_H
@@ -33,20 +33,32 @@ struct restored_once { /* a record of a producer */
 struct restored_channel {
 	struct restored_channel *next;
 	uint64_t number, last_place;
+	uint64_t last_put;                             /* the place of the last value that was put, and: */
+	bool is_unsorted;                              /* one was put with a place before that of another */
 	struct channel *channel;                       /* NULL: nothing has created it yet, or it is deleted */
 	struct link values;                            /* of struct restored_value */
 	struct restored_once *first_once, **last_once; /* in the order of the records */
+	struct restored_once *next_once;               /* once it is the core's */
 	struct channel *adopted;                       /* once it is the core's */
 	struct value_list ended;                       /* its values, of leases that have ended with the daemon */
-	struct lease *ended_lease;
 };
 
 struct core_restore {
 	struct place_table channels, values, leases;
 	struct restored_channel *first_channel, **last_channel;
 	struct restored_lease *first_lease;
-	struct link delayed; /* of struct restored_value, whose values are charged: their channels are the core's */
+	struct link delayed; /* of struct restored_value, whose channels are the core's */
 	uint64_t last_number;
+	bool has_begun; /* to become the core's; what is next: */
+	struct restored_channel *next, *next_ended;
+	struct restored_lease *next_lease;
+	struct lease **ended; /* n_ended of them, of which the first n_returned are returned */
+	size_t n_ended, n_returned;
 };
+
+/* Makes some of it the core's, as far as this turn's work goes; with a group, of this group, else all. 1: all of it is;
+ * 0: it goes on; -1: no memory. */
+int restore_slice(struct core *core, struct core_restore *restore, struct group *group, struct core_restored *found,
+		  struct core_effects *effects);
 
 #endif

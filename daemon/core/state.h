@@ -57,6 +57,18 @@ struct checkpoint {
 	struct producer *producer;   /* likewise */
 };
 
+struct group;
+
+/* The groups of a cluster that are here, or come or go: groups.c's. */
+struct groups {
+	bool are_there; /* else this daemon is alone, and has all channels */
+	struct buckets by_name;
+	struct hash_key key;
+	struct link changing;         /* of struct group: those that come or go */
+	const struct group *recorded; /* whose the last record was, in: */
+	uint64_t recorded_batch;
+};
+
 struct core {
 	struct core_limits limits;
 	uint64_t random;
@@ -71,9 +83,11 @@ struct core {
 	uint64_t n_connections;
 	uint32_t last_connection;
 	struct producers producers;
+	struct groups groups;
 	uint64_t n_parked;   /* requests, and dead letters that wait to enter */
 	uint64_t n_puts;     /* arms parked to be put: the sum of all channels' */
 	uint64_t now_us;     /* of the last event */
+	uint64_t alone_us;   /* the same, if requests may go the short way; else CORE_NEVER */
 	uint32_t turn;       /* rises whenever time moves on */
 	struct link rested;  /* of struct consumer: those who go on in the next turn */
 	uint64_t bytes;      /* of values: the sum of all channels' */
@@ -378,6 +392,9 @@ bool due_lets_others_go_on(const struct core *core);
 struct channel *channel_find(struct core *core, struct slice name);
 /* Nobody finds it any more. */
 void channel_forget_name(struct core *core, struct channel *channel);
+/* If nothing of the channel is recorded but its definition, and that is kept, replies about it need not wait any more.
+ */
+void channel_forget_kept(struct core *core, struct slice name);
 /* Whether who asks may have no more channels. NULL: the daemon itself. */
 bool channel_is_over_quota(const struct core_connection *connection);
 /* The channel counts on this quota from now on, and no more on the one before; NULL: on none. */
@@ -400,6 +417,6 @@ void abandon_goes_on(struct core *core, struct core_effects *effects);
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);
 op_fn op_disconnect, op_create, op_close, op_delete, op_alter, op_tap, op_untap, op_put, op_take, op_cancel, op_alts,
 	op_pause, op_resume, op_join_quota, op_revoke, op_hang_up, op_abandon, op_ack, op_nack, op_extend, op_move,
-	op_restore, op_checkpoint;
+	op_restore, op_checkpoint, op_join_cluster, op_adopt, op_serve, op_release;
 
 #endif

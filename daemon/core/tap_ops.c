@@ -147,7 +147,7 @@ static enum error refusal_of(struct core *core, const struct core_event *event, 
 	if (core->is_draining && event->connection)
 		return ERROR_DRAINING;
 	core->n_circle = 0;
-	if (from->number || (to && finds_circle(core, from, to)))
+	if (from->definition.durable || (to && finds_circle(core, from, to)))
 		return ERROR_BAD_REQUEST; /* taps are not in the journal: one of a durable channel would not be kept */
 	if (core->n_taps >= core->limits.max_taps || (from->mult && from->mult->n_taps >= CORE_MAX_TAPS))
 		return ERROR_OVERLOADED;

@@ -34,7 +34,7 @@ void buffer_unpop(struct core *core, struct channel *channel, struct value_list 
 {
 	core->n_buffered += values->n;
 	core->n_durable_buffered += channel_counts_as_kept(channel) ? values->n : 0;
-	if (core->checkpoint.is_under_way && channel->number) /* it may have passed them meanwhile */
+	if (core->checkpoint.is_under_way && channel->definition.durable) /* it may have passed them meanwhile */
 		for (struct value *value = values->head; value; value = value->next)
 			recorder_put_again(core, channel, value);
 	store_unpop(&channel->buffer, values);

@@ -23,7 +23,8 @@ struct field {
 	{                                                                                                              \
 #member, offsetof(struct record, member), FIELD_BYTES                                                  \
 	}
-#define LIMITS NUMBER(capacity), NUMBER(max_waiters), NUMBER(max_deliveries), BYTES(dead_letter)
+#define LIMITS     NUMBER(capacity), NUMBER(max_waiters), NUMBER(max_deliveries), BYTES(dead_letter)
+#define DEFINITION NUMBER(channel), BYTES(name), NUMBER(channel_kind), LIMITS, NUMBER(closed), NUMBER(place)
 #define VALUE                                                                                                          \
 	NUMBER(channel), NUMBER(place), NUMBER(deliveries), NUMBER(due_ms), BYTES(origin), NUMBER(origin_deliveries),  \
 		NUMBER(origin_reason), NUMBER(origin_ms),                                                              \
@@ -38,8 +39,7 @@ static const struct {
 	const char *name;
 	struct field fields[MAX_FIELDS + 1]; /* the last has no name */
 } kinds[RECORD_KINDS] = {
-	[RECORD_CREATE] = {"create",
-			   {NUMBER(channel), BYTES(name), NUMBER(channel_kind), LIMITS, NUMBER(closed), NUMBER(place)}},
+	[RECORD_CREATE] = {"create", {DEFINITION}},
 	[RECORD_ALTER] = {"alter", {NUMBER(channel), LIMITS}},
 	[RECORD_CLOSE] = {"close", {NUMBER(channel)}},
 	[RECORD_DELETE] = {"delete", {NUMBER(channel)}},
@@ -61,6 +61,7 @@ static const struct {
 	[RECORD_CHECKPOINT_BEGIN] = {"checkpoint_begin", {{0}}},
 	[RECORD_CHECKPOINT_END] = {"checkpoint_end", {NUMBER(begin)}},
 	[RECORD_GROUP] = {"group", {BYTES(name)}},
+	[RECORD_DEFINE] = {"define", {DEFINITION}},
 };
 
 const char *record_kind_name(enum record_kind kind)

@@ -31,8 +31,9 @@ enum record_kind {
 	RECORD_COUNTERS,
 	RECORD_CHECKPOINT_BEGIN,
 	RECORD_CHECKPOINT_END, /* all that was there at `begin` has been written again since */
-	RECORD_GROUP, /* in a cluster: the records that follow in this batch, up to the next such, are of this group's
-			 channels. Numbers of channels are the group's own */
+	RECORD_GROUP,  /* in a cluster: the records that follow in this batch, up to the next such, are of this group's
+			  channels. Numbers of channels are the group's own */
+	RECORD_DEFINE, /* in a cluster: as RECORD_CREATE, of a channel that is not durable: it is there again, empty */
 	RECORD_KINDS,
 };
 

@@ -144,6 +144,10 @@ void reply_write_members(struct buffer *out, const struct core_reply *reply)
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
 	case CORE_REVOKE:
+	case CORE_JOIN_CLUSTER:
+	case CORE_ADOPT:
+	case CORE_SERVE:
+	case CORE_RELEASE:
 	case CORE_DRAIN:
 	case CORE_TICK:
 	case CORE_OP_COUNT:

@@ -222,6 +222,7 @@ static void parse_create(struct words *words, struct core_event *event)
 	if (definition->kind != KIND_PROMISE && definition->kind != KIND_UNBUFFERED)
 		definition->capacity = words_number(words);
 	definition->ephemeral = words_skip(words, "ephemeral");
+	definition->durable = words_skip(words, "durable");
 	if (words_skip(words, "waiters"))
 		definition->max_waiters = (uint32_t)words_number(words);
 	if (words_skip(words, "dead")) {
@@ -334,13 +335,19 @@ static void parse_revoked(struct words *words, struct core_event *event)
 static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
 {
 	static const char *const names[CORE_OP_COUNT] = {
-		[CORE_TICK] = "tick",       [CORE_HANG_UP] = "hangs",  [CORE_DISCONNECT] = "leaves",
-		[CORE_ABANDON] = "abandon", [CORE_CREATE] = "create",  [CORE_CLOSE] = "close",
-		[CORE_DELETE] = "delete",   [CORE_ALTER] = "alter",    [CORE_PUT] = "put",
-		[CORE_TAKE] = "take",       [CORE_ALTS] = "alts",      [CORE_CANCEL] = "cancel",
-		[CORE_ACK] = "ack",         [CORE_NACK] = "nack",      [CORE_EXTEND] = "extend",
-		[CORE_PAUSE] = "pauses",    [CORE_RESUME] = "resumes", [CORE_REVOKE] = "revoke",
-		[CORE_MOVE] = "move",       [CORE_TAP] = "tap",        [CORE_UNTAP] = "untap",
+		[CORE_TICK] = "tick",         [CORE_HANG_UP] = "hangs",
+		[CORE_DISCONNECT] = "leaves", [CORE_ABANDON] = "abandon",
+		[CORE_CREATE] = "create",     [CORE_CLOSE] = "close",
+		[CORE_DELETE] = "delete",     [CORE_ALTER] = "alter",
+		[CORE_PUT] = "put",           [CORE_TAKE] = "take",
+		[CORE_ALTS] = "alts",         [CORE_CANCEL] = "cancel",
+		[CORE_ACK] = "ack",           [CORE_NACK] = "nack",
+		[CORE_EXTEND] = "extend",     [CORE_PAUSE] = "pauses",
+		[CORE_RESUME] = "resumes",    [CORE_REVOKE] = "revoke",
+		[CORE_MOVE] = "move",         [CORE_TAP] = "tap",
+		[CORE_UNTAP] = "untap",       [CORE_JOIN_CLUSTER] = "join",
+		[CORE_ADOPT] = "adopt",       [CORE_SERVE] = "serve",
+		[CORE_RELEASE] = "release",   [CORE_CHECKPOINT] = "checkpoint",
 	};
 	event->batch = words_skip(words, "puts");
 	event->op = CORE_PUT;
@@ -391,6 +398,15 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_HANG_UP:
 		words_next(words);
 		break;
+	case CORE_ADOPT:
+		event->restore = fixture.restore ? fixture.restore : core_restore_create();
+		fixture.restore = NULL;
+		event->channel = slice_from(words_next(words));
+		break;
+	case CORE_SERVE:
+	case CORE_RELEASE:
+		event->channel = slice_from(words_next(words));
+		break;
 	case CORE_TICK:
 	case CORE_ABANDON:
 	case CORE_DISCONNECT:
@@ -403,6 +419,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 	case CORE_JOIN_QUOTA:
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
+	case CORE_JOIN_CLUSTER:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;
@@ -525,7 +542,8 @@ const char *fixture_do(const char *line)
 {
 	struct words words = {.n = 0};
 	struct core_arm arms[CORE_MAX_ARMS];
-	struct core_event event = {.now_us = fixture.now_us, .unsent_bytes = fixture.unsent_bytes};
+	struct core_event event = {
+		.now_us = fixture.now_us, .unsent_bytes = fixture.unsent_bytes, .recorder = fixture.recorder};
 	words_split(&words, line);
 	char *who = words.at[0];
 	if (strcmp(who, "tick") != 0 && strcmp(who, "abandon") != 0)

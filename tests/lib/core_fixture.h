@@ -8,8 +8,8 @@
  * A line begins with who asks: a connection's letter (a … h; it is there from its first line on) and the request's id,
  * if it has one; `-` is the daemon itself. A word that holds spaces stands in single quotes. Then comes one of
  *
- *   create CHANNEL KIND [CAPACITY] [ephemeral] [waiters N] [dead N CHANNEL]
- *   alter CHANNEL KIND [CAPACITY] [waiters N] [dead N CHANNEL]                 (the whole definition)
+ *   create CHANNEL KIND [CAPACITY] [ephemeral] [durable] [waiters N] [dead N CHANNEL]
+ *   alter CHANNEL KIND [CAPACITY] [durable] [waiters N] [dead N CHANNEL]                 (the whole definition)
  *   tap CHANNEL TARGET [new KIND [CAPACITY]] [match LETTER] [STATE] [stays]
  *   untap CHANNEL TARGET
  *   close CHANNEL
@@ -18,7 +18,7 @@
  *   puts CHANNEL VALUE... [delay MS] [timeout MS]                               (a batch; both: [once PRODUCER SEQ] at
  * the end) take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]] alts [priority] ARM... [timeout MS] [lease
  * MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE) cancel ID ack LEASE nack LEASE [delay MS]
- * [uncounted] extend LEASE MS move FROM [to CHANNEL] [max N] tick · hangs up · leaves · abandon pauses · resumes ·
+ * [uncounted] extend LEASE MS move FROM [to CHANNEL] [max N] tick · join · adopt GROUP · serve GROUP · release GROUP · checkpoint · hangs up · leaves · abandon pauses · resumes ·
  * keeps · sends revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
  *
  * A tap with a match carries the values that begin with the letter; one that `stays` does not close its target.
@@ -43,6 +43,8 @@ struct core_fixture {
 	struct core_limits limits; /* change them, then call fixture_set_limits() */
 	uint64_t now_us, unsent_bytes;
 	uint64_t stepped_us; /* the time of the last line */
+	struct core_recorder *recorder; /* the test's; NULL: none */
+	struct core_restore *restore;   /* what the next `adopt` has; NULL: nothing */
 	struct core_connection *connections[8];
 	char letters[8]; /* the cookies */
 	struct core_token tokens[64];

@@ -498,6 +498,10 @@ static void carry_out(struct model *model, const struct operation *o, struct mod
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
 	case CORE_REVOKE:
+	case CORE_JOIN_CLUSTER:
+	case CORE_ADOPT:
+	case CORE_SERVE:
+	case CORE_RELEASE:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

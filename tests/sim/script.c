@@ -215,6 +215,10 @@ static void make_details(struct maker *maker, struct operation *o)
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
 	case CORE_REVOKE:
+	case CORE_JOIN_CLUSTER:
+	case CORE_ADOPT:
+	case CORE_SERVE:
+	case CORE_RELEASE:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;
@@ -422,6 +426,10 @@ static void print_details(const struct operation *o, FILE *to)
 	case CORE_RESTORE:
 	case CORE_CHECKPOINT:
 	case CORE_REVOKE:
+	case CORE_JOIN_CLUSTER:
+	case CORE_ADOPT:
+	case CORE_SERVE:
+	case CORE_RELEASE:
 	case CORE_DRAIN:
 	case CORE_OP_COUNT:
 		break;

@@ -74,6 +74,7 @@ static const struct record samples[] = {
 	{.kind = RECORD_CHECKPOINT_BEGIN},
 	{.kind = RECORD_CHECKPOINT_END, .begin = 77},
 	{.kind = RECORD_GROUP, .name = {"orders", 6}},
+	{.kind = RECORD_DEFINE, .channel = 5, .name = {"u", 1}, .channel_kind = 0, .closed = 1},
 };
 
 enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };
