@@ -138,6 +138,30 @@ void broker_restore(struct broker *broker, struct core_restore *restore, struct 
 	*restored = outcome.restored;
 }
 
+void broker_join_cluster(struct broker *broker)
+{
+	struct core_event event = {.op = CORE_JOIN_CLUSTER};
+	broker_step(broker, &event);
+}
+
+void broker_adopt(struct broker *broker, struct slice group, struct core_restore *restore)
+{
+	struct core_event event = {.op = CORE_ADOPT, .channel = group, .restore = restore};
+	broker_step(broker, &event);
+}
+
+void broker_serve(struct broker *broker, struct slice group)
+{
+	struct core_event event = {.op = CORE_SERVE, .channel = group};
+	broker_step(broker, &event);
+}
+
+void broker_release(struct broker *broker, struct slice group)
+{
+	struct core_event event = {.op = CORE_RELEASE, .channel = group};
+	broker_step(broker, &event);
+}
+
 bool broker_checkpoint(struct broker *broker)
 {
 	struct core_event event = {.op = CORE_CHECKPOINT};

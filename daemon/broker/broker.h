@@ -59,6 +59,13 @@ struct value *broker_take_alone(struct broker *broker, const struct core_connect
 /* What records say was there is there, before anything else is: CORE_RESTORE. The journal is there. */
 void broker_restore(struct broker *broker, struct core_restore *restore, struct core_restored *restored);
 
+/* In a cluster: CORE_JOIN_CLUSTER, before any channel is there; CORE_ADOPT, which takes `restore` over; CORE_SERVE and
+ * CORE_RELEASE. core_group_state() tells how far the group is: the server has to look at it in each turn. */
+void broker_join_cluster(struct broker *broker);
+void broker_adopt(struct broker *broker, struct slice group, struct core_restore *restore);
+void broker_serve(struct broker *broker, struct slice group);
+void broker_release(struct broker *broker, struct slice group);
+
 /* A slice of a checkpoint. True: it was the last. */
 bool broker_checkpoint(struct broker *broker);
 

@@ -18,8 +18,8 @@
  *   puts CHANNEL VALUE... [delay MS] [timeout MS]                               (a batch; both: [once PRODUCER SEQ] at
  * the end) take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]] alts [priority] ARM... [timeout MS] [lease
  * MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE) cancel ID ack LEASE nack LEASE [delay MS]
- * [uncounted] extend LEASE MS move FROM [to CHANNEL] [max N] tick · join · adopt GROUP · serve GROUP · release GROUP · checkpoint · hangs up · leaves · abandon pauses · resumes ·
- * keeps · sends revoke ACCESS...                                                            (take:CHANNEL put:CHANNEL)
+ * [uncounted] extend LEASE MS move FROM [to CHANNEL] [max N] tick · join · adopt GROUP · serve GROUP · release GROUP ·
+ * checkpoint · hangs up · leaves · abandon pauses · resumes · keeps · sends revoke ACCESS... (take:CHANNEL put:CHANNEL)
  *
  * A tap with a match carries the values that begin with the letter; one that `stays` does not close its target.
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
@@ -42,7 +42,7 @@ struct core_fixture {
 	struct core *core;
 	struct core_limits limits; /* change them, then call fixture_set_limits() */
 	uint64_t now_us, unsent_bytes;
-	uint64_t stepped_us; /* the time of the last line */
+	uint64_t stepped_us;            /* the time of the last line */
 	struct core_recorder *recorder; /* the test's; NULL: none */
 	struct core_restore *restore;   /* what the next `adopt` has; NULL: nothing */
 	struct core_connection *connections[8];
