@@ -9,7 +9,13 @@
 #include "proto/status.h"
 #include "tests/sim/recording.h"
 
-enum { SEEDS_A_PLAYING = 4, MAX_TOKENS = 1 << 15, MAX_KEPT = RECORDING_MAX_KEPT };
+enum { SEEDS_A_PLAYING = 4, MAX_TOKENS = 1 << 15, MAX_KEPT = RECORDING_MAX_KEPT, MAX_ASKED = 4096 };
+
+struct asked { /* a request that has no outcome yet */
+	int connection;
+	uint64_t id;
+	enum core_op op;
+};
 
 struct world {
 	struct core *core;
@@ -24,6 +30,9 @@ struct world {
 	uint64_t unsent_bytes;
 	uint64_t n_alone; /* operations that went the core's short way */
 	bool was_sliced;  /* this operation went on in other turns */
+	bool is_alone;    /* without the model, and nothing that goes on in other turns is waited for */
+	struct asked asked[MAX_ASKED];
+	uint32_t n_asked;
 	struct model model;
 	struct outcomes predicted, actual;
 	char *why;
@@ -96,8 +105,44 @@ static void make_event(struct world *world, const struct operation *o, struct co
 					    o->arms[i].value ? make_value(o->arms[i].value) : NULL};
 }
 
+static void ask(struct world *world, int connection, uint64_t id, enum core_op op)
+{
+	if (world->n_asked == MAX_ASKED)
+		abort();
+	world->asked[world->n_asked++] = (struct asked){connection, id, op};
+}
+
+/* All of a connection, or the one that a reply is about. False: nobody has asked. */
+static bool unask(struct world *world, int connection, const struct core_reply *reply)
+{
+	uint32_t n = 0;
+	bool found = false;
+	for (uint32_t i = 0; i < world->n_asked; i++) {
+		const struct asked *asked = &world->asked[i];
+		bool is_it = asked->connection == connection &&
+			     (!reply || (asked->id == reply->id && asked->op == reply->op));
+		if (!is_it || (found && reply))
+			world->asked[n++] = *asked;
+		found = found || is_it;
+	}
+	world->n_asked = n;
+	return found;
+}
+
+/* A request without an id is told nothing but what went wrong. */
+static bool has_asked(struct world *world, int connection, const struct core_reply *reply)
+{
+	bool goes_on = reply->has_left && reply->status == STATUS_OK && reply->left > 0;
+	return reply->id == CORE_NO_ID || goes_on || unask(world, connection, reply);
+}
+
 static bool read_reply(struct world *world, const struct core_reply *reply)
 {
+	if (world->is_alone && !has_asked(world, reply->cookie ? *(const int *)reply->cookie : -1, reply))
+		return differ(world, "%c%" PRIu64 " is told an outcome that it has had, or never asked for",
+			      reply->cookie ? 'a' + *(const int *)reply->cookie : '-', reply->id);
+	if (world->is_alone)
+		world->actual.n = 0;
 	if (world->actual.n == MODEL_OUTCOMES || reply->n_values > SIM_VALUES || reply->channel.len > 1)
 		return differ(world, "a reply, or their number, is impossible");
 	struct outcome *outcome = &world->actual.at[world->actual.n++];
@@ -566,6 +611,8 @@ static bool goes_alone(struct world *world, const struct operation *o, const str
 static bool finish_backlog(struct world *world, uint64_t now_us)
 {
 	bool good = true;
+	if (world->is_alone)
+		return true;
 	world->was_sliced = world->was_sliced || core_has_backlog(world->core);
 	while (good && core_has_backlog(world->core)) {
 		struct core_event event = {.op = CORE_TICK, .now_us = now_us, .unsent_bytes = world->unsent_bytes};
@@ -668,6 +715,53 @@ static bool play_again(struct world *world)
 	       differ(world, "played again, the run differs from event %zu on", at);
 }
 
+/* -- Slices -- */
+
+/* Whether those without an outcome are just those that are parked. */
+static bool compare_asked(struct world *world)
+{
+	uint32_t n_parked = 0;
+	for (int i = 0; i < SIM_CONNECTIONS; i++)
+		n_parked += world->connections[i] ? core_parked(world->connections[i]) : 0;
+	for (uint32_t i = 0; i < world->n_asked; i++) {
+		const struct asked *asked = &world->asked[i];
+		if (!core_id_in_use(world->core, world->connections[asked->connection], asked->id))
+			return differ(world, "%c%" PRIu64 " has no outcome, and is not parked", 'a' + asked->connection,
+				      asked->id);
+	}
+	return world->n_asked <= n_parked || differ(world, "requests without an outcome are not parked");
+}
+
+static bool step_alone(struct world *world, const struct operation *made)
+{
+	const struct operation fitted = fit(world, made), *o = &fitted;
+	bool is_request = o->op >= CORE_CREATE && o->op <= CORE_MOVE && o->id != CORE_NO_ID;
+	if (!connect(world, o->connection))
+		return false;
+	if (is_request)
+		ask(world, o->connection, o->id, o->op);
+	bool good = act(world, o);
+	if (o->op == CORE_DISCONNECT || o->op == CORE_HANG_UP)
+		unask(world, o->connection, NULL);
+	world->model.now_us += o->later_us;
+	const char *wrong = good ? core_check(world->core) : NULL;
+	return wrong ? differ(world, "core_check: %s", wrong) : good && compare_asked(world);
+}
+
+/* What still goes on comes to its end. */
+static bool finish_alone(struct world *world)
+{
+	bool good = true;
+	while (good && core_has_backlog(world->core)) {
+		struct core_event event = {
+			.op = CORE_TICK, .now_us = ++world->model.now_us, .unsent_bytes = world->unsent_bytes};
+		struct core_effects effects = {0};
+		step_core(world, &event, &effects);
+		good = take_effects(world, &effects);
+	}
+	return good && compare_asked(world);
+}
+
 static sigjmp_buf aborted;
 
 static void on_abort(int signal)
@@ -675,7 +769,8 @@ static void on_abort(int signal)
 	siglongjmp(aborted, signal);
 }
 
-bool replay(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY])
+/* seen NULL: as replay_slices() says. */
+static bool run(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY])
 {
 	static struct world world;
 	static volatile size_t i; /* both survive the jump */
@@ -683,8 +778,12 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	memset(&world, 0, sizeof(world));
 	world.why = why;
 	struct core_seed seed = {script->seed, {script->seed, 1}, {script->seed, 2}};
-	world.core = core_create(&script->limits, &seed);
-	world.recording = recording_create(&script->limits, &seed);
+	struct core_limits limits = script->limits;
+	world.is_alone = !seen;
+	if (world.is_alone)
+		limits.turn_work = 1 + script->seed % 12;
+	world.core = core_create(&limits, &seed);
+	world.recording = recording_create(&limits, &seed);
 	if (!world.core)
 		abort();
 	model_init(&world.model, &script->limits);
@@ -692,11 +791,14 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	volatile bool agree = true;
 	if (sigsetjmp(aborted, 1) == 0) {
 		for (i = 0; agree && i < script->n; i++)
-			agree = step(&world, script, &script->operations[i], seen);
+			agree = world.is_alone ? step_alone(&world, &script->operations[i])
+					       : step(&world, script, &script->operations[i], seen);
+		agree = agree && (!world.is_alone || finish_alone(&world));
 		if (script->seed % SEEDS_A_PLAYING == 0)
 			agree = agree && play_again(&world);
 		if (agree) { /* what a broken core still holds is of no use, and not safe to free */
-			see_end(&world, seen);
+			if (seen)
+				see_end(&world, seen);
 			for (int c = 0; c < SIM_CONNECTIONS; c++)
 				send_kept(&world, c);
 			core_destroy(world.core);
@@ -710,4 +812,14 @@ bool replay(const struct script *script, struct replay_seen *seen, size_t *at, c
 	recording_destroy(world.recording);
 	*at = i - 1;
 	return agree;
+}
+
+bool replay(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY])
+{
+	return run(script, seen, at, why);
+}
+
+bool replay_slices(const struct script *script, size_t *at, char why[REPLAY_WHY])
+{
+	return run(script, NULL, at, why);
 }

@@ -30,6 +30,11 @@ enum { REPLAY_WHY = 400 };
  * assertion of the core's that fails is caught, and counts as a disagreement. */
 bool replay(const struct script *script, struct replay_seen *seen, size_t *at, char why[REPLAY_WHY]);
 
+/* Runs it through the core alone, in turns that do little, while others ask between them. No model says what must come
+ * of that; but each request has exactly one outcome, nobody is told of what he did not ask, and the core stays whole.
+ */
+bool replay_slices(const struct script *script, size_t *at, char why[REPLAY_WHY]);
+
 /* The shortest script found that still disagrees, by leaving out ever smaller parts of it. The caller's. */
 struct script *replay_shrink(const struct script *script);
 

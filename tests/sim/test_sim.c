@@ -117,12 +117,28 @@ START_TEST(the_model_predicts_every_reply)
 }
 END_TEST
 
+START_TEST(each_request_has_one_outcome_whatever_comes_between_slices)
+{
+	uint64_t only = from_environment("MILLRACE_SEED", 0), ops = from_environment("MILLRACE_OPS", default_ops) / 2;
+	for (uint64_t seed = only ? only : FIRST_SEED, done = 0; done < ops; seed++, done += OPS_A_SEED) {
+		struct script *script = script_create(seed, OPS_A_SEED);
+		char why[REPLAY_WHY] = "";
+		size_t at;
+		ck_assert_msg(replay_slices(script, &at, why), "seed %" PRIu64 ", operation %zu: %s", seed, at, why);
+		script_destroy(script);
+		if (only)
+			break;
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("simulation");
 	TCase *tests = tcase_create("simulation");
 	tcase_set_timeout(tests, 600);
 	tcase_add_test(tests, the_model_predicts_every_reply);
+	tcase_add_test(tests, each_request_has_one_outcome_whatever_comes_between_slices);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
