@@ -211,7 +211,8 @@ check-types: ## the Node client's types under tsc --strict, which it installs wi
 	@$(BUILD)/types/node_modules/.bin/tsc --strict --noEmit --target esnext --module nodenext --moduleResolution nodenext \
 		--lib esnext,esnext.disposable,dom --typeRoots $(BUILD)/types/node_modules/@types client/node/test/types.ts && echo "the types are strict"
 
-SANITIZE = $(MAKE) --no-print-directory check-built BUILD=$(BUILD)/$@ LTO= HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer $(1)" LDFLAGS="$(1)"
+# The simulations of cuts go through fewer of them there, and each test has more time.
+SANITIZE = CK_TIMEOUT_MULTIPLIER=5 MILLRACE_CUTS=$${MILLRACE_CUTS:-10000} $(MAKE) --no-print-directory check-built BUILD=$(BUILD)/$@ LTO= HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer $(1)" LDFLAGS="$(1)"
 asan: deps-test ## the same under the address and undefined-behaviour sanitizers
 	@$(call SANITIZE,-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined)
 tsan: deps-test ## the same under the thread sanitizer

@@ -23,8 +23,9 @@ struct proxy {
 	int fds[MAX_PAIRS * 2]; /* a client's, then the daemon's; -1: none */
 	bool is_swallowing;
 	int short_pair;   /* the connection that ends early: its place in fds; -1: there is none */
-	size_t budget[2]; /* of it, or of the next, for each side: how many bytes it still carries */
+	size_t budget[2]; /* of it, for each side: how many bytes it still carries */
 	bool is_next_short, was_cut;
+	size_t next_budget[2]; /* of the next: the tests', and the thread's while it obeys */
 };
 
 static struct sockaddr_in loopback(uint16_t port)
@@ -91,6 +92,11 @@ static bool obey(struct proxy *proxy)
 		return false;
 	if (command == 'b' || command == 'n') {
 		proxy->is_next_short = command == 'b';
+		if (command == 'b') {
+			proxy->short_pair = -1; /* who was to end early has not */
+			proxy->budget[0] = proxy->next_budget[0];
+			proxy->budget[1] = proxy->next_budget[1];
+		}
 		proxy->was_cut = proxy->was_cut && command == 'n';
 		return write(proxy->command[1], &command, 1) == 1;
 	}
@@ -166,8 +172,8 @@ void proxy_swallow(struct proxy *proxy)
 
 void proxy_cut_after(struct proxy *proxy, size_t from_client, size_t from_daemon)
 {
-	proxy->budget[0] = from_client; /* read by the thread from the answer to the command on */
-	proxy->budget[1] = from_daemon;
+	proxy->next_budget[0] = from_client;
+	proxy->next_budget[1] = from_daemon;
 	command(proxy, 'b');
 }
 
