@@ -207,6 +207,12 @@ MR_API int mr_park_alter(mr_parking *p, const char *channel, const struct mr_alt
 MR_API int mr_park_move(mr_parking *p, const char *from, const char *to, size_t max, mr_parked_cb *done, void *argument,
 			mr_parked **request);
 
+/* Taps: see millrace.h. Of one without `to`, the name that the daemon made up is `to` in the outcome's body. */
+MR_API int mr_park_tap(mr_parking *p, const char *from, const char *to, const struct mr_tap_options *options,
+		       mr_parked_cb *done, void *argument, mr_parked **request);
+MR_API int mr_park_untap(mr_parking *p, const char *from, const char *to, mr_parked_cb *done, void *argument,
+			 mr_parked **request);
+
 /* Looking: the rows are in the outcome's body; one page, behind `after` (NULL or 0: the first). While the body says
  * `more`, its `next` is the `after` of the next page; a page may be empty and yet say so. */
 MR_API int mr_park_stat(mr_parking *p, const char *channel, mr_parked_cb *done, void *argument, mr_parked **request);
@@ -218,6 +224,8 @@ MR_API int mr_park_waiters(mr_parking *p, const char *channel, uint64_t after, m
 			   mr_parked **request);
 MR_API int mr_park_leases(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
 			  mr_parked **request);
+MR_API int mr_park_taps(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
+			mr_parked **request);
 MR_API int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request);
 
 /* Asks for its end, which its callback tells as ever: MR_CANCELLED, or what was faster. MR_ENO_SUCH_REQUEST: it has

@@ -81,7 +81,14 @@ struct mr_pipeline_counts {
 MR_API int mr_pipeline(mr *m, const struct mr_pipeline *pipeline, struct mr_pipeline_counts *counts);
 
 /* ---- fan-in and fan-out ---- To share out work needs no function: of all who take from one channel, each value goes
- * to one. */
+ * to one.
+ *
+ * merge and mult are carried by the daemon's own taps, where it has them (the feature "taps") and this user may observe
+ * the channels: values do not come here, and one that nobody has accepted is never lost. They end with this function,
+ * or its connection. Elsewhere (an older daemon, its max_taps, channels of two daemons, a mult to more than 63 channels
+ * or twice to one) values are taken and put here, as said. A split needs `choose`, which only this process has; where a
+ * rule is enough, mr_tap() has `match`, and values that match go on without a process. A plain mr_tap() outlives its
+ * connection. */
 
 struct mr_flow { /* zero-initialise; NULL stands for that */
 	bool keep_open;

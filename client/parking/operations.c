@@ -112,6 +112,18 @@ int mr_park_move(mr_parking *p, const char *from, const char *to, size_t max, mr
 	SUBMIT(operation_move(&operation, from, to, max));
 }
 
+int mr_park_tap(mr_parking *p, const char *from, const char *to, const struct mr_tap_options *options,
+		mr_parked_cb *done, void *argument, mr_parked **request)
+{
+	SUBMIT(operation_tap(&operation, from, to, options));
+}
+
+int mr_park_untap(mr_parking *p, const char *from, const char *to, mr_parked_cb *done, void *argument,
+		  mr_parked **request)
+{
+	SUBMIT(operation_untap(&operation, from, to));
+}
+
 int mr_park_stat(mr_parking *p, const char *channel, mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	SUBMIT(operation_stat(&operation, channel));
@@ -139,6 +151,12 @@ int mr_park_leases(mr_parking *p, const char *channel, uint64_t after, mr_parked
 		   mr_parked **request)
 {
 	SUBMIT(operation_leases(&operation, channel, after));
+}
+
+int mr_park_taps(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
+		 mr_parked **request)
+{
+	SUBMIT(operation_taps(&operation, channel, after));
 }
 
 int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request)

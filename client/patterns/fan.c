@@ -1,10 +1,11 @@
-/* merge, mult and split: values taken one at a time, and handed on as they are. The next is taken when that has
- * arrived. */
+/* merge, mult and split. merge and mult are the daemon's taps, where it has them (tapped.c). Else values are taken one
+ * at a time, and handed on as they are, and the next is taken when that has arrived. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/patterns/take.h"
+#include "client/patterns/tapped.h"
 #include "client/machine/failure.h"
 
 struct debt { /* of a mult, to a tap */
@@ -133,8 +134,8 @@ static int deliver_to_all(struct fan *fan, const struct mr_choice *taken)
 
 /* -- all of it -- */
 
-/* Takes and delivers until something ends it. */
-static void run(struct fan *fan)
+/* Takes and delivers until something ends it: MR_OK if that is the end of all sources. */
+static int carry(struct fan *fan)
 {
 	struct sources sources = {.guards = {fan->flow->stop}, .channels = fan->from, .n = fan->n_from};
 	struct mr_choice taken;
@@ -148,7 +149,41 @@ static void run(struct fan *fan)
 		status = fan->deliver(fan, &taken);
 		mr_choice_finish(&taken);
 	} while (status == MR_OK);
-	if (status != MR_CLOSED || fan->status != MR_OK) {
+	return status == MR_CLOSED && fan->status == MR_OK ? MR_OK : status;
+}
+
+static void tell_lost(void *context, const char *json, size_t len)
+{
+	const struct fan *fan = context;
+
+	if (fan->flow->lost)
+		fan->flow->lost(fan->flow->context, fan->from[0], json, len, MR_CLOSED);
+}
+
+/* By the daemon's taps, if it has them, and a value goes where they carry it. */
+static int carry_by_taps(struct fan *fan, bool *ran)
+{
+	const struct tapped tapped = {.m = fan->m,
+				      .from = fan->from,
+				      .n_from = fan->n_from,
+				      .to = fan->to,
+				      .n_to = fan->n_to,
+				      .stop = fan->flow->stop,
+				      .lost = tell_lost,
+				      .context = fan};
+
+	*ran = false;
+	return fan->choose ? MR_OK : tapped_run(&tapped, ran);
+}
+
+static void run(struct fan *fan)
+{
+	bool ran;
+	int status = carry_by_taps(fan, &ran);
+
+	if (!ran)
+		status = carry(fan);
+	if (status != MR_OK || fan->status != MR_OK) {
 		end(fan, status);
 		return;
 	}

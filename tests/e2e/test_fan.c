@@ -77,6 +77,38 @@ START_TEST(a_merge_into_a_closed_channel)
 }
 END_TEST
 
+START_TEST(a_merge_by_taps_into_a_closed_channel_takes_nothing)
+{
+	struct running running;
+
+	running_start(&running, run_merge, (void *)&telling);
+	await_stat("in", "parked_takes", 1);
+	IS(MR_OK, mr_close(eye, "out"));
+	put_numbers("in", 1, 2);
+	IS(MR_CLOSED, running_join(&running));
+	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", &telling));
+	ck_assert_str_eq(told, "");
+	expect_values("in", "[1,2]");
+}
+END_TEST
+
+START_TEST(a_merge_goes_on_without_a_source_that_is_deleted)
+{
+	struct running running;
+
+	running_start(&running, run_merge, NULL);
+	await_stat("other", "parked_takes", 1);
+	IS(MR_OK, mr_delete(eye, "other", false, NULL));
+	put_numbers("in", 1, 2);
+	await_stat("out", "accepted", 2);
+	ck_assert(!is_closed("out"));
+	IS(MR_OK, mr_delete(eye, "in", false, NULL));
+	IS(MR_OK, running_join(&running));
+	expect_values("out", "[1,2]");
+	ck_assert(is_closed("out"));
+}
+END_TEST
+
 START_TEST(a_merge_is_stopped)
 {
 	struct running running;
@@ -233,6 +265,87 @@ START_TEST(a_mult_without_taps_ends)
 }
 END_TEST
 
+START_TEST(a_mult_by_taps_without_targets_takes_nothing)
+{
+	struct running running;
+
+	running_start(&running, run_mult, (void *)&telling);
+	await_stat("in", "parked_takes", 1);
+	IS(MR_OK, mr_close(eye, "out"));
+	IS(MR_OK, mr_close(eye, "meet"));
+	put_numbers("in", 1, 2);
+	IS(MR_CLOSED, running_join(&running));
+	ck_assert_str_eq(told, "");
+	IS(MR_CLOSED, run_mult((void *)&telling));
+	expect_values("in", "[1,2]");
+}
+END_TEST
+
+START_TEST(a_mult_finishes_what_it_has_in_hand_when_it_is_stopped)
+{
+	struct running running;
+
+	running_start(&running, run_mult, (void *)&stoppable);
+	await_stat("in", "parked_takes", 1);
+	put_numbers("in", 1, 3);
+	await_stat("meet", "parked_puts", 1);
+	put("stop", "1");
+	await_stat("in", "leased", 0);
+	IS(MR_OK, mr_take(eye, "meet", NULL, MR_FOREVER));
+	IS(MR_CANCELLED, running_join(&running));
+	expect_values("out", "[1]");
+	expect_values("in", "[2,3]");
+	ck_assert_str_eq(told, "");
+	ck_assert(!is_closed("out"));
+}
+END_TEST
+
+static int run_mult_to_meet(void *flow)
+{
+	return mr_mult(m, "in", &out_and_meet[1], 1, flow);
+}
+
+START_TEST(a_value_in_hand_is_lost_when_the_last_target_closes)
+{
+	struct running running;
+
+	running_start(&running, run_mult_to_meet, (void *)&telling);
+	await_stat("in", "parked_takes", 1);
+	put_numbers("in", 1, 3);
+	await_stat("meet", "parked_puts", 1);
+	await_stat("in", "buffered", 1); /* the second is on its way, and goes back */
+	IS(MR_OK, mr_close(eye, "meet"));
+	IS(MR_CLOSED, running_join(&running));
+	ck_assert_str_eq(told, "1 closed\n");
+	expect_values("in", "[2,3]");
+}
+END_TEST
+
+START_TEST(a_target_that_is_named_twice_gets_each_value_twice)
+{
+	static const char *const twice[] = {"out", "out"};
+
+	put_numbers("in", 1, 2);
+	IS(MR_OK, mr_close(eye, "in"));
+	IS(MR_OK, mr_mult(m, "in", twice, 2, NULL));
+	expect_values("out", "[1,1,2,2]");
+}
+END_TEST
+
+START_TEST(the_daemon_dies_while_it_carries)
+{
+	struct running running;
+
+	put_numbers("in", 1, 2);
+	running_start(&running, run_mult, (void *)&telling);
+	await_stat("meet", "parked_puts", 1);
+	daemon_signal(d, SIGKILL);
+	IS(MR_ECONNECTION, running_join(&running));
+	ck_assert_msg(patterns_words[0], "it has words");
+	ck_assert_str_eq(told, "");
+}
+END_TEST
+
 START_TEST(the_daemon_dies)
 {
 	struct running running;
@@ -368,27 +481,44 @@ int main(void)
 	const TTest *const fan[] = {
 		a_merge_takes_turns_and_closes_last,
 		a_merge_may_leave_it_open,
-		a_merge_into_a_closed_channel,
 		a_merge_is_stopped,
+		a_merge_goes_on_without_a_source_that_is_deleted,
 		impossible_merges,
 		a_mult_gives_everybody_everything_in_step,
 		a_tap_that_closes_is_left_out,
 		a_tap_that_is_deleted_is_left_out,
 		a_tap_that_closes_while_a_put_is_parked_there_is_left_out,
-		a_merge_whose_put_is_parked_when_its_channel_closes_ends,
 		a_tap_is_deleted_while_there_is_nothing_to_put,
-		a_mult_without_taps_ends,
+		a_target_that_is_named_twice_gets_each_value_twice,
 		a_split_puts_each_to_its_own,
 		a_split_ends_early,
 		takes_from_the_first_that_has_something,
 		NULL,
 	};
-	const TTest *const killed[] = {the_daemon_dies, NULL};
+	const TTest *const by_taps[] = {
+		a_merge_by_taps_into_a_closed_channel_takes_nothing,
+		a_mult_by_taps_without_targets_takes_nothing,
+		a_mult_finishes_what_it_has_in_hand_when_it_is_stopped,
+		a_value_in_hand_is_lost_when_the_last_target_closes,
+		NULL,
+	};
+	const TTest *const by_hand[] = {
+		a_merge_into_a_closed_channel,
+		a_merge_whose_put_is_parked_when_its_channel_closes_ends,
+		a_mult_without_taps_ends,
+		NULL,
+	};
+	const TTest *const killed[] = {the_daemon_dies_while_it_carries, NULL};
+	const TTest *const killed_by_hand[] = {the_daemon_dies, NULL};
 	const TTest *const impatient[] = {parking_that_is_cut_short_is_asked_again, NULL};
 	Suite *suite = suite_create("fan");
 
 	suite_case(suite, "fan", patterns_setup, patterns_teardown, fan);
+	suite_case(suite, "fan by hand", patterns_setup_without_taps, patterns_teardown, fan);
+	suite_case(suite, "taps", patterns_setup, patterns_teardown, by_taps);
+	suite_case(suite, "hand", patterns_setup_without_taps, patterns_teardown, by_hand);
 	suite_case(suite, "killed", patterns_setup, patterns_teardown_killed, killed);
+	suite_case(suite, "killed by hand", patterns_setup_without_taps, patterns_teardown_killed, killed_by_hand);
 	suite_case(suite, "impatient", patterns_setup_impatient, patterns_teardown, impatient);
 	return suite_run(suite);
 }

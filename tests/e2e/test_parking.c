@@ -313,6 +313,37 @@ static json_t *member(const char *key)
 	return json_object_get(seen.body, key);
 }
 
+START_TEST(what_enters_one_channel_is_tapped_to_another)
+{
+	const struct mr_tap_options rule = {.match = "{\"\":2}"}, live = {.kind = "sliding", .capacity = 9};
+
+	clear();
+	MAKES(mr_park_tap(p, "jobs", "meet", &rule, on_seen, &seen, NULL));
+	ends(&seen, MR_OK);
+	ck_assert(json_is_true(member("created")));
+	clear();
+	MAKES(mr_park_tap(p, "jobs", NULL, &live, on_seen, &seen, NULL));
+	ends(&seen, MR_OK);
+	ck_assert_int_eq(strncmp(json_string_value(member("to")), "_t.", 3), 0);
+	clear();
+	MAKES(mr_park_taps(p, "meet", 0, on_seen, &seen, NULL));
+	ends(&seen, MR_OK);
+	ck_assert_uint_eq(json_array_size(member("taps")), 1);
+	clear();
+	client_put(m, "jobs", "2");
+	MAKES(mr_park_take(p, "meet", NULL, MR_FOREVER, on_seen, &seen, NULL));
+	ends(&seen, MR_OK);
+	ck_assert_str_eq(seen.raw, "2");
+	clear();
+	MAKES(mr_park_untap(p, "jobs", "meet", on_seen, &seen, NULL));
+	ends(&seen, MR_OK);
+	clear();
+	MAKES(mr_park_untap(p, "jobs", "meet", on_seen, &seen, NULL));
+	ends(&seen, MR_ENO_SUCH_TAP);
+	FAILS(MR_EARGUMENT, "target", mr_park_tap(p, "jobs", NULL, NULL, on_seen, &seen, NULL));
+}
+END_TEST
+
 START_TEST(channels_are_made_closed_looked_at_and_deleted)
 {
 	clear();
@@ -1041,6 +1072,7 @@ int main(void)
 		values_go_through,
 		batches_and_counts,
 		choices,
+		what_enters_one_channel_is_tapped_to_another,
 		channels_are_made_closed_looked_at_and_deleted,
 		a_put_without_a_callback_is_told_only_if_it_fails,
 		impossible_requests_are_refused_at_once,

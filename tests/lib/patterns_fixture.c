@@ -51,9 +51,14 @@ void patterns_setup(void)
 	setup_with(NULL);
 }
 
+void patterns_setup_without_taps(void)
+{
+	setup_with((const char *[]){"--set", "limits.max_taps=1", NULL});
+}
+
 void patterns_setup_impatient(void)
 {
-	setup_with((const char *[]){"--set", "limits.max_park_ms=1", NULL});
+	setup_with((const char *[]){"--set", "limits.max_park_ms=1", "--set", "limits.max_taps=1", NULL});
 }
 
 void patterns_teardown(void)
@@ -61,6 +66,9 @@ void patterns_teardown(void)
 	json_t *rows;
 
 	IS(MR_OK, mr_list(eye, "_r.*", &rows));
+	ck_assert_uint_eq(json_array_size(rows), 0);
+	json_decref(rows);
+	IS(MR_OK, mr_taps(eye, NULL, &rows));
 	ck_assert_uint_eq(json_array_size(rows), 0);
 	json_decref(rows);
 	mr_destroy(m);

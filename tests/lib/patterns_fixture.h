@@ -16,9 +16,10 @@ extern struct daemon *d;
 extern mr *m, *eye;
 
 void patterns_setup(void);
-void patterns_setup_impatient(void); /* a daemon where nobody parks for more than a millisecond */
-void patterns_teardown(void);        /* no pattern may have left a channel behind */
-void patterns_teardown_killed(void); /* the same, if the test has killed the daemon */
+void patterns_setup_without_taps(void); /* a daemon that has none to give */
+void patterns_setup_impatient(void);    /* nor there, and nobody parks for more than a millisecond */
+void patterns_teardown(void);           /* no pattern may have left a channel behind */
+void patterns_teardown_killed(void);    /* the same, if the test has killed the daemon */
 
 #define IS(expected, call) expect_status((call), (expected), #call)
 void expect_status(int status, int expected, const char *call);
