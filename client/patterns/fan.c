@@ -134,17 +134,37 @@ static int deliver_to_all(struct fan *fan, const struct mr_choice *taken)
 
 /* -- all of it -- */
 
+/* A source that was there, and is deleted, is one that has ended. Whether there is such a one. */
+static bool leave_out_deleted(struct fan *fan)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < fan->n_from; i++) {
+		if (!fan->from[i] || patterns_find(fan->m, fan->from[i]) != MR_ENO_SUCH_CHANNEL)
+			continue;
+		fan->from[i] = NULL;
+		found = true;
+	}
+	return found;
+}
+
 /* Takes and delivers until something ends it: MR_OK if that is the end of all sources. */
 static int carry(struct fan *fan)
 {
+	bool has_begun = false;
 	struct sources sources = {.guards = {fan->flow->stop}, .channels = fan->from, .n = fan->n_from};
 	struct mr_choice taken;
 	int status;
 
 	do {
 		status = patterns_take(fan->m, &sources, MR_FOREVER, &taken);
+		if (status == MR_ENO_SUCH_CHANNEL && has_begun && leave_out_deleted(fan)) {
+			status = MR_OK;
+			continue;
+		}
 		if (status != MR_OK)
 			break;
+		has_begun = true;
 		sources.first = (taken.arm + 1) % sources.n;
 		status = fan->deliver(fan, &taken);
 		mr_choice_finish(&taken);
