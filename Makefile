@@ -65,8 +65,8 @@ ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidde
              -ffile-prefix-map=$(CURDIR)=. -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(HARDENING) $(CLEARING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LTO_LINK) $(HARDENING_LINK) $(LDFLAGS)
 
-# Asked once a run, when first needed, and again in the run that follows an installation.
-DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libevent_core libssl libcrypto yaml-0.1)
+# Asked once a run, when first needed, and again in the run that follows an installation. The daemon loads libcurl by itself, if it is in a cluster.
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libevent_core libssl libcrypto yaml-0.1)
 CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs jansson libssl libcrypto)
 YAML_LIBS   = $(shell $(PKG_CONFIG) --libs yaml-0.1)
 EVENT_LIBS  = $(shell $(PKG_CONFIG) --libs libevent_core libevent_extra)

@@ -152,6 +152,12 @@ static int copy_settings(struct etcd *etcd, const struct etcd_settings *settings
 
 struct engine *etcd_create(struct loop *loop, const struct etcd_settings *settings, char error[ETCD_ERROR_BYTES])
 {
+	const char *why = etcd_http_load();
+	if (why) {
+		snprintf(error, ETCD_ERROR_BYTES,
+			 "a cluster needs libcurl, which cannot be loaded (Debian: apt install libcurl4): %.300s", why);
+		return NULL;
+	}
 	if (check(settings, error) < 0)
 		return NULL;
 	struct etcd *etcd = calloc(1, sizeof(*etcd));

@@ -3,15 +3,25 @@
 #include "daemon/cluster/etcd_http.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/cluster/etcd_curl.h"
 
 enum {
 	KEPT_HANDLES = 16,          /* of requests that have ended */
 	MAX_HEAD_BYTES = 64 * 1024, /* of an answer */
 };
+
+static const struct etcd_curl *libcurl;
+
+const char *etcd_http_load(void)
+{
+	const char *why = NULL;
+	libcurl = etcd_curl_load(&why);
+	return libcurl ? NULL : why;
+}
 
 struct etcd_http {
 	struct loop *loop;
@@ -53,7 +63,8 @@ static void on_socket(void *arg)
 	struct socket_watch *socket = arg;
 	struct etcd_http *http = socket->http;
 	int n_running;
-	curl_multi_socket_action(http->multi, socket->fd, 0, &n_running); /* it looks what is ready, and may end us */
+	libcurl->multi_socket_action(http->multi, socket->fd, 0,
+				     &n_running); /* it looks what is ready, and may end us */
 	handle_ended(http);
 }
 
@@ -61,7 +72,7 @@ static void on_curl_timer(void *arg)
 {
 	struct etcd_http *http = arg;
 	int n_running;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
+	libcurl->multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
 	handle_ended(http);
 }
 
@@ -84,7 +95,7 @@ static int watch_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void 
 			return -1;
 		}
 		*socket = (struct socket_watch){.http = http, .watch = watch, .fd = fd};
-		curl_multi_assign(http->multi, fd, socket);
+		libcurl->multi_assign(http->multi, fd, socket);
 	}
 	return loop_watch_for(socket->watch, what & CURL_POLL_IN, what & CURL_POLL_OUT);
 }
@@ -107,35 +118,33 @@ static char *copy(const char *text)
 static struct curl_slist *json_headers(void)
 {
 	/* "Expect:" keeps large bodies from waiting for a go-ahead. */
-	struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
-	struct curl_slist *longer = list ? curl_slist_append(list, "Expect:") : NULL;
+	struct curl_slist *list = libcurl->slist_append(NULL, "Content-Type: application/json");
+	struct curl_slist *longer = list ? libcurl->slist_append(list, "Expect:") : NULL;
 	if (!longer)
-		curl_slist_free_all(list);
+		libcurl->slist_free_all(list);
 	return longer;
 }
 
 struct etcd_http *etcd_http_create(struct loop *loop, const struct etcd_http_files *files)
 {
 	struct etcd_http *http = calloc(1, sizeof(*http));
-	if (!http || curl_global_init(CURL_GLOBAL_DEFAULT)) {
-		free(http);
+	if (!http)
 		return NULL;
-	}
 	http->loop = loop;
 	http->files = (struct etcd_http_files){copy(files->ca), copy(files->cert), copy(files->key)};
 	http->timer = loop_timer_create(loop, on_curl_timer, http);
-	http->multi = curl_multi_init();
+	http->multi = libcurl->multi_init();
 	http->json = json_headers();
 	if (!http->timer || !http->multi || !http->json || (files->ca && !http->files.ca) ||
 	    (files->cert && !http->files.cert) || (files->key && !http->files.key)) {
 		etcd_http_destroy(http);
 		return NULL;
 	}
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	libcurl->multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	libcurl->multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	libcurl->multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
+	libcurl->multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	libcurl->multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	return http;
 }
 
@@ -144,16 +153,15 @@ void etcd_http_destroy(struct etcd_http *http)
 	if (!http)
 		return;
 	for (unsigned i = 0; i < http->n_kept; i++)
-		curl_easy_cleanup(http->kept[i]);
+		libcurl->easy_cleanup(http->kept[i]);
 	if (http->multi)
-		curl_multi_cleanup(http->multi);
+		libcurl->multi_cleanup(http->multi);
 	loop_timer_destroy(http->timer);
-	curl_slist_free_all(http->json);
+	libcurl->slist_free_all(http->json);
 	free((char *)http->files.ca);
 	free((char *)http->files.cert);
 	free((char *)http->files.key);
 	free(http);
-	curl_global_cleanup();
 }
 
 /* -- One request -- */
@@ -163,15 +171,15 @@ static void fetch_finish(struct etcd_fetch *fetch)
 {
 	struct etcd_http *http = fetch->http;
 	if (fetch->curl) {
-		curl_multi_remove_handle(http->multi, fetch->curl);
-		curl_easy_reset(fetch->curl); /* connections are the multi handle's */
+		libcurl->multi_remove_handle(http->multi, fetch->curl);
+		libcurl->easy_reset(fetch->curl); /* connections are the multi handle's */
 		if (http->n_kept < KEPT_HANDLES)
 			http->kept[http->n_kept++] = fetch->curl;
 		else
-			curl_easy_cleanup(fetch->curl);
+			libcurl->easy_cleanup(fetch->curl);
 	}
 	loop_timer_destroy(fetch->timer);
-	curl_slist_free_all(fetch->headers);
+	libcurl->slist_free_all(fetch->headers);
 	buffer_finish(&fetch->answer);
 	free(fetch);
 }
@@ -185,7 +193,7 @@ void etcd_fetch_cancel(struct etcd_fetch *fetch)
 static void fetch_end(struct etcd_fetch *fetch, const struct etcd_fetched *fetched)
 {
 	/* The connection of what has not ended by itself is closed before anybody hears of it. */
-	curl_multi_remove_handle(fetch->http->multi, fetch->curl);
+	libcurl->multi_remove_handle(fetch->http->multi, fetch->curl);
 	fetch->cb(fetch->arg, fetched);
 	fetch_finish(fetch);
 }
@@ -209,7 +217,7 @@ static void end_by_code(struct etcd_fetch *fetch, CURLcode code)
 {
 	long status = 0;
 	struct etcd_fetched fetched = {.end = ETCD_FETCH_ANSWERED, .answer = &fetch->answer};
-	curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, &status);
+	libcurl->easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, &status);
 	fetched.status = (unsigned)status;
 	if (fetch->is_too_long) {
 		fetched.end = ETCD_FETCH_TOO_LONG;
@@ -219,7 +227,7 @@ static void end_by_code(struct etcd_fetch *fetch, CURLcode code)
 		fetched.message = fetch->answer.failed                ? "no memory for the answer"
 				  : code == CURLE_ABORTED_BY_CALLBACK ? "the connection broke"
 				  : fetch->error[0]                   ? fetch->error
-								      : curl_easy_strerror(code);
+								      : libcurl->easy_strerror(code);
 	}
 	fetch_end(fetch, &fetched);
 }
@@ -229,9 +237,9 @@ static void handle_ended(struct etcd_http *http)
 {
 	CURLMsg *message;
 	int n_left;
-	while ((message = curl_multi_info_read(http->multi, &n_left))) {
+	while ((message = libcurl->multi_info_read(http->multi, &n_left))) {
 		struct etcd_fetch *fetch = NULL;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
+		libcurl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
 		if (message->msg == CURLMSG_DONE && fetch)
 			end_by_code(fetch, message->data.result);
 	}
@@ -278,9 +286,9 @@ static struct curl_slist *headers_with(const char *token)
 	char line[2048];
 	int n = snprintf(line, sizeof(line), "Authorization: %s", token);
 	struct curl_slist *list = n > 0 && (size_t)n < sizeof(line) ? json_headers() : NULL;
-	struct curl_slist *longer = list ? curl_slist_append(list, line) : NULL;
+	struct curl_slist *longer = list ? libcurl->slist_append(list, line) : NULL;
 	if (!longer)
-		curl_slist_free_all(list);
+		libcurl->slist_free_all(list);
 	return longer;
 }
 
@@ -288,33 +296,33 @@ static void set_options(struct etcd_fetch *fetch, const struct etcd_fetch_reques
 {
 	CURL *curl = fetch->curl;
 	const struct etcd_http_files *files = &fetch->http->files;
-	curl_easy_setopt(curl, CURLOPT_URL, request->url);
-	curl_easy_setopt(curl, CURLOPT_PRIVATE, fetch);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, fetch->error);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, before_sending);
-	curl_easy_setopt(curl, CURLOPT_PREREQDATA, fetch);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, fetch);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, fetch);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fetch->headers ? fetch->headers : fetch->http->json);
+	libcurl->easy_setopt(curl, CURLOPT_URL, request->url);
+	libcurl->easy_setopt(curl, CURLOPT_PRIVATE, fetch);
+	libcurl->easy_setopt(curl, CURLOPT_ERRORBUFFER, fetch->error);
+	libcurl->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	libcurl->easy_setopt(curl, CURLOPT_PROXY, "");
+	libcurl->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	libcurl->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	libcurl->easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	libcurl->easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+	libcurl->easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+	libcurl->easy_setopt(curl, CURLOPT_PREREQFUNCTION, before_sending);
+	libcurl->easy_setopt(curl, CURLOPT_PREREQDATA, fetch);
+	libcurl->easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
+	libcurl->easy_setopt(curl, CURLOPT_HEADERDATA, fetch);
+	libcurl->easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	libcurl->easy_setopt(curl, CURLOPT_WRITEDATA, fetch);
+	libcurl->easy_setopt(curl, CURLOPT_HTTPHEADER, fetch->headers ? fetch->headers : fetch->http->json);
 	if (files->ca)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, files->ca);
+		libcurl->easy_setopt(curl, CURLOPT_CAINFO, files->ca);
 	if (files->cert)
-		curl_easy_setopt(curl, CURLOPT_SSLCERT, files->cert);
+		libcurl->easy_setopt(curl, CURLOPT_SSLCERT, files->cert);
 	if (files->key)
-		curl_easy_setopt(curl, CURLOPT_SSLKEY, files->key);
+		libcurl->easy_setopt(curl, CURLOPT_SSLKEY, files->key);
 	if (request->body.bytes) {
-		curl_easy_setopt(curl, CURLOPT_POST, 1L);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.bytes);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+		libcurl->easy_setopt(curl, CURLOPT_POST, 1L);
+		libcurl->easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.bytes);
+		libcurl->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
 	}
 }
 
@@ -333,12 +341,12 @@ struct etcd_fetch *etcd_http_fetch(struct etcd_http *http, const struct etcd_fet
 		.arg = request->arg,
 		.timer = loop_timer_create(http->loop, on_silence, fetch),
 		.headers = request->authorization ? headers_with(request->authorization) : NULL,
-		.curl = http->n_kept > 0 ? http->kept[--http->n_kept] : curl_easy_init(),
+		.curl = http->n_kept > 0 ? http->kept[--http->n_kept] : libcurl->easy_init(),
 	};
 	if (!fetch->curl || !fetch->timer || (request->authorization && !fetch->headers))
 		goto failed;
 	set_options(fetch, request);
-	if (curl_multi_add_handle(http->multi, fetch->curl) != CURLM_OK)
+	if (libcurl->multi_add_handle(http->multi, fetch->curl) != CURLM_OK)
 		goto failed;
 	loop_timer_set(fetch->timer, fetch->heard_us + fetch->silence_us);
 	return fetch;
@@ -352,24 +360,24 @@ const char *etcd_http_wrong_url(const char *url)
 {
 	char *part = NULL;
 	const char *wrong = NULL;
-	CURLU *parsed = curl_url();
+	CURLU *parsed = libcurl->url();
 	if (!parsed)
 		return "no memory";
-	if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+	if (libcurl->url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		wrong = "it is no URL such as http://10.0.0.1:2379";
-	if (!wrong && curl_url_get(parsed, CURLUPART_SCHEME, &part, 0) == CURLUE_OK && strcmp(part, "http") != 0 &&
+	if (!wrong && libcurl->url_get(parsed, CURLUPART_SCHEME, &part, 0) == CURLUE_OK && strcmp(part, "http") != 0 &&
 	    strcmp(part, "https") != 0)
 		wrong = "it begins with neither http:// nor https://";
-	curl_free(part);
+	libcurl->free(part);
 	part = NULL;
-	if (!wrong && curl_url_get(parsed, CURLUPART_PATH, &part, 0) == CURLUE_OK && strcmp(part, "/") != 0)
+	if (!wrong && libcurl->url_get(parsed, CURLUPART_PATH, &part, 0) == CURLUE_OK && strcmp(part, "/") != 0)
 		wrong = "it has a path: only a host and a port are wanted";
-	curl_free(part);
+	libcurl->free(part);
 	part = NULL;
-	if (!wrong && (curl_url_get(parsed, CURLUPART_QUERY, &part, 0) == CURLUE_OK ||
-		       curl_url_get(parsed, CURLUPART_FRAGMENT, &part, 0) == CURLUE_OK))
+	if (!wrong && (libcurl->url_get(parsed, CURLUPART_QUERY, &part, 0) == CURLUE_OK ||
+		       libcurl->url_get(parsed, CURLUPART_FRAGMENT, &part, 0) == CURLUE_OK))
 		wrong = "there is something behind the port";
-	curl_free(part);
-	curl_url_cleanup(parsed);
+	libcurl->free(part);
+	libcurl->url_cleanup(parsed);
 	return wrong;
 }

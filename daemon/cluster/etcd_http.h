@@ -51,6 +51,9 @@ struct etcd_fetch_request {
 	void *arg;
 };
 
+/* Loads libcurl, before anything else. NULL: it is there; else why not. */
+const char *etcd_http_load(void);
+
 struct etcd_http *etcd_http_create(struct loop *loop, const struct etcd_http_files *files); /* NULL without memory */
 void etcd_http_destroy(struct etcd_http *http); /* none may be under way. NULL is fine */
 

@@ -47,9 +47,9 @@ class Daemon:
     """Started with a free port of 127.0.0.1 and a Unix socket (unless `listen` says otherwise), ready when made. For `with`.
 
     When it ends it does not wait for values to be taken, unless an argument sets limits.grace_ms. `launcher` is a command that runs it, in its own place; `popen` are options of
-    subprocess.Popen."""
+    subprocess.Popen. Who does not want it to wait until it is ready calls wait_ready() later."""
 
-    def __init__(self, *arguments, listen=None, http="none", nofile=None, launcher=(), **popen):
+    def __init__(self, *arguments, listen=None, http="none", nofile=None, launcher=(), waits=True, **popen):
         self.directory = tempfile.mkdtemp(prefix="millrace-test.")
         self.socket_path = os.path.join(self.directory, "m.sock")
         listen = ["tcp://127.0.0.1:0", f"unix://{self.socket_path}"] if listen is None else listen
@@ -66,6 +66,10 @@ class Daemon:
         self.ended = False
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.reader.start()
+        if waits:
+            self.wait_ready()
+
+    def wait_ready(self):
         ready = self.wait_log("ready")
         self.port, self.tls_port = (self.port_of(scheme, ready) for scheme in ("tcp", "tls"))
 

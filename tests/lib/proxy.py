@@ -53,8 +53,8 @@ class Link:
 class Proxy:
     """Listens at a free port of 127.0.0.1 (`port`), and connects to `target_port` there. `choose` gives each connection its Fault. For `with`."""
 
-    def __init__(self, target_port, choose):
-        self.target_port, self.choose = target_port, choose
+    def __init__(self, target_port, choose=lambda: Fault()):
+        self.target_port, self.choose, self.is_silent = target_port, choose, False
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.listener.setblocking(False)
@@ -64,6 +64,7 @@ class Proxy:
         self.selector.register(self.wake, selectors.EVENT_READ, None)
         self.links, self.timers, self.n_timers, self.running = set(), [], 0, True
         self.n_faults = 0
+        self.obeyed = threading.Semaphore(0)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -83,7 +84,9 @@ class Proxy:
         while self.running:
             wait = max(0.0, self.timers[0][0] - time.monotonic()) if self.timers else None
             for key, _ in self.selector.select(wait):
-                if key.fileobj is self.listener:
+                if key.fileobj is self.wake:
+                    self.obey(self.wake.recv(1))
+                elif key.fileobj is self.listener:
                     self.accept()
                 elif key.data and key.data.is_open:
                     self.handle(key.data)
@@ -93,17 +96,43 @@ class Proxy:
                 if side.link.is_open:
                     self.handle(side.link)
 
+    def order(self, byte):
+        self.waker.send(byte)
+        self.obeyed.acquire()
+
+    def silence(self):
+        """From now on nothing comes through, and nobody is told: a network that is parted. It has happened when this returns."""
+        self.order(b"s")
+
+    def heal(self):
+        """What was silent breaks; new connections come through."""
+        self.order(b"h")
+
+    def obey(self, byte):
+        if byte == b"x":
+            return
+        self.is_silent = byte == b"s"
+        for link in list(self.links):
+            if self.is_silent:
+                link.swallows = True
+                for side in link.sides:
+                    side.waiting.clear()
+            elif link.swallows:
+                self.end(link)
+        self.obeyed.release()
+
     def accept(self):
         try:
             client, _ = self.listener.accept()
         except OSError:
             return
         try:
-            daemon = socket.create_connection(("127.0.0.1", self.target_port))
+            daemon = socket.create_connection(("127.0.0.1", self.target_port), 5)
         except OSError:
             client.close()
             return
         link = Link(client, daemon, self.choose())
+        link.swallows = self.is_silent
         self.links.add(link)
         for end in (client, daemon):
             end.setblocking(False)

@@ -15,7 +15,7 @@ enum { DEADLINE_US = 30000000 };
  */
 static const struct haste {
 	uint32_t try_ms, call_ms;
-} patient = {2000, 10000}, hasty = {40, 150}, endless = {500, 800}, turning = {100, 10000}, brief = {100, 500};
+} patient = {2000, 10000}, hasty = {250, 300}, endless = {500, 800}, turning = {100, 10000}, brief = {100, 500};
 
 #define HEADER            "\"header\":{\"cluster_id\":\"77\",\"member_id\":\"1\",\"revision\":\"12\",\"raft_term\":\"2\"}"
 #define SUCCEEDED         "{" HEADER ",\"succeeded\":true,\"responses\":[{\"response_put\":{}}]}"
