@@ -56,6 +56,17 @@
  * none is lost, as long as that daemon lives. Whatever else was sent ends as said above. Ephemeral channels that the
  * handle created by a name are created anew, empty, before anything is sent.
  *
+ * Several daemons that are one service (a cluster, which hello's features say): any of their addresses will do, and it
+ * is best to give several, with `reconnect`. Each request goes to the daemon that has its channel's group (what stands
+ * in the first braces of the name, as in "{orders}.jobs"; else "default"): the library asks whom it knows, follows to
+ * whom it is sent, over a connection of its own, and remembers that. A daemon that asks for no TLS is not followed to
+ * from one that does (MR_EMOVED). While nobody has the group a request is asked again, in its own time: MR_EUNAVAILABLE
+ * if that is over. When a group goes to another daemon by plan no call notices, and the order of puts stays. When a
+ * daemon dies it is as with any broken connection, with a call's whole time for what is sent again to go to its
+ * successor. What names no channel, and mr_hello(), is of the daemon that the handle connected to first, or whoever is
+ * there in its place; leases are of the daemon that gave them. Without `reconnect` the handle ends with its first
+ * connection.
+ *
  * fork(): a handle belongs to the process that has made it. In a child each function is MR_EARGUMENT, and mr_destroy()
  * gives up the child's copy alone: the parent's connection goes on. Connect anew in the child.
  */
@@ -105,9 +116,9 @@ enum mr_status {
 	MR_EINTERNAL = -20,
 	MR_ENO_SUCH_TAP = -21,
 	MR_ESTALE_PRODUCER = -22,
-	MR_EMOVED = -23,
-	MR_ECROSS_GROUP = -24,
-	MR_EUNAVAILABLE = -25,
+	MR_EMOVED = -23,       /* another daemon has the channel, and it could not be followed to */
+	MR_ECROSS_GROUP = -24, /* the channels of one request are of different groups */
+	MR_EUNAVAILABLE = -25, /* it cannot be served just now */
 
 	/* The library's own. */
 	MR_ECONNECT = -100,    /* no connection could be made */
@@ -157,10 +168,10 @@ MR_API const char *mr_message(void);
 MR_API int mr_fail(int status, const char *message);
 
 /* Connects and says hello. urls: "tcp://host:port" (port 7223 if left out), "tls://host:port" (7225; the
- * certificate of who answers has to be the host's) or "unix:///path", or several with commas between them, of which
- * the first that can be had is chosen, each in its share of the time; NULL: $MILLRACE_URL, else tcp://127.0.0.1:7223.
- * *out is the caller's, for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL, MR_EARGUMENT, MR_EMEMORY, or what the daemon says
- * to hello. */
+ * certificate of who answers has to be the host's) or "unix:///path", or several with commas between them
+ * ("tcp://a,b:7300" too), of which the first that can be had is chosen, each in its share of the time; NULL:
+ * $MILLRACE_URL, else tcp://127.0.0.1:7223. *out is the caller's, for mr_destroy(). MR_ECONNECT, MR_EPROTOCOL,
+ * MR_EARGUMENT, MR_EMEMORY, or what the daemon says to hello. */
 MR_API int mr_connect(mr **out, const char *urls, const struct mr_options *options);
 
 /* Ends the connection: what is parked is cancelled by the daemon. NULL is fine. */
@@ -169,9 +180,10 @@ MR_API void mr_destroy(mr *m);
 /* Frees bytes that this library gave. NULL is fine. */
 MR_API void mr_free(void *bytes);
 
-/* The connection's descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1
- * if the connection has ended. Meant for a handle of one thread: what another thread reads does not make it readable.
- */
+/* A descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1 if the
+ * connection has ended. Meant for a handle of one thread: what another thread reads does not make it readable. In a
+ * cluster it stands for all connections, and mr_is_done() has also to be asked every 0.1 s while something is under
+ * way: groups that nobody has are asked for again by it. */
 MR_API int mr_fd(mr *m);
 
 /* A round trip that does nothing else. */
@@ -396,8 +408,9 @@ MR_API int mr_leases(mr *m, const char *channel, json_t **rows);  /* who works o
 
 typedef struct mr_request mr_request;
 
-/* Each sends one request and returns at once (it may wait for the socket to take the bytes). MR_OK: *request must go to
- * mr_wait(), once. */
+/* Each sends one request and returns at once (it may wait for the socket to take the bytes). What else there is to do
+ * for it, as following it to another daemon, is done by calls that wait, and by mr_is_done(). MR_OK: *request must go
+ * to mr_wait(), once. */
 MR_API int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
 			int64_t timeout_ms);
 MR_API int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,

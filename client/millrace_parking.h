@@ -55,6 +55,9 @@
  * Ephemeral channels that this client created by a name are created anew, before anything else is sent; what was in
  * them is gone. Those whose name the daemon made up are gone. Leases end with the connection, unless they are sticky.
  *
+ * Several daemons that are one service: see millrace.h. There is a connection to each that has a channel of this
+ * client's; MR_EVENT_CONNECTED and the like tell of each, by its url.
+ *
  * fork(): a client belongs to the process that has made it. In a child each function is MR_EARGUMENT, no callback is
  * called, and mr_parking_destroy() does nothing, since the loop's descriptors are the parent's too: the child's copy
  * goes when it ends or calls exec. Make another client in the child, on a loop of its own.
@@ -119,6 +122,7 @@ MR_API int mr_parking_create(mr_parking **out, struct event_base *base, const ch
  * the daemon, ephemeral channels go. NULL is fine. */
 MR_API void mr_parking_destroy(mr_parking *p);
 
+/* To any daemon. */
 MR_API bool mr_parking_is_connected(const mr_parking *p);
 
 /* How many requests have not ended. */

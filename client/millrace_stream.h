@@ -28,7 +28,8 @@
  *
  * When the connection ends, so does a consumer, after the values that are here; with the handle's option `reconnect`
  * another can be created. A producer goes on then with the next connection: what was on its way is sent again, once, if
- * the daemon knows `once` (millrace.h, broken connections); else its flush tells how much of it is unknown.
+ * the daemon knows `once` (millrace.h, broken connections); else its flush tells how much of it is unknown. In a
+ * cluster both go along when their channel goes to another daemon by plan.
  */
 #ifndef MILLRACE_STREAM_H
 #define MILLRACE_STREAM_H

@@ -95,11 +95,11 @@ int call_begin(mr *m, int status, struct client_operation *operation, enum want 
 	return status;
 }
 
-int call_cancel(mr *m, uint64_t id)
+int call_cancel(mr *m, struct contact *contact, uint64_t id)
 {
 	struct client_operation operation;
 
-	return call_plain(m, operation_cancel(&operation, id), &operation);
+	return call_plain(m, operation_cancel(&operation, contact, id), &operation);
 }
 
 /* -- requests in flight -- */
@@ -145,7 +145,7 @@ bool mr_is_done(mr *m, mr_request *request)
 int mr_cancel(mr *m, mr_request *request)
 {
 	int status = driver_lock(m);
-	bool is_sent = false;
+	struct contact *contact = NULL; /* of whom it was asked */
 	uint64_t id = 0;
 
 	if (status != MR_OK)
@@ -157,11 +157,12 @@ int mr_cancel(mr *m, mr_request *request)
 		status = requests_cancel(&m->machine, &request->base);
 		driver_look(m);
 	} else {
-		is_sent = request->base.is_cancelled = true;
+		request->base.is_cancelled = true;
+		contact = request->base.contact;
 		id = request->base.pending.id;
 	}
 	driver_unlock(m);
-	return is_sent ? call_cancel(m, id) : status;
+	return contact ? call_cancel(m, contact, id) : status;
 }
 
 /* -- results -- */

@@ -24,8 +24,8 @@ int call_tree(mr *m, int status, struct client_operation *operation, json_t **re
  * on errors. */
 int call_begin(mr *m, int status, struct client_operation *operation, enum want want, mr_request **request);
 
-/* Asks for the cancelling of the request with this id. */
-int call_cancel(mr *m, uint64_t id);
+/* Asks for the cancelling of the request with this id, of whom it was asked. */
+int call_cancel(mr *m, struct contact *contact, uint64_t id);
 
 /* Moves the text out, and finishes the request. Returns `status`. json and len may be NULL. */
 int call_give_text(struct mr_request *request, int status, char **json, size_t *len);

@@ -288,17 +288,19 @@ int mr_consumer_next(mr_consumer *consumer, struct mr_result *result, int64_t ti
 /* Asks for the end of the first grant, and waits for it, without the lock. */
 static int cancel_first(mr_consumer *consumer)
 {
-	uint64_t id = LIST_FIRST(&consumer->grants)->request.base.pending.id;
+	struct machine_request *first = &LIST_FIRST(&consumer->grants)->request.base;
+	struct contact *contact = first->contact;
+	uint64_t id = first->pending.id;
 	struct mr *m = consumer->m;
 	int status;
 
-	if (LIST_FIRST(&consumer->grants)->request.base.place == PLACE_WAITING) {
-		status = requests_cancel(&m->machine, &LIST_FIRST(&consumer->grants)->request.base);
+	if (first->place == PLACE_WAITING) {
+		status = requests_cancel(&m->machine, first);
 		driver_look(m);
 		return status;
 	}
 	driver_unlock(m);
-	status = call_cancel(m, id);
+	status = call_cancel(m, contact, id);
 	if (driver_lock(m) != MR_OK)
 		abort();                   /* the process is the same as just before */
 	if (status == MR_ENO_SUCH_REQUEST) /* it had come to its end by itself, which has been told before this was */

@@ -6,10 +6,11 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
-#include "client/blocking/connect.h"
+#include "client/blocking/attempt.h"
 #include "client/blocking/outcome.h"
 #include "client/blocking/waiter.h"
 #include "client/machine/failure.h"
+#include "client/machine/machine.h"
 #include "client/net/process.h"
 
 int driver_lock(struct mr *m)
@@ -27,29 +28,40 @@ void driver_unlock(struct mr *m)
 
 /* -- bytes -- */
 
-static bool has_socket(const struct mr *m)
+static bool has_socket(const struct blocking_contact *of)
 {
-	return m->uplink.fd >= 0 && machine_has_connection(&m->machine);
+	return of->contact.state == CONTACT_GREETING || of->contact.state == CONTACT_OPEN;
 }
 
 /* Reads once. Whether there may be more. */
-static bool read_once(struct mr *m)
+static bool read_once(struct mr *m, struct blocking_contact *of)
 {
 	int64_t now_ms = clock_now_ms();
 	size_t len = 0;
 	char *room;
 	ssize_t n;
 
-	if (!has_socket(m))
+	if (!has_socket(of))
 		return false;
-	room = machine_room(&m->machine, &len, now_ms);
-	n = room ? uplink_read(&m->uplink, room, len) : UPLINK_AGAIN;
+	room = contact_room(&of->contact, &len, now_ms);
+	n = room ? uplink_read(&of->dial.uplink, room, len) : UPLINK_AGAIN;
 	if (n > 0)
-		machine_read(&m->machine, (size_t)n, now_ms);
+		contact_read(&of->contact, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
-		machine_closed_by_peer(&m->machine, now_ms, uplink_message(n));
+		contact_closed_by_peer(&of->contact, now_ms, uplink_message(n));
 	outcome_deliver(m, now_ms);
 	return n > 0;
+}
+
+static void read_all(struct mr *m)
+{
+	struct contact *contact;
+
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		while (read_once(m, (struct blocking_contact *)contact))
+			;
+	}
 }
 
 /* Those whose frames the socket has taken need not wait any longer for that. */
@@ -68,80 +80,75 @@ static void wake_sent(struct mr *m)
 		waiter_wake_leader(m);
 }
 
-void driver_write(struct mr *m, bool flush)
+static void write_to(struct mr *m, struct blocking_contact *of, bool flush, int64_t now_ms)
 {
-	int64_t now_ms = clock_now_ms();
 	struct slice out;
 
-	while ((out = machine_output(&m->machine, flush, now_ms)).len && has_socket(m)) {
-		ssize_t n = uplink_write(&m->uplink, out.bytes, out.len);
+	while ((out = contact_output(&of->contact, flush, now_ms)).len && has_socket(of)) {
+		ssize_t n = uplink_write(&of->dial.uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN) {
 			waiter_wake_leader(m); /* it has to wait for room, too, from now on */
 			break;
 		}
 		if (n > 0) {
-			machine_written(&m->machine, (size_t)n, now_ms);
+			contact_written(&of->contact, (size_t)n, now_ms);
 			wake_sent(m);
 			continue;
 		}
-		while (read_once(m)) /* the daemon may have said why before it closed */
+		while (read_once(m, of)) /* the daemon may have said why before it closed */
 			;
-		if (has_socket(m))
-			machine_closed_by_peer(&m->machine, now_ms, uplink_message(n));
+		if (has_socket(of))
+			contact_closed_by_peer(&of->contact, now_ms, uplink_message(n));
+	}
+}
+
+void driver_write(struct mr *m, bool flush)
+{
+	int64_t now_ms = clock_now_ms();
+	struct contact *contact;
+
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		write_to(m, (struct blocking_contact *)contact, flush, now_ms);
 	}
 	outcome_deliver(m, now_ms);
 }
 
-/* Before anything is given up, what there is is read: this process itself may have been stopped for a while. */
-static void tick(struct mr *m)
-{
-	if (clock_now_ms() < machine_due_ms(&m->machine))
-		return;
-	while (read_once(m))
-		;
-	machine_tick(&m->machine, clock_now_ms());
-	outcome_deliver(m, clock_now_ms());
-	driver_write(m, false);
-}
-
-void driver_look(struct mr *m)
-{
-	while (read_once(m))
-		;
-	outcome_deliver(m, clock_now_ms()); /* what has been cancelled here, too */
-	tick(m);
-}
-
-/* -- connecting -- */
+/* -- time -- */
 
 static int64_t earlier_of(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* An attempt with the next address, in its share of the time. The calling thread leads, and lets go of the lock. */
-static void open_connection(struct mr *m, int64_t ends_ms)
+static int64_t due_ms(const struct mr *m)
 {
-	const struct url *url = &m->urls.urls[m->machine.url_at];
-	int64_t now_ms = clock_now_ms(), n_left = (int64_t)(m->urls.n - m->machine.url_at);
-	struct uplink uplink;
-	int status;
+	int64_t due_ms = machine_due_ms(&m->machine);
+	const struct contact *contact;
 
-	ends_ms = now_ms + (ends_ms > now_ms ? ends_ms - now_ms : 0) / n_left;
-	machine_opening(&m->machine, url->text, ends_ms);
-	pthread_mutex_unlock(&m->lock);
-	status = connect_url(&uplink, url, m->secure, ends_ms);
-	pthread_mutex_lock(&m->lock);
-	if (m->machine.state != MACHINE_OPENING) { /* its time was over */
-		if (status == MR_OK)
-			uplink_close(&uplink);
-	} else if (status == MR_OK) {
-		m->uplink = uplink;
-		machine_opened(&m->machine, clock_now_ms());
-	} else {
-		machine_close(&m->machine, clock_now_ms(), status, "%s", mr_message());
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		due_ms = earlier_of(due_ms, attempt_due_ms((const struct blocking_contact *)contact));
 	}
+	return due_ms;
+}
+
+/* Before anything is given up, what there is is read: this process itself may have been stopped for a while. */
+static void tick(struct mr *m)
+{
+	struct contact *contact;
+
+	if (clock_now_ms() < due_ms(m))
+		return;
+	read_all(m);
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		attempt_expire((struct blocking_contact *)contact, clock_now_ms());
+	}
+	machine_tick(&m->machine, clock_now_ms());
+	outcome_deliver(m, clock_now_ms());
+	driver_write(m, false);
 }
 
 /* -- leading and following -- */
@@ -165,45 +172,134 @@ static int poll_ms(int64_t until_ms)
 	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* Waits for the socket, without the lock, until something is due. */
-static void poll_socket(struct mr *m, int64_t until_ms)
+/* Whether all is with the sockets, but for a put that is kept back. */
+static bool is_sent(const struct mr *m)
 {
-	bool is_blocked = has_socket(m) && machine_output(&m->machine, false, clock_now_ms()).len > 0;
-	struct pollfd ready[] = {
-		{.fd = m->uplink.fd, .events = (short)(is_blocked ? POLLIN | POLLOUT : POLLIN)},
-		{.fd = m->wake_fd, .events = POLLIN},
-	};
-	int n, wait_ms = poll_ms(earlier_of(machine_due_ms(&m->machine), until_ms));
+	const struct contact *contact;
+
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		const struct machine_request *first = TAILQ_FIRST(&contact->waiting);
+
+		if (buffer_len(&contact->exchange.out) > 0 ||
+		    (first && (!first->operation.is_unanswered || TAILQ_NEXT(first, entry))))
+			return false;
+	}
+	return true;
+}
+
+static bool is_over(const struct mr *m, const struct waiter *waiter)
+{
+	const struct mr_request *request = waiter->request;
+
+	if (!request)
+		return waiter->is_done || (waiter->waits_sent && is_sent(m));
+	return request->is_done ||
+	       (waiter->waits_sent && request->base.place != PLACE_WAITING && request->base.place != PLACE_WRITING);
+}
+
+/* Opens what has to be open. */
+static void open_connections(struct mr *m)
+{
+	struct contact *contact;
+	bool is_any = false;
+
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		int64_t now_ms = clock_now_ms();
+
+		if (contact_wants_connection(contact, now_ms)) {
+			attempt_begin(m, (struct blocking_contact *)contact, now_ms);
+			is_any = true;
+		}
+	}
+	if (is_any)
+		driver_write(m, false);
+}
+
+/* What poll() waits for. How many. */
+static nfds_t list_sockets(struct mr *m, struct pollfd *ready)
+{
+	struct contact *contact;
+	nfds_t n = 0;
+
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		const struct blocking_contact *of = (const struct blocking_contact *)contact;
+		bool is_blocked = has_socket(of) && contact_output(contact, false, clock_now_ms()).len > 0;
+
+		ready[n++] = (struct pollfd){
+			.fd = attempt_fd(of),
+			.events = (short)(attempt_events(of) | (is_blocked ? POLLOUT : 0)),
+		};
+	}
+	ready[n++] = (struct pollfd){.fd = m->wake_fd, .events = POLLIN};
+	return n;
+}
+
+static void use_sockets(struct mr *m, const struct pollfd *ready)
+{
+	struct contact *contact = TAILQ_FIRST(&m->machine.contacts);
+	const struct pollfd *at = ready;
+
+	for (; contact && at->fd != m->wake_fd; contact = TAILQ_NEXT(contact, entry), at++) {
+		struct blocking_contact *of = (struct blocking_contact *)contact;
+
+		if (contact->state == CONTACT_OPENING && at->revents)
+			attempt_go_on(m, of, clock_now_ms());
+		else if (at->revents & ~POLLOUT)
+			read_once(m, of);
+		while (has_socket(of) && uplink_has_more(&of->dial.uplink) && read_once(m, of))
+			;
+	}
+}
+
+/* Waits for the sockets, without the lock, until something is due. */
+static void poll_sockets(struct mr *m, struct waiter *waiter, int64_t until_ms)
+{
+	struct pollfd ready[MACHINE_MOST_CONTACTS + 1];
+	nfds_t n_ready = list_sockets(m, ready);
+	int n, wait_ms = poll_ms(earlier_of(due_ms(m), until_ms));
 	eventfd_t times;
 
+	m->leader = waiter;
 	pthread_mutex_unlock(&m->lock);
-	n = poll(ready, 2, wait_ms);
+	n = poll(ready, n_ready, wait_ms);
 	pthread_mutex_lock(&m->lock);
+	m->leader = NULL;
 	if (m->is_leader_woken)
 		eventfd_read(m->wake_fd, &times);
 	m->is_leader_woken = false;
-	m->leader = NULL;
-	if (n > 0 && (ready[0].revents & ~POLLOUT))
-		read_once(m);
-	while (has_socket(m) && uplink_has_more(&m->uplink) && read_once(m))
-		;
+	if (n > 0)
+		use_sockets(m, ready);
 }
 
 /* One round of waiting for all. */
 static void lead(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 {
-	int64_t now_ms = clock_now_ms();
-
-	m->leader = waiter;
-	if (machine_wants_connection(&m->machine, now_ms))
-		open_connection(
-			m, earlier_of(now_ms + m->machine.settings.connect_timeout_ms, wakes_ms(waiter, deadline_ms)));
-	else
-		poll_socket(m, deadline_ms);
-	m->leader = NULL;
+	open_connections(m);
+	if (!is_over(m, waiter))
+		poll_sockets(m, waiter, deadline_ms);
 	outcome_deliver(m, clock_now_ms());
 	driver_write(m, false);
 	tick(m);
+	open_connections(m); /* to whom what has come leads */
+	if (m->ready_fd >= 0)
+		attempt_watch(m);
+}
+
+void driver_look(struct mr *m)
+{
+	struct waiter onlooker = {.is_done = false};
+
+	if (m->leader) {
+		read_all(m);
+		outcome_deliver(m, clock_now_ms()); /* what has been cancelled here, too */
+		tick(m);
+		waiter_wake_leader(m); /* something may be due earlier */
+	} else {
+		lead(m, &onlooker, 0);
+	}
 }
 
 /* One round of sleeping, while another thread leads. */
@@ -219,25 +315,6 @@ static void follow(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 		pthread_cond_timedwait(&waiter->woken, &m->lock, &until);
 	TAILQ_REMOVE(&m->followers, waiter, entry);
 	tick(m);
-}
-
-/* Whether all is with the socket, but for a put that is kept back. */
-static bool is_sent(const struct mr *m)
-{
-	const struct machine_request *first = TAILQ_FIRST(&m->machine.waiting);
-
-	return buffer_len(&m->machine.exchange.out) == 0 &&
-	       (!first || (first->operation.is_unanswered && !TAILQ_NEXT(first, entry)));
-}
-
-static bool is_over(const struct mr *m, const struct waiter *waiter)
-{
-	const struct mr_request *request = waiter->request;
-
-	if (!request)
-		return waiter->is_done || (waiter->waits_sent && is_sent(m));
-	return request->is_done ||
-	       (waiter->waits_sent && request->base.place != PLACE_WAITING && request->base.place != PLACE_WRITING);
 }
 
 bool driver_wait(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
@@ -272,17 +349,15 @@ int driver_submit(struct mr *m, struct mr_request *request, struct client_operat
 
 int driver_open(struct mr *m)
 {
+	struct contact *home = m->machine.home;
 	struct waiter opener = {.is_done = false};
-	int64_t ends_ms = clock_now_ms() + m->machine.settings.connect_timeout_ms;
 
 	do {
-		m->leader = &opener;
-		open_connection(m, ends_ms);
-		m->leader = NULL;
+		attempt_begin(m, (struct blocking_contact *)home, clock_now_ms());
 		driver_write(m, true);
-		while (m->machine.state == MACHINE_GREETING)
+		while (home->state == CONTACT_OPENING || home->state == CONTACT_GREETING)
 			lead(m, &opener, MACHINE_NEVER);
-	} while (m->machine.state == MACHINE_CLOSED && m->machine.url_at > 0 && m->machine.closed_status != MR_EMEMORY);
-	return m->machine.state == MACHINE_OPEN ? MR_OK
-						: fail(m->machine.closed_status, "%s", m->machine.closed_message);
+	} while (home->state == CONTACT_CLOSED && contact_has_another_address(home) &&
+		 home->closed_status != MR_EMEMORY);
+	return home->state == CONTACT_OPEN ? MR_OK : fail(home->closed_status, "%s", home->closed_message);
 }

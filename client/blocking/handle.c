@@ -2,11 +2,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "client/blocking/call.h"
+#include "client/blocking/attempt.h"
 #include "client/machine/failure.h"
+#include "client/machine/machine.h"
 #include "client/net/entropy.h"
 #include "client/net/process.h"
 #include "client/net/secure.h"
@@ -19,7 +22,9 @@ static int init_machine(mr *m, const struct mr_options *options)
 		.name = options->name,
 		.token = options->token,
 		.seed = entropy_number(),
+		.urls = m->urls.urls,
 		.n_urls = m->urls.n,
+		.contact_bytes = sizeof(struct blocking_contact),
 		.reopens = options->reconnect,
 		.is_impatient = true,
 		.connect_timeout_ms =
@@ -54,7 +59,7 @@ static mr *create(void)
 		return NULL;
 	}
 	m->process = process_number();
-	m->uplink.fd = -1;
+	m->ready_fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&m->monotonic);
 	pthread_condattr_setclock(&m->monotonic, CLOCK_MONOTONIC);
@@ -68,8 +73,9 @@ static void destroy(mr *m)
 {
 	url_list_finish(&m->urls);
 	secure_destroy(m->secure);
-	uplink_close(&m->uplink);
 	close(m->wake_fd);
+	if (m->ready_fd >= 0)
+		close(m->ready_fd);
 	pthread_condattr_destroy(&m->monotonic);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
@@ -104,16 +110,33 @@ int mr_connect(mr **out, const char *urls, const struct mr_options *options)
 	return status;
 }
 
+/* Threads that are not here may have left it in any state. */
+static void destroy_copy(mr *m)
+{
+	struct contact *contact;
+
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		const struct dial *dial = &((struct blocking_contact *)contact)->dial;
+
+		if (dial->url && dial->uplink.fd >= 0)
+			close(dial->uplink.fd);
+	}
+	close(m->wake_fd);
+	if (m->ready_fd >= 0)
+		close(m->ready_fd);
+}
+
 void mr_destroy(mr *m)
 {
 	struct machine_request *request;
+	struct contact *contact;
 	struct mr_request *begun;
 
 	if (!m)
 		return;
-	if (m->process != process_number()) { /* threads that are not here may have left it in any state */
-		close(m->uplink.fd);
-		close(m->wake_fd);
+	if (m->process != process_number()) {
+		destroy_copy(m);
 		return;
 	}
 	while ((request = requests_abandon(&m->machine)))
@@ -122,6 +145,10 @@ void mr_destroy(mr *m)
 		TAILQ_REMOVE(&m->begun, begun, begun);
 		request_finish(begun);
 		free(begun);
+	}
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		attempt_end((struct blocking_contact *)contact);
 	}
 	machine_finish(&m->machine);
 	destroy(m);
@@ -133,8 +160,11 @@ int mr_fd(mr *m)
 
 	if (driver_lock(m) != MR_OK)
 		return fd;
-	if (machine_has_connection(&m->machine))
-		fd = m->uplink.fd;
+	if (m->machine.is_of_cluster && m->ready_fd < 0)
+		m->ready_fd = epoll_create1(EPOLL_CLOEXEC);
+	attempt_watch(m);
+	if (contact_has_connection(m->machine.home))
+		fd = m->machine.is_of_cluster ? m->ready_fd : attempt_fd((struct blocking_contact *)m->machine.home);
 	driver_unlock(m);
 	return fd;
 }

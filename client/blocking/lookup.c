@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct host_lookup { /* of both threads; the last one to let go frees it */
 	pthread_mutex_t lock;
-	pthread_cond_t done;
+	int done_fd;
 	bool is_done, is_left; /* by the thread that works; by the one that waits */
 	char *host, *port;
 	int result;
@@ -28,7 +30,8 @@ static void job_destroy(struct host_lookup *job)
 	if (job->found)
 		freeaddrinfo(job->found);
 	pthread_mutex_destroy(&job->lock);
-	pthread_cond_destroy(&job->done);
+	if (job->done_fd >= 0)
+		close(job->done_fd);
 	free(job->host);
 	free(job->port);
 	free(job);
@@ -37,22 +40,17 @@ static void job_destroy(struct host_lookup *job)
 static struct host_lookup *job_create(const char *host, const char *port)
 {
 	struct host_lookup *job = calloc(1, sizeof(*job));
-	pthread_condattr_t monotonic;
 
 	if (!job)
 		return NULL;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&job->lock, NULL);
-	pthread_cond_init(&job->done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	job->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	job->host = strdup(host);
 	job->port = strdup(port);
-	if (!job->host || !job->port) {
-		job_destroy(job);
-		return NULL;
-	}
-	return job;
+	if (job->done_fd >= 0 && job->host && job->port)
+		return job;
+	job_destroy(job);
+	return NULL;
 }
 
 static void *work(void *argument)
@@ -67,7 +65,7 @@ static void *work(void *argument)
 	job->found = found;
 	job->is_done = true;
 	is_left = job->is_left;
-	pthread_cond_signal(&job->done);
+	eventfd_write(job->done_fd, 1);
 	pthread_mutex_unlock(&job->lock);
 	if (is_left)
 		job_destroy(job);
@@ -92,35 +90,42 @@ static int start(struct host_lookup *job)
 	return problem;
 }
 
-int lookup(const char *host, const char *port, int64_t deadline_ms, struct addrinfo **found)
+bool lookup_number(const char *host, const char *port, struct addrinfo **found)
 {
-	struct timespec deadline = {.tv_sec = (time_t)(deadline_ms / 1000),
-				    .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
-	struct host_lookup *job;
-	bool is_done;
-	int result = EAI_AGAIN;
+	return look(host, port, AI_NUMERICHOST | AI_NUMERICSERV, found) == 0;
+}
 
-	if (look(host, port, AI_NUMERICHOST | AI_NUMERICSERV, found) == 0)
-		return 0;
-	job = job_create(host, port);
-	if (!job)
-		return EAI_MEMORY;
-	if (start(job) != 0) {
+struct host_lookup *lookup_begin(const char *host, const char *port)
+{
+	struct host_lookup *job = job_create(host, port);
+
+	if (job && start(job) != 0) {
 		job_destroy(job);
-		return EAI_MEMORY;
+		job = NULL;
 	}
-	pthread_mutex_lock(&job->lock);
-	while (!job->is_done && pthread_cond_timedwait(&job->done, &job->lock, &deadline) == 0)
-		;
-	is_done = job->is_done;
-	job->is_left = true;
+	return job;
+}
+
+int lookup_fd(const struct host_lookup *lookup)
+{
+	return lookup->done_fd;
+}
+
+int lookup_end(struct host_lookup *lookup, struct addrinfo **found)
+{
+	int result = EAI_AGAIN;
+	bool is_done;
+
+	pthread_mutex_lock(&lookup->lock);
+	is_done = lookup->is_done;
+	lookup->is_left = true;
 	if (is_done) {
-		result = job->result;
-		*found = job->found;
-		job->found = NULL;
+		result = lookup->result;
+		*found = lookup->found;
+		lookup->found = NULL;
 	}
-	pthread_mutex_unlock(&job->lock);
+	pthread_mutex_unlock(&lookup->lock);
 	if (is_done)
-		job_destroy(job);
+		job_destroy(lookup);
 	return result;
 }

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/blocking/attempt.h"
 #include "client/blocking/waiter.h"
+#include "client/machine/machine.h"
 
 /* A copy that ends with NUL. An empty slice is NULL; no memory is told by *status. */
 static char *copy(struct slice text, int *status)
@@ -92,22 +94,27 @@ static void tell_notice(struct mr *m, const struct machine_event *event)
 }
 
 /* A socket that the leader polls is closed by the leader. */
-static void drop_connection(struct mr *m)
+static void drop_connection(struct mr *m, struct blocking_contact *of)
 {
-	if (m->uplink.fd < 0)
-		return;
 	if (m->leader) {
-		uplink_shut(&m->uplink);
+		if (!of->lookup && of->dial.url && of->dial.uplink.fd >= 0)
+			uplink_shut(&of->dial.uplink);
 		waiter_wake_leader(m);
 	} else {
-		uplink_close(&m->uplink);
+		attempt_end(of);
 	}
+}
+
+static bool is_connected(const struct blocking_contact *of)
+{
+	return of->lookup || (of->dial.url && of->dial.uplink.fd >= 0);
 }
 
 /* Acts on all that the machine has to tell. */
 void outcome_deliver(struct mr *m, int64_t now_ms)
 {
 	struct machine_event event;
+	struct contact *contact;
 
 	for (;;) {
 		events_next(&m->machine, now_ms, &event);
@@ -118,6 +125,13 @@ void outcome_deliver(struct mr *m, int64_t now_ms)
 		else if (event.news == MR_EVENT_PUT_FAILED)
 			tell_notice(m, &event);
 	}
-	if (!machine_has_connection(&m->machine))
-		drop_connection(m);
+	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
+	{
+		struct blocking_contact *of = (struct blocking_contact *)contact;
+
+		if (!contact_has_connection(contact) && is_connected(of))
+			drop_connection(m, of);
+		if (m->leader && contact_wants_connection(contact, now_ms))
+			waiter_wake_leader(m);
+	}
 }

@@ -11,8 +11,7 @@
 #include "client/machine/events.h"
 #include "client/millrace.h"
 #include "client/net/clock.h"
-#include "client/net/uplink.h"
-#include "client/net/url.h"
+#include "client/net/dial.h"
 
 enum want { /* which text of an answer is kept for the caller */
 	    WANT_NOTHING,
@@ -55,16 +54,23 @@ struct notice_listener {
 	void (*on_notice)(struct notice_listener *listener, int status, const char *message);
 };
 
+struct blocking_contact {
+	struct contact contact;     /* first */
+	struct dial dial;           /* and the socket, once it is there */
+	struct host_lookup *lookup; /* of its host; NULL: none runs */
+	struct addrinfo *addresses; /* that are tried */
+};
+
 struct mr {
-	unsigned process;      /* that has made it */
-	struct url_list urls;  /* set once, as are the next two */
-	struct secure *secure; /* NULL: no address asks for TLS */
+	unsigned process;     /* that has made it */
+	struct url_list urls; /* set once, as are the next two */
+	struct secure *secure;
 	int wake_fd;
+	int ready_fd; /* of mr_fd(), in a cluster: an epoll of all sockets; -1: nobody has asked for it */
 	pthread_condattr_t monotonic;
 	pthread_mutex_t lock;
 	struct machine machine;
-	struct uplink uplink;
-	struct waiter *leader; /* whose thread waits for the socket for all, or NULL */
+	struct waiter *leader; /* whose thread waits for the sockets for all, or NULL */
 	bool is_leader_woken;  /* by wake_fd */
 	TAILQ_HEAD(, waiter) followers;
 	size_t n_waiting_sent; /* of these, and the leader: until all is sent */

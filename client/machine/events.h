@@ -15,10 +15,14 @@ struct machine_event { /* valid until the next call of the machine, but for requ
 	enum mr_event news;                /* of news */
 	int status;
 	const char *message; /* for people; "" where there is none */
+	const char *url;     /* the daemon that it is about */
 	const char *channel; /* of MR_EVENT_CHANNEL_LOST and MR_EVENT_PUT_FAILED */
 };
 
 /* The next that has come. */
 void events_next(struct machine *machine, int64_t now_ms, struct machine_event *event);
+
+/* Whether there is any that no bytes have brought. */
+bool events_are_there(const struct machine *machine);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "client/machine/arguments.h"
 #include "client/machine/failure.h"
+#include "proto/name.h"
 
 void operation_finish(struct client_operation *operation)
 {
@@ -21,6 +22,37 @@ static int add_string(struct client_operation *operation, const char *key, const
 
 	if (status == MR_OK)
 		message_string(&operation->members, key, slice_from(string));
+	return status;
+}
+
+/* The channel whose text was appended last is of this group, if none before it has said so. */
+static void keep_group(struct client_operation *operation, struct slice channel)
+{
+	struct slice group = channel_group(channel);
+
+	if (operation->has_group)
+		return;
+	operation->has_group = true;
+	if (slice_equal(group, SLICE("default")))
+		return;
+	operation->group_len = (uint32_t)group.len;
+	operation->group_at =
+		(uint32_t)(buffer_len(&operation->members) - 1 - (size_t)(channel.bytes + channel.len - group.bytes));
+}
+
+struct slice operation_group(const struct client_operation *operation)
+{
+	return operation->group_len
+		       ? (struct slice){operation->members.bytes + operation->group_at, operation->group_len}
+		       : SLICE("default");
+}
+
+static int add_channel(struct client_operation *operation, const char *key, const char *channel)
+{
+	int status = add_string(operation, key, channel);
+
+	if (status == MR_OK)
+		keep_group(operation, slice_from(channel));
 	return status;
 }
 
@@ -83,7 +115,7 @@ static int of_channel(struct client_operation *operation, enum message_op op, en
 		      const char *channel)
 {
 	begin(operation, op, kind);
-	return add_string(operation, "channel", channel);
+	return add_channel(operation, "channel", channel);
 }
 
 int operation_put(struct client_operation *operation, const char *channel, const struct mr_put_options *options,
@@ -172,6 +204,7 @@ static int add_arm(struct client_operation *operation, const struct mr_arm *arm)
 		operation->kind = OPERATION_CHANGE;
 	buffer_append(&operation->members, opening, strlen(opening));
 	message_text(&operation->members, slice_from(arm->channel));
+	keep_group(operation, slice_from(arm->channel));
 	if (is_put)
 		status = add_arm_value(operation, arm);
 	buffer_append(&operation->members, "}", 1);
@@ -198,10 +231,11 @@ int operation_alts(struct client_operation *operation, const struct mr_arm *arms
 	return end_with_timeout(operation, status, timeout_ms);
 }
 
-int operation_cancel(struct client_operation *operation, uint64_t id)
+int operation_cancel(struct client_operation *operation, struct contact *contact, uint64_t id)
 {
 	begin(operation, OP_CANCEL, OPERATION_TAKE);
 	operation->is_urgent = true;
+	operation->contact = contact;
 	message_uint(&operation->members, "request", id);
 	return end(operation, MR_OK);
 }
@@ -251,8 +285,9 @@ int operation_create(struct client_operation *operation, const char *channel, co
 	if (!definition || !definition->kind)
 		return fail(MR_EARGUMENT, "a channel's definition needs its kind");
 	begin(operation, OP_CREATE, OPERATION_CHANGE);
+	operation->has_group = !channel; /* a name that the daemon makes up has no braces */
 	if (channel)
-		status = add_string(operation, "channel", channel);
+		status = add_channel(operation, "channel", channel);
 	if (channel && status == MR_OK)
 		status = keep_channel(operation, channel);
 	if (status == MR_OK)
@@ -309,7 +344,7 @@ int operation_move(struct client_operation *operation, const char *from, const c
 	int status;
 
 	begin(operation, OP_MOVE, OPERATION_CHANGE);
-	status = add_string(operation, "from", from);
+	status = add_channel(operation, "from", from);
 	if (status == MR_OK && to)
 		status = add_string(operation, "to", to);
 	if (max)
@@ -339,7 +374,7 @@ int operation_tap(struct client_operation *operation, const char *from, const ch
 	/* A tap that is there is as it is asked for, so asking again does no harm; another channel would be made anew.
 	 */
 	begin(operation, OP_TAP, to ? OPERATION_REPEATS : OPERATION_CHANGE);
-	status = add_string(operation, "from", from);
+	status = add_channel(operation, "from", from);
 	if (status == MR_OK)
 		status = add_target(operation, to, options);
 	if (status == MR_OK && options && options->match)
@@ -358,7 +393,7 @@ int operation_untap(struct client_operation *operation, const char *from, const 
 	int status;
 
 	begin(operation, OP_UNTAP, OPERATION_CHANGE);
-	status = add_string(operation, "from", from);
+	status = add_channel(operation, "from", from);
 	if (status == MR_OK)
 		status = add_string(operation, "to", to);
 	return end(operation, status);
@@ -407,7 +442,7 @@ static int rows_of(struct client_operation *operation, enum message_op op, const
 
 	begin(operation, op, OPERATION_REPEATS);
 	if (channel)
-		status = add_string(operation, "channel", channel);
+		status = add_channel(operation, "channel", channel);
 	if (after)
 		message_uint(&operation->members, "after", after);
 	return end(operation, status);

@@ -17,6 +17,8 @@ enum operation_kind { /* what becomes of it if the connection ends after it was 
 		      OPERATION_REPEATS, /* it is sent again: that does no harm */
 };
 
+struct contact;
+
 struct client_operation {
 	enum message_op op;
 	enum operation_kind kind;
@@ -29,7 +31,13 @@ struct client_operation {
 	uint32_t run;          /* of such a put: how many may go in a row before one asks for an answer for all */
 	bool is_ephemeral;     /* a create: of a channel that has to be created anew with each connection */
 	char *channel;         /* of a create or delete, and of a put without an answer; else NULL */
+	bool has_group;        /* it is for the daemon of a cluster that has this group: */
+	uint32_t group_at, group_len; /* a part of the members; of length 0: "default" */
+	struct contact *contact;      /* of a cancel: whose request it is; else NULL */
 };
+
+/* The group of one that has_group. */
+struct slice operation_group(const struct client_operation *operation);
 
 void operation_finish(struct client_operation *operation);
 
@@ -46,7 +54,7 @@ int operation_take_count(struct client_operation *operation, const char *channel
 			 const struct mr_take_options *options, int64_t timeout_ms);
 int operation_alts(struct client_operation *operation, const struct mr_arm *arms, size_t n_arms,
 		   const struct mr_alts_options *options, int64_t timeout_ms);
-int operation_cancel(struct client_operation *operation, uint64_t id);
+int operation_cancel(struct client_operation *operation, struct contact *contact, uint64_t id);
 
 int operation_ack(struct client_operation *operation, const char *lease);
 int operation_nack(struct client_operation *operation, const char *lease, const struct mr_nack_options *options);

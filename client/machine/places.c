@@ -2,19 +2,19 @@
 
 #include <assert.h>
 
-struct machine_list *places_list(struct machine *machine, enum machine_place place)
+struct machine_list *places_list(struct contact *contact, enum request_place place)
 {
 	switch (place) {
 	case PLACE_WAITING:
-		return &machine->waiting;
+		return &contact->waiting;
 	case PLACE_WRITING:
-		return &machine->writing;
+		return &contact->writing;
 	case PLACE_SENT:
-		return &machine->sent;
+		return &contact->sent;
 	case PLACE_UNCONFIRMED:
-		return &machine->unconfirmed;
+		return &contact->unconfirmed;
 	case PLACE_ENDING:
-		return &machine->ending;
+		return &contact->machine->ending;
 	case PLACE_NONE:
 		break;
 	}
@@ -29,7 +29,7 @@ static bool is_in_window(const struct machine_request *request)
 }
 
 /* What waits here, or may have to be sent again unasked, takes memory that nobody else bounds. */
-size_t places_waiting_bytes(const struct machine_request *request)
+static size_t waiting_bytes(const struct machine_request *request)
 {
 	bool is_kept =
 		request->place == PLACE_WAITING || (request->operation.is_unanswered && request->place != PLACE_NONE);
@@ -37,32 +37,90 @@ size_t places_waiting_bytes(const struct machine_request *request)
 	return is_kept && !request->is_own ? sizeof(*request) + buffer_len(&request->operation.members) : 0;
 }
 
-void places_leave(struct machine *machine, struct machine_request *request)
+void places_leave(struct machine_request *request)
 {
+	struct contact *contact = request->contact;
+
 	if (request->place == PLACE_NONE)
 		return;
-	TAILQ_REMOVE(places_list(machine, request->place), request, entry);
-	machine->n_waiting_bytes -= places_waiting_bytes(request);
-	machine->n_in_flight -= is_in_window(request);
+	TAILQ_REMOVE(places_list(contact, request->place), request, entry);
+	contact->machine->n_waiting_bytes -= waiting_bytes(request);
+	contact->n_in_flight -= is_in_window(request);
 	request->place = PLACE_NONE;
 }
 
-/* Takes its place in that list, in front or at the end. */
-void places_enter(struct machine *machine, struct machine_request *request, enum machine_place place, bool is_in_front)
+/* It has its place: what it counts for there. */
+static void count(struct machine_request *request)
 {
-	places_leave(machine, request);
-	request->place = place;
-	if (is_in_front)
-		TAILQ_INSERT_HEAD(places_list(machine, place), request, entry);
-	else
-		TAILQ_INSERT_TAIL(places_list(machine, place), request, entry);
-	machine->n_waiting_bytes += places_waiting_bytes(request);
-	machine->n_in_flight += is_in_window(request);
+	request->contact->machine->n_waiting_bytes += waiting_bytes(request);
+	request->contact->n_in_flight += is_in_window(request);
 }
 
-void places_remove(struct machine *machine, struct machine_request *request)
+/* It is in flight no more, or has changed its connection: those who waited for that may go. */
+static void let_pass(struct machine_request *request)
 {
-	places_leave(machine, request);
+	if (request->delays)
+		request->delays->n_before--;
+	request->delays = NULL;
+}
+
+void places_enter(struct machine_request *request, enum request_place place)
+{
+	places_leave(request);
+	if (place != PLACE_SENT)
+		let_pass(request);
+	request->place = place;
+	TAILQ_INSERT_TAIL(places_list(request->contact, place), request, entry);
+	count(request);
+}
+
+/* Behind which it waits, or NULL: in front of all. The urgent wait among themselves. */
+static struct machine_request *predecessor(const struct machine_request *request, struct contact *contact)
+{
+	struct machine_request *before = TAILQ_LAST(&contact->waiting, machine_list);
+
+	if (request->operation.is_urgent)
+		while (before && !before->operation.is_urgent)
+			before = TAILQ_PREV(before, machine_list, entry);
+	else
+		while (before && !before->operation.is_urgent && before->order > request->order)
+			before = TAILQ_PREV(before, machine_list, entry);
+	return before;
+}
+
+void places_wait(struct machine_request *request, struct contact *contact)
+{
+	struct machine_request *before;
+
+	places_leave(request);
+	let_pass(request);
+	before = predecessor(request, contact);
+	request->contact = contact;
+	request->place = PLACE_WAITING;
+	if (before)
+		TAILQ_INSERT_AFTER(&contact->waiting, before, request, entry);
+	else
+		TAILQ_INSERT_HEAD(&contact->waiting, request, entry);
+	count(request);
+	places_set_deadline(request);
+}
+
+void places_wait_in_front(struct machine_request *request)
+{
+	places_leave(request);
+	let_pass(request);
+	request->place = PLACE_WAITING;
+	TAILQ_INSERT_HEAD(&request->contact->waiting, request, entry);
+	count(request);
+	places_set_deadline(request);
+}
+
+void places_remove(struct machine_request *request)
+{
+	struct machine *machine = request->contact->machine;
+
+	places_leave(request);
+	let_pass(request);
 	if (request->is_own)
 		return;
 	if (request->seq != MACHINE_NO_SEQ)
@@ -71,11 +129,11 @@ void places_remove(struct machine *machine, struct machine_request *request)
 	deadlines_release(&machine->deadlines, &request->deadline);
 }
 
-void places_end(struct machine *machine, struct machine_request *request, int status, const char *message)
+void places_end(struct machine_request *request, int status, const char *message)
 {
 	assert(!request->is_own && request->place != PLACE_ENDING);
-	deadlines_remove(&machine->deadlines, &request->deadline);
-	places_enter(machine, request, PLACE_ENDING, false);
+	deadlines_remove(&request->contact->machine->deadlines, &request->deadline);
+	places_enter(request, PLACE_ENDING);
 	request->status = status;
 	request->message = message;
 }
@@ -89,19 +147,20 @@ int64_t places_later_ms(int64_t moment_ms, int64_t after_ms)
 }
 
 /* When something has to be done about it, as far as is known now. What moves on the connection puts it off. */
-int64_t places_due_ms(const struct machine *machine, const struct machine_request *request)
+int64_t places_due_ms(const struct machine_request *request)
 {
+	const struct contact *contact = request->contact;
 	int64_t timeout_ends_ms = request->operation.is_unanswered ? MACHINE_NEVER : request->timeout_ends_ms;
 
 	switch (request->place) {
 	case PLACE_WAITING:
-		if (machine->state == MACHINE_OPEN)
+		if (contact->state == CONTACT_OPEN)
 			return timeout_ends_ms;
-		return machine->settings.is_impatient ? request->open_ends_ms : timeout_ends_ms;
+		return contact->machine->settings.is_impatient ? request->open_ends_ms : timeout_ends_ms;
 	case PLACE_WRITING:
 	case PLACE_SENT:
-		if (timeout_ends_ms != MACHINE_NEVER && timeout_ends_ms < machine->moved_ms)
-			timeout_ends_ms = machine->moved_ms;
+		if (timeout_ends_ms != MACHINE_NEVER && timeout_ends_ms < contact->moved_ms)
+			timeout_ends_ms = contact->moved_ms;
 		return places_later_ms(timeout_ends_ms, MACHINE_GRACE_MS);
 	case PLACE_UNCONFIRMED:
 	case PLACE_ENDING:
@@ -111,12 +170,13 @@ int64_t places_due_ms(const struct machine *machine, const struct machine_reques
 	return MACHINE_NEVER;
 }
 
-void places_set_deadline(struct machine *machine, struct machine_request *request)
+void places_set_deadline(struct machine_request *request)
 {
-	int64_t at_ms = places_due_ms(machine, request);
+	struct deadlines *deadlines = &request->contact->machine->deadlines;
+	int64_t at_ms = places_due_ms(request);
 
 	if (at_ms == MACHINE_NEVER)
-		deadlines_remove(&machine->deadlines, &request->deadline);
+		deadlines_remove(deadlines, &request->deadline);
 	else
-		deadlines_set(&machine->deadlines, &request->deadline, at_ms);
+		deadlines_set(deadlines, &request->deadline, at_ms);
 }

@@ -4,25 +4,28 @@
 
 #include "client/machine/state.h"
 
-/* The list of a place; NULL of PLACE_NONE. */
-struct machine_list *places_list(struct machine *machine, enum machine_place place);
+/* The list of a place of a contact, and of its machine; NULL of PLACE_NONE. */
+struct machine_list *places_list(struct contact *contact, enum request_place place);
 
-/* Leaves its place, and takes another, in front or at the end. */
-void places_enter(struct machine *machine, struct machine_request *request, enum machine_place place, bool is_in_front);
-void places_leave(struct machine *machine, struct machine_request *request);
+/* Leaves its place, and takes another, at the end. */
+void places_enter(struct machine_request *request, enum request_place place);
+void places_leave(struct machine_request *request);
 
-/* The bytes that it counts for among those that wait. */
-size_t places_waiting_bytes(const struct machine_request *request);
+/* Waits with this contact: in the order of handing in, but the urgent before the others. */
+void places_wait(struct machine_request *request, struct contact *contact);
 
-/* Its status is known: it is to be told. `message` is static, or the machine's. */
-void places_end(struct machine *machine, struct machine_request *request, int status, const char *message);
+/* The same with the contact that it has, in front of all. */
+void places_wait_in_front(struct machine_request *request);
+
+/* Its status is known: it is to be told. `message` is static, or the contact's. */
+void places_end(struct machine_request *request, int status, const char *message);
 
 /* Out of its list, with all that it keeps but the operation. */
-void places_remove(struct machine *machine, struct machine_request *request);
+void places_remove(struct machine_request *request);
 
 /* When something has to be done about it, as far as is known now. What moves on the connection puts it off. */
-int64_t places_due_ms(const struct machine *machine, const struct machine_request *request);
-void places_set_deadline(struct machine *machine, struct machine_request *request);
+int64_t places_due_ms(const struct machine_request *request);
+void places_set_deadline(struct machine_request *request);
 
 /* `after_ms` later; never stays never. */
 int64_t places_later_ms(int64_t moment_ms, int64_t after_ms);

@@ -22,24 +22,27 @@ struct machine_request *requests_abandon(struct machine *machine);
 
 /* -- for the machine -- */
 
-/* A request of the machine's own, sent at once. False: no memory. */
-bool requests_submit_own(struct machine *machine, enum message_op op, struct slice members, const char *channel);
+/* A request of the machine's own, sent at once; of the operation what it is about and its group are copied. False: no
+ * memory. */
+bool requests_submit_own(struct contact *contact, const struct client_operation *operation);
+
+/* It waits for this contact. */
+void requests_wait_for(struct machine_request *request, struct contact *contact, int64_t now_ms);
+
+/* All that waits for the one contact waits for the other. */
+void requests_pass_on(struct contact *from, struct contact *to, int64_t now_ms);
 
 /* The connection has ended, or (not was_open) the attempt to open one: what was under way ends, or waits again. The
  * exchange is as new. */
-void requests_unsend(struct machine *machine, int status, bool was_open, int64_t now_ms);
+void requests_unsend(struct contact *contact, int status, bool was_open, int64_t now_ms);
 
-/* All that waits and was never sent ends with this status. */
-void requests_end_unsent(struct machine *machine, int status);
+/* All that waits for it and was never sent ends with this status. */
+void requests_end_unsent(struct contact *contact, int status);
 
 /* A new connection is open: puts whose numbers its daemon does not know cannot be sent again. */
-void requests_check_numbers(struct machine *machine);
+void requests_check_numbers(struct contact *contact);
 
-/* Ends whose time is over. True: one that was sent should have been answered long since. */
-bool requests_expire(struct machine *machine, int64_t now_ms);
-
-/* Of which none may be left when no request is. */
-void requests_init(struct machine *machine);
-void requests_finish(struct machine *machine);
+/* Ends whose time is over. Not NULL: one that was sent there should have been answered long since. */
+struct contact *requests_expire(struct machine *machine, int64_t now_ms);
 
 #endif

@@ -4,45 +4,56 @@
 
 #include "client/machine/failure.h"
 #include "client/machine/places.h"
+#include "client/machine/routes.h"
 
-bool sending_has_room(const struct machine *machine, const struct machine_request *request)
+bool sending_has_room(const struct contact *contact, const struct machine_request *request)
 {
-	return machine->state == MACHINE_OPEN &&
-	       (request->operation.is_urgent || machine->n_in_flight < machine->window) &&
-	       buffer_len(&machine->exchange.out) < MACHINE_OUT_BYTES;
+	return contact->state == CONTACT_OPEN &&
+	       (request->operation.is_urgent || contact->n_in_flight < contact->window) &&
+	       buffer_len(&contact->exchange.out) < MACHINE_OUT_BYTES;
 }
 
-int sending_refused(const struct machine *machine, int result)
+int sending_refused(const struct contact *contact, int result)
 {
 	if (result == EXCHANGE_TOO_LARGE)
 		return fail(MR_EARGUMENT, "the request is larger than a frame of this daemon may be (%u bytes)",
-			    machine->exchange.max_request_bytes);
+			    contact->exchange.max_request_bytes);
 	return fail(MR_EMEMORY, "not enough memory for the request");
 }
 
-/* A put gets its number when it is first sent, and keeps it. */
-static void give_number(struct machine *machine, struct machine_request *request)
+/* Whether puts have numbers here: if they may have to be sent again. */
+static bool has_numbers(const struct contact *contact)
 {
-	if (request->operation.kind != OPERATION_PUT || !machine->knows_once || !machine->settings.reopens ||
+	return contact->knows_once && (contact->machine->settings.reopens || contact->is_of_cluster);
+}
+
+/* A put gets its number when it is first sent, and keeps it. */
+static void give_number(struct machine_request *request)
+{
+	struct machine *machine = request->contact->machine;
+
+	if (request->operation.kind != OPERATION_PUT || !has_numbers(request->contact) ||
 	    request->seq != MACHINE_NO_SEQ || machine->n_numbered >= MACHINE_NUMBERED_PUTS)
 		return;
 	request->seq = machine->next_seq++;
 	machine->n_numbered++;
 }
 
-void sending_take_number_away(struct machine *machine, struct machine_request *request)
+void sending_take_number_away(struct machine_request *request)
 {
 	if (request->seq != MACHINE_NO_SEQ)
-		machine->n_numbered--;
+		request->contact->machine->n_numbered--;
 	request->seq = MACHINE_NO_SEQ;
 }
 
 /* The members that depend on the moment: what is left of the time-out and the count, and the number of a put. */
-static struct slice write_tail(struct machine *machine, struct machine_request *request, int64_t now_ms)
+static struct slice write_tail(struct machine_request *request, int64_t now_ms)
 {
+	struct machine *machine = request->contact->machine;
 	struct client_operation *operation = &request->operation;
 	struct buffer *tail = &machine->tail;
-	bool is_full_time = machine->settings.is_impatient && !request->was_sent; /* it waited for a connection only */
+	bool is_full_time = machine->settings.is_impatient && !request->was_sent &&
+			    !request->is_redirected; /* it waited for a connection only */
 
 	buffer_clear(tail);
 	request->told_ms = is_full_time || request->timeout_ends_ms == MACHINE_NEVER ? operation->timeout_ms
@@ -59,43 +70,45 @@ static struct slice write_tail(struct machine *machine, struct machine_request *
 	return (struct slice){buffer_front(tail), buffer_len(tail)};
 }
 
-static int append(struct machine *machine, struct machine_request *request, bool has_id, int64_t now_ms)
+static int append(struct machine_request *request, bool has_id, int64_t now_ms)
 {
+	struct exchange *exchange = &request->contact->exchange;
+	struct buffer *written = &request->contact->machine->tail;
 	const struct client_operation *operation = &request->operation;
 	struct slice members = {buffer_front(&operation->members), buffer_len(&operation->members)};
-	struct slice tail = write_tail(machine, request, now_ms);
+	struct slice tail = write_tail(request, now_ms);
 
-	if (machine->tail.failed) {
-		buffer_finish(&machine->tail);
+	if (written->failed) {
+		buffer_finish(written);
 		return EXCHANGE_NO_MEMORY;
 	}
 	if (has_id)
-		return exchange_begin(&machine->exchange, &request->pending, operation->op, members, tail,
-				      operation->count);
-	return exchange_tell(&machine->exchange, operation->op, members, tail);
+		return exchange_begin(exchange, &request->pending, operation->op, members, tail, operation->count);
+	return exchange_tell(exchange, operation->op, members, tail);
 }
 
 /* Appends its frame. MR_OK, or an error with its message, and it is not sent. */
-int sending_send(struct machine *machine, struct machine_request *request, bool has_id, int64_t now_ms)
+int sending_send(struct machine_request *request, bool has_id, int64_t now_ms)
 {
-	size_t before = buffer_len(&machine->exchange.out);
+	struct contact *contact = request->contact;
+	size_t before = buffer_len(&contact->exchange.out);
 	int result;
 
-	give_number(machine, request);
-	result = append(machine, request, has_id, now_ms);
+	give_number(request);
+	result = append(request, has_id, now_ms);
 	if (result == EXCHANGE_TOO_LARGE && request->seq != MACHINE_NO_SEQ && !request->was_sent) {
-		sending_take_number_away(machine, request); /* it may fit without */
-		result = append(machine, request, has_id, now_ms);
+		sending_take_number_away(request); /* it may fit without */
+		result = append(request, has_id, now_ms);
 	}
 	request->has_id = has_id;
 	request->is_flushed = true;
-	request->begins_at = machine->n_written + before;
-	request->ends_at = machine->n_written + buffer_len(&machine->exchange.out);
+	request->begins_at = contact->n_written + before;
+	request->ends_at = contact->n_written + buffer_len(&contact->exchange.out);
 	if (result != EXCHANGE_OK)
-		return sending_refused(machine, result);
-	places_enter(machine, request, PLACE_WRITING, false);
+		return sending_refused(contact, result);
+	places_enter(request, PLACE_WRITING);
 	if (!request->is_own)
-		places_set_deadline(machine, request);
+		places_set_deadline(request);
 	return MR_OK;
 }
 
@@ -109,62 +122,73 @@ static bool is_followed(const struct machine_request *request)
 }
 
 /* Whether such a put has to wait: for what follows it, or until fewer are unconfirmed. */
-static bool is_kept_back(const struct machine *machine, const struct machine_request *request)
+static bool is_kept_back(const struct machine_request *request)
 {
 	if (!request->operation.is_unanswered)
 		return false;
 	return (!request->is_flushed && !TAILQ_NEXT(request, entry)) ||
-	       (machine->knows_once && machine->settings.reopens && request->seq == MACHINE_NO_SEQ &&
-		machine->n_numbered >= MACHINE_NUMBERED_PUTS);
+	       (has_numbers(request->contact) && request->seq == MACHINE_NO_SEQ &&
+		request->contact->machine->n_numbered >= MACHINE_NUMBERED_PUTS);
 }
 
-void sending_pump(struct machine *machine, bool flush, int64_t now_ms)
+/* Sends one that waits, or ends it. */
+static void send_next(struct machine_request *request, int64_t now_ms)
 {
-	struct machine_request *request;
+	struct contact *contact = request->contact;
+	bool has_id = !request->operation.is_unanswered || !is_followed(request) ||
+		      contact->run + 1 >= request->operation.run;
+	int status = sending_send(request, has_id, now_ms);
+
+	contact->run = has_id ? 0 : contact->run + 1;
+	if (status == MR_OK)
+		return;
+	if (request->operation.is_unanswered && has_id)
+		sending_confirm(request, status);
+	places_end(request, status,
+		   status == MR_EMEMORY ? "not enough memory for the request"
+					: "the request is larger than a frame of this daemon may be");
+}
+
+void sending_pump(struct contact *contact, bool flush, int64_t now_ms)
+{
+	struct machine_request *request, *next;
 
 	if (flush) { /* they may have to wait all the same, for room or for a connection: so each keeps it */
-		TAILQ_FOREACH(request, &machine->waiting, entry)
+		TAILQ_FOREACH(request, &contact->waiting, entry)
 		{
 			request->is_flushed = true;
 		}
 	}
-	while ((request = TAILQ_FIRST(&machine->waiting)) && sending_has_room(machine, request) &&
-	       !is_kept_back(machine, request)) {
-		bool has_id = !request->operation.is_unanswered || !is_followed(request) ||
-			      machine->run + 1 >= request->operation.run;
-		int status = sending_send(machine, request, has_id, now_ms);
-
-		machine->run = has_id ? 0 : machine->run + 1;
-		if (status == MR_OK)
+	for (request = TAILQ_FIRST(&contact->waiting); request && sending_has_room(contact, request); request = next) {
+		next = TAILQ_NEXT(request, entry);
+		if (routes_is_held(contact->machine, &request->operation, now_ms))
 			continue;
-		if (request->operation.is_unanswered && has_id)
-			sending_confirm(machine, request, status);
-		places_end(machine, request, status,
-			   status == MR_EMEMORY ? "not enough memory for the request"
-						: "the request is larger than a frame of this daemon may be");
+		if (is_kept_back(request))
+			return;
+		send_next(request, now_ms);
 	}
 }
 
-void sending_written(struct machine *machine, int64_t now_ms)
+void sending_written(struct contact *contact, int64_t now_ms)
 {
 	struct machine_request *request;
 
-	while ((request = TAILQ_FIRST(&machine->writing)) && request->ends_at <= machine->n_written) {
+	while ((request = TAILQ_FIRST(&contact->writing)) && request->ends_at <= contact->n_written) {
 		if (request->timeout_ends_ms != MACHINE_NEVER) /* it counts from when the daemon reads it */
 			request->timeout_ends_ms = now_ms + request->told_ms;
-		places_enter(machine, request, request->has_id ? PLACE_SENT : PLACE_UNCONFIRMED, false);
+		places_enter(request, request->has_id ? PLACE_SENT : PLACE_UNCONFIRMED);
 	}
 }
 
-void sending_confirm(struct machine *machine, const struct machine_request *put, int status)
+void sending_confirm(const struct machine_request *put, int status)
 {
 	bool have_entered = status == MR_OK || status == MR_DROPPED;
 	struct machine_request *request, *next;
 
-	for (request = TAILQ_FIRST(&machine->unconfirmed); request && request->begins_at < put->begins_at;
+	for (request = TAILQ_FIRST(&put->contact->unconfirmed); request && request->begins_at < put->begins_at;
 	     request = next) {
 		next = TAILQ_NEXT(request, entry);
 		if (strcmp(request->operation.channel, put->operation.channel) == 0)
-			places_end(machine, request, have_entered ? MR_OK : MR_UNKNOWN, "");
+			places_end(request, have_entered ? MR_OK : MR_UNKNOWN, "");
 	}
 }

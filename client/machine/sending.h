@@ -5,24 +5,24 @@
 #include "client/machine/state.h"
 
 /* Whether it could go at once, if nothing waited before it. */
-bool sending_has_room(const struct machine *machine, const struct machine_request *request);
+bool sending_has_room(const struct contact *contact, const struct machine_request *request);
 
-/* Appends its frame to the exchange's `out`. MR_OK, or an error with its message, and it is not sent. */
-int sending_send(struct machine *machine, struct machine_request *request, bool has_id, int64_t now_ms);
+/* Appends its frame to the `out` of its contact's exchange. MR_OK, or an error with its message, and it is not sent. */
+int sending_send(struct machine_request *request, bool has_id, int64_t now_ms);
 
 /* The error, with its message, for an exchange_result. */
-int sending_refused(const struct machine *machine, int result);
+int sending_refused(const struct contact *contact, int result);
 
-/* Sends what waits, as far as there is room. Without `flush`, the last of several puts without an answer is kept back:
- * whether it goes with an id depends on what follows. */
-void sending_pump(struct machine *machine, bool flush, int64_t now_ms);
+/* Sends what waits for the contact, as far as there is room, but for groups that have to wait. Without `flush`, the
+ * last of several puts without an answer is kept back: whether it goes with an id depends on what follows. */
+void sending_pump(struct contact *contact, bool flush, int64_t now_ms);
 
 /* More bytes have gone: whose frames were among them is sent. */
-void sending_written(struct machine *machine, int64_t now_ms);
+void sending_written(struct contact *contact, int64_t now_ms);
 
 /* A put of a run was answered, and what that says of those before it: they have entered, or nobody knows. */
-void sending_confirm(struct machine *machine, const struct machine_request *put, int status);
+void sending_confirm(const struct machine_request *put, int status);
 
-void sending_take_number_away(struct machine *machine, struct machine_request *request);
+void sending_take_number_away(struct machine_request *request);
 
 #endif

@@ -22,7 +22,8 @@ enum { /* errors, beside those of the system: this much less than zero, and a nu
 };
 
 struct secure {
-	SSL_CTX *context;
+	SSL_CTX *context; /* NULL: it was not needed yet */
+	char *ca, *cert, *key;
 	bool accepts_any;
 };
 
@@ -92,51 +93,75 @@ static int no_passphrase(char *to, int size, int writing, void *argument)
 	return -1;
 }
 
-static int load(SSL_CTX *context, const struct mr_tls_options *options)
+static int load(const struct secure *secure, SSL_CTX *context)
 {
 	ERR_clear_error();
 	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-	if (!options->ca && SSL_CTX_set_default_verify_paths(context) != 1)
+	if (!secure->ca && SSL_CTX_set_default_verify_paths(context) != 1)
 		return refuse("system's certificates", "");
-	if (options->ca && SSL_CTX_load_verify_locations(context, options->ca, NULL) != 1)
-		return refuse("certificates of ca", options->ca);
-	if (!options->cert != !options->key)
+	if (secure->ca && SSL_CTX_load_verify_locations(context, secure->ca, NULL) != 1)
+		return refuse("certificates of ca", secure->ca);
+	if (!secure->cert != !secure->key)
 		return fail(MR_EARGUMENT, "TLS: a certificate needs its key, and a key its certificate");
-	if (options->cert && SSL_CTX_use_certificate_chain_file(context, options->cert) != 1)
-		return refuse("certificate", options->cert);
-	if (options->key && (SSL_CTX_use_PrivateKey_file(context, options->key, SSL_FILETYPE_PEM) != 1 ||
-			     SSL_CTX_check_private_key(context) != 1))
-		return refuse("key", options->key);
+	if (secure->cert && SSL_CTX_use_certificate_chain_file(context, secure->cert) != 1)
+		return refuse("certificate", secure->cert);
+	if (secure->key && (SSL_CTX_use_PrivateKey_file(context, secure->key, SSL_FILETYPE_PEM) != 1 ||
+			    SSL_CTX_check_private_key(context) != 1))
+		return refuse("key", secure->key);
 	return MR_OK;
+}
+
+static int make_context(struct secure *secure)
+{
+	SSL_CTX *context = NULL;
+	int status;
+
+	if (CRYPTO_THREAD_run_once(&method_once, make_method) && method)
+		context = SSL_CTX_new(TLS_client_method());
+	if (!context)
+		return fail(MR_EMEMORY, "not enough memory for TLS");
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+					  SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(context, 1);
+	SSL_CTX_set_default_read_buffer_len(context, READ_BUFFER_BYTES);
+	SSL_CTX_set_verify(context, secure->accepts_any ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	status = load(secure, context);
+	if (status == MR_OK)
+		secure->context = context;
+	else
+		SSL_CTX_free(context);
+	return status;
+}
+
+static char *copy(const char *string, bool *is_lacking)
+{
+	char *copied = string ? strdup(string) : NULL;
+
+	*is_lacking = *is_lacking || (string && !copied);
+	return copied;
 }
 
 int secure_create(struct secure **out, const struct mr_tls_options *options, const struct url_list *urls)
 {
-	struct secure *secure;
-	bool is_needed = false;
-	int status;
+	struct secure *secure = calloc(1, sizeof(*secure));
+	bool is_needed = false, is_lacking = !secure;
+	int status = MR_OK;
 
 	*out = NULL;
 	for (size_t i = 0; i < urls->n; i++)
 		is_needed = is_needed || urls->urls[i].kind == URL_TLS;
-	if (!is_needed)
-		return MR_OK;
-	secure = calloc(1, sizeof(*secure));
-	if (!secure || !CRYPTO_THREAD_run_once(&method_once, make_method) || !method ||
-	    !(secure->context = SSL_CTX_new(TLS_client_method()))) {
-		free(secure);
-		return fail(MR_EMEMORY, "not enough memory for TLS");
+	if (secure) {
+		secure->accepts_any = options->insecure_accept_any_certificate;
+		secure->ca = copy(options->ca, &is_lacking);
+		secure->cert = copy(options->cert, &is_lacking);
+		secure->key = copy(options->key, &is_lacking);
 	}
-	secure->accepts_any = options->insecure_accept_any_certificate;
-	SSL_CTX_set_min_proto_version(secure->context, TLS1_2_VERSION);
-	SSL_CTX_set_options(secure->context,
-			    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(secure->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-						  SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_read_ahead(secure->context, 1);
-	SSL_CTX_set_default_read_buffer_len(secure->context, READ_BUFFER_BYTES);
-	SSL_CTX_set_verify(secure->context, secure->accepts_any ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-	status = load(secure->context, options);
+	if (is_lacking)
+		status = fail(MR_EMEMORY, "not enough memory for TLS");
+	else if (is_needed)
+		status = make_context(secure);
 	if (status == MR_OK)
 		*out = secure;
 	else
@@ -149,6 +174,9 @@ void secure_destroy(struct secure *secure)
 	if (!secure)
 		return;
 	SSL_CTX_free(secure->context);
+	free(secure->ca);
+	free(secure->cert);
+	free(secure->key);
 	free(secure);
 }
 
@@ -165,24 +193,26 @@ static int expect_host(SSL *ssl, const char *host)
 	return SSL_set1_host(ssl, host) == 1 ? (int)SSL_set_tlsext_host_name(ssl, host) : 0;
 }
 
-struct ssl_st *secure_begin(const struct secure *secure, int fd, const char *host)
+struct ssl_st *secure_begin(struct secure *secure, int fd, const char *host)
 {
-	SSL *ssl = SSL_new(secure->context);
-	BIO *bio = ssl ? BIO_new(method) : NULL;
+	SSL *ssl = NULL;
+	BIO *bio = NULL;
 
-	if (!bio) {
-		SSL_free(ssl);
+	if (!secure->context && make_context(secure) != MR_OK)
 		return NULL;
+	ssl = SSL_new(secure->context);
+	bio = ssl ? BIO_new(method) : NULL;
+	if (bio) {
+		BIO_set_data(bio, (void *)(intptr_t)fd);
+		BIO_set_init(bio, 1);
+		SSL_set_bio(ssl, bio, bio);
+		SSL_set_connect_state(ssl);
 	}
-	BIO_set_data(bio, (void *)(intptr_t)fd);
-	BIO_set_init(bio, 1);
-	SSL_set_bio(ssl, bio, bio);
-	SSL_set_connect_state(ssl);
-	if (!secure->accepts_any && expect_host(ssl, host) != 1) {
-		SSL_free(ssl);
-		return NULL;
-	}
-	return ssl;
+	if (bio && (secure->accepts_any || expect_host(ssl, host) == 1))
+		return ssl;
+	SSL_free(ssl);
+	fail(MR_EMEMORY, "not enough memory for TLS");
+	return NULL;
 }
 
 void secure_end(struct ssl_st *ssl)
@@ -282,6 +312,8 @@ const char *secure_message(ssize_t error)
 		snprintf(words, sizeof words, "TLS: %s", reason ? reason : "it could not be agreed on");
 		return words;
 	}
+	if (error == UPLINK_UNUSABLE)
+		return mr_message();
 	if (error <= UNTRUSTED) {
 		snprintf(words, sizeof words, "TLS: the daemon's certificate cannot be trusted: %s",
 			 X509_verify_cert_error_string(UNTRUSTED - (long)error));

@@ -7,18 +7,19 @@
 #include <sys/types.h>
 
 #include "client/millrace.h"
-#include "client/net/url.h"
+#include "client/machine/url.h"
 
 struct secure;
 struct ssl_st; /* OpenSSL's, of one connection */
 
-/* NULL in *out if none of the addresses asks for it. MR_OK, or MR_EARGUMENT or MR_EMEMORY with its words. Files are
- * read here alone. */
+/* The options are copied. Files are read at once if one of the addresses asks for TLS, else when another daemon that
+ * does has been named. MR_OK, or MR_EARGUMENT or MR_EMEMORY with its words. */
 int secure_create(struct secure **out, const struct mr_tls_options *options, const struct url_list *urls);
 void secure_destroy(struct secure *secure); /* NULL is fine; connections go on */
 
-/* A connection over this socket to this host, whose name the certificate has to have. NULL: no memory. */
-struct ssl_st *secure_begin(const struct secure *secure, int fd, const char *host);
+/* A connection over this socket to this host, whose name the certificate has to have. NULL: no memory, or the files
+ * cannot be used, as mr_message() says. */
+struct ssl_st *secure_begin(struct secure *secure, int fd, const char *host);
 void secure_end(struct ssl_st *ssl); /* tells the other side, as well as it goes at once. NULL is fine */
 
 /* What these return is as uplink.h says it of uplink_shake_hands(), uplink_read() and uplink_write(). */

@@ -73,10 +73,10 @@ void uplink_close(struct uplink *uplink)
 	*uplink = (struct uplink){.fd = -1};
 }
 
-int uplink_secure(struct uplink *uplink, const struct secure *secure, const char *host)
+int uplink_secure(struct uplink *uplink, struct secure *secure, const char *host)
 {
 	uplink->ssl = secure_begin(secure, uplink->fd, host);
-	return uplink->ssl ? uplink_shake_hands(uplink) : -ENOMEM;
+	return uplink->ssl ? uplink_shake_hands(uplink) : UPLINK_UNUSABLE;
 }
 
 int uplink_shake_hands(struct uplink *uplink)

@@ -26,7 +26,7 @@ int uplink_connected(struct uplink *uplink);
 /* Makes TLS of an uplink that is connected, to this host, and shakes hands: to be asked on with uplink_shake_hands()
  * until it is UPLINK_CONNECTED. While it is UPLINK_CONNECTING wait until it is writable, while UPLINK_SHAKING until it
  * is readable. After an error it has still to be closed. */
-int uplink_secure(struct uplink *uplink, const struct secure *secure, const char *host);
+int uplink_secure(struct uplink *uplink, struct secure *secure, const char *host);
 int uplink_shake_hands(struct uplink *uplink);
 
 /* Around a socket that is connected already. */

@@ -1,32 +1,37 @@
 #include "client/parking/connect.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/un.h>
 
 #include <event2/dns.h>
 #include <event2/util.h>
 
+#include "client/machine/machine.h"
 #include "client/net/clock.h"
 
 /* What evdns gets to know of us: it may call back after we have gone. */
 struct name_lookup {
-	mr_parking *p; /* NULL: nobody wants to know any more */
+	struct parking_contact *of; /* NULL: nobody wants to know any more */
 	struct evdns_getaddrinfo_request *request;
 };
 
-static void forget_lookup(mr_parking *p)
+static void forget_lookup(struct parking_contact *of)
 {
-	struct name_lookup *lookup = p->lookup;
+	struct name_lookup *lookup = of->lookup;
 
 	if (!lookup)
 		return;
-	p->lookup = NULL;
-	lookup->p = NULL; /* on_lookup() frees it */
+	of->lookup = NULL;
+	lookup->of = NULL; /* on_lookup() frees it */
 	evdns_getaddrinfo_cancel(lookup->request);
+}
+
+static void forget_addresses(struct parking_contact *of)
+{
+	if (of->addresses)
+		evutil_freeaddrinfo(of->addresses);
+	of->addresses = NULL;
 }
 
 static void free_event(struct event **event)
@@ -36,138 +41,103 @@ static void free_event(struct event **event)
 	*event = NULL;
 }
 
-/* The socket alone: the addresses stay, to try the next. */
-static void close_uplink(mr_parking *p)
+static void free_events(struct parking_contact *of)
 {
-	free_event(&p->reading);
-	free_event(&p->writing);
-	p->is_writing = p->is_connected = false;
-	uplink_close(&p->uplink);
+	free_event(&of->reading);
+	free_event(&of->writing);
+	of->is_writing = false;
 }
 
-void connect_close(mr_parking *p)
+void connect_close(struct parking_contact *of)
 {
-	forget_lookup(p);
-	close_uplink(p);
-	if (p->addresses)
-		evutil_freeaddrinfo(p->addresses);
-	p->addresses = p->address = NULL;
-	p->address_ends_ms = MACHINE_NEVER;
+	forget_lookup(of);
+	forget_addresses(of);
+	free_events(of);
+	dial_end(&of->dial);
 }
 
-static void try_address(mr_parking *p);
-
-/* `problem`: the negative number of an error. */
-static void address_failed(mr_parking *p, int problem)
+static void failed(struct parking_contact *of, const char *why)
 {
-	close_uplink(p);
-	p->address = p->address ? p->address->ai_next : NULL;
-	if (p->address)
-		try_address(p);
-	else
-		machine_close(&p->machine, clock_now_ms(), MR_ECONNECT, "cannot connect to %s: %s", p->machine.url,
-			      uplink_message(problem));
+	contact_close(&of->contact, clock_now_ms(), MR_ECONNECT, "cannot connect to %s: %s", of->contact.url->text,
+		      why);
 }
 
-/* Goes on with TLS, or with what follows if there is none or it is there. `progress` is what has come of it so far. */
-static void shake_hands(mr_parking *p, int progress)
+/* A socket that is tried now has events of its own. */
+static bool make_events(struct parking_contact *of)
+{
+	mr_parking *p = of->p;
+
+	if (of->n_uplinks == of->dial.n_uplinks && of->reading)
+		return true;
+	free_events(of);
+	of->n_uplinks = of->dial.n_uplinks;
+	of->reading = event_new(p->base, of->dial.uplink.fd, EV_READ | EV_PERSIST, p->on_ready, of);
+	of->writing = event_new(p->base, of->dial.uplink.fd, EV_WRITE | EV_PERSIST, p->on_ready, of);
+	return of->reading && of->writing;
+}
+
+/* What has come of the attempt so far, and what to wait for now. */
+static void note(struct parking_contact *of, int progress)
 {
 	if (progress < 0) {
-		address_failed(p, progress);
+		free_events(of);
+		failed(of, uplink_message(progress));
 		return;
 	}
-	event_del(p->reading);
-	event_del(p->writing);
+	if (progress == UPLINK_PAUSING)
+		return;
+	if (!make_events(of)) {
+		failed(of, uplink_message(-ENOMEM));
+		return;
+	}
+	event_del(of->reading);
+	event_del(of->writing);
+	event_add(progress == UPLINK_CONNECTING ? of->writing : of->reading, NULL);
 	if (progress == UPLINK_CONNECTED) {
-		p->is_connected = true;
-		p->address_ends_ms = MACHINE_NEVER;
-		event_add(p->reading, NULL);
-		machine_opened(&p->machine, clock_now_ms());
-	} else {
-		event_add(progress == UPLINK_SHAKING ? p->reading : p->writing, NULL);
+		forget_addresses(of);
+		contact_opened(&of->contact, clock_now_ms());
 	}
 }
 
-static void connected(mr_parking *p)
+static void dial(struct parking_contact *of)
 {
-	const struct url *url = &p->urls.urls[p->machine.url_at];
+	const struct contact *contact = &of->contact;
 
-	shake_hands(p, url->kind == URL_TLS ? uplink_secure(&p->uplink, p->secure, url->host) : UPLINK_CONNECTED);
+	note(of, dial_begin(&of->dial, contact->url, of->p->secure, of->addresses, clock_now_ms(),
+			    contact->attempt_ends_ms));
 }
 
-void connect_go_on(mr_parking *p)
+void connect_go_on(struct parking_contact *of)
 {
-	int problem;
-
-	if (p->uplink.ssl) {
-		shake_hands(p, uplink_shake_hands(&p->uplink));
-		return;
-	}
-	problem = uplink_connected(&p->uplink);
-	if (problem)
-		address_failed(p, problem);
-	else
-		connected(p);
-}
-
-/* Begins to connect to one socket address; fails by address_failed(). */
-static void open_uplink(mr_parking *p, int family, const struct sockaddr *address, socklen_t len)
-{
-	int progress = uplink_connect(&p->uplink, family, address, len);
-
-	if (progress < 0) {
-		address_failed(p, progress);
-		return;
-	}
-	p->reading = event_new(p->base, p->uplink.fd, EV_READ | EV_PERSIST, p->on_ready, p);
-	p->writing = event_new(p->base, p->uplink.fd, EV_WRITE | EV_PERSIST, p->on_ready, p);
-	if (!p->reading || !p->writing)
-		address_failed(p, -ENOMEM);
-	else if (progress == UPLINK_CONNECTED)
-		connected(p);
-	else
-		event_add(p->writing, NULL);
-}
-
-/* Each address of a host has an equal share of the time that is left. */
-static void try_address(mr_parking *p)
-{
-	const struct evutil_addrinfo *address = p->address;
-	int64_t now_ms = clock_now_ms();
-	int n_left = 0;
-
-	for (const struct evutil_addrinfo *other = address; other; other = other->ai_next)
-		n_left++;
-	p->address_ends_ms = now_ms + (p->machine.attempt_ends_ms - now_ms) / n_left;
-	open_uplink(p, address->ai_family, address->ai_addr, (socklen_t)address->ai_addrlen);
+	note(of, dial_go_on(&of->dial, clock_now_ms()));
 }
 
 /* evdns has looked the name up: from the loop, or from within begin_lookup(). */
 static void on_lookup(int problem, struct evutil_addrinfo *found, void *argument)
 {
 	struct name_lookup *lookup = argument;
-	mr_parking *p = lookup->p;
+	struct parking_contact *of = lookup->of;
 
 	free(lookup);
-	if (!p) {
+	if (!of) {
 		if (found)
 			evutil_freeaddrinfo(found);
 		return;
 	}
-	p->lookup = NULL;
+	of->lookup = NULL;
 	if (problem) {
-		machine_close(&p->machine, clock_now_ms(), MR_ECONNECT, "cannot connect to %s: %s", p->machine.url,
-			      evutil_gai_strerror(problem));
+		failed(of, evutil_gai_strerror(problem));
 	} else {
-		p->addresses = p->address = found;
-		try_address(p);
+		of->addresses = found;
+		dial(of);
 	}
-	p->is_soon = true;
-	event_active(p->soon, 0, 0);
+	of->p->is_soon = true;
+	event_active(of->p->soon, 0, 0);
 }
 
-static void begin_lookup(mr_parking *p, const struct url *url, struct evutil_addrinfo *hints)
+static void begin_lookup(struct parking_contact *of, const struct url *url, struct evutil_addrinfo *hints)
 {
+	mr_parking *p = of->p;
 	struct evdns_getaddrinfo_request *request;
 	struct name_lookup *lookup;
 
@@ -175,55 +145,47 @@ static void begin_lookup(mr_parking *p, const struct url *url, struct evutil_add
 		p->dns = evdns_base_new(p->base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 	lookup = p->dns ? malloc(sizeof(*lookup)) : NULL;
 	if (!lookup) {
-		machine_close(&p->machine, clock_now_ms(), MR_ECONNECT,
-			      "cannot connect to %s: no names can be looked up here", url->text);
+		failed(of, "no names can be looked up here");
 		return;
 	}
-	*lookup = (struct name_lookup){.p = p};
-	p->lookup = lookup;
+	*lookup = (struct name_lookup){.of = of};
+	of->lookup = lookup;
 	request = evdns_getaddrinfo(p->dns, url->host, url->port, hints, on_lookup, lookup);
 	if (request) /* else on_lookup() has been called already, and the lookup is no more */
 		lookup->request = request;
 }
 
-void connect_begin(mr_parking *p, int64_t now_ms)
+void connect_begin(mr_parking *p, struct parking_contact *of, int64_t now_ms)
 {
-	const struct url *url = &p->urls.urls[p->machine.url_at];
-	struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+	struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC,
+					.ai_socktype = SOCK_STREAM,
+					.ai_protocol = IPPROTO_TCP,
+					.ai_flags = EVUTIL_AI_NUMERICHOST};
+	const struct url *url;
 
-	machine_opening(&p->machine, url->text, now_ms + p->machine.settings.connect_timeout_ms);
-	if (url->kind == URL_UNIX) {
-		struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-		static_assert(sizeof(url->path) <= sizeof(address.sun_path), "a URL's path fits");
-		strcpy(address.sun_path, url->path);
-		p->address_ends_ms = p->machine.attempt_ends_ms;
-		open_uplink(p, AF_UNIX, (struct sockaddr *)&address, sizeof address);
+	of->p = p;
+	contact_opening(&of->contact, now_ms);
+	url = of->contact.url;
+	if (url->kind == URL_UNIX || evutil_getaddrinfo(url->host, url->port, &hints, &of->addresses) == 0) {
+		dial(of); /* nothing to look up, so nothing to wait for */
 		return;
 	}
-	hints.ai_flags = EVUTIL_AI_NUMERICHOST;
-	if (evutil_getaddrinfo(url->host, url->port, &hints, &p->addresses) == 0) {
-		p->address = p->addresses; /* nothing to look up, so nothing to wait for */
-		try_address(p);
-		return;
-	}
-	p->addresses = NULL;
+	of->addresses = NULL;
 	hints.ai_flags = 0;
-	begin_lookup(p, url, &hints);
+	begin_lookup(of, url, &hints);
 }
 
-int64_t connect_due_ms(const mr_parking *p)
+int64_t connect_due_ms(const struct parking_contact *of)
 {
-	return p->machine.state == MACHINE_OPENING && !p->lookup ? p->address_ends_ms : MACHINE_NEVER;
+	return of->contact.state == CONTACT_OPENING && !of->lookup ? dial_due_ms(&of->dial) : MACHINE_NEVER;
 }
 
-void connect_expire(mr_parking *p, int64_t now_ms)
+void connect_expire(struct parking_contact *of, int64_t now_ms)
 {
-	if (p->machine.state != MACHINE_OPENING)
+	if (of->contact.state != CONTACT_OPENING)
 		return;
-	if (!p->lookup && now_ms >= p->address_ends_ms)
-		address_failed(p, -ETIMEDOUT);
-	else if (p->lookup && now_ms >= p->machine.attempt_ends_ms)
-		machine_close(&p->machine, now_ms, MR_ECONNECT,
-			      "cannot connect to %s: its name could not be looked up in time", p->machine.url);
+	if (of->lookup && now_ms >= of->contact.attempt_ends_ms)
+		failed(of, "its name could not be looked up in time");
+	else if (!of->lookup && now_ms >= dial_due_ms(&of->dial))
+		note(of, dial_expire(&of->dial, now_ms));
 }

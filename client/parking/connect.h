@@ -4,17 +4,17 @@
 
 #include "client/parking/state.h"
 
-/* Begins an attempt with the address whose turn it is. The machine is told how it ends. */
-void connect_begin(mr_parking *p, int64_t now_ms);
+/* Begins an attempt. The machine is told how it ends. */
+void connect_begin(mr_parking *p, struct parking_contact *of, int64_t now_ms);
 
 /* The socket is ready for the next step. */
-void connect_go_on(mr_parking *p);
+void connect_go_on(struct parking_contact *of);
 
 /* When the attempt has waited long enough for the present step; and then. */
-int64_t connect_due_ms(const mr_parking *p);
-void connect_expire(mr_parking *p, int64_t now_ms);
+int64_t connect_due_ms(const struct parking_contact *of);
+void connect_expire(struct parking_contact *of, int64_t now_ms);
 
 /* Gives up the attempt, or the connection; no callbacks. */
-void connect_close(mr_parking *p);
+void connect_close(struct parking_contact *of);
 
 #endif

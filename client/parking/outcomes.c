@@ -13,7 +13,7 @@ static void tell_news(mr_parking *p, const struct machine_event *event, enum mr_
 		.event = kind,
 		.status = event->status,
 		.message = event->message,
-		.url = p->machine.url ? p->machine.url : p->urls.urls[0].text,
+		.url = event->url,
 		.channel = event->channel,
 	};
 

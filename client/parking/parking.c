@@ -8,7 +8,9 @@
 #include <event2/dns.h>
 #include <event2/util.h>
 
+#include "client/machine/daemons.h"
 #include "client/machine/failure.h"
+#include "client/machine/machine.h"
 #include "client/net/clock.h"
 #include "client/net/entropy.h"
 #include "client/net/process.h"
@@ -49,71 +51,71 @@ static void parking_leave(mr_parking *p)
 
 /* -- bytes -- */
 
-static bool has_socket(const mr_parking *p)
+static bool has_socket(const struct parking_contact *of)
 {
-	return p->is_connected && machine_has_connection(&p->machine);
+	return of->contact.state == CONTACT_GREETING || of->contact.state == CONTACT_OPEN;
 }
 
 /* Reads once. Whether there may be more. */
-static bool read_once(mr_parking *p)
+static bool read_once(mr_parking *p, struct parking_contact *of)
 {
 	int64_t now_ms = clock_now_ms();
 	size_t len = 0;
 	char *room;
 	ssize_t n;
 
-	if (!has_socket(p))
+	if (!has_socket(of))
 		return false;
-	room = machine_room(&p->machine, &len, now_ms);
-	n = room ? uplink_read(&p->uplink, room, len) : UPLINK_AGAIN;
+	room = contact_room(&of->contact, &len, now_ms);
+	n = room ? uplink_read(&of->dial.uplink, room, len) : UPLINK_AGAIN;
 	if (n > 0)
-		machine_read(&p->machine, (size_t)n, now_ms);
+		contact_read(&of->contact, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
-		machine_closed_by_peer(&p->machine, now_ms, uplink_message(n));
-	return outcomes_tell(p, now_ms) && has_socket(p) &&
-	       ((n > 0 && (size_t)n == len) || uplink_has_more(&p->uplink));
+		contact_closed_by_peer(&of->contact, now_ms, uplink_message(n));
+	return outcomes_tell(p, now_ms) && has_socket(of) &&
+	       ((n > 0 && (size_t)n == len) || uplink_has_more(&of->dial.uplink));
 }
 
-static void read_all(mr_parking *p)
+static void read_all(mr_parking *p, struct parking_contact *of)
 {
 	for (int i = 0; i < READS_A_TURN; i++)
-		if (!read_once(p))
+		if (!read_once(p, of))
 			return;
-	event_active(p->reading, EV_READ, 0);
+	event_active(of->reading, EV_READ, 0);
 }
 
 /* The socket takes no more: the daemon may have said why before it closed. */
-static void writing_failed(mr_parking *p, ssize_t problem)
+static void writing_failed(mr_parking *p, struct parking_contact *of, ssize_t problem)
 {
-	while (read_once(p))
+	while (read_once(p, of))
 		;
-	if (!p->is_dead && has_socket(p))
-		machine_closed_by_peer(&p->machine, clock_now_ms(), uplink_message(problem));
+	if (!p->is_dead && has_socket(of))
+		contact_closed_by_peer(&of->contact, clock_now_ms(), uplink_message(problem));
 }
 
-static void write_all(mr_parking *p)
+static void write_all(mr_parking *p, struct parking_contact *of)
 {
 	int64_t now_ms = clock_now_ms();
 	struct slice out = {NULL, 0};
 	bool is_blocked;
 
-	while (has_socket(p) && (out = machine_output(&p->machine, true, now_ms)).len) {
-		ssize_t n = uplink_write(&p->uplink, out.bytes, out.len);
+	while (has_socket(of) && (out = contact_output(&of->contact, true, now_ms)).len) {
+		ssize_t n = uplink_write(&of->dial.uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN)
 			break;
 		if (n < 0) {
-			writing_failed(p, n);
+			writing_failed(p, of, n);
 			return;
 		}
-		machine_written(&p->machine, (size_t)n, now_ms);
+		contact_written(&of->contact, (size_t)n, now_ms);
 	}
-	is_blocked = has_socket(p) && out.len;
-	if (is_blocked && !p->is_writing)
-		event_add(p->writing, NULL);
-	else if (!is_blocked && p->is_writing)
-		event_del(p->writing);
-	p->is_writing = is_blocked;
+	is_blocked = has_socket(of) && out.len;
+	if (is_blocked && !of->is_writing)
+		event_add(of->writing, NULL);
+	else if (!is_blocked && of->is_writing)
+		event_del(of->writing);
+	of->is_writing = is_blocked;
 }
 
 /* -- what follows from what has happened -- */
@@ -121,10 +123,16 @@ static void write_all(mr_parking *p)
 /* The timer may stand earlier than it has to. */
 static void set_timer(mr_parking *p, int64_t now_ms)
 {
-	int64_t due_ms = machine_due_ms(&p->machine), other_ms = connect_due_ms(p), in_ms;
+	int64_t due_ms = machine_due_ms(&p->machine), in_ms;
+	struct contact *contact;
 	struct timeval in;
 
-	due_ms = due_ms < other_ms ? due_ms : other_ms;
+	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
+	{
+		int64_t other_ms = connect_due_ms((struct parking_contact *)contact);
+
+		due_ms = due_ms < other_ms ? due_ms : other_ms;
+	}
 	if (due_ms >= p->timer_ms)
 		return;
 	p->timer_ms = due_ms;
@@ -133,21 +141,31 @@ static void set_timer(mr_parking *p, int64_t now_ms)
 	evtimer_add(p->timer, &in);
 }
 
+/* A connection is opened, closed or used as the machine wants it. */
+static void run_contact(mr_parking *p, struct parking_contact *of, int64_t now_ms)
+{
+	if (!contact_has_connection(&of->contact))
+		connect_close(of);
+	if (contact_wants_connection(&of->contact, now_ms))
+		connect_begin(p, of, now_ms);
+	write_all(p, of);
+}
+
 static void run(mr_parking *p)
 {
 	int64_t now_ms = clock_now_ms();
 	bool is_all = outcomes_tell(p, now_ms);
+	struct contact *contact;
 
 	if (p->is_dead)
 		return;
-	if (!machine_has_connection(&p->machine))
-		connect_close(p);
-	if (machine_wants_connection(&p->machine, now_ms))
-		connect_begin(p, now_ms);
-	write_all(p);
-	if (p->is_dead)
-		return;
-	if (p->machine.has_news || !TAILQ_EMPTY(&p->machine.ending) || !is_all)
+	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
+	{
+		run_contact(p, (struct parking_contact *)contact, now_ms);
+		if (p->is_dead)
+			return;
+	}
+	if (events_are_there(&p->machine) || !is_all)
 		submit_run_soon(p);
 	set_timer(p, now_ms);
 }
@@ -155,32 +173,59 @@ static void run(mr_parking *p)
 /* In a process that was forked from the client's own: its loop may go on, the client does not. True: so it is. */
 static bool is_forked(mr_parking *p)
 {
+	struct contact *contact;
+
 	if (p->process == process_number())
 		return false;
-	if (p->reading)
-		event_del(p->reading);
-	if (p->writing)
-		event_del(p->writing);
+	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
+	{
+		struct parking_contact *of = (struct parking_contact *)contact;
+
+		if (of->reading)
+			event_del(of->reading);
+		if (of->writing)
+			event_del(of->writing);
+	}
 	evtimer_del(p->timer);
 	return true;
 }
 
-/* The socket can be read or written, or is connected. */
+/* A socket can be read or written, or is connected. */
 static void on_ready(evutil_socket_t fd, short what, void *argument)
 {
-	mr_parking *p = argument;
+	struct parking_contact *of = argument;
+	mr_parking *p = of->p;
 
 	(void)fd;
 	if (is_forked(p))
 		return;
 	parking_enter(p);
-	if (!p->is_connected && p->machine.state == MACHINE_OPENING)
-		connect_go_on(p);
-	else if (what & EV_READ && p->is_connected)
-		read_all(p);
+	if (of->contact.state == CONTACT_OPENING)
+		connect_go_on(of);
+	else if (what & EV_READ)
+		read_all(p, of);
 	if (!p->is_dead)
 		run(p);
 	parking_leave(p);
+}
+
+/* What there is is read, and then the time is looked at. */
+static void expire(mr_parking *p)
+{
+	struct contact *contact;
+
+	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
+	{
+		read_all(p, (struct parking_contact *)contact);
+		if (p->is_dead)
+			return;
+	}
+	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
+	{
+		connect_expire((struct parking_contact *)contact, clock_now_ms());
+	}
+	machine_tick(&p->machine, clock_now_ms());
+	run(p);
 }
 
 /* Something is due; but this process itself may have been stopped for a while, so what there is is read first. */
@@ -194,13 +239,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
 		return;
 	parking_enter(p);
 	p->timer_ms = MACHINE_NEVER;
-	if (p->is_connected)
-		read_all(p);
-	if (!p->is_dead) {
-		connect_expire(p, clock_now_ms());
-		machine_tick(&p->machine, clock_now_ms());
-		run(p);
-	}
+	expire(p);
 	parking_leave(p);
 }
 
@@ -242,7 +281,9 @@ static int init_machine(mr_parking *p, const struct mr_parking_options *options)
 	struct machine_settings settings = {
 		.name = options->name,
 		.token = options->token,
+		.urls = p->urls.urls,
 		.n_urls = p->urls.n,
+		.contact_bytes = sizeof(struct parking_contact),
 		.reopens = true,
 		.connect_timeout_ms = or_default(options->connect_timeout_ms, URL_CONNECT_TIMEOUT_MS),
 		.backoff_max_ms = or_default(options->backoff_max_ms, BACKOFF_MAX_MS),
@@ -262,10 +303,14 @@ static int init_machine(mr_parking *p, const struct mr_parking_options *options)
 /* All that ties it to the loop, and all requests. */
 static void parking_finish(mr_parking *p)
 {
+	struct contact *contact;
 	mr_parked *request;
 
 	p->is_dead = true;
-	connect_close(p);
+	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
+	{
+		connect_close((struct parking_contact *)contact);
+	}
 	while ((request = (mr_parked *)requests_abandon(&p->machine)))
 		free(request);
 	while ((request = SLIST_FIRST(&p->spares))) {
@@ -300,9 +345,8 @@ static int create(mr_parking **out, struct event_base *base, struct url_list *ur
 	p->process = process_number();
 	p->on_news = options->on_news;
 	p->argument = options->argument;
-	p->uplink.fd = -1;
 	p->on_ready = on_ready;
-	p->timer_ms = p->address_ends_ms = MACHINE_NEVER;
+	p->timer_ms = MACHINE_NEVER;
 	p->timer = evtimer_new(base, on_timer, p);
 	p->soon = event_new(base, -1, 0, on_soon, p);
 	*urls = (struct url_list){0};
@@ -350,7 +394,7 @@ void mr_parking_destroy(mr_parking *p)
 
 bool mr_parking_is_connected(const mr_parking *p)
 {
-	return p->machine.state == MACHINE_OPEN;
+	return daemons_default(&p->machine)->state == CONTACT_OPEN;
 }
 
 size_t mr_parking_pending(const mr_parking *p)

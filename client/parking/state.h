@@ -16,9 +16,9 @@
 
 #include "client/machine/events.h"
 #include "client/millrace_parking.h"
+#include "client/machine/url.h"
+#include "client/net/dial.h"
 #include "client/net/secure.h"
-#include "client/net/uplink.h"
-#include "client/net/url.h"
 
 struct mr_parked {
 	struct machine_request base; /* first: the machine knows the request by it */
@@ -31,10 +31,21 @@ struct mr_parked {
 struct evutil_addrinfo;
 struct name_lookup;
 
+struct parking_contact {
+	struct contact contact; /* first */
+	mr_parking *p;          /* set when it is first opened */
+	struct name_lookup *lookup;
+	struct evutil_addrinfo *addresses; /* of the host, that are tried */
+	struct dial dial;                  /* and the socket, once it is there */
+	struct event *reading, *writing;   /* of it */
+	unsigned n_uplinks;                /* of dial: which socket these are of */
+	bool is_writing;
+};
+
 struct mr_parking {
 	struct event_base *base;
 	struct url_list urls;
-	struct secure *secure; /* NULL: no address asks for TLS */
+	struct secure *secure;
 	mr_news_cb *on_news;
 	void *argument;
 	unsigned process; /* that has made it */
@@ -43,17 +54,11 @@ struct mr_parking {
 	bool is_dead;
 
 	struct machine machine;
-	struct evdns_base *dns; /* made when first needed */
-	struct name_lookup *lookup;
-	struct evutil_addrinfo *addresses, *address; /* of the host; the one that is tried */
-	int64_t address_ends_ms;                     /* until when */
-	struct uplink uplink;
-	event_callback_fn on_ready;      /* of these */
-	struct event *reading, *writing; /* of the uplink */
-	bool is_connected, is_writing;
-	struct event *timer; /* for what is due next */
-	int64_t timer_ms;    /* when it is set to; MACHINE_NEVER: it is not */
-	struct event *soon;  /* runs what is due after a call */
+	struct evdns_base *dns;     /* made when first needed */
+	event_callback_fn on_ready; /* of sockets, with their contact */
+	struct event *timer;        /* for what is due next */
+	int64_t timer_ms;           /* when it is set to; MACHINE_NEVER: it is not */
+	struct event *soon;         /* runs what is due after a call */
 	bool is_soon;
 
 	SLIST_HEAD(, mr_parked) spares; /* requests that are kept for the next ones */

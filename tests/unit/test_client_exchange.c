@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/machine/exchange.h"
-#include "client/net/url.h"
+#include "client/machine/url.h"
 #include "proto/frame.h"
 #include "tests/lib/suite.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/machine/events.h"
+#include "client/machine/machine.h"
 #include "proto/frame.h"
 #include "tests/lib/suite.h"
 
@@ -116,9 +117,9 @@ static struct {
 
 static void net_open(void)
 {
-	machine_opening(&machine, "sim", now_ms + 500);
+	contact_opening(machine.home, now_ms);
 	if (net.is_down) {
-		machine_close(&machine, now_ms, MR_ECONNECT, "refused");
+		contact_close(machine.home, now_ms, MR_ECONNECT, "refused");
 		return;
 	}
 	net.n_opened++;
@@ -126,7 +127,7 @@ static void net_open(void)
 		net.cut_out = net.cut_in = NO_CUT;
 	buffer_clear(&server.in);
 	buffer_clear(&server.out);
-	machine_opened(&machine, now_ms);
+	contact_opened(machine.home, now_ms);
 }
 
 static size_t least(size_t a, size_t b)
@@ -137,17 +138,17 @@ static size_t least(size_t a, size_t b)
 /* Moves what there is, as far as the connection bears it. Whether anything moved. */
 static bool net_move_out(void)
 {
-	struct slice out = machine_output(&machine, true, now_ms);
+	struct slice out = contact_output(machine.home, true, now_ms);
 	size_t n = least(out.len, net.cut_out);
 
 	if (!out.len)
 		return false;
 	buffer_append(&server.in, out.bytes, n);
-	machine_written(&machine, n, now_ms);
+	contact_written(machine.home, n, now_ms);
 	net.cut_out -= n;
 	server_run();
 	if (net.cut_out == 0)
-		machine_closed_by_peer(&machine, now_ms, "cut");
+		contact_closed_by_peer(machine.home, now_ms, "cut");
 	return true;
 }
 
@@ -156,12 +157,12 @@ static bool net_move_in(void)
 	size_t n = least(least(buffer_len(&server.out), net.cut_in), net.piece), room;
 	char *to;
 
-	if (buffer_len(&server.out) == 0 || !machine_has_connection(&machine))
+	if (buffer_len(&server.out) == 0 || !contact_has_connection(machine.home))
 		return false;
-	to = machine_room(&machine, &room, now_ms);
+	to = contact_room(machine.home, &room, now_ms);
 	ck_assert_uint_le(n, room);
 	memcpy(to, buffer_front(&server.out), n);
-	machine_read(&machine, n, now_ms);
+	contact_read(machine.home, n, now_ms);
 	buffer_consume(&server.out, n);
 	net.cut_in -= n;
 	return true;
@@ -212,14 +213,14 @@ static void settle(void)
 	while (moves) {
 		machine_tick(&machine, now_ms);
 		deliver();
-		moves = machine_wants_connection(&machine, now_ms);
+		moves = contact_wants_connection(machine.home, now_ms);
 		if (moves)
 			net_open();
 		moves = net_move_out() || moves;
 		moves = net_move_in() || moves;
 		deliver();
-		if (net.cut_in == 0 && machine_has_connection(&machine)) {
-			machine_closed_by_peer(&machine, now_ms, "cut");
+		if (net.cut_in == 0 && contact_has_connection(machine.home)) {
+			contact_closed_by_peer(machine.home, now_ms, "cut");
 			moves = true;
 		}
 	}
@@ -238,7 +239,11 @@ static void run_until(int64_t end_ms)
 	settle();
 }
 
+static const struct url sim_url = {.kind = URL_TCP, .host = "sim", .port = "1", .text = "tcp://sim:1"};
+
 static const struct machine_settings plain = {
+	.urls = &sim_url,
+	.contact_bytes = sizeof(struct contact),
 	.producer = "producer",
 	.seed = 7,
 	.n_urls = 1,
@@ -349,7 +354,7 @@ static void expect_entered(int n)
 
 static void cut(void)
 {
-	machine_closed_by_peer(&machine, now_ms, "cut");
+	contact_closed_by_peer(machine.home, now_ms, "cut");
 }
 
 /* -- once -- */
@@ -449,8 +454,8 @@ START_TEST(puts_without_an_answer_go_in_runs)
 	settle();
 	for (int i = 0; i < 5; i++)
 		put_unanswered(i);
-	(void)machine_output(&machine, false, now_ms); /* the last is kept back: who knows what follows */
-	ck_assert_int_eq(machine.waiting.tqh_first->operation.op, OP_PUT);
+	(void)contact_output(machine.home, false, now_ms); /* the last is kept back: who knows what follows */
+	ck_assert_int_eq(machine.home->waiting.tqh_first->operation.op, OP_PUT);
 	settle();
 	ck_assert_str_eq(server.ops, "hello put! put! put put! put ");
 	for (int i = 0; i < 5; i++)
@@ -555,11 +560,11 @@ START_TEST(the_pauses_grow_and_are_never_quite_the_same)
 	start(&plain);
 	for (int i = 0; i < 12; i++) {
 		settle();
-		ck_assert_int_ge(machine.next_open_ms - now_ms, pause_ms / 2);
-		ck_assert_int_le(machine.next_open_ms - now_ms, pause_ms);
+		ck_assert_int_ge(machine.home->next_open_ms - now_ms, pause_ms / 2);
+		ck_assert_int_le(machine.home->next_open_ms - now_ms, pause_ms);
 		pause_ms = pause_ms * 2 > 5000 ? 5000 : pause_ms * 2;
-		ck_assert_int_eq(machine_due_ms(&machine), machine.next_open_ms);
-		now_ms = machine.next_open_ms;
+		ck_assert_int_eq(machine_due_ms(&machine), machine.home->next_open_ms);
+		now_ms = machine.home->next_open_ms;
 	}
 }
 END_TEST
@@ -660,7 +665,7 @@ START_TEST(without_reopening_all_ends_with_the_connection)
 	ended(0, MR_UNKNOWN);
 	ended(1, MR_ECONNECTION);
 	ended(2, MR_ECONNECTION);
-	ck_assert_int_eq(machine.state, MACHINE_ENDED);
+	ck_assert_int_eq(machine.home->state, CONTACT_ENDED);
 	ck_assert_int_eq(machine_due_ms(&machine), MACHINE_NEVER);
 }
 END_TEST

@@ -1,8 +1,9 @@
 /* Addresses of daemons: "tcp://host:port" and "tls://host:port" (an IPv6 address in brackets; ports 7223 and 7225 if
  * left out), and "unix:///path". */
-#ifndef MILLRACE_CLIENT_NET_URL_H
-#define MILLRACE_CLIENT_NET_URL_H
+#ifndef MILLRACE_CLIENT_MACHINE_URL_H
+#define MILLRACE_CLIENT_MACHINE_URL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define URL_DEFAULT "tcp://127.0.0.1:7223"
@@ -24,10 +25,14 @@ struct url_list {
 	size_t n;
 };
 
-/* Addresses with commas or white space between them, at most URL_MOST; NULL: those of $MILLRACE_URL, else the default.
+/* Addresses with commas or white space between them, at most URL_MOST; one that is no more than a host, or host:port,
+ * is of the kind of that before it. NULL: those of $MILLRACE_URL, else the default.
  * MR_OK, or an error with its words. The list is to be finished in any case. */
 int url_list_read(struct url_list *list, const char *text);
 void url_list_finish(struct url_list *list);
+
+/* Whether both lead to the same place, as far as the text shows. */
+bool url_is_same(const struct url *a, const struct url *b);
 
 /* Returns NULL, or what is wrong with the text: static, for people. */
 const char *url_parse(struct url *url, const char *text);

@@ -1,7 +1,9 @@
 /* Addresses of daemons. Whatever is not exactly an address is refused, with the reason. */
-#include "client/net/url.h"
+#define _GNU_SOURCE /* memmem() */
+#include "client/machine/url.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +106,22 @@ const char *url_parse(struct url *url, const char *text)
 	return "an address is tcp://host:port, tls://host:port or unix:///path";
 }
 
+bool url_is_same(const struct url *a, const struct url *b)
+{
+	return a->kind == b->kind && strcmp(a->host, b->host) == 0 && strcmp(a->port, b->port) == 0 &&
+	       strcmp(a->path, b->path) == 0;
+}
+
+/* What an address begins with that says no kind of its own. */
+static const char *kind_before(const struct url_list *list, const char *text, size_t len)
+{
+	const struct url *before = &list->urls[list->n - 1];
+
+	if (list->n == 0 || before->kind == URL_UNIX || memmem(text, len, "://", 3))
+		return "";
+	return before->kind == URL_TLS ? "tls://" : "tcp://";
+}
+
 /* One address of the text, which is `len` long. */
 static int add(struct url_list *list, const char *text, size_t len)
 {
@@ -112,7 +130,8 @@ static int add(struct url_list *list, const char *text, size_t len)
 
 	if (list->n == URL_MOST)
 		return fail(MR_EARGUMENT, "these are more than %d addresses", URL_MOST);
-	if (copy(one, sizeof one, text, len))
+	if ((size_t)snprintf(one, sizeof one, "%s%.*s", kind_before(list, text, len),
+			     (int)(len < sizeof one ? len : sizeof one), text) < sizeof one)
 		fault = url_parse(&list->urls[list->n], one);
 	if (fault)
 		return fail(MR_EARGUMENT, "\"%.*s\" is not the address of a daemon: %s", (int)(len < 200 ? len : 200),
