@@ -24,6 +24,7 @@
 	LIMIT(max_waiters, COUNT, 100000, 1, MAX_WAITERS)                                                              \
 	LIMIT(max_frame, BYTES, 1 * MIB, 64 * KIB, 16 * MIB - 1)                                                       \
 	LIMIT(max_memory, BYTES, 512 * MIB, 1 * MIB, 1024 * GIB)                                                       \
+	LIMIT(max_parked, BYTES, 256 * MIB, 64 * KIB, 1024 * GIB)                                                      \
 	LIMIT(max_output, BYTES, 1 * MIB, 64 * KIB, 1 * GIB)                                                           \
 	LIMIT(max_buffers, BYTES, 256 * MIB, 1 * MIB, 1024 * GIB)                                                      \
 	LIMIT(max_park_ms, MS, 0, 0, MESSAGE_MAX_MS)                                                                   \

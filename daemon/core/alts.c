@@ -11,7 +11,7 @@ static void refuse_arm(struct core *core, const struct core_event *event, uint32
 		       struct core_effects *effects)
 {
 	struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
-	reply->error = error;
+	reply_set_error(core, reply, error);
 	reply->arm = arm;
 	reply->channel = event->arms[arm].channel;
 }

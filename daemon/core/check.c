@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/groups.h"
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/tap.h"
 
 #define CHECK(holds, what)                                                                                             \
@@ -12,7 +13,8 @@
 
 struct sums {
 	uint64_t values; /* that are charged */
-	bool is_shared;  /* some of them have the same bytes */
+	uint64_t parked_bytes;
+	bool is_shared; /* some of them have the same bytes */
 	uint64_t taps, tap_requests, taps_held;
 	uint64_t channels, buffered, promised, leased, delayed, held, bytes, puts, takes, resting, with_id,
 		dead_letters;
@@ -69,6 +71,7 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		      "a lease is not found by its token, or is, and nobody holds it");
 		CHECK(is_held || list_is_empty(&lease->in_connection), "a connection has a lease that it let go");
 		sums->held += is_held;
+		sums->parked_bytes += parked_bytes_of_lease();
 		*bytes += list_bytes(&lease->values, &n, sums);
 		CHECK(n == lease->values.n && n > 0, "a lease miscounts its values");
 		leased += n;
@@ -80,6 +83,7 @@ static const char *check_leases(const struct core *core, const struct channel *c
 			      core->timers.heap[put->timer.index] == &put->timer,
 		      "a delayed put is another channel's, or has no timer");
 		*bytes += list_bytes(&put->values, &n, sums);
+		sums->parked_bytes += parked_bytes_of_delayed();
 		CHECK(n == put->values.n && n > 0, "a delayed put miscounts its values");
 		delayed += n;
 	}
@@ -100,6 +104,14 @@ static const char *check_leases(const struct core *core, const struct channel *c
 	CHECK(leased == channel->n_leased, "a channel miscounts what is leased");
 	sums->leased += leased;
 	return NULL;
+}
+
+/* With the lease that is prepared for it. */
+static uint64_t request_bytes(const struct request *request)
+{
+	const struct parked *parked = &request->parked;
+	bool is_leased = (parked->op == CORE_TAKE || parked->op == CORE_ALTS) && parked->lease;
+	return parked_bytes_of_request(parked->n_arms, parked->has_terms) + (is_leased ? parked_bytes_of_lease() : 0);
 }
 
 static const char *check_arm(const struct arm *arm, const struct link *queue, const struct channel *channel,
@@ -156,9 +168,11 @@ static const char *check_queues(const struct channel *channel, uint64_t *bytes, 
 		return wrong;
 	CHECK(n_puts == channel->n_puts && n_delayed_puts == channel->n_delayed_puts && n_takes == channel->n_takes,
 	      "a channel miscounts who is parked");
-	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++)
-		CHECK(arm_request(LIST_ITEM(at, struct arm, link))->parked.is_resting,
-		      "a request rests, and does not know");
+	for (const struct link *at = channel->resting.next; at != &channel->resting; at = at->next, sums->resting++) {
+		const struct request *request = arm_request(LIST_ITEM(at, struct arm, link));
+		CHECK(request->parked.is_resting, "a request rests, and does not know");
+		sums->parked_bytes += request_bytes(request);
+	}
 	sums->puts += n_puts + n_delayed_puts;
 	sums->takes += n_takes;
 	return NULL;
@@ -312,6 +326,7 @@ static const char *check_request(const struct core *core, struct request *reques
 {
 	const struct parked *parked = &request->parked;
 	bool has_id = parked->id != CORE_NO_ID;
+	sums->parked_bytes += request_is_tap(request) ? 0 : request_bytes(request);
 	if (request_is_nobodys(request)) {
 		CHECK((request_is_tap(request) || parked->op == CORE_PUT) && !has_id,
 		      "a dead letter or a tap is something else");
@@ -406,10 +421,12 @@ static const char *check_removed(const struct channel *channel, struct sums *sum
 		size_t n;
 		bytes += list_bytes(&lease->values, &n, sums);
 		sums->held += lease->state == LEASE_HELD;
+		sums->parked_bytes += parked_bytes_of_lease();
 	}
 	for (const struct link *at = channel->delayed.next; at != &channel->delayed; at = at->next) {
 		size_t n;
 		bytes += list_bytes(&LIST_ITEM(at, struct delayed_put, in_channel)->values, &n, sums);
+		sums->parked_bytes += parked_bytes_of_delayed();
 	}
 	CHECK(bytes == channel->bytes, "a deleted channel miscounts its bytes");
 	sums->bytes += bytes;
@@ -473,6 +490,8 @@ const char *core_check(const struct core *core)
 	CHECK(n == n_parked + channels.dead_letters + channels.tap_requests && n + n_resting == core->n_parked &&
 		      requests.with_id + n_resting == core->ids.buckets.n,
 	      "the parked requests are miscounted");
+	CHECK(channels.parked_bytes + requests.parked_bytes == core->parked_bytes,
+	      "what counts towards max_parked is miscounted");
 	CHECK(n_resting == channels.resting, "a take with a count rests on no channel, or on two");
 	CHECK(requests.puts == channels.puts && requests.takes == channels.takes,
 	      "an arm stands in no queue, or in two");

@@ -77,8 +77,8 @@ void core_destroy(struct core *core)
 		core_effects_release(core, &effects);
 		core->outstanding = &effects;
 	} while (core_has_backlog(core));
-	assert(core->recorded_bytes == 0 && core->bytes == 0 && core->n_parked == 0 && core->n_buffered == 0 &&
-	       core->n_leased == 0 && core->timers.reserved == 0);
+	assert(core->recorded_bytes == 0 && core->bytes == 0 && core->parked_bytes == 0 && core->n_parked == 0 &&
+	       core->n_buffered == 0 && core->n_leased == 0 && core->timers.reserved == 0);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
@@ -276,6 +276,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_ef
 	assert(!core->outstanding && !effects->head);
 	core->outstanding = effects;
 	core->unsent_bytes = event->unsent_bytes;
+	core->was_parked_full = false;
 	recorder_begin(core, event->recorder);
 	if (event->now_us > core->now_us || event->op == CORE_TICK || core->is_turn_new || due_is_late(core))
 		go_on(core, event, effects);

@@ -73,6 +73,7 @@ enum channel_kind channel_kind_from_name(struct slice word);
 
 struct core_limits {
 	uint64_t max_memory;      /* bytes of values */
+	uint64_t max_parked;      /* bytes that parked requests, leases and delayed puts take; 0: no limit */
 	uint32_t max_channels;    /* CHANNEL_EXISTS and its like come first; over it: overloaded */
 	uint32_t max_inflight;    /* parked requests of one connection */
 	uint32_t max_waiters;     /* of a channel that does not say: parked requests (alts: arms) */
@@ -274,6 +275,7 @@ struct core_reply {
 	bool created : 1;     /* create, tap */
 	bool duplicate : 1;   /* put: its producer and seq had this outcome before, and nothing has happened now */
 	bool over_quota : 1;  /* create: ERROR_OVERLOADED is the quota's, not the daemon's */
+	bool over_parked : 1; /* ERROR_OVERLOADED is that of max_parked */
 	bool altered : 1;     /* alter: the definition was another one before */
 	bool has_left : 1;    /* a take with a count, from when it was accepted */
 	bool owns_values : 1; /* the core's own business: whether release frees the values */
@@ -521,7 +523,8 @@ struct core_totals {
 		unsent_bytes, max_memory;   /* promised: of those buffered, the promises. parked_puts: arms. delayed: of
 					       those leased. bytes: of values, the unsent ones not included */
 	uint64_t producers, producer_bytes; /* who puts once, and what is remembered of them */
-	uint64_t durable_bytes;             /* what a checkpoint would take, about */
+	uint64_t parked_bytes, max_parked;
+	uint64_t durable_bytes; /* what a checkpoint would take, about */
 	bool is_draining;
 };
 void core_totals(const struct core *core, struct core_totals *totals);

@@ -91,7 +91,7 @@ static void requeue(struct core *core, struct request *request)
 void credit_end(struct core *core, struct request *request, enum status status, enum error error,
 		struct core_effects *effects)
 {
-	park_complete(core, request, credit_arm(request), status, effects)->error = error;
+	reply_set_error(core, park_complete(core, request, credit_arm(request), status, effects), error);
 }
 
 struct core_reply *credit_reply(struct core *core, struct request *request, struct lease **lease,

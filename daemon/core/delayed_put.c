@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 
 /* The values are there: their time begins. In a place for a timer that was reserved. */
@@ -33,6 +34,7 @@ static struct delayed_put *prepare(struct core *core, struct channel *channel, u
 	*delayed = (struct delayed_put){
 		.channel = channel,
 		.timer = {.kind = TIMER_DELAYED_PUT, .index = TIMER_NONE, .deadline_us = deadline_us}};
+	core->parked_bytes += parked_bytes_of_delayed();
 	return delayed;
 }
 
@@ -76,6 +78,8 @@ int delayed_put_now(struct core *core, struct channel *channel, struct value_lis
 	uint64_t n = channel->definition.kind == KIND_SLIDING ? values->n : channel_room(channel);
 	if (n > values->n)
 		n = values->n;
+	if (!parked_bytes_fit(core, parked_bytes_of_delayed()))
+		return -1;
 	if (n > 0 && delayed_put_accept(core, channel, values, n, delay_ms, false) < 0)
 		return -1;
 	outcome->accepted = n;
@@ -93,6 +97,7 @@ struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *
 	recorder_passes_delayed(core, delayed);
 	list_remove(&delayed->in_channel);
 	timers_remove(&core->timers, &delayed->timer);
+	core->parked_bytes -= parked_bytes_of_delayed();
 	free(delayed);
 	return values;
 }

@@ -3,13 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 
 /* -- Preparing -- */
 
 static struct lease *prepare(struct core *core, struct lease like)
 {
-	if (timers_reserve(&core->timers) < 0)
+	if (!parked_bytes_fit(core, parked_bytes_of_lease()) || timers_reserve(&core->timers) < 0)
 		return NULL;
 	struct lease *lease = malloc(sizeof(*lease));
 	if (!lease) {
@@ -17,6 +18,7 @@ static struct lease *prepare(struct core *core, struct lease like)
 		return NULL;
 	}
 	*lease = like;
+	core->parked_bytes += parked_bytes_of_lease();
 	return lease;
 }
 
@@ -41,6 +43,7 @@ void lease_forget(struct core *core, struct lease *lease)
 		return;
 	assert(lease->state == LEASE_PREPARED);
 	timers_unreserve(&core->timers);
+	core->parked_bytes -= parked_bytes_of_lease();
 	free(lease);
 }
 
@@ -114,6 +117,7 @@ struct value_list lease_take_apart(struct core *core, struct lease *lease)
 	list_remove(&lease->in_channel);
 	timers_remove(&core->timers, &lease->timer);
 	struct value_list values = lease->values;
+	core->parked_bytes -= parked_bytes_of_lease();
 	free(lease);
 	return values;
 }

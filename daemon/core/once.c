@@ -41,9 +41,13 @@ static enum error take_place(struct core *core, const struct core_event *event, 
 			     struct core_effects *effects)
 {
 	enum error error;
+	uint64_t parked_bytes = core->parked_bytes;
+	core->parked_bytes =
+		0; /* it gets the twin's, even where what may not be refused has taken more than there is */
 	count_twin(event->connection, twin->parked.connection, false);
 	struct request *request = park_begin(core, event, 1, &error);
 	count_twin(event->connection, twin->parked.connection, true);
+	core->parked_bytes = parked_bytes;
 	if (!request)
 		return error;
 	struct put_terms *terms = request_terms(request), *old = request_terms(twin);

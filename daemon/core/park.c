@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 
 enum { REQUEST_WORK = 4 }; /* to end a request with its reply costs as much as to free so many values */
@@ -33,10 +34,12 @@ struct request *park_begin(struct core *core, const struct core_event *event, ui
 		return NULL;
 	}
 	*error = ERROR_OVERLOADED;
+	bool has_terms = event->op == CORE_PUT && (event->delay_ms > 0 || event->producer.len > 0);
+	if (!parked_bytes_fit(core, parked_bytes_of_request(n_arms, has_terms)))
+		return NULL;
 	uint64_t deadline_us = deadline_of(core, event);
 	if (order_reserve(&core->order) < 0 || (deadline_us != CORE_NEVER && timers_reserve(&core->timers) < 0))
 		return NULL;
-	bool has_terms = event->op == CORE_PUT && (event->delay_ms > 0 || event->producer.len > 0);
 	struct request *request =
 		malloc(sizeof(*request) + n_arms * sizeof(struct arm) + (has_terms ? sizeof(struct put_terms) : 0));
 	if (!request)
@@ -114,6 +117,7 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 	parked->parked_us = event->now_us;
 	list_append(parked->is_resting ? &event->connection->consumer->resting : &event->connection->parked,
 		    &parked->in_connection);
+	core->parked_bytes += parked_bytes_of_request(parked->n_arms, parked->has_terms);
 	event->connection->n_parked++;
 	if (event->connection->quota)
 		event->connection->quota->n_parked++;
@@ -173,6 +177,7 @@ static void unlink_everywhere(struct core *core, struct request *request)
 		if (connection->quota)
 			connection->quota->n_parked--;
 	}
+	core->parked_bytes -= parked_bytes_of_request(request->parked.n_arms, request->parked.has_terms);
 	core->n_parked--;
 	if (request->parked.id != CORE_NO_ID)
 		ids_remove(&core->ids, request);
@@ -258,6 +263,7 @@ bool park_dead_letters(struct core *core, struct channel *source, struct channel
 	core->n_puts++;
 	list_append(&source->dead_letters, &request->parked.in_connection);
 	core->n_parked++;
+	core->parked_bytes += parked_bytes_of_request(1, false);
 	order_append(&core->order, request);
 	return true;
 }

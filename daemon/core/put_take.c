@@ -96,7 +96,7 @@ static void put(struct core *core, const struct core_event *event, struct value_
 	if (error != ERROR_NONE)
 		status = STATUS_ERROR;
 	struct core_reply *reply = reply_now(core, event, status, effects);
-	reply->error = error;
+	reply_set_error(core, reply, error);
 	reply->accepted = once.accepted + outcome.accepted;
 	reply->evicted = outcome.evicted;
 	once_end(core, event, &once,

@@ -28,10 +28,16 @@ struct core_reply *reply_now(struct core *core, const struct core_event *event, 
 	return &core->immediate;
 }
 
+void reply_set_error(const struct core *core, struct core_reply *reply, enum error error)
+{
+	reply->error = error;
+	reply->over_parked = error == ERROR_OVERLOADED && core->was_parked_full;
+}
+
 void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects)
 {
 	struct core_reply *reply = reply_now(core, event, STATUS_ERROR, effects);
-	reply->error = error;
+	reply_set_error(core, reply, error);
 	reply->arm = event->n_arms;
 }
 

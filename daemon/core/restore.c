@@ -9,6 +9,7 @@
 
 #include "daemon/core/charge.h"
 #include "daemon/core/groups.h"
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/restored.h"
 #include "proto/name.h"
@@ -73,6 +74,7 @@ static struct lease *make_lease(struct core *core, struct channel *channel, stru
 	lease->is_sticky = token != NULL;
 	lease->timer = (struct timer){.kind = TIMER_LEASE, .index = TIMER_NONE, .deadline_us = deadline_us};
 	*values = (struct value_list){0};
+	core->parked_bytes += parked_bytes_of_lease();
 	lease_count(core, channel, lease->values.n);
 	list_append(&channel->leases, &lease->in_channel);
 	list_init(&lease->in_connection);

@@ -285,6 +285,8 @@ void core_totals(const struct core *core, struct core_totals *totals)
 		.bytes = core->bytes,
 		.unsent_bytes = core->unsent_bytes,
 		.max_memory = core->limits.max_memory,
+		.parked_bytes = core->parked_bytes,
+		.max_parked = core->limits.max_parked,
 		.producers = core->producers.by_name.n,
 		.producer_bytes = core->producers.bytes,
 		.durable_bytes = core->recorded_bytes,

@@ -84,17 +84,19 @@ struct core {
 	uint32_t last_connection;
 	struct producers producers;
 	struct groups groups;
-	uint64_t n_parked;   /* requests, and dead letters that wait to enter */
-	uint64_t n_puts;     /* arms parked to be put: the sum of all channels' */
-	uint64_t now_us;     /* of the last event */
-	uint64_t alone_us;   /* the same, if requests may go the short way; else CORE_NEVER */
-	uint32_t turn;       /* rises whenever time moves on */
-	struct link rested;  /* of struct consumer: those who go on in the next turn */
-	uint64_t bytes;      /* of values: the sum of all channels' */
-	uint64_t n_buffered; /* the sum of all channels' */
-	uint64_t n_leased;   /* likewise */
-	uint64_t n_delayed;  /* likewise */
-	uint64_t n_promised; /* of n_buffered: fulfilled promises */
+	uint64_t n_parked;     /* requests, and dead letters that wait to enter */
+	uint64_t parked_bytes; /* that these, leases and delayed puts take: see parked_bytes.h */
+	bool was_parked_full;  /* the last one that found no room in them is yet to be told */
+	uint64_t n_puts;       /* arms parked to be put: the sum of all channels' */
+	uint64_t now_us;       /* of the last event */
+	uint64_t alone_us;     /* the same, if requests may go the short way; else CORE_NEVER */
+	uint32_t turn;         /* rises whenever time moves on */
+	struct link rested;    /* of struct consumer: those who go on in the next turn */
+	uint64_t bytes;        /* of values: the sum of all channels' */
+	uint64_t n_buffered;   /* the sum of all channels' */
+	uint64_t n_leased;     /* likewise */
+	uint64_t n_delayed;    /* likewise */
+	uint64_t n_promised;   /* of n_buffered: fulfilled promises */
 	bool is_draining;
 	uint64_t unsent_bytes;                         /* of values, as the shell says */
 	struct core_recorder *recorder;                /* of this step; NULL: none */
@@ -138,6 +140,8 @@ void effects_append(struct core_effects *effects, struct core_reply *reply);
 /* The event's own reply, appended to the effects; the caller fills in what its op has to say. Once a step. */
 struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status,
 			     struct core_effects *effects);
+/* ERROR_NONE, too. Whether it is max_parked's is told as parked_bytes_fit() said last. */
+void reply_set_error(const struct core *core, struct core_reply *reply, enum error error);
 void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects);
 
 /* -- park.c: parking and ending to park -- */

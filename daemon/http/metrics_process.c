@@ -106,6 +106,9 @@ static void write_daemon(struct buffer *out, const struct sessions *sessions)
 		      "What remembering them takes: it counts towards max_memory.", totals.producer_bytes);
 	metrics_value(out, "millrace_memory_max_bytes", "gauge", "The limit max_memory, for both together.",
 		      totals.max_memory);
+	metrics_value(out, "millrace_parked_bytes", "gauge",
+		      "What parked requests, leases and delayed puts take, beside their values.", totals.parked_bytes);
+	metrics_value(out, "millrace_parked_max_bytes", "gauge", "The limit max_parked, for them.", totals.max_parked);
 	metrics_value(out, "millrace_buffer_bytes", "gauge", "Bytes of input and output buffers, and of TLS.",
 		      stream_group_buffer_bytes(sessions->streams));
 	metrics_value(out, "millrace_buffer_max_bytes", "gauge", "The limit max_buffers, for them.",

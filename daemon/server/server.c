@@ -19,6 +19,7 @@ static struct core_limits core_limits_of(const struct limits *limits)
 {
 	return (struct core_limits){
 		.max_memory = limits->max_memory,
+		.max_parked = limits->max_parked,
 		.max_channels = (uint32_t)limits->max_channels,
 		.max_taps = (uint32_t)limits->max_taps,
 		.max_inflight = (uint32_t)limits->max_inflight,

@@ -211,6 +211,10 @@ const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAI
 		return "max_channels of this user; delete channels that it has created, or end connections with "
 		       "ephemeral "
 		       "ones";
+	if (reply->over_parked)
+		return "limits.max_parked: requests that wait, and leases, take all the memory that they may; end some "
+		       "of "
+		       "them";
 	if (!reply->channel.len)
 		return NULL;
 	if (reply->op == CORE_TAP || reply->op == CORE_UNTAP) {

@@ -283,9 +283,106 @@ START_TEST(over_the_limit_takes_go_on_and_nothing_is_dropped)
 }
 END_TEST
 
+/* -- max_parked -- */
+
+static uint64_t parked_bytes(void)
+{
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	return totals.parked_bytes;
+}
+
+/* No more than what is there now, and so many bytes. */
+static void limit_parked(uint64_t more)
+{
+	fixture.limits.max_parked = parked_bytes() + more;
+	fixture_set_limits();
+}
+
+START_TEST(max_parked_counts_what_waits_beside_its_values)
+{
+	expect("a1 create c bounded 5", "a1 ok created");
+	expect("b1 take c", "");
+	uint64_t one = parked_bytes();
+	expect("b2 alts take:c take:c", "");
+	ck_assert_uint_gt(parked_bytes(), 2 * one);
+	ck_assert_uint_lt(parked_bytes(), 3 * one);
+	expect("b3 cancel 2", "b2 cancelled; b3 ok");
+	ck_assert_uint_eq(parked_bytes(), one);
+	expect("b4 take c lease 100", ""); /* a lease is prepared for it */
+	ck_assert_uint_gt(parked_bytes(), 2 * one);
+	expect("a2 put c x", "b1 ok x; a2 ok");
+	expect("a3 put c y", "b4 ok y lease 1 deliveries 1; a3 ok");
+	ck_assert_uint_gt(parked_bytes(), 0);
+	expect("a4 ack 1", "a4 ok");
+	ck_assert_uint_eq(parked_bytes(), 0);
+	expect("a5 put c z delay 10", "a5 ok");
+	ck_assert_uint_gt(parked_bytes(), 0);
+	fixture_later(10);
+	expect("- tick", "");
+	ck_assert_uint_eq(parked_bytes(), 0);
+}
+END_TEST
+
+START_TEST(over_max_parked_what_would_wait_is_refused_and_nothing_has_happened)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 5", "a2 ok created");
+	expect("b1 take d", "");
+	limit_parked(0);
+	expect("b2 take d", "b2 error overloaded");
+	expect("b2 take d count 5", "b2 error overloaded");
+	expect("b2 alts take:d take:d", "b2 error overloaded");
+	expect("b2 take d timeout 0", "b2 timeout"); /* which does not wait */
+	expect("a3 put c x", "a3 ok");
+	expect("a4 put c y", "a4 error overloaded");
+	expect("a4 puts d z w delay 10", "a4 error overloaded accepted 0");
+	expect("b2 take c lease 100", "b2 error overloaded");
+	expect_buffer("c", "x");
+	expect_books("d", "takes 1");
+	expect("b2 take c", "b2 ok x");
+	expect("a5 put d v", "b1 ok v; a5 ok"); /* who waits is served */
+	expect("b2 take d", "");
+	expect("b3 take d", "b3 error overloaded");
+	limit_parked(1000);
+	expect("b3 take d", "");
+}
+END_TEST
+
+START_TEST(a_count_take_with_leases_ends_at_max_parked)
+{
+	expect("a1 create c bounded 9", "a1 ok created");
+	expect("b1 take c count 9 lease 100", "");
+	limit_parked(0);
+	expect("a2 put c x", "b1 error overloaded left 9; a2 ok");
+	expect_buffer("c", "x");
+}
+END_TEST
+
+START_TEST(max_parked_refuses_nothing_that_was_accepted)
+{
+	expect("a1 create dead bounded 1", "a1 ok created");
+	expect("a2 create c bounded 5 dead 1 dead", "a2 ok created");
+	expect("a3 put dead x", "a3 ok");
+	expect("a4 put c y", "a4 ok");
+	expect("a5 put c z", "a5 ok");
+	expect("b1 take c lease 100", "b1 ok y lease 1 deliveries 1");
+	expect("b2 put dead w once p 1", "");
+	limit_parked(0);
+	expect("b3 nack 1", "b3 ok"); /* it parks as a dead letter */
+	expect_books("c", "buffered 1 leased 1 bytes 1 accepted 2");
+	expect("d1 put dead w once p 1", "b2 cancelled"); /* it takes its twin's place, and its room */
+	expect("b4 take dead", "b4 ok x; d1 ok");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
+		max_parked_counts_what_waits_beside_its_values,
+		over_max_parked_what_would_wait_is_refused_and_nothing_has_happened,
+		a_count_take_with_leases_ends_at_max_parked,
+		max_parked_refuses_nothing_that_was_accepted,
 		max_inflight_counts_parked_requests_of_one_connection,
 		a_quota_counts_parked_requests_of_several_connections,
 		who_joins_a_quota_brings_along_what_it_has_parked,
