@@ -116,15 +116,22 @@ static inline const char *json_scan_string(struct json_scan *scan, const char *a
 	return at < scan->end && *at == '"' ? at + 1 : json_scan_string_rest(scan, at);
 }
 
-/* Where a number ends that is less than eight digits; NULL: it is another. */
-static inline const char *json_scan_short_number(const struct json_scan *scan, const char *at)
+/* Where a number ends that is less than eight digits, and what it is; NULL: it is another. */
+static inline const char *json_scan_short_uint(const struct json_scan *scan, const char *at, uint64_t *out)
 {
 	uint64_t word = json_scan_word(scan, at);
 	unsigned n = word_digits(word);
 	if (n == 0 || n == 8 || (n > 1 && (char)word == '0'))
 		return NULL;
 	char behind = (char)(word >> (8 * n));
+	*out = word_number(word << (8 * (8 - n)));
 	return behind == '.' || behind == 'e' || behind == 'E' ? NULL : at + n;
+}
+
+static inline const char *json_scan_short_number(const struct json_scan *scan, const char *at)
+{
+	uint64_t number;
+	return json_scan_short_uint(scan, at, &number);
 }
 
 /* json_scan_uint() of a number in this scan's input; quicker where it has at most eight digits. */

@@ -166,10 +166,12 @@ static inline bool message_has(const struct message_request *request, enum messa
 
 /* Scratch of a decoder: zero-initialised, grows with the largest batch, is trimmed when it is large and the batches are
  * small again. */
+struct request_shapes;
 struct message_decoder {
 	struct slice *values;
 	size_t values_cap;
 	struct message_arm arms[MESSAGE_MAX_ARMS];
+	struct request_shapes *shapes; /* request_shape.h's: how requests were written lately; NULL: none is known */
 };
 
 void message_decoder_finish(struct message_decoder *decoder);
@@ -177,7 +179,8 @@ void message_decoder_finish(struct message_decoder *decoder);
 /* Decodes one request. Returns 0, or -1 with request->error, ->has_id, ->id and ->detail set. `body` is written to
  * where names have escapes. Every rule of the protocol that needs no channel is checked here: JSON, unknown, double,
  * missing and mistyped members, ranges, names' form, null values, arms. The first thing wrong is told; bad JSON
- * anywhere comes before everything. Never allocates but decoder->values; no memory for these is ERROR_OVERLOADED. */
+ * anywhere comes before everything. Never allocates but decoder->values, for which no memory is ERROR_OVERLOADED, and
+ * decoder->shapes, which it can do without. */
 int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request);
 
 /* Writing, for both sides: an object of members in one frame.

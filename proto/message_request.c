@@ -7,7 +7,7 @@
 
 #include "proto/message.h"
 #include "proto/name.h"
-#include "proto/request_scan.h"
+#include "proto/request_shape.h"
 #include "proto/suggest.h"
 #include "proto/utf8.h"
 
@@ -508,11 +508,19 @@ static void name_channel(struct message_request *request, const struct request_s
 		request->channel = name;
 }
 
-int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
+static void forget_values(struct message_decoder *decoder)
+{
+	free(decoder->values);
+	decoder->values = NULL;
+	decoder->values_cap = 0;
+}
+
+/* Whatever its shape is. */
+static int decode(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
 {
 	struct request_scan found;
 	if (decoder->values_cap > KEPT_VALUES)
-		message_decoder_finish(decoder);
+		forget_values(decoder);
 	set_defaults(request);
 	bool good = request_scan(decoder, body, len, &found);
 	read_id(request, &found);
@@ -522,12 +530,19 @@ int message_decode_request(struct message_decoder *decoder, char *body, size_t l
 	int result = interpret(request, decoder, &found);
 	if (result < 0 && !request->has_id && request->op == OP_PUT)
 		name_channel(request, &found);
+	if (result == 0 && 1u << request->op & FREQUENT_OPS)
+		request_shapes_learn(&decoder->shapes, body, len, &found, request);
 	return result;
+}
+
+int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
+{
+	return request_shapes_match(decoder->shapes, body, len, request) ? 0 : decode(decoder, body, len, request);
 }
 
 void message_decoder_finish(struct message_decoder *decoder)
 {
-	free(decoder->values);
-	decoder->values = NULL;
-	decoder->values_cap = 0;
+	forget_values(decoder);
+	free(decoder->shapes);
+	decoder->shapes = NULL;
 }

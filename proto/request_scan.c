@@ -259,6 +259,7 @@ static bool collect_arm(struct request_scan *found, struct message_arm *arm)
 	if (eat_take_arm(&found->scan, &arm->channel))
 		return true;
 	arm->channel.bytes = NULL;
+	found->is_unusual = true;
 	if (!json_scan_enter(&found->scan, '{')) {
 		arm_trouble(found, TROUBLE_ARM, "is not an object");
 		return scan_value(found, &raw, &type, &trouble);
@@ -320,6 +321,7 @@ static bool collect_any_member(struct message_decoder *decoder, struct request_s
 	struct slice key, raw;
 	enum json_type type;
 	enum trouble trouble;
+	found->is_unusual = true;
 	if (!json_scan_key(&found->scan, &key))
 		return false;
 	key = json_scan_text(key, (char *)key.bytes);
@@ -391,6 +393,7 @@ bool request_scan(struct message_decoder *decoder, char *body, size_t len, struc
 {
 	found->present = found->doubled = 0;
 	found->unknown.bytes = NULL;
+	found->is_unusual = false;
 	found->value_trouble = found->values_trouble = found->arms_trouble = NO_TROUBLE;
 	json_scan_init(&found->scan, body, len);
 	return collect(decoder, found);

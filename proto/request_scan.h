@@ -21,6 +21,7 @@ struct request_scan {
 	uint64_t present;     /* MESSAGE_BIT(member) */
 	uint64_t doubled;     /* those that occur twice */
 	struct slice unknown; /* the name of the first unknown member, unescaped; bytes NULL: there is none */
+	bool is_unusual; /* a member, or an arm, was not as nearly all are written; its name may have had escapes */
 	enum trouble value_trouble, values_trouble, arms_trouble;
 	/* Of what is there; the rest is not set. */
 	size_t n_values, values_at; /* values_at: the index of the one in trouble */

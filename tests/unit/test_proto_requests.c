@@ -9,6 +9,7 @@
 
 #include "proto/message.h"
 #include "proto/name.h"
+#include "proto/request_shape.h"
 #include "tests/lib/suite.h"
 
 enum { MAX_FOUND = 64, CAP = 700, WORD_CAP = CAP + 32 };
@@ -587,11 +588,41 @@ START_TEST(the_decoder_and_the_reference_agree_about_changed_requests)
 }
 END_TEST
 
+/* A request is decoded first as it is, so that its shape is known, and then with a change or two: whatever the shape
+ * lets pass has to mean what the reference says. */
+START_TEST(what_has_a_known_shape_means_what_it_would_mean_without)
+{
+	enum { TEXTS = 20000, CHANGES = 4 };
+	unsigned n_learnt = 0, n_known = 0;
+	for (int i = 0; i < TEXTS; i++) {
+		char text[CAP], changed[2 * CAP], body[2 * CAP];
+		struct message_request request;
+		size_t len = write_usual(text, random_below(N_USUAL));
+		ck_assert(agree(text, len));
+		memcpy(body, text, len);
+		n_learnt += request_shapes_match(decoder.shapes, body, len, &request);
+		for (int j = 0; j < CHANGES; j++) {
+			memcpy(changed, text, len);
+			size_t changed_len = change(changed, len);
+			memcpy(body, changed, changed_len);
+			n_known +=
+				changed_len <= CAP && request_shapes_match(decoder.shapes, body, changed_len, &request);
+			ck_assert_msg(memcmp(body, changed, changed_len) == 0, "it was written over");
+			if (changed_len <= CAP)
+				agree(changed, changed_len);
+		}
+	}
+	ck_assert_uint_gt(n_learnt, TEXTS / 4);
+	ck_assert_uint_gt(n_known, TEXTS / 10);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const all[] = {
 		usual_requests_are_good_in_any_order_of_members,
 		the_decoder_and_the_reference_agree_about_changed_requests,
+		what_has_a_known_shape_means_what_it_would_mean_without,
 		NULL,
 	};
 	Suite *suite = suite_create("proto: requests against a reference");
