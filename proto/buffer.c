@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/word.h"
+
 enum { BUFFER_MIN_BYTES = 256 };
 
 void buffer_finish(struct buffer *buffer)
@@ -55,47 +57,30 @@ char *buffer_make_room(struct buffer *buffer, size_t len)
 	return buffer->bytes + buffer->end;
 }
 
-/* How many decimal digits it has. The number of bits says it, but for one digit more or less. */
-static unsigned count_digits(uint64_t number)
+static const uint64_t zeros = UINT64_C(0x3030303030303030); /* "00000000" */
+
+/* The eight digits of a number below 100,000,000, a byte each, the first one lowest. It is split into halves of four
+ * digits, each of these into pairs, and each pair into digits, all at once. */
+static uint64_t digits_of(uint32_t number)
 {
-	static const uint64_t powers[BUFFER_MAX_DIGITS] = {
-		0,
-		UINT64_C(10),
-		UINT64_C(100),
-		UINT64_C(1000),
-		UINT64_C(10000),
-		UINT64_C(100000),
-		UINT64_C(1000000),
-		UINT64_C(10000000),
-		UINT64_C(100000000),
-		UINT64_C(1000000000),
-		UINT64_C(10000000000),
-		UINT64_C(100000000000),
-		UINT64_C(1000000000000),
-		UINT64_C(10000000000000),
-		UINT64_C(100000000000000),
-		UINT64_C(1000000000000000),
-		UINT64_C(10000000000000000),
-		UINT64_C(100000000000000000),
-		UINT64_C(1000000000000000000),
-		UINT64_C(10000000000000000000),
-	};
-	unsigned bits = 64 - (unsigned)__builtin_clzll(number | 1), digits = bits * 1233 >> 12; /* log10(2) * 4096 */
-	return digits + (number >= powers[digits]);
+	uint64_t word = number / 10000 | (uint64_t)(number % 10000) << 32;
+	uint64_t hundreds = (word * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+	word = hundreds | (word - 100 * hundreds) << 16;
+	uint64_t tens = (word * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+	return tens | (word - 10 * tens) << 8;
 }
 
-/* Two digits at a time, from the last ones on. */
 char *buffer_write_uint(char *to, uint64_t number)
 {
-	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-				    "8081828384858687888990919293949596979899";
-	char *end = to + count_digits(number), *at = end;
-	for (; number >= 10; number /= 100)
-		memcpy(at -= 2, pairs + 2 * (number % 100), 2);
-	if (at > to)
-		*to = (char)('0' + number);
-	return end;
+	const uint64_t limit = 100000000;
+	uint64_t digits = digits_of((uint32_t)(number % limit));
+	unsigned n_leading = 0; /* zeros that nobody writes, but for the last digit */
+	if (number < limit)
+		n_leading = word_first_mark(digits | UINT64_C(1) << 56);
+	else
+		to = buffer_write_uint(to, number / limit);
+	word_write(to, (digits | zeros) >> (8 * n_leading));
+	return to + 8 - n_leading;
 }
 
 void buffer_append_uint(struct buffer *buffer, uint64_t number)

@@ -39,7 +39,8 @@ static inline void buffer_commit(struct buffer *buffer, size_t len);
 static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t len);
 void buffer_append_uint(struct buffer *buffer, uint64_t number); /* decimal digits */
 
-/* Writes the decimal digits of a number to `to`, which has room for BUFFER_MAX_DIGITS, and returns where they end. */
+/* Writes the decimal digits of a number to `to`, which has room for BUFFER_MAX_DIGITS (some of it may be written over
+ * behind them), and returns where they end. */
 enum { BUFFER_MAX_DIGITS = 20 };
 char *buffer_write_uint(char *to, uint64_t number);
 

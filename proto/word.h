@@ -17,6 +17,15 @@ static inline uint64_t word_at(const char *at)
 	return word;
 }
 
+/* Writes the word's eight bytes to `to`, the lowest first. */
+static inline void word_write(char *to, uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	memcpy(to, &word, sizeof(word));
+}
+
 /* Whether the word begins with a literal of one to eight bytes. Written so that every compiler makes two constants of
  * the literal: one of the bytes that count, and one of what they have to be. */
 #define WORD_BEGINS(word, literal) (((word)&WORD_OF_BYTES_(sizeof(literal) - 1)) == WORD_OF_LITERAL_(literal))
