@@ -15,7 +15,7 @@ static void account_add(struct value_account *account, uint64_t bytes)
 struct value *value_create(const void *bytes, size_t len, struct value_account *account)
 {
 	assert(len <= UINT32_MAX);
-	struct value *value = malloc(offsetof(struct value, own) + len);
+	struct value *value = value_pool_get(account ? account->pool : NULL, offsetof(struct value, own) + len);
 	if (!value)
 		return NULL;
 	value->next = NULL;
@@ -52,6 +52,7 @@ void value_destroy(struct value *value)
 	struct value *holder = value_holder(value);
 	struct value_account *account = value->account;
 	bool is_last = --holder->n_sharing == 0;
+	size_t held_bytes = offsetof(struct value, own) + value->len;
 	if (account) {
 		account->bytes -= VALUE_OVERHEAD + (is_last ? value->len : 0);
 		account->n--;
@@ -59,7 +60,7 @@ void value_destroy(struct value *value)
 	if (value != holder)
 		free(value);
 	if (is_last)
-		free(holder);
+		value_pool_put(account ? account->pool : NULL, holder, held_bytes);
 }
 
 /* -- Origins -- */

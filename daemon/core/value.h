@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/core/value_pool.h"
 #include "proto/slice.h"
 
 enum { VALUE_OVERHEAD = 64 };
@@ -17,6 +18,7 @@ enum { VALUE_OVERHEAD = 64 };
 /* A sum of what values cost that are there. The shell's, which looks at it; it has to stay until n is 0. */
 struct value_account {
 	uint64_t bytes, n;
+	struct value_pool *pool; /* where its values' memory comes from; NULL: from malloc alone */
 };
 
 struct value {

@@ -9,17 +9,19 @@ static void on_timer(void *arg)
 	struct memory_trim *trim = arg;
 	trim->since_us = 0;
 	trim->peak_bytes = 0;
+	value_pool_clear(trim->values);
 	malloc_trim(0);
 	log_info("what the values of a burst took went back to the system");
 }
 
-int memory_trim_init(struct memory_trim *trim, struct loop *loop)
+int memory_trim_init(struct memory_trim *trim, struct loop *loop, struct value_pool *values)
 {
 	/* Otherwise the end of the heap, and each large block, would go back to the system and be asked of it again
 	 * turn by turn, whose pages come empty one by one: the timer gives back what is really not needed. */
 	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES);
 	mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT_BYTES / 2); /* malloc has no greater one */
 	trim->loop = loop;
+	trim->values = values;
 	trim->timer = loop_timer_create(loop, on_timer, trim);
 	return trim->timer ? 0 : -1;
 }

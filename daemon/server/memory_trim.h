@@ -4,6 +4,7 @@
 #ifndef MILLRACE_SERVER_MEMORY_TRIM_H
 #define MILLRACE_SERVER_MEMORY_TRIM_H
 
+#include "daemon/core/value_pool.h"
 #include "daemon/net/loop.h"
 
 enum {
@@ -15,12 +16,14 @@ enum {
 
 struct memory_trim { /* zero-initialise */
 	struct loop *loop;
+	struct value_pool *values;
 	struct loop_timer *timer;
 	uint64_t peak_bytes; /* the most that they took since the last time */
 	uint64_t since_us;   /* when they were first seen to take much less; 0: they do not */
 };
 
-int memory_trim_init(struct memory_trim *trim, struct loop *loop); /* -1: no memory */
+/* `values`: memory that is kept for values, which goes back too. -1: no memory. */
+int memory_trim_init(struct memory_trim *trim, struct loop *loop, struct value_pool *values);
 void memory_trim_finish(struct memory_trim *trim);
 
 /* At the end of each turn: what the values, and what waits to be sent, take now. */

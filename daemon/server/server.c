@@ -316,7 +316,7 @@ static int start(struct server *server)
 	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
 	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
 	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server)) ||
-	    memory_trim_init(&server->memory_trim, server->loop) < 0) {
+	    memory_trim_init(&server->memory_trim, server->loop, &server->sessions.values) < 0) {
 		log_error("cannot start: no memory, or no descriptors");
 		return -1;
 	}
@@ -367,6 +367,7 @@ int server_main(server_load_config *load_config, void *arg)
 	http_stop(server.http);
 	message_decoder_finish(&server.sessions.decoder);
 	core_destroy(server.core);
+	value_pool_clear(&server.sessions.values);
 	server_finish_access(&server);
 	memory_trim_finish(&server.memory_trim);
 	loop_timer_destroy(server.timer);

@@ -191,5 +191,7 @@ bool session_may_see(const struct session *session, struct slice channel)
 struct value_account *session_account(const struct session *session)
 {
 	struct user *user = session_user(session);
-	return user ? user_account(user) : NULL;
+	struct value_account *account = user ? user_account(user) : &session->all->nobody;
+	account->pool = &session->all->values;
+	return account;
 }

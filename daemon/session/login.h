@@ -45,7 +45,7 @@ bool session_may_see(const struct session *session, struct slice channel);
 /* How long a frame may be: less from strangers. */
 uint32_t session_max_frame(const struct session *session);
 
-/* Towards which the values count that the session puts; NULL: none. */
+/* Towards which the values count that the session puts. */
 struct value_account *session_account(const struct session *session);
 
 #endif

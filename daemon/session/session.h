@@ -38,6 +38,8 @@ struct sessions {
 	const struct core *core; /* the broker's, to be asked; what changes it goes by the broker */
 	struct limits limits;
 	struct message_decoder decoder; /* zero-initialise */
+	struct value_pool values;       /* their memory, to be cleared when the core has ended */
+	struct value_account nobody;    /* of the values of those who are no user */
 	struct session *first;          /* all of them, the newest first */
 	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;
