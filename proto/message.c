@@ -14,7 +14,7 @@ static const char op_names[OP_COUNT][8] = {
 	[OP_TAKE] = "take",   [OP_ALTS] = "alts",     [OP_CANCEL] = "cancel", [OP_ACK] = "ack",
 	[OP_NACK] = "nack",   [OP_EXTEND] = "extend", [OP_LEASES] = "leases", [OP_MOVE] = "move",
 	[OP_PEEK] = "peek",   [OP_LIST] = "list",     [OP_STAT] = "stat",     [OP_WAITERS] = "waiters",
-	[OP_TAP] = "tap",     [OP_UNTAP] = "untap",   [OP_TAPS] = "taps",
+	[OP_TAP] = "tap",     [OP_UNTAP] = "untap",   [OP_TAPS] = "taps",     [OP_CLUSTER] = "cluster",
 };
 
 const char *message_op_name(enum message_op op)

@@ -48,6 +48,7 @@ enum message_op { /* the most frequent first: in this order they are looked for 
 		  OP_TAP,
 		  OP_UNTAP,
 		  OP_TAPS,
+		  OP_CLUSTER,
 		  OP_COUNT
 };
 
@@ -76,6 +77,7 @@ enum message_member { /* bit numbers in message_request.present; in order of the
 		      MEMBER_LEASE,
 		      MEMBER_CLOSE,
 		      MEMBER_STATE,
+		      MEMBER_GROUP,
 		      MEMBER_VALUES,
 		      MEMBER_STICKY,
 		      MEMBER_CHANNEL,
@@ -146,7 +148,8 @@ struct message_request {
 	struct slice match;    /* of list: unescaped; of tap: an object, raw JSON */
 	struct slice state;    /* of tap: unescaped; empty where it is not there */
 	bool close;            /* of tap: true by default */
-	struct slice after;    /* of list: unescaped */
+	struct slice after;    /* of list and cluster: unescaped */
+	struct slice group;    /* of cluster: unescaped; a valid name. Then `to` is a daemon's */
 	uint64_t after_seq;    /* of waiters, leases and taps */
 	uint64_t limit;        /* 1000 by default */
 	uint64_t protocol;

@@ -50,6 +50,7 @@ static const struct {
 	[OP_TAP] = {BIT(FROM), BIT(TO) | BIT(MATCH) | BIT(CLOSE) | BIT(STATE) | BIT(KIND) | BIT(CAPACITY)},
 	[OP_UNTAP] = {BIT(FROM) | BIT(TO), 0},
 	[OP_TAPS] = {0, BIT(CHANNEL) | BIT(AFTER) | BIT(LIMIT)},
+	[OP_CLUSTER] = {0, BIT(GROUP) | BIT(TO) | BIT(AFTER) | BIT(LIMIT)},
 };
 
 /* -- Errors -- */
@@ -228,6 +229,16 @@ static int read_arms(struct message_request *request, const struct message_decod
 	return 0;
 }
 
+static int read_group(struct message_request *request, const struct request_scan *found)
+{
+	if (read_string(request, found, MEMBER_GROUP, &request->group) < 0)
+		return -1;
+	if (group_name_is_valid(request->group))
+		return 0;
+	return refuse(request, ERROR_BAD_REQUEST, "\"%.*s%s\" is not a group's name: 1 to 126 of A-Z a-z 0-9 . _ : { -",
+		      quotable(request->group), request->group.bytes, cut(request->group));
+}
+
 static int read_member(struct message_request *request, const struct message_decoder *decoder,
 		       const struct request_scan *found, enum message_member member)
 {
@@ -281,8 +292,11 @@ static int read_member(struct message_request *request, const struct message_dec
 		return read_uint(request, found, member, 0, MESSAGE_MAX_ID, &request->seq);
 	case MEMBER_FROM:
 		return read_name(request, found, member, &request->from);
+	case MEMBER_GROUP:
+		return read_group(request, found);
 	case MEMBER_TO:
-		return read_name(request, found, member, &request->to);
+		return request->op == OP_CLUSTER ? read_string(request, found, member, &request->to)
+						 : read_name(request, found, member, &request->to);
 	case MEMBER_STICKY:
 		return read_bool(request, found, member, &request->sticky);
 	case MEMBER_LEASE:
@@ -415,6 +429,9 @@ static int check_together(struct message_request *request, const struct request_
 	if (request->op == OP_TAP && (found->present & BIT(CAPACITY)) && !(found->present & BIT(KIND)))
 		return refuse(request, ERROR_BAD_REQUEST,
 			      "\"capacity\" is for a channel that is made for the tap: it needs \"kind\"");
+	if (request->op == OP_CLUSTER && !(found->present & BIT(GROUP)) != !(found->present & BIT(TO)))
+		return refuse(request, ERROR_BAD_REQUEST,
+			      "\"group\" and \"to\", the daemon where it shall go, come together");
 	if ((found->present & BIT(STICKY)) && !(found->present & BIT(LEASE_MS)))
 		return refuse(request, ERROR_BAD_REQUEST, "\"sticky\" is for a lease: it needs \"lease_ms\"");
 	if (request->op == OP_CREATE && !(found->present & BIT(MAX_DELIVERIES)) != !(found->present & BIT(DEAD_LETTER)))

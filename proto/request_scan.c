@@ -33,6 +33,7 @@ static const char names[N_MEMBERS][NAME_BYTES] = {
 	[MEMBER_LEASE] = "lease",
 	[MEMBER_CLOSE] = "close",
 	[MEMBER_STATE] = "state",
+	[MEMBER_GROUP] = "group",
 	[MEMBER_VALUES] = "values",
 	[MEMBER_STICKY] = "sticky",
 	[MEMBER_CHANNEL] = "channel",

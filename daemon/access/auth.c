@@ -99,6 +99,23 @@ static bool need_for_move(const struct inquiry *inquiry)
 	return true;
 }
 
+struct slice auth_group_subject(struct slice group, char subject[AUTH_SUBJECT_BYTES])
+{
+	int len = snprintf(subject, AUTH_SUBJECT_BYTES, "{%.*s}", (int)group.len, group.bytes);
+	return (struct slice){subject, (size_t)len};
+}
+
+/* To move a group is to manage it. */
+static bool need_for_group(const struct inquiry *inquiry)
+{
+	char text[AUTH_SUBJECT_BYTES];
+	struct slice subject = auth_group_subject(inquiry->request->group, text);
+	if (need(inquiry, RIGHT_MANAGE, subject))
+		return true;
+	inquiry->refusal->channel = auth_group_subject(inquiry->request->group, inquiry->refusal->subject);
+	return false;
+}
+
 static bool has_rights(const struct inquiry *inquiry)
 {
 	const struct message_request *request = inquiry->request;
@@ -130,6 +147,8 @@ static bool has_rights(const struct inquiry *inquiry)
 	case OP_TAPS:
 	case OP_WAITERS: /* without a channel, and list: only what may be seen is in the reply */
 		return !message_has(request, MEMBER_CHANNEL) || need(inquiry, RIGHT_OBSERVE, request->channel);
+	case OP_CLUSTER: /* to look at it: only what may be seen is in the reply */
+		return !message_has(request, MEMBER_GROUP) || need_for_group(inquiry);
 	case OP_LIST:
 	case OP_HELLO:
 	case OP_PING:
@@ -173,6 +192,7 @@ static bool is_counted(enum message_op op)
 	case OP_WAITERS:
 	case OP_TAP:
 	case OP_TAPS:
+	case OP_CLUSTER:
 	case OP_NONE:
 	case OP_COUNT:
 		break;

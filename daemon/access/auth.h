@@ -10,6 +10,12 @@
 #include "daemon/access/users.h"
 #include "proto/message.h"
 
+enum { AUTH_SUBJECT_BYTES = NAME_MAX_BYTES + 1 };
+
+/* Rights on a group of a cluster are those on a channel whose name is the group's in braces: that name, written to
+ * `subject`. */
+struct slice auth_group_subject(struct slice group, char subject[AUTH_SUBJECT_BYTES]);
+
 /* Why a request is refused. */
 struct auth_refusal {
 	enum error error;
@@ -17,6 +23,7 @@ struct auth_refusal {
 	struct slice channel;             /* with ERROR_DENIED: where; else empty */
 	uint64_t retry_ms;                /* with ERROR_OVERLOADED: when it may be tried again; 0: nobody knows */
 	char detail[NAME_MAX_BYTES + 96]; /* for people; "": the error says it all */
+	char subject[AUTH_SUBJECT_BYTES]; /* the memory of `channel`, where that is no channel */
 };
 
 /* Whether the request may be carried out for this user (NULL: nobody yet). Only asked where there are users. False:

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* asprintf */
 /* One connection: requests in, one after the other, and responses out.
  *
  * While a request has no whole answer, is_busy, those that follow it wait unread in the stream's buffer, as far as one
@@ -6,6 +7,8 @@
 #include "daemon/http/connection.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/http/jobs.h"
 #include "daemon/http/live.h"
@@ -52,12 +55,25 @@ static void refuse_head(struct http_session *session, int code, const char *why)
 	refuse_with(session, code, code == 413 ? ERROR_FRAME_TOO_LARGE : ERROR_BAD_REQUEST, why);
 }
 
+/* Where another daemon may be asked for the same. Without memory it is not told. */
+static void keep_target(struct http_session *session, const struct http_head *head)
+{
+	free(session->target);
+	free(session->location);
+	session->location = NULL;
+	if (asprintf(&session->target, "%.*s%s%.*s", (int)head->path.len, head->path.bytes, head->query.len ? "?" : "",
+		     (int)head->query.len, head->query.bytes) < 0)
+		session->target = NULL;
+}
+
 static void handle(struct http_session *session, const struct http_head *head, struct slice body)
 {
 	struct http_request request = {.head = *head, .body = body};
 	struct http_response response;
 	assert(!session->is_busy && !session->job);
 	session->is_busy = true;
+	if (session->session.all->cluster)
+		keep_target(session, head);
 	if (http_find(session, &request, &response))
 		response = request.route->serve(session, &request);
 	if (response.code != HTTP_NO_RESPONSE)
@@ -185,6 +201,8 @@ static void finish_session(struct session *base)
 		session->next->at = session->at;
 	base->all->n_http--;
 	buffer_finish(&session->answer);
+	free(session->target);
+	free(session->location);
 }
 
 /* -- Answers -- */
@@ -196,6 +214,16 @@ static struct answer begin_answer(struct session *base, uint64_t id, enum status
 	(void)id; /* there is one request at a time */
 	session->value_bytes = value_bytes;
 	return (struct answer){.out = http_answer_begin(session, status, error, detail)};
+}
+
+static void redirect(struct session *base, struct slice http)
+{
+	struct http_session *session = (struct http_session *)base;
+	free(session->location);
+	session->location = NULL;
+	if (http.len && session->target &&
+	    asprintf(&session->location, "%.*s%s", (int)http.len, http.bytes, session->target) < 0)
+		session->location = NULL;
 }
 
 static void end_answer(struct session *base, struct answer answer)
@@ -224,6 +252,7 @@ static const struct session_wire http_wire = {
 	.finish = finish_session,
 	.begin = begin_answer,
 	.end = end_answer,
+	.redirect = redirect,
 	.write = write_live,
 	.refuse = refuse,
 };

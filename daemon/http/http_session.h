@@ -62,6 +62,8 @@ struct http_session {
 	enum error error;
 	size_t value_bytes; /* in it */
 	struct buffer answer;
+	char *target;         /* in a cluster: path and query of the present request, as they came; or NULL */
+	char *location;       /* where the answer that is being written sends the peer; or NULL */
 	struct http_job *job; /* or NULL */
 	struct live *live;    /* live.c's: what the present request becomes, if it is carried out; or NULL */
 	bool is_due;          /* its pump is to be called */

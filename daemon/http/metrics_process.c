@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/http/metrics_cluster.h"
 #include "daemon/http/metrics_format.h"
 #include "daemon/net/listener.h"
 
@@ -187,6 +188,8 @@ void metrics_process(struct buffer *out, const struct http *http, unsigned n_fds
 	write_requests(out, &http->sessions->counts);
 	if (http->sessions->broker->journal)
 		write_journal(out, http->sessions->broker->journal);
+	if (http->sessions->cluster)
+		metrics_cluster(out, http->sessions->cluster);
 	write_certificates(out, http);
 	write_system(out, http, n_fds);
 }

@@ -19,6 +19,16 @@ struct http_response page_health(struct http_session *session, const struct http
 	return text_response(200, SLICE("ok\n"));
 }
 
+/* NULL: the daemon is alone, or is one of its cluster. */
+static const char *cluster_is_lost(const struct cluster_view *cluster)
+{
+	struct cluster_status status;
+	if (!cluster)
+		return NULL;
+	cluster->calls->status(cluster, &status);
+	return status.is_joined ? NULL : status.message ? status.message : "the cluster is not joined";
+}
+
 /* Whether puts are accepted. */
 struct http_response page_ready(struct http_session *session, const struct http_request *request)
 {
@@ -29,6 +39,14 @@ struct http_response page_ready(struct http_session *session, const struct http_
 		return text_response(503, SLICE("draining\n"));
 	if (totals.bytes + stream_group_unsent_value_bytes(session->session.all->streams) > totals.max_memory)
 		return text_response(503, SLICE("overloaded: the values take more than max_memory\n"));
+	const char *why = cluster_is_lost(session->session.all->cluster);
+	if (why) {
+		struct buffer *out = &session->answer;
+		buffer_clear(out);
+		buffer_append(out, why, strlen(why));
+		buffer_append(out, "\n", 1);
+		return text_response(503, (struct slice){buffer_front(out), buffer_len(out)});
+	}
 	return text_response(200, SLICE("ok\n"));
 }
 

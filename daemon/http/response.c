@@ -12,6 +12,7 @@ static const char *reason(int code)
 	} reasons[] = {
 		{200, "OK"},
 		{204, "No Content"},
+		{307, "Temporary Redirect"},
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
 		{403, "Forbidden"},
@@ -22,6 +23,7 @@ static const char *reason(int code)
 		{411, "Length Required"},
 		{413, "Content Too Large"},
 		{415, "Unsupported Media Type"},
+		{421, "Misdirected Request"},
 		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},
@@ -57,6 +59,11 @@ struct buffer *http_write_head(struct http_session *session, const struct http_r
 	if (response->more)
 		buffer_append(out, response->more, strlen(response->more));
 	buffer_append(out, response->headers, strlen(response->headers));
+	if (response->code == 307) {
+		buffer_append(out, "Location: ", strlen("Location: "));
+		buffer_append(out, session->location, strlen(session->location));
+		buffer_append(out, "\r\n", 2);
+	}
 	return out;
 }
 
@@ -177,6 +184,8 @@ struct http_response http_answer_end(struct http_session *session, int code)
 		stream_break(&session->session.stream);
 		response = (struct http_response){.code = 500};
 	}
+	if (response.code == 307 && !session->location)
+		response.code = 421; /* nobody knows where that daemon has its HTTP */
 	if (response.code == 200 && slice_equal(response.body, SLICE(only_ok))) {
 		response.code = 204;
 		response.type = NULL;

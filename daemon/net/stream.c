@@ -346,7 +346,8 @@ const char *stream_check(const struct stream *stream)
 		return "it is gone, and has buffers still";
 	if (stream->output == STREAM_OUTPUT_BROKEN && stream_has_unsent(stream) && !stream->is_queued)
 		return "its output is broken, and kept";
-	if (stream->output == STREAM_OUTPUT_READY && stream_has_unsent(stream) && !stream->is_queued &&
+	bool is_held = workspace && workspace->holds.at;
+	if (stream->output == STREAM_OUTPUT_READY && stream_has_unsent(stream) && !stream->is_queued && !is_held &&
 	    stream->state != STREAM_OPENING)
 		return "nobody will send its output";
 	if (stream->out_value_bytes > stream->group->unsent_value_bytes)

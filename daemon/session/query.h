@@ -1,4 +1,4 @@
-/* The ops that only look: list, stat, peek, waiters and leases. Each answers at once. */
+/* The ops that only look: list, stat, peek, waiters, leases, taps and cluster. Each answers at once. */
 #ifndef MILLRACE_SESSION_QUERY_H
 #define MILLRACE_SESSION_QUERY_H
 
@@ -10,6 +10,7 @@ void session_peek(struct session *session, const struct message_request *request
 void session_taps(struct session *session, const struct message_request *request);
 void session_waiters(struct session *session, const struct message_request *request);
 void session_leases(struct session *session, const struct message_request *request);
+void session_cluster(struct session *session, const struct message_request *request);
 
 /* Whose something is: members of a row. */
 void session_write_owner(struct buffer *out, const struct session *owner);

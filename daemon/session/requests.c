@@ -9,6 +9,7 @@
 
 #include "daemon/access/token.h"
 #include "daemon/session/login.h"
+#include "daemon/session/moved.h"
 #include "daemon/session/query.h"
 #include "daemon/session/short_way.h"
 #include "daemon/session/tap_match.h"
@@ -67,18 +68,25 @@ static void refuse(struct session *session, const struct message_request *reques
 }
 
 /* What came after the protocol's first version, sorted. */
-static void write_features(struct buffer *out, bool has_journal)
+static void write_features(struct buffer *out, const struct sessions *all)
 {
-	static const struct {
+	const struct {
 		const char *name;
-		bool needs_journal;
-	} features[] = {{"alter", false}, {"delayed_put", false}, {"durable", true},         {"leases", false},
-			{"move", false},  {"once", false},        {"put_without_id", false}, {"take_with_count", false},
-			{"taps", false}};
+		bool is_there;
+	} features[] = {{"alter", true},
+			{"cluster", all->cluster != NULL},
+			{"delayed_put", true},
+			{"durable", all->broker->journal != NULL},
+			{"leases", true},
+			{"move", true},
+			{"once", true},
+			{"put_without_id", true},
+			{"take_with_count", true},
+			{"taps", true}};
 	const char *mark = "[\"";
 	message_key(out, "features");
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
-		if (features[i].needs_journal && !has_journal)
+		if (!features[i].is_there)
 			continue;
 		buffer_append(out, mark, strlen(mark));
 		buffer_append(out, features[i].name, strlen(features[i].name));
@@ -111,7 +119,7 @@ static void op_hello(struct session *session, const struct message_request *requ
 	message_string(answer.out, "server", slice_from(server_name));
 	message_uint(answer.out, "protocol", 1);
 	message_raw(answer.out, "protocols", SLICE("[1]"));
-	write_features(answer.out, session->all->broker->journal != NULL);
+	write_features(answer.out, session->all);
 	message_uint(answer.out, "max_frame_bytes", session->all->limits.max_frame);
 	message_uint(answer.out, "max_inflight", session->all->limits.max_inflight);
 	if (session_user(session))
@@ -211,22 +219,27 @@ static const char *redefine(const struct message_request *request, struct core_d
 	return wrong ? wrong : check_definition(request, definition);
 }
 
-/* A prefix and random digits. Returns its length, or -1. */
-static int make_up_name(char name[NAME_MAX_BYTES], const char *prefix)
+/* A prefix, the group in braces unless it is `default`, and random digits. Returns its length;
+ * negative: -ERROR_INTERNAL or -ERROR_BAD_CHANNEL. */
+static int make_up_name(char name[NAME_MAX_BYTES + 1], const char *prefix, struct slice group)
 {
 	unsigned char random[REPLY_CHANNEL_RANDOM_BYTES];
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return -1;
 	size_t len = (size_t)snprintf(name, NAME_MAX_BYTES, "%s", prefix);
+	if (!slice_equal(group, SLICE("default")))
+		len += (size_t)snprintf(name + len, NAME_MAX_BYTES - len, "{%.*s}", (int)group.len, group.bytes);
+	if (len + 2 * sizeof(random) > NAME_MAX_BYTES)
+		return -ERROR_BAD_CHANNEL;
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -ERROR_INTERNAL;
 	for (size_t i = 0; i < sizeof(random); i++)
-		len += (size_t)snprintf(name + len, NAME_MAX_BYTES - len, "%02x", random[i]);
+		len += (size_t)snprintf(name + len, NAME_MAX_BYTES + 1 - len, "%02x", random[i]);
 	return (int)len;
 }
 
 static void op_create(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_CREATE);
-	char made_up[NAME_MAX_BYTES];
+	char made_up[NAME_MAX_BYTES + 1];
 	const char *wrong = define(request, &event.definition);
 	if (!wrong && event.definition.durable)
 		wrong = check_durable(session, &event.definition);
@@ -237,9 +250,9 @@ static void op_create(struct session *session, const struct message_request *req
 		return;
 	}
 	if (!message_has(request, MEMBER_CHANNEL)) {
-		int len = make_up_name(made_up, "_r.");
+		int len = make_up_name(made_up, "_r.", SLICE("default"));
 		if (len < 0) {
-			session_refuse(session, request->id, ERROR_INTERNAL, SLICE(""));
+			session_refuse(session, request->id, (enum error) - len, SLICE(""));
 			return;
 		}
 		event.channel = (struct slice){made_up, (size_t)len};
@@ -263,11 +276,14 @@ static void op_delete(struct session *session, const struct message_request *req
 static void op_alter(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_ALTER);
-	if (!core_definition_of(session->all->core, request->channel, &event.definition)) {
+	bool is_there = core_definition_of(session->all->core, request->channel, &event.definition);
+	if (!is_there && session_serves(session, request->channel)) {
 		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
 		return;
 	}
-	const char *wrong = redefine(request, &event.definition);
+	if (!is_there) /* the core says what is wrong with the groups */
+		event.definition.dead_letter = request->dead_letter;
+	const char *wrong = is_there ? redefine(request, &event.definition) : NULL;
 	if (wrong)
 		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
 	else
@@ -303,18 +319,24 @@ static bool read_terms(struct session *session, const struct message_request *re
 	return true;
 }
 
+/* The group of a channel; without a cluster there is one alone. */
+static struct slice group_of(const struct session *session, struct slice channel)
+{
+	return session->all->cluster ? channel_group(channel) : SLICE("default");
+}
+
 static void op_tap(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_TAP);
-	char made_up[NAME_MAX_BYTES];
+	char made_up[NAME_MAX_BYTES + 1];
 	event.channel = request->from;
 	if (!read_terms(session, request, &event))
 		return;
 	if (!message_has(request, MEMBER_TO)) {
-		int len = make_up_name(made_up, "_t.");
+		int len = make_up_name(made_up, "_t.", group_of(session, request->from));
 		if (len < 0) {
 			core_match_destroy(event.tap.match);
-			session_refuse(session, request->id, ERROR_INTERNAL, SLICE(""));
+			session_refuse(session, request->id, (enum error) - len, request->from);
 			return;
 		}
 		event.tap.to = (struct slice){made_up, (size_t)len};
@@ -469,6 +491,7 @@ static op_function *const ops[OP_COUNT] = {
 	[OP_TAP] = op_tap,
 	[OP_UNTAP] = op_untap,
 	[OP_TAPS] = session_taps,
+	[OP_CLUSTER] = session_cluster,
 };
 
 /* Whether the op may answer with what is there in the core without a step of it. */
@@ -486,6 +509,9 @@ static void carry_out(struct session *session, const struct message_request *req
 	else if (users_exist(session->all->users) && !auth_admits(session_user(session), session->all->core, request,
 								  loop_now_us(session->all->loop), &refusal))
 		refuse(session, request, &refusal);
+	else if (is_view(request->op) && request->op != OP_ALTER && request->channel.len &&
+		 !session_serves(session, request->channel))
+		moved_answer(session, request->id, request->channel);
 	else {
 		if (is_view(request->op))
 			session_hold_view(session);

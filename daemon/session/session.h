@@ -6,6 +6,7 @@
 #include "config/limits.h"
 #include "daemon/access/users.h"
 #include "daemon/broker/broker.h"
+#include "daemon/cluster/view.h"
 #include "daemon/log.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/stream.h"
@@ -35,7 +36,8 @@ struct sessions {
 	struct loop *loop;
 	struct stream_group *streams;
 	struct broker *broker;
-	const struct core *core; /* the broker's, to be asked; what changes it goes by the broker */
+	const struct core *core;      /* the broker's, to be asked; what changes it goes by the broker */
+	struct cluster_view *cluster; /* NULL: this daemon is alone */
 	struct limits limits;
 	struct message_decoder decoder; /* zero-initialise */
 	struct value_pool values;       /* their memory, to be cleared when the core has ended */
@@ -74,6 +76,9 @@ struct session_wire {
 	struct answer (*begin)(struct session *session, uint64_t id, enum status status, enum error error,
 			       const char *detail, size_t value_bytes);
 	void (*end)(struct session *session, struct answer answer);
+	/* The answer that is about to begin sends the peer to another daemon, whose HTTP is there (empty: unknown).
+	 * NULL: the wire has no way to say it beside the answer's own. */
+	void (*redirect)(struct session *session, struct slice http);
 	/* Writes a reply that is no answer to this wire, and says that it was none. NULL: all are. */
 	bool (*write)(struct session *session, const struct core_reply *reply);
 	/* The daemon ends the connection, and says why. */

@@ -60,7 +60,8 @@ static void on_turn_end(void *arg)
 	loop_timer_set(inside->timer, core_deadline(inside->core));
 }
 
-int inside_start(struct inside *inside)
+/* Without channels. */
+static int start(struct inside *inside)
 {
 	signal(SIGPIPE, SIG_IGN); /* as the daemon does, and for its peers */
 	static const struct core_seed seed = {1, {2, 3}, {4, 5}};
@@ -83,6 +84,21 @@ int inside_start(struct inside *inside)
 	inside->sessions.limits.max_frame = 65536;
 	inside->sessions.limits.max_output = 16384;
 	stream_group_set_max_buffers(inside->streams, 400000);
+	return 0;
+}
+
+int inside_start_in_cluster(struct inside *inside)
+{
+	if (start(inside) < 0)
+		return -1;
+	broker_join_cluster(&inside->broker);
+	return 0;
+}
+
+int inside_start(struct inside *inside)
+{
+	if (start(inside) < 0)
+		return -1;
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
 		struct core_event event = {.op = CORE_CREATE,
 					   .channel = slice_from(channels[i].name),

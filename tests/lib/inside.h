@@ -25,6 +25,9 @@ struct inside {
 int inside_start(struct inside *inside);
 void inside_stop(struct inside *inside);
 
+/* The same, as one of a cluster: without channels, and without a group. */
+int inside_start_in_cluster(struct inside *inside);
+
 /* The other end of a new connection: a non-blocking descriptor, the caller's to close; small buffers, so that they
  * fill. -1: no descriptors. */
 int inside_connect(struct inside *inside);
