@@ -106,6 +106,32 @@ int cluster_config_copy(struct cluster_config *to, const struct cluster_config *
 	return 0;
 }
 
+static bool same_text(const char *one, const char *other)
+{
+	return one && other ? strcmp(one, other) == 0 : one == other;
+}
+
+static bool same_lists(const struct cluster_config *one, const struct cluster_config *other)
+{
+	bool is_same = one->n_endpoints == other->n_endpoints && one->n_groups == other->n_groups;
+	for (size_t i = 0; is_same && i < one->n_endpoints; i++)
+		is_same = same_text(one->endpoints[i], other->endpoints[i]);
+	for (size_t i = 0; is_same && i < one->n_groups; i++)
+		is_same = same_text(one->groups[i].name, other->groups[i].name) &&
+			  same_text(one->groups[i].daemon, other->groups[i].daemon);
+	return is_same;
+}
+
+bool cluster_config_equal(const struct cluster_config *one, const struct cluster_config *other)
+{
+	return one->is_there == other->is_there && one->ttl_ms == other->ttl_ms && same_text(one->name, other->name) &&
+	       same_text(one->prefix, other->prefix) && same_text(one->advertise, other->advertise) &&
+	       same_text(one->advertise_http, other->advertise_http) && same_text(one->tls.ca, other->tls.ca) &&
+	       same_text(one->tls.cert, other->tls.cert) && same_text(one->tls.key, other->tls.key) &&
+	       same_text(one->user, other->user) && same_text(one->password_file, other->password_file) &&
+	       same_lists(one, other);
+}
+
 /* -- Reading -- */
 
 /* Takes a copy of the text in the field's place. */

@@ -178,6 +178,8 @@ size_t *config_channel_order(const struct config *config, char error[CONFIG_ERRO
 /* What is in force for a listener: its own, or else the configuration's. The texts are theirs. */
 struct tls_settings config_tls(const struct config *config, const struct address *address);
 
+bool cluster_config_equal(const struct cluster_config *one, const struct cluster_config *other);
+
 const char *right_name(enum right right); /* "put" */
 
 /* "tcp://host:port" (IPv6 in brackets), "tls://host:port" or "unix:///path"; and HTTP's: "host:port",

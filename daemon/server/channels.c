@@ -93,7 +93,7 @@ static enum error create_channel(struct server *server, const struct config_chan
 	return broker_step(&server->broker, &event);
 }
 
-size_t server_create_channels(struct server *server, const struct config *config)
+size_t server_create_channels(struct server *server, const struct config *config, struct slice group)
 {
 	size_t failed = 0;
 	char why[CONFIG_ERROR_BYTES];
@@ -104,6 +104,8 @@ size_t server_create_channels(struct server *server, const struct config *config
 	}
 	for (size_t i = 0; i < config->n_channels; i++) {
 		const struct config_channel *channel = &config->channels[order[i]];
+		if (!server_has_group_of(server, channel->name, group))
+			continue;
 		enum error error = create_channel(server, channel);
 		if (error == ERROR_NONE)
 			continue;

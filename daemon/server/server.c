@@ -183,12 +183,14 @@ static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 	}
 	if (!same_listeners(&server->config, &fresh))
 		log_warning("changed addresses take effect at the next start");
+	if (!cluster_config_equal(&server->config.cluster, &fresh.cluster))
+		log_warning("a changed cluster takes effect at the next start");
 	set_log(&fresh);
 	apply_limits(server, &fresh.limits);
 	loop_set_spin(server->loop, fresh.spin_us);
 	log_removed_channels(&server->config, &fresh);
-	size_t failed = server_create_channels(server, &fresh);
-	server_create_taps(server, &fresh);
+	size_t failed = server_create_channels(server, &fresh, SLICE(""));
+	server_create_taps(server, &fresh, SLICE(""));
 	log_info("reloaded: %zu channels in the configuration, %zu could not be created", fresh.n_channels, failed);
 	/* The addresses stay those that are listened on, and so do the contexts at their places. */
 	struct address *listen = server->config.listen;
@@ -335,8 +337,8 @@ static int start(struct server *server)
 		return -1;
 	}
 	loop_set_spin(server->loop, server->config.spin_us);
-	if (server_start_journal(server) < 0 || server_create_channels(server, &server->config) > 0 ||
-	    server_create_taps(server, &server->config) > 0)
+	if (server_start_journal(server) < 0 || server_create_channels(server, &server->config, SLICE("")) > 0 ||
+	    server_create_taps(server, &server->config, SLICE("")) > 0)
 		return -1;
 	log_restored_channels(server);
 	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||

@@ -60,10 +60,15 @@ struct server {
 };
 
 /* Creates the channels of the configuration, and alters those that are there with another definition of the same kind,
- * with a log line for each. Returns how many are not as they are configured, each with a log line too. */
-size_t server_create_channels(struct server *server, const struct config *config);
+ * with a log line for each. In a cluster only those of groups that are here; `group`: of this one alone; empty: of all.
+ * Returns how many are not as they are configured, each with a log line too. */
+size_t server_create_channels(struct server *server, const struct config *config, struct slice group);
 /* The same for taps, once the channels are there. */
-size_t server_create_taps(struct server *server, const struct config *config);
+size_t server_create_taps(struct server *server, const struct config *config, struct slice group);
+/* A group that has come, and is CORE_GROUP_RESTORED, gets what the configuration says of it, and is served. */
+void server_serve_group(struct server *server, struct slice group);
+/* Whether a channel of the configuration can be here, and is to be looked at: see server_create_channels(). */
+bool server_has_group_of(const struct server *server, const char *channel, struct slice group);
 
 /* -- journaling.c -- */
 

@@ -21,11 +21,13 @@ static enum error create_tap(struct server *server, const struct config_tap *tap
 	return broker_step(&server->broker, &event);
 }
 
-size_t server_create_taps(struct server *server, const struct config *config)
+size_t server_create_taps(struct server *server, const struct config *config, struct slice group)
 {
 	size_t failed = 0;
 	for (size_t i = 0; i < config->n_taps; i++) {
 		const struct config_tap *tap = &config->taps[i];
+		if (!server_has_group_of(server, tap->from, group))
+			continue;
 		enum error error = create_tap(server, tap);
 		if (error == ERROR_NONE)
 			continue;

@@ -236,6 +236,25 @@ START_TEST(a_cluster_is_set)
 }
 END_TEST
 
+START_TEST(a_cluster_is_compared)
+{
+	struct config same;
+	ck_assert_int_eq(config_init(&same), 0);
+	set_cluster();
+	set("cluster.groups={g: a}");
+	ck_assert(!cluster_config_equal(&config.cluster, &same.cluster));
+	ck_assert_int_eq(config_set(&same,
+				    "cluster={name: a, endpoints: [http://127.0.0.1:2379, 'http://[::1]:2379'], "
+				    "advertise: tcp://host:7223, groups: {g: a}}",
+				    error),
+			 0);
+	ck_assert(cluster_config_equal(&config.cluster, &same.cluster));
+	set("cluster.groups.g=b");
+	ck_assert(!cluster_config_equal(&config.cluster, &same.cluster));
+	config_finish(&same);
+}
+END_TEST
+
 START_TEST(a_cluster_that_lacks_something_is_refused)
 {
 	set("cluster={}");
@@ -490,6 +509,7 @@ int main(void)
 		the_journal_is_set_and_checked,
 		a_durable_channel_needs_a_journal,
 		a_cluster_is_set,
+		a_cluster_is_compared,
 		a_cluster_that_lacks_something_is_refused,
 		nothing_leads_from_group_to_group,
 		listen_replaces_and_then_adds,
