@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/net/loop_base.h"
 
@@ -18,12 +20,17 @@ struct loop {
 	uint32_t spin_us;
 	uint64_t now_us;
 	struct loop_turns turns;
-	uint64_t busy_until_us; /* the processor's time of this thread, when the last turn ended */
+	uint64_t busy_until_us; /* the processor's time of this thread, when it was last measured */
+	uint64_t measured_us;   /* and when that was */
 	struct longest_turn {
 		uint64_t slot; /* which part of a minute, since the clock began */
 		uint64_t us;
 	} longest[LOOP_MINUTE_SLOTS];
 	struct loop_signal *signals;
+	struct loop_timer *timers; /* all of them: there are few */
+	struct event *timer_event; /* of timer_fd, which can be read once armed_us has come */
+	int timer_fd;
+	uint64_t armed_us; /* never later than the first that is to fire; UINT64_MAX: it is not armed */
 };
 
 struct loop_signal {
@@ -35,23 +42,32 @@ struct loop_signal {
 
 struct loop_timer {
 	struct loop *loop;
-	struct event *event;
+	struct loop_timer *next;
 	loop_cb *cb;
 	void *arg;
 	uint64_t at_us;
+	bool is_due;
 };
+
+static void on_timer_fd(evutil_socket_t fd, short what, void *arg);
 
 struct loop *loop_create(void)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
+	if (!loop)
+		return NULL;
+	loop->armed_us = UINT64_MAX;
+	loop->timer_fd = -1;
 	struct event_config *config = event_config_new();
-	if (!loop || !config)
+	if (!config)
 		goto failed;
-	/* Milliseconds of a coarse clock would round time-outs; one thread needs no locks. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK); /* one thread needs no locks */
 	loop->base = event_base_new_with_config(config);
-	if (!loop->base)
+	if (loop->timer_fd < 0 || !loop->base)
+		goto failed;
+	loop->timer_event = event_new(loop->base, loop->timer_fd, EV_READ | EV_PERSIST, on_timer_fd, loop);
+	if (!loop->timer_event || event_add(loop->timer_event, NULL) < 0)
 		goto failed;
 	event_config_free(config);
 	return loop;
@@ -73,8 +89,12 @@ void loop_destroy(struct loop *loop)
 		event_free(signal->event);
 		free(signal);
 	}
+	if (loop->timer_event)
+		event_free(loop->timer_event);
 	if (loop->base)
 		event_base_free(loop->base);
+	if (loop->timer_fd >= 0)
+		close(loop->timer_fd);
 	free(loop);
 }
 
@@ -97,11 +117,16 @@ static uint64_t busy_us(void)
 	return (uint64_t)busy.tv_sec * 1000000 + (uint64_t)busy.tv_nsec / 1000;
 }
 
-static void measure_turn(struct loop *loop)
+/* To ask for the processor's time is dear to a short turn: turns are measured together until they have lasted
+ * LOOP_TOGETHER_US. A long one seems by as much longer, at most. */
+static void measure_turn(struct loop *loop, uint64_t ended_us)
 {
+	if (ended_us - loop->measured_us < LOOP_TOGETHER_US)
+		return;
 	uint64_t until_us = busy_us(), us = until_us - loop->busy_until_us, slot = loop->now_us / SLOT_US;
 	struct longest_turn *longest = &loop->longest[slot % LOOP_MINUTE_SLOTS];
 	loop->busy_until_us = until_us;
+	loop->measured_us = ended_us;
 	if (longest->slot != slot)
 		*longest = (struct longest_turn){.slot = slot};
 	if (us > longest->us)
@@ -119,9 +144,9 @@ uint64_t loop_longest_turn_us(const struct loop *loop)
 	return longest_us;
 }
 
-static void count_turn(struct loop *loop)
+static void count_turn(struct loop *loop, uint64_t ended_us)
 {
-	uint64_t us = loop_clock_us() - loop->now_us;
+	uint64_t us = ended_us - loop->now_us;
 	size_t i = 0;
 	while (i < LOOP_TURN_BOUNDS && us > loop_turn_bounds_us[i])
 		i++;
@@ -141,8 +166,9 @@ static void end_turn(struct loop *loop, loop_cb *on_turn_end, void *arg)
 		loop->flush(loop->flush_arg);
 	on_turn_end(arg);
 	if (loop->now_is_read) {
-		count_turn(loop);
-		measure_turn(loop);
+		uint64_t ended_us = loop_clock_us();
+		count_turn(loop, ended_us);
+		measure_turn(loop, ended_us);
 	}
 	loop->now_is_read = false;
 }
@@ -301,25 +327,52 @@ void loop_watch_destroy(struct loop_watch *watch)
 	free(watch);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+/* -- Timers: libevent's own would have it ask the system for each turn anew -- */
+
+static void arm(struct loop *loop, uint64_t at_us)
 {
-	(void)fd, (void)what;
-	struct loop_timer *timer = arg;
-	timer->at_us = UINT64_MAX;
-	timer->cb(timer->arg);
+	/* Zero would mean never. */
+	struct itimerspec at = {
+		.it_value = {.tv_sec = (time_t)(at_us / 1000000), .tv_nsec = (long)(at_us % 1000000 * 1000) + 1}};
+	loop->armed_us = at_us;
+	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+/* What a timer's function sets fires in a turn to come. */
+static void on_timer_fd(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	struct loop *loop = arg;
+	struct loop_timer *timer;
+	uint64_t n_times, now_us = loop_clock_us(), first_us = UINT64_MAX;
+	if (read(fd, &n_times, sizeof(n_times)) < 0)
+		return;
+	loop->armed_us = UINT64_MAX;
+	for (timer = loop->timers; timer; timer = timer->next)
+		timer->is_due = timer->at_us <= now_us;
+	for (timer = loop->timers; timer;) {
+		if (!timer->is_due) {
+			timer = timer->next;
+			continue;
+		}
+		timer->is_due = false;
+		timer->at_us = UINT64_MAX;
+		timer->cb(timer->arg);
+		timer = loop->timers; /* it may have destroyed some */
+	}
+	for (timer = loop->timers; timer; timer = timer->next)
+		first_us = timer->at_us < first_us ? timer->at_us : first_us;
+	if (first_us < loop->armed_us)
+		arm(loop, first_us);
 }
 
 struct loop_timer *loop_timer_create(struct loop *loop, loop_cb *cb, void *arg)
 {
-	struct loop_timer *timer = calloc(1, sizeof(*timer));
+	struct loop_timer *timer = malloc(sizeof(*timer));
 	if (!timer)
 		return NULL;
-	*timer = (struct loop_timer){.loop = loop, .cb = cb, .arg = arg, .at_us = UINT64_MAX};
-	timer->event = evtimer_new(loop->base, on_timer, timer);
-	if (!timer->event) {
-		free(timer);
-		return NULL;
-	}
+	*timer = (struct loop_timer){.loop = loop, .next = loop->timers, .cb = cb, .arg = arg, .at_us = UINT64_MAX};
+	loop->timers = timer;
 	return timer;
 }
 
@@ -327,23 +380,19 @@ void loop_timer_destroy(struct loop_timer *timer)
 {
 	if (!timer)
 		return;
-	event_free(timer->event);
+	struct loop_timer **at = &timer->loop->timers;
+	while (*at != timer)
+		at = &(*at)->next;
+	*at = timer->next;
 	free(timer);
 }
 
 void loop_timer_set(struct loop_timer *timer, uint64_t at_us)
 {
-	if (timer->at_us == at_us)
-		return;
 	timer->at_us = at_us;
-	if (at_us == UINT64_MAX) {
-		evtimer_del(timer->event);
-		return;
-	}
-	uint64_t now_us = loop_now_us(timer->loop), left_us = at_us > now_us ? at_us - now_us : 0;
-	struct timeval left = {.tv_sec = (time_t)(left_us / 1000000), .tv_usec = (suseconds_t)(left_us % 1000000)};
-	if (evtimer_add(timer->event, &left) < 0)
-		timer->at_us = UINT64_MAX; /* no memory: whoever sets it again tries again */
+	timer->is_due = false;
+	if (at_us < timer->loop->armed_us) /* else it is armed for an earlier time, and then for this one */
+		arm(timer->loop, at_us);
 }
 
 const char *loop_library_version(void)

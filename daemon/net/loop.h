@@ -47,12 +47,13 @@ uint64_t loop_clock_us(void);
 
 /* How long turns were busy: from when their time was read until all was sent. How many took at most
  * loop_turn_bounds_us[i] (and more than the bound before), and longer, in the last place. */
-enum { LOOP_TURN_BOUNDS = 10 };
+enum { LOOP_TURN_BOUNDS = 10, LOOP_TOGETHER_US = 300 };
 extern const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS];
 struct loop_turns {
 	uint64_t n[LOOP_TURN_BOUNDS + 1];
 	uint64_t sum_us;
-	uint64_t longest_us; /* of the processor's time, so that others on the machine do not count */
+	uint64_t longest_us; /* of the processor's time, so that others on the machine do not count; LOOP_TOGETHER_US
+				more than it was, at most */
 };
 const struct loop_turns *loop_turns(const struct loop *loop);
 /* The longest turn of the last minute, likewise: to within LOOP_MINUTE_SLOTS parts of it. */
