@@ -456,6 +456,37 @@
   [conn op members]
   (await! conn op (or (members "channel") (members "from")) members))
 
+(defn tap!
+  "What enters `from` is carried to `to` from now on, inside the daemon; a tap that is there is now as the options say. Whether it is new.
+  :match {\"/type\" \"order\"} carries only values that have that at that JSON pointer; :close false leaves `to` open when `from` has ended;
+  :state :run :pause :mute or :solo. Blocks. `untap!` ends it. Unlike core.async's, it outlives this process."
+  [conn from to & {:keys [match close state]}]
+  (:created (ask! conn "tap" (cond-> {"from" from "to" to}
+                               match (assoc "match" match) (false? close) (assoc "close" false) state (assoc "state" (name state))))))
+
+(defn untap!
+  "Ends a tap; closes nothing. Blocks."
+  [conn from to]
+  (ask! conn "untap" {"from" from "to" to})
+  nil)
+
+(defn subscribe!
+  "A channel of our own, as `chan` makes it, with what enters `from` from now on. kind and :capacity say what happens while nobody takes:
+  :sliding misses what is old, :dropping what is new, :bounded and :unbuffered hold `from` up. :match as in tap!. It goes with the connection:
+  after a cut its takes give nil, and what came meanwhile is missed. close! ends it, and delete! of (:name channel) frees it. Blocks."
+  [conn from kind & {:keys [capacity match]}]
+  (chan conn (:to (ask! conn "tap" (cond-> {"from" from "kind" (name kind)} capacity (assoc "capacity" capacity) match (assoc "match" match))))))
+
+(defn taps
+  "A row for each tap from or to the channel, or for all, the oldest first; lazy, a page at a time."
+  ([conn] (taps conn nil))
+  ([conn channel]
+   (letfn [(page [after]
+             (lazy-seq
+              (let [{:keys [taps more next]} (ask! conn "taps" (cond-> {} channel (assoc "channel" channel) after (assoc "after" after)))]
+                (concat taps (when more (page next))))))]
+     (page nil))))
+
 (defn list
   "A row for each channel whose name fits the glob, in order of name; lazy, a page at a time."
   ([conn] (list conn "*"))

@@ -50,6 +50,22 @@
 (defn books-balance? [{:keys [accepted returned taken buffered leased evicted dead_lettered discarded]}]
   (= (+ accepted returned) (+ taken buffered leased evicted dead_lettered discarded)))
 
+(deftest taps
+  (mill/create! *conn* "events" :bounded :capacity 8)
+  (let [orders (mill/subscribe! *conn* "events" :sliding :capacity 2 :match {"/type" "order"})]
+    (is (true? (mill/tap! *conn* "events" "out" :match {} :close false :state :run)))
+    (is (false? (mill/tap! *conn* "events" "out" :close false)))
+    (mill/put-many! *conn* "events" [{:type "order" :n 1} {:type "x"} {:type "order" :n 2} {:type "order" :n 3}])
+    (is (= [2 3] [(:n (<!! orders)) (:n (<!! orders))]))
+    (is (= [[(:name orders) 3 1] ["out" 4 0]] (map (juxt :to :carried :unmatched) (mill/taps *conn* "events"))))
+    (mill/untap! *conn* "events" "out")
+    (is (= 1 (count (mill/taps *conn*))))
+    (mill/ask! *conn* "close" {"channel" "events"})
+    (is (nil? (within orders)))
+    (is (= [] (mill/taps *conn*)))
+    (is (thrown? clojure.lang.ExceptionInfo (mill/untap! *conn* "events" "out")))
+    (is (false? (:closed (mill/stat *conn* "out"))))))
+
 (deftest put-and-take
   (let [jobs (mill/chan *conn* "jobs")]
     (is (true? (>!! jobs {:n 123456789012345678901234567890 :t "é"})))
