@@ -34,6 +34,8 @@ int journal_init(struct journal *journal, const struct journal_settings *setting
 				    .number = next,
 				    .since_us = UINT64_MAX,
 				    .last_under_way = next - 1};
+	if (!settings->least_checkpoint_bytes)
+		journal->settings.least_checkpoint_bytes = LEAST_CHECKPOINT_BYTES;
 	journal->records.promised = journal->under_way.promised = JOURNAL_BLOCK + BATCH_HEAD_BYTES;
 	if (begin_batch(journal) < 0)
 		return -1;
@@ -67,6 +69,11 @@ static bool end_batch(struct journal *journal)
 	records->len = end;
 	journal->number++;
 	return true;
+}
+
+uint64_t journal_last_batch(const struct journal *journal)
+{
+	return gathered(journal) > 0 ? journal->number : journal->number - 1;
 }
 
 void journal_end_step(struct journal *journal)
@@ -156,7 +163,7 @@ bool journal_wants_checkpoint(const struct journal *journal, uint64_t live_bytes
 		return false;
 	if (status->is_full)
 		return live_bytes < status->left / 2;
-	return status->bytes > LEAST_CHECKPOINT_BYTES && status->bytes / 2 > live_bytes;
+	return status->bytes > journal->settings.least_checkpoint_bytes && status->bytes / 2 > live_bytes;
 }
 
 void journal_begin_checkpoint(struct journal *journal)

@@ -44,8 +44,9 @@ struct carrier {
 };
 
 struct journal_settings {
-	size_t max_batch;      /* bytes: a batch that is longer ends with its step */
-	uint64_t max_delay_us; /* how long records may wait for others to come along */
+	size_t max_batch;                /* bytes: a batch that is longer ends with its step */
+	uint64_t max_delay_us;           /* how long records may wait for others to come along */
+	uint64_t least_checkpoint_bytes; /* a carrier that holds less gets no checkpoint; 0: 64 MiB */
 };
 
 struct journal {
@@ -82,6 +83,9 @@ static inline uint64_t journal_committed(const struct journal *journal)
 {
 	return journal->status.committed;
 }
+
+/* The number of the last batch that has records. */
+uint64_t journal_last_batch(const struct journal *journal);
 
 void journal_end_step(struct journal *journal);
 

@@ -1,0 +1,66 @@
+/* That a daemon is up: its lease, and the key with its name that goes with it. It joins as soon as the engine answers
+ * and no other daemon has its name; from then on it keeps the lease alive.
+ *
+ * It is sure to be in the cluster until sure_until_us, by its own clock: the last time that it asked for the lease to
+ * be kept alive, and was told so, and what the lease lasts from then on, less a little, since clocks differ. Until then
+ * the engine has not ended the lease, and nobody else owns what this daemon does. */
+#ifndef MILLRACE_CLUSTER_JOINING_H
+#define MILLRACE_CLUSTER_JOINING_H
+
+#include "daemon/cluster/engine.h"
+#include "daemon/cluster/keys.h"
+
+enum joining_stage {
+	JOINING_READS_STATUS,
+	JOINING_MAKES_FORMAT,
+	JOINING_READS_FORMAT,
+	JOINING_LOOKS_FOR_NAME,
+	JOINING_GETS_LEASE,
+	JOINING_TAKES_NAME,
+	JOINED,
+	JOINING_HAS_FAILED,
+	JOINING_HAS_LEFT,
+};
+
+struct joining_handlers {
+	void (*on_joined)(void *arg);
+	/* `is_lost`: it was in the cluster, and may join anew; else it cannot join. */
+	void (*on_end)(void *arg, bool is_lost, const char *why);
+	void *arg;
+};
+
+enum { JOINING_TEXT_BYTES = 300 };
+
+struct joining {
+	struct engine *engine;
+	struct joining_handlers handlers;
+	struct cluster_key key;
+	enum joining_stage stage;
+	bool is_under_way;
+	bool lease_is_doubtful; /* it may have ended before the name was taken */
+	uint64_t ttl_ms, lease, now_us, due_us, asked_us, sure_until_us;
+	uint64_t refused_since_us, taken_since_us; /* UINT64_MAX: it is not */
+	size_t value_len, taken_len;
+	char value[MEMBER_BYTES];         /* of our key */
+	char taken[MEMBER_BYTES];         /* of the same key, while it is another's */
+	char trouble[JOINING_TEXT_BYTES]; /* why it goes no further; empty: it does */
+	bool wants_value_written;         /* it has changed since we have joined */
+};
+
+void joining_init(struct joining *joining, struct engine *engine, struct slice name, uint64_t ttl_ms,
+		  const struct joining_handlers *handlers);
+void joining_finish(struct joining *joining);
+
+/* What our key says, now or from now on. */
+void joining_set_value(struct joining *joining, struct slice value);
+
+/* Returns when it has to be called again at the latest. */
+uint64_t joining_tick(struct joining *joining, uint64_t now_us);
+
+/* What was read there: if it is not ours any more, it is lost. */
+void joining_look_at_key(struct joining *joining, struct slice value);
+
+/* Gives name and lease back, without waiting for it. */
+void joining_leave(struct joining *joining);
+
+#endif

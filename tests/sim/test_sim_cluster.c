@@ -1,0 +1,597 @@
+/* A cluster of daemons over a model of the engine: calls are late, doubled and lost, daemons are killed, stopped and go
+ * on, are cut off, drain and hand their groups over, their clocks differ, the engine is down for a while. What must
+ * hold, whatever happens:
+ *
+ * - whoever takes a group over finds a state that the owner before it went through, and no older one than that owner
+ *   knew to be committed;
+ * - a put that was answered is there until somebody takes the value; a value that was given is not there again, and
+ *   never given twice;
+ * - who looks sees every value that was put, answered and not taken before he asked, and none that was given before:
+ *   so a stale owner says nothing wrong;
+ * - in the end, when all is well again, each group is served, by one daemon.
+ *
+ * The mutations show that the check can fail. MILLRACE_CUTS says how many schedules (100,000 if nothing does);
+ * MILLRACE_SEED=n begins with that seed. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/core/hash.h"
+#include "tests/lib/suite.h"
+#include "tests/sim/cluster_daemon.h"
+
+enum {
+	SCHEDULES_A_WORLD = 20,
+	IDS = 1 << 13,
+	STATES = 512, /* that may be recovered, of a group */
+	OPS_A_SCHEDULE = 50,
+	SCHEDULE_US = 1600 * 1000,
+	CALM_US = 500 * 1000,
+	CALM_TURNS = 40,
+	OP_TAKES = 4, /* kinds of ops up to here are puts */
+	OP_LOOKS = 7,
+	OPS = 9,
+};
+
+struct facts {                               /* of a value */
+	uint64_t told_put_us, told_taken_us; /* 0: not yet */
+	bool was_taken;                      /* by a daemon, be it that nobody heard of it */
+	uint8_t group;
+};
+
+struct state { /* of a group, after a batch */
+	uint64_t batch, sum;
+};
+
+struct lineage { /* the states of a group that may be recovered, the one known to be committed first */
+	uint64_t epoch;
+	struct state states[STATES];
+	size_t n;
+	struct queue recovered;
+};
+
+enum fault { FAULT_KILL, FAULT_PAUSE, FAULT_CUT, FAULT_DOWN, FAULT_DRAIN, FAULT_MOVE, FAULT_NONE, FAULTS };
+
+struct plan { /* a fault, from one time to another */
+	enum fault fault;
+	unsigned daemon;
+	uint64_t from_us, to_us;
+	bool has_begun, has_ended;
+};
+
+enum { PLANS = 3, INBOX = 64 };
+
+struct seen {
+	uint64_t schedules, recoveries, takeovers, told_puts, told_takes, told_looks, checkpoints, faults[FAULTS],
+		given, lost, between, late, expired, compactions, not_so, doubled;
+};
+
+struct op {
+	unsigned kind, group;
+	uint64_t asked_us;
+};
+
+struct world {
+	struct engine_model *model;
+	struct cluster_daemon daemons[CLUSTER_DAEMONS];
+	struct cluster_observer observer;
+	struct op inbox[CLUSTER_DAEMONS][INBOX]; /* of one that is stopped */
+	size_t n_inbox[CLUSTER_DAEMONS];
+	uint64_t restart_us[CLUSTER_DAEMONS]; /* of one that is not up */
+	struct facts facts[IDS];
+	uint64_t n_ids;
+	struct lineage lineages[CLUSTER_GROUPS];
+	struct plan plans[PLANS];
+	uint64_t random, now_us, next_op_us, ops_left;
+	enum cluster_mutation mutation;
+	struct seen *seen;
+	char why[300];
+};
+
+static uint64_t pick(struct world *world, uint64_t n)
+{
+	return random_below(&world->random, (uint32_t)n);
+}
+
+__attribute__((format(printf, 2, 3))) static void fail_world(struct world *world, const char *format, ...)
+{
+	va_list arguments;
+	if (world->why[0])
+		return;
+	va_start(arguments, format);
+	vsnprintf(world->why, sizeof(world->why), format, arguments);
+	va_end(arguments);
+}
+
+/* -- What is observed -- */
+
+static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* What is there, or was shown, against what was told before a time. */
+static void check_values(struct world *world, unsigned group, const uint64_t *ids, size_t n, uint64_t before_us,
+			 const char *where)
+{
+	for (uint64_t id = 1; id <= world->n_ids; id++) {
+		const struct facts *facts = &world->facts[id];
+		if (facts->group != group)
+			continue;
+		if (facts->told_put_us && facts->told_put_us < before_us && !facts->was_taken && !has_id(ids, n, id))
+			fail_world(world, "value %" PRIu64 " of %s was put, answered, and is not there (%s)", id,
+				   cluster_group_names[group], where);
+		if (facts->told_taken_us && facts->told_taken_us < before_us && has_id(ids, n, id))
+			fail_world(world, "value %" PRIu64 " of %s was given, and is there (%s)", id,
+				   cluster_group_names[group], where);
+	}
+}
+
+static void on_recovered(void *arg, unsigned group, uint64_t epoch, const struct queue *queue)
+{
+	struct world *world = arg;
+	struct lineage *lineage = &world->lineages[group];
+	uint64_t sum = queue_sum(queue);
+	size_t i = 0;
+	if (epoch < lineage->epoch)
+		return; /* another has taken it over meanwhile: this daemon is about to hear of it */
+	while (i < lineage->n && lineage->states[i].sum != sum)
+		i++;
+	if (epoch == lineage->epoch && lineage->n)
+		fail_world(world, "%s was recovered twice in epoch %" PRIu64, cluster_group_names[group], epoch);
+	else if (lineage->n && i == lineage->n)
+		fail_world(world, "%s was recovered in a state that was not, or no more, in epoch %" PRIu64,
+			   cluster_group_names[group], epoch);
+	check_values(world, group, queue->ids, queue->n, UINT64_MAX, "recovered");
+	world->seen->between += i > 0 && i + 1 < lineage->n;
+	world->seen->recoveries++;
+	*lineage = (struct lineage){.epoch = epoch, .states = {{0, sum}}, .n = 1};
+}
+
+static void on_state(void *arg, unsigned group, uint64_t epoch, uint64_t batch, uint64_t sum)
+{
+	struct world *world = arg;
+	struct lineage *lineage = &world->lineages[group];
+	if (epoch != lineage->epoch)
+		return; /* a stale owner goes on, without being heard */
+	if (lineage->n && lineage->states[lineage->n - 1].batch == batch && batch)
+		lineage->n--;
+	if (lineage->n == STATES) {
+		fail_world(world, "too many states of %s are not committed", cluster_group_names[group]);
+		return;
+	}
+	lineage->states[lineage->n++] = (struct state){batch, sum};
+}
+
+static void on_committed(void *arg, unsigned group, uint64_t epoch, uint64_t batch)
+{
+	struct lineage *lineage = &((struct world *)arg)->lineages[group];
+	size_t first = 0;
+	if (epoch != lineage->epoch)
+		return;
+	while (first + 1 < lineage->n && lineage->states[first + 1].batch <= batch)
+		first++;
+	lineage->n -= first;
+	memmove(lineage->states, &lineage->states[first], lineage->n * sizeof(lineage->states[0]));
+}
+
+static void on_reply(void *arg, const struct cluster_reply *reply)
+{
+	struct world *world = arg;
+	struct facts *facts = &world->facts[reply->id];
+	switch (reply->kind) {
+	case REPLY_PUT:
+		facts->told_put_us = world->now_us;
+		world->seen->told_puts++;
+		break;
+	case REPLY_TAKE:
+		if (facts->told_taken_us)
+			fail_world(world, "value %" PRIu64 " was given twice", reply->id);
+		facts->told_taken_us = world->now_us;
+		world->seen->told_takes++;
+		break;
+	case REPLY_LOOK:
+		check_values(world, reply->group, reply->shown, reply->n_shown, reply->asked_us, "shown");
+		world->seen->told_looks++;
+		break;
+	}
+}
+
+static void on_failure(void *arg, const char *why)
+{
+	fail_world(arg, "%s", why);
+}
+
+/* -- Clients -- */
+
+static void carry_out(struct world *world, struct cluster_daemon *daemon, const struct op *op)
+{
+	uint64_t id;
+	if (op->kind < OP_TAKES && world->n_ids + 1 < IDS) {
+		id = world->n_ids + 1;
+		if (cluster_daemon_put(daemon, op->group, id, op->asked_us))
+			world->facts[world->n_ids = id] = (struct facts){.group = (uint8_t)op->group};
+	} else if (op->kind < OP_LOOKS) {
+		if ((id = cluster_daemon_take(daemon, op->group, op->asked_us)))
+			world->facts[id].was_taken = true;
+	} else {
+		cluster_daemon_look(daemon, op->group, op->asked_us);
+	}
+}
+
+/* Asks any daemon where the group is, and the one that it names, too. */
+static void find(struct world *world, unsigned i, unsigned group)
+{
+	struct slice name = slice_from(cluster_group_names[group]), address, http;
+	for (unsigned hops = 0; hops < 2; hops++) {
+		struct cluster_daemon *daemon = &world->daemons[i];
+		if (!daemon->is_up || daemon->is_paused || daemon->has_ended ||
+		    membership_find(daemon->membership, name, &address, &http) != MEMBERSHIP_THERE)
+			return;
+		daemon->due_us = 0;
+		i = (unsigned)(address.bytes[6] - 'a'); /* tcp://a:1 */
+	}
+}
+
+/* Whoever asks a daemon that is stopped gets his answer when it goes on. */
+static void ask(struct world *world)
+{
+	struct op op = {(unsigned)pick(world, OPS), (unsigned)pick(world, CLUSTER_GROUPS), world->now_us};
+	find(world, (unsigned)pick(world, CLUSTER_DAEMONS), op.group);
+	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++) {
+		struct cluster_daemon *daemon = &world->daemons[i];
+		if (!daemon->is_up || daemon->groups[op.group].service != GROUP_SERVES)
+			continue;
+		if (!daemon->is_paused)
+			carry_out(world, daemon, &op);
+		else if (world->n_inbox[i] < INBOX && (op.kind >= OP_LOOKS || pick(world, 16) == 0))
+			world->inbox[i][world->n_inbox[i]++] = op; /* mostly looks: they need nothing to be committed */
+		daemon->due_us = 0;
+	}
+}
+
+/* -- Faults -- */
+
+static void stop(struct world *world, unsigned i, uint64_t after_us)
+{
+	struct cluster_daemon *daemon = &world->daemons[i];
+	world->seen->lost += daemon->lost;
+	world->seen->takeovers += daemon->taken;
+	world->seen->given += daemon->given;
+	world->seen->checkpoints += daemon->checkpoints;
+	cluster_daemon_stop(daemon);
+	*daemon = (struct cluster_daemon){.index = i, .observer = &world->observer, .mutation = world->mutation};
+	world->n_inbox[i] = 0;
+	world->restart_us[i] = world->now_us + after_us;
+}
+
+/* Its peers see that the connection breaks, and another is refused. */
+static void tell_peers(struct world *world, unsigned gone)
+{
+	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
+		if (i != gone && world->daemons[i].is_up && !world->daemons[i].is_paused) {
+			membership_peer_is_gone(world->daemons[i].membership, slice_from(cluster_daemon_names[gone]));
+			world->daemons[i].due_us = 0;
+		}
+}
+
+static void go_on(struct world *world, unsigned i)
+{
+	struct cluster_daemon *daemon = &world->daemons[i];
+	if (!daemon->is_up || !daemon->is_paused)
+		return;
+	daemon->is_paused = false;
+	for (size_t n = 0; n < world->n_inbox[i]; n++)
+		carry_out(world, daemon, &world->inbox[i][n]);
+	world->n_inbox[i] = 0;
+	daemon->due_us = 0;
+	/* What has come meanwhile is read before or after its clients' requests. */
+	if (pick(world, 2))
+		cluster_daemon_turn(daemon, world->now_us, world->random);
+	engine_client_pause(daemon->client, false);
+}
+
+static void begin_fault(struct world *world, struct plan *plan)
+{
+	struct cluster_daemon *daemon = &world->daemons[plan->daemon];
+	plan->has_begun = true;
+	world->seen->faults[plan->fault]++;
+	if (plan->fault == FAULT_DOWN)
+		engine_model_set_down(world->model, true);
+	if (!daemon->is_up || daemon->is_paused)
+		return;
+	switch (plan->fault) {
+	case FAULT_KILL:
+		stop(world, plan->daemon, plan->to_us - plan->from_us);
+		if (pick(world, 2))
+			tell_peers(world, plan->daemon);
+		break;
+	case FAULT_PAUSE:
+		daemon->is_paused = true;
+		engine_client_pause(daemon->client, true);
+		break;
+	case FAULT_CUT:
+		engine_client_cut(daemon->client, pick(world, 3) > 0, pick(world, 3) > 0);
+		break;
+	case FAULT_DRAIN:
+		membership_drain(daemon->membership);
+		daemon->is_draining = true;
+		daemon->due_us = 0;
+		break;
+	case FAULT_MOVE:
+		membership_move(daemon->membership, slice_from(cluster_group_names[pick(world, CLUSTER_GROUPS)]),
+				slice_from(cluster_daemon_names[pick(world, CLUSTER_DAEMONS)]));
+		break;
+	case FAULT_DOWN:
+	case FAULT_NONE:
+	case FAULTS:
+		break;
+	}
+}
+
+static void end_fault(struct world *world, struct plan *plan)
+{
+	struct cluster_daemon *daemon = &world->daemons[plan->daemon];
+	plan->has_ended = true;
+	if (plan->fault == FAULT_PAUSE)
+		go_on(world, plan->daemon);
+	else if (plan->fault == FAULT_CUT && daemon->is_up)
+		engine_client_cut(daemon->client, false, false);
+	else if (plan->fault == FAULT_DOWN)
+		engine_model_set_down(world->model, false);
+}
+
+static uint64_t fault_due_us(const struct plan *plan)
+{
+	return plan->has_ended ? UINT64_MAX : plan->has_begun ? plan->to_us : plan->from_us;
+}
+
+static void make_plans(struct world *world)
+{
+	size_t n = 1 + pick(world, PLANS);
+	for (size_t i = 0; i < PLANS; i++) {
+		if (!world->plans[i].has_ended)
+			continue; /* it goes on from the schedule before */
+		uint64_t from_us = world->now_us + pick(world, SCHEDULE_US);
+		world->plans[i] = (struct plan){.fault = (enum fault)pick(world, FAULTS),
+						.daemon = (unsigned)pick(world, CLUSTER_DAEMONS),
+						.from_us = from_us,
+						.to_us = from_us + 1 + pick(world, 1 + pick(world, 2500000)),
+						.has_begun = i >= n,
+						.has_ended = i >= n};
+	}
+}
+
+/* -- Time -- */
+
+/* A daemon that has ended goes: after the loss of its place it begins anew in the same process, or it has drained. */
+static void look_at_daemon(struct world *world, unsigned i)
+{
+	struct cluster_daemon *daemon = &world->daemons[i];
+	if (!daemon->is_up) {
+		if (world->restart_us[i] <= world->now_us)
+			cluster_daemon_start(daemon, world->model, random_next(&world->random));
+		return;
+	}
+	if (daemon->is_paused)
+		return;
+	if (engine_client_take_called(daemon->client) || cluster_daemon_due_us(daemon) <= world->now_us)
+		cluster_daemon_turn(daemon, world->now_us, random_next(&world->random));
+	bool has_drained = daemon->is_draining && membership_is_drained(daemon->membership);
+	if (!daemon->has_ended && !has_drained)
+		return;
+	membership_leave(daemon->membership);
+	stop(world, i, 1 + pick(world, 100000));
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void run_until(struct world *world, uint64_t end_us)
+{
+	while (world->now_us < end_us && !world->why[0]) {
+		uint64_t at_us = sooner(end_us, engine_model_next_us(world->model));
+		for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
+			at_us = sooner(at_us, world->daemons[i].is_up ? cluster_daemon_due_us(&world->daemons[i])
+								      : world->restart_us[i]);
+		for (size_t i = 0; i < PLANS; i++)
+			at_us = sooner(at_us, fault_due_us(&world->plans[i]));
+		at_us = world->ops_left ? sooner(at_us, world->next_op_us) : at_us;
+		world->now_us = at_us > world->now_us ? at_us : world->now_us + 1;
+		engine_model_run_until(world->model, world->now_us);
+		for (size_t i = 0; i < PLANS; i++)
+			if (fault_due_us(&world->plans[i]) <= world->now_us)
+				(world->plans[i].has_begun ? end_fault : begin_fault)(world, &world->plans[i]);
+		if (world->ops_left && world->next_op_us <= world->now_us) {
+			world->ops_left--;
+			world->next_op_us = world->now_us + 1 + pick(world, pick(world, 8) ? 3000 : 400000);
+			ask(world);
+		}
+		for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
+			look_at_daemon(world, i);
+	}
+}
+
+static void run_schedule(struct world *world)
+{
+	world->seen->schedules++;
+	world->ops_left = OPS_A_SCHEDULE;
+	world->next_op_us = world->now_us;
+	make_plans(world);
+	run_until(world, world->now_us + SCHEDULE_US);
+}
+
+/* Which daemons serve the group: how many, and one of them. */
+static unsigned served_by(const struct world *world, unsigned group, const struct cluster_group **served)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
+		if (world->daemons[i].is_up && world->daemons[i].groups[group].service == GROUP_SERVES) {
+			*served = &world->daemons[i].groups[group];
+			n++;
+		}
+	return n;
+}
+
+/* All is well again: each group is served, once all that was under way has come to an end, and what is there is what
+ * must be. */
+static void check_end(struct world *world)
+{
+	const struct cluster_group *served;
+	world->ops_left = 0;
+	for (size_t i = 0; i < PLANS; i++) {
+		if (world->plans[i].has_begun && !world->plans[i].has_ended)
+			end_fault(world, &world->plans[i]);
+		world->plans[i].has_ended = true;
+	}
+	for (unsigned group = 0; group < CLUSTER_GROUPS && !world->why[0]; group++) {
+		for (int i = 0; i < CALM_TURNS && served_by(world, group, &served) != 1 && !world->why[0]; i++)
+			run_until(world, world->now_us + CALM_US);
+		if (world->why[0])
+			return;
+		if (served_by(world, group, &served) != 1)
+			fail_world(world, "%s is served by none, or by several, in the end",
+				   cluster_group_names[group]);
+		else
+			check_values(world, group, served->queue.ids, served->queue.n, UINT64_MAX, "in the end");
+	}
+}
+
+static struct engine_model_settings settings_of(enum cluster_mutation mutation)
+{
+	return (struct engine_model_settings){
+		.lost = 10,
+		.answers_lost = 10,
+		.doubled = 20,
+		.slow = 15,
+		.ignores_compares = mutation == WITHOUT_FENCE,
+		.hides_gaps = mutation == WITHOUT_PREFIX,
+	};
+}
+
+/* True: all went well; else `why` says what did not. */
+static bool run_world(uint64_t seed, enum cluster_mutation mutation, struct seen *seen, char why[300])
+{
+	struct world *world = calloc(1, sizeof(*world));
+	ck_assert_ptr_nonnull(world);
+	const struct engine_model_settings settings = settings_of(mutation);
+	world->random = seed;
+	world->mutation = mutation;
+	world->seen = seen;
+	world->now_us = 1;
+	world->model = engine_model_create(random_next(&world->random), &settings);
+	world->observer = (struct cluster_observer){on_recovered, on_state, on_committed, on_reply, on_failure, world};
+	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++) {
+		world->daemons[i] =
+			(struct cluster_daemon){.index = i, .observer = &world->observer, .mutation = mutation};
+		world->restart_us[i] = pick(world, 500000);
+	}
+	for (size_t i = 0; i < PLANS; i++)
+		world->plans[i].has_ended = true;
+	for (int i = 0; i < SCHEDULES_A_WORLD && !world->why[0]; i++)
+		run_schedule(world);
+	if (!world->why[0])
+		check_end(world);
+	memcpy(why, world->why, sizeof(world->why));
+	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
+		stop(world, i, 0);
+	const struct engine_model_counts *counts = engine_model_counts(world->model);
+	seen->late += counts->late;
+	seen->expired += counts->expired;
+	seen->compactions += counts->compactions;
+	seen->not_so += counts->not_so;
+	seen->doubled += counts->doubled;
+	engine_model_destroy(world->model);
+	free(world);
+	return !why[0];
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+	return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+START_TEST(test_nothing_is_lost_nor_given_twice_whatever_happens)
+{
+	struct seen seen = {0};
+	char why[300];
+	uint64_t schedules = from_environment("MILLRACE_CUTS", 100000);
+	for (uint64_t seed = from_environment("MILLRACE_SEED", 1); seen.schedules < schedules; seed++)
+		ck_assert_msg(run_world(seed, CLUSTER_AS_IT_IS, &seen, why), "MILLRACE_SEED=%" PRIu64 ": %s", seed,
+			      why);
+	printf("%" PRIu64 " schedules, %" PRIu64 " recoveries, %" PRIu64 " between; told: %" PRIu64 " puts, %" PRIu64
+	       " takes, %" PRIu64 " looks; %" PRIu64 " handed over, %" PRIu64 " places lost, %" PRIu64
+	       " leases ended, %" PRIu64 " checkpoints, %" PRIu64 " compactions; %" PRIu64 " calls late, %" PRIu64
+	       " doubled, %" PRIu64 " not so\n",
+	       seen.schedules, seen.recoveries, seen.between, seen.told_puts, seen.told_takes, seen.told_looks,
+	       seen.given, seen.lost, seen.expired, seen.checkpoints, seen.compactions, seen.late, seen.doubled,
+	       seen.not_so);
+	/* A simulation that never gets to a place proves nothing about it. */
+	ck_assert_uint_gt(seen.recoveries, schedules / 2);
+	ck_assert_uint_gt(seen.between, schedules / 1000);
+	ck_assert_uint_gt(seen.told_looks, schedules);
+	ck_assert_uint_gt(seen.given, schedules / 20);
+	ck_assert_uint_gt(seen.lost, schedules / 50);
+	ck_assert_uint_gt(seen.expired, schedules / 20);
+	ck_assert_uint_gt(seen.checkpoints, schedules / 100);
+	ck_assert_uint_gt(seen.compactions, schedules / 1000);
+	ck_assert_uint_gt(seen.late, schedules / 100);
+}
+END_TEST
+
+static void expect_failure(enum cluster_mutation mutation)
+{
+	struct seen seen = {0};
+	char why[300] = "";
+	uint64_t seed = 1;
+	while (seed <= 200 && run_world(seed, mutation, &seen, why))
+		seed++;
+	ck_assert_msg(why[0], "mutation %d was not noticed", mutation);
+	printf("mutation %d: world %" PRIu64 ": %s\n", mutation, seed, why);
+}
+
+START_TEST(test_an_engine_that_writes_for_whoever_asks_is_noticed)
+{
+	expect_failure(WITHOUT_FENCE);
+}
+END_TEST
+
+START_TEST(test_what_follows_a_gap_and_is_recovered_is_noticed)
+{
+	expect_failure(WITHOUT_PREFIX);
+}
+END_TEST
+
+START_TEST(test_replies_that_do_not_wait_are_noticed)
+{
+	expect_failure(WITHOUT_GATE);
+}
+END_TEST
+
+START_TEST(test_a_daemon_that_trusts_in_its_place_is_noticed)
+{
+	expect_failure(WITHOUT_DOUBT);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		test_nothing_is_lost_nor_given_twice_whatever_happens,
+		test_an_engine_that_writes_for_whoever_asks_is_noticed,
+		test_what_follows_a_gap_and_is_recovered_is_noticed,
+		test_replies_that_do_not_wait_are_noticed,
+		test_a_daemon_that_trusts_in_its_place_is_noticed,
+		NULL,
+	};
+	Suite *suite = suite_create("sim cluster");
+	suite_case(suite, "cluster", NULL, NULL, tests);
+	return suite_run(suite);
+}
