@@ -13,7 +13,7 @@
 enum group_recovery_end {
 	GROUP_RECOVERED,
 	GROUP_IS_LOST, /* another daemon has taken it over since */
-	GROUP_FAILED, /* see `error` */
+	GROUP_FAILED,  /* see `error` */
 };
 
 struct group_recovery;
