@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docker/kubernetes.yaml: its configuration is one that the daemon takes, and its parts fit each other and the image."""
+"""docker/kubernetes.yaml and kubernetes.cluster.yaml, and compose.cluster.yaml: their configurations are such that the daemon takes, and their parts fit each other and the image."""
 import os
 import re
 import sys
@@ -58,6 +58,65 @@ class Manifest(Directory):
         self.assertEqual(self.pod["spec"]["securityContext"]["runAsUser"], uid)
         grace = re.search(r"grace_ms: (\d+)s", self.config)[1]
         self.assertGreater(self.pod["spec"]["terminationGracePeriodSeconds"], int(grace))
+
+
+def load(name):
+    with open(os.path.join(ROOT, "docker", name), encoding="utf-8") as file:
+        return list(yaml.safe_load_all(file))
+
+
+class ClusterManifest(Directory):
+    def setUp(self):
+        super().setUp()
+        self.parts = {(part["kind"], part["metadata"]["name"]): part for part in load("kubernetes.cluster.yaml")}
+        self.daemons, self.etcds = (self.parts["StatefulSet", name]["spec"] for name in ("millraced", "etcd"))
+        self.config = self.parts["ConfigMap", "millraced"]["data"]["millraced.yaml"]
+
+    def test_each_daemon_takes_the_configuration_with_its_arguments(self):
+        config, container = yaml.safe_load(self.config), self.daemons["template"]["spec"]["containers"][0]
+        for i in range(self.daemons["replicas"]):
+            pod = f"millraced-{i}"
+            arguments = [argument.replace("$(POD)", pod).replace("$(NAMESPACE)", "default") for argument in container["args"]]
+            arguments = [part for argument in arguments for part in argument.split("=", 1)]
+            done = run("--check", "-c", self.write(self.config), *arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            if i == 0:
+                self.assertEqual(config["cluster"]["groups"]["orders"], pod)
+        self.assertIn(container["readinessProbe"]["httpGet"]["httpHeaders"][0]["value"], config["http_hosts"])
+
+    def test_etcd_is_where_the_daemons_look_for_it(self):
+        names = [f"etcd-{i}" for i in range(self.etcds["replicas"])]
+        self.assertEqual(yaml.safe_load(self.config)["cluster"]["endpoints"], [f"http://{name}.etcd:2379" for name in names])
+        members = ",".join(f"{name}=http://{name}.etcd:2380" for name in names)
+        self.assertIn(f"--initial-cluster={members}", self.etcds["template"]["spec"]["containers"][0]["args"])
+
+    def test_labels_services_and_budgets_fit(self):
+        for name, spec in ("millraced", self.daemons), ("etcd", self.etcds):
+            labels = spec["template"]["metadata"]["labels"]
+            self.assertEqual(spec["selector"]["matchLabels"], labels)
+            self.assertEqual(spec["serviceName"], name)
+            self.assertEqual(self.parts["Service", name]["spec"]["clusterIP"], "None")
+            for part in self.parts["Service", name]["spec"]["selector"], self.parts["PodDisruptionBudget", name]["spec"]["selector"]["matchLabels"]:
+                self.assertEqual(part, labels)
+            self.assertEqual(self.parts["NetworkPolicy", name]["spec"]["podSelector"]["matchLabels"], labels)
+
+
+class ClusterCompose(Directory):
+    def test_each_daemon_takes_the_configuration_with_its_arguments(self):
+        services = load("compose.cluster.yaml")[0]["services"]
+        path = os.path.join(ROOT, "docker", "millraced.cluster.yaml")
+        with open(path, encoding="utf-8") as file:
+            cluster = yaml.safe_load(file)["cluster"]
+        names = [name for name, service in services.items() if "depends_on" in service and "etcd-1" in service["depends_on"]]
+        self.assertEqual(names, ["a", "b", "c"])
+        self.assertIn(cluster["groups"]["orders"], names)
+        for name in names:
+            done = run("--check", "-c", path, *services[name]["command"])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"cluster.advertise=tcp://{name}:7223", services[name]["command"])
+        members = services["etcd-1"]["environment"]["ETCD_INITIAL_CLUSTER"].split(",")
+        self.assertEqual([f"http://{member.split('=')[0]}:2379" for member in members], cluster["endpoints"])
+        self.assertEqual(services["producer"]["environment"]["MILLRACE_URL"], "tcp://" + ",".join(f"{name}:7223" for name in names))
 
 
 if __name__ == "__main__":
