@@ -37,6 +37,14 @@ OUTPUTS = {
 }
 
 
+SCRIPTS = {
+    "market": "nobody has read yet: the ledger, which is full, holds the feed up\n  ticker: 104\nthe ledger reads, and so the feed goes on to its end\n"
+    "  ledger: 101 102 103 104 105 106 107 108 109 110\n  ticker: 110\n  sample: 101 102 103\n",
+    "audit": "held up at 5: the log has to come back first\nthe log takes 1, and dies before it is written\nwritten: 1\nwritten: 2\nwritten: 3\nwritten: 4\nwritten: 5\non the screen: 5\n",
+    "sensors": "57 readings of 19 sensors\nof sensor 7: 0\n",
+}
+
+
 class WithDaemon(unittest.TestCase):
     def setUp(self):
         self.daemon = Daemon("--set", f"channels={CHANNELS}")
@@ -79,12 +87,20 @@ class Programs(WithDaemon):
                 self.assertEqual(self.run_program(name), output)
                 self.assertEqual(self.run_program(name, f"tcp://127.0.0.1:{self.daemon.port}", url="tcp://nowhere:1"), output)
 
+    def test_what_scripts_say(self):
+        environment = {**os.environ, "MILLRACE_URL": self.url, "PATH": os.path.abspath(BUILD) + ":" + os.environ["PATH"]}
+        for name, output in SCRIPTS.items():
+            with self.subTest(name):
+                done = subprocess.run([os.path.join(EXAMPLES, name)], env=environment, capture_output=True, text=True, timeout=DEADLINE_S)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, output, ""))
+        self.assertEqual(self.connect().ask("list", match="example.*")["channels"], [])
+
     def test_every_program_is_tested_and_in_the_table(self):
         programs = {name[:-2] for name in os.listdir(EXAMPLES) if name.endswith(".c")}
         self.assertEqual(programs, {*OUTPUTS, "ask", "serve"})
         with open(os.path.join(EXAMPLES, "README.md")) as readme:
             text = readme.read()
-        for name in {*(name + ".c" for name in programs), "millrace.py", "demo"}:
+        for name in {*(name + ".c" for name in programs), *SCRIPTS, "millrace.py", "demo"}:
             self.assertIn(f"| [`{name}`]({name})", text)
 
     def test_ask_and_serve(self):
