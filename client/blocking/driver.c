@@ -142,11 +142,12 @@ static void tick(struct mr *m)
 	if (clock_now_ms() < due_ms(m))
 		return;
 	read_all(m);
+	int64_t now_ms = clock_now_ms(); /* one for all, so that the attempt says why it failed, and not the machine */
 	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
 	{
-		attempt_expire((struct blocking_contact *)contact, clock_now_ms());
+		attempt_expire((struct blocking_contact *)contact, now_ms);
 	}
-	machine_tick(&m->machine, clock_now_ms());
+	machine_tick(&m->machine, now_ms);
 	outcome_deliver(m, clock_now_ms());
 	driver_write(m, false);
 }

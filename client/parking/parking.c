@@ -220,11 +220,12 @@ static void expire(mr_parking *p)
 		if (p->is_dead)
 			return;
 	}
+	int64_t now_ms = clock_now_ms(); /* one for all, so that the attempt says why it failed, and not the machine */
 	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
 	{
-		connect_expire((struct parking_contact *)contact, clock_now_ms());
+		connect_expire((struct parking_contact *)contact, now_ms);
 	}
-	machine_tick(&p->machine, clock_now_ms());
+	machine_tick(&p->machine, now_ms);
 	run(p);
 }
 
