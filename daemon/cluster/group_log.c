@@ -65,7 +65,7 @@ struct group_log {
 	uint32_t *missing;
 	size_t cap_missing;
 	bool run_is_timed;
-	uint64_t status_due_us;
+	uint64_t status_due_us, used_bytes, quota_bytes;
 	bool asks_status;
 	struct log_compact compact;
 	char trouble[200];
@@ -381,6 +381,8 @@ static void on_status(void *arg, const struct engine_answer *answer)
 	log->asks_status = false;
 	if (answer->result != ENGINE_DONE)
 		return;
+	log->used_bytes = answer->used_bytes;
+	log->quota_bytes = answer->quota_bytes;
 	uint64_t quota = answer->quota_bytes ? answer->quota_bytes : DEFAULT_QUOTA_BYTES;
 	uint64_t bound = quota / FULL_PART - (log->status.is_full ? quota / FULL_PART / 16 : 0);
 	bool is_full = answer->is_full || answer->used_bytes > bound;
@@ -493,7 +495,8 @@ void group_log_remove(struct group_log *log, struct slice name)
 	}
 }
 
-bool group_log_lag(const struct group_log *log, struct slice name, uint64_t *batches, uint64_t *bytes)
+bool group_log_lag(const struct group_log *log, struct slice name, uint64_t *batches, uint64_t *bytes,
+		   uint64_t *since_us)
 {
 	const struct log_group *group = find_group(log, name);
 	if (!group)
@@ -502,7 +505,14 @@ bool group_log_lag(const struct group_log *log, struct slice name, uint64_t *bat
 	for (const struct piece *piece = group->first; piece; piece = piece->next)
 		*batches += piece->state != PIECE_IS_KEPT;
 	*bytes = group->bytes;
+	*since_us = log->begun_us;
 	return true;
+}
+
+void group_log_room(const struct group_log *log, uint64_t *used_bytes, uint64_t *quota_bytes)
+{
+	*used_bytes = log->used_bytes;
+	*quota_bytes = log->quota_bytes;
 }
 
 void group_log_take_trouble(struct group_log *log, char text[200])

@@ -64,8 +64,13 @@ void group_log_remove(struct group_log *log, struct slice group);
  * to be called again at the latest. */
 uint64_t group_log_tick(struct group_log *log, uint64_t now_us);
 
-/* Batches of the group that are not committed yet, and bytes that the engine holds of it. False: it is not there. */
-bool group_log_lag(const struct group_log *log, struct slice group, uint64_t *batches, uint64_t *bytes);
+/* Batches of the group that are not committed yet, since when the first of them is on its way, and bytes that the
+ * engine holds of it. False: it is not there. */
+bool group_log_lag(const struct group_log *log, struct slice group, uint64_t *batches, uint64_t *bytes,
+		   uint64_t *since_us);
+
+/* Of the engine, as it last said. */
+void group_log_room(const struct group_log *log, uint64_t *used_bytes, uint64_t *quota_bytes);
 
 /* Why the engine last refused to write, for a log line; empty: it has not since the last time this was asked. */
 void group_log_take_trouble(struct group_log *log, char text[200]);

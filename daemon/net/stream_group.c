@@ -44,6 +44,11 @@ static void on_readable(int fd, short what, void *arg)
 	}
 }
 
+static bool may_send(const struct stream_group *group)
+{
+	return group->send_until_us == UINT64_MAX || loop_clock_us() < group->send_until_us;
+}
+
 static void on_writable(int fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -51,8 +56,11 @@ static void on_writable(int fd, short what, void *arg)
 	if (stream->state == STREAM_OPENING) {
 		stream_unblock_output(stream);
 		stream_read_soon(stream);
-	} else if (stream->state != STREAM_GONE) {
+	} else if (stream->state != STREAM_GONE && may_send(stream->group)) {
 		stream_send(stream);
+	} else if (stream->state != STREAM_GONE) {
+		stream_unblock_output(stream);
+		stream_enqueue(stream, &stream->group->others);
 	}
 }
 
@@ -89,9 +97,31 @@ static void flush_queue(struct stream_queue *queue)
 	}
 }
 
+/* Those that are gone are told so all the same; the others stay in the queue. */
+static void tell_gone(struct stream_queue *queue)
+{
+	struct stream *left = queue->head;
+	queue->head = NULL;
+	queue->tail = &queue->head;
+	while (left) {
+		struct stream *stream = left;
+		left = stream->queue_next;
+		stream->is_queued = false;
+		if (stream->state == STREAM_GONE)
+			stream->handlers->on_gone(stream);
+		else
+			stream_enqueue(stream, queue);
+	}
+}
+
 static void on_flush(void *arg)
 {
 	struct stream_group *group = arg;
+	if (!may_send(group)) {
+		tell_gone(&group->takers);
+		tell_gone(&group->others);
+		return;
+	}
 	/* The end of a stream, and its draining, may give others something to send. */
 	while (group->takers.head || group->others.head) {
 		flush_queue(&group->takers);
@@ -111,6 +141,7 @@ struct stream_group *stream_group_create(struct loop *loop)
 				       .on_writable = on_writable,
 				       .takers.tail = &group->takers.head,
 				       .others.tail = &group->others.head,
+				       .send_until_us = UINT64_MAX,
 				       .budget.max_bytes = UINT64_MAX};
 	bool has_queues = run_queue_init(&group->reads, loop, SIZE_MAX, read_on) == 0 &&
 			  run_queue_init(&group->openings, loop, OPENINGS_A_TURN, open_on) == 0;
@@ -133,6 +164,24 @@ void stream_group_destroy(struct stream_group *group)
 	output_pool_finish(&group->pool);
 	free(group->scratch);
 	free(group);
+}
+
+void stream_group_send_until(struct stream_group *group, uint64_t until_us)
+{
+	group->send_until_us = until_us;
+}
+
+static void forget_queue(struct stream_queue *queue)
+{
+	for (; queue->head; queue->head = queue->head->queue_next)
+		queue->head->is_queued = false;
+	queue->tail = &queue->head;
+}
+
+void stream_group_forget_unsent(struct stream_group *group)
+{
+	forget_queue(&group->takers);
+	forget_queue(&group->others);
 }
 
 void stream_group_set_max_buffers(struct stream_group *group, uint64_t bytes)

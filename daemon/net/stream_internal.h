@@ -35,7 +35,8 @@ struct stream_group {
 	struct stream *held; /* stream_hold.c's: streams with output that may not be sent yet */
 	uint64_t released;   /* and the last number that was released */
 	struct log_seldom timeouts_log, handshakes_log, over_budget_log;
-	char *scratch; /* STREAM_READ_BYTES that all streams are read into */
+	uint64_t send_until_us; /* nothing is sent from then on */
+	char *scratch;          /* STREAM_READ_BYTES that all streams are read into */
 };
 
 /* -- stream.c -- */

@@ -47,8 +47,23 @@ static void end(struct server *server)
 	server_tell_stopping(server, LAST_REPLIES_MS);
 }
 
+/* The groups go to other daemons, which is told to whoever asks here; then this one ends. */
+static void hand_over(struct server *server)
+{
+	server->stage = SERVER_DRAINING;
+	server_drain_cluster(server);
+	set_end_timer(server, server->config.limits.grace_ms);
+	server_tell_stopping(server, server->config.limits.grace_ms + LAST_REPLIES_MS);
+	log_info("handing the groups over to other daemons, for at most %llu ms",
+		 (unsigned long long)server->config.limits.grace_ms);
+}
+
 static void drain(struct server *server)
 {
+	if (server->cluster) {
+		hand_over(server);
+		return;
+	}
 	begin_drain(server);
 	listener_close(server->listeners);
 	server->listeners = NULL;
@@ -82,7 +97,8 @@ void server_on_end_timer(void *arg)
 
 void server_look_for_end(struct server *server)
 {
-	if (server->stage == SERVER_DRAINING && core_is_drained(server->core))
+	if (server->stage == SERVER_DRAINING &&
+	    (server->cluster ? server_is_cluster_drained(server) : core_is_drained(server->core)))
 		end(server);
 	if (server->stage == SERVER_ENDING && !core_has_backlog(server->core) && session_all_sent(&server->sessions))
 		loop_stop(server->loop);

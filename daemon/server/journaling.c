@@ -184,7 +184,7 @@ static void on_journal_timer(void *arg)
 	(void)arg; /* the end of the turn looks after the journal */
 }
 
-static void go_on_with_checkpoint(struct server *server)
+void server_go_on_with_checkpoint(struct server *server)
 {
 	struct journal *journal = &server->journal.journal;
 	struct core_totals totals;
@@ -204,7 +204,7 @@ void server_end_journal_turn(struct server *server)
 	struct server_journal *journal = &server->journal;
 	if (!journal->writer)
 		return;
-	go_on_with_checkpoint(server);
+	server_go_on_with_checkpoint(server);
 	loop_timer_set(journal->timer, journal_end_turn(&journal->journal, loop_now_us(server->loop)));
 	if (journal_failure(&journal->journal))
 		fail(server);

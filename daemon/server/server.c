@@ -239,6 +239,7 @@ static int start_listeners(struct server *server)
 		log_error("%s", error);
 		return -1;
 	}
+	server->has_inherited = n_inherited > 0;
 	if (n_inherited > 0)
 		log_info("%d listening sockets were handed over", n_inherited);
 	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
@@ -295,6 +296,7 @@ static void on_turn_end(void *arg)
 	struct server *server = arg;
 	server_look_for_end(server);
 	server_end_journal_turn(server);
+	server_end_cluster_turn(server);
 	loop_timer_set(server->timer, core_deadline(server->core));
 	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
 	struct core_totals totals;
@@ -337,33 +339,49 @@ static int start(struct server *server)
 		return -1;
 	}
 	loop_set_spin(server->loop, server->config.spin_us);
-	if (server_start_journal(server) < 0 || server_create_channels(server, &server->config, SLICE("")) > 0 ||
+	if (server_start_journal(server) < 0 || server_start_cluster(server) < 0 ||
+	    server_create_channels(server, &server->config, SLICE("")) > 0 ||
 	    server_create_taps(server, &server->config, SLICE("")) > 0)
 		return -1;
-	log_restored_channels(server);
+	if (!server->cluster)
+		log_restored_channels(server);
 	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
 	    server_start_service(server) < 0)
 		return -1;
 	return server_drop_privileges(server);
 }
 
-int server_main(server_load_config *load_config, void *arg)
+enum { BEGINS_ANEW = -1 };
+
+/* The status with which the loop has ended. Sockets that were handed over, and addresses that only root may have,
+ * cannot be had again by the same process: another begins anew. */
+static int status_of(const struct server *server)
 {
-	struct server server = {.load_config = load_config, .load_arg = arg};
+	if (server->cannot_join)
+		return 1;
+	if (server->begins_anew && !server->has_inherited && !server->config.user)
+		return BEGINS_ANEW;
+	if (server->begins_anew || server->has_failed)
+		return SERVER_JOURNAL_FAILED;
+	return server->has_left ? SERVER_LEFT_VALUES : 0;
+}
+
+/* From the start to the end. */
+static int serve(server_load_config *load_config, void *arg, struct service *service)
+{
+	struct server server = {.load_config = load_config, .load_arg = arg, .service = *service};
 	int status = 1;
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a disk that is full: the write says so */
-	service_init(&server.service);
 	if (start(&server) == 0) {
 		server_log_access(&server);
-		server_tell_ready(&server);
-		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : server.has_left ? SERVER_LEFT_VALUES : 0;
-		if (server.has_failed)
-			status = SERVER_JOURNAL_FAILED;
-		log_info("ended");
+		if (!server.cluster)
+			server_tell_ready(&server);
+		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : status_of(&server);
+		if (status != BEGINS_ANEW)
+			log_info("ended");
 	}
 	listener_close(server.listeners);
 	inherited_finish();
+	server_stop_cluster(&server);
 	server_stop_journal(&server);
 	session_drop_all(&server.sessions);
 	http_stop(server.http);
@@ -380,6 +398,20 @@ int server_main(server_load_config *load_config, void *arg)
 	stream_group_destroy(server.streams);
 	loop_destroy(server.loop);
 	config_finish(&server.config);
-	service_finish(&server.service);
+	*service = server.service;
+	return status;
+}
+
+int server_main(server_load_config *load_config, void *arg)
+{
+	struct service service;
+	int status;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a disk that is full: the write says so */
+	service_init(&service);
+	do
+		status = serve(load_config, arg, &service);
+	while (status == BEGINS_ANEW);
+	service_finish(&service);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "daemon/net/listener.h"
 #include "daemon/net/stream_group.h"
 #include "daemon/net/tls_context.h"
+#include "daemon/server/clustering.h"
 #include "daemon/server/memory_trim.h"
 #include "daemon/server/server.h"
 #include "daemon/server/supervisor.h"
@@ -43,7 +44,11 @@ struct server {
 	struct core *core;
 	struct broker broker;
 	struct server_journal journal;
-	bool has_failed; /* the journal: the daemon ends with SERVER_JOURNAL_FAILED */
+	struct server_cluster *cluster; /* NULL: the daemon is alone */
+	bool has_failed;                /* the journal: the daemon ends with SERVER_JOURNAL_FAILED */
+	bool begins_anew;               /* its place in the cluster is lost */
+	bool cannot_join;               /* the cluster */
+	bool has_inherited;             /* sockets, which it cannot have again */
 	struct sessions sessions;
 	struct listener *listeners;
 	bool listen_gave_way;                   /* the default address, to sockets that were handed over */
@@ -76,6 +81,8 @@ bool server_has_group_of(const struct server *server, const char *channel, struc
 int server_start_journal(struct server *server);
 /* At the end of each turn: hands over what was recorded, and goes on with a checkpoint. */
 void server_end_journal_turn(struct server *server);
+/* A slice of a checkpoint, if it is time for one, or one is under way. */
+void server_go_on_with_checkpoint(struct server *server);
 /* Waits until all that was recorded is kept, and closes it. */
 void server_stop_journal(struct server *server);
 

@@ -12,7 +12,8 @@ struct service {
 	int fd; /* -1: nobody supervises */
 	socklen_t len;
 	struct sockaddr_un address;
-	uint64_t watchdog_us; /* it wants to hear that often that the daemon is alive; 0: it does not */
+	uint64_t cluster_losses; /* how often this process has lost its place in the cluster */
+	uint64_t watchdog_us;    /* it wants to hear that often that the daemon is alive; 0: it does not */
 };
 
 /* Reads, and removes, NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. What is wrong with them goes to
