@@ -63,7 +63,7 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		struct lease *lease = LIST_ITEM(at, struct lease, in_channel);
 		CHECK(lease->channel == channel && lease->state != LEASE_PREPARED, "a lease is another channel's");
 		bool is_held = lease->state == LEASE_HELD;
-		bool is_returned = !is_held && channel->group && channel->group->state == CORE_GROUP_COMING;
+		bool is_returned = !is_held && channel->group && channel->group->state != CORE_GROUP_SERVED;
 		CHECK((lease->timer.index < core->timers.n && core->timers.heap[lease->timer.index] == &lease->timer) ||
 			      (is_returned && lease->timer.index == TIMER_NONE),
 		      "a lease has no timer");

@@ -69,6 +69,7 @@ void core_destroy(struct core *core)
 	struct channel *channel;
 	while ((channel = directory_after(&core->directory, SLICE(""))))
 		channel_remove(core, channel, &effects);
+	groups_finish(core); /* those that come or go, too */
 	core->outstanding = &effects;
 	do {
 		core->work_left = UINT32_MAX;
@@ -82,7 +83,6 @@ void core_destroy(struct core *core)
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
-	groups_finish(core);
 	ids_finish(&core->ids);
 	producers_finish(&core->producers);
 	directory_finish(&core->directory);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/parked_bytes.h"
+#include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 
 /* -- Preparing -- */
@@ -97,7 +98,7 @@ void lease_begin(struct core *core, struct lease *lease, struct channel *channel
 struct lease *lease_find(struct core *core, struct core_token token)
 {
 	struct lease *lease = lease_table_find(&core->lease_table, token);
-	return lease && !lease->channel->is_removed ? lease : NULL;
+	return lease && !lease->channel->is_removed && !group_is_leaving(lease->channel->group) ? lease : NULL;
 }
 
 void lease_let_go(struct core *core, struct lease *lease)

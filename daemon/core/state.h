@@ -295,7 +295,7 @@ void lease_forget(struct core *core, struct lease *lease);
 /* The values, which the channel's books and bytes count still, are handed out in this reply. */
 void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
 		 struct core_reply *reply);
-/* The lease that somebody holds by this token, of a channel that is there; or NULL. */
+/* The lease that somebody holds by this token, of a channel that is there, and not in a group that goes; or NULL. */
 struct lease *lease_find(struct core *core, struct core_token token);
 /* Nobody holds it any more. */
 void lease_let_go(struct core *core, struct lease *lease);

@@ -290,6 +290,7 @@ START_TEST(what_leaves_is_neither_recorded_nor_shown)
 	expect("- release g", "c5 error moved");
 	ck_assert_int_eq(state_of("g"), CORE_GROUP_LEAVING);
 	expect("b6 take {g}z timeout 0", "b6 error moved");
+	expect("b7 ack 3", "b7 error no_such_lease"); /* it would not be recorded */
 	expect("b leaves", "");
 	fixture_later(20); /* leases end, and delays */
 	finish_turns();
