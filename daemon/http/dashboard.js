@@ -97,6 +97,7 @@ function tick(now) {
 	if (view === "taps") lookAtTaps();
 	if (view === "work") lookAtWork();
 	if (view === "clients") lookAtClients();
+	if (view === "cluster" || (now.cluster && $("tab-cluster").hidden)) lookAtCluster();
 	if (detail) drawDetail();
 }
 let waiterTick = 0;
@@ -281,6 +282,29 @@ function drawGraph(waiters, stuck) {
 	clients.forEach(([id, waiter], i) => box(10, i, clientName(waiter), stuck.has(id)));
 	names.forEach((name, i) => box(506, i, name, false));
 	$("graph").replaceChildren(legendOf([["--amber", "waits to put"], ["--water", "waits to take"], ["--red", "likely stuck"], ["--soft", "was seen to take from it, or to put"]]), svg);
+}
+
+/* -- The cluster, where the daemon is in one -- */
+
+async function lookAtCluster() {
+	const groups = [], most = 500;
+	let page = {more: true};
+	try {
+		while (page.more && groups.length < most) {
+			page = await ask("GET", `/api/v1/cluster?limit=${most - groups.length}${page.next === undefined ? "" : "&after=" + encodeURIComponent(page.next)}`);
+			groups.push(...page.groups);
+		}
+	} catch { return; }
+	const wanted = $("filter").value.toLowerCase(), shown = groups.filter(row => `${row.group} ${row.owner || ""}`.toLowerCase().includes(wanted));
+	const web = row => row.http ? element("a", {href: row.http, textContent: row.http}) : "–";
+	$("tab-cluster").hidden = false;
+	$("groups").replaceChildren(...shown.map(row => element("tr", {}, cell("", row.group, {className: "wide"}), cell("Owner", row.owner || "nobody", {className: row.owner ? "" : "waits"}),
+		cell("On its way to", row.target || "–", {className: row.target ? "" : "quiet"}), cell("Epoch", number(row.epoch), {className: "number quiet"}),
+		cell("Lag", row.lag_ms === undefined ? "–" : `${number(row.lag_ms)} ms`, {className: "number" + (row.lag_ms ? "" : " quiet")}))));
+	$("daemons").replaceChildren(...page.daemons.map(row => element("tr", {}, cell("", row.daemon + (row.self ? " (this one)" : ""), {className: "wide"}), cell("Frames", row.address), cell("HTTP", web(row)))));
+	$("no-groups").hidden = shown.length > 0;
+	setText($("more-groups"), page.more ? `These are the first ${most}.` : "");
+	setText($("cluster-state"), page.joined ? "" : `This daemon has not joined: ${page.waits_for || "it waits for etcd"}.`);
 }
 
 /* -- Who feeds whom -- */
@@ -480,14 +504,15 @@ function show(tab) {
 	if (view === "taps") lookAtTaps();
 	if (view === "work") lookAtWork();
 	if (view === "clients") lookAtClients();
+	if (view === "cluster") lookAtCluster();
 }
-tabs.forEach((tab, i) => {
+tabs.forEach(tab => {
 	const addressOf = one => "#view/" + one.getAttribute("aria-controls");
 	tab.onclick = () => go(addressOf(tab));
-	tab.onkeydown = event => { const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]; if (step) { const next = tabs[(i + step + tabs.length) % tabs.length]; next.focus(); go(addressOf(next)); } };
+	tab.onkeydown = event => { const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]; if (step) { const there = tabs.filter(one => !one.hidden), next = there[(there.indexOf(tab) + step + there.length) % there.length]; next.focus(); go(addressOf(next)); } };
 });
 document.querySelectorAll("[data-close]").forEach(button => { button.onclick = () => button.closest("dialog").close(); });
-$("filter").oninput = () => ({clients: lookAtClients, work: lookAtWork, taps: lookAtTaps}[view] || draw)();
+$("filter").oninput = () => ({clients: lookAtClients, work: lookAtWork, taps: lookAtTaps, cluster: lookAtCluster}[view] || draw)();
 $("order").onchange = draw;
 addEventListener("keydown", event => { if (event.key === "/" && !event.target.closest("input,select,dialog") && !$("filter").hidden) { event.preventDefault(); $("filter").focus(); } });
 follow();

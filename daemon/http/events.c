@@ -190,6 +190,7 @@ static void write_tick(struct events *events, struct buffer *out)
 	message_uint(out, "unsent_bytes", stream_group_unsent_value_bytes(sessions->streams));
 	message_uint(out, "max_memory", totals.max_memory);
 	message_bool(out, "draining", totals.is_draining);
+	message_bool(out, "cluster", sessions->cluster != NULL);
 	message_uint(out, "turns", n_turns);
 	message_uint(out, "turns_us", turns->sum_us);
 	append(out, "}\n\n");
