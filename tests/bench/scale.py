@@ -103,6 +103,23 @@ def put_values(broker, n):
     return peer
 
 
+def resident_bytes(broker):
+    with open(f"/proc/{broker.process.pid}/smaps_rollup", encoding="ascii") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Rss:"))
+
+
+def measure_burst(broker, n):
+    """Memory before so many values come, while they are there, and 10 seconds after the last was taken."""
+    before = resident_bytes(broker)
+    peer = put_values(broker, n)
+    most = resident_bytes(broker)
+    peer.ask_all([b'{"id":1,"op":"take","channel":"bench-fan-large","max":1000}'] * (n // CHUNK))
+    deadline = time.monotonic() + 10
+    while resident_bytes(broker) > 2 * before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return {"n": n, "before": before, "most": most, "after": resident_bytes(broker)}
+
+
 def measure_large_value(broker, size):
     """A put and a take of it, in turn: the median, in milliseconds."""
     peer, value = Peer(broker), b'"' + b"x" * (size - 2) + b'"'
@@ -163,6 +180,7 @@ def measure_scale(cores, quick):
     broker = Broker("millrace large", cores[0])
     result = {}
     try:
+        result["burst"] = measure_burst(broker, few)
         result["channels_before"] = min(few, 100_000)
         make_channels(broker, result["channels_before"])
         result["p999_us"] = measure_ping_pongs(broker, cores[-1], 300 if quick else 1500)
@@ -187,6 +205,9 @@ def tell_scale(result):
     for name, row in result.items():
         if isinstance(row, dict) and "cpu_us" in row:
             print(f"  {name:32}{row['n']:12,}{row['cpu_us']:9.2f}{row['bytes']:9.0f}")
+    burst = result["burst"]
+    mib = {name: burst[name] / MIB for name in ("before", "most", "after")}
+    print(f"  memory before a burst of {burst['n']:,} values {mib['before']:.1f} MiB, with them {mib['most']:.1f}, within 10 s of the last take {mib['after']:.1f}: ×{mib['after'] / mib['before']:.2f}, wanted at most ×2: {'met' if mib['after'] <= 2 * mib['before'] else 'MISSED'}")
     for size, took_ms in result["large_ms"].items():
         print(f"  a value of {size}, put and taken: {took_ms:.1f} ms, with the time of the one who asks")
     print(f"  p99.9 of a ping-pong, with {result['channels_before']:,} channels, beside")
