@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-	CLASS_BYTES = 64,
+	CLASS_BYTES = 16, /* as malloc rounds too: no value takes more for being kept here */
 	MALLOC_BYTES = 8, /* that malloc adds to each block */
 };
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 enum {
-	VALUE_POOL_CLASSES = 36,            /* of 64 bytes each: larger blocks are malloc's alone */
+	VALUE_POOL_CLASSES = 144,           /* of 16 bytes each: larger blocks are malloc's alone */
 	VALUE_POOL_MAX_BYTES = 1024 * 1024, /* of blocks that are kept */
 };
 
