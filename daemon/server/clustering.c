@@ -172,7 +172,10 @@ static void tell_sure(struct server_cluster *cluster, uint64_t now_us)
 	cluster->was_sure = is_sure;
 	if (!is_sure)
 		log_warning("cluster: etcd has not answered for so long that the place may be lost: answers are held");
-	else
+	else if (cluster->has_doubted)
+		log_info("cluster: etcd answers again, and the place is kept");
+	cluster->has_doubted = !is_sure;
+	if (is_sure)
 		loop_timer_set(cluster->timer, now_us); /* what was held goes at the end of the next turn */
 }
 

@@ -42,7 +42,7 @@ struct server_cluster {
 	bool is_ready;    /* it has joined, and said so */
 	const char *loss; /* why it cannot go on; NULL: it can. The end of the turn looks at it */
 	bool has_ended;   /* its place is lost, or could not be had */
-	bool is_draining, was_sure, is_full, has_warned_places, has_warned_clock;
+	bool was_sure, has_doubted, is_full, has_warned_places, has_warned_clock;
 	uint64_t joined_us, takeovers;
 	char trouble[200], why[400]; /* the last that was logged; for the view */
 };

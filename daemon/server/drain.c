@@ -32,13 +32,21 @@ static void begin_drain(struct server *server)
 	broker_step(&server->broker, &event);
 }
 
+/* Whoever has handed all over tells who asks still where it went, and not that it ends. */
+static bool has_handed_over(const struct server *server)
+{
+	return server->stage == SERVER_DRAINING && server->cluster && server_is_cluster_drained(server);
+}
+
 static void end(struct server *server)
 {
 	struct core_event event = {.op = CORE_ABANDON};
 	if (server->stage == SERVER_ENDING)
 		return;
-	count_left(server);
-	begin_drain(server);
+	if (!has_handed_over(server)) {
+		count_left(server);
+		begin_drain(server);
+	}
 	listener_close(server->listeners);
 	server->listeners = NULL;
 	server->stage = SERVER_ENDING;
@@ -47,15 +55,17 @@ static void end(struct server *server)
 	server_tell_stopping(server, LAST_REPLIES_MS);
 }
 
-/* The groups go to other daemons, which is told to whoever asks here; then this one ends. */
+/* The groups go to other daemons, which is told to whoever asks here; then this one ends. That takes a moment even
+ * where nobody is to be waited for. */
 static void hand_over(struct server *server)
 {
+	uint64_t grace_ms = server->config.limits.grace_ms;
+	uint64_t within_ms = grace_ms > LAST_REPLIES_MS ? grace_ms : LAST_REPLIES_MS;
 	server->stage = SERVER_DRAINING;
 	server_drain_cluster(server);
-	set_end_timer(server, server->config.limits.grace_ms);
-	server_tell_stopping(server, server->config.limits.grace_ms + LAST_REPLIES_MS);
-	log_info("handing the groups over to other daemons, for at most %llu ms",
-		 (unsigned long long)server->config.limits.grace_ms);
+	set_end_timer(server, within_ms);
+	server_tell_stopping(server, within_ms + LAST_REPLIES_MS);
+	log_info("handing the groups over to other daemons, for at most %llu ms", (unsigned long long)within_ms);
 }
 
 static void drain(struct server *server)
@@ -77,8 +87,8 @@ static void drain(struct server *server)
 void server_on_end_signal(void *arg, int signal_number)
 {
 	struct server *server = arg;
-	bool may_drain =
-		signal_number == SIGTERM && server->stage == SERVER_SERVING && server->config.limits.grace_ms > 0;
+	bool may_drain = signal_number == SIGTERM && server->stage == SERVER_SERVING &&
+			 (server->cluster || server->config.limits.grace_ms > 0);
 	log_info("ending on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
 	if (may_drain)
 		drain(server);
