@@ -182,8 +182,8 @@ MR_API void mr_free(void *bytes);
 
 /* A descriptor, only to poll() it for reading, beside others: when it is readable, ask mr_is_done(). -1 if the
  * connection has ended. Meant for a handle of one thread: what another thread reads does not make it readable. In a
- * cluster it stands for all connections, and mr_is_done() has also to be asked every 0.1 s while something is under
- * way: groups that nobody has are asked for again by it. */
+ * cluster it stands for all connections, and is readable also when a group that nobody has is to be asked for again;
+ * ask for it anew before each poll(). */
 MR_API int mr_fd(mr *m);
 
 /* A round trip that does nothing else. */

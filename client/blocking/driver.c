@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include "client/blocking/attempt.h"
 #include "client/blocking/outcome.h"
@@ -275,6 +276,21 @@ static void poll_sockets(struct mr *m, struct waiter *waiter, int64_t until_ms)
 		use_sockets(m, ready);
 }
 
+void driver_watch(struct mr *m)
+{
+	struct itimerspec due = {.it_value = {0}};
+	int64_t at_ms = due_ms(m);
+
+	if (m->ready_fd < 0)
+		return;
+	attempt_watch(m);
+	if (at_ms != MACHINE_NEVER) {
+		due.it_value.tv_sec = (time_t)(at_ms / 1000);
+		due.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000;
+	}
+	timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &due, NULL);
+}
+
 /* One round of waiting for all. */
 static void lead(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 {
@@ -285,8 +301,7 @@ static void lead(struct mr *m, struct waiter *waiter, int64_t deadline_ms)
 	driver_write(m, false);
 	tick(m);
 	open_connections(m); /* to whom what has come leads */
-	if (m->ready_fd >= 0)
-		attempt_watch(m);
+	driver_watch(m);
 }
 
 void driver_look(struct mr *m)

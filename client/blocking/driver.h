@@ -34,6 +34,9 @@ void driver_write(struct mr *m, bool flush);
 /* Reads what has arrived, and does what is due. */
 void driver_look(struct mr *m);
 
+/* For mr_fd(), if anybody has asked for it in a cluster: the sockets that there are now, and when something is due. */
+void driver_watch(struct mr *m);
+
 /* Waits until it is over. False: that was at deadline_ms (MACHINE_NEVER: none). */
 bool driver_wait(struct mr *m, struct waiter *waiter, int64_t deadline_ms);
 

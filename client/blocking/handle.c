@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "client/blocking/call.h"
@@ -59,7 +60,7 @@ static mr *create(void)
 		return NULL;
 	}
 	m->process = process_number();
-	m->ready_fd = -1;
+	m->ready_fd = m->timer_fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&m->monotonic);
 	pthread_condattr_setclock(&m->monotonic, CLOCK_MONOTONIC);
@@ -69,13 +70,21 @@ static mr *create(void)
 	return m;
 }
 
+static void close_ready_fd(mr *m)
+{
+	if (m->ready_fd >= 0)
+		close(m->ready_fd);
+	if (m->timer_fd >= 0)
+		close(m->timer_fd);
+	m->ready_fd = m->timer_fd = -1;
+}
+
 static void destroy(mr *m)
 {
 	url_list_finish(&m->urls);
 	secure_destroy(m->secure);
 	close(m->wake_fd);
-	if (m->ready_fd >= 0)
-		close(m->ready_fd);
+	close_ready_fd(m);
 	pthread_condattr_destroy(&m->monotonic);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
@@ -123,8 +132,7 @@ static void destroy_copy(mr *m)
 			close(dial->uplink.fd);
 	}
 	close(m->wake_fd);
-	if (m->ready_fd >= 0)
-		close(m->ready_fd);
+	close_ready_fd(m);
 }
 
 void mr_destroy(mr *m)
@@ -154,6 +162,18 @@ void mr_destroy(mr *m)
 	destroy(m);
 }
 
+/* -1 stays where it cannot be made. */
+static void make_ready_fd(mr *m)
+{
+	struct epoll_event wanted = {.events = EPOLLIN};
+
+	m->ready_fd = epoll_create1(EPOLL_CLOEXEC);
+	m->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (m->ready_fd >= 0 && m->timer_fd >= 0 && epoll_ctl(m->ready_fd, EPOLL_CTL_ADD, m->timer_fd, &wanted) == 0)
+		return;
+	close_ready_fd(m);
+}
+
 int mr_fd(mr *m)
 {
 	int fd = -1;
@@ -161,8 +181,8 @@ int mr_fd(mr *m)
 	if (driver_lock(m) != MR_OK)
 		return fd;
 	if (m->machine.is_of_cluster && m->ready_fd < 0)
-		m->ready_fd = epoll_create1(EPOLL_CLOEXEC);
-	attempt_watch(m);
+		make_ready_fd(m);
+	driver_watch(m);
 	if (contact_has_connection(m->machine.home))
 		fd = m->machine.is_of_cluster ? m->ready_fd : attempt_fd((struct blocking_contact *)m->machine.home);
 	driver_unlock(m);

@@ -66,7 +66,9 @@ struct mr {
 	struct url_list urls; /* set once, as are the next two */
 	struct secure *secure;
 	int wake_fd;
-	int ready_fd; /* of mr_fd(), in a cluster: an epoll of all sockets; -1: nobody has asked for it */
+	int ready_fd; /* of mr_fd(), in a cluster: an epoll of all sockets, and of a timer for what is due; -1: nobody
+		       * has asked for it */
+	int timer_fd;
 	pthread_condattr_t monotonic;
 	pthread_mutex_t lock;
 	struct machine machine;
