@@ -34,7 +34,7 @@ struct value *value_create(const void *bytes, size_t len, struct value_account *
 
 struct value *value_copy(struct value *value)
 {
-	struct value *copy = malloc(sizeof(*copy));
+	struct value *copy = value_pool_get(value->account ? value->account->pool : NULL, sizeof(*copy));
 	if (!copy)
 		return NULL;
 	*copy = (struct value){.bytes = value->bytes, .len = value->len, .account = value->account};
@@ -58,7 +58,7 @@ void value_destroy(struct value *value)
 		account->n--;
 	}
 	if (value != holder)
-		free(value);
+		value_pool_put(account ? account->pool : NULL, value, sizeof(*value));
 	if (is_last)
 		value_pool_put(account ? account->pool : NULL, holder, held_bytes);
 }
