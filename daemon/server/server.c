@@ -289,6 +289,8 @@ static void on_login_timer(void *arg)
 {
 	struct server *server = arg;
 	session_end_strangers(&server->sessions);
+	if (session_is_revoking(&server->sessions))
+		session_revoke_more(&server->sessions);
 }
 
 static void on_turn_end(void *arg)
@@ -298,7 +300,9 @@ static void on_turn_end(void *arg)
 	server_end_journal_turn(server);
 	server_end_cluster_turn(server);
 	loop_timer_set(server->timer, core_deadline(server->core));
-	loop_timer_set(server->login_timer, session_strangers_deadline(&server->sessions));
+	loop_timer_set(server->login_timer, session_is_revoking(&server->sessions)
+						    ? loop_now_us(server->loop) + 1
+						    : session_strangers_deadline(&server->sessions));
 	struct core_totals totals;
 	core_totals(server->core, &totals);
 	memory_trim_turn(&server->memory_trim, totals.bytes + stream_group_buffer_bytes(server->streams));

@@ -45,7 +45,9 @@ struct sessions {
 	struct session *first;          /* all of them, the newest first */
 	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;
-	struct users *users;                           /* NULL: none, and there never will be any */
+	uint64_t revoke_below; /* sweeps.c's: whose numbers are lower may have parked what they have no right to any
+				  more */
+	struct users *users;   /* NULL: none, and there never will be any */
 	struct login *first_stranger, **strangers_end; /* login.c's */
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;

@@ -5,7 +5,7 @@
 #include "daemon/session/frames.h"
 #include "daemon/session/login.h"
 
-enum { SWEEPS_AN_IDLE_TIME = 8 };
+enum { SWEEPS_AN_IDLE_TIME = 8, TURN_ARMS = 8000 /* whose rights are looked at anew */ };
 
 /* -- Strangers -- */
 
@@ -70,14 +70,14 @@ static bool may_stay(const struct session *session, bool had_users)
 
 /* Collects the arms of a session's parked requests for which its user has no right. The caller frees *revoked; -1: no
  * memory. */
-static int collect_revoked(const struct session *session, struct core_access **revoked, uint32_t *n)
+static int collect_revoked(const struct session *session, struct core_access **revoked, uint32_t *n, uint32_t *n_arms)
 {
 	struct core_parked_arm arm = {.request = NULL};
 	struct user *user = session_user(session);
 	uint32_t room = 0;
 	*revoked = NULL;
 	*n = 0;
-	while (core_next_parked_arm(session->connection, &arm)) {
+	for (; core_next_parked_arm(session->connection, &arm); ++*n_arms) {
 		if (auth_has_right(user, session->all->core, arm.access.is_put ? RIGHT_PUT : RIGHT_TAKE,
 				   arm.access.channel))
 			continue;
@@ -94,12 +94,12 @@ static int collect_revoked(const struct session *session, struct core_access **r
 }
 
 /* What the session has parked, and may not do any more, ends. Without memory to find out what that is, the session
- * ends. */
-static void revoke(struct session *session)
+ * ends. Counts the arms that were looked at. */
+static void revoke(struct session *session, uint32_t *n_arms)
 {
 	struct core_event event = {.op = CORE_REVOKE, .connection = session->connection};
 	struct core_access *revoked;
-	int result = collect_revoked(session, &revoked, &event.n_revoked);
+	int result = collect_revoked(session, &revoked, &event.n_revoked, n_arms);
 	event.revoked = revoked;
 	if (result < 0)
 		session_end(session, ERROR_OVERLOADED,
@@ -131,8 +131,28 @@ void session_users_changed(struct sessions *sessions, bool had_users)
 		if (!may_stay(session, had_users))
 			session_end(session, ERROR_UNAUTHENTICATED,
 				    "the connection is closed, as the daemon's users have changed");
-		else if (session_user(session))
-			revoke(session);
 	}
 	revoke_subscriptions(sessions);
+	sessions->revoke_below = sessions->last_number + 1;
+	session_revoke_more(sessions);
+}
+
+void session_revoke_more(struct sessions *sessions)
+{
+	uint32_t n_arms = 0;
+	struct session *session = sessions->first; /* the highest number first */
+	for (; session && n_arms < TURN_ARMS; session = session->next) {
+		if (session->number >= sessions->revoke_below)
+			continue;
+		sessions->revoke_below = session->number;
+		if (stream_is_open(&session->stream) && session_user(session))
+			revoke(session, &n_arms);
+	}
+	if (!session)
+		sessions->revoke_below = 0;
+}
+
+bool session_is_revoking(const struct sessions *sessions)
+{
+	return sessions->revoke_below > 0;
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """No op makes a turn of the loop long, by the processor's time that millraced measures itself: each is done at the default limits, by a daemon of its own."""
+import json
 import os
 import re
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -12,6 +14,8 @@ from web import Web  # noqa: E402
 # What a turn may take at most, where one step has to be one (SPEC: 20 ms), with room for a machine half as fast and sanitizers off.
 LONGEST_S = 0.04
 BATCH = 10_000
+WAITERS, ALTS = 100_000, 40_000
+TOGETHER_S = 3  # from when those who wait begin to park until all are due
 
 
 class Turns(unittest.TestCase):
@@ -72,6 +76,76 @@ class Turns(unittest.TestCase):
         while self.b.ask(id=1, op="list", match="_r.*", limit=1)["channels"]:
             pass
         self.check("the end of a connection with 50,000 ephemeral channels")
+
+    # -- Many who wait, and end together: their outcome comes in slices --
+
+    def crowd(self, n, frames_of, a_connection=1000):
+        """So many requests park, on connections of 1,000 each; frames_of(id) is one."""
+        connections = []
+        for _ in range(0, n, a_connection):
+            connection = self.enterContext(Connection(self.daemon))
+            connection.socket.sendall(b"".join(frames_of(i) for i in range(a_connection)))
+            self.assertEqual(connection.ask(id=a_connection, op="ping")["id"], a_connection)  # one after the other: a turn serves all who have sent
+            connections.append(connection)
+        return connections
+
+    def outcomes(self, connections, status, a_connection=1000):
+        for connection in connections:
+            replies = [connection.receive() for _ in range(a_connection)]
+            self.assertEqual({reply["status"] for reply in replies}, {status})
+            self.assertEqual(sorted(reply["id"] for reply in replies), list(range(a_connection)))
+
+    @staticmethod
+    def take(i, **members):
+        return Connection.frame({"id": i, "op": "take", "channel": "c", **members})
+
+    def create(self, channel="c", **members):
+        members = members or {"kind": "unbuffered"}
+        self.assertEqual(self.a.ask(id=1, op="create", channel=channel, **members)["status"], "ok")
+
+    def test_a_close_and_a_deletion_under_many_takes(self):
+        for end in ({"op": "close"}, {"op": "delete"}):
+            self.create()
+            crowd = self.crowd(WAITERS, self.take)
+            self.assertEqual(self.a.ask(id=2, channel="c", **end)["status"], "ok")
+            self.assertIn(self.b.ask(id=3, op="take", channel="c").get("error"), (None, "no_such_channel"))  # at once
+            self.outcomes(crowd, "closed")
+            self.check(f"{end['op']} under {WAITERS} takes")
+            self.a.ask(id=3, op="delete", channel="c")
+
+    def test_a_deletion_under_many_puts(self):
+        self.create()
+        crowd = self.crowd(WAITERS // 2, lambda i: Connection.frame({"id": i, "op": "put", "channel": "c", "values": [i] * 10}))
+        self.assertEqual(self.a.ask(id=2, op="delete", channel="c", force=True)["status"], "ok")
+        self.outcomes(crowd, "closed")
+        self.check(f"delete under {WAITERS // 2} batches")
+
+    def test_a_close_under_many_alts(self):
+        names = [f"c{i}" for i in range(64)]
+        for name in names:
+            self.create(name)
+        arms = json.dumps([{"take": name} for name in names])
+        crowd = self.crowd(ALTS, lambda i: Connection.frame(f'{{"id":{i},"op":"alts","arms":{arms}}}'))
+        self.assertEqual(self.a.ask(id=2, op="close", channel="c7")["status"], "ok")
+        self.outcomes(crowd, "closed")
+        self.check(f"close under {ALTS} alts of 64 arms")
+
+    def test_time_outs_that_come_together(self):
+        self.create()
+        end = time.monotonic() + TOGETHER_S
+        crowd = self.crowd(WAITERS, lambda i: self.take(i, timeout_ms=max(1, int(1000 * (end - time.monotonic())))))
+        self.outcomes(crowd, "timeout")
+        self.check(f"{WAITERS} time-outs")
+
+    def test_leases_that_end_together(self):
+        self.fill(60_000)
+        end = time.monotonic() + TOGETHER_S
+        for begin in range(0, 50_000, 500):
+            self.pipeline(self.b, 500, op="take", channel="c", lease_ms=max(1, int(1000 * (end - time.monotonic()))))
+        while self.b.ask(id=1, op="stat", channel="c")["leased"]:
+            pass
+        self.assertEqual(self.b.ask(id=1, op="stat", channel="c")["buffered"], 60_000)
+        self.check("50,000 leases that end together")
 
     def test_a_page_of_many_channels(self):
         self.pipeline(self.a, 20_000, op="create", kind="bounded", capacity=1, ephemeral=True)
