@@ -64,6 +64,7 @@ enum {
 	PAGE_MIN_ROWS = 16,
 	ROW_WORK_BYTES = TURN_OUTPUT_BYTES / PAGE_ROWS + 1, /* a row counts towards its connection's turn as if so much
 							      had been written */
+	VALUE_WORK_BYTES = 32,                              /* likewise a value of a batch */
 	PATTERNS_A_ROW = 16, /* so many patterns that a name is matched against count as a row */
 	TOO_LARGE_LINGER_MS =
 		1000, /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */

@@ -30,8 +30,8 @@ static void parse(struct stream *stream, char *bytes, size_t len)
 		return;
 	}
 	bool has_had_its_turn = stream_has_had_its_turn(stream, written_before);
-	if (has_had_its_turn && stream->output == STREAM_OUTPUT_BROKEN) {
-		/* No sending will resume it. */
+	if (has_had_its_turn && (stream->output == STREAM_OUTPUT_BROKEN || !stream_has_unsent(stream))) {
+		/* No sending will resume it: it goes on in the next turn. */
 		stream_set_input(stream, STREAM_INPUT_RESUMED);
 		stream_read_soon(stream);
 		return;

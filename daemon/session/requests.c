@@ -361,6 +361,8 @@ static void op_put(struct session *session, const struct message_request *reques
 	bool is_batch = message_has(request, MEMBER_VALUES);
 	const struct slice *bytes = is_batch ? request->values : &request->value;
 	struct value_list values = {0};
+	if (is_batch)
+		stream_count_work(&session->stream, (uint32_t)request->n_values * VALUE_WORK_BYTES);
 	for (size_t i = 0, n = is_batch ? request->n_values : 1; i < n; i++) {
 		struct value *value = value_create(bytes[i].bytes, bytes[i].len, session_account(session));
 		if (!value) {
