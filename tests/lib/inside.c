@@ -115,6 +115,7 @@ void inside_stop(struct inside *inside)
 	http_stop(inside->http);
 	message_decoder_finish(&inside->sessions.decoder);
 	core_destroy(inside->core);
+	value_pool_clear(&inside->sessions.values);
 	loop_timer_destroy(inside->timer);
 	loop_timer_destroy(inside->login_timer);
 	stream_group_destroy(inside->streams);
