@@ -396,6 +396,15 @@ MR_API int mr_waiters(mr *m, const char *channel, json_t **rows); /* channel NUL
 MR_API int mr_taps(mr *m, const char *channel, json_t **rows);    /* the same of taps, from or to a channel */
 MR_API int mr_leases(mr *m, const char *channel, json_t **rows);  /* who works on what: the same of leased values */
 
+/* ---- clusters ---- Several daemons that are one service; MR_EBAD_REQUEST of one that is alone. */
+
+/* A new reference to an object: `groups`, in order of name, and `daemons`, rows as PROTOCOL.md says, as far as the
+ * daemon that is asked knows; `joined`, and `waits_for` if that is false. */
+MR_API int mr_cluster(mr *m, json_t **overview);
+
+/* The group shall go to this daemon, and stay there while it is up. MR_OK: it is on its way. */
+MR_API int mr_cluster_move(mr *m, const char *group, const char *daemon);
+
 /* ---- requests in flight ---- Begin now, wait later, cancel in between: for pipelining, and for cancelling from
  * another thread.
  *

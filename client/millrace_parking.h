@@ -230,6 +230,9 @@ MR_API int mr_park_leases(mr_parking *p, const char *channel, uint64_t after, mr
 			  mr_parked **request);
 MR_API int mr_park_taps(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
 			mr_parked **request);
+MR_API int mr_park_cluster(mr_parking *p, const char *after, mr_parked_cb *done, void *argument, mr_parked **request);
+MR_API int mr_park_cluster_move(mr_parking *p, const char *group, const char *daemon, mr_parked_cb *done,
+				void *argument, mr_parked **request);
 MR_API int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request);
 
 /* Asks for its end, which its callback tells as ever: MR_CANCELLED, or what was faster. MR_ENO_SUCH_REQUEST: it has

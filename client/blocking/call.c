@@ -68,6 +68,48 @@ int call_tree(mr *m, int status, struct client_operation *operation, json_t **re
 	return status;
 }
 
+int call_text(mr *m, int status, struct client_operation *operation, char **json, size_t *len)
+{
+	struct mr_request request;
+	bool is_there;
+
+	status = call_fetch(m, status, operation, WANT_VALUE, &request);
+	is_there = status == MR_OK;
+	if (len)
+		*len = is_there ? request.text_len : 0;
+	if (json) {
+		*json = is_there ? request.text : NULL;
+		if (is_there)
+			request.text = NULL;
+	}
+	request_finish(&request);
+	return status;
+}
+
+/* `give` makes a tree of the text. */
+static int call_json(mr *m, int status, struct client_operation *operation,
+		     int give(const char *text, size_t len, json_t **tree), json_t **out)
+{
+	struct mr_request request;
+	json_t *tree = NULL;
+
+	status = call_fetch(m, status, operation, WANT_VALUE, &request);
+	if (status == MR_OK)
+		status = give(request.text, request.text_len, &tree);
+	request_finish(&request);
+	return call_give_tree(status, tree, out);
+}
+
+int call_value(mr *m, int status, struct client_operation *operation, json_t **value)
+{
+	return call_json(m, status, operation, call_give_json, value);
+}
+
+int call_array(mr *m, int status, struct client_operation *operation, json_t **values)
+{
+	return call_json(m, status, operation, call_give_array, values);
+}
+
 int call_begin(mr *m, int status, struct client_operation *operation, enum want want, mr_request **request)
 {
 	mr_request *begun = status == MR_OK ? calloc(1, sizeof(*begun)) : NULL;
@@ -166,20 +208,6 @@ int mr_cancel(mr *m, mr_request *request)
 }
 
 /* -- results -- */
-
-int call_give_text(struct mr_request *request, int status, char **json, size_t *len)
-{
-	bool is_there = status == MR_OK;
-
-	if (len)
-		*len = is_there ? request->text_len : 0;
-	if (json)
-		*json = is_there ? request->text : NULL;
-	if (json && is_there)
-		request->text = NULL;
-	request_finish(request);
-	return status;
-}
 
 int call_give_tree(int status, json_t *tree, json_t **out)
 {

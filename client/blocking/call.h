@@ -27,8 +27,12 @@ int call_begin(mr *m, int status, struct client_operation *operation, enum want 
 /* Asks for the cancelling of the request with this id, of whom it was asked. */
 int call_cancel(mr *m, struct contact *contact, uint64_t id);
 
-/* Moves the text out, and finishes the request. Returns `status`. json and len may be NULL. */
-int call_give_text(struct mr_request *request, int status, char **json, size_t *len);
+/* The same where a value, or an array of them, is wanted: as text, terminated by NUL, or as jansson's. What the caller
+ * does not want may be NULL. With MR_EJSON mr_unheld() has what jansson cannot hold; of an array *values is set all the
+ * same, with null for each of these. */
+int call_text(mr *m, int status, struct client_operation *operation, char **json, size_t *len);
+int call_value(mr *m, int status, struct client_operation *operation, json_t **value);
+int call_array(mr *m, int status, struct client_operation *operation, json_t **values);
 
 /* Gives the tree to whoever wants it: out may be NULL. Returns `status`. */
 int call_give_tree(int status, json_t *tree, json_t **out);

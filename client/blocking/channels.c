@@ -7,26 +7,31 @@
 
 /* -- create, alter, close, delete, move -- */
 
+/* What a reply says of something that was made: whether it was, and its name. */
+static int fetch_made(mr *m, int status, struct client_operation *operation, const char *key, bool *created,
+		      char **name)
+{
+	const char *given;
+	json_t *reply;
+
+	status = call_tree(m, status, operation, &reply);
+	given = json_string_value(json_object_get(reply, key));
+	if (created)
+		*created = json_is_true(json_object_get(reply, "created"));
+	if (name)
+		*name = given ? strdup(given) : NULL;
+	if (status == MR_OK && name && !*name)
+		status = given ? fail(MR_EMEMORY, "not enough memory")
+			       : fail(MR_EPROTOCOL, "the reply does not name what was made");
+	json_decref(reply);
+	return status;
+}
+
 int mr_create(mr *m, const char *channel, const struct mr_definition *definition, bool *created, char **name)
 {
 	struct client_operation operation;
-	json_t *reply = NULL;
-	int status = call_tree(m, operation_create(&operation, channel, definition), &operation, &reply);
 
-	if (name)
-		*name = NULL;
-	if (created)
-		*created = status == MR_OK && json_is_true(json_object_get(reply, "created"));
-	if (status == MR_OK && name) {
-		const char *given = json_string_value(json_object_get(reply, "channel"));
-
-		*name = given ? strdup(given) : NULL;
-		if (!*name)
-			status = fail(given ? MR_EMEMORY : MR_EPROTOCOL,
-				      given ? "not enough memory" : "the reply does not name the channel");
-	}
-	json_decref(reply);
-	return status;
+	return fetch_made(m, operation_create(&operation, channel, definition), &operation, "channel", created, name);
 }
 
 int mr_close(mr *m, const char *channel)
@@ -36,30 +41,35 @@ int mr_close(mr *m, const char *channel)
 	return call_plain(m, operation_close(&operation, channel), &operation);
 }
 
+/* The two numbers of a reply; the second may have no key. */
+static int fetch_numbers(mr *m, int status, struct client_operation *operation, const char *const keys[2],
+			 uint64_t *const numbers[2])
+{
+	json_t *reply;
+
+	status = call_tree(m, status, operation, &reply);
+	for (int i = 0; i < 2; i++) {
+		if (keys[i] && numbers[i])
+			*numbers[i] = (uint64_t)json_integer_value(json_object_get(reply, keys[i]));
+	}
+	json_decref(reply);
+	return status;
+}
+
 int mr_delete(mr *m, const char *channel, bool force, uint64_t *discarded)
 {
 	struct client_operation operation;
-	json_t *reply = NULL;
-	int status = call_tree(m, operation_delete(&operation, channel, force), &operation, &reply);
 
-	if (discarded)
-		*discarded = (uint64_t)json_integer_value(json_object_get(reply, "discarded"));
-	json_decref(reply);
-	return status;
+	return fetch_numbers(m, operation_delete(&operation, channel, force), &operation,
+			     (const char *const[]){"discarded", NULL}, (uint64_t *const[]){discarded, NULL});
 }
 
 int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved, uint64_t *left)
 {
 	struct client_operation operation;
-	json_t *reply = NULL;
-	int status = call_tree(m, operation_move(&operation, from, to, max), &operation, &reply);
 
-	if (moved)
-		*moved = (uint64_t)json_integer_value(json_object_get(reply, "moved"));
-	if (left)
-		*left = (uint64_t)json_integer_value(json_object_get(reply, "left"));
-	json_decref(reply);
-	return status;
+	return fetch_numbers(m, operation_move(&operation, from, to, max), &operation,
+			     (const char *const[]){"moved", "left"}, (uint64_t *const[]){moved, left});
 }
 
 /* -- taps -- */
@@ -67,23 +77,8 @@ int mr_move(mr *m, const char *from, const char *to, size_t max, uint64_t *moved
 int mr_tap(mr *m, const char *from, const char *to, const struct mr_tap_options *options, bool *created, char **name)
 {
 	struct client_operation operation;
-	json_t *reply = NULL;
-	int status = call_tree(m, operation_tap(&operation, from, to, options), &operation, &reply);
 
-	if (name)
-		*name = NULL;
-	if (created)
-		*created = status == MR_OK && json_is_true(json_object_get(reply, "created"));
-	if (status == MR_OK && name) {
-		const char *given = json_string_value(json_object_get(reply, "to"));
-
-		*name = given ? strdup(given) : NULL;
-		if (!*name)
-			status = fail(given ? MR_EMEMORY : MR_EPROTOCOL,
-				      given ? "not enough memory" : "the reply does not name the target");
-	}
-	json_decref(reply);
-	return status;
+	return fetch_made(m, operation_tap(&operation, from, to, options), &operation, "to", created, name);
 }
 
 int mr_untap(mr *m, const char *from, const char *to)
@@ -120,31 +115,18 @@ int mr_alter(mr *m, const char *channel, const struct mr_alteration *alteration,
 	return fetch_row(m, operation_alter(&operation, channel, alteration), &operation, row);
 }
 
-static int peek(mr *m, const char *channel, size_t max, struct mr_request *request)
+int mr_peek(mr *m, const char *channel, size_t max, json_t **values)
 {
 	struct client_operation operation;
 
-	return call_fetch(m, operation_peek(&operation, channel, max), &operation, WANT_VALUE, request);
-}
-
-int mr_peek(mr *m, const char *channel, size_t max, json_t **values)
-{
-	struct mr_request request;
-	json_t *tree = NULL;
-	int status = peek(m, channel, max, &request);
-
-	if (status == MR_OK)
-		status = call_give_array(request.text, request.text_len, &tree);
-	request_finish(&request);
-	return call_give_tree(status, tree, values);
+	return call_array(m, operation_peek(&operation, channel, max), &operation, values);
 }
 
 int mr_peek_raw(mr *m, const char *channel, size_t max, char **json, size_t *len)
 {
-	struct mr_request request;
-	int status = peek(m, channel, max, &request);
+	struct client_operation operation;
 
-	return call_give_text(&request, status, json, len);
+	return call_text(m, operation_peek(&operation, channel, max), &operation, json, len);
 }
 
 /* -- pages -- */
@@ -160,6 +142,8 @@ static int page_operation(struct client_operation *operation, const struct row_p
 {
 	uint64_t after = (uint64_t)json_integer_value(next);
 
+	if (rows_of->op == OP_CLUSTER)
+		return operation_cluster(operation, json_string_value(next));
 	if (rows_of->op == OP_LIST)
 		return operation_list(operation, rows_of->filter, json_string_value(next));
 	if (rows_of->op == OP_LEASES)
@@ -180,7 +164,7 @@ static int read_next(const struct row_pages *rows_of, const json_t *reply, const
 		return MR_OK;
 	if (!mark)
 		mark = json_object_get(last, rows_of->mark_key);
-	if (!(rows_of->op == OP_LIST ? json_is_string(mark) : json_is_integer(mark)))
+	if (!(rows_of->op == OP_LIST || rows_of->op == OP_CLUSTER ? json_is_string(mark) : json_is_integer(mark)))
 		return fail(MR_EPROTOCOL, "the reply does not say where its next page begins");
 	*next = json_incref(mark);
 	return MR_OK;
@@ -245,4 +229,31 @@ int mr_leases(mr *m, const char *channel, json_t **rows)
 int mr_taps(mr *m, const char *channel, json_t **rows)
 {
 	return pages(m, &(struct row_pages){"taps", "seq", channel, OP_TAPS}, rows);
+}
+
+/* -- clusters -- */
+
+int mr_cluster(mr *m, json_t **overview)
+{
+	struct client_operation operation;
+	json_t *found, *groups = NULL;
+	int status = fetch_row(m, operation_cluster(&operation, NULL), &operation, &found);
+
+	if (status == MR_OK)
+		status = pages(m, &(struct row_pages){"groups", "group", NULL, OP_CLUSTER}, &groups);
+	json_object_set_new(found, "groups", groups);
+	json_object_del(found, "more");
+	json_object_del(found, "next");
+	if (status != MR_OK) {
+		json_decref(found);
+		found = NULL;
+	}
+	return call_give_tree(status, found, overview);
+}
+
+int mr_cluster_move(mr *m, const char *group, const char *daemon)
+{
+	struct client_operation operation;
+
+	return call_plain(m, operation_cluster_move(&operation, group, daemon), &operation);
 }

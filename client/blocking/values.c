@@ -38,29 +38,34 @@ int mr_put_many_raw(mr *m, const char *channel, const char *json, size_t len, in
 	return status;
 }
 
-int mr_put(mr *m, const char *channel, const json_t *value, int64_t timeout_ms)
+static int put_json(mr *m, const char *channel, const struct mr_put_options *options, const json_t *json,
+		    int64_t timeout_ms, struct mr_result *result)
 {
 	size_t len = 0;
 	int status = MR_OK;
-	char *text = json_dump(value, &len, &status);
+	char *text = json_dump(json, &len, &status);
 
+	*result = (struct mr_result){.accepted = 0};
 	if (text)
-		status = mr_put_raw(m, channel, text, len, timeout_ms);
+		status = mr_put_with(m, channel, options, text, len, timeout_ms, result);
 	free(text);
 	return status;
 }
 
+int mr_put(mr *m, const char *channel, const json_t *value, int64_t timeout_ms)
+{
+	struct mr_result result;
+
+	return put_json(m, channel, &one, value, timeout_ms, &result);
+}
+
 int mr_put_many(mr *m, const char *channel, const json_t *values, int64_t timeout_ms, size_t *accepted)
 {
-	size_t len = 0;
-	int status = MR_OK;
-	char *text = json_dump(values, &len, &status);
+	struct mr_result result;
+	int status = put_json(m, channel, &many, values, timeout_ms, &result);
 
 	if (accepted)
-		*accepted = 0;
-	if (text)
-		status = mr_put_many_raw(m, channel, text, len, timeout_ms, accepted);
-	free(text);
+		*accepted = result.accepted;
 	return status;
 }
 
@@ -71,63 +76,42 @@ int mr_offer(mr *m, const char *channel, const json_t *value)
 
 /* -- take -- */
 
-/* max 0: one value, not an array. */
-static int take(mr *m, const char *channel, size_t max, int64_t timeout_ms, struct mr_request *request)
-{
-	struct client_operation operation;
-	int status = operation_take(&operation, channel, &(struct mr_take_options){.max = max}, timeout_ms);
-
-	return call_fetch(m, status, &operation, WANT_VALUE, request);
-}
-
 int mr_take_raw(mr *m, const char *channel, char **json, size_t *len, int64_t timeout_ms)
 {
-	struct mr_request request;
-	int status = take(m, channel, 0, timeout_ms, &request);
+	struct client_operation operation;
 
-	return call_give_text(&request, status, json, len);
+	return call_text(m, operation_take(&operation, channel, &(struct mr_take_options){.max = 0}, timeout_ms),
+			 &operation, json, len);
 }
 
 int mr_take(mr *m, const char *channel, json_t **value, int64_t timeout_ms)
 {
-	struct mr_request request;
-	json_t *taken = NULL;
-	int status = take(m, channel, 0, timeout_ms, &request);
+	struct client_operation operation;
 
-	if (status == MR_OK)
-		status = call_give_json(request.text, request.text_len, &taken);
-	request_finish(&request);
-	return call_give_tree(status, taken, value);
+	return call_value(m, operation_take(&operation, channel, &(struct mr_take_options){.max = 0}, timeout_ms),
+			  &operation, value);
 }
 
-/* max 0 is no array. */
-static int check_max(size_t max)
+/* max 0 would be no array. */
+static int operation_take_many(struct client_operation *operation, const char *channel, size_t max, int64_t timeout_ms)
 {
-	return max >= 1 ? MR_OK : fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_TAKE);
+	if (max < 1)
+		return fail(MR_EARGUMENT, "max is 1 to %d", MESSAGE_MAX_TAKE);
+	return operation_take(operation, channel, &(struct mr_take_options){.max = max}, timeout_ms);
 }
 
 int mr_take_many(mr *m, const char *channel, size_t max, json_t **values, int64_t timeout_ms)
 {
-	struct mr_request request = {.text = NULL};
-	json_t *taken = NULL;
-	int status = check_max(max);
+	struct client_operation operation;
 
-	if (status == MR_OK)
-		status = take(m, channel, max, timeout_ms, &request);
-	if (status == MR_OK)
-		status = call_give_array(request.text, request.text_len, &taken);
-	request_finish(&request);
-	return call_give_tree(status, taken, values);
+	return call_array(m, operation_take_many(&operation, channel, max, timeout_ms), &operation, values);
 }
 
 int mr_take_many_raw(mr *m, const char *channel, size_t max, char **json, size_t *len, int64_t timeout_ms)
 {
-	struct mr_request request = {.text = NULL};
-	int status = check_max(max);
+	struct client_operation operation;
 
-	if (status == MR_OK)
-		status = take(m, channel, max, timeout_ms, &request);
-	return call_give_text(&request, status, json, len);
+	return call_text(m, operation_take_many(&operation, channel, max, timeout_ms), &operation, json, len);
 }
 
 int mr_poll(mr *m, const char *channel, json_t **value)
@@ -179,23 +163,6 @@ int mr_extend(mr *m, const char *lease, int64_t lease_ms)
 
 /* -- requests in flight -- */
 
-int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
-{
-	struct client_operation operation;
-
-	return call_begin(m, operation_put(&operation, channel, &one, json, len, timeout_ms), &operation, WANT_NOTHING,
-			  request);
-}
-
-int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
-		      int64_t timeout_ms)
-{
-	struct client_operation operation;
-
-	return call_begin(m, operation_put(&operation, channel, &many, json, len, timeout_ms), &operation, WANT_NOTHING,
-			  request);
-}
-
 int mr_begin_put_with(mr *m, mr_request **request, const char *channel, const struct mr_put_options *options,
 		      const char *json, size_t len, int64_t timeout_ms)
 {
@@ -203,6 +170,17 @@ int mr_begin_put_with(mr *m, mr_request **request, const char *channel, const st
 
 	return call_begin(m, operation_put(&operation, channel, options ? options : &one, json, len, timeout_ms),
 			  &operation, WANT_NOTHING, request);
+}
+
+int mr_begin_put(mr *m, mr_request **request, const char *channel, const char *json, size_t len, int64_t timeout_ms)
+{
+	return mr_begin_put_with(m, request, channel, &one, json, len, timeout_ms);
+}
+
+int mr_begin_put_many(mr *m, mr_request **request, const char *channel, const char *json, size_t len,
+		      int64_t timeout_ms)
+{
+	return mr_begin_put_with(m, request, channel, &many, json, len, timeout_ms);
 }
 
 int mr_begin_take_with(mr *m, mr_request **request, const char *channel, const struct mr_take_options *options,

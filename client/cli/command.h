@@ -175,7 +175,7 @@ extern const struct command
 	close_command, delete_command, ls_command, stat_command, peek_command, tap_command, untap_command,
 	taps_command, waiters_command, top_command, ping_command, bench_command, work_command, request_command,
 	serve_command, completion_command, token_command, context_command, alter_command, move_command,
-	leases_command, help_command;
+	leases_command, cluster_command, help_command;
 /* clang-format on */
 
 #endif

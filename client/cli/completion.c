@@ -18,7 +18,8 @@ static const char *choices_of(const char *word)
 		   {"FORMAT", "text json raw"},
 		   {"SHELL", "bash zsh"},
 		   {"STATE", "run pause mute solo"},
-		   {"ACTION", "list show use none"}};
+		   {"ACTION", "list show use none"},
+		   {"move", "move"}};
 
 	for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
 		if (strcmp(word, few[i].word) == 0)

@@ -1,27 +1,28 @@
 /* millrace leases: who works on what, and since when. */
 #include "client/cli/listing.h"
-#include "client/cli/session.h"
+
+static const struct listing leases_listing = {
+	.fetch = mr_leases,
+	.is_of_channel = true,
+	.columns =
+		{
+			{"SEQ", "seq", true, 9},
+			{"CHANNEL", "channel", false, 2},
+			{"VALUES", "values", true, 5},
+			{"DELIVERIES", "deliveries", true, 4},
+			{"NAME", "name", false, 0},
+			{"PEER", "peer", false, 6},
+			{"USER", "user", false, 7},
+			{"CONNECTION", "connection", true, 8},
+			{"STICKY", "sticky", false, 10},
+			{"AGE_MS", "age_ms", true, 1},
+			{"LEFT_MS", "left_ms", true, 3},
+		},
+};
 
 static int run_leases(const struct call *call)
 {
-	static const struct column columns[] = {
-		{"SEQ", "seq", true, 9},         {"CHANNEL", "channel", false, 2},
-		{"VALUES", "values", true, 5},   {"DELIVERIES", "deliveries", true, 4},
-		{"NAME", "name", false, 0},      {"PEER", "peer", false, 6},
-		{"USER", "user", false, 7},      {"CONNECTION", "connection", true, 8},
-		{"STICKY", "sticky", false, 10}, {"AGE_MS", "age_ms", true, 1},
-		{"LEFT_MS", "left_ms", true, 3},
-	};
-	const char *channel = call->n_args ? call->args[0] : NULL;
-	json_t *rows = NULL;
-	int code, status;
-	mr *m;
-
-	code = channel ? session_open_for(call, channel, &m) : session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_leases(m, channel, &rows);
-	return listing_end(call, m, channel, status, columns, sizeof columns / sizeof *columns, rows);
+	return listing_run(call, &leases_listing);
 }
 
 const struct command leases_command = {

@@ -3,15 +3,32 @@
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 
-int listing_end(const struct call *call, mr *m, const char *channel, int status, const struct column *columns,
-		size_t n_columns, json_t *rows)
+int listing_print(const struct call *call, const struct column *columns, const json_t *rows)
 {
-	int code = session_report(call, m, channel, status, NULL);
+	size_t n = 0;
 
-	if (status == MR_OK && table_print(call, columns, n_columns, rows) < 0) {
-		report(call, NULL, "out of memory");
-		code = EXIT_ERROR;
-	}
+	while (n < LISTING_MOST_COLUMNS && columns[n].title)
+		n++;
+	if (table_print(call, columns, n, rows) == 0)
+		return EXIT_OK;
+	report(call, NULL, "out of memory");
+	return EXIT_ERROR;
+}
+
+int listing_run(const struct call *call, const struct listing *listing)
+{
+	const char *of = call->n_args ? call->args[0] : NULL, *channel = listing->is_of_channel ? of : NULL;
+	json_t *rows = NULL;
+	int code, status;
+	mr *m;
+
+	code = channel ? session_open_for(call, channel, &m) : session_open(call, &m);
+	if (code != EXIT_OK)
+		return code;
+	status = listing->fetch(m, of, &rows);
+	code = session_report(call, m, channel, status, NULL);
+	if (status == MR_OK)
+		code = listing_print(call, listing->columns, rows);
 	json_decref(rows);
 	mr_destroy(m);
 	return code;

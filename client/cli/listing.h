@@ -1,13 +1,22 @@
-/* The end of the commands that list rows. */
+/* The commands that list rows: each is a library call and a table of columns. */
 #ifndef MILLRACE_CLI_LISTING_H
 #define MILLRACE_CLI_LISTING_H
 
 #include "client/cli/table.h"
 #include "client/millrace.h"
 
-/* Prints the rows that a library call gave, or says how it failed (`channel` or NULL is what it was about), and ends
- * the session. `rows` and `m` are used up. Returns the exit code. */
-int listing_end(const struct call *call, mr *m, const char *channel, int status, const struct column *columns,
-		size_t n_columns, json_t *rows);
+enum { LISTING_MOST_COLUMNS = 12 };
+
+struct listing {
+	int (*fetch)(mr *m, const char *of, json_t **rows); /* `of`: the command's argument, or NULL */
+	bool is_of_channel;                                 /* it is a channel, and not a pattern */
+	struct column columns[LISTING_MOST_COLUMNS];        /* those without a title are none */
+};
+
+/* Lists what the call asks for. The exit code. */
+int listing_run(const struct call *call, const struct listing *listing);
+
+/* Prints rows that are there already. EXIT_OK, or EXIT_ERROR and told. */
+int listing_print(const struct call *call, const struct column *columns, const json_t *rows);
 
 #endif

@@ -1,26 +1,28 @@
 /* millrace ls: the channels there are. */
 #include "client/cli/listing.h"
-#include "client/cli/session.h"
+
+static const struct listing ls_listing = {
+	.fetch = mr_list,
+	.columns =
+		{
+			{"NAME", "channel", false, 0},
+			{"KIND", "kind", false, 5},
+			{"CAPACITY", "capacity", true, 4},
+			{"BUFFERED", "buffered", true, 1},
+			{"LEASED", "leased", true, 2},
+			{"PUTS", "parked_puts", true, 3},
+			{"TAKES", "parked_takes", true, 3},
+			{"ACCEPTED", "accepted", true, 8},
+			{"TAKEN", "taken", true, 8},
+			{"DROPPED", "dropped", true, 6},
+			{"EVICTED", "evicted", true, 7},
+			{"CLOSED", "closed", false, 9},
+		},
+};
 
 static int run_ls(const struct call *call)
 {
-	static const struct column columns[] = {
-		{"NAME", "channel", false, 0},      {"KIND", "kind", false, 5},
-		{"CAPACITY", "capacity", true, 4},  {"BUFFERED", "buffered", true, 1},
-		{"LEASED", "leased", true, 2},      {"PUTS", "parked_puts", true, 3},
-		{"TAKES", "parked_takes", true, 3}, {"ACCEPTED", "accepted", true, 8},
-		{"TAKEN", "taken", true, 8},        {"DROPPED", "dropped", true, 6},
-		{"EVICTED", "evicted", true, 7},    {"CLOSED", "closed", false, 9},
-	};
-	json_t *rows = NULL;
-	int code, status;
-	mr *m;
-
-	code = session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_list(m, call->n_args ? call->args[0] : NULL, &rows);
-	return listing_end(call, m, NULL, status, columns, sizeof columns / sizeof *columns, rows);
+	return listing_run(call, &ls_listing);
 }
 
 const struct command ls_command = {

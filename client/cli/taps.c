@@ -148,23 +148,26 @@ const struct command untap_command = {
 	.run = run_untap,
 };
 
+static const struct listing taps_listing = {
+	.fetch = mr_taps,
+	.is_of_channel = true,
+	.columns =
+		{
+			{"FROM", "from", false, 0},
+			{"TO", "to", false, 1},
+			{"MATCH", "match", false, 5},
+			{"STATE", "state", false, 2},
+			{"CARRIED", "carried", true, 3},
+			{"UNMATCHED", "unmatched", true, 7},
+			{"MUTED", "muted", true, 8},
+			{"HELD", "held", true, 4},
+			{"HELD_MS", "held_ms", true, 6},
+		},
+};
+
 static int run_taps(const struct call *call)
 {
-	static const struct column columns[] = {
-		{"FROM", "from", false, 0},   {"TO", "to", false, 1},          {"MATCH", "match", false, 5},
-		{"STATE", "state", false, 2}, {"CARRIED", "carried", true, 3}, {"UNMATCHED", "unmatched", true, 7},
-		{"MUTED", "muted", true, 8},  {"HELD", "held", true, 4},       {"HELD_MS", "held_ms", true, 6},
-	};
-	const char *channel = call->n_args ? call->args[0] : NULL;
-	json_t *rows = NULL;
-	int code, status;
-	mr *m;
-
-	code = channel ? session_open_for(call, channel, &m) : session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_taps(m, channel, &rows);
-	return listing_end(call, m, channel, status, columns, sizeof columns / sizeof *columns, rows);
+	return listing_run(call, &taps_listing);
 }
 
 const struct command taps_command = {

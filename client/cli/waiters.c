@@ -1,30 +1,26 @@
 /* millrace waiters: who waits, and for what. */
 #include "client/cli/listing.h"
-#include "client/cli/session.h"
+
+static const struct listing waiters_listing = {
+	.fetch = mr_waiters,
+	.is_of_channel = true,
+	.columns =
+		{
+			{"SEQ", "seq", true, 8},
+			{"NAME", "name", false, 0},
+			{"PEER", "peer", false, 5},
+			{"CONNECTION", "connection", true, 6},
+			{"REQUEST", "request", true, 7},
+			{"OP", "op", false, 1},
+			{"ARMS", "arms", false, 2},
+			{"AGE_MS", "age_ms", true, 3},
+			{"DEADLINE_MS", "deadline_ms", true, 4},
+		},
+};
 
 static int run_waiters(const struct call *call)
 {
-	static const struct column columns[] = {
-		{"SEQ", "seq", true, 8},
-		{"NAME", "name", false, 0},
-		{"PEER", "peer", false, 5},
-		{"CONNECTION", "connection", true, 6},
-		{"REQUEST", "request", true, 7},
-		{"OP", "op", false, 1},
-		{"ARMS", "arms", false, 2},
-		{"AGE_MS", "age_ms", true, 3},
-		{"DEADLINE_MS", "deadline_ms", true, 4},
-	};
-	const char *channel = call->n_args ? call->args[0] : NULL;
-	json_t *rows = NULL;
-	int code, status;
-	mr *m;
-
-	code = channel ? session_open_for(call, channel, &m) : session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_waiters(m, channel, &rows);
-	return listing_end(call, m, channel, status, columns, sizeof columns / sizeof *columns, rows);
+	return listing_run(call, &waiters_listing);
 }
 
 const struct command waiters_command = {

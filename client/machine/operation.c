@@ -462,3 +462,24 @@ int operation_leases(struct client_operation *operation, const char *channel, ui
 {
 	return rows_of(operation, OP_LEASES, channel, after);
 }
+
+int operation_cluster(struct client_operation *operation, const char *after)
+{
+	int status = MR_OK;
+
+	begin(operation, OP_CLUSTER, OPERATION_REPEATS);
+	if (after)
+		status = add_string(operation, "after", after);
+	return end(operation, status);
+}
+
+int operation_cluster_move(struct client_operation *operation, const char *group, const char *daemon)
+{
+	int status;
+
+	begin(operation, OP_CLUSTER, OPERATION_REPEATS);
+	status = add_string(operation, "group", group);
+	if (status == MR_OK)
+		status = add_string(operation, "to", daemon);
+	return end(operation, status);
+}

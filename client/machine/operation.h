@@ -79,5 +79,8 @@ int operation_list(struct client_operation *operation, const char *glob, const c
 int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after);
 int operation_taps(struct client_operation *operation, const char *channel, uint64_t after);
 int operation_leases(struct client_operation *operation, const char *channel, uint64_t after);
+int operation_cluster(struct client_operation *operation, const char *after);
+
+int operation_cluster_move(struct client_operation *operation, const char *group, const char *daemon);
 
 #endif

@@ -159,6 +159,17 @@ int mr_park_taps(mr_parking *p, const char *channel, uint64_t after, mr_parked_c
 	SUBMIT(operation_taps(&operation, channel, after));
 }
 
+int mr_park_cluster(mr_parking *p, const char *after, mr_parked_cb *done, void *argument, mr_parked **request)
+{
+	SUBMIT(operation_cluster(&operation, after));
+}
+
+int mr_park_cluster_move(mr_parking *p, const char *group, const char *daemon, mr_parked_cb *done, void *argument,
+			 mr_parked **request)
+{
+	SUBMIT(operation_cluster_move(&operation, group, daemon));
+}
+
 int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *argument, mr_parked **request)
 {
 	SUBMIT(operation_ping(&operation, timeout_ms));
