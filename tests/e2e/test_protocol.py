@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
-"""PROTOCOL.md says what the daemon does: every conversation on it is held with the real one, and its tables are held against the code."""
+"""PROTOCOL.md says what the daemon does: every conversation on it is held with the real one, and its tables are held against the code.
+
+So are the conversations in tests/conversations/, in the same notation, and somewhat more of it: "…" before the end of an object stands for more members, "…x…" for any text with x in it; ">>" asks
+again until the reply is as the next line says; "U" is a connection over the Unix socket; "B ends", "B ends sending" and "B is closed" are what happens to connections. A line "set KEY=VALUE" is of
+the configuration, "# name" begins a conversation; the rest is for people."""
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import unittest
@@ -41,19 +46,94 @@ def conversations():
     return found
 
 
-def start():
-    return Daemon(*(part for name, definition in CHANNELS.items() for part in ("--set", f"channels.{name}={definition}")))
+def files():
+    """The files of conversations, and how many they are at least."""
+    folder = os.path.join(ROOT, "tests", "conversations")
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+
+
+def conversations_of(path):
+    """Settings, and {name: [(who, what, text)]}."""
+    settings, found, lines = [], {}, []
+    with open(path, encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            if line.startswith("# "):
+                lines = found.setdefault(line[2:], [])
+            elif match := re.match(r"([A-Z]?)(>>|[<>]) (.*)", line):
+                lines.append((match[1] or "A", match[2], match[3]))
+            elif match := re.fullmatch(r"([A-Z]) (ends|ends sending|is closed)", line):
+                lines.append((match[1], match[2], ""))
+            elif line.startswith("set "):
+                settings.append(line[4:])
+    return settings, found
+
+
+def start(settings=tuple(f"channels.{name}={definition}" for name, definition in CHANNELS.items())):
+    return Daemon(*(part for setting in settings for part in ("--set", setting)))
 
 
 def has(actual, expected):
-    """Whether `actual` has at least what `expected` has; "…" at the end of a string stands for anything."""
+    """Whether `actual` has at least what `expected` has; "…" at the end of a string stands for anything, at both ends for what is around it."""
     if isinstance(expected, dict):
         return isinstance(actual, dict) and all(key in actual and has(actual[key], value) for key, value in expected.items())
     if isinstance(expected, list):
         return isinstance(actual, list) and len(actual) == len(expected) and all(map(has, actual, expected))
+    if isinstance(expected, str) and expected.startswith("…") and expected.endswith("…"):
+        return isinstance(actual, str) and expected[1:-1] in actual
     if isinstance(expected, str) and expected.endswith("…"):
         return actual.startswith(expected[:-1]) and len(actual) > len(expected)
     return actual == expected
+
+
+class Talk:
+    """The connections of a conversation, and the tokens that stand for those of the daemon."""
+
+    def __init__(self, daemon):
+        self.daemon, self.connections, self.leases = daemon, {}, {}
+        self.came = {}  # replies that were read while another was waited for
+        self.speaker = None
+
+    def connection(self, who):
+        if who not in self.connections:
+            self.connections[who] = Connection(self.daemon.socket_path if who == "U" else self.daemon)
+            self.came[who] = []
+        return self.connections[who]
+
+    def settle(self):
+        """What the last speaker sent has been carried out when this returns."""
+        if self.speaker in self.connections:
+            self.connections[self.speaker].send(id=99, op="ping")
+            while (reply := self.connections[self.speaker].receive())["id"] != 99:
+                self.came[self.speaker].append(reply)
+
+    def send(self, who, text):
+        if who != self.speaker:
+            self.settle()
+        self.speaker = who
+        for shown, real in self.leases.items():
+            text = text.replace(f'"lease":"{shown}"', f'"lease":"{real}"')
+        self.connection(who).send(text)
+
+    def receive(self, who):
+        return self.came[who].pop(0) if self.came[who] else self.connection(who).receive()
+
+    def end(self, who, sending_only=False):
+        self.settle()
+        if sending_only:
+            self.connections[who].socket.shutdown(socket.SHUT_WR)
+        else:
+            self.connections.pop(who).close()
+        self.speaker = None
+
+    def close(self):
+        for connection in self.connections.values():
+            connection.close()
+
+
+def expectation(text):
+    """The object that a line says, and whether it says all of it."""
+    parts = re.sub(r"(\{|,)…\}", lambda match: "{}" if match[1] == "{" else "}", text)
+    return json.loads(parts), not text.endswith("…}")
 
 
 class Protocol(unittest.TestCase):
@@ -62,26 +142,47 @@ class Protocol(unittest.TestCase):
         self.assertGreater(len(found), 15)
         for section, lines in found:
             with self.subTest(section=section, first=lines[0][2]):
-                self.hold(lines)
+                self.hold(start(), lines, {"error", "waiters", "channels", "leases"})
 
-    def hold(self, lines):
-        with start() as daemon, Connection(daemon) as first, Connection(daemon) as second:
-            connections, leases = {"A": first, "B": second}, {}
-            for who, direction, text in lines:
-                if direction == ">":
-                    if who == "B":  # what A sent has been carried out by then
-                        self.assertEqual(first.ask(id=99, op="ping")["id"], 99)
-                    for shown, real in leases.items():
-                        text = text.replace(shown, real)
-                    connections[who].send(text)
-                else:
-                    expected, actual = json.loads(text), connections[who].receive()
-                    if "lease" in expected:  # the page's token stands for the real one
-                        self.assertRegex(actual.get("lease", ""), "^[0-9a-f]{32}$")
-                        leases[expected["lease"]] = expected["lease"] = actual["lease"]
-                    self.assertTrue(has(actual, expected), f"\nthe page:   {expected}\nthe daemon: {actual}")
-                    if not {"error", "waiters", "channels", "leases"} & set(expected):
-                        self.assertEqual(set(actual), set(expected))
+    def test_more_conversations(self):
+        for path in files():
+            settings, found = conversations_of(path)
+            self.assertTrue(found)
+            for name, lines in found.items():
+                with self.subTest(file=os.path.basename(path), name=name):
+                    self.hold(start(settings), lines, {"waiters", "channels"})
+
+    def hold(self, daemon, lines, loose):
+        with daemon:
+            talk = Talk(daemon)
+            try:
+                for i, (who, what, text) in enumerate(lines):
+                    self.take_turn(talk, who, what, text, loose, lines[i + 1][2] if what == ">>" else None)
+            finally:
+                talk.close()
+
+    def take_turn(self, talk, who, what, text, loose, awaited):
+        if what in (">", ">>"):
+            talk.send(who, text)
+            while awaited and not has(reply := talk.receive(who), expectation(awaited)[0]):
+                talk.send(who, text)
+            if awaited:
+                talk.came[who].insert(0, reply)
+        elif what == "is closed":
+            self.assertIsNone(talk.receive(who))
+        elif what != "<":
+            talk.end(who, what == "ends sending")
+        else:
+            self.compare(talk, *expectation(text), talk.receive(who), loose)
+
+    def compare(self, talk, expected, is_all, actual, loose):
+        if "lease" in expected:  # the page's token stands for the real one
+            self.assertRegex(actual.get("lease", ""), "^[0-9a-f]{32}$")
+            talk.leases[expected["lease"]] = expected["lease"] = actual["lease"]
+        self.assertTrue(actual.get("message") or "error" not in actual)
+        self.assertTrue(has(actual, expected), f"\nthe page:   {expected}\nthe daemon: {actual}")
+        if is_all and not loose & set(expected):
+            self.assertEqual(set(actual), set(expected))
 
     def test_bytes(self):
         """The frames that are shown byte by byte."""

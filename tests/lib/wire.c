@@ -56,26 +56,11 @@ static int connect_port(int fd, uint16_t port)
 	return connect(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
-struct wire *wire_try_connect(uint16_t port)
-{
-	int fd = tcp_socket();
-	if (connect_port(fd, port) == 0)
-		return wire_create(fd);
-	ck_assert_msg(errno == ECONNREFUSED, "connect: %m");
-	close(fd);
-	return NULL;
-}
-
-struct wire *wire_connect_port(uint16_t port)
-{
-	struct wire *wire = wire_try_connect(port);
-	ck_assert_msg(wire != NULL, "nobody listens on port %u", port);
-	return wire;
-}
-
 struct wire *wire_connect(const struct daemon *daemon)
 {
-	return wire_connect_port(daemon_port(daemon));
+	int fd = tcp_socket();
+	ck_assert_msg(connect_port(fd, daemon_port(daemon)) == 0, "connect: %m");
+	return wire_create(fd);
 }
 
 struct wire *wire_connect_slow(const struct daemon *daemon)
@@ -123,11 +108,6 @@ int wire_fd(const struct wire *wire)
 	return wire->fd;
 }
 
-void wire_set_deaf(struct wire *wire, bool deaf)
-{
-	wire->deaf = deaf;
-}
-
 /* -- bytes -- */
 
 /* Reads what is there; never waits. */
@@ -166,15 +146,6 @@ static short wait_for(struct wire *wire, short events, uint64_t deadline_ms)
 		      wire->end - wire->start, WIRE_DEADLINE_MS);
 	poll(&fd, 1, (int)(deadline_ms - now_ms));
 	return fd.revents;
-}
-
-size_t wire_send_some(struct wire *wire, const void *bytes, size_t len)
-{
-	size_t sent = 0;
-	ssize_t n;
-	while (sent < len && (n = send(wire->fd, (const char *)bytes + sent, len - sent, MSG_NOSIGNAL)) > 0)
-		sent += (size_t)n;
-	return sent;
 }
 
 bool wire_try_send_bytes(struct wire *wire, const void *bytes, size_t len)
@@ -262,13 +233,6 @@ static int64_t frame_at_front(const struct wire *wire)
 	return there - 4 >= len ? (int64_t)len : -1;
 }
 
-bool wire_has_reply(struct wire *wire)
-{
-	if (frame_at_front(wire) < 0 && !wire->ended)
-		read_some(wire);
-	return frame_at_front(wire) >= 0;
-}
-
 const char *wire_recv(struct wire *wire)
 {
 	uint64_t deadline_ms = test_now_ms() + WIRE_DEADLINE_MS;
@@ -298,25 +262,10 @@ void wire_closed(struct wire *wire)
 	ck_assert_msg(wire->start == wire->end, "it ended within a reply");
 }
 
-void wire_gone(struct wire *wire)
-{
-	uint64_t deadline_ms = test_now_ms() + WIRE_DEADLINE_MS;
-	while (!wire->ended) {
-		if (wait_for(wire, POLLIN, deadline_ms))
-			read_some(wire);
-		wire->start = wire->end;
-	}
-}
-
 void wire_sync(struct wire *wire)
 {
 	wire_sendf(wire, "{\"id\":%d,\"op\":\"ping\"}", SYNC_ID);
 	const char *text = wire_recv(wire);
 	ck_assert_msg(strstr(text, "999999999") && strstr(text, "\"ok\""),
 		      "something came where nothing was expected: %s", text);
-}
-
-void wire_nothing(struct wire *wire)
-{
-	wire_sync(wire);
 }

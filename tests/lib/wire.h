@@ -2,8 +2,8 @@
  * says so: what goes wrong fails the check test that runs. Whatever waits does so for the descriptor, at most
  * WIRE_DEADLINE_MS.
  *
- * Sending reads too what arrives meanwhile, so that two sides with full buffers never wait for each other;
- * wire_set_deaf() stops that.
+ * Sending reads too what arrives meanwhile, so that two sides with full buffers never wait for each other; but not that
+ * of a slow one.
  */
 #ifndef MILLRACE_TESTS_WIRE_H
 #define MILLRACE_TESTS_WIRE_H
@@ -22,11 +22,8 @@ struct wire;
 
 struct wire *wire_connect(const struct daemon *daemon); /* over TCP */
 struct wire *wire_connect_unix(const struct daemon *daemon);
-struct wire *wire_connect_port(uint16_t port);
 /* Connects with small socket buffers, and reads nothing while it sends: a client that is slow or stuck. */
 struct wire *wire_connect_slow(const struct daemon *daemon);
-/* NULL: connect() was refused. */
-struct wire *wire_try_connect(uint16_t port);
 void wire_close(struct wire *wire); /* NULL is fine */
 void wire_reset(struct wire *wire); /* closes it by a reset */
 int wire_fd(const struct wire *wire);
@@ -39,10 +36,7 @@ void wire_send_frame(struct wire *wire, const void *body, size_t len);
 void wire_send_bytes(struct wire *wire, const void *bytes, size_t len); /* as they are */
 /* False: the peer has closed. */
 bool wire_try_send_bytes(struct wire *wire, const void *bytes, size_t len);
-/* Sends what goes without waiting, and returns how much. */
-size_t wire_send_some(struct wire *wire, const void *bytes, size_t len);
 void wire_end_sending(struct wire *wire); /* shutdown(SHUT_WR) */
-void wire_set_deaf(struct wire *wire, bool deaf);
 
 /* Frames into memory: appends one to *bytes (realloc'd), whose length is *len. */
 void wire_frame(char **bytes, size_t *len, const char *json);
@@ -51,7 +45,6 @@ void wire_frame(char **bytes, size_t *len, const char *json);
 
 const char *wire_recv(struct wire *wire);  /* the next one's text; valid until the next call */
 json_t *wire_recv_json(struct wire *wire); /* the caller's */
-bool wire_has_reply(struct wire *wire);    /* whether a whole one has arrived; never waits */
 
 /* The next reply has at least these members, with these values (objects in them: at least those). */
 void wire_expect(struct wire *wire, const char *json);
@@ -69,9 +62,7 @@ void wire_ask_exactly(struct wire *wire, const char *request, const char *reply)
 void wire_ask_error(struct wire *wire, const char *request, int64_t id, const char *code, const char *needle);
 
 void wire_sync(struct wire *wire); /* waits until all that was sent has been carried out; no reply may be on its way */
-void wire_nothing(struct wire *wire); /* the same, for its other meaning: nothing has come */
-void wire_closed(struct wire *wire);  /* the daemon ends it in order, and nothing comes before */
-void wire_gone(struct wire *wire);    /* the daemon ends it, in order or not; what comes before is thrown away */
+void wire_closed(struct wire *wire); /* the daemon ends it in order, and nothing comes before */
 
 /* Compares as wire_expect(): whether `actual` has at least what `expected` has. */
 bool json_has(const json_t *actual, const json_t *expected);
