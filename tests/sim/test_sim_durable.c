@@ -22,6 +22,7 @@
 #include "tests/lib/suite.h"
 #include "tests/sim/carrier_model.h"
 #include "tests/sim/disk_model.h"
+#include "tests/sim/worlds.h"
 
 enum {
 	SEGMENT = 8 * JOURNAL_BLOCK,
@@ -97,7 +98,7 @@ struct world {
 	uint64_t history[HISTORY], low, high;
 	bool is_alive; /* the journal has begun */
 	struct seen *seen;
-	char why[400];
+	char why[WORLDS_WHY_BYTES];
 };
 
 static const char *const names[CHANNELS] = {"b", "d", "n", "s", "p", "m"};
@@ -911,7 +912,7 @@ static void live(struct world *world)
 }
 
 /* Runs one world. True: all went well; else `why` says what did not. */
-static bool run_world(uint64_t seed, enum mutation mutation, struct seen *seen, char why[400])
+static bool run_world(uint64_t seed, int mutation, void *seen, char why[WORLDS_WHY_BYTES])
 {
 	struct world *world = calloc(1, sizeof(*world));
 	ck_assert_ptr_nonnull(world);
@@ -934,19 +935,10 @@ static bool run_world(uint64_t seed, enum mutation mutation, struct seen *seen, 
 	return !why[0];
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 START_TEST(test_nothing_that_was_told_is_undone)
 {
 	struct seen seen = {0};
-	char why[400];
-	uint64_t cuts = from_environment("MILLRACE_CUTS", 100000);
-	for (uint64_t seed = from_environment("MILLRACE_SEED", 1); seen.cuts < cuts; seed++)
-		ck_assert_msg(run_world(seed, NO_MUTATION, &seen, why), "MILLRACE_SEED=%" PRIu64 ": %s", seed, why);
+	uint64_t cuts = worlds_run(run_world, &seen);
 	printf("%" PRIu64 " cuts, %" PRIu64 " between; %" PRIu64 " values restored, %" PRIu64 " checkpoints, %" PRIu64
 	       " times full, %" PRIu64 " replies with values returned, %" PRIu64 " delayed, %" PRIu64 " moved, %" PRIu64
 	       " sent again; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
@@ -967,13 +959,7 @@ END_TEST
 static void check_finds(enum mutation mutation, const char *name)
 {
 	struct seen seen = {0};
-	char why[400];
-	for (uint64_t seed = 1; seen.cuts < 100000; seed++)
-		if (!run_world(seed, mutation, &seen, why)) {
-			printf("%s: found after %" PRIu64 " cuts: %s\n", name, seen.cuts, why);
-			return;
-		}
-	ck_abort_msg("%s is not missed in %" PRIu64 " cuts", name, seen.cuts);
+	worlds_find(run_world, &seen, mutation, name);
 }
 
 START_TEST(test_without_the_gate_it_finds_a_loss)

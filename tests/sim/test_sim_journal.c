@@ -16,6 +16,7 @@
 #include "tests/lib/suite.h"
 #include "tests/sim/carrier_model.h"
 #include "tests/sim/disk_model.h"
+#include "tests/sim/worlds.h"
 
 enum {
 	SEGMENT = 6 * JOURNAL_BLOCK,
@@ -47,7 +48,7 @@ struct world {
 	uint64_t *history;  /* what was there after each batch: a sum of it */
 	uint64_t low, high; /* the numbers of batches that may be the last one to come back */
 	struct seen *seen;
-	char why[300]; /* empty: all is well */
+	char why[WORLDS_WHY_BYTES]; /* empty: all is well */
 };
 
 static uint64_t pick(struct world *world, uint64_t n)
@@ -294,7 +295,7 @@ static void world_destroy(struct world *world)
 }
 
 /* Runs one world. True: all went well; else `why` says what did not. */
-static bool run_world(uint64_t seed, enum mutation mutation, struct seen *seen, char why[300])
+static bool run_world(uint64_t seed, int mutation, void *seen, char why[WORLDS_WHY_BYTES])
 {
 	struct world *world = world_create(seed, mutation, seen);
 	for (int i = 0; i < LIVES_A_WORLD && !world->why[0]; i++)
@@ -304,19 +305,10 @@ static bool run_world(uint64_t seed, enum mutation mutation, struct seen *seen, 
 	return !why[0];
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 START_TEST(test_every_cut_leaves_a_state_that_was)
 {
 	struct seen seen = {0};
-	char why[300];
-	uint64_t cuts = from_environment("MILLRACE_CUTS", 100000);
-	for (uint64_t seed = from_environment("MILLRACE_SEED", 1); seen.cuts < cuts; seed++)
-		ck_assert_msg(run_world(seed, NO_MUTATION, &seen, why), "MILLRACE_SEED=%" PRIu64 ": %s", seed, why);
+	uint64_t cuts = worlds_run(run_world, &seen);
 	printf("%" PRIu64 " cuts in %" PRIu64 " lives; %" PRIu64 " between; %" PRIu64 " checkpoints, %" PRIu64
 	       " times full, %" PRIu64 " failures, %" PRIu64 " kills\n",
 	       seen.cuts, seen.lives, seen.partial, seen.checkpoints, seen.full, seen.failures, seen.kills);
@@ -359,7 +351,7 @@ START_TEST(test_a_flipped_bit_is_refused_or_changes_nothing)
 {
 	struct seen seen = {0};
 	uint64_t refused = 0, before_last_write = 0;
-	struct world *world = world_create(from_environment("MILLRACE_SEED", 1), NO_MUTATION, &seen);
+	struct world *world = world_create(worlds_setting("MILLRACE_SEED", 1), NO_MUTATION, &seen);
 	world->disk.on_call = NULL;
 	ck_assert(start(world));
 	for (int i = 0; i < 2000; i++) {
@@ -379,13 +371,7 @@ END_TEST
 static void check_finds(enum mutation mutation, const char *name)
 {
 	struct seen seen = {0};
-	char why[300];
-	for (uint64_t seed = 1; seen.cuts < 100000; seed++)
-		if (!run_world(seed, mutation, &seen, why)) {
-			printf("%s: found after %" PRIu64 " cuts: %s\n", name, seen.cuts, why);
-			return;
-		}
-	ck_abort_msg("%s is not missed in %" PRIu64 " cuts", name, seen.cuts);
+	worlds_find(run_world, &seen, mutation, name);
 }
 
 START_TEST(test_without_the_chain_it_finds_a_loss)
