@@ -248,7 +248,7 @@ static bool is_due(const struct mult *mult)
 	return !list_is_empty(&mult->in_due);
 }
 
-static const char *check_mult(const struct channel *channel, struct sums *sums)
+static const char *check_mult(const struct core *core, const struct channel *channel, struct sums *sums)
 {
 	const struct mult *mult = channel->mult;
 	bool is_promise = channel->definition.kind == KIND_PROMISE, is_next = mult->next == NULL;
@@ -266,13 +266,15 @@ static const char *check_mult(const struct channel *channel, struct sums *sums)
 	CHECK(n_held_up == mult->n_held_up && is_next, "a mult miscounts the taps that are held up");
 	CHECK(is_promise || mult->held || (n_held_up == 0 && !mult->next), "a tap is held up with no value");
 	CHECK(!mult->held || mult->next || n_held_up > 0, "a mult holds a value that it is done with");
-	CHECK(!mult->held || !mult->next || is_due(mult), "a mult has stopped in the midst of a value");
-	CHECK(!mult->is_waiting ||
-		      (!mult->held && mult->take->arms[0].channel == channel && (mult_is_active(mult) || is_due(mult))),
+	CHECK(!mult->held || !mult->next || is_due(mult) || mult_rests(core, mult),
+	      "a mult has stopped in the midst of a value");
+	CHECK(!mult->is_waiting || (!mult->held && mult->take->arms[0].channel == channel &&
+				    (mult_is_active(core, mult) || is_due(mult))),
 	      "a mult waits for a value that it would not take");
-	CHECK(mult->is_waiting || mult->held || is_promise || is_due(mult) || !mult_is_active(mult),
+	CHECK(mult->is_waiting || mult->held || is_promise || is_due(mult) || mult_rests(core, mult) ||
+		      !mult_is_active(core, mult),
 	      "a mult does not wait, and has nothing to do");
-	CHECK(!channel_is_exhausted(channel) || is_due(mult), "a tap's source is exhausted");
+	CHECK(!channel_is_exhausted(channel) || is_due(mult) || mult_rests(core, mult), "a tap's source is exhausted");
 	sums->taps += n;
 	sums->taps_held += n_held_up;
 	sums->tap_requests += n_held_up + mult->is_waiting;
@@ -309,7 +311,7 @@ static const char *check_channel(const struct core *core, const struct channel *
 	if ((wrong = check_store(&channel->buffer, &bytes, sums)) ||
 	    (wrong = check_leases(core, channel, &bytes, sums)) || (wrong = check_queues(channel, &bytes, sums)))
 		return wrong;
-	if ((wrong = channel->mult ? check_mult(channel, sums) : NULL) ||
+	if ((wrong = channel->mult ? check_mult(core, channel, sums) : NULL) ||
 	    (wrong = channel->mix ? check_mix(channel) : NULL))
 		return wrong;
 	CHECK(bytes == channel->bytes, "a channel miscounts its bytes");

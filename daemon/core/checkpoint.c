@@ -104,6 +104,8 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 	record_dead_letters(core, channel);
 	if (channel->mult && channel->mult->held)
 		recorder_put_again(core, channel, channel->mult->held);
+	if (channel->mult)
+		recorder_taps_again(core, channel->mult);
 	return false;
 }
 

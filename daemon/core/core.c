@@ -92,12 +92,16 @@ void core_destroy(struct core *core)
 bool core_is_drained(const struct core *core)
 {
 	return core->n_buffered == core->n_promised + core->n_durable_buffered &&
-	       core->n_leased == core->n_durable_leased && core->n_puts == 0;
+	       core->n_leased == core->n_durable_leased && core->n_puts == core->n_kept_puts;
 }
 
 static void op_tick(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	(void)event;
+	if (core->do_taps_rest) {
+		core->do_taps_rest = false;
+		taps_wake(core, NULL);
+	}
 	if (!due_lets_others_go_on(core))
 		return;
 	abandon_goes_on(core, effects);
@@ -116,6 +120,7 @@ static void op_drain(struct core *core, const struct core_event *event, struct c
 {
 	(void)event, (void)effects;
 	core->is_draining = true;
+	taps_wake(core, NULL);
 }
 
 /* -- Connections -- */
@@ -329,7 +334,7 @@ bool core_has_backlog(const struct core *core)
 {
 	return due_is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) || core->graveyard ||
 	       !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
-	       !list_is_empty(&core->lending_to) || !list_is_empty(&core->groups.changing);
+	       !list_is_empty(&core->lending_to) || !list_is_empty(&core->groups.changing) || core->do_taps_rest;
 }
 
 bool core_is_engaged(const struct core_connection *connection)

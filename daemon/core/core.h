@@ -323,8 +323,11 @@ struct core_effects {
 struct core *core_create(const struct core_limits *limits, const struct core_seed *seed);
 void core_destroy(struct core *core); /* with everything in it */
 
+/* Makes a tap's match of the text that another had. NULL: no memory, or that is no match. */
+typedef struct core_match *core_match_cb(struct slice text);
+
 /* What records say was there: for CORE_RESTORE or CORE_ADOPT. NULL: no memory. */
-struct core_restore *core_restore_create(void);
+struct core_restore *core_restore_create(core_match_cb *make_match);
 void core_restore_destroy(struct core_restore *restore); /* instead of these. NULL is fine */
 /* The next record. -1: no memory, and the whole is good for nothing. */
 int core_restore_record(struct core_restore *restore, const struct record *record);

@@ -4,6 +4,7 @@
 #include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/restored.h"
+#include "daemon/core/tap.h"
 
 enum { REMOVE_WORK = 4 }; /* to remove a channel costs as much as to free so many values */
 
@@ -82,6 +83,7 @@ void op_serve(struct core *core, const struct core_event *event, struct core_eff
 	(void)effects;
 	assert(group && group->state == CORE_GROUP_RESTORED);
 	group->state = CORE_GROUP_SERVED;
+	taps_wake(core, group);
 }
 
 /* -- Going -- */

@@ -90,6 +90,13 @@ void recorder_release(struct core *core, const struct channel *channel, const st
 		core->unpromised += bytes_of(value);
 }
 
+/* A deadline by wall clock. What is late, and has yet to happen, is due now. */
+static uint64_t wall_ms_of(const struct core *core, uint64_t deadline_us)
+{
+	uint64_t left_us = deadline_us > core->now_us ? deadline_us - core->now_us : 0;
+	return core->recorder->wall_ms + left_us / 1000;
+}
+
 /* A record that replies about the channel have to wait for. */
 static void write_awaited(struct core *core, struct channel *channel, const struct record *record)
 {
@@ -257,10 +264,9 @@ void recorder_leased(struct core *core, struct channel *channel, struct value *v
 				.place = value->seq,
 				.deliveries = value->deliveries};
 	if (lease->is_sticky && lease->state == LEASE_HELD) {
-		uint64_t left_us = lease->timer.deadline_us - core->now_us;
 		record.token[0] = lease->token.words[0];
 		record.token[1] = lease->token.words[1];
-		record.deadline_ms = core->recorder->wall_ms + left_us / 1000;
+		record.deadline_ms = wall_ms_of(core, lease->timer.deadline_us);
 	}
 	write_record(core, channel, &record);
 }
@@ -306,7 +312,7 @@ static void write_delayed(struct core *core, struct channel *channel, struct val
 			  bool is_awaited)
 {
 	struct record record = value_record(core, channel, value, RECORD_PUT);
-	record.due_ms = core->recorder->wall_ms + (due_us - core->now_us + 999) / 1000; /* never earlier */
+	record.due_ms = wall_ms_of(core, due_us + 999); /* never earlier */
 	if (is_awaited)
 		write_awaited(core, channel, &record);
 	else
@@ -372,6 +378,43 @@ void recorder_forgets_producer(struct core *core, const struct producer *produce
 		write_record(core, producer->channel, &record);
 }
 
+/* -- Taps -- */
+
+static struct record tap_record(const struct tap *tap, enum record_kind kind)
+{
+	return (struct record){
+		.kind = kind,
+		.channel = tap->mult->source->number,
+		.target = tap->target->number,
+		.match = tap->match ? tap->match->text : (struct slice){NULL, 0},
+		.closes = tap->closes,
+		.state = tap->state,
+	};
+}
+
+void recorder_tap(struct core *core, const struct tap *tap)
+{
+	struct record record = tap_record(tap, RECORD_TAP);
+	if (tap_is_durable(tap) && buffer_of(core, tap->mult->source))
+		write_awaited(core, tap->mult->source, &record);
+}
+
+void recorder_untap(struct core *core, const struct tap *tap)
+{
+	struct record record = tap_record(tap, RECORD_UNTAP);
+	if (tap_is_durable(tap) && buffer_of(core, tap->mult->source))
+		write_awaited(core, tap->mult->source, &record);
+}
+
+void recorder_carried(struct core *core, const struct tap *tap, enum record_carried why)
+{
+	struct record record = tap_record(tap, RECORD_CARRIED);
+	record.place = tap->done_place;
+	record.status = why;
+	if (tap_is_durable(tap) && buffer_of(core, tap->mult->source))
+		write_awaited(core, tap->target, &record);
+}
+
 /* -- Checkpoints -- */
 
 void recorder_passes_value(struct core *core, const struct channel *channel)
@@ -411,6 +454,25 @@ void recorder_channel_again(struct core *core, struct channel *channel)
 {
 	struct record record = definition_record(channel, kind_of_definition(channel));
 	write_record(core, channel, &record);
+}
+
+void recorder_taps_again(struct core *core, const struct mult *mult)
+{
+	const struct value *value = mult->held ? mult->held : store_first(&mult->source->buffer);
+	if (mult->held && mult->is_told)
+		write_record(core, mult->source,
+			     &(struct record){.kind = RECORD_CARRIED,
+					      .channel = mult->source->number,
+					      .place = value->seq,
+					      .status = RECORD_CARRIED_ACCEPTED});
+	for (const struct tap *tap = tap_first(mult); tap; tap = tap_next(mult, tap)) {
+		struct record record = tap_record(tap, RECORD_TAP);
+		if (!tap_is_durable(tap))
+			continue;
+		write_record(core, mult->source, &record);
+		if (value && tap->done_place == value->seq)
+			recorder_carried(core, tap, RECORD_CARRIED_PAST);
+	}
 }
 
 void recorder_put_again(struct core *core, struct channel *channel, struct value *value)

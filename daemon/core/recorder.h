@@ -12,6 +12,7 @@
 #define MILLRACE_CORE_RECORDER_H
 
 #include "daemon/core/state.h"
+#include "daemon/core/tap.h"
 #include "daemon/journal/record.h"
 
 /* Whether values of an event, linked, may be put on the channel; room for what will be recorded is then reserved,
@@ -49,6 +50,7 @@ void recorder_leased(struct core *core, struct channel *channel, struct value *v
 void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value);
 /* The taps of its channel hold it: in its place still, as far as the journal knows. */
 void recorder_held(struct core *core, struct channel *channel, struct value *value);
+/* A lease has ended, or the taps give the value back that nobody got. */
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value);
 
 /* A delayed put's value was accepted: until it enters it has a place of its own. What will be recorded when it enters
@@ -69,11 +71,18 @@ void recorder_passes_lease(struct core *core, const struct lease *lease);
 void recorder_passes_delayed(struct core *core, const struct delayed_put *delayed);
 void recorder_passes_producer(struct core *core, const struct producer *producer);
 
+/* The tap is as it is now, or about to end; the value that its channel has, or its taps hold, need not come to it any
+ * more (enum record_carried says why). Each does nothing unless both ends are durable. */
+void recorder_tap(struct core *core, const struct tap *tap);
+void recorder_untap(struct core *core, const struct tap *tap);
+void recorder_carried(struct core *core, const struct tap *tap, enum record_carried why);
+
 /* A checkpoint's records: of a channel, and of what it has come to. Nobody waits for them. */
 void recorder_channel_again(struct core *core, struct channel *channel);
 void recorder_put_again(struct core *core, struct channel *channel, struct value *value);
 void recorder_lease_again(struct core *core, struct channel *channel, const struct lease *lease);
 void recorder_delayed_again(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
+void recorder_taps_again(struct core *core, const struct mult *mult);
 void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value);
 
 /* Something has come that the checkpoint under way may have passed: it begins anew. */

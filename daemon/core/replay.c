@@ -9,13 +9,14 @@
 #include "daemon/core/restored.h"
 #include "daemon/journal/record.h"
 
-struct core_restore *core_restore_create(void)
+struct core_restore *core_restore_create(core_match_cb *make_match)
 {
 	struct core_restore *restore = calloc(1, sizeof(*restore));
 	if (!restore)
 		return NULL;
 	restore->last_channel = &restore->first_channel;
 	list_init(&restore->delayed);
+	restore->make_match = make_match;
 	return restore;
 }
 
@@ -44,6 +45,21 @@ static void forget_once(struct restored_channel *channel)
 	channel->last_once = &channel->first_once;
 }
 
+/* Takes it out of the list. */
+static void forget_tap(struct restored_tap **place)
+{
+	struct restored_tap *tap = *place;
+	*place = tap->next;
+	core_match_destroy(tap->match);
+	free(tap);
+}
+
+static void forget_taps(struct restored_channel *channel)
+{
+	while (channel->taps)
+		forget_tap(&channel->taps);
+}
+
 void core_restore_destroy(struct core_restore *restore)
 {
 	if (!restore)
@@ -52,7 +68,9 @@ void core_restore_destroy(struct core_restore *restore)
 		next = channel->next;
 		forget_values(restore, channel);
 		forget_once(channel);
+		forget_taps(channel);
 		value_list_clear(&channel->ended);
+		value_destroy(channel->held);
 		channel_destroy(channel->channel);
 		free(channel);
 	}
@@ -144,6 +162,7 @@ static void replay_delete(struct core_restore *restore, struct restored_channel 
 {
 	forget_values(restore, restored);
 	forget_once(restored);
+	forget_taps(restored);
 	channel_destroy(restored->channel);
 	restored->channel = NULL;
 }
@@ -231,8 +250,10 @@ static void replay_unleased(struct core_restore *restore, const struct record *r
 	if (!restored)
 		return;
 	restored->value->deliveries = (uint32_t)record->deliveries;
-	restored->is_leased = false;
+	restored->is_leased = restored->is_carried = false;
 	restored->lease = NULL;
+	for (struct restored_tap *tap = restored->channel->taps; tap; tap = tap->next)
+		tap->done_place = tap->done_place == record->place ? 0 : tap->done_place;
 }
 
 static int replay_once(struct restored_channel *channel, const struct record *record)
@@ -251,6 +272,45 @@ static int replay_once(struct restored_channel *channel, const struct record *re
 	*channel->last_once = once;
 	channel->last_once = &once->next;
 	return 0;
+}
+
+/* Where a tap to that channel is in the list; or its end. */
+static struct restored_tap **place_of_tap(struct restored_channel *channel, uint64_t target)
+{
+	struct restored_tap **place = &channel->taps;
+	while (*place && (*place)->target != target)
+		place = &(*place)->next;
+	return place;
+}
+
+static int replay_tap(struct core_restore *restore, struct restored_channel *channel, const struct record *record)
+{
+	struct restored_tap **place = place_of_tap(channel, record->target);
+	struct core_match *match = record->match.len ? restore->make_match(record->match) : NULL;
+	if (record->match.len && !match)
+		return -1;
+	if (!*place && !(*place = calloc(1, sizeof(**place)))) {
+		core_match_destroy(match);
+		return -1;
+	}
+	struct restored_tap *tap = *place;
+	core_match_destroy(tap->match);
+	tap->match = match;
+	tap->target = record->target;
+	tap->closes = record->closes;
+	tap->state = record->state < CORE_TAP_STATES ? (enum core_tap_state)record->state : CORE_TAP_RUN;
+	return 0;
+}
+
+static void replay_carried(const struct core_restore *restore, struct restored_channel *channel,
+			   const struct record *record)
+{
+	struct restored_value *value = value_of(restore, record);
+	struct restored_tap *tap = *place_of_tap(channel, record->target);
+	if (value && record->status == RECORD_CARRIED_ACCEPTED)
+		value->is_carried = true;
+	if (tap)
+		tap->done_place = record->place;
 }
 
 int core_restore_record(struct core_restore *restore, const struct record *record)
@@ -290,8 +350,14 @@ int core_restore_record(struct core_restore *restore, const struct record *recor
 	case RECORD_ONCE:
 		return replay_once(channel, record);
 	case RECORD_TAP:
+		return replay_tap(restore, channel, record);
 	case RECORD_UNTAP:
-	case RECORD_COUNTERS:
+		if (*place_of_tap(channel, record->target))
+			forget_tap(place_of_tap(channel, record->target));
+		return 0;
+	case RECORD_CARRIED:
+		replay_carried(restore, channel, record);
+		return 0;
 	case RECORD_CHECKPOINT_BEGIN:
 	case RECORD_CHECKPOINT_END:
 	case RECORD_GROUP:

@@ -12,6 +12,7 @@
 #include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/restored.h"
+#include "daemon/core/tap.h"
 #include "proto/name.h"
 
 enum {
@@ -113,6 +114,8 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 		value_list_push(&item->lease->values, value);
 	} else if (item->is_leased) {
 		value_list_push(&restored->ended, value);
+	} else if (item->is_carried && !restored->held && channel->definition.kind != KIND_PROMISE) {
+		restored->held = value;
 	} else {
 		count_value(core, channel, value);
 		store_push(&channel->buffer, value);
@@ -248,6 +251,57 @@ static void return_ended(struct core *core, struct core_restore *restore, struct
 	}
 }
 
+/* -- Taps -- */
+
+/* What the taps of the channel held, and somebody has from them: where no tap is left it is gone. */
+static void place_held(struct core *core, struct channel *channel, struct value *held)
+{
+	count_value(core, channel, held);
+	if (channel->mult) {
+		lease_count(core, channel, 1);
+		mult_hold_again(core, channel->mult, held);
+		return;
+	}
+	channel->taken++;
+	charge_sub(core, channel, held);
+	recorder_gone(core, channel, held, RECORD_TAKEN);
+	value_destroy(held);
+}
+
+/* -1: no memory. */
+static int place_taps(struct core *core, const struct core_restore *restore, struct restored_channel *restored)
+{
+	for (struct restored_tap *tap = restored->taps; tap; tap = tap->next) {
+		const struct place_entry *entry = place_table_find(&restore->channels, tap->target, 0);
+		struct channel *to = entry ? ((struct restored_channel *)entry->item)->adopted : NULL;
+		struct core_tap_terms terms = {.closes = tap->closes, .state = tap->state, .match = tap->match};
+		if (!to || to->closed)
+			continue;
+		if (!tap_again(core, restored->adopted, to, &terms, tap->done_place))
+			return -1;
+		tap->match = NULL;
+		work_spend(core, CHANNEL_WORK);
+	}
+	if (restored->held)
+		place_held(core, restored->adopted, restored->held);
+	restored->held = NULL;
+	return 0;
+}
+
+/* Once all channels are there, and what has come back to them. -1: no memory. */
+static int restore_taps(struct core *core, struct core_restore *restore)
+{
+	for (; restore->next_tapped && work_is_left(core); restore->next_tapped = restore->next_tapped->next) {
+		struct restored_channel *restored = restore->next_tapped;
+		if (!restored->adopted)
+			continue;
+		if (place_taps(core, restore, restored) < 0)
+			return -1;
+		channel_shed(core, restored->adopted); /* what its taps had taken, and nobody has, is back */
+	}
+	return 0;
+}
+
 /* -- Delayed puts -- */
 
 static int compare_delayed(const void *a, const void *b)
@@ -317,7 +371,7 @@ int restore_slice(struct core *core, struct core_restore *restore, struct group 
 {
 	if (!restore->has_begun) {
 		restore->has_begun = true;
-		restore->next = restore->next_ended = restore->first_channel;
+		restore->next = restore->next_ended = restore->next_tapped = restore->first_channel;
 		restore->next_lease = restore->first_lease;
 	}
 	if (restore_channels(core, restore, group, found) < 0 ||
@@ -331,6 +385,10 @@ int restore_slice(struct core *core, struct core_restore *restore, struct group 
 	return_ended(core, restore, effects);
 	if (restore->n_returned < restore->n_ended)
 		return 0;
+	if (restore_taps(core, restore) < 0)
+		return -1;
+	if (restore->next_tapped)
+		return 0;
 	found->lost = restore->values.n;
 	return 1;
 }
@@ -342,6 +400,7 @@ void op_restore(struct core *core, const struct core_event *event, struct core_e
 	int result;
 	assert(core->recorder && core->directory.buckets.n == 0);
 	core->last_channel_number = restore->last_number;
+	core->do_taps_rest = true;
 	do
 		core->work_left = UINT32_MAX;
 	while ((result = restore_slice(core, restore, NULL, &effects->restored, effects)) == 0);

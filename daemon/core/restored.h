@@ -20,6 +20,7 @@ struct restored_value {
 	struct restored_channel *channel;
 	struct restored_lease *lease; /* of a sticky lease */
 	bool is_leased;
+	bool is_carried; /* the taps held it, and somebody has it from them */
 	uint64_t due_ms; /* of a delayed put: when it enters, by wall clock; 0: it has */
 };
 
@@ -28,6 +29,15 @@ struct restored_once { /* a record of a producer */
 	uint64_t seq, flags, accepted, evicted;
 	uint8_t name_len;
 	char name[];
+};
+
+struct restored_tap {
+	struct restored_tap *next;
+	uint64_t target; /* the number of the channel */
+	bool closes;
+	enum core_tap_state state;
+	struct core_match *match;
+	uint64_t done_place; /* of the last value that need not come to it */
 };
 
 struct restored_channel {
@@ -39,8 +49,10 @@ struct restored_channel {
 	struct link values;                            /* of struct restored_value */
 	struct restored_once *first_once, **last_once; /* in the order of the records */
 	struct restored_once *next_once;               /* once it is the core's */
+	struct restored_tap *taps;                     /* of which it is the source, the oldest first */
 	struct channel *adopted;                       /* once it is the core's */
 	struct value_list ended;                       /* its values, of leases that have ended with the daemon */
+	struct value *held;                            /* by its taps; NULL: none */
 };
 
 struct core_restore {
@@ -49,8 +61,9 @@ struct core_restore {
 	struct restored_lease *first_lease;
 	struct link delayed; /* of struct restored_value, whose channels are the core's */
 	uint64_t last_number;
+	core_match_cb *make_match;
 	bool has_begun; /* to become the core's; what is next: */
-	struct restored_channel *next, *next_ended;
+	struct restored_channel *next, *next_ended, *next_tapped;
 	struct restored_lease *next_lease;
 	struct lease **ended; /* n_ended of them, of which the first n_returned are returned */
 	size_t n_ended, n_returned;

@@ -88,6 +88,7 @@ struct core {
 	uint64_t parked_bytes; /* that these, leases and delayed puts take: see parked_bytes.h */
 	bool was_parked_full;  /* the last one that found no room in them is yet to be told */
 	uint64_t n_puts;       /* arms parked to be put: the sum of all channels' */
+	uint64_t n_kept_puts;  /* of these, taps' whose value is in the journal where it comes from */
 	uint64_t now_us;       /* of the last event */
 	uint64_t alone_us;     /* the same, if requests may go the short way; else CORE_NEVER */
 	uint32_t turn;         /* rises whenever time moves on */
@@ -124,6 +125,7 @@ struct core {
 	uint64_t last_tap, last_search;         /* numbers: of a tap, and of a search for circles */
 	struct link due_mults;                  /* of struct mult: those that carry on */
 	struct link stalled_mults;              /* those that carry on once the journal has room */
+	bool do_taps_rest;  /* since CORE_RESTORE, until the next CORE_TICK: meanwhile others can be made beside them */
 	uint32_t work_left; /* of what may be done in this turn for that which can go on in the next */
 	uint32_t due_left;  /* likewise, for what is due: it may not starve the rest, nor the rest it */
 	uint32_t late_turn; /* the turn in which something due was put off; 0: nothing is */

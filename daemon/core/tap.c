@@ -62,15 +62,13 @@ static enum error put_copy(struct core *core, struct tap *tap, struct value *val
 		return ERROR_OVERLOADED;
 	work_spend(core, value->len / COPY_BYTES_A_WORK);
 	value_list_push(&one, copy);
-	/* What is shown of the value there must not be undone, as where it comes from. */
-	if (tap->mult->source->changed_in > target->changed_in)
-		target->changed_in = tap->mult->source->changed_in;
+	tap_target_follows(tap);
 	struct put_outcome outcome = transfer_put(core, target, &one, effects);
 	tap_count_carried(core, tap, outcome.accepted);
 	if (one.n > 0)
 		tap_hold_up(core, tap, &one);
 	else
-		tap->mult->was_accepted = true;
+		tap_has_accepted(core, tap, value);
 	return ERROR_NONE;
 }
 
@@ -78,8 +76,8 @@ static enum error put_copy(struct core *core, struct tap *tap, struct value *val
 static enum error carry(struct core *core, struct tap *tap, struct value *value, struct core_effects *effects)
 {
 	enum error error = ERROR_NONE;
-	tap->has_seen = false;
-	if (tap_is_paused(tap))
+	tap->has_seen = tap->done_place == value->seq;
+	if (tap->has_seen || tap_is_paused(tap))
 		return ERROR_NONE;
 	work_spend(core, CARRY_WORK + (tap->match ? value->len / MATCH_BYTES_A_WORK : 0));
 	if (tap->match && !tap->match->accepts(tap->match, (struct slice){value->bytes, value->len})) {
@@ -88,7 +86,7 @@ static enum error carry(struct core *core, struct tap *tap, struct value *value,
 	} else if (tap->state == CORE_TAP_MUTE) {
 		tap->muted++;
 		core->tapped.muted++;
-		tap->mult->was_accepted = true;
+		tap_has_accepted(core, tap, value);
 	} else {
 		error = put_copy(core, tap, value, effects);
 	}
@@ -152,13 +150,15 @@ static void end(struct core *core, struct mult *mult, struct core_effects *effec
 static void carry_on(struct core *core, struct mult *mult, struct core_effects *effects)
 {
 	struct channel *source = mult->source;
-	if (channel_is_exhausted(source)) {
+	if (mult_rests(core, mult)) {
+		mult_stop_waiting(core, mult);
+	} else if (channel_is_exhausted(source)) {
 		end(core, mult, effects);
 	} else if (is_promise(mult)) {
 		carry_promise(core, mult, effects);
 	} else if (mult->held) {
 		carry_value(core, mult, effects);
-	} else if (!mult_is_active(mult)) {
+	} else if (!mult_is_active(core, mult)) {
 		mult_stop_waiting(core, mult);
 	} else if (channel_can_take(source)) {
 		mult_stop_waiting(core, mult);

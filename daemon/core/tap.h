@@ -27,6 +27,7 @@ struct tap {
 	bool closes;
 	bool is_held_up; /* `put` is parked */
 	bool has_seen;   /* the value that the mult holds has come to it, and it did not stand out; a promise's: ever */
+	uint64_t done_place; /* of the last value of the source that it has accepted, or that need not come to it */
 };
 
 struct mult {
@@ -40,6 +41,7 @@ struct mult {
 	struct request *take; /* its own; parked on the source while the mult waits */
 	bool is_waiting;      /* `take` is parked */
 	bool was_accepted; /* somebody got the value that is held: a target accepted or shed it, or a tap was muted */
+	bool is_told;      /* the journal knows that */
 	/* While a circle is looked for: */
 	uint64_t search;
 	struct mult *search_next, *search_via;
@@ -66,8 +68,19 @@ static inline bool tap_is_paused(const struct tap *tap)
 	return tap->state == CORE_TAP_PAUSE || (tap->state != CORE_TAP_SOLO && tap->target->mix->n_solo > 0);
 }
 
-/* Whether any of its taps would take a value now. */
-bool mult_is_active(const struct mult *mult);
+/* Whether both ends are in the journal: then the tap is, too. */
+static inline bool tap_is_durable(const struct tap *tap)
+{
+	return tap->mult->source->definition.durable && tap->target->definition.durable;
+}
+
+/* Whether it carries nothing: it is there again after a restart, and others are yet to be made beside its taps. */
+bool mult_rests(const struct core *core, const struct mult *mult);
+/* All taps whose sources are of that group (NULL: all) carry on. */
+void taps_wake(struct core *core, const struct group *group);
+
+/* Whether any of its taps would take a value now. While the daemon drains, what is in the journal stays. */
+bool mult_is_active(const struct core *core, const struct mult *mult);
 
 /* Something has changed for the mult: it carries on before the step ends, or in a turn to come. */
 void mult_is_due(struct core *core, struct mult *mult);
@@ -88,12 +101,26 @@ void mult_let_go(struct core *core, struct mult *mult);
 void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value);
 /* So many values have entered its target. */
 void tap_count_carried(struct core *core, struct tap *tap, uint64_t n);
+/* The target has accepted or shed this value, which is held or a promise's; or nobody gets it, since the tap is muted.
+ */
+void tap_has_accepted(struct core *core, struct tap *tap, const struct value *value);
+/* What is shown in the target must not be undone where it comes from. */
+void tap_target_follows(struct tap *tap);
+
 /* A tap's put that was parked has entered its target. */
 void tap_entered(struct core *core, struct tap *tap);
 
 /* All that are due carry on, as far as this turn's work goes; if there are such. */
 void mults_carry_on(struct core *core, struct core_effects *effects);
 bool mults_have_more(const struct core *core);
+
+/* After a restart: the mult holds this value again, of which the journal knows that somebody has accepted it. It
+ * counts as leased. */
+void mult_hold_again(struct core *core, struct mult *mult, struct value *value);
+/* A tap that the journal tells of; the match is its own. A promise's value, or the one that is held again, has come to
+ * it if it has `done_place`. NULL, and nothing done: no memory. */
+struct tap *tap_again(struct core *core, struct channel *from, struct channel *to, const struct core_tap_terms *terms,
+		      uint64_t done_place);
 
 /* If the value that the mult holds has come to all and nobody is held up by it, the mult lets go of it; if it has come
  * to nobody, because all are paused or have ended, it goes back to its place. */

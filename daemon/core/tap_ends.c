@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
 void mix_wake(struct core *core, struct mix *mix)
@@ -41,6 +42,7 @@ void tap_remove(struct core *core, struct tap *tap)
 {
 	struct mult *mult = tap->mult;
 	tap_withdraw(core, tap);
+	recorder_untap(core, tap);
 	if (mult->next == tap)
 		mult->next = tap_next(mult, tap);
 	list_remove(&tap->in_mult);
@@ -67,6 +69,8 @@ void mult_finish_value(struct core *core, struct mult *mult, struct core_effects
 	}
 	struct value *value = mult->held;
 	mult->held = NULL;
+	for (struct tap *tap = mult->n_taps ? tap_first(mult) : NULL; tap; tap = tap_next(mult, tap))
+		tap->done_place = 0; /* whoever was made while it was held gets it, too */
 	mult_is_due(core, mult);
 	transfer_give_back(core, mult->source, value, effects);
 }

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -11,8 +12,25 @@ void core_match_destroy(struct core_match *match)
 		match->destroy(match);
 }
 
-bool mult_is_active(const struct mult *mult)
+bool mult_rests(const struct core *core, const struct mult *mult)
 {
+	const struct group *group = mult->source->group;
+	return core->do_taps_rest || (group && group->state != CORE_GROUP_SERVED);
+}
+
+void taps_wake(struct core *core, const struct group *group)
+{
+	for (struct link *at = core->taps.next; at != &core->taps; at = at->next) {
+		struct mult *mult = LIST_ITEM(at, struct tap, in_core)->mult;
+		if (!group || mult->source->group == group)
+			mult_is_due(core, mult);
+	}
+}
+
+bool mult_is_active(const struct core *core, const struct mult *mult)
+{
+	if (core->is_draining && mult->source->definition.durable)
+		return false;
 	for (const struct tap *tap = tap_first(mult); tap; tap = tap_next(mult, tap))
 		if (!tap_is_paused(tap))
 			return true;
@@ -81,6 +99,7 @@ void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value)
 	tap->is_held_up = true;
 	tap->mult->n_held_up++;
 	core->tapped.held++;
+	core->n_kept_puts += tap->mult->source->definition.durable;
 	park(core, tap->put, tap->target, true);
 }
 
@@ -90,6 +109,7 @@ static void stop_holding_up(struct core *core, struct tap *tap)
 	tap->is_held_up = false;
 	tap->mult->n_held_up--;
 	core->tapped.held--;
+	core->n_kept_puts -= tap->mult->source->definition.durable;
 }
 
 void tap_withdraw(struct core *core, struct tap *tap)
@@ -114,7 +134,21 @@ void mult_hold(struct mult *mult, struct value *value)
 {
 	mult->held = value;
 	mult->next = tap_first(mult);
-	mult->was_accepted = false;
+	mult->was_accepted = mult->is_told = false;
+}
+
+void mult_hold_again(struct core *core, struct mult *mult, struct value *value)
+{
+	mult_hold(mult, value);
+	mult->was_accepted = mult->is_told = true;
+	mult_is_due(core, mult);
+}
+
+void tap_target_follows(struct tap *tap)
+{
+	const struct channel *source = tap->mult->source;
+	if (source->changed_in > tap->target->changed_in)
+		tap->target->changed_in = source->changed_in;
 }
 
 void mult_take_value(struct core *core, struct mult *mult, struct value *value)
@@ -133,8 +167,21 @@ void mult_let_go(struct core *core, struct mult *mult)
 	charge_sub(core, mult->source, value);
 	recorder_gone(core, mult->source, value, RECORD_TAKEN);
 	value_destroy(value);
+	for (struct tap *tap = mult->n_taps ? tap_first(mult) : NULL; tap; tap = tap_next(mult, tap))
+		tap_target_follows(tap);
 	channel_settle_at_end(core, mult->source);
 	mult_is_due(core, mult);
+}
+
+void tap_has_accepted(struct core *core, struct tap *tap, const struct value *value)
+{
+	struct mult *mult = tap->mult;
+	mult->was_accepted = true;
+	tap->done_place = value->seq;
+	if (mult->n_taps == 1 && mult->held)
+		return; /* which is let go of in this step */
+	mult->is_told = mult->is_told || tap_is_durable(tap);
+	recorder_carried(core, tap, RECORD_CARRIED_ACCEPTED);
 }
 
 void tap_count_carried(struct core *core, struct tap *tap, uint64_t n)
@@ -148,7 +195,7 @@ void tap_entered(struct core *core, struct tap *tap)
 	struct mult *mult = tap->mult;
 	stop_holding_up(core, tap);
 	tap_count_carried(core, tap, 1);
-	mult->was_accepted = true;
+	tap_has_accepted(core, tap, mult->held ? mult->held : store_first(&mult->source->buffer));
 	if (mult_is_done_with_value(mult))
 		mult_let_go(core, mult);
 }

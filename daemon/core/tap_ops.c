@@ -140,6 +140,19 @@ static void set_terms(struct core *core, struct tap *tap, const struct core_tap_
 		mix_wake(core, mix);
 }
 
+struct tap *tap_again(struct core *core, struct channel *from, struct channel *to, const struct core_tap_terms *terms,
+		      uint64_t done_place)
+{
+	const struct value *promised = from->definition.kind == KIND_PROMISE ? store_first(&from->buffer) : NULL;
+	struct tap *tap = make_tap(core, from, to);
+	if (!tap)
+		return NULL;
+	tap->done_place = done_place;
+	tap->has_seen = promised && promised->seq == done_place;
+	set_terms(core, tap, terms);
+	return tap;
+}
+
 /* What a new tap has to do with the channels that are there; ERROR_NONE, if it may be made. */
 static enum error refusal_of(struct core *core, const struct core_event *event, const struct channel *from,
 			     const struct channel *to)
@@ -147,8 +160,8 @@ static enum error refusal_of(struct core *core, const struct core_event *event, 
 	if (core->is_draining && event->connection)
 		return ERROR_DRAINING;
 	core->n_circle = 0;
-	if (from->definition.durable || (to && finds_circle(core, from, to)))
-		return ERROR_BAD_REQUEST; /* taps are not in the journal: one of a durable channel would not be kept */
+	if (to && finds_circle(core, from, to))
+		return ERROR_BAD_REQUEST;
 	if (core->n_taps >= core->limits.max_taps || (from->mult && from->mult->n_taps >= CORE_MAX_TAPS))
 		return ERROR_OVERLOADED;
 	return ERROR_NONE;
@@ -174,6 +187,11 @@ static void create_tap(struct core *core, const struct core_event *event, struct
 	}
 	set_terms(core, tap, terms);
 	terms->match = NULL;
+	recorder_tap(core, tap);
+	if (tap->mult->held && !tap->mult->next) {
+		tap->done_place = tap->mult->held->seq;
+		recorder_carried(core, tap, RECORD_CARRIED_PAST);
+	}
 	struct core_reply *reply = reply_now(core, event, STATUS_OK, effects);
 	reply->to = terms->to;
 	reply->created = true;
@@ -194,6 +212,7 @@ static void tap(struct core *core, const struct core_event *event, struct core_t
 	if (known) {
 		set_terms(core, known, terms);
 		terms->match = NULL;
+		recorder_tap(core, known);
 		reply_now(core, event, STATUS_OK, effects)->to = terms->to;
 	} else if (to && to->closed) {
 		reply_now(core, event, STATUS_CLOSED, effects);

@@ -437,6 +437,7 @@ void transfer_give_back(struct core *core, struct channel *channel, struct value
 {
 	struct value_list one = {0};
 	lease_uncount(core, channel, 1);
+	recorder_unleased(core, channel, value);
 	value_list_push(&one, value);
 	transfer_back(core, channel, &one, effects);
 	channel_settle_at_end(core, channel);

@@ -26,9 +26,9 @@ enum record_kind {
 	RECORD_LEASED,
 	RECORD_UNLEASED,
 	RECORD_ONCE, /* what a producer's put with this `seq` has brought about so far */
-	RECORD_TAP,
+	RECORD_TAP,  /* of two durable channels, as it is; one that is known changes */
 	RECORD_UNTAP,
-	RECORD_COUNTERS,
+	RECORD_CARRIED, /* the value that a channel's taps hold need not come to this target: see `status` */
 	RECORD_CHECKPOINT_BEGIN,
 	RECORD_CHECKPOINT_END, /* all that was there at `begin` has been written again since */
 	RECORD_GROUP,  /* in a cluster: the records that follow in this batch, up to the next such, are of this group's
@@ -54,6 +54,12 @@ enum record_once {
 	RECORD_ONCE_SILENT = 8,    /* the producer is forgotten; there is no number */
 };
 
+/* `status` of a carried. */
+enum record_carried {
+	RECORD_CARRIED_PAST,     /* it has gone past this tap, which is younger; or see: */
+	RECORD_CARRIED_ACCEPTED, /* somebody has the value; without a target: whoever it was */
+};
+
 /* Slices point into memory of whoever filled the record in; those of one that was read, into what it was read from. */
 struct record {
 	enum record_kind kind;
@@ -74,10 +80,9 @@ struct record {
 	uint64_t deadline_ms;  /* when it ends, by wall clock; 0: the lease is not sticky */
 	struct slice producer; /* once */
 	uint64_t seq, status, accepted, evicted;
-	uint64_t target; /* tap: the channel where it puts */
+	uint64_t target; /* tap, untap, carried: the channel where it puts */
 	struct slice match;
 	uint64_t closes, state;
-	uint64_t taken, returned, dropped, dead_lettered, discarded; /* counters, with `accepted` and `evicted` */
 	uint64_t begin; /* checkpoint_end: the number of the batch with its checkpoint_begin */
 };
 

@@ -10,6 +10,7 @@
 #include "daemon/journal/recovery.h"
 #include "daemon/log.h"
 #include "daemon/server/server_private.h"
+#include "daemon/session/tap_match.h"
 
 enum {
 	PROGRESS_RECORDS = 1000000,
@@ -109,7 +110,7 @@ int server_start_journal(struct server *server)
 		log_error("the journal: %s", error);
 		return -1;
 	}
-	struct core_restore *restore = core_restore_create();
+	struct core_restore *restore = core_restore_create(tap_match_again);
 	if (!restore || replay(server, restore) < 0 || open_journal(server) < 0) {
 		core_restore_destroy(restore);
 		return -1;

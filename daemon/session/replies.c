@@ -173,13 +173,6 @@ static void describe_tap(char *detail, size_t size, const struct core_reply *rep
 	size_t len = 0;
 	switch (reply->error) {
 	case ERROR_BAD_REQUEST:
-		if (reply->n_circle == 0) {
-			snprintf(detail, size,
-				 "\"%.*s\" is durable, and taps do not outlive the daemon: a durable channel can be "
-				 "what a tap puts to, and not what it takes from",
-				 (int)reply->channel.len, reply->channel.bytes);
-			return;
-		}
 		len = (size_t)snprintf(detail, size, "values would go round in a circle: ");
 		for (uint32_t i = 0; i < reply->n_circle && i < CORE_CIRCLE_NAMES && len < size; i++)
 			len += (size_t)snprintf(detail + len, size - len, "%.*s -> ", (int)reply->circle[i].len,

@@ -32,3 +32,10 @@ struct core_match *tap_match_create(struct slice json, enum error *error, char w
 	*error = ERROR_NONE;
 	return &match->match;
 }
+
+struct core_match *tap_match_again(struct slice json)
+{
+	enum error error;
+	char why[MATCH_DETAIL_BYTES];
+	return tap_match_create(json, &error, why);
+}

@@ -9,4 +9,7 @@
  * caller's, until an event takes it over, or core_match_destroy(). */
 struct core_match *tap_match_create(struct slice json, enum error *error, char why[MATCH_DETAIL_BYTES]);
 
+/* The same from a text that has been one. NULL: no memory, or this version does not know it. */
+struct core_match *tap_match_again(struct slice json);
+
 #endif

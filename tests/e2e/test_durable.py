@@ -146,16 +146,46 @@ class Restart(Durable):
         self.assertEqual(wire.ask("put", channel="q", values=[3, 4], producer="p", seq=2)["accepted"], 2)
         self.assertEqual(wire.ask("take", channel="q", max=10)["values"], [2, 3, 4])
 
-    def test_a_durable_channel_has_no_taps(self):
+    def test_taps_of_durable_channels_are_there_after_kill_9(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        for channel, capacity in (("s", 10), ("a", 10), ("b", 1), ("c", 10)):
+            wire.ask("create", channel=channel, kind="bounded", capacity=capacity, durable=True)
+        wire.ask("create", channel="m", kind="bounded", capacity=10)
+        for members in ({"to": "a"}, {"to": "b", "match": {"/b": True}, "close": False}, {"to": "m"}, {"to": "c"}):
+            self.assertEqual(wire.ask("tap", **{"from": "s"}, **members)["status"], "ok")
+        self.assertEqual(wire.ask("untap", to="c", **{"from": "s"})["status"], "ok")
+        values = [{"b": True, "n": n} for n in range(3)]
+        self.assertEqual(wire.ask("put", channel="s", values=values)["accepted"], 3)
+        self.assertEqual(wire.ask("stat", channel="s")["leased"], 1)
+        self.kill(daemon)
+        wire.close()
         daemon = self.start()
         wire = Wire(daemon.port)
         self.addCleanup(wire.close)
-        wire.ask("create", channel="q", kind="bounded", capacity=3, durable=True)
-        wire.ask("create", channel="s", kind="bounded", capacity=3)
-        reply = wire.ask("tap", to="s", **{"from": "q"})
-        self.assertEqual(reply["error"], "bad_request")
-        self.assertIn('"q" is durable, and taps do not outlive the daemon', reply["message"])
-        self.assertEqual(wire.ask("tap", to="q", **{"from": "s"})["status"], "ok")
+        rows = wire.ask("taps")["taps"]
+        self.assertEqual([(row["from"], row["to"], row.get("match"), row["close"]) for row in rows], [("s", "a", None, True), ("s", "b", {"/b": True}, False)])
+        self.assertEqual([wire.ask("take", channel="b")["value"] for _ in range(3)], values)
+        self.assertEqual(wire.ask("take", channel="a", max=10)["values"], values)
+        wire.ask("put", channel="s", value={"b": 0})
+        self.assertEqual(wire.ask("take", channel="a")["value"], {"b": 0})
+        self.assertEqual(wire.ask("stat", channel="b")["buffered"], 0)
+
+    def test_taps_of_the_configuration_carry_what_was_held_for_them(self):
+        channels = ("s={kind: bounded, capacity: 10, durable: true}", "a={kind: bounded, capacity: 10, durable: true}", "m={kind: bounded, capacity: 1}")
+        arguments = [argument for channel in channels for argument in ("--set", f"channels.{channel}")]
+        arguments += ["--set", "taps=[{from: s, to: [a, m]}]"]
+        daemon = self.start(*arguments)
+        wire = Wire(daemon.port)
+        self.assertEqual(wire.ask("put", channel="s", values=[1, 2, 3])["accepted"], 3)
+        self.assertEqual(wire.ask("stat", channel="a")["buffered"], 2)
+        self.kill(daemon)
+        wire.close()
+        daemon = self.start(*arguments)
+        wire = Wire(daemon.port)
+        self.addCleanup(wire.close)
+        self.assertEqual([wire.ask("take", channel="m")["value"] for _ in range(2)], [2, 3])
+        self.assertEqual(wire.ask("take", channel="a", max=10)["values"], [1, 2, 3])
 
     def test_a_channel_of_the_configuration_follows_it(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}")
@@ -220,8 +250,9 @@ class Restart(Durable):
 class Client(threading.Thread):
     """Puts its own numbers and takes whatever comes, until the daemon is gone; remembers what it was told."""
 
-    def __init__(self, port, number, facts):
+    def __init__(self, port, number, facts, puts_to="q", takes_from="q"):
         super().__init__()
+        self.puts_to, self.takes_from = puts_to, takes_from
         self.port, self.number, self.facts = port, number, facts
         self.random = random.Random(SEED * 1000 + number)
 
@@ -241,7 +272,7 @@ class Client(threading.Thread):
     def put(self, wire, members):
         """One whose answer does not come is sent again by a client of the next daemon, and has to enter once."""
         try:
-            reply = wire.ask("put", channel="q", **members)
+            reply = wire.ask("put", channel=self.puts_to, **members)
         except OSError:
             self.facts.cut_off.append(members)
             raise
@@ -250,17 +281,19 @@ class Client(threading.Thread):
 
     def act(self, wire):
         kind = self.random.randrange(6)
+        if self.puts_to != self.takes_from:  # who waits to put there does not take: half of them do the one, half the other
+            kind = kind % 3 + 3 * (self.number % 2)
         if kind < 3:
             values = [self.facts.next_value(self.number) for _ in range(1 + self.random.randrange(4))]
             self.put(wire, {"values": values, "delay_ms": self.random.choice((0, 0, 5, 50)), "producer": f"p{self.number}", "seq": values[0]})
         elif kind == 3:
             self.facts.count_blind(1)
-            reply = wire.ask("take", channel="q", timeout_ms=0)
+            reply = wire.ask("take", channel=self.takes_from, timeout_ms=0)
             self.facts.count_blind(-1)
             if reply["status"] == "ok":
                 self.facts.give(reply["value"])
         elif kind == 4:
-            reply = wire.ask("take", channel="q", max=5, lease_ms=60000, timeout_ms=0)
+            reply = wire.ask("take", channel=self.takes_from, max=5, lease_ms=60000, timeout_ms=0)
             if reply["status"] != "ok":
                 return
             self.facts.unsure.update(reply["values"])
@@ -268,7 +301,7 @@ class Client(threading.Thread):
             for value in reply["values"]:
                 self.facts.give(value)
         else:
-            reply = wire.ask("alts", arms=[{"take": "q"}], lease_ms=60000, timeout_ms=0)
+            reply = wire.ask("alts", arms=[{"take": self.takes_from}], lease_ms=60000, timeout_ms=0)
             if reply["status"] == "ok":
                 wire.ask("nack", lease=reply["lease"])
 
@@ -304,12 +337,33 @@ class Facts:
 class Killed(Durable):
     def test_under_load_nothing_that_was_answered_is_lost_and_nothing_given_twice(self):
         print(f"seed {SEED}", file=sys.stderr)
+        definitions = ["channels.q={kind: bounded, capacity: 100000, durable: true}"]
+        facts = self.kill_under_load(definitions)
+        self.check(facts, self.drain(definitions, "q")["q"])
+
+    def test_under_load_taps_neither_lose_nor_double_anything(self):
+        print(f"seed {SEED}", file=sys.stderr)
+        kinds = {"s": 1000, "audit": 10000000, "work": 7}
+        definitions = [f"channels.{name}={{kind: bounded, capacity: {capacity}, durable: true}}" for name, capacity in kinds.items()]
+        definitions += ["channels.live={kind: sliding, capacity: 5}", "taps=[{from: s, to: live}]"]
+        daemon = self.start(*[argument for definition in definitions for argument in ("--set", definition)])
+        wire = Wire(daemon.port)
+        for to in ("audit", "work"):
+            self.assertEqual(wire.ask("tap", to=to, **{"from": "s"})["status"], "ok")
+        wire.close()
+        self.kill(daemon)
+        facts = self.kill_under_load(definitions, "s", "work")
+        left = self.drain(definitions, "s", "work", "audit")
+        self.check(facts, left["work"])
+        self.assertEqual(len(left["audit"]), len(set(left["audit"])), "carried twice")
+        self.assertEqual(facts.put - set(left["audit"]), set(), "answered, and not carried")
+
+    def kill_under_load(self, definitions, *ends):
         choice, facts, asked = random.Random(SEED), Facts(), 0
-        definition = "channels.q={kind: bounded, capacity: 100000, durable: true}"
         for _ in range(KILLS):
-            daemon = self.start("--set", definition)
+            daemon = self.start(*[argument for definition in definitions for argument in ("--set", definition)])
             goal = facts.last + 20 + choice.randrange(1500)
-            clients = [Client(daemon.port, asked + i, facts) for i in range(6)]
+            clients = [Client(daemon.port, asked + i, facts, *ends) for i in range(6)]
             asked += 6
             for client in clients:
                 client.start()
@@ -318,18 +372,30 @@ class Killed(Durable):
             self.kill(daemon)
             for client in clients:
                 client.join(DEADLINE_S)
-        daemon = self.start("--set", definition)
+        return facts
+
+    def drain(self, definitions, *channels):
+        """What is left, of each channel."""
+        daemon = self.start(*[argument for definition in definitions for argument in ("--set", definition)])
         wire = Wire(daemon.port)
-        left = []
-        while (row := wire.ask("stat", channel="q"))["buffered"] + row["leased"] > 0:
-            left += wire.ask("take", channel="q", max=1000)["values"]
+        left = {channel: [] for channel in channels}
+
+        def are_empty():
+            return all(row["buffered"] + row["leased"] == 0 for row in (wire.ask("stat", channel=channel) for channel in channels))
+
+        while not are_empty():
+            for channel in channels[-2:]:
+                left[channel] += wire.ask("take", channel=channel, max=1000, timeout_ms=0).get("values", [])
+        wire.close()
+        return left
+
+    def check(self, facts, left):
         self.assertEqual(len(left), len(set(left)))
         self.assertEqual(facts.twice, [])
         self.assertEqual(set(left) & facts.given, set(), "given, and there again")
         # Whose take or ack was cut off does not know whether it happened.
         lost = facts.put - facts.given - facts.unsure - set(left)
         self.assertLessEqual(len(lost), facts.blind, "answered, and gone")
-        wire.close()
 
 
 class Filled(Durable):

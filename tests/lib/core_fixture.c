@@ -399,7 +399,7 @@ static void parse_op(struct words *words, struct core_event *event, struct core_
 		words_next(words);
 		break;
 	case CORE_ADOPT:
-		event->restore = fixture.restore ? fixture.restore : core_restore_create();
+		event->restore = fixture.restore ? fixture.restore : core_restore_create(NULL);
 		fixture.restore = NULL;
 		event->channel = slice_from(words_next(words));
 		break;

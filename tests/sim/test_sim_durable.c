@@ -7,7 +7,11 @@
  * - whose value was given plainly, or acked, is gone for good,
  * - what a lease or a peek has shown is there,
  * - what producers have put is known, and how many values of it have entered,
- * - a delayed put enters when it would have, or at once if that has passed, in the order of the delays' ends.
+ * - a delayed put enters when it would have, or at once if that has passed, in the order of the delays' ends,
+ * - what taps carry between durable channels is neither lost nor doubled.
+ *
+ * A third of the worlds has no taps. In another third taps are made once, and neither moves nor dead letters bring a
+ * value to a channel by a second way: there it is known where each value has to be. In the others everything happens.
  *
  * The mutations take away the gate, or the order of replies behind it. MILLRACE_CUTS says how many cuts (100,000 if
  * nothing does), MILLRACE_SEED=n begins with that seed. */
@@ -18,6 +22,7 @@
 #include <string.h>
 
 #include "daemon/core/state.h"
+#include "daemon/core/tap.h"
 #include "daemon/journal/recovery.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/carrier_model.h"
@@ -41,11 +46,16 @@ enum {
 
 enum mutation { NO_MUTATION, WITHOUT_GATE, WITHOUT_ORDER };
 
+enum world_kind { WITHOUT_TAPS, WITH_FIXED_TAPS, WILD, WORLD_KINDS };
+
 struct value_facts {
 	uint64_t first_born; /* the batch in which it was first seen in a channel; 0: never */
 	uint64_t born;       /* and last */
 	uint64_t shown_born; /* when it was shown: that of the time */
-	bool is_present, told_put, told_gone;
+	bool is_present, told_put;
+	uint8_t told_gone; /* of which channels it was given for good: a bit each */
+	uint64_t gone_in;  /* the last batch in which that was */
+	uint64_t born_in_b, born_in_d;
 	uint64_t due_us;    /* of a delayed put, while it is one */
 	bool was_handed_on; /* taken in the step in which it was put: the journal never knew it */
 };
@@ -58,6 +68,7 @@ struct request_facts {
 struct token_facts {
 	struct core_token token;
 	uint32_t ids[TOLD_VALUES], n_ids;
+	uint8_t channel; /* its bit */
 };
 
 struct held_reply { /* what a client will be told */
@@ -66,6 +77,8 @@ struct held_reply { /* what a client will be told */
 	bool has_unsent;
 	uint32_t put_first, n_put, shown[TOLD_VALUES], n_shown, gone[TOLD_VALUES], n_gone;
 	uint64_t shown_born[TOLD_VALUES];
+	uint8_t gone_of, shown_of; /* the bits of the channels */
+	uint64_t gone_in;
 	bool has_lease;
 	struct core_token lease;
 };
@@ -78,7 +91,7 @@ struct client {
 
 struct seen {
 	uint64_t cuts, between, checkpoints, told_puts, told_gone, told_shown, values, full, dead_letters, returned,
-		delayed, moved, duplicates;
+		delayed, moved, duplicates, held;
 };
 
 struct world {
@@ -90,6 +103,7 @@ struct world {
 	struct core_recorder recorder;
 	struct client clients[CONNECTIONS];
 	enum mutation mutation;
+	enum world_kind kind;
 	uint64_t random, cut_random, now_us, n_ids, n_requests;
 	struct value_facts ids[IDS];
 	struct request_facts requests[REQUESTS];
@@ -108,6 +122,14 @@ static uint64_t pick(struct world *world, uint64_t n)
 	return disk_model_random(&world->random) % n;
 }
 
+static uint8_t bit_of(struct slice name)
+{
+	for (int i = 0; i < CHANNELS; i++)
+		if (slice_equal(name, slice_from(names[i])))
+			return (uint8_t)(1 << i);
+	return 0;
+}
+
 static void fail_world(struct world *world, const char *what, uint64_t number, uint64_t last)
 {
 	if (!world->why[0])
@@ -121,7 +143,7 @@ static void fail_world(struct world *world, const char *what, uint64_t number, u
 struct snapshot_value {
 	uint64_t place;
 	uint32_t id, deliveries;
-	bool is_leased, is_sticky, is_delayed;
+	bool is_leased, is_sticky, is_delayed, is_held;
 	struct timer timer; /* of a delayed put */
 	char origin;        /* of a dead letter: the channel that gave it up; 0: it is none */
 	uint32_t origin_deliveries;
@@ -131,6 +153,8 @@ struct snapshot_value {
 struct snapshot_channel {
 	const struct channel *channel;
 	uint64_t last_place;
+	bool is_told;  /* the journal knows that somebody has what the taps hold */
+	size_t n_taps; /* that are durable */
 	size_t n;
 	struct snapshot_value values[SNAPSHOT];
 };
@@ -191,6 +215,16 @@ static void look_at(struct snapshot_channel *into, const struct channel *channel
 	}
 }
 
+static void look_at_taps(struct snapshot_channel *into, const struct mult *mult)
+{
+	into->n_taps = 0;
+	into->is_told = mult && mult->held && mult->is_told;
+	for (const struct tap *tap = mult ? tap_first(mult) : NULL; tap; tap = tap_next(mult, tap))
+		into->n_taps += tap_is_durable(tap);
+	if (mult && mult->held)
+		add_value(into, mult->held, mult->held->origin, (struct snapshot_value){.is_held = true});
+}
+
 /* All durable channels, in the order of their numbers. */
 static size_t snapshot(const struct core *core, struct snapshot_channel *channels)
 {
@@ -203,6 +237,7 @@ static size_t snapshot(const struct core *core, struct snapshot_channel *channel
 		for (; at > 0 && channels[at - 1].channel->number > channel->number; at--)
 			channels[at] = channels[at - 1];
 		look_at(&channels[at], channel);
+		look_at_taps(&channels[at], channel->mult);
 	}
 	return n;
 }
@@ -221,11 +256,26 @@ static void shed(struct snapshot_channel *channel)
 	const struct core_definition *definition = &channel->channel->definition;
 	size_t n_buffered = 0;
 	for (size_t i = 0; i < channel->n; i++)
-		n_buffered += !channel->values[i].is_leased;
+		n_buffered += !channel->values[i].is_leased && !channel->values[i].is_held;
 	for (size_t i = 0; definition->kind == KIND_SLIDING && n_buffered > definition->capacity; n_buffered--) {
-		while (channel->values[i].is_leased)
+		while (channel->values[i].is_leased || channel->values[i].is_held)
 			i++;
 		memmove(&channel->values[i], &channel->values[i + 1], (--channel->n - i) * sizeof(channel->values[0]));
+	}
+}
+
+/* What the taps hold goes back if the journal knows of nobody who has it, or if they end with the daemon and somebody
+ * has it is gone. */
+static void restart_taps(struct snapshot_channel *channel)
+{
+	for (size_t i = 0; i < channel->n; i++) {
+		struct snapshot_value *value = &channel->values[i];
+		if (!value->is_held || (channel->is_told && channel->n_taps > 0))
+			continue;
+		value->is_held = false;
+		if (channel->is_told)
+			memmove(value, value + 1, (--channel->n - i) * sizeof(*value));
+		return;
 	}
 }
 
@@ -235,6 +285,7 @@ static void restart(struct snapshot_channel *channels, size_t n, struct snapshot
 	const struct core_definition *definition = &source->channel->definition;
 	struct snapshot_channel *target = find_snapshot(channels, n, definition->dead_letter);
 	bool is_possible = target && target != source && !target->channel->closed, is_waiting = false;
+	restart_taps(source);
 	for (size_t i = 0; i < source->n; i++) {
 		struct snapshot_value *value = &source->values[i];
 		if (!value->is_leased || value->is_sticky || value->is_delayed)
@@ -280,6 +331,23 @@ static uint64_t sum_of_producers(const struct channel *channel)
 	return sum;
 }
 
+/* In whatever order. */
+static uint64_t sum_of_taps(const struct snapshot_channel *channel)
+{
+	const struct mult *mult = channel->channel->mult;
+	uint64_t sum = 0;
+	for (const struct tap *tap = mult ? tap_first(mult) : NULL; tap; tap = tap_next(mult, tap)) {
+		bool is_done = false;
+		if (!tap_is_durable(tap))
+			continue;
+		for (size_t v = 0; v < channel->n; v++)
+			is_done = is_done || channel->values[v].place == tap->done_place;
+		sum += mix(0, tap->target->number << 8 | (uint64_t)tap->state << 4 | (uint64_t)is_done << 2 |
+				      (uint64_t)tap->closes << 1 | (tap->match != NULL));
+	}
+	return sum;
+}
+
 static uint64_t sum_of(const struct snapshot_channel *channels, size_t n)
 {
 	uint64_t sum = 0;
@@ -289,11 +357,13 @@ static uint64_t sum_of(const struct snapshot_channel *channels, size_t n)
 		sum = mix(sum, channel->definition.capacity << 32 | channel->definition.max_deliveries);
 		sum = mix(sum, (uint64_t)(unsigned char)channel->name[0]);
 		sum += sum_of_producers(channel);
+		sum = mix(sum, sum_of_taps(&channels[i]));
 		for (size_t v = 0; v < channels[i].n; v++) {
 			const struct snapshot_value *value = &channels[i].values[v];
 			sum = mix(sum, value->id); /* in the order of the places */
-			sum = mix(sum, (uint64_t)value->deliveries << 3 | (uint64_t)value->is_delayed << 2 |
-					       (uint64_t)value->is_leased << 1 | value->is_sticky);
+			sum = mix(sum, (uint64_t)value->deliveries << 4 | (uint64_t)value->is_held << 3 |
+					       (uint64_t)value->is_delayed << 2 | (uint64_t)value->is_leased << 1 |
+					       value->is_sticky);
 			sum = mix(sum, (uint64_t)value->origin_deliveries << 16 | (uint64_t)value->origin_reason << 8 |
 					       (uint64_t)value->origin);
 		}
@@ -303,6 +373,12 @@ static uint64_t sum_of(const struct snapshot_channel *channels, size_t n)
 
 static struct snapshot_channel now[CHANNELS + 1], then[CHANNELS + 1];
 
+static void note_birth(uint64_t *born, uint64_t batch)
+{
+	if (*born == 0)
+		*born = batch;
+}
+
 /* After a step: which values are there, and what a restart would make of it. */
 static void look(struct world *world, uint64_t batch)
 {
@@ -311,8 +387,15 @@ static void look(struct world *world, uint64_t batch)
 	for (size_t i = 0; i < n; i++)
 		for (size_t v = 0; v < now[i].n; v++) {
 			is_present[now[i].values[v].id] = true;
+			struct value_facts *facts = &world->ids[now[i].values[v].id];
+			char name = now[i].channel->name[0];
 			if (now[i].values[v].is_delayed)
-				world->ids[now[i].values[v].id].due_us = now[i].values[v].timer.deadline_us;
+				facts->due_us = now[i].values[v].timer.deadline_us;
+			if (name == 'b' && !now[i].values[v].is_delayed)
+				note_birth(&facts->born_in_b, batch);
+			if (name == 'd')
+				note_birth(&facts->born_in_d, batch);
+			world->seen->held += now[i].values[v].is_held;
 		}
 	for (uint64_t id = 0; id < world->n_ids; id++) {
 		struct value_facts *facts = &world->ids[id];
@@ -331,18 +414,25 @@ static void look(struct world *world, uint64_t batch)
 
 static void check_facts(struct world *world, size_t n, uint64_t last)
 {
-	bool is_there[IDS] = {false};
+	uint8_t is_there[IDS] = {0}; /* in which channels */
 	for (size_t i = 0; i < n; i++)
 		for (size_t v = 0; v < then[i].n; v++)
-			is_there[then[i].values[v].id] = true;
+			is_there[then[i].values[v].id] |= bit_of(channel_name(then[i].channel));
 	for (uint64_t id = 0; id < world->n_ids; id++) {
 		const struct value_facts *facts = &world->ids[id];
 		if (facts->told_put && !facts->was_handed_on && facts->first_born > last)
 			fail_world(world, "a put that was answered is lost", id, last);
 		if (facts->shown_born > last)
 			fail_world(world, "a value that was shown was never there", id, last);
-		if (facts->told_gone && is_there[id])
+		if (is_there[id] && facts->gone_in > last)
+			fail_world(world, "a value that was given is there still", id, last);
+		if (world->kind == WITHOUT_TAPS ? facts->told_gone && is_there[id]
+						: world->kind == WITH_FIXED_TAPS && (facts->told_gone & is_there[id]))
 			fail_world(world, "a value that was given is there again", id, last);
+		bool was_in_b = facts->born_in_b && facts->born_in_b <= last;
+		bool is_in_d = facts->born_in_d && facts->born_in_d <= last;
+		if (world->kind == WITH_FIXED_TAPS && was_in_b && !(is_there[id] & bit_of(SLICE("b"))) && !is_in_d)
+			fail_world(world, "a value that was carried is lost", id, last);
 	}
 }
 
@@ -374,6 +464,27 @@ static int restore_record(void *arg, const struct record *record, char *error)
 	return core_restore_record(arg, record);
 }
 
+/* A match of every second value. */
+static bool accepts(const struct core_match *match, struct slice value)
+{
+	(void)match;
+	const char *end = memchr(value.bytes, ' ', value.len);
+	return (end ? end[-1] : value.bytes[value.len - 1]) % 2;
+}
+
+static void destroy_match(struct core_match *match)
+{
+	free(match);
+}
+
+static struct core_match *make_match(struct slice text)
+{
+	struct core_match *match = malloc(sizeof(*match));
+	ck_assert(match && slice_equal(text, SLICE("odd")));
+	*match = (struct core_match){accepts, destroy_match, SLICE("odd")};
+	return match;
+}
+
 /* Restores a core from a disk. NULL: it cannot be; *log has what was found. */
 static struct core *restore(struct world *world, struct disk_model *disk, struct log *log,
 			    struct core_recorder *recorder, char *error)
@@ -383,10 +494,12 @@ static struct core *restore(struct world *world, struct disk_model *disk, struct
 				     .max_inflight = 50,
 				     .max_waiters = 50,
 				     .max_producers = 100,
+				     .max_taps = 1000,
+				     .turn_work = world->kind == WITHOUT_TAPS ? 0 : 12,
 				     .max_take_bytes = 1 << 20};
 	struct core_seed seed = {.choices = 1, .tokens = {disk_model_random(&world->cut_random), 2}};
 	log_init(log, &disk->disk, SEGMENT, disk_model_random(&world->cut_random));
-	struct core_restore *found = core_restore_create();
+	struct core_restore *found = core_restore_create(make_match);
 	struct recovery recovery = {.log = log, .on_record = restore_record, .arg = found};
 	if (recovery_read(&recovery, error) < 0) {
 		core_restore_destroy(found);
@@ -444,6 +557,7 @@ static void note_token(struct world *world, const struct held_reply *reply)
 	struct token_facts *token = &world->tokens[world->n_tokens < TOKENS ? world->n_tokens++ : pick(world, TOKENS)];
 	token->token = reply->lease;
 	token->n_ids = reply->n_shown;
+	token->channel = reply->shown_of;
 	memcpy(token->ids, reply->shown, sizeof(token->ids));
 }
 
@@ -451,8 +565,14 @@ static void tell(struct world *world, struct held_reply *reply)
 {
 	for (uint32_t i = 0; i < reply->n_put; i++)
 		world->ids[reply->put_first + i].told_put = true;
-	for (uint32_t i = 0; i < reply->n_gone; i++)
-		world->ids[reply->gone[i]].told_gone = true;
+	for (uint32_t i = 0; i < reply->n_gone; i++) {
+		struct value_facts *facts = &world->ids[reply->gone[i]];
+		if (world->kind == WITH_FIXED_TAPS && (facts->told_gone & reply->gone_of))
+			fail_world(world, "a value was given twice", reply->gone[i], 0);
+		facts->told_gone |= reply->gone_of;
+		if (reply->gone_in > facts->gone_in)
+			facts->gone_in = reply->gone_in;
+	}
 	for (uint32_t i = 0; i < reply->n_shown; i++)
 		if (reply->shown_born[i] > world->ids[reply->shown[i]].shown_born)
 			world->ids[reply->shown[i]].shown_born = reply->shown_born[i];
@@ -490,7 +610,7 @@ static void note_births(struct world *world)
 				facts->was_handed_on = facts->was_handed_on || facts->first_born == 0;
 			}
 			for (uint32_t v = 0; v < client->held[i].n_shown; v++)
-				if (!client->held[i].shown_born[v])
+				if (!client->held[i].shown_born[v] && client->held[i].shown_of != bit_of(SLICE("m")))
 					client->held[i].shown_born[v] = world->ids[client->held[i].shown[v]].born;
 		}
 	}
@@ -509,7 +629,8 @@ static void hold_reply(struct world *world, struct client *client, struct core_r
 	struct held_reply held = {.after_batch = reply->after_batch};
 	const struct request_facts *request = &world->requests[reply->id];
 	bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
-	if (is_put && reply->status != STATUS_CLOSED && reply->status != STATUS_ERROR) {
+	bool is_durable = reply->channel.len == 0 || reply->channel.bytes[0] != 'm';
+	if (is_put && is_durable && reply->status != STATUS_CLOSED && reply->status != STATUS_ERROR) {
 		held.put_first = request->first_id;
 		held.n_put = (uint32_t)(reply->op == CORE_PUT ? reply->accepted : reply->status == STATUS_OK);
 		if (reply->op == CORE_PUT && held.n_put > request->n_ids)
@@ -521,7 +642,11 @@ static void hold_reply(struct world *world, struct client *client, struct core_r
 	}
 	bool is_promise = reply->channel.len && reply->channel.bytes[0] == 'p';
 	const struct value *value = reply->value;
+	held.gone_of = held.shown_of = bit_of(reply->channel);
+	held.gone_in = world->recorder.batch;
 	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next) {
+		if (reply->channel.bytes[0] == 'd')
+			note_birth(&world->ids[id_of(value)].born_in_d, world->recorder.batch);
 		if (reply->has_lease || is_promise)
 			held.shown[held.n_shown++] = id_of(value);
 		else if (reply->channel.bytes[0] != 'm')
@@ -529,6 +654,9 @@ static void hold_reply(struct world *world, struct client *client, struct core_r
 	}
 	if (reply->op == CORE_ACK && reply->status == STATUS_OK) {
 		held.n_gone = world->tokens[request->token].n_ids;
+		held.gone_of = world->tokens[request->token].channel;
+		if (held.gone_of == bit_of(SLICE("m")))
+			held.gone_in = 0; /* that waits for nothing */
 		memcpy(held.gone, world->tokens[request->token].ids, sizeof(held.gone));
 	}
 	if (reply->op == CORE_MOVE && reply->status == STATUS_OK)
@@ -631,7 +759,7 @@ static void create(struct world *world, struct client *client, const char *name)
 		i++;
 	event.definition =
 		(struct core_definition){.kind = kinds[i], .capacity = i == 4 ? 1 : 3 + i, .durable = i < CHANNELS - 1};
-	if (name[0] == 'b' && pick(world, 2)) {
+	if (name[0] == 'b' && world->kind != WITH_FIXED_TAPS && pick(world, 2)) {
 		event.definition.max_deliveries = 2;
 		event.definition.dead_letter = SLICE("d");
 	}
@@ -667,8 +795,46 @@ static void put(struct world *world, struct client *client, const char *name)
 	step(world, &event, &effects);
 }
 
+/* Where values come to a channel by one way alone. The first two are made at once; the first stays as it is. */
+static const char *const fixed_taps[][2] = {{"b", "d"}, {"b", "n"}, {"n", "s"}, {"s", "m"}, {"p", "m"}};
+
+static void tap(struct world *world, struct client *client, const char *from, const char *to)
+{
+	struct core_event event = request(world, client, CORE_TAP, from);
+	struct core_effects effects;
+	bool is_plain = world->kind == WITH_FIXED_TAPS && to[0] == 'd';
+	event.tap.to = slice_from(to);
+	event.tap.closes = !is_plain && pick(world, 2);
+	event.tap.state = is_plain || pick(world, 2) ? CORE_TAP_RUN : (enum core_tap_state)pick(world, 4);
+	if (!is_plain && pick(world, 3) == 0)
+		event.tap.match = make_match(SLICE("odd"));
+	step(world, &event, &effects);
+}
+
+static void plumb(struct world *world, struct client *client)
+{
+	struct core_effects effects;
+	if (world->kind == WITHOUT_TAPS)
+		return;
+	if (world->kind == WITH_FIXED_TAPS) {
+		const char *const *ends = fixed_taps[pick(world, 5)];
+		tap(world, client, ends[0], ends[1]);
+		return;
+	}
+	const char *from = names[pick(world, CHANNELS)], *to = names[pick(world, CHANNELS)];
+	if (pick(world, 2)) {
+		tap(world, client, from, to);
+		return;
+	}
+	struct core_event event = request(world, client, CORE_UNTAP, from);
+	event.tap.to = slice_from(to);
+	step(world, &event, &effects);
+}
+
 static void move(struct world *world, struct client *client, const char *name)
 {
+	if (world->kind == WITH_FIXED_TAPS)
+		return;
 	struct core_event event = request(world, client, CORE_MOVE, name);
 	struct core_effects effects;
 	event.to = slice_from(pick(world, 2) ? names[pick(world, CHANNELS)] : "");
@@ -680,6 +846,8 @@ static void take(struct world *world, struct client *client, const char *name)
 {
 	struct core_event event = request(world, client, CORE_TAKE, name);
 	struct core_effects effects;
+	if (world->kind == WITH_FIXED_TAPS && name[0] == 'b')
+		return;
 	event.max = 1 + (uint32_t)pick(world, 3);
 	event.batch = true;
 	if (pick(world, 2) && name[0] != 'p')
@@ -694,6 +862,8 @@ static void choose(struct world *world, struct client *client)
 	struct core_effects effects;
 	struct core_arm arms[2] = {{.channel = slice_from(names[pick(world, CHANNELS)])},
 				   {.channel = slice_from(names[pick(world, CHANNELS)])}};
+	if (world->kind == WITH_FIXED_TAPS && arms[1].channel.bytes[0] == 'b')
+		return;
 	world->requests[event.id].first_id = (uint32_t)world->n_ids;
 	arms[0].value = make_value(world);
 	event.arms = arms;
@@ -740,6 +910,8 @@ static void end_channel(struct world *world, struct client *client, const char *
 {
 	struct core_event event = request(world, client, pick(world, 3) ? CORE_DELETE : CORE_CLOSE, name);
 	struct core_effects effects;
+	if (world->kind == WITH_FIXED_TAPS)
+		return;
 	event.force = pick(world, 2);
 	step(world, &event, &effects);
 }
@@ -798,9 +970,11 @@ static void act(struct world *world)
 	} else if (kind < 33 || is_full(client)) {
 		disconnect_client(world, client);
 		connect_client(world, client);
-	} else if (kind < 40) {
+	} else if (kind < 38) {
 		create(world, client, name);
 	} else if (kind < 42) {
+		plumb(world, client);
+	} else if (kind < 44) {
 		alter(world, client, name);
 	} else if (kind < 64) {
 		put(world, client, name);
@@ -840,6 +1014,10 @@ static bool start(struct world *world)
 		struct value_facts *facts = &world->ids[id];
 		if (facts->first_born > last)
 			facts->first_born = 0;
+		if (facts->born_in_b > last)
+			facts->born_in_b = 0;
+		if (facts->born_in_d > last)
+			facts->born_in_d = 0;
 		facts->is_present = false;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -874,6 +1052,11 @@ static bool start(struct world *world)
 	world->is_alive = true;
 	for (int c = 0; c < CONNECTIONS; c++)
 		connect_client(world, &world->clients[c]);
+	for (int i = 0; i < 2 && world->kind == WITH_FIXED_TAPS; i++) {
+		create(world, &world->clients[0], fixed_taps[i][0]);
+		create(world, &world->clients[0], fixed_taps[i][1]);
+		tap(world, &world->clients[0], fixed_taps[i][0], fixed_taps[i][1]);
+	}
 	return true;
 }
 
@@ -920,6 +1103,7 @@ static bool run_world(uint64_t seed, int mutation, void *seen, char why[WORLDS_W
 	world->cut_random = seed ^ UINT64_C(0x5bd1e995);
 	world->seen = seen;
 	world->mutation = mutation;
+	world->kind = (enum world_kind)(seed % WORLD_KINDS);
 	world->now_us = 1000000;
 	world->n_ids = 1;
 	disk_model_init(&world->disk, SEGMENT * (6 + pick(world, 6)));
@@ -941,9 +1125,9 @@ START_TEST(test_nothing_that_was_told_is_undone)
 	uint64_t cuts = worlds_run(run_world, &seen);
 	printf("%" PRIu64 " cuts, %" PRIu64 " between; %" PRIu64 " values restored, %" PRIu64 " checkpoints, %" PRIu64
 	       " times full, %" PRIu64 " replies with values returned, %" PRIu64 " delayed, %" PRIu64 " moved, %" PRIu64
-	       " sent again; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
+	       " sent again, %" PRIu64 " held by taps; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
 	       seen.cuts, seen.between, seen.values, seen.checkpoints, seen.full, seen.returned, seen.delayed,
-	       seen.moved, seen.duplicates, seen.told_puts, seen.told_gone, seen.told_shown);
+	       seen.moved, seen.duplicates, seen.held, seen.told_puts, seen.told_gone, seen.told_shown);
 	ck_assert_uint_gt(seen.between, cuts / 1000);
 	ck_assert_uint_gt(seen.checkpoints, cuts / 1000);
 	ck_assert_uint_gt(seen.told_puts, cuts / 10);
@@ -953,6 +1137,7 @@ START_TEST(test_nothing_that_was_told_is_undone)
 	ck_assert_uint_gt(seen.delayed, cuts / 10);
 	ck_assert_uint_gt(seen.moved, cuts / 1000);
 	ck_assert_uint_gt(seen.duplicates, cuts / 1000);
+	ck_assert_uint_gt(seen.held, cuts / 100);
 }
 END_TEST
 

@@ -36,7 +36,7 @@ static void replay(const char *group)
 {
 	struct slice left = {records.bytes, records.len}, at = {NULL, 0};
 	struct record record;
-	fixture.restore = core_restore_create();
+	fixture.restore = core_restore_create(NULL);
 	for (ptrdiff_t len; left.len > 0; left.bytes += len, left.len -= (size_t)len) {
 		len = record_read(left, &record);
 		ck_assert_int_gt(len, 0);

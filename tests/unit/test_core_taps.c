@@ -413,6 +413,20 @@ START_TEST(what_a_tap_holds_when_it_ends_goes_back_to_its_place_if_nobody_got_it
 }
 END_TEST
 
+START_TEST(what_goes_back_comes_to_a_tap_that_was_made_meanwhile)
+{
+	expect("a1 create c bounded 2", "a1 ok created");
+	expect("a2 create d unbuffered", "a2 ok created");
+	expect("a3 create e bounded 2", "a3 ok created");
+	expect("a4 tap c d", "a4 ok created");
+	expect("a5 put c x", "a5 ok");
+	expect("a6 tap c e", "a6 ok created");
+	expect_buffer("e", "");
+	expect("a7 untap c d", "a7 ok");
+	expect_buffer("e", "x");
+}
+END_TEST
+
 START_TEST(what_goes_back_is_served_to_who_waits)
 {
 	expect("a1 create c unbuffered", "a1 ok created");
@@ -746,6 +760,7 @@ int main(void)
 		a_target_that_is_closed_ends_its_tap,
 		a_target_that_is_deleted_ends_its_tap,
 		what_a_tap_holds_when_it_ends_goes_back_to_its_place_if_nobody_got_it,
+		what_goes_back_comes_to_a_tap_that_was_made_meanwhile,
 		what_goes_back_is_served_to_who_waits,
 		what_somebody_got_does_not_go_back,
 		a_value_goes_on_to_no_tap_that_did_not_match_it,

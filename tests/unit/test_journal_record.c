@@ -70,7 +70,7 @@ static const struct record samples[] = {
 	{.kind = RECORD_ONCE, .channel = 2, .producer = {"p", 1}, .seq = 9, .status = 1, .accepted = 3, .evicted = 2},
 	{.kind = RECORD_TAP, .channel = 2, .target = 3, .match = {"{}", 2}, .closes = 1, .state = 2},
 	{.kind = RECORD_UNTAP, .channel = 2, .target = 3},
-	{.kind = RECORD_COUNTERS, .channel = 2, .accepted = 1, .taken = 2, .returned = 3, .discarded = 4},
+	{.kind = RECORD_CARRIED, .channel = 2, .place = 9, .target = 3, .status = RECORD_CARRIED_ACCEPTED},
 	{.kind = RECORD_CHECKPOINT_BEGIN},
 	{.kind = RECORD_CHECKPOINT_END, .begin = 77},
 	{.kind = RECORD_GROUP, .name = {"orders", 6}},
