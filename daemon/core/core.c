@@ -61,6 +61,7 @@ void core_destroy(struct core *core)
 		return;
 	struct core_effects effects = {0};
 	core->abandoned = CORE_NEVER;
+	core->do_taps_rest = false;
 	while (!list_is_empty(&core->connections)) {
 		struct core_event event = {.connection =
 						   LIST_ITEM(core->connections.next, struct core_connection, in_core)};

@@ -4,6 +4,7 @@
 
 #include "daemon/log.h"
 #include "daemon/server/clustering_private.h"
+#include "daemon/session/tap_match.h"
 
 struct server_group *cluster_find_group(const struct server_cluster *cluster, struct slice name)
 {
@@ -84,7 +85,7 @@ void cluster_take_group(struct server_cluster *cluster, struct slice name, struc
 		memcpy(group->name, name.bytes, group->name_len = name.len);
 		memcpy(group->owner, owner.bytes, group->owner_len = owner.len);
 		group->taken_us = loop_now_us(cluster->server->loop);
-		group->restore = core_restore_create();
+		group->restore = core_restore_create(tap_match_again);
 		group->recovery = group_recovery_start(cluster->engine, name, owner, &handlers);
 		group->next = cluster->groups;
 		cluster->groups = group;

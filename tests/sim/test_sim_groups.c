@@ -262,7 +262,7 @@ static void make_channels(struct world *world, int d, int group)
 
 static struct core_restore *restore_of(const struct world *world, int group)
 {
-	struct core_restore *restore = core_restore_create();
+	struct core_restore *restore = core_restore_create(NULL);
 	struct slice left = {world->logs[group].bytes, world->logs[group].len};
 	struct record record;
 	for (ptrdiff_t len; left.len > 0; left.bytes += len, left.len -= (size_t)len) {

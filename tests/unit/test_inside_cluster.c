@@ -118,7 +118,7 @@ static void setup(void)
 	ck_assert_int_eq(journal_init(&journal, &settings, &carrier, 1), 0);
 	inside.broker.journal = &journal;
 	inside.sessions.cluster = &view;
-	broker_adopt(&inside.broker, SLICE("default"), core_restore_create());
+	broker_adopt(&inside.broker, SLICE("default"), core_restore_create(NULL));
 	broker_serve(&inside.broker, SLICE("default"));
 	fd = inside_connect(&inside);
 	snprintf(path, sizeof(path), "/tmp/millrace-cluster.%ld", (long)getpid());
@@ -238,7 +238,7 @@ START_TEST(a_subscription_is_of_its_sources_group)
 		.max_memory = 200000, .max_channels = 8, .max_inflight = 6, .max_waiters = 10, .max_taps = 1};
 	struct core_event event = {.op = CORE_SET_LIMITS, .limits = &limits};
 	broker_step(&inside.broker, &event);
-	broker_adopt(&inside.broker, SLICE("near"), core_restore_create());
+	broker_adopt(&inside.broker, SLICE("near"), core_restore_create(NULL));
 	broker_serve(&inside.broker, SLICE("near"));
 	ask("{\"id\":1,\"op\":\"create\",\"channel\":\"{near}c\",\"kind\":\"bounded\",\"capacity\":1}");
 	has(ask("{\"id\":2,\"op\":\"tap\",\"from\":\"{near}c\",\"kind\":\"unbuffered\"}"),
