@@ -365,7 +365,6 @@ static void drop_before(struct carrier *carrier, uint64_t number)
 		log->status.bytes -= group->bytes_at_begin;
 		group_trim_raise(&group->trim, (struct batch_position){group->epoch, group->seq_at_begin});
 	}
-	tell(log);
 }
 
 static void status(struct carrier *carrier, struct carrier_status *out)

@@ -139,9 +139,10 @@ bool journal_notice(struct journal *journal)
 	uint64_t before = journal->status.committed;
 	journal->carrier->calls->status(journal->carrier, &journal->status);
 	if (journal->checkpoint_end && journal->status.committed >= journal->checkpoint_end) {
-		journal->carrier->calls->drop_before(journal->carrier, journal->checkpoint_begin);
-		journal->checkpoint_begin = journal->checkpoint_end = 0;
+		uint64_t begin = journal->checkpoint_begin;
+		journal->checkpoint_begin = journal->checkpoint_end = 0; /* first: the carrier may tell of a change */
 		journal->checkpoints++;
+		journal->carrier->calls->drop_before(journal->carrier, begin);
 	}
 	return journal->status.committed > before || journal_failure(journal);
 }

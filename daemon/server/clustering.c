@@ -15,8 +15,8 @@
 #include "daemon/server/clustering_private.h"
 
 enum {
-	LEAST_CHECKPOINT_BYTES = 16 * 1024 * 1024,
-	LAST_CALLS_US = 1000 * 1000, /* what the end waits for the engine, at most */
+	LEAST_CHECKPOINT_BYTES = 1024 * 1024, /* some thousand keys, which a take-over reads in a fifth of a second */
+	LAST_CALLS_US = 1000 * 1000,          /* what the end waits for the engine, at most */
 	CLOCKS_APART_MS = 5000,
 	TROUBLE_US = 5 * 1000 * 1000,
 };

@@ -85,9 +85,15 @@ static void append(struct carrier *carrier, char *run, size_t len, uint64_t last
 	carried.committed = last;
 }
 
+static struct journal journal;
+static unsigned n_dropped;
+
+/* It tells of the change at once, and whoever hears of it asks. */
 static void drop_before(struct carrier *carrier, uint64_t number)
 {
 	(void)carrier, (void)number;
+	if (++n_dropped < 10)
+		journal_notice(&journal);
 }
 
 static void carrier_status(struct carrier *carrier, struct carrier_status *now)
@@ -98,7 +104,6 @@ static void carrier_status(struct carrier *carrier, struct carrier_status *now)
 
 static const struct carrier_calls carrier_calls = {append, drop_before, carrier_status};
 static struct carrier carrier = {&carrier_calls};
-static struct journal journal;
 
 /* What has gathered is kept, and what waited for it goes. */
 static void commit(void)
@@ -302,6 +307,17 @@ START_TEST(a_group_is_moved)
 }
 END_TEST
 
+START_TEST(a_checkpoint_ends_once_whatever_the_carrier_tells)
+{
+	journal_begin_checkpoint(&journal);
+	ck_assert(broker_checkpoint(&inside.broker));
+	journal_end_checkpoint(&journal);
+	commit();
+	ck_assert_uint_eq(n_dropped, 1);
+	ck_assert_uint_eq(journal.checkpoints, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -311,6 +327,7 @@ int main(void)
 		http_redirects,
 		the_cluster_is_shown,
 		a_group_is_moved,
+		a_checkpoint_ends_once_whatever_the_carrier_tells,
 		NULL,
 	};
 	Suite *suite = suite_create("inside: in a cluster");
