@@ -46,15 +46,20 @@ static bool next_channel(struct core *core)
 	return true;
 }
 
-/* Dead letters count as leased where they come from, until they have entered. */
-static void record_dead_letters(struct core *core, struct channel *channel)
+/* Dead letters count as leased where they come from, until they have entered. Those that a slice before has recorded
+ * are passed over. False: the slice is full. */
+static bool record_dead_letters(struct core *core, struct channel *channel, size_t end)
 {
 	const struct link *letters = &channel->dead_letters;
 	for (struct link *at = letters->next; at != letters; at = at->next) {
 		struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
-		for (struct value *value = request->parked.values.head; value; value = value->next)
+		for (struct value *value = request->parked.values.head; value; value = value->next) {
+			if (is_slice_full(core, end))
+				return false;
 			recorder_dead_letter_again(core, channel, value);
+		}
 	}
+	return true;
 }
 
 static void record_producer(struct core *core, const struct producer *producer)
@@ -101,7 +106,8 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 		record_producer(core, checkpoint->producer);
 		recorder_passes_producer(core, checkpoint->producer);
 	}
-	record_dead_letters(core, channel);
+	if (!record_dead_letters(core, channel, end))
+		return true;
 	if (channel->mult && channel->mult->held)
 		recorder_put_again(core, channel, channel->mult->held);
 	if (channel->mult)
