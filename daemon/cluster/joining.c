@@ -41,6 +41,8 @@ static bool is_done(struct joining *joining, const struct engine_answer *answer)
 		return true;
 	}
 	joining->due_us = joining->now_us + RETRY_US;
+	if (answer->result == ENGINE_UNKNOWN)
+		joining->taken_since_us = UINT64_MAX; /* an engine that was away may have made leases longer */
 	if (answer->result != ENGINE_REFUSED)
 		joining->refused_since_us = UINT64_MAX;
 	else if (joining->refused_since_us == UINT64_MAX)
@@ -143,6 +145,8 @@ static void on_name(void *arg, const struct engine_answer *answer)
 	const struct engine_row *row = answer->n_rows ? &answer->rows[0] : NULL;
 	if (row && joining->lease && row->lease == joining->lease) {
 		is_in(joining); /* by a call without an answer */
+	} else if (row && joining->old_lease && row->lease == joining->old_lease) {
+		go_on(joining, JOINING_ENDS_OLD_LEASE);
 	} else if (row) {
 		wait_for_name(joining, row->value);
 	} else {
@@ -150,6 +154,14 @@ static void on_name(void *arg, const struct engine_answer *answer)
 			joining->lease = 0;
 		go_on(joining, joining->lease ? JOINING_TAKES_NAME : JOINING_GETS_LEASE);
 	}
+}
+
+static void on_old_lease_ended(void *arg, const struct engine_answer *answer)
+{
+	struct joining *joining = arg;
+	is_done(joining, answer);
+	if (joining->stage != JOINING_HAS_FAILED)
+		joining->stage = JOINING_LOOKS_FOR_NAME;
 }
 
 static void kept_alive(struct joining *joining, uint64_t ttl_ms)
@@ -275,6 +287,9 @@ static void ask(struct joining *joining)
 	case JOINING_LOOKS_FOR_NAME:
 		calls->range(joining->engine, joining, key_slice(&joining->key), none, 1, false, on_name, joining);
 		break;
+	case JOINING_ENDS_OLD_LEASE:
+		calls->revoke(joining->engine, joining, joining->old_lease, on_old_lease_ended, joining);
+		break;
 	case JOINING_GETS_LEASE:
 		joining->asked_us = joining->now_us;
 		calls->grant(joining->engine, joining, joining->ttl_ms, on_lease, joining);
@@ -292,9 +307,14 @@ static void ask(struct joining *joining)
 	}
 }
 
-uint64_t joining_tick(struct joining *joining, uint64_t now_us)
+/* Those who ask had better ask others: while this daemon is not sure, they hear nothing. */
+static uint64_t gives_up_us(const struct joining *joining)
 {
-	joining->now_us = now_us;
+	return joining->stage == JOINED ? joining->sure_until_us + joining->ttl_ms * 1000 / 2 : UINT64_MAX;
+}
+
+static uint64_t go_on_or_wait(struct joining *joining, uint64_t now_us)
+{
 	if (joining->is_under_way || joining->stage >= JOINING_HAS_FAILED)
 		return UINT64_MAX;
 	if (joining->stage == JOINED && joining->wants_value_written) {
@@ -306,6 +326,15 @@ uint64_t joining_tick(struct joining *joining, uint64_t now_us)
 		return joining->due_us;
 	ask(joining);
 	return UINT64_MAX;
+}
+
+uint64_t joining_tick(struct joining *joining, uint64_t now_us)
+{
+	joining->now_us = now_us;
+	if (gives_up_us(joining) <= now_us)
+		end(joining, true, "the engine has not answered for too long");
+	uint64_t due_us = go_on_or_wait(joining, now_us), end_us = gives_up_us(joining);
+	return due_us < end_us ? due_us : end_us;
 }
 
 void joining_init(struct joining *joining, struct engine *engine, struct slice name, uint64_t ttl_ms,

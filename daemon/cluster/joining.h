@@ -15,6 +15,7 @@ enum joining_stage {
 	JOINING_MAKES_FORMAT,
 	JOINING_READS_FORMAT,
 	JOINING_LOOKS_FOR_NAME,
+	JOINING_ENDS_OLD_LEASE,
 	JOINING_GETS_LEASE,
 	JOINING_TAKES_NAME,
 	JOINED,
@@ -38,6 +39,7 @@ struct joining {
 	enum joining_stage stage;
 	bool is_under_way;
 	bool lease_is_doubtful; /* it may have ended before the name was taken */
+	uint64_t old_lease;     /* of a run before this one in the same process, which has ended; 0: there was none */
 	uint64_t ttl_ms, lease, now_us, due_us, asked_us, sure_until_us;
 	uint64_t refused_since_us, taken_since_us; /* UINT64_MAX: it is not */
 	size_t value_len, taken_len;

@@ -155,6 +155,11 @@ static void on_lost(void *arg, const char *why)
 	end(arg, true, why);
 }
 
+uint64_t membership_lease(const struct membership *membership)
+{
+	return membership->joining.lease;
+}
+
 bool membership_is_joined(const struct membership *membership)
 {
 	return membership->joining.stage == JOINED && !membership->has_ended;
@@ -393,6 +398,7 @@ struct membership *membership_create(struct engine *engine, const struct members
 		.stuck_us = 2 * settings->ttl_ms * 1000,
 	};
 	joining_init(&membership->joining, engine, settings->name, settings->ttl_ms, &joining);
+	membership->joining.old_lease = settings->old_lease;
 	set_value(membership);
 	membership->table = membership->ownership.table = table_create();
 	if (!membership->table || add_groups(membership, &settings->placement) < 0) {

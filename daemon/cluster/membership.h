@@ -20,6 +20,7 @@ struct membership_settings {              /* slices and rules stay where they ar
 	struct placement placement;
 	struct cluster_mark mark; /* random */
 	uint64_t wall_ms;         /* the time by the wall clock */
+	uint64_t old_lease;       /* of a run before this one in this process, which has ended; 0: there was none */
 };
 
 struct membership_handlers { /* they do not destroy it */
@@ -43,6 +44,7 @@ void membership_destroy(struct membership *membership);                         
 /* Returns when it has to be called again at the latest. */
 uint64_t membership_tick(struct membership *membership, uint64_t now_us);
 
+uint64_t membership_lease(const struct membership *membership); /* 0: it has none */
 bool membership_is_joined(const struct membership *membership);
 uint64_t membership_sure_until_us(const struct membership *membership);
 

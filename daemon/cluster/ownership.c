@@ -80,7 +80,7 @@ const struct table_member *ownership_home(struct ownership *ownership, const str
 	for (size_t i = 0; i < table->n_members; i++) {
 		const struct table_member *member = &table->members[i];
 		bool is_self = slice_equal(member_name(member), ownership->name);
-		if (is_self ? ownership->is_draining : member_info(member).is_draining)
+		if (is_self ? ownership->is_draining : member->is_draining)
 			continue;
 		members[n] = member;
 		names[n++] = member_name(member);
@@ -169,7 +169,7 @@ void ownership_take(struct ownership *ownership, struct table_group *group)
 static bool owner_is_gone(struct ownership *ownership, const struct table_group *group)
 {
 	const struct table_member *member = table_member(ownership->table, group->as_owner.daemon);
-	return !member || !mark_equal(member_info(member).mark, group->as_owner.mark);
+	return !member || !mark_equal(member->mark, group->as_owner.mark);
 }
 
 /* -- Giving -- */
@@ -197,7 +197,7 @@ static void give(struct ownership *ownership, struct table_group *group)
 	if (to) {
 		draft.member_key = key_of_member(member_name(to));
 		draft_compare(&draft, ENGINE_IS, &draft.member_key, member_value(to));
-		draft_owner(&draft, group, member_info(to).mark, member_name(to), to->lease);
+		draft_owner(&draft, group, to->mark, member_name(to), to->lease);
 	} else {
 		draft.writes[draft.transaction.n_writes++] =
 			(struct engine_write){.key = key_slice(&draft.owner_key), .is_delete = true};

@@ -111,11 +111,13 @@ static void member_row(struct table *table, const struct engine_row *row, uint64
 	if (!member && !(member = add_member(table, name, now_us)))
 		return;
 	if (!slice_equal(member_value(member), row->value)) {
-		if (!mark_equal(member_info(member).mark, info.mark))
+		if (!mark_equal(member->mark, info.mark))
 			member->since_us = now_us; /* it has ended meanwhile */
 		table->has_changed = true;
 		memcpy(member->value, row->value.bytes, member->value_len = row->value.len);
 	}
+	member->mark = info.mark;
+	member->is_draining = info.is_draining;
 	member->lease = row->lease;
 	member->seen_in = table->reading;
 }

@@ -12,6 +12,8 @@ struct table_member {
 	size_t name_len, value_len;
 	char name[NAME_MAX_BYTES];
 	char value[MEMBER_BYTES]; /* as it is in the engine: see member_info() */
+	struct cluster_mark mark; /* of what it says, this is looked at often */
+	bool is_draining;
 	uint64_t lease;
 	uint64_t since_us; /* when it was first seen */
 	uint64_t seen_in;

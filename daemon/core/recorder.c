@@ -67,7 +67,7 @@ enum error recorder_admits(struct core *core, const struct channel *channel, con
 	if (!buffer)
 		return ERROR_NONE;
 	if (core->recorder->is_full)
-		return ERROR_UNAVAILABLE;
+		return core->groups.are_there ? ERROR_OVERLOADED : ERROR_UNAVAILABLE;
 	for (; values; values = values->next)
 		*reserved += bytes_of(values) + RECORD_MAX_BYTES; /* on a sliding channel each evicts another */
 	return record_reserve(buffer, *reserved + STEP_BYTES) < 0 ? ERROR_OVERLOADED : ERROR_NONE;

@@ -54,8 +54,16 @@ static bool group_row(const struct cluster_view *view, size_t i, struct cluster_
 	return true;
 }
 
-static const char *message_of(const struct server_cluster *cluster)
+static const char *message_of(struct server_cluster *cluster)
 {
+	const char *trouble = membership_trouble(cluster->membership);
+	if (trouble[0]) {
+		snprintf(cluster->why, sizeof(cluster->why), "%s: %s",
+			 cluster->is_ready ? "no answer of etcd for too long, answers are held"
+					   : "the cluster is not joined yet",
+			 trouble);
+		return cluster->why;
+	}
 	if (!membership_is_joined(cluster->membership))
 		return "it has not joined the cluster yet: it waits for etcd, or for its name";
 	return "it has not heard of etcd for too long, and holds its answers";
@@ -63,7 +71,7 @@ static const char *message_of(const struct server_cluster *cluster)
 
 static void status(const struct cluster_view *view, struct cluster_status *out)
 {
-	const struct server_cluster *cluster = (const struct server_cluster *)view;
+	struct server_cluster *cluster = (struct server_cluster *)view;
 	bool is_joined = cluster->is_ready && loop_clock_us() < membership_sure_until_us(cluster->membership);
 	*out = (struct cluster_status){
 		.is_joined = is_joined,

@@ -286,6 +286,7 @@ static int start_membership(struct server_cluster *cluster)
 		.address = slice_from(config->advertise),
 		.ttl_ms = config->ttl_ms,
 		.wall_ms = wall_ms(),
+		.old_lease = cluster->server->service.cluster_lease,
 	};
 	cluster->rules = calloc(config->n_groups + 1, sizeof(*cluster->rules));
 	if (!cluster->rules || getrandom(&settings.mark, sizeof(settings.mark), 0) != sizeof(settings.mark))
@@ -381,6 +382,7 @@ void server_stop_cluster(struct server *server)
 		wait_until(cluster, all_is_kept);
 		cluster->has_ended = true;
 		stream_group_send_until(server->streams, 0);
+		server->service.cluster_lease = membership_lease(cluster->membership);
 		membership_leave(cluster->membership);
 		wait_until(cluster, has_left);
 	}

@@ -308,6 +308,17 @@ static void on_turn_end(void *arg)
 	memory_trim_turn(&server->memory_trim, totals.bytes + stream_group_buffer_bytes(server->streams));
 }
 
+/* Signals to end wait while nobody is there to hear them: between the end of one run and the next one's begin. */
+static void hold_signals(int how)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(how, &signals, NULL);
+}
+
 static int start(struct server *server)
 {
 	struct core_seed seed;
@@ -342,6 +353,7 @@ static int start(struct server *server)
 		log_error("cannot start: no memory");
 		return -1;
 	}
+	hold_signals(SIG_UNBLOCK);
 	loop_set_spin(server->loop, server->config.spin_us);
 	if (server_start_journal(server) < 0 || server_start_cluster(server) < 0 ||
 	    server_create_channels(server, &server->config, SLICE("")) > 0 ||
@@ -386,6 +398,10 @@ static int serve(server_load_config *load_config, void *arg, struct service *ser
 	listener_close(server.listeners);
 	inherited_finish();
 	server_stop_cluster(&server);
+	if (status == BEGINS_ANEW && server.stage != SERVER_SERVING)
+		status = 0; /* it was told to end meanwhile */
+	if (status == BEGINS_ANEW)
+		hold_signals(SIG_BLOCK);
 	server_stop_journal(&server);
 	session_drop_all(&server.sessions);
 	http_stop(server.http);

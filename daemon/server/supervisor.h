@@ -12,6 +12,7 @@ struct service {
 	int fd; /* -1: nobody supervises */
 	socklen_t len;
 	struct sockaddr_un address;
+	uint64_t cluster_lease;  /* of the last run of this process in the cluster; 0: there was none */
 	uint64_t cluster_losses; /* how often this process has lost its place in the cluster */
 	uint64_t watchdog_us;    /* it wants to hear that often that the daemon is alive; 0: it does not */
 };

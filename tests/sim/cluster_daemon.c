@@ -384,6 +384,7 @@ void cluster_daemon_start(struct cluster_daemon *daemon, struct engine_model *mo
 		.ttl_ms = TTL_MS,
 		.damping_ms = DAMPING_MS,
 		.placement = {rules, 1},
+		.old_lease = daemon->old_lease,
 		.mark = {{random_next(&random), random_next(&random)}},
 	};
 	daemon->membership = membership_create(engine_of(daemon->client), &membership, &handlers);

@@ -39,7 +39,7 @@ struct cluster_reply {
 	size_t n_shown;
 };
 
-enum { REPLIES = 256 };
+enum { REPLIES = 64 };
 
 struct cluster_group {
 	struct cluster_daemon *daemon;
@@ -81,6 +81,7 @@ struct cluster_daemon {
 	} last; /* whose record was the last, in which batch */
 	unsigned checkpoint_group;
 	uint64_t checkpoints, taken, given, lost;
+	uint64_t old_lease; /* of the run before, if that was in the same process */
 };
 
 /* Another run begins. */

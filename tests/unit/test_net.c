@@ -258,6 +258,60 @@ START_TEST(a_stream_that_is_refused_and_broken_ends)
 }
 END_TEST
 
+/* -- Output that nobody may see any more -- */
+
+static size_t answer(struct stream *asked, char *bytes, size_t len)
+{
+	(void)bytes;
+	loop_now_us(loop);
+	buffer_append(stream_output(asked, 0), "answer", 6);
+	return len;
+}
+
+static void on_sent(struct stream *sent)
+{
+	(void)sent;
+}
+
+static const struct stream_handlers answering = {
+	.on_bytes = answer, .on_sent = on_sent, .on_end = on_end, .on_gone = on_gone};
+
+static void ask(void)
+{
+	say("x", 1);
+	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+}
+
+START_TEST(what_is_written_after_its_time_waits_until_there_is_more)
+{
+	char bytes[64];
+	open_stream(&answering);
+	stream_group_send_until(streams, START_US + 100);
+	ask();
+	ck_assert_int_eq(read(peer, bytes, sizeof(bytes)), 6);
+	fake_system.now_us = START_US + 100;
+	ask();
+	ask();
+	ck_assert_int_lt(read(peer, bytes, sizeof(bytes)), 0);
+	stream_group_send_until(streams, START_US + 200);
+	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	ck_assert_int_eq(read(peer, bytes, sizeof(bytes)), 12);
+}
+END_TEST
+
+START_TEST(what_waits_is_forgotten_with_its_stream)
+{
+	char bytes[64];
+	open_stream(&answering);
+	stream_group_send_until(streams, 0);
+	ask();
+	stream_group_forget_unsent(streams);
+	stream_finish(&stream);
+	stream.group = NULL;
+	ck_assert_int_eq(read(peer, bytes, sizeof(bytes)), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -273,8 +327,14 @@ int main(void)
 		a_stream_that_is_refused_and_broken_ends,
 		NULL,
 	};
+	const TTest *const late[] = {
+		what_is_written_after_its_time_waits_until_there_is_more,
+		what_waits_is_forgotten_with_its_stream,
+		NULL,
+	};
 	Suite *suite = suite_create("net: streams");
 	suite_case(suite, "turns", setup, teardown, tests);
 	suite_case(suite, "broken", setup, teardown, broken);
+	suite_case(suite, "late", setup, teardown, late);
 	return suite_run(suite);
 }
