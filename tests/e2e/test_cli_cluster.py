@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The command line in a cluster: its rows, and that it follows. The daemons are played here."""
+"""The command line in a cluster: its rows, and that it follows. The daemons are played here, but in one test."""
 import json
 import os
+import shutil
 import socketserver
 import struct
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import threading
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import BUILD, DEADLINE_S  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+from tests.lib.cluster import Cluster  # noqa: E402
+from tests.lib.etcd import Etcd  # noqa: E402
+from tests.lib.millraced import BUILD, DEADLINE_S  # noqa: E402
 
 GROUPS = [{"group": "default", "owner": "a", "epoch": 3, "lag_ms": 7}, {"group": "lost", "epoch": 4}, {"group": "orders", "owner": "b", "target": "a", "epoch": 12}]
 
@@ -102,6 +105,27 @@ class CliCluster(unittest.TestCase):
     def test_any_address_will_do(self):
         run = self.run_cli("take", "{orders}.jobs", url=f"tcp://127.0.0.1:1,{self.b.url[6:]}")
         self.assertEqual((run.returncode, run.stdout), (0, "1\n"))
+
+
+@unittest.skipUnless(shutil.which("etcd"), "etcd is not installed")
+class Alive(unittest.TestCase):
+    def test_a_hand_over_and_the_death_of_the_owner_lose_nothing_and_keep_the_order(self):
+        channel, n = "{orders}.jobs", 6000
+        channels = {channel: {"kind": "bounded", "capacity": n, "durable": True}}
+        with Etcd(1) as etcd, Cluster(etcd, groups={"orders": "b"}, channels=channels) as cluster:
+            command = [os.path.join(BUILD, "millrace"), "--url", ",".join(cluster[name].url for name in "abc")]
+            run = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            with subprocess.Popen([*command, "put", channel], stdin=subprocess.PIPE, **run) as put:
+                for i in range(n):
+                    put.stdin.write(f"{i}\n")
+                    if i == n // 3:
+                        self.assertEqual(subprocess.run([*command, "cluster", "move", "orders", "c"], timeout=DEADLINE_S, **run).returncode, 0)
+                    if i == 2 * n // 3:
+                        cluster.owner(channel).kill()
+                _, told = put.communicate(timeout=DEADLINE_S)
+            self.assertEqual(put.returncode, 0, told)
+            taken = subprocess.run([*command, "take", channel, "-n", str(n)], timeout=DEADLINE_S, **run)
+            self.assertEqual([int(line) for line in taken.stdout.splitlines()], list(range(n)), taken.stderr)
 
 
 if __name__ == "__main__":
