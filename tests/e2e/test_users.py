@@ -165,6 +165,13 @@ class Rights(unittest.TestCase):
             reply = connection.receive()
             self.assertEqual((reply["id"], reply["error"], reply["channel"], reply["right"]), (None, "denied", "c", "put"))
 
+    def test_a_group_is_moved_by_who_may_manage_a_channel_of_its_name(self):
+        with self.login("tcp", "all") as connection:
+            reply = connection.ask(id=1, op="cluster", group="orders", to="b")
+            self.assertEqual((reply["error"], reply["right"], reply["channel"]), ("denied", "manage", "{orders}"))
+            self.assertEqual(connection.ask(id=2, op="cluster")["error"], "bad_request")  # everybody may look: there is no cluster
+        self.assertEqual(self.admin.ask(id=1, op="cluster", group="orders", to="b")["error"], "bad_request")
+
     def test_alts_need_the_right_for_every_arm(self):
         before = self.prepare()
         with self.login("tcp", "only-take") as connection:
