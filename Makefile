@@ -240,9 +240,9 @@ soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
 	@BUILD=$(BUILD) MILLRACE_KILLS=300 tests/e2e/test_durable.py Killed
 
-bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 7 minutes
+bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 9 minutes
 	@$(MAKE) --no-print-directory bench-built
-bench-quick: deps-bench ## the same in less than one
+bench-quick: deps-bench ## the same in little more than one
 	@$(MAKE) --no-print-directory bench-built BENCH_OPTIONS=--quick
 bench-client: deps-bench ## what the client library costs beside work by hand
 	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/bench/,driver client)

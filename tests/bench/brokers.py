@@ -1,4 +1,5 @@
-"""The brokers that are compared: how each is started, without persistence and on a core of its own, and how it always ends with us."""
+"""The brokers that are compared: how each is started, on a core of its own, and how it always ends with us. None keeps anything, but for those that are compared as durable: they sync to the same disk
+before they answer."""
 import ctypes
 import os
 import resource
@@ -19,6 +20,13 @@ CHANNELS = (
     + "".join(f", arm-{i}: {{kind: unbuffered}}" for i in range(1, 64))
     + "}"
 )
+DURABLE_CHANNELS = (
+    "{"
+    + ", ".join(f"bench-{name}: {{kind: bounded, capacity: 1000000, durable: true}}" for name in ("50", "100", "1024"))
+    + ", "
+    + ", ".join(f"{name}: {{kind: bounded, capacity: 1000000}}" for name in ("memory-50", "bench-pingpong"))
+    + "}"
+)
 MILLRACED = [os.path.join(BUILD, "millraced"), "--http", "none", "--listen", "tcp://127.0.0.1:{port}", "--set", "channels={channels}"]
 COMMANDS = {
     "millrace": MILLRACED,
@@ -31,6 +39,9 @@ COMMANDS = {
         *(MILLRACED[0], "--http", "127.0.0.1:{http_port}", *MILLRACED[3:]),
         *(part for limit in ("max_channels=3000000", "max_connections=20000", "max_frame=16777215", "max_memory=8GiB", "max_buffers=2GiB") for part in ("--set", f"limits.{limit}")),
     ],
+    "millrace durable": [*MILLRACED[:-1], "channels={durable_channels}", "--set", "journal.path={directory}/journal"],
+    "redis durable": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no", "--bind", "127.0.0.1"],
+    "beanstalkd durable": ["beanstalkd", "-l", "127.0.0.1", "-p", "{port}", "-b", "{directory}", "-f0"],
     "redis": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1", "--maxclients", "5000"],
     "nats": ["nats-server", "-a", "127.0.0.1", "-p", "{port}"],
     "beanstalkd": ["beanstalkd", "-l", "127.0.0.1", "-p", "{port}"],
@@ -67,18 +78,24 @@ class Broker:
             probe.bind(("127.0.0.1", 0))
             http_probe.bind(("127.0.0.1", 0))
             self.port, self.http_port = probe.getsockname()[1], http_probe.getsockname()[1]
-        self.directory = tempfile.mkdtemp(prefix="millrace-bench.")
-        command = [part.format(port=self.port, http_port=self.http_port, channels=CHANNELS, directory=self.directory) for part in COMMANDS[name]]
+        self.name, self.core = name, core
+        self.directory = tempfile.mkdtemp(prefix="bench.", dir=BUILD)  # on a disk, as /tmp may not be
         if name == "millrace TLS":
             make_certificate(self.directory)
-        self.process = start_on(core, command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.start()
+
+    def start(self):
+        """Also again, when it has been killed: over what it left on the disk."""
+        words = {"port": self.port, "http_port": self.http_port, "channels": CHANNELS, "durable_channels": DURABLE_CHANNELS, "directory": self.directory}
+        command = [part.format(**words) for part in COMMANDS[self.name]]
+        self.process = start_on(self.core, command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            self.wait_until_ready(name)
+            self.wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
-    def wait_until_ready(self, name):
+    def wait_until_ready(self):
         deadline = time.monotonic() + DEADLINE_S
         while True:
             try:
@@ -86,7 +103,7 @@ class Broker:
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{name} did not start") from None
+                    raise SystemExit(f"{self.name} did not start") from None
                 time.sleep(0.02)
 
     def cpu_us(self):
@@ -100,7 +117,10 @@ class Broker:
                 pass
         return total / 1000
 
-    def stop(self):
+    def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def stop(self):
+        self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)

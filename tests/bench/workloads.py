@@ -14,6 +14,10 @@ TARGETS = {
     "nats half": ("nats", "nats", "half=1"),  # half as many: a value is two of Millrace's requests
     "nats verbose": ("nats", "nats-verbose", ""),
     "beanstalkd": ("beanstalkd", "beanstalkd", ""),
+    "millrace, journal": ("millrace durable", "millrace", "queue=memory-50"),  # channels in memory, of a daemon that has durable ones too
+    "millrace durable": ("millrace durable", "millrace", ""),
+    "redis durable": ("redis durable", "redis", ""),  # appendfsync always
+    "beanstalkd durable": ("beanstalkd durable", "beanstalkd", ""),  # -f0
     "echo": ("echo", "echo", ""),  # millrace's bytes, merely sent back
     "plain take": ("millrace", "millrace", ""),
     "alts over 1": ("millrace", "millrace", "arms=1"),
@@ -41,6 +45,13 @@ class Workload(NamedTuple):
     targets: list
     goals: list = []
     is_latency: bool = False
+    times_longer: int = 1
+
+
+def durable(title, settings, against_redis, has_jobs=True):
+    """All sync to the same disk before they answer, which takes milliseconds: they are looked at for longer. beanstalkd knows no batches."""
+    peers = {"redis durable": against_redis, **({"beanstalkd durable": 15} if has_jobs else {})}
+    return Workload(f"durable, {title}", settings, ["millrace durable", *peers], [Goal("millrace durable", peer, factor, "rate") for peer, factor in peers.items()], times_longer=2)
 
 
 STYLES = ["millrace", "millrace op first", "millrace foreign"]
@@ -65,11 +76,12 @@ WORKLOADS = {
     "window-50": Workload(
         "4 connections, 64 in flight, 50 B",
         "pairs=4 window=64 size=50",
-        [*STYLES, "millrace credit", "millrace TLS", "redis", "nats", "nats half", "nats verbose", "beanstalkd", "echo"],
+        [*STYLES, "millrace credit", "millrace TLS", "millrace, journal", "redis", "nats", "nats half", "nats verbose", "beanstalkd", "echo"],
         [
             *(Goal("millrace", peer, factor) for peer, factor in (("redis", 3.3), ("nats", 1.2), ("nats half", 1.2))),
             *(Goal("millrace", peer, factor, "rate") for peer, factor in (("redis", 2.5), ("nats", 1), ("beanstalkd", 40))),
             Goal("millrace TLS", "millrace", 0.5, "rate"),
+            Goal("millrace, journal", "millrace", 0.97),
         ],
     ),
     "window-1k": Workload(
@@ -97,4 +109,8 @@ WORKLOADS = {
         ["plain take", "alts over 1", "alts over 8", "alts over 64"],
         [Goal("alts over 8", "plain take", 0.7)],
     ),
+    "durable-window-50": durable("4 connections, 64 in flight, 50 B", "pairs=4 window=64 size=50", 1.5),
+    "durable-one-50": durable("50 connections, one request in flight each, 50 B", "pairs=50 window=1 size=50", 1.3),
+    "durable-batch-50": durable("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", 1.3, has_jobs=False),
+    "durable-window-1k": durable("4 connections, 64 in flight, 1 KiB", "pairs=4 window=64 size=1024", 1.5),
 }
