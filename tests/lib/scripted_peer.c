@@ -149,7 +149,7 @@ static void end_response(struct scripted_peer *peer)
 /* How many bytes of `in` the next chunk is; 0: it is not whole yet. */
 static size_t read_chunk(struct scripted_peer *peer, struct slice in, char lease[PEER_LEASE_BYTES])
 {
-	const char *line_end = memmem(in.bytes, in.len, "\r\n", 2);
+	const char *line_end = in.len > 0 ? memmem(in.bytes, in.len, "\r\n", 2) : NULL;
 	if (!line_end)
 		return 0;
 	char *end;
@@ -168,7 +168,7 @@ static size_t read_chunk(struct scripted_peer *peer, struct slice in, char lease
 static size_t read_response(struct scripted_peer *peer, struct slice in, char lease[PEER_LEASE_BYTES])
 {
 	char head[HEAD_BYTES];
-	const char *head_end = memmem(in.bytes, in.len, "\r\n\r\n", 4), *found;
+	const char *head_end = in.len > 0 ? memmem(in.bytes, in.len, "\r\n\r\n", 4) : NULL, *found;
 	if (!head_end)
 		return 0;
 	size_t head_len = (size_t)(head_end - in.bytes) + 4, len = 0;
