@@ -128,7 +128,9 @@ void table_set_owner(struct table_group *group, struct slice owner, uint64_t now
 		owner.len = 0;
 	if (!slice_equal(group_owner(group), owner))
 		group->table->has_changed = true;
-	memmove(group->owner, owner.bytes, group->owner_len = owner.len);
+	group->owner_len = owner.len;
+	if (owner.len)
+		memmove(group->owner, owner.bytes, owner.len);
 	if (owner.len && !owner_read(group_owner(group), &group->as_owner))
 		group->as_owner = (struct cluster_owner){0}; /* of nobody who is up */
 	if (owner.len)
