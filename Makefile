@@ -35,7 +35,7 @@ DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
 # The browser's test is a target of its own: a browser is large.
 BROWSER_PACKAGES := $(BUILD_PACKAGES) chromium $(if $(shell command -v npm),,nodejs npm)
 PLAYWRIGHT       := playwright-core@1.49.1
-BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server
+BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server rabbitmq-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
             $(if $(CI),-Werror)
@@ -170,7 +170,7 @@ $(EXAMPLES): %: %.o $(BUILD)/libmillrace.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %-parking.a,$^) $(BUILD)/libmillrace.a $(EXAMPLE_LIBS) $(CLIENT_LIBS)
 
 BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,driver echo growth proto)
-$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o secure.o protocol_millrace.o protocol_peers.o) $(BUILD)/libproto.a
+$(BUILD)/tests/bench/driver: $(addprefix $(BUILD)/tests/bench/,load.o secure.o protocol_millrace.o protocol_peers.o protocol_amqp.o) $(BUILD)/libproto.a
 $(addprefix $(BUILD)/tests/bench/,growth proto): $(BUILD)/libproto.a
 $(BUILD)/tests/bench/client: $(addprefix $(BUILD)/,libmillrace-parking.a libmillrace.a)
 $(BUILD)/tests/bench/client: CLIENT_LIBS += $(EVENT_LIBS)
@@ -240,7 +240,7 @@ soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
 	@BUILD=$(BUILD) MILLRACE_KILLS=300 tests/e2e/test_durable.py Killed
 
-bench: deps-bench ## beside Redis, NATS and beanstalkd, which it installs; 9 minutes
+bench: deps-bench ## beside Redis, NATS, beanstalkd and RabbitMQ, which it installs; 10 minutes
 	@$(MAKE) --no-print-directory bench-built
 bench-quick: deps-bench ## the same in little more than one
 	@$(MAKE) --no-print-directory bench-built BENCH_OPTIONS=--quick

@@ -1,5 +1,6 @@
 """The brokers that are compared: how each is started, on a core of its own, and how it always ends with us. None keeps anything, but for those that are compared as durable: they sync to the same disk
 before they answer."""
+import contextlib
 import ctypes
 import os
 import resource
@@ -11,7 +12,7 @@ import tempfile
 import time
 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
-DEADLINE_S = 20
+DEADLINE_S = 60
 PR_SET_PDEATHSIG = 1
 
 CHANNELS = (
@@ -42,15 +43,17 @@ COMMANDS = {
     "millrace durable": [*MILLRACED[:-1], "channels={durable_channels}", "--set", "journal.path={directory}/journal"],
     "redis durable": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no", "--bind", "127.0.0.1"],
     "beanstalkd durable": ["beanstalkd", "-l", "127.0.0.1", "-p", "{port}", "-b", "{directory}", "-f0"],
+    "rabbitmq durable": [os.path.join(os.path.dirname(os.path.abspath(__file__)), "rabbitmq"), "{port}", "{http_port}", "{other_port}", "{directory}"],
     "redis": ["redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1", "--maxclients", "5000"],
     "nats": ["nats-server", "-a", "127.0.0.1", "-p", "{port}"],
     "beanstalkd": ["beanstalkd", "-l", "127.0.0.1", "-p", "{port}"],
     "echo": [os.path.join(BUILD, "tests/bench/echo"), "{port}"],
 }
+NEEDS = {"rabbitmq durable": "/usr/lib/rabbitmq/bin/rabbitmq-server"}  # where that is not what is called
 
 
 def is_installed(name):
-    return shutil.which(COMMANDS[name][0]) is not None
+    return shutil.which(NEEDS.get(name, COMMANDS[name][0])) is not None
 
 
 def start_on(core, command, **options):
@@ -72,12 +75,17 @@ def make_certificate(directory):
     subprocess.run(["openssl", *words.split()], cwd=directory, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def free_ports(n):
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 class Broker:
     def __init__(self, name, core):
-        with socket.socket() as probe, socket.socket() as http_probe:
-            probe.bind(("127.0.0.1", 0))
-            http_probe.bind(("127.0.0.1", 0))
-            self.port, self.http_port = probe.getsockname()[1], http_probe.getsockname()[1]
+        self.port, self.http_port, self.other_port = free_ports(3)
         self.name, self.core = name, core
         self.directory = tempfile.mkdtemp(prefix="bench.", dir=BUILD)  # on a disk, as /tmp may not be
         if name == "millrace TLS":
@@ -86,7 +94,7 @@ class Broker:
 
     def start(self):
         """Also again, when it has been killed: over what it left on the disk."""
-        words = {"port": self.port, "http_port": self.http_port, "channels": CHANNELS, "durable_channels": DURABLE_CHANNELS, "directory": self.directory}
+        words = {"port": self.port, "http_port": self.http_port, "other_port": self.other_port, "channels": CHANNELS, "durable_channels": DURABLE_CHANNELS, "directory": self.directory}
         command = [part.format(**words) for part in COMMANDS[self.name]]
         self.process = start_on(self.core, command, cwd=self.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

@@ -203,7 +203,9 @@ static void on_reply(struct connection *connection, const struct reply *reply)
 		n_ready++;
 		break;
 	case REPLY_PUT:
-		if (connection->in_flight) /* NATS says +OK to its greeting too */
+		if (work.protocol->confirmed)
+			connection->in_flight -= work.protocol->confirmed(connection, reply);
+		else if (connection->in_flight) /* NATS says +OK to its greeting too */
 			connection->in_flight--;
 		break;
 	case REPLY_DELETED:

@@ -37,6 +37,7 @@ struct request {
 struct connection {
 	int fd;
 	void *secure; /* an SSL; NULL: plain */
+	void *own;    /* of the protocol */
 	enum role role;
 	struct request put, take;
 	char id[ID_DIGITS];    /* the last one used */
@@ -60,8 +61,9 @@ struct reply {
 	unsigned n;        /* values taken */
 	const char *value; /* the first of them, or NULL */
 	size_t value_len;
-	uint64_t job;  /* beanstalkd: to be deleted */
-	bool was_last; /* Millrace: of the values that a take with `count` is to bring */
+	uint64_t job;          /* beanstalkd: to be deleted; AMQP: which message, or which put is confirmed */
+	bool was_last;         /* Millrace: of the values that a take with `count` is to bring */
+	bool is_of_all_before; /* AMQP: it confirms all puts up to this one */
 };
 
 struct protocol {
@@ -76,13 +78,16 @@ struct protocol {
 	/* What a value that was taken calls for: beanstalkd's delete (returns true: a reply follows), more credit. Or
 	 * NULL. */
 	bool (*done)(struct connection *connection, const struct reply *reply);
+	/* How many puts such a reply tells of; or NULL: one. */
+	unsigned (*confirmed)(struct connection *connection, const struct reply *reply);
 	/* The reply at the front: its length, or 0 if it is not whole. */
 	size_t (*parse)(const char *bytes, size_t len, struct reply *reply);
 };
 
 extern const struct protocol protocol_millrace, protocol_millrace_credit, protocol_echo; /* protocol_millrace.c */
 extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats,
-	protocol_nats_verbose; /* protocol_peers.c */
+	protocol_nats_verbose;              /* protocol_peers.c */
+extern const struct protocol protocol_amqp; /* protocol_amqp.c */
 
 /* The channel, key, tube or subject. One for each size, for a run may leave values behind. */
 extern char queue[32];

@@ -18,6 +18,7 @@ TARGETS = {
     "millrace durable": ("millrace durable", "millrace", ""),
     "redis durable": ("redis durable", "redis", ""),  # appendfsync always
     "beanstalkd durable": ("beanstalkd durable", "beanstalkd", ""),  # -f0
+    "rabbitmq durable": ("rabbitmq durable", "amqp", ""),  # a durable queue, publisher confirms; as many values under way as Millrace has requests in flight
     "echo": ("echo", "echo", ""),  # millrace's bytes, merely sent back
     "plain take": ("millrace", "millrace", ""),
     "alts over 1": ("millrace", "millrace", "arms=1"),
@@ -48,9 +49,9 @@ class Workload(NamedTuple):
     times_longer: int = 1
 
 
-def durable(title, settings, against_redis, has_jobs=True):
-    """All sync to the same disk before they answer, which takes milliseconds: they are looked at for longer. beanstalkd knows no batches."""
-    peers = {"redis durable": against_redis, **({"beanstalkd durable": 15} if has_jobs else {})}
+def durable(title, settings, against_redis, has_all=True):
+    """All sync to the same disk before they answer, which takes milliseconds: they are looked at for longer. beanstalkd and AMQP know no batches."""
+    peers = {"redis durable": against_redis, **({"beanstalkd durable": 15, "rabbitmq durable": 3} if has_all else {})}
     return Workload(f"durable, {title}", settings, ["millrace durable", *peers], [Goal("millrace durable", peer, factor, "rate") for peer, factor in peers.items()], times_longer=2)
 
 
@@ -111,6 +112,6 @@ WORKLOADS = {
     ),
     "durable-window-50": durable("4 connections, 64 in flight, 50 B", "pairs=4 window=64 size=50", 1.5),
     "durable-one-50": durable("50 connections, one request in flight each, 50 B", "pairs=50 window=1 size=50", 1.3),
-    "durable-batch-50": durable("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", 1.3, has_jobs=False),
+    "durable-batch-50": durable("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", 1.3, has_all=False),
     "durable-window-1k": durable("4 connections, 64 in flight, 1 KiB", "pairs=4 window=64 size=1024", 1.5),
 }
