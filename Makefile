@@ -28,7 +28,8 @@ PYTHON_PACKAGES := mypy python3-pip python3-setuptools python3-wheel
 MANIFEST_PACKAGES := python3-yaml
 CLOJURE_PACKAGES := $(if $(shell command -v java),,default-jre-headless) libclojure-java libcore-async-clojure libdata-json-clojure
 NODE_PACKAGES   := $(if $(shell command -v node),,nodejs)
-TEST_PACKAGES  := $(BUILD_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd etcd-server etcd-client $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES) $(CLOJURE_PACKAGES)
+CLUSTER_PACKAGES := $(BUILD_PACKAGES) etcd-server etcd-client
+TEST_PACKAGES  := $(CLUSTER_PACKAGES) check openssl python3 curl scdoc g++ bash zsh man-db systemd $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(MANIFEST_PACKAGES) $(CLOJURE_PACKAGES)
 VALGRIND_PACKAGES := $(TEST_PACKAGES) valgrind
 FUZZ_PACKAGES  := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
@@ -182,11 +183,15 @@ $(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 
 .PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
-.PHONY: run deb deps-deb clients
+.PHONY: run deb deps-deb clients demo-cluster deps-cluster soak-cluster
 .PHONY: check-browser deps-browser check-types
 demo: deps-build ## build, and see the main job done in half a minute
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) client/examples/demo
+
+demo-cluster: deps-cluster ## three daemons on three etcd, of which it kills some: what survives
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) client/examples/demo-cluster
 
 run: deps-build ## build, and run the daemon with the sample configuration until Ctrl-C
 	@$(MAKE) --no-print-directory all
@@ -235,10 +240,15 @@ valgrind-built: $(PROGRAMS) $(TESTS) $(REPLAYS)
 		tests/e2e/test_attack.py tests/e2e/test_protocol.py
 
 SOAK_SECONDS ?= 600
+FAILURES ?= 20
 soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance, memory stays flat; durable channels survive 300 kills
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
 	@BUILD=$(BUILD) MILLRACE_KILLS=300 tests/e2e/test_durable.py Killed
+
+soak-cluster: deps-test ## daemons on three etcd: each kind of failure $FAILURES (20) times under load, histories checked
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) MILLRACE_FAILURES=$(FAILURES) tests/e2e/test_cluster.py Failures
 
 bench: deps-bench ## beside Redis, NATS, beanstalkd and RabbitMQ, which it installs; 10 minutes
 	@$(MAKE) --no-print-directory bench-built
@@ -333,6 +343,8 @@ install_lacking = @lacking=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$lacking >/dev/null; }
 deps-build:
 	$(call install_lacking,$(BUILD_PACKAGES))
+deps-cluster:
+	$(call install_lacking,$(CLUSTER_PACKAGES))
 deps-deb:
 	$(call install_lacking,$(DEB_PACKAGES))
 deps-browser:

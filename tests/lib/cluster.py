@@ -1,4 +1,5 @@
 """Daemons that share channels through etcd, for tests in Python; clients that follow them, and a load whose history is checked. Everything waits for events, at most DEADLINE_S."""
+import collections
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from tests.lib.history import History
 from tests.lib.millraced import DEADLINE_S, Daemon
 from tests.lib.proxy import Proxy
 
+SILENCE_S = 2.0  # after which a client that may ask elsewhere gives a daemon up
 pause = threading.Event().wait  # of a client between two tries, as a reply told it
 
 
@@ -144,7 +146,7 @@ class Client:
         self.socket, self.last_id, self.n_moved = None, 0, 0
 
     def connect(self):
-        self.socket = socket.create_connection(("127.0.0.1", self.port), DEADLINE_S)
+        self.socket = socket.create_connection(("127.0.0.1", self.port), SILENCE_S if self.follows else DEADLINE_S)
         self.file = self.socket.makefile("rb")
 
     def hang_up(self):
@@ -222,7 +224,7 @@ class Load:
         self.goes_on, self.errors = True, []
         self.moment = threading.Condition()
         self.oks = []  # when each put was answered
-        self.n_done = 0
+        self.n_done = collections.Counter()  # by channel: puts that were
         jobs = [(self.produce, channel, f"p{i}") for channel in channels for i in range(producers)]
         jobs += [(self.consume, channel, "c") for channel in channels]
         self.threads = [threading.Thread(target=self.work, args=job, daemon=True) for job in jobs]
@@ -236,9 +238,9 @@ class Load:
                 self.errors.append(f"{name} of {channel}: {error!r}")
                 self.moment.notify_all()
 
-    def count(self):
+    def count(self, channel):
         with self.moment:
-            self.n_done += 1
+            self.n_done[channel] += 1
             self.oks.append(time.monotonic())
             self.moment.notify_all()
 
@@ -250,7 +252,7 @@ class Load:
             reply = client.ask_until_answered("put", channel=channel, value=[name, number], producer=name, seq=number)
             assert reply["status"] == "ok", reply
             history.did_put((name, number))
-            self.count()
+            self.count(channel)
 
     def consume(self, client, channel, history, name):
         members = {"lease_ms": 60000} if self.leases else {}
@@ -280,12 +282,13 @@ class Load:
             return False
 
     def wait_more(self, n):
-        """Until so many more puts were answered."""
+        """Until so many more puts were answered on each channel."""
         with self.moment:
-            goal = self.n_done + n
-            self.moment.wait_for(lambda: self.n_done >= goal or self.errors, DEADLINE_S)
+            goal = {channel: self.n_done[channel] + n for channel in self.histories}
+            self.moment.wait_for(lambda: self.errors or all(self.n_done[channel] >= goal[channel] for channel in goal), DEADLINE_S)
             assert not self.errors, "\n".join(self.errors) + self.cluster.logs()
-            assert self.n_done >= goal, f"only {self.n_done - goal + n} of {n} puts went on: {self.cluster.logs()}"
+            lacking = {channel: goal[channel] - self.n_done[channel] for channel in goal if self.n_done[channel] < goal[channel]}
+            assert not lacking, f"puts that did not go on: {lacking} of {n}: {self.cluster.logs()}"
 
     def longest_pause_s(self):
         """Between two puts that were answered."""

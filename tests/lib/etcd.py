@@ -115,13 +115,13 @@ class Etcd:
                         return other
         raise AssertionError("nobody leads")
 
-    def rows(self, prefix):
-        """{key: value} of all keys that begin so."""
+    def keys(self, prefix):
+        """All that begin so."""
         key = prefix.encode()
         end = key[:-1] + bytes([key[-1] + 1])
         node = next(node for node in self.nodes if node.process and not node.is_stopped)
-        answer = node.ask("/v3/kv/range", key=base64.b64encode(key).decode(), range_end=base64.b64encode(end).decode())
-        return {base64.b64decode(row["key"]).decode(errors="replace"): base64.b64decode(row.get("value", "")) for row in answer.get("kvs", [])}
+        answer = node.ask("/v3/kv/range", key=base64.b64encode(key).decode(), range_end=base64.b64encode(end).decode(), keys_only=True)
+        return [base64.b64decode(row["key"]).decode(errors="replace") for row in answer.get("kvs", [])]
 
     def end(self):
         for node in self.nodes:
