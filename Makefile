@@ -36,7 +36,7 @@ DEB_PACKAGES   := $(BUILD_PACKAGES) build-essential debhelper dpkg-dev scdoc
 # The browser's test is a target of its own: a browser is large.
 BROWSER_PACKAGES := $(BUILD_PACKAGES) chromium $(if $(shell command -v npm),,nodejs npm)
 PLAYWRIGHT       := playwright-core@1.49.1
-BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server rabbitmq-server
+BENCH_PACKAGES := $(BUILD_PACKAGES) openssl python3 redis-server beanstalkd nats-server rabbitmq-server etcd-server
 
 WARNINGS := -Wall -Wextra -Wpointer-arith -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wwrite-strings \
             $(if $(CI),-Werror)
@@ -181,7 +181,7 @@ $(BENCH_PROGRAMS) $(BUILD)/tests/bench/client: %: %.o
 
 # -- What people call --
 
-.PHONY: demo examples check asan tsan bench bench-quick bench-client bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
+.PHONY: demo examples check asan tsan bench bench-quick bench-client bench-cluster bench-built install install-programs uninstall help clean check-built deps-build deps-test deps-bench
 .PHONY: valgrind valgrind-built soak fuzz fuzz-built deps-fuzz deps-valgrind
 .PHONY: run deb deps-deb clients demo-cluster deps-cluster soak-cluster
 .PHONY: check-browser deps-browser check-types
@@ -257,6 +257,9 @@ bench-quick: deps-bench ## the same in little more than one
 bench-client: deps-bench ## what the client library costs beside work by hand
 	@$(MAKE) --no-print-directory all $(addprefix $(BUILD)/tests/bench/,driver client)
 	@BUILD=$(BUILD) tests/bench/client_cost
+bench-cluster: deps-bench ## durable channels of a cluster, beside JetStream with three replicas; a minute
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/driver
+	@BUILD=$(abspath $(BUILD)) tests/bench/cluster $(BENCH_OPTIONS)
 bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 

@@ -57,12 +57,13 @@ def is_installed(name):
 
 
 def start_on(core, command, **options):
-    """A process on one core, which ends when we do, however that comes about."""
+    """A process on one core (None: on all), which ends when we do, however that comes about."""
     libc = ctypes.CDLL(None)
 
     def prepare():
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.sched_setaffinity(0, {core})
+        if core is not None:
+            os.sched_setaffinity(0, {core})
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 16384)), hard))
 

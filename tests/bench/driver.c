@@ -19,8 +19,8 @@
 enum { WARM_UP_MS = 60 };
 
 static const struct protocol *const protocols[] = {
-	&protocol_millrace, &protocol_millrace_credit, &protocol_redis, &protocol_beanstalkd,
-	&protocol_nats,     &protocol_nats_verbose,    &protocol_amqp,  &protocol_echo,
+	&protocol_millrace,     &protocol_millrace_credit, &protocol_redis, &protocol_beanstalkd, &protocol_nats,
+	&protocol_nats_verbose, &protocol_jetstream,       &protocol_amqp,  &protocol_echo,
 };
 
 char queue[32];

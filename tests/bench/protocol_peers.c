@@ -1,4 +1,4 @@
-/* The protocols of Redis, beanstalkd and NATS, as far as the workloads need them. */
+/* The protocols of Redis, beanstalkd, NATS and its JetStream, as far as the workloads need them. */
 #include "tests/bench/protocols.h"
 
 #include <stdio.h>
@@ -221,4 +221,57 @@ const struct protocol protocol_nats_verbose = {
 	.greet = nats_verbose_greet,
 	.write_put = nats_put,
 	.parse = nats_parse,
+};
+
+/* -- JetStream: a stream whose consumer hands its messages out among all who are subscribed to `out.NAME`. Each is
+ * acknowledged, at an address of its own; and a put is answered at `in.NUMBER` -- */
+
+enum { OUT_ID = 1, IN_ID = 2 };
+
+static void jetstream_greet(struct connection *connection)
+{
+	add(&connection->out, "CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"c\",\"version\":\"1\"}\r\n");
+	if (connection->role != ROLE_PRODUCER)
+		addf(&connection->out, "SUB out.%s workers %d\r\n", queue, OUT_ID);
+	addf(&connection->out, "SUB in.%p %d\r\nPING\r\n", (void *)&connection->put, IN_ID);
+}
+
+static void jetstream_put(struct request *request, const struct shape *shape)
+{
+	addf(&request->bytes, "PUB %s in.%p %zu\r\n", queue, (void *)request, shape->len);
+	buffer_append(&request->bytes, shape->value, shape->len);
+	add(&request->bytes, "\r\n");
+}
+
+static bool jetstream_done(struct connection *connection, const struct reply *reply)
+{
+	addf(&connection->out, "PUB %.*s 0\r\n\r\n", (int)reply->to_len, reply->to);
+	return false;
+}
+
+/* MSG subject id [where to answer] size */
+static size_t jetstream_parse(const char *bytes, size_t len, struct reply *reply)
+{
+	size_t used = nats_parse(bytes, len, reply);
+	if (used == 0 || reply->kind != REPLY_TAKEN)
+		return used;
+	const char *id = (const char *)memchr(bytes + 4, ' ', len) + 1;
+	reply->to = id + 2;
+	reply->to_len = (size_t)((const char *)memchr(reply->to, ' ', (size_t)(reply->value - reply->to)) - reply->to);
+	if (*id - '0' == OUT_ID)
+		return used;
+	if (begins(reply->value, reply->value_len, "{\"error\""))
+		fail("jetstream: %.*s", (int)reply->value_len, reply->value);
+	*reply = (struct reply){.kind = REPLY_PUT};
+	return used;
+}
+
+const struct protocol protocol_jetstream = {
+	.name = "jetstream",
+	.is_push = true,
+	.acks_puts = true,
+	.greet = jetstream_greet,
+	.write_put = jetstream_put,
+	.done = jetstream_done,
+	.parse = jetstream_parse,
 };

@@ -61,6 +61,8 @@ struct reply {
 	unsigned n;        /* values taken */
 	const char *value; /* the first of them, or NULL */
 	size_t value_len;
+	const char *to; /* JetStream: where a value is acknowledged */
+	size_t to_len;
 	uint64_t job;          /* beanstalkd: to be deleted; AMQP: which message, or which put is confirmed */
 	bool was_last;         /* Millrace: of the values that a take with `count` is to bring */
 	bool is_of_all_before; /* AMQP: it confirms all puts up to this one */
@@ -85,8 +87,8 @@ struct protocol {
 };
 
 extern const struct protocol protocol_millrace, protocol_millrace_credit, protocol_echo; /* protocol_millrace.c */
-extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats,
-	protocol_nats_verbose;              /* protocol_peers.c */
+extern const struct protocol protocol_redis, protocol_beanstalkd, protocol_nats, protocol_nats_verbose,
+	protocol_jetstream;                 /* protocol_peers.c */
 extern const struct protocol protocol_amqp; /* protocol_amqp.c */
 
 /* The channel, key, tube or subject. One for each size, for a run may leave values behind. */
