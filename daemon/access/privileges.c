@@ -9,18 +9,27 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-int privileges_become(const char *account, char error[PRIVILEGES_ERROR_BYTES])
+int privileges_find(const char *account, uid_t *uid, gid_t *gid, char error[PRIVILEGES_ERROR_BYTES])
 {
-	errno = 0;
 	const struct passwd *entry = getpwnam(account);
 	if (!entry) {
 		snprintf(error, PRIVILEGES_ERROR_BYTES, "user: there is no account \"%.128s\"", account);
 		return -1;
 	}
-	if (geteuid() == entry->pw_uid && getuid() == entry->pw_uid)
+	*uid = entry->pw_uid;
+	*gid = entry->pw_gid;
+	return 0;
+}
+
+int privileges_become(const char *account, char error[PRIVILEGES_ERROR_BYTES])
+{
+	uid_t uid;
+	gid_t gid;
+	if (privileges_find(account, &uid, &gid, error) < 0)
+		return -1;
+	if (geteuid() == uid && getuid() == uid)
 		return 0;
-	if (initgroups(account, entry->pw_gid) < 0 || setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
-	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0) {
+	if (initgroups(account, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) {
 		snprintf(error, PRIVILEGES_ERROR_BYTES, "user: cannot become \"%.128s\": %s", account, strerror(errno));
 		return -1;
 	}

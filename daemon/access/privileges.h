@@ -3,8 +3,12 @@
 #define MILLRACE_ACCESS_PRIVILEGES_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum { PRIVILEGES_ERROR_BYTES = 256 };
+
+/* Who that account is. -1, with `error`: there is none. */
+int privileges_find(const char *account, uid_t *uid, gid_t *gid, char error[PRIVILEGES_ERROR_BYTES]);
 
 /* Becomes that account, with its groups, for good. Only root can; who is that account already stays it. -1, with
  * `error` saying why. */

@@ -56,7 +56,7 @@ bool broker_put_alone(struct broker *broker, const struct core_connection *conne
 struct value *broker_take_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
 				struct slice channel);
 
-/* What records say was there is there, before anything else is: CORE_RESTORE. The journal is there. */
+/* A slice of what records say was there: CORE_RESTORE. The journal is there; `restore` stays the caller's. */
 void broker_restore(struct broker *broker, struct core_restore *restore, struct core_restored *restored);
 
 /* In a cluster: CORE_JOIN_CLUSTER, before any channel is there; CORE_ADOPT, which takes `restore` over; CORE_SERVE and

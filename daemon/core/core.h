@@ -127,7 +127,8 @@ enum core_op {
 	CORE_SET_QUOTA,  /* `quota` may count so much as `quota_limits` say from now on */
 	CORE_JOIN_QUOTA, /* what the connection has counts on `quota` from now on (NULL: on none), and no more on the
 			    one before */
-	CORE_RESTORE,    /* what `restore` has, which ends with it, is there; before anything else is */
+	CORE_RESTORE,    /* a slice of what `restore` has becomes the core's, before any channel is there, until
+			    effects->restored.is_done. Meanwhile nothing is due, and nobody may ask for anything */
 	CORE_CHECKPOINT, /* a slice of a checkpoint: all that is durable is recorded again. It begins with the
 			    first slice, and has ended when effects->checkpoint_is_done */
 	CORE_REVOKE,     /* the connection has no right to `revoked` any more: its parked requests with such an arm get
@@ -255,7 +256,7 @@ struct core_event {
 		void *cookie;                     /* connect: comes back in the connection's replies and rows */
 		const struct core_limits *limits; /* set_limits: copied */
 		struct core_quota *quota;         /* set_quota, join_quota */
-		struct core_restore *restore;     /* restore, adopt: the core's from core_step() on */
+		struct core_restore *restore;     /* restore; adopt: the core's from core_step() on */
 	};
 	struct core_quota_limits quota_limits; /* set_quota */
 	const struct core_access *revoked;     /* revoke; n_revoked of them */
@@ -307,6 +308,7 @@ struct core_restored {
 	uint64_t channels, values;
 	uint64_t lost;   /* values of channels that no record has created */
 	bool has_failed; /* no memory: the core has only a part of it, and is good for nothing */
+	bool is_done;    /* or it has failed; nothing of what CORE_RESTORE was given is needed any more */
 };
 
 struct core_effects {

@@ -8,7 +8,7 @@ enum { DUE_WORK = 4 }; /* for a lease or a delayed put to end costs as much as t
 bool due_is_late(const struct core *core)
 {
 	const struct timer *first = timers_first(&core->timers);
-	return first && first->deadline_us <= core->now_us;
+	return first && first->deadline_us <= core->now_us && !core->is_restoring;
 }
 
 /* The delay has passed: the values enter. */

@@ -1,5 +1,5 @@
-/* All that the records have told becomes the core's: with CORE_RESTORE in one step, before anybody is served; with
- * CORE_ADOPT, of one group, in slices, between which nobody sees anything of it.
+/* All that the records have told becomes the core's, in slices: with CORE_RESTORE before anybody is served, one in each
+ * such step; with CORE_ADOPT, of one group, in each turn, and nobody sees anything of it before it is whole.
  *
  * First all channels are there, with what is buffered; then the leases and the delayed puts; and then the leases that
  * have ended are returned, each to a channel, or to its dead_letter channel, that is whole. A value is the restore's,
@@ -396,15 +396,13 @@ int restore_slice(struct core *core, struct core_restore *restore, struct group 
 void op_restore(struct core *core, const struct core_event *event, struct core_effects *effects)
 {
 	struct core_restore *restore = event->restore;
-	uint32_t work_left = core->work_left;
-	int result;
-	assert(core->recorder && core->directory.buckets.n == 0);
+	assert(core->recorder && (restore->has_begun || core->directory.buckets.n == 0));
 	core->last_channel_number = restore->last_number;
 	core->do_taps_rest = true;
-	do
-		core->work_left = UINT32_MAX;
-	while ((result = restore_slice(core, restore, NULL, &effects->restored, effects)) == 0);
-	core->work_left = work_left;
-	effects->restored.has_failed = result < 0;
-	core_restore_destroy(restore);
+	work_begin(core);
+	int result = restore_slice(core, restore, NULL, &restore->found, effects);
+	restore->found.has_failed = result < 0;
+	restore->found.is_done = result != 0;
+	core->is_restoring = result == 0;
+	effects->restored = restore->found;
 }

@@ -62,7 +62,8 @@ struct core_restore {
 	struct link delayed; /* of struct restored_value, whose channels are the core's */
 	uint64_t last_number;
 	core_match_cb *make_match;
-	bool has_begun; /* to become the core's; what is next: */
+	struct core_restored found; /* by CORE_RESTORE, so far */
+	bool has_begun;             /* to become the core's; what is next: */
 	struct restored_channel *next, *next_ended, *next_tapped;
 	struct restored_lease *next_lease;
 	struct lease **ended; /* n_ended of them, of which the first n_returned are returned */

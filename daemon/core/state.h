@@ -125,6 +125,7 @@ struct core {
 	uint64_t last_tap, last_search;         /* numbers: of a tap, and of a search for circles */
 	struct link due_mults;                  /* of struct mult: those that carry on */
 	struct link stalled_mults;              /* those that carry on once the journal has room */
+	bool is_restoring;                      /* CORE_RESTORE has more to do: meanwhile nothing is due */
 	bool do_taps_rest;  /* since CORE_RESTORE, until the next CORE_TICK: meanwhile others can be made beside them */
 	uint32_t work_left; /* of what may be done in this turn for that which can go on in the next */
 	uint32_t due_left;  /* likewise, for what is due: it may not starve the rest, nor the rest it */

@@ -19,12 +19,13 @@ struct http_response page_health(struct http_session *session, const struct http
 	return text_response(200, SLICE("ok\n"));
 }
 
-/* NULL: the daemon is alone, or is one of its cluster. */
-static const char *cluster_is_lost(const struct cluster_view *cluster)
+/* NULL: it has started, and is alone, or one of its cluster. */
+static const char *why_not_ready(const struct sessions *sessions)
 {
+	const struct cluster_view *cluster = sessions->cluster;
 	struct cluster_status status;
-	if (!cluster)
-		return NULL;
+	if (sessions->starting || !cluster)
+		return sessions->starting;
 	cluster->calls->status(cluster, &status);
 	return status.is_joined ? NULL : status.message ? status.message : "the cluster is not joined";
 }
@@ -39,7 +40,7 @@ struct http_response page_ready(struct http_session *session, const struct http_
 		return text_response(503, SLICE("draining\n"));
 	if (totals.bytes + stream_group_unsent_value_bytes(session->session.all->streams) > totals.max_memory)
 		return text_response(503, SLICE("overloaded: the values take more than max_memory\n"));
-	const char *why = cluster_is_lost(session->session.all->cluster);
+	const char *why = why_not_ready(session->session.all);
 	if (why) {
 		struct buffer *out = &session->answer;
 		buffer_clear(out);

@@ -116,6 +116,10 @@ bool http_find(struct http_session *session, struct http_request *request, struc
 		*refusal = http_error(session, 0, ERROR_DENIED, why);
 		return false;
 	}
+	if (session->session.all->starting && !(request->route && request->route->is_open)) {
+		*refusal = http_error(session, 0, ERROR_UNAVAILABLE, session->session.all->starting);
+		return false;
+	}
 	if (!request->route && allowed[0]) {
 		*refusal = refuse_method(allowed);
 		return false;

@@ -108,13 +108,20 @@ static const struct disk_calls calls = {folder_open, folder_close,  folder_read,
 
 /* -- The folder itself -- */
 
+static const char *advice(int reason)
+{
+	return reason == EACCES ? ". It has to belong, with all that is in it, to the account that the daemon runs as"
+				: "";
+}
+
 /* Held by the file's open description: it is gone with the process, however that ends. */
 static int lock(int folder, const char *path, char error[DISK_ERROR_BYTES])
 {
 	int fd = openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	char pid[16] = "";
 	if (fd < 0) {
-		snprintf(error, DISK_ERROR_BYTES, "%s cannot be written to: %s", path, strerror(errno));
+		snprintf(error, DISK_ERROR_BYTES, "%s cannot be written to: %s%s", path, strerror(errno),
+			 advice(errno));
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
@@ -131,11 +138,13 @@ static int lock(int folder, const char *path, char error[DISK_ERROR_BYTES])
 	return -1;
 }
 
-/* Makes the last part of the path, and keeps it. */
-static int make_folder(const char *path)
+/* Makes the last part of the path, for that account (-1: the process's own), and keeps it. */
+static int make_folder(const char *path, uid_t uid, gid_t gid)
 {
 	if (mkdir(path, 0700) < 0)
 		return errno == EEXIST ? 0 : -1;
+	if (lchown(path, uid, gid) < 0)
+		return -1;
 	char *parent = strdup(path), *end = parent ? strrchr(parent, '/') : NULL;
 	if (!end)
 		return -1;
@@ -148,6 +157,14 @@ static int make_folder(const char *path)
 	return result;
 }
 
+int disk_make(const char *path, uid_t uid, gid_t gid, char error[DISK_ERROR_BYTES])
+{
+	if (make_folder(path, uid, gid) == 0)
+		return 0;
+	snprintf(error, DISK_ERROR_BYTES, "%s cannot be made: %s", path, strerror(errno));
+	return -1;
+}
+
 struct disk *disk_open(const char *path, bool read_only, char error[DISK_ERROR_BYTES])
 {
 	struct folder *folder = calloc(1, sizeof(*folder));
@@ -156,13 +173,11 @@ struct disk *disk_open(const char *path, bool read_only, char error[DISK_ERROR_B
 		return NULL;
 	}
 	*folder = (struct folder){.disk = {&calls}, .fd = -1, .lock = -1};
-	if (!read_only && make_folder(path) < 0) {
-		snprintf(error, DISK_ERROR_BYTES, "%s cannot be made: %s", path, strerror(errno));
+	if (!read_only && disk_make(path, (uid_t)-1, (gid_t)-1, error) < 0)
 		goto failed;
-	}
 	folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder->fd < 0) {
-		snprintf(error, DISK_ERROR_BYTES, "%s cannot be opened: %s", path, strerror(errno));
+		snprintf(error, DISK_ERROR_BYTES, "%s cannot be opened: %s%s", path, strerror(errno), advice(errno));
 		goto failed;
 	}
 	if (!read_only && (folder->lock = lock(folder->fd, path, error)) < 0)

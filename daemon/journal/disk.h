@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct disk;
 
@@ -31,6 +32,9 @@ struct disk {
 };
 
 enum { DISK_ERROR_BYTES = 400 };
+
+/* Makes the last part of an absolute path, if it is lacking, and gives it to the account. -1, with `error`. */
+int disk_make(const char *path, uid_t uid, gid_t gid, char error[DISK_ERROR_BYTES]);
 
 /* The folder at an absolute path; its last part is made if it is lacking. Locked against other daemons until
  * disk_close(). With `read_only` nothing is made nor locked. NULL, with `error` for people. */

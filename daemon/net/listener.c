@@ -300,6 +300,21 @@ int listener_open_inherited(struct listener **chain, struct loop *loop, const st
 	return 0;
 }
 
+void listener_hold(struct listener *chain)
+{
+	for (struct listener *listener = chain; listener; listener = listener->next)
+		event_del(listener->event);
+}
+
+int listener_go_on(struct listener *chain)
+{
+	for (struct listener *listener = chain; listener; listener = listener->next) {
+		if (event_add(listener->event, NULL) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Another daemon may have replaced the file since: that one is not ours. */
 static void remove_file(const struct listener *listener)
 {

@@ -36,6 +36,10 @@ int listener_open(struct listener **chain, struct loop *loop, const struct addre
 int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers,
 			    bool may_be_open, char error[LISTENER_ERROR_BYTES]);
 
+/* All of a chain accept nobody from now on, until listener_go_on(): who connects meanwhile waits. -1: no memory. */
+void listener_hold(struct listener *chain);
+int listener_go_on(struct listener *chain);
+
 /* Closes all of a chain, and removes its Unix sockets' files, but those of inherited ones. NULL is fine. */
 void listener_close(struct listener *chain);
 

@@ -7,6 +7,7 @@
 
 #include "daemon/log.h"
 #include "daemon/access/privileges.h"
+#include "daemon/journal/disk.h"
 #include "daemon/server/server_private.h"
 #include "daemon/session/sweeps.h"
 
@@ -55,11 +56,33 @@ int server_start_access(struct server *server)
 	return 0;
 }
 
+/* Only root can make it where it may have to be. */
+static int make_journal(const struct server *server)
+{
+	const char *path = server->config.journal.path;
+	char error[PRIVILEGES_ERROR_BYTES], why[DISK_ERROR_BYTES];
+	uid_t uid;
+	gid_t gid;
+	if (!path)
+		return 0;
+	if (privileges_find(server->config.user, &uid, &gid, error) < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	if (disk_make(path, uid, gid, why) < 0) {
+		log_error("the journal: %s", why);
+		return -1;
+	}
+	return 0;
+}
+
 int server_drop_privileges(const struct server *server)
 {
 	char error[PRIVILEGES_ERROR_BYTES];
 	if (!server->config.user)
 		return 0;
+	if (make_journal(server) < 0)
+		return -1;
 	if (privileges_become(server->config.user, error) < 0) {
 		log_error("%s", error);
 		return -1;

@@ -4,7 +4,11 @@
 #include "daemon/log.h"
 #include "daemon/server/server_private.h"
 
-enum { STATUS_BYTES = 1800, ALIVE_US = 15 * 1000 * 1000 };
+enum {
+	STATUS_BYTES = 1800,
+	ALIVE_US = 15 * 1000 * 1000,
+	STARTING_US = 2 * ALIVE_US, /* what the supervisor is asked for while the daemon starts */
+};
 
 /* Where it listens: " tcp://127.0.0.1:7223 unix:///run/m.sock". */
 static size_t list_addresses(const struct server *server, char *text, size_t size)
@@ -29,7 +33,10 @@ static void describe(const struct server *server, char status[STATUS_BYTES])
 		len = (size_t)snprintf(status, STATUS_BYTES, "ready:");
 		len += list_addresses(server, status + len, STATUS_BYTES - 200 - len);
 	} else {
-		len = (size_t)snprintf(status, STATUS_BYTES, server->stage == SERVER_DRAINING ? "draining" : "ending");
+		len = (size_t)snprintf(status, STATUS_BYTES, "%s",
+				       server->stage == SERVER_STARTING   ? "starting"
+				       : server->stage == SERVER_DRAINING ? "draining"
+									  : "ending");
 	}
 	snprintf(status + len, STATUS_BYTES - len,
 		 "; %llu connections, %llu channels, %llu values buffered, %llu leased, %llu parked to be put, %llu "
@@ -48,12 +55,20 @@ static void set_alive_timer(struct server *server)
 			       loop_now_us(server->loop) + (watchdog_us ? watchdog_us / 2 : ALIVE_US));
 }
 
+void server_tell_starting(struct server *server)
+{
+	const char *starting = server->sessions.starting;
+	service_starting(&server->service, STARTING_US, starting ? starting : "starting");
+}
+
 static void on_alive_timer(void *arg)
 {
 	struct server *server = arg;
 	char status[STATUS_BYTES];
 	describe(server, status);
 	service_alive(&server->service, status);
+	if (server->stage == SERVER_STARTING)
+		server_tell_starting(server);
 	set_alive_timer(server);
 }
 

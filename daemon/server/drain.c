@@ -84,13 +84,23 @@ static void drain(struct server *server)
 		 (unsigned long long)server->config.limits.grace_ms, (unsigned long long)server->sessions.n);
 }
 
+/* Nobody was served, and the journal has all that there is. */
+static void stop_starting(struct server *server)
+{
+	server->stage = SERVER_ENDING;
+	server_tell_stopping(server, LAST_REPLIES_MS);
+	loop_stop(server->loop);
+}
+
 void server_on_end_signal(void *arg, int signal_number)
 {
 	struct server *server = arg;
 	bool may_drain = signal_number == SIGTERM && server->stage == SERVER_SERVING &&
 			 (server->cluster || server->config.limits.grace_ms > 0);
 	log_info("ending on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-	if (may_drain)
+	if (server->stage == SERVER_STARTING)
+		stop_starting(server);
+	else if (may_drain)
 		drain(server);
 	else
 		end(server);

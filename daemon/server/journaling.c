@@ -1,93 +1,26 @@
-/* The journal while the daemon runs: what it says is restored before anybody is served, what the writer tells releases
- * the replies that wait, and checkpoints go on by a slice a turn. A journal that fails ends the daemon at once: nothing
+/* The journal while the daemon runs: what the writer tells releases the replies that wait, and checkpoints go on by a
+ * slice a turn. A journal that fails ends the daemon at once: nothing
  * that is told from then on could be kept. */
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "daemon/journal/recovery.h"
 #include "daemon/log.h"
 #include "daemon/server/server_private.h"
-#include "daemon/session/tap_match.h"
 
 enum {
-	PROGRESS_RECORDS = 1000000,
-	PROGRESS_US = 30 * 1000000, /* what the supervisor is asked for at each of them */
 	SLICES_UNDER_WAY = 1 << 20, /* bytes of records that wait to be kept: a checkpoint waits too */
 };
 
 /* -- Starting -- */
 
-struct replay {
-	struct server *server;
-	struct core_restore *restore;
-	uint64_t records;
-};
-
-static int on_record(void *arg, const struct record *record, char *error)
-{
-	struct replay *replay = arg;
-	if (++replay->records % PROGRESS_RECORDS == 0) {
-		char status[80];
-		snprintf(status, sizeof(status), "reading the journal: %llu records",
-			 (unsigned long long)replay->records);
-		log_info("%s", status);
-		service_starting(&replay->server->service, PROGRESS_US, status);
-	}
-	if (core_restore_record(replay->restore, record) == 0)
-		return 0;
-	snprintf(error, RECOVERY_ERROR_BYTES, "no memory for what it says was there");
-	return -1;
-}
-
-static int replay(struct server *server, struct core_restore *restore)
-{
-	struct server_journal *journal = &server->journal;
-	struct replay replay = {.server = server, .restore = restore};
-	struct recovery recovery = {.log = &journal->log, .on_record = on_record, .arg = &replay};
-	char error[RECOVERY_ERROR_BYTES];
-	uint64_t random;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
-		log_error("the journal cannot be started: no random numbers");
-		return -1;
-	}
-	log_init(&journal->log, journal->disk, server->config.journal.segment, random);
-	if (recovery_read(&recovery, error) < 0) {
-		log_error("the journal in %s: %s", server->config.journal.path, error);
-		return -1;
-	}
-	if (recovery.torn[0])
-		log_info("the journal's last write had not ended when the daemon did, and is left out: %s",
-			 recovery.torn);
-	return 0;
-}
-
 static void on_journal(void *arg);
 static void on_journal_timer(void *arg);
 
-static const char *advice(int result)
-{
-	if (result == -ENOSPC || result == -EDQUOT)
-		return ". It needs room for one segment; make some, or choose a smaller journal.segment";
-	if (result == -EFBIG)
-		return ". The system limits the size of this process's files (ulimit -f, LimitFSIZE=): a segment is "
-		       "larger";
-	return "";
-}
-
-static int open_journal(struct server *server)
+int server_open_journal(struct server *server)
 {
 	struct server_journal *journal = &server->journal;
 	const struct journal_config *config = &server->config.journal;
 	const struct journal_settings settings = {.max_batch = config->max_batch, .max_delay_us = config->max_delay_us};
-	int result = log_begin(&journal->log);
-	if (result < 0) {
-		log_error("the journal in %s: %s: %s%s", config->path, journal->log.doing, strerror(-result),
-			  advice(result));
-		return -1;
-	}
 	if (!(journal->writer = writer_create(&journal->log)) ||
 	    !(journal->watch =
 		      loop_watch_create(server->loop, writer_descriptor(journal->writer), on_journal, server)) ||
@@ -97,35 +30,6 @@ static int open_journal(struct server *server)
 		return -1;
 	}
 	server->broker.journal = &journal->journal;
-	return 0;
-}
-
-int server_start_journal(struct server *server)
-{
-	char error[DISK_ERROR_BYTES];
-	if (!server->config.journal.path)
-		return 0;
-	server->journal.disk = disk_open(server->config.journal.path, false, error);
-	if (!server->journal.disk) {
-		log_error("the journal: %s", error);
-		return -1;
-	}
-	struct core_restore *restore = core_restore_create(tap_match_again);
-	if (!restore || replay(server, restore) < 0 || open_journal(server) < 0) {
-		core_restore_destroy(restore);
-		return -1;
-	}
-	struct core_restored restored;
-	broker_restore(&server->broker, restore, &restored);
-	if (restored.has_failed) {
-		log_error("the journal in %s: no memory for what it says was there", server->config.journal.path);
-		return -1;
-	}
-	if (restored.lost > 0)
-		log_warning("the journal has %llu values of channels that it does not know: they are left out",
-			    (unsigned long long)restored.lost);
-	log_info("journal: %s, %llu durable channels, %llu values", server->config.journal.path,
-		 (unsigned long long)restored.channels, (unsigned long long)restored.values);
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
-#include "daemon/session/frames.h"
 #include "daemon/session/sweeps.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own */
@@ -218,66 +217,6 @@ static void on_reload_signal(void *arg, int signal_number)
 
 /* -- Starting -- */
 
-static void on_accept(void *arg, int fd, struct tls_context *tls)
-{
-	struct server *server = arg;
-	session_accept(&server->sessions, fd, tls);
-}
-
-static void on_accept_none(void *arg, int fd)
-{
-	struct server *server = arg;
-	session_accept_none(&server->sessions, fd);
-}
-
-static int start_listeners(struct server *server)
-{
-	const struct listener_handlers handlers = {on_accept, on_accept_none, server};
-	char error[LISTENER_ERROR_BYTES];
-	int n_inherited = inherited_init(error);
-	if (n_inherited < 0) {
-		log_error("%s", error);
-		return -1;
-	}
-	server->has_inherited = n_inherited > 0;
-	if (n_inherited > 0)
-		log_info("%d listening sockets were handed over", n_inherited);
-	/* Each goes to the front of the chain: the last one first, and they are told in their order. */
-	server->listen_gave_way = n_inherited > 0 && server->config.listen_is_default;
-	for (size_t i = server->listen_gave_way ? 0 : server->config.n_listen; i-- > 0;) {
-		if (listener_open(&server->listeners, server->loop, &server->config.listen[i], server->tls[i],
-				  &handlers, error) < 0) {
-			log_error("%s", error);
-			return -1;
-		}
-	}
-	if (listener_open_inherited(&server->listeners, server->loop, &handlers, server->config.insecure, error) < 0) {
-		log_error("%s", error);
-		return -1;
-	}
-	return 0;
-}
-
-static int start_http(struct server *server)
-{
-	char error[HTTP_ERROR_BYTES];
-	if (!server->config.has_http)
-		return 0;
-	server->http = http_start(&server->sessions, &server->config.http, server->http_tls, server->config.http_hosts,
-				  server->config.n_http_hosts, error);
-	if (server->http) {
-		http_set_listeners(server->http, &server->listeners);
-		log_info("http: %s (dashboard, /metrics, /healthz, /api/v1)", http_url(server->http));
-		return 0;
-	}
-	if (server->config.http_is_default) {
-		log_warning("%s; going on without HTTP (--http chooses another address)", error);
-		return 0;
-	}
-	log_error("%s", error);
-	return -1;
-}
-
 static void on_timer(void *arg)
 {
 	struct server *server = arg;
@@ -308,15 +247,20 @@ static void on_turn_end(void *arg)
 	memory_trim_turn(&server->memory_trim, totals.bytes + stream_group_buffer_bytes(server->streams));
 }
 
-/* Signals to end wait while nobody is there to hear them: between the end of one run and the next one's begin. */
-static void hold_signals(int how)
+/* Signals wait while nobody is there to hear them: to end, between the end of one run and the next one's begin; and to
+ * reload, until the start is over. */
+static void hold(int how, int signal_number)
 {
 	sigset_t signals;
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, signal_number);
 	pthread_sigmask(how, &signals, NULL);
+}
+
+static void hold_signals(int how)
+{
+	hold(how, SIGTERM);
+	hold(how, SIGINT);
 }
 
 static int start(struct server *server)
@@ -354,17 +298,27 @@ static int start(struct server *server)
 		return -1;
 	}
 	hold_signals(SIG_UNBLOCK);
-	loop_set_spin(server->loop, server->config.spin_us);
-	if (server_start_journal(server) < 0 || server_start_cluster(server) < 0 ||
-	    server_create_channels(server, &server->config, SLICE("")) > 0 ||
-	    server_create_taps(server, &server->config, SLICE("")) > 0)
-		return -1;
-	if (!server->cluster)
-		log_restored_channels(server);
-	if (server_start_access(server) < 0 || start_listeners(server) < 0 || start_http(server) < 0 ||
+	if (server_start_cluster(server) < 0 || server_start_access(server) < 0 || server_listen(server) < 0 ||
 	    server_start_service(server) < 0)
 		return -1;
 	return server_drop_privileges(server);
+}
+
+/* What was there is there again. */
+static int begin_serving(struct server *server)
+{
+	if (server_create_channels(server, &server->config, SLICE("")) > 0 ||
+	    server_create_taps(server, &server->config, SLICE("")) > 0 || server_accept(server) < 0)
+		return -1;
+	if (!server->cluster)
+		log_restored_channels(server);
+	server->stage = SERVER_SERVING;
+	loop_set_spin(server->loop, server->config.spin_us);
+	hold(SIG_UNBLOCK, SIGHUP);
+	server_log_access(server);
+	if (!server->cluster)
+		server_tell_ready(server);
+	return 0;
 }
 
 enum { BEGINS_ANEW = -1 };
@@ -387,19 +341,19 @@ static int serve(server_load_config *load_config, void *arg, struct service *ser
 {
 	struct server server = {.load_config = load_config, .load_arg = arg, .service = *service};
 	int status = 1;
-	if (start(&server) == 0) {
-		server_log_access(&server);
-		if (!server.cluster)
-			server_tell_ready(&server);
+	hold(SIG_BLOCK, SIGHUP);
+	if (start(&server) == 0 && server_restore_journal(&server) == 0 && begin_serving(&server) == 0)
 		status = loop_run(server.loop, on_turn_end, &server) < 0 ? 1 : status_of(&server);
-		if (status != BEGINS_ANEW)
-			log_info("ended");
-	}
+	else if (server.stage == SERVER_ENDING)
+		status = 0;
+	if (server.stage != SERVER_STARTING && status != BEGINS_ANEW)
+		log_info("ended");
 	listener_close(server.listeners);
 	inherited_finish();
 	server_stop_cluster(&server);
 	if (status == BEGINS_ANEW && server.stage != SERVER_SERVING)
 		status = 0; /* it was told to end meanwhile */
+	hold(SIG_BLOCK, SIGHUP);
 	if (status == BEGINS_ANEW)
 		hold_signals(SIG_BLOCK);
 	server_stop_journal(&server);

@@ -1,5 +1,5 @@
-/* What the parts of the server share: server.c (starting, serving, reloading), channels.c (those of the
- * configuration), access.c (who gets in) and drain.c (draining and ending). */
+/* What the parts of the server share: server.c (starting, serving, reloading), listening.c (sockets), channels.c (those
+ * of the configuration), access.c (who gets in) and drain.c (draining and ending). */
 #ifndef MILLRACE_SERVER_SERVER_PRIVATE_H
 #define MILLRACE_SERVER_SERVER_PRIVATE_H
 
@@ -16,6 +16,7 @@
 #include "daemon/session/session.h"
 
 enum server_stage {
+	SERVER_STARTING, /* the journal is read; HTTP alone answers */
 	SERVER_SERVING,
 	SERVER_DRAINING, /* nothing new is taken; what is there may be taken still */
 	SERVER_ENDING,   /* nothing is parked any more; the last replies are sent */
@@ -75,10 +76,23 @@ void server_serve_group(struct server *server, struct slice group);
 /* Whether a channel of the configuration can be here, and is to be looked at: see server_create_channels(). */
 bool server_has_group_of(const struct server *server, const char *channel, struct slice group);
 
+/* -- listening.c -- */
+
+/* Opens all sockets; those of HTTP alone are answered at once. -1: after a line in the log. */
+int server_listen(struct server *server);
+/* The others too, from now on. -1: no memory. */
+int server_accept(struct server *server);
+
+/* -- replaying.c -- */
+
+/* Reads the journal of the configuration, if there is one, and restores what was there, while the loop turns. -1: after
+ * a line in the log; or the stage is SERVER_ENDING, since the daemon was told to end meanwhile. */
+int server_restore_journal(struct server *server);
+
 /* -- journaling.c -- */
 
-/* Reads the journal of the configuration, if there is one, and restores what was there. -1: after a line in the log. */
-int server_start_journal(struct server *server);
+/* Once the log has begun: from now on it is written. -1: after a line in the log. */
+int server_open_journal(struct server *server);
 /* At the end of each turn: hands over what was recorded, and goes on with a checkpoint. */
 void server_end_journal_turn(struct server *server);
 /* A slice of a checkpoint, if it is time for one, or one is under way. */
@@ -89,7 +103,8 @@ void server_stop_journal(struct server *server);
 /* Users and certificates, before anybody listens. -1: after a line in the log. */
 int server_start_access(struct server *server);
 
-/* Once everybody listens that needs to be root for it. */
+/* Once everybody listens that needs to be root for it, and before anything is written: the journal's folder is made,
+ * if there is none, and belongs to the account. -1: after a line in the log. */
 int server_drop_privileges(const struct server *server);
 
 /* Takes over what has changed there; `fresh` is about to become the configuration. -1, after a line in the log: no
@@ -100,7 +115,8 @@ void server_finish_access(struct server *server); /* when core and sessions are 
 
 /* What the supervisor is told. server_start_service() begins to say that the daemon is alive; -1: no memory. */
 int server_start_service(struct server *server);
-void server_tell_ready(struct server *server); /* to the log too */
+void server_tell_starting(struct server *server); /* how far it is: see struct sessions */
+void server_tell_ready(struct server *server);    /* to the log too */
 void server_tell_reloading(struct server *server);
 void server_tell_reloaded(struct server *server, const char *failure); /* NULL: it went well */
 void server_tell_stopping(struct server *server, uint64_t within_ms);

@@ -38,6 +38,7 @@ struct sessions {
 	struct broker *broker;
 	const struct core *core;      /* the broker's, to be asked; what changes it goes by the broker */
 	struct cluster_view *cluster; /* NULL: this daemon is alone */
+	const char *starting;         /* how far the start is, for people: nobody is served yet. NULL: it is done */
 	struct limits limits;
 	struct message_decoder decoder; /* zero-initialise */
 	struct value_pool values;       /* their memory, to be cleared when the core has ended */

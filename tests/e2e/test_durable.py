@@ -2,8 +2,10 @@
 """Durable channels: what was answered is there after kill -9, and journals that are not as they were left are refused.
 
 MILLRACE_KILLS says how often the daemon is killed under load (6 if nothing does); MILLRACE_SEED repeats a run."""
+import fcntl
 import json
 import os
+import pwd
 import random
 import re
 import resource
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -245,6 +248,109 @@ class Restart(Durable):
         wire = Wire(daemon.port)
         self.assertEqual(wire.ask("stat", channel="q")["buffered"], 10)
         wire.close()
+
+
+class Starting(Durable):
+    """A lease on a file holds up whoever opens it: so the journal is read for as long as a test wants it to be."""
+
+    def setUp(self):
+        super().setUp()
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        wire.ask("create", channel="q", kind="bounded", capacity=100, durable=True)
+        wire.ask("put", channel="q", values=["kept"])
+        wire.close()
+        self.kill(daemon)
+        self.addCleanup(signal.signal, signal.SIGIO, signal.signal(signal.SIGIO, signal.SIG_IGN))
+        self.file = os.open(os.path.join(self.journal, self.segments()[0]), os.O_RDWR)
+        self.addCleanup(os.close, self.file)
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def let_go(self):
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+    def start_held(self, *more):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.http = f"127.0.0.1:{free.getsockname()[1]}"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        daemon = Daemon(*self.arguments, *more, listen=[f"tcp://127.0.0.1:{self.port}"], http=self.http, waits=False)
+        self.addCleanup(daemon.process.stderr.close)
+        self.addCleanup(daemon.process.wait)
+        self.addCleanup(daemon.process.kill)
+        daemon.wait_log("http: ")
+        return daemon
+
+    def get(self, path):
+        try:
+            with urllib.request.urlopen(f"http://{self.http}{path}", timeout=DEADLINE_S) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def test_http_tells_of_it_and_nobody_is_served_yet(self):
+        daemon = self.start_held()
+        self.assertEqual(self.get("/healthz"), (200, "ok\n"))
+        self.assertEqual(self.get("/readyz"), (503, "reading the journal: 0 records\n"))
+        for path in ("/metrics", "/api/v1/channels", "/", "/nothing"):
+            code, text = self.get(path)
+            self.assertEqual((code, json.loads(text)["error"]), (503, "unavailable"))
+            self.assertIn("reading the journal: 0 records", json.loads(text)["message"])
+        wire = Wire(self.port)
+        self.addCleanup(wire.close)
+        self.assertEqual([], [line for line in daemon.lines if "ready:" in line])
+        daemon.process.send_signal(signal.SIGHUP)  # it waits until the start is over
+        self.let_go()
+        self.assertEqual(wire.ask("take", channel="q")["value"], "kept")  # who has come meanwhile is served
+        daemon.wait_log("reloaded")
+        self.assertEqual(self.get("/readyz"), (200, "ok\n"))
+        self.assertEqual(self.get("/api/v1/channels")[0], 200)
+
+    def test_it_can_be_told_to_end(self):
+        daemon = self.start_held()
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.wait_log("ending on SIGTERM")
+        self.let_go()
+        self.assertEqual(daemon.process.wait(DEADLINE_S), 0)
+        wire = Wire(self.start().port)
+        self.addCleanup(wire.close)
+        self.assertEqual(wire.ask("take", channel="q")["value"], "kept")
+
+
+@unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
+class AsAnotherUser(Durable):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.directory, 0o755)
+        self.user = pwd.getpwnam("nobody")
+        self.arguments += ["--set", "user=nobody"]
+
+    def fill(self, wire, n):
+        for i in range(n):
+            self.assertEqual(wire.ask("put", channel="q", values=["x" * 300000])["status"], "ok", i)
+
+    def test_the_journal_belongs_to_it(self):
+        daemon = self.start()
+        wire = Wire(daemon.port)
+        wire.ask("create", channel="q", kind="bounded", capacity=1000, durable=True)
+        self.fill(wire, 12)  # more than two segments
+        self.assertGreater(len(self.segments()), 2)
+        for name in (".", *os.listdir(self.journal)):
+            self.assertEqual(os.stat(os.path.join(self.journal, name)).st_uid, self.user.pw_uid, name)
+        self.kill(daemon)
+        wire.close()
+        wire = Wire(self.start().port)
+        self.addCleanup(wire.close)
+        self.assertEqual(wire.ask("stat", channel="q")["buffered"], 12)
+
+    def test_one_that_belongs_to_root_is_refused_at_once(self):
+        os.mkdir(self.journal, 0o700)
+        self.assertIn(f"{self.journal} cannot be opened: Permission denied. It has to belong, with all that is in it, to the account", self.refused())
+        os.chown(self.journal, self.user.pw_uid, self.user.pw_gid)
+        self.kill(self.start())
+        os.chown(os.path.join(self.journal, self.segments()[0]), 0, 0)
+        self.assertIn("cannot be opened: Permission denied", self.refused())
 
 
 class Client(threading.Thread):

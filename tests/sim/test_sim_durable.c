@@ -91,7 +91,7 @@ struct client {
 
 struct seen {
 	uint64_t cuts, between, checkpoints, told_puts, told_gone, told_shown, values, full, dead_letters, returned,
-		delayed, moved, duplicates, held;
+		delayed, moved, duplicates, held, slices;
 };
 
 struct world {
@@ -508,10 +508,15 @@ static struct core *restore(struct world *world, struct disk_model *disk, struct
 	struct core *core = core_create(&limits, &seed);
 	struct core_effects effects = {0};
 	struct core_event event = {.op = CORE_RESTORE, .now_us = world->now_us, .recorder = recorder, .restore = found};
-	core_step(core, &event, &effects);
-	ck_assert(!effects.restored.has_failed && effects.restored.lost == 0);
-	world->seen->values += effects.restored.values;
-	core_effects_release(core, &effects);
+	for (struct core_restored restored = {0}; !restored.is_done;) {
+		core_step(core, &event, &effects);
+		restored = effects.restored;
+		core_effects_release(core, &effects);
+		ck_assert(!restored.has_failed && restored.lost == 0);
+		world->seen->values += restored.is_done ? restored.values : 0;
+		world->seen->slices += !restored.is_done;
+	}
+	core_restore_destroy(found);
 	return core;
 }
 
@@ -1125,11 +1130,13 @@ START_TEST(test_nothing_that_was_told_is_undone)
 	uint64_t cuts = worlds_run(run_world, &seen);
 	printf("%" PRIu64 " cuts, %" PRIu64 " between; %" PRIu64 " values restored, %" PRIu64 " checkpoints, %" PRIu64
 	       " times full, %" PRIu64 " replies with values returned, %" PRIu64 " delayed, %" PRIu64 " moved, %" PRIu64
-	       " sent again, %" PRIu64 " held by taps; told: %" PRIu64 " puts, %" PRIu64 " given, %" PRIu64 " shown\n",
+	       " sent again, %" PRIu64 " held by taps, %" PRIu64 " slices; told: %" PRIu64 " puts, %" PRIu64
+	       " given, %" PRIu64 " shown\n",
 	       seen.cuts, seen.between, seen.values, seen.checkpoints, seen.full, seen.returned, seen.delayed,
-	       seen.moved, seen.duplicates, seen.held, seen.told_puts, seen.told_gone, seen.told_shown);
+	       seen.moved, seen.duplicates, seen.held, seen.slices, seen.told_puts, seen.told_gone, seen.told_shown);
 	ck_assert_uint_gt(seen.between, cuts / 1000);
 	ck_assert_uint_gt(seen.checkpoints, cuts / 1000);
+	ck_assert_uint_gt(seen.slices, cuts / 10);
 	ck_assert_uint_gt(seen.told_puts, cuts / 10);
 	ck_assert_uint_gt(seen.told_gone, cuts / 10);
 	ck_assert_uint_gt(seen.told_shown, cuts / 10);
