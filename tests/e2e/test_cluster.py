@@ -139,6 +139,22 @@ class Service(WithEtcd):
             self.assertEqual((row["kind"], row["capacity"], row["buffered"]), ("sliding", 7, 0))
             self.assertEqual(client.ask("take", channel="{a}.kept")["value"], "x")
 
+    def test_what_is_taken_leaves_etcd_too(self):
+        cluster = self.cluster(names="ab")
+        journal = f"{self.prefix}/j/a/"
+        with cluster.client() as client:
+            self.assertEqual(client.ask("put", channel="{a}.q", value="kept")["status"], "ok")
+            first = self.etcd.keys(journal)[0]
+            end = time.monotonic() + DEADLINE_S
+            while self.etcd.keys(journal)[0] == first:
+                self.assertLess(time.monotonic(), end, cluster.logs())
+                for i in range(100):
+                    self.assertEqual(client.ask("put", channel="{a}.q", value=i)["status"], "ok")
+                    self.assertEqual(client.ask("take", channel="{a}.q")["status"], "ok")
+        cluster.owner("{a}.q").kill()
+        with cluster.client() as client:
+            self.assertEqual(client.ask("take", channel="{a}.q")["value"], 99)
+
 
 class Failures(WithEtcd):
     def test_the_owner_is_killed(self):
