@@ -1,7 +1,7 @@
 /* Accepting connections. When the process is out of descriptors, one kept in reserve is given up to accept what is
  * queued and have it told why it is closed. Where not even that helps, the listener rests for a while: the loop never
  * spins on a socket that stays readable. */
-#define _GNU_SOURCE /* accept4 */
+#define _GNU_SOURCE /* accept4, AT_EMPTY_PATH */
 #include "daemon/net/listener.h"
 
 #include <errno.h>
@@ -311,6 +311,34 @@ int listener_go_on(struct listener *chain)
 	for (struct listener *listener = chain; listener; listener = listener->next) {
 		if (event_add(listener->event, NULL) < 0)
 			return -1;
+	}
+	return 0;
+}
+
+/* Whoever may write to the folder may have put something else there: nothing but our socket is given away. */
+static int give(const struct listener *listener, uid_t uid, gid_t gid)
+{
+	int fd = open(listener->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+	if (fd < 0)
+		return -1;
+	bool is_ours = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_nlink == 1 &&
+		       status.st_dev == listener->device && status.st_ino == listener->inode;
+	int result = is_ours ? fchownat(fd, "", uid, gid, AT_EMPTY_PATH) : -1;
+	int reason = is_ours ? errno : EBUSY;
+	close(fd);
+	errno = reason;
+	return result;
+}
+
+int listener_give(struct listener *chain, uid_t uid, gid_t gid, char error[LISTENER_ERROR_BYTES])
+{
+	for (struct listener *listener = chain; listener; listener = listener->next) {
+		if (!listener->path || listener->is_inherited || give(listener, uid, gid) == 0)
+			continue;
+		snprintf(error, LISTENER_ERROR_BYTES, "unix://%.100s cannot be given to the account: %s",
+			 listener->path, strerror(errno));
+		return -1;
 	}
 	return 0;
 }

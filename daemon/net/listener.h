@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "config/config.h"
 #include "daemon/net/loop.h"
@@ -39,6 +40,11 @@ int listener_open_inherited(struct listener **chain, struct loop *loop, const st
 /* All of a chain accept nobody from now on, until listener_go_on(): who connects meanwhile waits. -1: no memory. */
 void listener_hold(struct listener *chain);
 int listener_go_on(struct listener *chain);
+
+/* The files of a chain's Unix sockets, but those of inherited ones, belong to that account from now on. -1, with
+ * `error`.
+ */
+int listener_give(struct listener *chain, uid_t uid, gid_t gid, char error[LISTENER_ERROR_BYTES]);
 
 /* Closes all of a chain, and removes its Unix sockets' files, but those of inherited ones. NULL is fine. */
 void listener_close(struct listener *chain);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/access/privileges.h"
@@ -56,21 +57,17 @@ int server_start_access(struct server *server)
 	return 0;
 }
 
-/* Only root can make it where it may have to be. */
-static int make_journal(const struct server *server)
+/* What the account has to have is its own: the sockets' files, and the journal's folder, which only root can make where
+ * it may have to be. */
+static int give_to(const struct server *server, uid_t uid, gid_t gid)
 {
-	const char *path = server->config.journal.path;
-	char error[PRIVILEGES_ERROR_BYTES], why[DISK_ERROR_BYTES];
-	uid_t uid;
-	gid_t gid;
-	if (!path)
-		return 0;
-	if (privileges_find(server->config.user, &uid, &gid, error) < 0) {
-		log_error("%s", error);
+	char why[LISTENER_ERROR_BYTES], disk[DISK_ERROR_BYTES];
+	if (listener_give(server->listeners, uid, gid, why) < 0) {
+		log_error("user: %s", why);
 		return -1;
 	}
-	if (disk_make(path, uid, gid, why) < 0) {
-		log_error("the journal: %s", why);
+	if (server->config.journal.path && disk_make(server->config.journal.path, uid, gid, disk) < 0) {
+		log_error("the journal: %s", disk);
 		return -1;
 	}
 	return 0;
@@ -79,9 +76,15 @@ static int make_journal(const struct server *server)
 int server_drop_privileges(const struct server *server)
 {
 	char error[PRIVILEGES_ERROR_BYTES];
+	uid_t uid;
+	gid_t gid;
 	if (!server->config.user)
 		return 0;
-	if (make_journal(server) < 0)
+	if (privileges_find(server->config.user, &uid, &gid, error) < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	if (geteuid() == 0 && give_to(server, uid, gid) < 0)
 		return -1;
 	if (privileges_become(server->config.user, error) < 0) {
 		log_error("%s", error);

@@ -103,8 +103,8 @@ void server_stop_journal(struct server *server);
 /* Users and certificates, before anybody listens. -1: after a line in the log. */
 int server_start_access(struct server *server);
 
-/* Once everybody listens that needs to be root for it, and before anything is written: the journal's folder is made,
- * if there is none, and belongs to the account. -1: after a line in the log. */
+/* Once everybody listens that needs to be root for it, and before anything is written: Unix sockets are
+ * given to the account, and so is the journal's folder, which is made if there is none. -1: after a line in the log. */
 int server_drop_privileges(const struct server *server);
 
 /* Takes over what has changed there; `fresh` is about to become the configuration. -1, after a line in the log: no

@@ -625,6 +625,8 @@ class Others(unittest.TestCase):
             with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
                 ids = next(line.split()[1:] for line in file if line.startswith("Uid:"))
             self.assertNotIn("0", ids)
+        with Daemon("--set", "user=nobody") as daemon:
+            self.assertEqual(os.stat(daemon.socket_path).st_uid, int(ids[0]))
         refused = run("--listen", "tcp://127.0.0.1:0", "--http", "none", "--set", "user=no-such-account")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("no account", refused.stderr)
