@@ -70,11 +70,15 @@ static void handle(struct http_session *session, const struct http_head *head, s
 {
 	struct http_request request = {.head = *head, .body = body};
 	struct http_response response;
+	struct stream *stream = &session->session.stream;
 	assert(!session->is_busy && !session->job);
 	session->is_busy = true;
 	if (session->session.all->cluster)
 		keep_target(session, head);
-	if (http_find(session, &request, &response))
+	bool is_found = http_find(session, &request, &response);
+	/* Probes wait for nothing: but what is written before them goes first, and may have to wait. */
+	stream_set_free(stream, is_found && request.route->is_open && !stream_has_unsent(stream));
+	if (is_found)
 		response = request.route->serve(session, &request);
 	if (response.code != HTTP_NO_RESPONSE)
 		http_respond(session, &response);

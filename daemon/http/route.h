@@ -27,7 +27,8 @@ struct route {
 	const char *path; /* one part may be {…}: the member of the op that it is */
 	struct http_response (*serve)(struct http_session *session, const struct http_request *request);
 	enum message_op op; /* of gateway_serve */
-	bool is_open;       /* nobody needs to be known for it */
+	bool is_open;       /* nobody needs to be known for it, and it tells nothing that may be undone: it is a
+			       probe, which is answered while all else is held */
 	enum route_body body;
 	struct route_parameter parameters[ROUTE_MAX_PARAMETERS + 1]; /* to the first without a name */
 };

@@ -72,7 +72,8 @@ struct stream { /* embedded; all of it is net/'s. There are many idle ones: keep
 	uint32_t max_output;
 	uint32_t turn_work;           /* since on_bytes was called: see stream_count_work() */
 	uint8_t state, input, output; /* enum stream_state, stream_input, stream_output */
-	bool is_queued;               /* in one of the group's queues of what the end of the turn has to do */
+	bool is_queued : 1;           /* in one of the group's queues of what the end of the turn has to do */
+	bool is_free : 1;             /* see stream_set_free() */
 	struct buffer out;
 	uint64_t n_sent;        /* bytes, since the beginning */
 	size_t out_value_bytes; /* of `out`, at most */
@@ -101,6 +102,13 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes);
 /* What is written from now on is not sent until stream_group_release() was called with this number, or a greater one.
  * The numbers never fall. Without memory the stream breaks. */
 void stream_hold(struct stream *stream, uint64_t number);
+
+/* What waits to be sent, and what is written until this is called again, is sent whatever stream_group_send_until()
+ * says: it tells of nothing that may be undone. */
+static inline void stream_set_free(struct stream *stream, bool is_free)
+{
+	stream->is_free = is_free;
+}
 
 /* How many bytes were written, and how many of them were sent, since the beginning. With TLS too these are the bytes
  * that were written here, and one is sent once the whole record that it is in has been given to the socket: of a part

@@ -56,7 +56,7 @@ static void on_writable(int fd, short what, void *arg)
 	if (stream->state == STREAM_OPENING) {
 		stream_unblock_output(stream);
 		stream_read_soon(stream);
-	} else if (stream->state != STREAM_GONE && may_send(stream->group)) {
+	} else if (stream->state != STREAM_GONE && (stream->is_free || may_send(stream->group))) {
 		stream_send(stream);
 	} else if (stream->state != STREAM_GONE) {
 		stream_unblock_output(stream);
@@ -97,8 +97,8 @@ static void flush_queue(struct stream_queue *queue)
 	}
 }
 
-/* Those that are gone are told so all the same; the others stay in the queue. */
-static void tell_gone(struct stream_queue *queue)
+/* Those that are gone are told so all the same, and what is free is sent; the others stay in the queue. */
+static void flush_free(struct stream_queue *queue)
 {
 	struct stream *left = queue->head;
 	queue->head = NULL;
@@ -109,6 +109,8 @@ static void tell_gone(struct stream_queue *queue)
 		stream->is_queued = false;
 		if (stream->state == STREAM_GONE)
 			stream->handlers->on_gone(stream);
+		else if (stream->is_free)
+			stream_flush(stream);
 		else
 			stream_enqueue(stream, queue);
 	}
@@ -118,8 +120,8 @@ static void on_flush(void *arg)
 {
 	struct stream_group *group = arg;
 	if (!may_send(group)) {
-		tell_gone(&group->takers);
-		tell_gone(&group->others);
+		flush_free(&group->takers);
+		flush_free(&group->others);
 		return;
 	}
 	/* The end of a stream, and its draining, may give others something to send. */

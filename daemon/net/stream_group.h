@@ -26,8 +26,9 @@ uint64_t stream_group_buffer_bytes(const struct stream_group *group);
 /* Output that was held for numbers up to this one may be sent: see stream_hold(). */
 void stream_group_release(struct stream_group *group, uint64_t number);
 
-/* From this time of the loop's clock on nothing is sent, until another time is said: what is written waits. The clock
- * is read when that is decided, after all that was read by then. UINT64_MAX, as at first: never. */
+/* From this time of the loop's clock on nothing is sent, until another time is said: what is written waits, but for
+ * the output of streams that are free (stream_set_free()). The clock is read when that is decided, after all that was
+ * read by then. UINT64_MAX, as at first: never. */
 void stream_group_send_until(struct stream_group *group, uint64_t until_us);
 
 /* What waits to be sent never is: before all streams are finished. */

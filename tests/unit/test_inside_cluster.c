@@ -296,6 +296,29 @@ START_TEST(the_cluster_is_shown)
 }
 END_TEST
 
+/* While nothing may be sent. */
+START_TEST(probes_are_answered_at_once_and_nothing_else)
+{
+	static const char pipelined[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+					"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	is_joined = false;
+	stream_group_send_until(inside.streams, 0);
+	has(ask_http("GET /readyz"), "HTTP/1.1 503 Service Unavailable");
+	has(ask_http("GET /readyz"), "\r\n\r\netcd does not answer\n");
+	has(ask_http("GET /healthz"), "\r\n\r\nok\n");
+	ck_assert_str_eq(ask_http("GET /metrics"), "");
+	ck_assert_str_eq(ask_http("GET /nothing"), "");
+	ck_assert_str_eq(ask("{\"id\":1,\"op\":\"ping\"}"), "");
+	int connection = inside_connect_http(path);
+	ck_assert_int_eq(write(connection, pipelined, sizeof(pipelined) - 1), sizeof(pipelined) - 1);
+	ck_assert_str_eq(answer_of(connection), "");
+	stream_group_send_until(inside.streams, UINT64_MAX);
+	has(answer_of(connection), "\r\n\r\netcd does not answer\n");
+	has(answer_of(fd), "{\"id\":1,\"status\":\"ok\"");
+	close(connection);
+}
+END_TEST
+
 START_TEST(a_group_is_moved)
 {
 	ck_assert_str_eq(ask("{\"id\":1,\"op\":\"cluster\",\"group\":\"far\",\"to\":\"b\"}"),
@@ -326,6 +349,7 @@ int main(void)
 		a_subscription_is_of_its_sources_group,
 		http_redirects,
 		the_cluster_is_shown,
+		probes_are_answered_at_once_and_nothing_else,
 		a_group_is_moved,
 		a_checkpoint_ends_once_whatever_the_carrier_tells,
 		NULL,
