@@ -17,6 +17,7 @@ enum {
 	URL_BYTES = 300,
 	LOOK_UP_US = 20 * 1000,
 	RETRY_US = 2 * 1000 * 1000,
+	SHORT_US = 50 * 1000, /* a connection that breaks sooner is not made again at once */
 };
 
 enum peer_stage { PEER_RESTS, PEER_LOOKS_UP, PEER_IS_CONNECTED };
@@ -33,7 +34,7 @@ struct peer {
 	struct addrinfo hints;
 	int fd;
 	struct loop_watch *watch;
-	uint64_t due_us;
+	uint64_t due_us, connected_us;
 };
 
 struct cluster_peers {
@@ -79,11 +80,10 @@ static void on_broken(struct peer *peer, int error)
 		peer->due_us = now_us + RETRY_US;
 		if (was_connected)
 			peer->peers->on_gone(peer->peers->arg, (struct slice){peer->name, peer->name_len});
-	} else if (was_connected && now_us >= peer->due_us) {
-		peer->due_us = now_us + RETRY_US / 20; /* it may close again at once: not for ever in this turn */
-		connect_now(peer);
 	} else {
-		peer->due_us = now_us + RETRY_US / 20;
+		peer->due_us = now_us + SHORT_US;
+		if (was_connected && now_us - peer->connected_us >= SHORT_US)
+			connect_now(peer);
 	}
 }
 
@@ -110,6 +110,7 @@ static void connect_now(struct peer *peer)
 	const struct addrinfo *address = peer->lookup.ar_result;
 	if (!address)
 		return;
+	peer->connected_us = loop_now_us(peer->peers->loop);
 	peer->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (peer->fd < 0)
 		return;
