@@ -11,7 +11,7 @@
 
 #include "proto/slice.h"
 
-enum { CLUSTER_RETRY_MS = 50 }; /* what clients are told while nobody serves a group */
+enum { CLUSTER_RETRY_MS = 20 }; /* what clients are told while nobody serves a group */
 
 struct cluster_daemon_row {
 	struct slice name, address, http; /* http: empty: it does not say where */

@@ -17,7 +17,8 @@ enum {
 	URL_BYTES = 300,
 	LOOK_UP_US = 20 * 1000,
 	RETRY_US = 2 * 1000 * 1000,
-	SHORT_US = 50 * 1000, /* a connection that breaks sooner is not made again at once */
+	SHORT_US = 50 * 1000,      /* a connection that breaks sooner is not made again at once: but after */
+	FIRST_PAUSE_US = 2 * 1000, /* and then after twice as long each time. A process that ends may still accept */
 };
 
 enum peer_stage { PEER_RESTS, PEER_LOOKS_UP, PEER_IS_CONNECTED };
@@ -34,7 +35,7 @@ struct peer {
 	struct addrinfo hints;
 	int fd;
 	struct loop_watch *watch;
-	uint64_t due_us, connected_us;
+	uint64_t due_us, connected_us, pause_us;
 };
 
 struct cluster_peers {
@@ -80,10 +81,13 @@ static void on_broken(struct peer *peer, int error)
 		peer->due_us = now_us + RETRY_US;
 		if (was_connected)
 			peer->peers->on_gone(peer->peers->arg, (struct slice){peer->name, peer->name_len});
+	} else if (was_connected && now_us - peer->connected_us >= SHORT_US) {
+		peer->pause_us = FIRST_PAUSE_US;
+		peer->due_us = now_us + FIRST_PAUSE_US;
+		connect_now(peer);
 	} else {
-		peer->due_us = now_us + SHORT_US;
-		if (was_connected && now_us - peer->connected_us >= SHORT_US)
-			connect_now(peer);
+		peer->due_us = now_us + peer->pause_us;
+		peer->pause_us = 2 * peer->pause_us < SHORT_US ? 2 * peer->pause_us : SHORT_US;
 	}
 }
 
@@ -148,6 +152,11 @@ static void tick(struct peer *peer, uint64_t now_us)
 {
 	switch (peer->stage) {
 	case PEER_RESTS:
+		peer->due_us = now_us + RETRY_US / 20;
+		if (peer->was_connected && peer->lookup.ar_result && peer->pause_us < SHORT_US) {
+			connect_now(peer);
+			break;
+		}
 		look_up(peer);
 		peer->due_us = now_us + (peer->stage == PEER_LOOKS_UP ? LOOK_UP_US : RETRY_US);
 		break;
@@ -200,7 +209,8 @@ void cluster_peers_add(struct cluster_peers *peers, struct slice daemon, struct 
 		peers->n < PEERS && daemon.len <= NAME_BYTES && url.len < URL_BYTES ? calloc(1, sizeof(*peer)) : NULL;
 	if (!peer)
 		return;
-	*peer = (struct peer){.peers = peers, .is_named = true, .fd = -1, .name_len = daemon.len};
+	*peer = (struct peer){
+		.peers = peers, .is_named = true, .fd = -1, .pause_us = FIRST_PAUSE_US, .name_len = daemon.len};
 	memcpy(peer->name, daemon.bytes, daemon.len);
 	memcpy(peer->url, url.bytes, url.len);
 	if (address_parse(&peer->address, peer->url, error) < 0 || peer->address.scheme == ADDRESS_UNIX) {

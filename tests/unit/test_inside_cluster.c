@@ -215,7 +215,7 @@ START_TEST(who_asks_for_what_is_elsewhere_is_sent_there)
 		owner = NULL;
 		answer = ask(requests[i]);
 		has(answer, "{\"id\":1,\"status\":\"error\",\"error\":\"unavailable\"");
-		has(answer, "\"retry_ms\":50");
+		has(answer, "\"retry_ms\":20");
 	}
 	has(ask("{\"op\":\"put\",\"channel\":\"{far}c\",\"value\":1}"),
 	    "{\"id\":null,\"status\":\"error\",\"error\":\"unavailable\"");
@@ -264,7 +264,7 @@ START_TEST(http_redirects)
 	answer = ask_http("GET /api/v1/channels/%7Bfar%7Dc");
 	has(answer, "HTTP/1.1 503 Service Unavailable\r\n");
 	has(answer, "\r\nRetry-After: 1\r\n");
-	has(answer, "\"retry_ms\":50");
+	has(answer, "\"retry_ms\":20");
 }
 END_TEST
 
