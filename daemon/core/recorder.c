@@ -408,11 +408,12 @@ void recorder_untap(struct core *core, const struct tap *tap)
 
 void recorder_carried(struct core *core, const struct tap *tap, enum record_carried why)
 {
+	if (!tap_is_durable(tap) || !buffer_of(core, tap->mult->source))
+		return;
 	struct record record = tap_record(tap, RECORD_CARRIED);
 	record.place = tap->done_place;
 	record.status = why;
-	if (tap_is_durable(tap) && buffer_of(core, tap->mult->source))
-		write_awaited(core, tap->target, &record);
+	write_awaited(core, tap->target, &record);
 }
 
 /* -- Checkpoints -- */
