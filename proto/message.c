@@ -148,10 +148,11 @@ size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum st
 	return mark;
 }
 
-/* What stands around an id, and around a value. */
+/* What stands around an id, around a value, and before what is left of a count. */
 #define OPENING  "{\"id\":"
 #define OK       ",\"status\":\"ok\""
 #define OK_VALUE OK ",\"value\":"
+#define LEFT     ",\"left\":"
 
 void message_ok(struct buffer *out, uint64_t id)
 {
@@ -164,18 +165,31 @@ void message_ok(struct buffer *out, uint64_t id)
 	buffer_commit(out, (size_t)(to - frame));
 }
 
-void message_ok_value(struct buffer *out, uint64_t id, struct slice value)
+/* `left` may be NULL. */
+static inline void append_ok_value(struct buffer *out, uint64_t id, struct slice value, const uint32_t *left)
 {
-	char *frame =
-		buffer_reserve(out, FRAME_HEADER_BYTES + BUFFER_MAX_DIGITS + sizeof(OPENING OK_VALUE "}") + value.len);
+	const size_t around = FRAME_HEADER_BYTES + sizeof(OPENING OK_VALUE LEFT "}") + (2 * (size_t)BUFFER_MAX_DIGITS);
+	char *frame = buffer_reserve(out, around + value.len);
 	if (!frame)
 		return;
 	char *to = write_literal(frame + FRAME_HEADER_BYTES, OPENING);
 	to = write_literal(buffer_write_uint(to, id), OK_VALUE);
-	memcpy(to, value.bytes, value.len);
-	to = write_literal(to + value.len, "}");
+	to = (char *)memcpy(to, value.bytes, value.len) + value.len;
+	if (left)
+		to = buffer_write_uint(write_literal(to, LEFT), *left);
+	to = write_literal(to, "}");
 	frame_write_length(frame, (size_t)(to - frame) - FRAME_HEADER_BYTES);
 	buffer_commit(out, (size_t)(to - frame));
+}
+
+void message_ok_value(struct buffer *out, uint64_t id, struct slice value)
+{
+	append_ok_value(out, id, value, NULL);
+}
+
+void message_ok_counted(struct buffer *out, uint64_t id, struct slice value, uint32_t left)
+{
+	append_ok_value(out, id, value, &left);
 }
 
 size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op)

@@ -190,9 +190,10 @@ int message_decode_request(struct message_decoder *decoder, char *body, size_t l
  *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out,
  * mark); Keys are trusted literals. Failure marks the buffer (see buffer.h). */
 size_t message_begin_reply(struct buffer *out, bool has_id, uint64_t id, enum status status);
-/* The two replies that are most of all, each in one piece: ok alone, and ok with a value. */
+/* The replies that are most of all, each in one piece: ok alone, with a value, and with the value of a count. */
 void message_ok(struct buffer *out, uint64_t id);
 void message_ok_value(struct buffer *out, uint64_t id, struct slice value);
+void message_ok_counted(struct buffer *out, uint64_t id, struct slice value, uint32_t left);
 size_t message_begin_request(struct buffer *out, uint64_t id, enum message_op op); /* MESSAGE_NO_ID: without one */
 void message_end(struct buffer *out, size_t mark);
 

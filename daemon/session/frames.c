@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/session/login.h"
+#include "daemon/session/replies.h"
 #include "daemon/session/requests.h"
 #include "proto/first_byte.h"
 #include "proto/frame.h"
@@ -97,6 +98,20 @@ static void refuse_by_frame(struct session *session, enum error error, const cha
 	answer_error(session, CORE_NO_ID, error, why);
 }
 
+/* In one piece. */
+static bool write_plain_value(struct session *session, const struct core_reply *reply)
+{
+	if (!reply_is_plain_value(reply))
+		return false;
+	struct slice value = {reply->value->bytes, reply->value->len};
+	struct buffer *out = session_output(session, value.len + VALUE_OVERHEAD);
+	if (reply->has_left)
+		message_ok_counted(out, reply->id, value, reply->left);
+	else
+		message_ok_value(out, reply->id, value);
+	return true;
+}
+
 static void end_frame(struct session *session, struct answer answer)
 {
 	(void)session;
@@ -109,6 +124,7 @@ const struct session_wire session_frames = {.bytes = sizeof(struct session),
 					    .on_bytes = read_frames,
 					    .begin = begin_frame,
 					    .end = end_frame,
+					    .write = write_plain_value,
 					    .refuse = refuse_by_frame};
 
 /* -- Coming -- */

@@ -11,6 +11,12 @@ static void format_subject(char *text, size_t size, struct slice subject)
 	snprintf(text, size, "\"%.*s\"", (int)subject.len, subject.bytes);
 }
 
+bool reply_is_plain_value(const struct core_reply *reply)
+{
+	return reply->op == CORE_TAKE && reply->status == STATUS_OK && reply->n_values == 1 && !reply->batch &&
+	       !reply->has_lease && !reply->value->origin;
+}
+
 size_t reply_value_bytes(const struct core_reply *reply)
 {
 	size_t bytes = 0;

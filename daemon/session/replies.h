@@ -8,6 +8,9 @@
 
 enum { REPLY_DETAIL_BYTES = 2 * NAME_MAX_BYTES + 128 };
 
+/* Whether it says no more than a value, and perhaps how many are left of a count: most replies by far. */
+bool reply_is_plain_value(const struct core_reply *reply);
+
 /* How many bytes of values are in it. */
 size_t reply_value_bytes(const struct core_reply *reply);
 

@@ -82,7 +82,7 @@ struct session_wire {
 	/* The answer that is about to begin sends the peer to another daemon, whose HTTP is there (empty: unknown).
 	 * NULL: the wire has no way to say it beside the answer's own. */
 	void (*redirect)(struct session *session, struct slice http);
-	/* Writes a reply that is no answer to this wire, and says that it was none. NULL: all are. */
+	/* Writes a reply in a way of its own, without begin and end, and says whether it has. NULL: it has none. */
 	bool (*write)(struct session *session, const struct core_reply *reply);
 	/* The daemon ends the connection, and says why. */
 	void (*refuse)(struct session *session, enum error error, const char *why);

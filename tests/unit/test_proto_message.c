@@ -213,6 +213,11 @@ START_TEST(a_reply_in_one_piece_is_the_one_in_many)
 			size_t mark = message_begin_reply(&many, true, ids[i], STATUS_OK);
 			message_raw(&many, "value", slice_from(values[j]));
 			message_end(&many, mark);
+			message_ok_counted(&one, ids[i], slice_from(values[j]), (uint32_t)ids[i]);
+			mark = message_begin_reply(&many, true, ids[i], STATUS_OK);
+			message_raw(&many, "value", slice_from(values[j]));
+			message_uint(&many, "left", (uint32_t)ids[i]);
+			message_end(&many, mark);
 		}
 		ck_assert(slice_equal((struct slice){one.bytes, buffer_len(&one)},
 				      (struct slice){many.bytes, buffer_len(&many)}));
