@@ -81,6 +81,7 @@ void core_destroy(struct core *core)
 	} while (core_has_backlog(core));
 	assert(core->recorded_bytes == 0 && core->bytes == 0 && core->parked_bytes == 0 && core->n_parked == 0 &&
 	       core->n_buffered == 0 && core->n_leased == 0 && core->timers.reserved == 0);
+	reply_blocks_release(core, 0);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
@@ -313,9 +314,10 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 			following = value->next;
 			value_unkeep(value);
 		}
-		if (reply != &core->immediate)
+		if (reply != &core->immediate && !reply->in_block)
 			free(reply);
 	}
+	reply_blocks_release(core, 1);
 	*effects = (struct core_effects){0};
 	graveyard_dig(core);
 }

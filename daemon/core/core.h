@@ -281,6 +281,7 @@ struct core_reply {
 	bool has_left : 1;    /* a take with a count, from when it was accepted */
 	bool owns_values : 1; /* the core's own business: whether release frees the values */
 	bool has_lease : 1;   /* take, alts: of a take arm */
+	bool in_block : 1;    /* the core's own business: whether its memory is one of reply_create()'s */
 	struct slice to;      /* tap, untap */
 	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, */
 	struct slice channel;       /* the channel it is about; alts: of that arm; empty if of none in particular */

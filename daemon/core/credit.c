@@ -104,10 +104,9 @@ struct core_reply *credit_reply(struct core *core, struct request *request, stru
 		parked->lease = NULL;
 		return park_complete(core, request, credit_arm(request), STATUS_OK, effects);
 	}
-	struct core_reply *reply = malloc(sizeof(*reply));
+	struct core_reply *reply = reply_create(core);
 	struct lease *next = reply && *lease ? lease_prepare_again(core, *lease) : NULL;
 	if (!reply || (*lease && !next)) {
-		free(reply);
 		credit_end(core, request, STATUS_ERROR, ERROR_OVERLOADED, effects);
 		return NULL;
 	}
@@ -119,6 +118,7 @@ struct core_reply *credit_reply(struct core *core, struct request *request, stru
 		.status = STATUS_OK,
 		.is_take = true,
 		.has_left = true,
+		.in_block = true,
 		.left = --parked->left,
 		.channel = channel_name(credit_arm(request)->channel),
 	};

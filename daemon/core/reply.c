@@ -1,6 +1,42 @@
 /* Outcomes: the list of replies that a step gives back. A reply to the event itself lies in the core; one to a request
- * that had parked is that request's own memory. */
+ * that had parked is that request's own memory; others, to requests that go on, lie in blocks. */
+#include <stdlib.h>
+
 #include "daemon/core/state.h"
+
+enum { REPLIES_A_BLOCK = 31 }; /* 4 KiB */
+
+struct reply_block {
+	struct reply_block *before;
+	size_t n;
+	struct core_reply replies[REPLIES_A_BLOCK];
+};
+
+struct core_reply *reply_create(struct core *core)
+{
+	struct reply_block *block = core->reply_blocks;
+	if (!block || block->n == REPLIES_A_BLOCK) {
+		block = malloc(sizeof(*block));
+		if (!block)
+			return NULL;
+		block->before = core->reply_blocks;
+		block->n = 0;
+		core->reply_blocks = block;
+	}
+	return &block->replies[block->n++];
+}
+
+void reply_blocks_release(struct core *core, size_t n_kept)
+{
+	struct reply_block *block = core->reply_blocks, *before;
+	for (; block && (block->before || n_kept == 0); block = before) {
+		before = block->before;
+		free(block);
+	}
+	if (block)
+		block->n = 0;
+	core->reply_blocks = block;
+}
 
 void effects_append(struct core_effects *effects, struct core_reply *reply)
 {

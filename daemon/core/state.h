@@ -133,6 +133,7 @@ struct core {
 	bool is_turn_new;   /* what goes on in each turn has yet to, until nothing due is put off any more */
 	uint64_t abandoned; /* op_abandon() goes on behind this seq; CORE_NEVER: it has ended */
 	const struct core_effects *outstanding; /* those of the last step, until they are released; else NULL */
+	struct reply_block *reply_blocks;       /* reply.c's; the first one of a step is kept for the next */
 	struct core_reply immediate;            /* the reply to the event itself, where that did not park */
 };
 
@@ -143,6 +144,10 @@ void effects_append(struct core_effects *effects, struct core_reply *reply);
 /* The event's own reply, appended to the effects; the caller fills in what its op has to say. Once a step. */
 struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status,
 			     struct core_effects *effects);
+/* Memory for a reply to a request that goes on, until the step's replies are released: set `in_block`. NULL: none. */
+struct core_reply *reply_create(struct core *core);
+/* All such memory is free again; of its blocks so many (0 or 1) are kept. */
+void reply_blocks_release(struct core *core, size_t n_kept);
 /* ERROR_NONE, too. Whether it is max_parked's is told as parked_bytes_fit() said last. */
 void reply_set_error(const struct core *core, struct core_reply *reply, enum error error);
 void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects);

@@ -126,6 +126,19 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 	reply->n_values = (uint32_t)run->values.n;
 }
 
+/* A value that comes is what the reply gives: it goes on at once, so it is never charged. */
+static void hand_over(struct core *core, struct channel *channel, struct value *value, struct core_reply *reply)
+{
+	enter(channel, value);
+	recorder_gone(core, channel, value, RECORD_TAKEN);
+	value->channel = channel;
+	channel->taken++;
+	channel->n_kept++;
+	reply->value = value;
+	reply->owns_values = true;
+	reply->n_values = 1;
+}
+
 /* The value has left its place for the taps of the channel. */
 static void count_held(struct core *core, struct channel *channel, struct value *value)
 {
@@ -194,6 +207,11 @@ static void serve_from_put(struct core *core, struct channel *channel, struct va
 	}
 	if (!taker_begin(core, channel, &taker, effects))
 		return;
+	if (taker.max == 1 && !taker.lease) {
+		hand_over(core, channel, value_list_pop(values), taker.reply);
+		taker_end(core, &taker);
+		return;
+	}
 	struct run run = {.is_leased = taker.lease != NULL};
 	while (run.values.n < taker.max && values->head && run_fits(core, &run, values->head)) {
 		struct value *value = value_list_pop(values);
