@@ -73,6 +73,10 @@ static uint64_t digits_of(uint32_t number)
 char *buffer_write_uint(char *to, uint64_t number)
 {
 	const uint64_t limit = 100000000;
+	if (number < 10) {
+		*to = (char)('0' + number);
+		return to + 1;
+	}
 	uint64_t digits = digits_of((uint32_t)(number % limit));
 	unsigned n_leading = 0; /* zeros that nobody writes, but for the last digit */
 	if (number < limit)

@@ -178,9 +178,9 @@ void tap_has_accepted(struct core *core, struct tap *tap, const struct value *va
 	struct mult *mult = tap->mult;
 	mult->was_accepted = true;
 	tap->done_place = value->seq;
-	if (mult->n_taps == 1 && mult->held)
-		return; /* which is let go of in this step */
-	mult->is_told = mult->is_told || tap_is_durable(tap);
+	if ((mult->n_taps == 1 && mult->held) /* it is let go of in this step */ || !tap_is_durable(tap))
+		return;
+	mult->is_told = true;
 	recorder_carried(core, tap, RECORD_CARRIED_ACCEPTED);
 }
 
