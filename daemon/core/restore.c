@@ -103,8 +103,8 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 {
 	struct channel *channel = restored->adopted;
 	struct value *value = item->value;
-	place_table_remove(&restore->values, place_table_find(&restore->values, restored->number, value->seq));
 	list_remove(&item->in_channel);
+	restore->n_placed++;
 	if (item->due_ms) { /* restore_delayed() goes on with it */
 		list_append(&restore->delayed, &item->in_channel);
 		return;
@@ -389,7 +389,7 @@ int restore_slice(struct core *core, struct core_restore *restore, struct group 
 		return -1;
 	if (restore->next_tapped)
 		return 0;
-	found->lost = restore->values.n;
+	found->lost = restore->values.n - restore->n_placed;
 	return 1;
 }
 

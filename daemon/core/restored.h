@@ -63,6 +63,7 @@ struct core_restore {
 	uint64_t last_number;
 	core_match_cb *make_match;
 	struct core_restored found; /* by CORE_RESTORE, so far */
+	size_t n_placed;            /* of `values`, where they stay: nobody looks for them any more */
 	bool has_begun;             /* to become the core's; what is next: */
 	struct restored_channel *next, *next_ended, *next_tapped;
 	struct restored_lease *next_lease;

@@ -20,6 +20,9 @@ int memory_trim_init(struct memory_trim *trim, struct loop *loop, struct value_p
 	 * turn by turn, whose pages come empty one by one: the timer gives back what is really not needed. */
 	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES);
 	mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT_BYTES / 2); /* malloc has no greater one */
+	/* Threads share this heap: what one takes and the loop frees is the loop's again; and a heap of a thread's own
+	 * would grow by a page at a time. */
+	mallopt(M_ARENA_MAX, 1);
 	trim->loop = loop;
 	trim->values = values;
 	trim->timer = loop_timer_create(loop, on_timer, trim);
