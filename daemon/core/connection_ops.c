@@ -5,7 +5,10 @@
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
-enum { RETURN_WORK = 4 }; /* to return a lease or to delete a channel costs as much as to free so many values */
+enum {
+	RETURN_WORK = 4
+}; /* to delete a channel, or to return a lease, beside its values, costs as much as
+       to free so many values */
 
 static void cancel_all(struct core *core, struct core_connection *connection)
 {
@@ -44,9 +47,10 @@ static void take_back(struct core *core, struct value *value, uint32_t n, struct
 	channel_settle(core, channel, effects);
 }
 
-/* Returns one thing that the connection had; false: nothing is left. */
-static bool return_next(struct core *core, struct core_connection *connection, struct core_effects *effects)
+/* Returns one thing that the connection had, and tells what it costs; 0: nothing is left. */
+static uint32_t return_next(struct core *core, struct core_connection *connection, struct core_effects *effects)
 {
+	uint32_t work = RETURN_WORK;
 	if (!list_is_empty(&connection->leases)) {
 		struct lease *lease = LIST_ITEM(connection->leases.next, struct lease, in_connection);
 		if (lease->is_sticky) {
@@ -55,22 +59,23 @@ static bool return_next(struct core *core, struct core_connection *connection, s
 		} else if (lease->channel->is_removed) {
 			graveyard_discard_lease(core, lease);
 		} else {
+			work += (uint32_t)lease->values.n;
 			lease_return(core, lease, LEASE_DISCONNECTED, effects);
 		}
 	} else if (!list_is_empty(&connection->ephemeral)) {
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
 	} else {
-		return false;
+		return 0;
 	}
-	return true;
+	return work;
 }
 
 void connections_depart(struct core *core, struct core_effects *effects)
 {
 	while (!list_is_empty(&core->departing)) {
 		struct core_connection *connection = LIST_ITEM(core->departing.next, struct core_connection, in_core);
-		while (work_is_left(core) && return_next(core, connection, effects))
-			work_spend(core, RETURN_WORK);
+		for (uint32_t work = 1; work > 0 && work_is_left(core); work_spend(core, work))
+			work = return_next(core, connection, effects);
 		if (!list_is_empty(&connection->leases) || !list_is_empty(&connection->ephemeral))
 			return;
 		list_remove(&connection->in_core);

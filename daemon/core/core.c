@@ -73,7 +73,7 @@ void core_destroy(struct core *core)
 	groups_finish(core); /* those that come or go, too */
 	core->outstanding = &effects;
 	do {
-		core->work_left = UINT32_MAX;
+		core->work_left = core->dig_left = UINT32_MAX;
 		endings_go_on(core, &effects);
 		connections_depart(core, &effects);
 		core_effects_release(core, &effects);
@@ -106,10 +106,14 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 	}
 	if (!due_lets_others_go_on(core))
 		return;
-	abandon_goes_on(core, effects);
-	connections_depart(core, effects);
+	work_take_turns(core, &core->slices_left);
+	if (!work_waits_for_endings(core)) {
+		abandon_goes_on(core, effects);
+		connections_depart(core, effects);
+	}
 	promises_go_on(core, effects);
 	groups_go_on(core, effects);
+	work_take_turns(core, &core->slices_left);
 }
 
 static void op_set_limits(struct core *core, const struct core_event *event, struct core_effects *effects)

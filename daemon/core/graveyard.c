@@ -71,6 +71,7 @@ static bool empty(struct core *core, struct channel *channel)
 
 void graveyard_dig(struct core *core)
 {
+	work_take_turns(core, &core->dig_left);
 	while (core->graveyard && work_is_left(core) && empty(core, core->graveyard)) {
 		struct channel *channel = core->graveyard;
 		core->graveyard = channel->hash_next;
@@ -81,4 +82,5 @@ void graveyard_dig(struct core *core)
 		else
 			channel->is_ghost = true;
 	}
+	work_take_turns(core, &core->dig_left);
 }

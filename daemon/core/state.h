@@ -127,7 +127,9 @@ struct core {
 	struct link stalled_mults;              /* those that carry on once the journal has room */
 	bool is_restoring;                      /* CORE_RESTORE has more to do: meanwhile nothing is due */
 	bool do_taps_rest;  /* since CORE_RESTORE, until the next CORE_TICK: meanwhile others can be made beside them */
-	uint32_t work_left; /* of what may be done in this turn for that which can go on in the next */
+	uint32_t work_left; /* of what may be done in this turn for that which can go on in the next: of the share of
+			       who goes on just now, and else of those who are told the end of their channel */
+	uint32_t slices_left, carry_left, dig_left; /* the shares of op_tick(), of taps, of the graveyard */
 	uint32_t due_left;  /* likewise, for what is due: it may not starve the rest, nor the rest it */
 	uint32_t late_turn; /* the turn in which something due was put off; 0: nothing is */
 	bool is_turn_new;   /* what goes on in each turn has yet to, until nothing due is put off any more */
@@ -324,6 +326,11 @@ void channel_settle_at_end(struct core *core, struct channel *channel);
 
 /* A turn begins. */
 void work_begin(struct core *core);
+/* Whether others come before the end of the daemon and connections that have ended; and before taps. */
+bool work_waits_for_endings(const struct core *core);
+bool work_waits_for_departing(const struct core *core);
+/* Who has this share goes on; and, called again, has done so. */
+void work_take_turns(struct core *core, uint32_t *share);
 /* Whether this turn has work left for what can go on in the next; and some of it is done. */
 bool work_is_left(const struct core *core);
 void work_spend(struct core *core, uint32_t work);

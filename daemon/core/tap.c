@@ -18,8 +18,7 @@ static void be_next(struct core *core, struct mult *mult)
 	list_append(core->due_mults.next, &mult->in_due);
 }
 
-/* There was no memory for it, or the journal has no room. Without memory, nothing goes on in this turn that can wait.
- */
+/* There was no memory for it, or the journal has no room. Without memory, no tap carries any more in this turn. */
 static void stall(struct core *core, struct mult *mult, enum error why)
 {
 	list_remove(&mult->in_due);
@@ -185,11 +184,13 @@ void mults_carry_on(struct core *core, struct core_effects *effects)
 			mult_is_due(core, mult);
 		}
 	}
-	while (!list_is_empty(&core->due_mults) && work_is_left(core)) {
+	work_take_turns(core, &core->carry_left);
+	while (!list_is_empty(&core->due_mults) && work_is_left(core) && !work_waits_for_departing(core)) {
 		struct mult *mult = LIST_ITEM(core->due_mults.next, struct mult, in_due);
 		list_remove(&mult->in_due);
 		carry_on(core, mult, effects); /* which carries to one tap at least */
 		work_spend(core, 1);
 		channel_settle_all(core, effects);
 	}
+	work_take_turns(core, &core->carry_left);
 }

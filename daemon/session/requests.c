@@ -325,11 +325,21 @@ static struct slice group_of(const struct session *session, struct slice channel
 	return session->all->cluster ? channel_group(channel) : SLICE("default");
 }
 
+/* A tap may concern all others: a circle is looked for among them, and one that is solo pauses those into its channel.
+ */
+static void count_tap(struct session *session)
+{
+	struct core_totals totals;
+	core_totals(session->all->core, &totals);
+	stream_count_work(&session->stream, (uint32_t)totals.taps * TAP_WORK_BYTES);
+}
+
 static void op_tap(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_TAP);
 	char made_up[NAME_MAX_BYTES + 1];
 	event.channel = request->from;
+	count_tap(session);
 	if (!read_terms(session, request, &event))
 		return;
 	if (!message_has(request, MEMBER_TO)) {
@@ -351,6 +361,7 @@ static void op_untap(struct session *session, const struct message_request *requ
 	struct core_event event = event_of(session, request, CORE_UNTAP);
 	event.channel = request->from;
 	event.tap.to = request->to;
+	count_tap(session);
 	broker_step(session->all->broker, &event);
 }
 

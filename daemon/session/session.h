@@ -48,7 +48,10 @@ struct sessions {
 	uint64_t last_number;
 	uint64_t revoke_below; /* sweeps.c's: whose numbers are lower may have parked what they have no right to any
 				  more */
-	struct users *users;   /* NULL: none, and there never will be any */
+	uint64_t revoke_taps_after; /* likewise, while is_revoking_taps: the taps behind this seq may carry what their
+				       owners may not take any more */
+	bool is_revoking_taps;
+	struct users *users;                           /* NULL: none, and there never will be any */
 	struct login *first_stranger, **strangers_end; /* login.c's */
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;

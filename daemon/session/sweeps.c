@@ -1,11 +1,19 @@
 #include "daemon/session/sweeps.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/session/frames.h"
 #include "daemon/session/login.h"
+#include "proto/name.h"
 
-enum { SWEEPS_AN_IDLE_TIME = 8, TURN_ARMS = 8000 /* whose rights are looked at anew */ };
+enum {
+	SWEEPS_AN_IDLE_TIME = 8,
+	/* In a turn, after a reload of the users: */
+	TURN_ARMS = 8000,         /* whose rights are looked at anew */
+	TURN_TAPS = 1000,         /* likewise */
+	TURN_SUBSCRIPTIONS = 100, /* that end */
+};
 
 /* -- Strangers -- */
 
@@ -109,18 +117,35 @@ static void revoke(struct session *session, uint32_t *n_arms)
 	free(revoked);
 }
 
-/* What is carried to a user's own channel from where the user may not take any more ends, with that channel. */
+static void end_subscription(struct sessions *sessions, struct slice channel)
+{
+	struct core_event event = {.op = CORE_DELETE, .channel = channel, .force = true};
+	if (core_owner_quota(sessions->core, channel)) /* else it has gone with one before */
+		broker_step(sessions->broker, &event);
+}
+
+/* What is carried to a user's own channel from where the user may not take any more ends, with that channel. Those of
+ * a turn are found first, and then deleted, since with a channel any number of taps may go. */
 static void revoke_subscriptions(struct sessions *sessions)
 {
 	struct core_tap_row row = {.tap = NULL};
-	while (core_next_tap(sessions->core, row.seq, &row)) {
+	char names[TURN_SUBSCRIPTIONS][NAME_MAX_BYTES];
+	size_t lens[TURN_SUBSCRIPTIONS];
+	int n = 0;
+	bool are_more = true;
+	for (int looks = 0; n < TURN_SUBSCRIPTIONS && looks < TURN_TAPS; looks++) {
+		if (!(are_more = core_next_tap(sessions->core, sessions->revoke_taps_after, &row)))
+			break;
+		sessions->revoke_taps_after = row.seq;
 		const struct core_quota *owner = core_owner_quota(sessions->core, row.to);
 		if (!owner || auth_has_right(user_of_quota(owner), sessions->core, RIGHT_TAKE, row.from))
 			continue;
-		struct core_event event = {.op = CORE_DELETE, .channel = row.to, .force = true};
-		broker_step(sessions->broker, &event);
-		row.tap = NULL; /* it is gone */
+		memcpy(names[n], row.to.bytes, row.to.len);
+		lens[n++] = row.to.len;
 	}
+	sessions->is_revoking_taps = are_more;
+	for (int i = 0; i < n; i++)
+		end_subscription(sessions, (struct slice){names[i], lens[i]});
 }
 
 void session_users_changed(struct sessions *sessions, bool had_users)
@@ -132,7 +157,8 @@ void session_users_changed(struct sessions *sessions, bool had_users)
 			session_end(session, ERROR_UNAUTHENTICATED,
 				    "the connection is closed, as the daemon's users have changed");
 	}
-	revoke_subscriptions(sessions);
+	sessions->is_revoking_taps = true;
+	sessions->revoke_taps_after = 0;
 	sessions->revoke_below = sessions->last_number + 1;
 	session_revoke_more(sessions);
 }
@@ -140,6 +166,8 @@ void session_users_changed(struct sessions *sessions, bool had_users)
 void session_revoke_more(struct sessions *sessions)
 {
 	uint32_t n_arms = 0;
+	if (sessions->is_revoking_taps)
+		revoke_subscriptions(sessions);
 	struct session *session = sessions->first; /* the highest number first */
 	for (; session && n_arms < TURN_ARMS; session = session->next) {
 		if (session->number >= sessions->revoke_below)
@@ -154,5 +182,5 @@ void session_revoke_more(struct sessions *sessions)
 
 bool session_is_revoking(const struct sessions *sessions)
 {
-	return sessions->revoke_below > 0;
+	return sessions->is_revoking_taps || sessions->revoke_below > 0;
 }

@@ -108,6 +108,74 @@ START_TEST(the_leases_of_an_ended_connection_return_in_slices_and_in_order)
 }
 END_TEST
 
+static uint64_t leased(void)
+{
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	return totals.leased;
+}
+
+START_TEST(leases_return_in_slices_of_their_values)
+{
+	limit_work();
+	expect("a1 create c bounded 1000", "a1 ok created");
+	for (int i = 1; i <= VALUES; i++)
+		fixture_do("a2 put c x");
+	for (int i = 0; i < 10; i++)
+		fixture_do("b3 take c max 100 lease 90000");
+	expect("b leaves", "");
+	ck_assert_uint_ge(leased(), VALUES - WORK - 100); /* who has done its work returns no other */
+	ck_assert_int_ge(finish(), 8);
+	expect_books("c", "buffered 1000 bytes 1000 accepted 1000");
+}
+END_TEST
+
+/* -- Who has very much to do keeps no other from going on -- */
+
+/* The taps have more to carry than fits into a turn. */
+static void keep_taps_busy(void)
+{
+	expect("a1 create c bounded 1000", "a1 ok created");
+	for (int i = 0; i < VALUES; i++)
+		fixture_do("a2 put c x");
+	expect("a3 create t sliding 1", "a3 ok created");
+	expect("a4 tap c t", "a4 ok created");
+}
+
+/* A request, at whose end taps carry, comes before the tick. */
+static void turn(void)
+{
+	fixture_later(1);
+	fixture_do("a5 take c timeout 0");
+	fixture_do("- tick");
+	ck_assert_str_ne(fixture_books("c"), "none");
+}
+
+START_TEST(leases_return_and_memory_is_freed_while_taps_carry)
+{
+	limit_work();
+	expect("a6 create l bounded 1000", "a6 ok created");
+	expect("a7 create d bounded 1000", "a7 ok created");
+	for (int i = 0; i < 50; i++) {
+		fixture_do("a8 put l x");
+		fixture_do("b9 take l lease 90000");
+	}
+	for (int i = 0; i < 100; i++)
+		fixture_do("a8 put d xxxxxxxx");
+	keep_taps_busy();
+	fixture_later(1);
+	expect("b leaves", "");
+	fixture_do("a10 delete d force");
+	uint64_t freed = bytes();
+	for (int i = 0; i < 50 && leased() > 1; i++)
+		turn();
+	ck_assert_uint_le(leased(), 1); /* what the taps hold */
+	expect_books("l", "buffered 50 bytes 50 accepted 50");
+	ck_assert_uint_le(bytes(), freed - 40 * (8 + VALUE_OVERHEAD));
+	ck_assert_str_ne(fixture_buffer("c"), ""); /* and all that time the taps had more to carry */
+}
+END_TEST
+
 START_TEST(the_ephemeral_channels_of_an_ended_connection_go_in_slices)
 {
 	limit_work();
@@ -197,6 +265,8 @@ int main(void)
 		the_values_of_a_deleted_channel_are_freed_in_slices,
 		the_leases_of_a_deleted_channel_are_over_at_once,
 		the_leases_of_an_ended_connection_return_in_slices_and_in_order,
+		leases_return_in_slices_of_their_values,
+		leases_return_and_memory_is_freed_while_taps_carry,
 		the_ephemeral_channels_of_an_ended_connection_go_in_slices,
 		takes_that_wait_for_a_promise_are_served_in_slices,
 		a_paused_connection_gets_a_promise_when_it_resumes,
