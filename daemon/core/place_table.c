@@ -4,9 +4,13 @@
 
 #include "daemon/core/hash.h"
 
+enum { NEIGHBOURS = 8 };
+
+/* Places that follow each other stand beside each other, so many at a time: they mostly come and go in their order. */
 static size_t home_of(const struct place_table *table, uint64_t number, uint64_t place)
 {
-	return hash_mix(number * UINT64_C(0x9e3779b97f4a7c15) + place) & (table->cap - 1);
+	uint64_t mixed = hash_mix(number * UINT64_C(0x9e3779b97f4a7c15) + place / NEIGHBOURS);
+	return (mixed * NEIGHBOURS + place % NEIGHBOURS) & (table->cap - 1);
 }
 
 struct place_entry *place_table_find(const struct place_table *table, uint64_t number, uint64_t place)
