@@ -5,6 +5,7 @@
 
 #include "daemon/core/groups.h"
 #include "daemon/core/hash.h"
+#include "daemon/core/kept.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -321,7 +322,7 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 		if (reply != &core->immediate && !reply->in_block)
 			free(reply);
 	}
-	reply_blocks_release(core, 1);
+	reply_blocks_release(core, KEEPS_MEMORY);
 	*effects = (struct core_effects){0};
 	graveyard_dig(core);
 }

@@ -3,17 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Under AddressSanitizer nothing is kept, so that it sees who uses a value that was destroyed. */
-#if defined(__SANITIZE_ADDRESS__)
-#define KEPT_BYTES 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEPT_BYTES 0
-#endif
-#endif
-#ifndef KEPT_BYTES
-#define KEPT_BYTES VALUE_POOL_MAX_BYTES
-#endif
+#include "daemon/core/kept.h"
 
 enum {
 	CLASS_BYTES = 16, /* as malloc rounds too: no value takes more for being kept here */
@@ -41,7 +31,8 @@ void *value_pool_get(struct value_pool *pool, size_t bytes)
 void value_pool_put(struct value_pool *pool, void *block, size_t bytes)
 {
 	size_t class = class_of(bytes);
-	if (!pool || class >= VALUE_POOL_CLASSES || pool->bytes + class * CLASS_BYTES > KEPT_BYTES) {
+	if (!pool || class >= VALUE_POOL_CLASSES || !KEEPS_MEMORY ||
+	    pool->bytes + class * CLASS_BYTES > VALUE_POOL_MAX_BYTES) {
 		free(block);
 		return;
 	}
