@@ -199,34 +199,83 @@ void membership_released(struct membership *membership, struct slice name)
 		ownership_released(&membership->ownership, group);
 }
 
-enum membership_place membership_find(struct membership *membership, struct slice name, struct slice *address,
-				      struct slice *http)
+/* All have known of each other for so long that all agree where a group that nobody has had would be. */
+static bool is_settled(const struct membership *membership)
 {
-	struct table_group *group = table_group(membership->table, name);
-	const struct table_member *there = NULL;
-	if (!membership_is_joined(membership) || membership->table->reading == 0)
+	const struct table *table = membership->table;
+	for (size_t i = 0; i < table->n_members; i++)
+		if (membership->now_us - table->members[i].since_us < membership->joining.ttl_ms * 1000)
+			return false;
+	return !table->has_overflown;
+}
+
+/* Nobody has ever had it, nor wants it. */
+static bool never_was(const struct table_group *group)
+{
+	return !group || (!group->owner_len && !group->epoch && !group->is_wanted && group->stage == GROUP_IS_NOT_OURS);
+}
+
+/* Such a group. NOWHERE: it is being taken, or it is not certain that there is none. */
+static enum membership_place find_new(struct membership *membership, struct slice name, struct table_group *group,
+				      bool creates, const struct table_member **there)
+{
+	*there = ownership_home_of(&membership->ownership, name, group ? group_home(group) : (struct slice){0});
+	if (!*there)
 		return MEMBERSHIP_NOWHERE;
+	if (!slice_equal(member_name(*there), membership->name))
+		return MEMBERSHIP_THERE;
+	if (!creates)
+		return is_settled(membership) ? MEMBERSHIP_UNKNOWN : MEMBERSHIP_NOWHERE;
 	if (!group && !(group = table_add_group(membership->table, name)))
 		return MEMBERSHIP_FULL;
+	group->is_wanted = true;
+	ownership_take(&membership->ownership, group);
+	return MEMBERSHIP_NOWHERE;
+}
+
+static enum membership_place find_known(struct membership *membership, struct table_group *group,
+					const struct table_member **there)
+{
 	if (group->stage == GROUP_IS_OURS)
 		return MEMBERSHIP_HERE;
 	if (group->stage != GROUP_IS_NOT_OURS)
 		return MEMBERSHIP_NOWHERE;
 	if (group->owner_len) {
-		there = table_member(membership->table, group->as_owner.daemon);
+		*there = table_member(membership->table, group->as_owner.daemon);
 	} else if (ownership_is_home(&membership->ownership, group)) {
 		group->is_wanted = true;
 		ownership_take(&membership->ownership, group);
 	} else if (group->epoch == 0) {
-		there = ownership_home(&membership->ownership,
-				       group); /* nobody has had it: whoever is asked takes it */
+		*there = ownership_home(&membership->ownership, group); /* which takes it, or is about to */
 	}
-	if (!there)
+	return *there ? MEMBERSHIP_THERE : MEMBERSHIP_NOWHERE;
+}
+
+enum membership_place membership_find(struct membership *membership, struct slice name, bool creates,
+				      struct slice *address, struct slice *http)
+{
+	struct table_group *group = table_group(membership->table, name);
+	const struct table_member *there = NULL;
+	if (!membership_is_joined(membership) || membership->table->reading == 0)
 		return MEMBERSHIP_NOWHERE;
+	enum membership_place place = never_was(group) ? find_new(membership, name, group, creates, &there)
+						       : find_known(membership, group, &there);
+	if (place != MEMBERSHIP_THERE)
+		return place;
 	struct cluster_member info = member_info(there);
 	*address = info.address;
 	*http = info.http;
 	return MEMBERSHIP_THERE;
+}
+
+int membership_want(struct membership *membership, struct slice name)
+{
+	struct table_group *group = table_add_group(membership->table, name);
+	if (!group)
+		return -1;
+	group->is_wanted = true;
+	membership->decide_us = 0;
+	return 0;
 }
 
 static void on_changed(void *arg, const struct engine_answer *answer)
@@ -364,14 +413,10 @@ const char *membership_trouble(const struct membership *membership)
 /* Those that are there before anybody asks for them. */
 static int add_groups(struct membership *membership, const struct placement *placement)
 {
-	struct table_group *group = table_add_group(membership->table, SLICE("default"));
-	for (size_t i = 0; group && i < placement->n_rules; i++) {
-		group->is_wanted = true;
-		group = table_add_group(membership->table, placement->rules[i].group);
-	}
-	if (group)
-		group->is_wanted = true;
-	return group ? 0 : -1;
+	for (size_t i = 0; i < placement->n_rules; i++)
+		if (membership_want(membership, placement->rules[i].group) < 0)
+			return -1;
+	return membership_want(membership, SLICE("default"));
 }
 
 struct membership *membership_create(struct engine *engine, const struct membership_settings *settings,

@@ -67,13 +67,18 @@ enum membership_place {
 	MEMBERSHIP_HERE,    /* this daemon owns it; whether it serves it yet, whoever restores it knows */
 	MEMBERSHIP_THERE,   /* another does, or will as soon as it is asked */
 	MEMBERSHIP_NOWHERE, /* nobody does just now */
-	MEMBERSHIP_FULL,    /* nobody does, and there are too many groups for another one */
+	MEMBERSHIP_UNKNOWN, /* there is no such group, and it would be here: nothing is in it */
+	MEMBERSHIP_FULL,    /* nor can there be, as there are too many groups */
 };
 
-/* Somebody asks for the group: if nobody has it and it had best be here, it is taken. *address, *http:
- * MEMBERSHIP_THERE; valid until the next call. */
-enum membership_place membership_find(struct membership *membership, struct slice group, struct slice *address,
-				      struct slice *http);
+/* Somebody asks for the group: if nobody has it any more and it had best be here, it is taken. One that never was is
+ * brought about only for who `creates` something in it: it stays for good. *address, *http: MEMBERSHIP_THERE; valid
+ * until the next call. */
+enum membership_place membership_find(struct membership *membership, struct slice group, bool creates,
+				      struct slice *address, struct slice *http);
+
+/* The group shall be there, whoever is to have it. -1: no memory, or there are too many. */
+int membership_want(struct membership *membership, struct slice group);
 
 /* The group goes there, and stays for as long as that daemon is up; empty: to where it had best be. -1: no daemon of
  * that name is up. */

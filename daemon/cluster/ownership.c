@@ -71,7 +71,7 @@ static bool is_still_mine(const struct ownership *ownership, const struct table_
 
 /* -- Whose it had best be -- */
 
-const struct table_member *ownership_home(struct ownership *ownership, const struct table_group *group)
+const struct table_member *ownership_home_of(struct ownership *ownership, struct slice group, struct slice home)
 {
 	struct table *table = ownership->table;
 	struct slice names[TABLE_MAX_MEMBERS] = {{0}};
@@ -85,8 +85,13 @@ const struct table_member *ownership_home(struct ownership *ownership, const str
 		members[n] = member;
 		names[n++] = member_name(member);
 	}
-	size_t i = placement_choose(&ownership->placement, group_name(group), group_home(group), names, n);
+	size_t i = placement_choose(&ownership->placement, group, home, names, n);
 	return i < n ? members[i] : NULL;
+}
+
+const struct table_member *ownership_home(struct ownership *ownership, const struct table_group *group)
+{
+	return ownership_home_of(ownership, group_name(group), group_home(group));
 }
 
 static bool is_self(const struct ownership *ownership, const struct table_member *member)

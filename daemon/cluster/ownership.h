@@ -45,6 +45,9 @@ void ownership_take(struct ownership *ownership, struct table_group *group);
 /* Where the group is, or will be soon: NULL: nobody is up. */
 const struct table_member *ownership_home(struct ownership *ownership, const struct table_group *group);
 
+/* The same of one that need not be known; `home`: where people have moved it, or empty. */
+const struct table_member *ownership_home_of(struct ownership *ownership, struct slice group, struct slice home);
+
 /* How many groups are ours, or on their way. */
 size_t ownership_n_ours(const struct ownership *ownership);
 

@@ -36,11 +36,20 @@ struct cluster_status {
 	uint64_t lost;        /* and that it has lost to others, not by plan */
 };
 
+enum cluster_place {
+	CLUSTER_THERE,   /* with another daemon */
+	CLUSTER_NOWHERE, /* with nobody just now */
+	CLUSTER_UNKNOWN, /* there is no such group */
+	CLUSTER_FULL,    /* nor can there be: there are too many */
+};
+
 struct cluster_view;
 
 struct cluster_calls {
-	/* The daemon to ask about this group's channels, which is not this one. False: there is none just now. */
-	bool (*route)(const struct cluster_view *view, struct slice group, struct cluster_daemon_row *row);
+	/* Where to ask about this group's channels, which are not here. CLUSTER_THERE: *row says with whom. Only who
+	 * `creates` something in it, and may, brings a group about. */
+	enum cluster_place (*route)(const struct cluster_view *view, struct slice group, bool creates,
+				    struct cluster_daemon_row *row);
 	/* Those that are up, number `i` of them in order of name; false: there are no more. */
 	bool (*daemon)(const struct cluster_view *view, size_t i, struct cluster_daemon_row *row);
 	/* Likewise the groups that are known: that have an owner, had one, or are in the configuration. */

@@ -9,20 +9,30 @@ static struct cluster_daemon_row row_of(const struct membership_daemon *daemon)
 	return (struct cluster_daemon_row){daemon->name, daemon->address, daemon->http, daemon->is_self};
 }
 
-static bool route(const struct cluster_view *view, struct slice group, struct cluster_daemon_row *row)
+static enum cluster_place route(const struct cluster_view *view, struct slice group, bool creates,
+				struct cluster_daemon_row *row)
 {
 	const struct server_cluster *cluster = (const struct server_cluster *)view;
 	struct membership_daemon daemon;
 	struct slice address, http;
 	loop_timer_set(cluster->timer, 0); /* it may be taken now: the end of the turn looks */
-	if (membership_find(cluster->membership, group, &address, &http) != MEMBERSHIP_THERE)
-		return false;
+	switch (membership_find(cluster->membership, group, creates, &address, &http)) {
+	case MEMBERSHIP_HERE:
+	case MEMBERSHIP_NOWHERE:
+		return CLUSTER_NOWHERE;
+	case MEMBERSHIP_UNKNOWN:
+		return CLUSTER_UNKNOWN;
+	case MEMBERSHIP_FULL:
+		return CLUSTER_FULL;
+	case MEMBERSHIP_THERE:
+		break;
+	}
 	for (size_t i = 0; membership_daemon(cluster->membership, i, &daemon); i++) {
 		*row = row_of(&daemon);
 		if (slice_equal(daemon.address, address))
-			return !daemon.is_self;
+			return daemon.is_self ? CLUSTER_NOWHERE : CLUSTER_THERE;
 	}
-	return false;
+	return CLUSTER_NOWHERE;
 }
 
 static bool daemon_row(const struct cluster_view *view, size_t i, struct cluster_daemon_row *row)

@@ -13,6 +13,7 @@
 #include "daemon/cluster/etcd.h"
 #include "daemon/log.h"
 #include "daemon/server/clustering_private.h"
+#include "proto/name.h"
 
 enum {
 	LEAST_CHECKPOINT_BYTES = 1024 * 1024, /* some thousand keys, which a take-over reads in a fifth of a second */
@@ -320,11 +321,26 @@ int server_start_cluster(struct server *server)
 		log_error("cannot start: no memory");
 		return -1;
 	}
+	server_want_groups(server);
 	server->sessions.cluster = &cluster->view;
 	broker_join_cluster(&server->broker);
 	loop_timer_set(cluster->timer, 0);
 	log_info("cluster: joining as %s, over etcd at %s", cluster->config.name, cluster->config.endpoints[0]);
 	return 0;
+}
+
+void server_want_groups(struct server *server)
+{
+	struct server_cluster *cluster = server->cluster;
+	size_t n_lacking = 0;
+	for (size_t i = 0; cluster && i < server->config.n_channels; i++) {
+		struct slice group = channel_group(slice_from(server->config.channels[i].name));
+		n_lacking += membership_want(cluster->membership, group) < 0;
+	}
+	if (n_lacking)
+		log_warning("cluster: %zu channels of the configuration are in groups that there is no room for: a "
+			    "cluster has at most %d",
+			    n_lacking, TABLE_MAX_GROUPS);
 }
 
 /* -- Ending -- */

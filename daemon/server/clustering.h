@@ -10,6 +10,9 @@ struct server;
 /* Begins to join, if the configuration has a cluster. -1: after a line in the log. */
 int server_start_cluster(struct server *server);
 
+/* The groups of the configuration's channels shall be there. */
+void server_want_groups(struct server *server);
+
 /* At the end of each turn: goes on with all of it, and hands over what was recorded. */
 void server_end_cluster_turn(struct server *server);
 

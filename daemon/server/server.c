@@ -200,6 +200,7 @@ static int reload(struct server *server, char error[CONFIG_ERROR_BYTES])
 	fresh.n_listen = n_listen;
 	config_finish(&server->config);
 	server->config = fresh;
+	server_want_groups(server);
 	if (server->http)
 		http_set_hosts(server->http, server->config.http_hosts, server->config.n_http_hosts);
 	return 0;

@@ -123,9 +123,10 @@ static void write_error(struct session *session, const struct core_reply *reply)
 	char detail[REPLY_DETAIL_BYTES];
 	enum message_op present = session->all->counts.op;
 	session->all->counts.op = op_of(reply);
-	struct answer answer = reply->error == ERROR_MOVED ? moved_begin(session, reply->id, reply->channel)
-							   : answer_begin_error(session, reply->id, reply->error,
-										reply_detail(reply, detail));
+	struct answer answer =
+		reply->error == ERROR_MOVED
+			? moved_begin(session, reply->id, reply->channel, reply->op == CORE_CREATE)
+			: answer_begin_error(session, reply->id, reply->error, reply_detail(reply, detail));
 	session->all->counts.op = present;
 	reply_write_error_members(answer.out, reply);
 	answer_end(session, answer);

@@ -233,7 +233,7 @@ static void find(struct world *world, unsigned i, unsigned group)
 	for (unsigned hops = 0; hops < 2; hops++) {
 		struct cluster_daemon *daemon = &world->daemons[i];
 		if (!daemon->is_up || daemon->is_paused || daemon->has_ended ||
-		    membership_find(daemon->membership, name, &address, &http) != MEMBERSHIP_THERE)
+		    membership_find(daemon->membership, name, true, &address, &http) != MEMBERSHIP_THERE)
 			return;
 		daemon->due_us = 0;
 		i = (unsigned)(address.bytes[6] - 'a'); /* tcp://a:1 */

@@ -25,15 +25,18 @@ static const struct cluster_daemon_row daemons[] = {
 	{{"c", 1}, {"tls://c:1", 9}, {NULL, 0}, false},
 };
 
-static bool route(const struct cluster_view *view, struct slice group, struct cluster_daemon_row *row)
+static enum cluster_place route(const struct cluster_view *view, struct slice group, bool creates,
+				struct cluster_daemon_row *row)
 {
 	(void)view;
+	if (slice_equal(group, SLICE("unknown")))
+		return creates ? CLUSTER_FULL : CLUSTER_UNKNOWN;
 	for (size_t i = 0; i < 3; i++)
 		if (owner && slice_equal(group, SLICE("far")) && slice_equal(daemons[i].name, slice_from(owner))) {
 			*row = daemons[i];
-			return true;
+			return CLUSTER_THERE;
 		}
-	return false;
+	return CLUSTER_NOWHERE;
 }
 
 static bool next_daemon(const struct cluster_view *view, size_t i, struct cluster_daemon_row *row)
@@ -226,6 +229,29 @@ START_TEST(who_asks_for_what_is_elsewhere_is_sent_there)
 }
 END_TEST
 
+START_TEST(only_who_creates_something_brings_a_group_about)
+{
+	static const char *const requests[] = {
+		"{\"id\":1,\"op\":\"put\",\"channel\":\"{unknown}c\",\"value\":1}",
+		"{\"id\":1,\"op\":\"take\",\"channel\":\"{unknown}c\"}",
+		"{\"id\":1,\"op\":\"alts\",\"arms\":[{\"take\":\"{unknown}c\"}]}",
+		"{\"id\":1,\"op\":\"stat\",\"channel\":\"{unknown}c\"}",
+		"{\"id\":1,\"op\":\"alter\",\"channel\":\"{unknown}c\",\"capacity\":2}",
+		"{\"id\":1,\"op\":\"close\",\"channel\":\"{unknown}c\"}",
+		"{\"id\":1,\"op\":\"move\",\"from\":\"{unknown}c\"}",
+		"{\"id\":1,\"op\":\"tap\",\"from\":\"{unknown}c\",\"kind\":\"unbuffered\"}",
+	};
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		const char *answer = ask(requests[i]);
+		has(answer, "\"error\":\"no_such_channel\"");
+		has(answer, "\\\"{unknown}c\\\"");
+	}
+	has(ask("{\"id\":1,\"op\":\"create\",\"channel\":\"{unknown}c\",\"kind\":\"unbuffered\"}"),
+	    "\"error\":\"overloaded\"");
+	has(ask_http("GET /api/v1/channels/%7Bunknown%7Dc"), "HTTP/1.1 404 ");
+}
+END_TEST
+
 START_TEST(who_is_parked_is_sent_on)
 {
 	ask("{\"id\":1,\"op\":\"create\",\"channel\":\"c\",\"kind\":\"unbuffered\"}");
@@ -345,6 +371,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		who_asks_for_what_is_elsewhere_is_sent_there,
+		only_who_creates_something_brings_a_group_about,
 		who_is_parked_is_sent_on,
 		a_subscription_is_of_its_sources_group,
 		http_redirects,
