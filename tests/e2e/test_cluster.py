@@ -6,6 +6,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -18,6 +19,9 @@ from tests.lib.cluster import Broken, Cluster, Load, pause  # noqa: E402
 from tests.lib.etcd import Etcd  # noqa: E402
 from tests.lib.history import History  # noqa: E402
 from tests.lib.millraced import DEADLINE_S, run  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from secure import make_token  # noqa: E402
 
 FAILURES = int(os.environ.get("MILLRACE_FAILURES") or 1)
 DURABLE = {"kind": "bounded", "capacity": 100000, "durable": True}
@@ -126,6 +130,41 @@ class Service(WithEtcd):
                 load.wait_more(50)
                 cluster.start(name)
             load.wait_more(50)
+
+    def test_groups_are_brought_about_by_who_may_create_and_by_the_configuration(self):
+        tokens = {name: make_token() for name in ("least", "manager")}
+        rights = {"least": {"take": ["*"], "put": ["*"], "observe": ["*"]}, "manager": {"manage": ["{made}*"], "put": ["*"]}}
+        cluster = self.cluster(channels={**CHANNELS, "{c}.q": DURABLE}, users={name: {"token": tokens[name][1], **rights[name]} for name in tokens})
+
+        def ask(user, member, method, path, body=None):
+            headers = {"Authorization": f"Bearer {tokens[user][0]}", "Content-Type": "application/json"}
+            port = member.http_port
+            end = time.monotonic() + DEADLINE_S
+            while time.monotonic() < end:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+                connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+                response = connection.getresponse()
+                reply = json.loads(response.read() or '{"status": "ok"}')
+                connection.close()
+                if response.status == 307:
+                    port, path = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/.*)", response.getheader("Location")).groups()
+                elif reply.get("error") == "unavailable":
+                    pause(reply["retry_ms"] / 1000)
+                else:
+                    return reply.get("error", reply["status"])
+            raise AssertionError(cluster.logs())
+
+        for i, member in enumerate(cluster.members.values()):
+            self.assertEqual(ask("least", member, "GET", f"/api/v1/channels/%7Bnew{i}%7Dc"), "no_such_channel")
+            self.assertEqual(ask("least", member, "POST", f"/api/v1/channels/%7Bnew{i}%7Dc/values", 1), "no_such_channel")
+            self.assertEqual(ask("least", member, "POST", f"/api/v1/channels/%7Bnew{i}%7Dc/take", {"timeout_ms": 0}), "no_such_channel")
+            for user in tokens:
+                self.assertEqual(ask(user, member, "PUT", f"/api/v1/channels/%7Bnew{i}%7Dc", {"kind": "unbuffered"}), "denied")
+        self.assertEqual(ask("manager", cluster["a"], "PUT", "/api/v1/channels/%7Bmade%7Dc", {"kind": "bounded", "capacity": 1}), "ok")
+        self.assertEqual(ask("least", cluster["b"], "POST", "/api/v1/channels/%7Bmade%7Dc/values", 1), "ok")
+        self.assertEqual(ask("least", cluster["c"], "POST", "/api/v1/channels/%7Bc%7D.q/values", 1), "ok")
+        groups = {key.removeprefix(f"{self.prefix}/g/").split("/")[0] for key in self.etcd.keys(f"{self.prefix}/g/")}
+        self.assertEqual(groups, {"a", "b", "c", "default", "made"})
 
     def test_definitions_outlive_their_daemon(self):
         cluster = self.cluster()

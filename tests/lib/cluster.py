@@ -58,9 +58,9 @@ class Member:
 class Cluster:
     """Daemons on free ports, ready when made. `groups`: who serves which; `channels`: the lines of the configuration. `parts`: between each daemon and etcd is a network that can be parted. For `with`."""
 
-    def __init__(self, etcd, names="abc", groups=None, channels=None, prefix="/millrace", ttl_ms=1000, parts=False, more="", starts=True):
+    def __init__(self, etcd, names="abc", groups=None, channels=None, prefix="/millrace", ttl_ms=1000, parts=False, more="", starts=True, users=None):
         self.directory = tempfile.mkdtemp(prefix="millrace-cluster.")
-        self.etcd, self.groups, self.channels, self.prefix, self.ttl_ms, self.more = etcd, groups or {}, channels or {}, prefix, ttl_ms, more
+        self.etcd, self.groups, self.channels, self.prefix, self.ttl_ms, self.more, self.users = etcd, groups or {}, channels or {}, prefix, ttl_ms, more, users or {}
         ports = free_ports(2 * len(names))
         self.members = {}
         for i, name in enumerate(names):
@@ -82,8 +82,8 @@ class Cluster:
         cluster.update(advertise_http=f"http://127.0.0.1:{member.http_port}", ttl_ms=self.ttl_ms, groups=self.groups)
         cluster.update(changes)
         path = os.path.join(self.directory, f"{name}-{len(os.listdir(self.directory))}.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(json.dumps({"cluster": cluster, "channels": self.channels}))  # which is YAML too
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(json.dumps({"cluster": cluster, "channels": self.channels, **({"users": self.users} if self.users else {})}))  # which is YAML too
         return path
 
     def start(self, name, waits=True, **changes):
