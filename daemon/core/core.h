@@ -357,6 +357,9 @@ enum core_group_state {
 /* *restored (NULL is fine): what CORE_ADOPT has found, unless the group is not here. */
 enum core_group_state core_group_state(const struct core *core, struct slice group, struct core_restored *restored);
 
+/* How many values would be lost if the group went now: those in its channels that are not durable, in leases too. */
+uint64_t core_group_unkept(const struct core *core, struct slice group);
+
 /* Whether requests about a channel of this name are for this core: always so without a cluster. */
 bool core_serves(const struct core *core, struct slice channel);
 

@@ -165,6 +165,19 @@ enum core_group_state core_group_state(const struct core *core, struct slice nam
 	return group ? group->state : CORE_GROUP_NONE;
 }
 
+uint64_t core_group_unkept(const struct core *core, struct slice name)
+{
+	struct group *group = group_find(core, name);
+	uint64_t n = 0;
+	if (!group || group_is_leaving(group))
+		return 0;
+	for (struct link *at = group->channels.next; at != &group->channels; at = at->next) {
+		const struct channel *channel = LIST_ITEM(at, struct channel, in_group);
+		n += channel->definition.durable ? 0 : channel->buffer.n + channel->n_leased;
+	}
+	return n;
+}
+
 bool groups_are_restored(const struct core *core)
 {
 	for (const struct link *at = core->groups.changing.next; at != &core->groups.changing; at = at->next)

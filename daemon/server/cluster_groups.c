@@ -125,12 +125,21 @@ static void look_at_core(struct server_cluster *cluster, struct server_group *gr
 
 /* -- Going -- */
 
+void cluster_tell_unkept(const struct server_cluster *cluster, const struct server_group *group)
+{
+	uint64_t n = core_group_unkept(cluster->server->core, server_group_name(group));
+	if (n > 0)
+		log_warning("group %.*s: %llu values are lost with it, of channels that are not durable",
+			    (int)group->name_len, group->name, (unsigned long long)n);
+}
+
 void cluster_give_group(struct server_cluster *cluster, struct slice name)
 {
 	struct server_group *group = cluster_find_group(cluster, name);
 	if (!group)
 		return;
 	if (group->stage == SERVER_GROUP_COMES || group->stage == SERVER_GROUP_IS_SERVED) {
+		cluster_tell_unkept(cluster, group);
 		broker_release(&cluster->server->broker, server_group_name(group));
 		group_log_release(cluster->log, server_group_name(group));
 		group->released_after = journal_last_batch(&cluster->server->journal.journal);

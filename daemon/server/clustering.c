@@ -42,6 +42,8 @@ static void end(struct server_cluster *cluster, bool is_lost, const char *why)
 		server->service.cluster_losses++;
 		log_warning("the place in the cluster is lost: %s. What was not answered is dropped; joining anew",
 			    why);
+		for (const struct server_group *group = cluster->groups; group; group = group->next)
+			cluster_tell_unkept(cluster, group);
 	} else {
 		log_error("the cluster cannot be joined: %s", why);
 	}

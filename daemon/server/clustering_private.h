@@ -59,6 +59,8 @@ void cluster_give_group(struct server_cluster *cluster, struct slice name);
 /* Goes on with groups that come and go. Returns when it has to be called again at the latest. */
 uint64_t cluster_tick_groups(struct server_cluster *cluster, uint64_t now_us);
 struct server_group *cluster_find_group(const struct server_cluster *cluster, struct slice name);
+/* Says how many values go with the group, if any do. */
+void cluster_tell_unkept(const struct server_cluster *cluster, const struct server_group *group);
 void cluster_forget_groups(struct server_cluster *cluster);
 
 /* -- cluster_view.c -- */

@@ -379,6 +379,24 @@ START_TEST(a_group_that_comes_may_go)
 }
 END_TEST
 
+START_TEST(what_a_group_that_goes_takes_with_it_is_known)
+{
+	start();
+	adopt("g");
+	adopt("other");
+	expect("a1 create {g}kept bounded 9 durable", "a1 ok created");
+	expect("a2 create {g}c bounded 9", "a2 ok created");
+	expect("a3 create {other}c bounded 9", "a3 ok created");
+	expect("a4 put {g}kept x", "a4 ok");
+	ck_assert_uint_eq(core_group_unkept(fixture.core, SLICE("g")), 0);
+	expect("a5 put {g}c x", "a5 ok");
+	fixture_do("a6 put {g}c x delay 60000"); /* which is as if leased */
+	expect("a7 put {other}c x", "a7 ok");
+	ck_assert_uint_eq(core_group_unkept(fixture.core, SLICE("g")), 2);
+	ck_assert_uint_eq(core_group_unkept(fixture.core, SLICE("none")), 0);
+}
+END_TEST
+
 START_TEST(a_reply_waits_for_a_definition_alone)
 {
 	start();
@@ -414,6 +432,7 @@ int main(void)
 		what_leaves_is_neither_recorded_nor_shown,
 		a_group_comes_in_slices,
 		a_group_that_comes_may_go,
+		what_a_group_that_goes_takes_with_it_is_known,
 		a_reply_waits_for_a_definition_alone,
 	};
 	return fixture_main("groups of a cluster", tests, sizeof(tests) / sizeof(tests[0]));
