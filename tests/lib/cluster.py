@@ -1,5 +1,6 @@
 """Daemons that share channels through etcd, for tests in Python; clients that follow them, and a load whose history is checked. Everything waits for events, at most DEADLINE_S."""
 import collections
+import itertools
 import json
 import os
 import shutil
@@ -218,6 +219,8 @@ class Client:
 class Load:
     """Clients that put and take on durable channels, each with a history that is checked in the end. One consumer a channel, so that order can be checked. For `with`."""
 
+    numbers = itertools.count()  # of producers: a cluster remembers what each has put, also for another load
+
     def __init__(self, cluster, channels, producers=3, leases=False):
         self.cluster, self.leases = cluster, leases
         self.histories = {channel: History() for channel in channels}
@@ -225,7 +228,7 @@ class Load:
         self.moment = threading.Condition()
         self.oks = []  # when each put was answered
         self.n_done = collections.Counter()  # by channel: puts that were
-        jobs = [(self.produce, channel, f"p{i}") for channel in channels for i in range(producers)]
+        jobs = [(self.produce, channel, f"p{next(self.numbers)}") for channel in channels for _ in range(producers)]
         jobs += [(self.consume, channel, "c") for channel in channels]
         self.threads = [threading.Thread(target=self.work, args=job, daemon=True) for job in jobs]
 
