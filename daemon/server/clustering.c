@@ -59,6 +59,7 @@ static void on_joined(void *arg)
 	struct server_cluster *cluster = arg;
 	cluster->joined_us = loop_now_us(cluster->server->loop);
 	cluster->is_ready = true;
+	cluster->server->sessions.serves_nobody = NULL;
 	log_info("cluster: joined as %s", cluster->config.name);
 	server_tell_ready(cluster->server);
 }
@@ -325,6 +326,8 @@ int server_start_cluster(struct server *server)
 	}
 	server_want_groups(server);
 	server->sessions.cluster = &cluster->view;
+	server->sessions.serves_nobody =
+		"this daemon has not joined its cluster yet: it waits for etcd, or for its name";
 	broker_join_cluster(&server->broker);
 	loop_timer_set(cluster->timer, 0);
 	log_info("cluster: joining as %s, over etcd at %s", cluster->config.name, cluster->config.endpoints[0]);

@@ -130,10 +130,10 @@ const struct session_wire session_frames = {.bytes = sizeof(struct session),
 /* -- Coming -- */
 
 /* The kernel's buffer has room for this on a fresh socket. */
-static void refuse_connection(struct sessions *sessions, int fd, const char *why)
+static void refuse_connection(struct sessions *sessions, int fd, enum error error, const char *why)
 {
 	struct buffer out = {0};
-	message_error(&out, false, 0, ERROR_OVERLOADED, why);
+	message_error(&out, false, 0, error, why);
 	if (!out.failed && send(fd, out.bytes + out.start, buffer_len(&out), MSG_NOSIGNAL) >= 0)
 		shutdown(fd, SHUT_WR);
 	buffer_finish(&out);
@@ -145,18 +145,23 @@ static void refuse_connection(struct sessions *sessions, int fd, const char *why
 
 void session_accept_none(struct sessions *sessions, int fd)
 {
-	refuse_connection(sessions, fd, "no descriptor is left for it (raise the limit on open files)");
+	refuse_connection(sessions, fd, ERROR_OVERLOADED,
+			  "no descriptor is left for it (raise the limit on open files)");
 }
 
 void session_accept(struct sessions *sessions, int fd, struct tls_context *tls)
 {
+	if (sessions->serves_nobody) {
+		refuse_connection(sessions, fd, ERROR_UNAVAILABLE, sessions->serves_nobody);
+		return;
+	}
 	if (sessions->n - sessions->n_http >= sessions->limits.max_connections) {
-		refuse_connection(sessions, fd, "there are max_connections connections");
+		refuse_connection(sessions, fd, ERROR_OVERLOADED, "there are max_connections connections");
 		return;
 	}
 	struct session *session = session_create(sessions, &session_frames, fd, tls);
 	if (!session) {
-		refuse_connection(sessions, fd, "no memory for another connection");
+		refuse_connection(sessions, fd, ERROR_OVERLOADED, "no memory for another connection");
 	} else if (!session->connection || !login_begin(session)) {
 		answer_error(session, CORE_NO_ID, ERROR_OVERLOADED, "no memory for another connection");
 		stream_refuse(&session->stream);

@@ -43,6 +43,8 @@ struct sessions {
 	struct message_decoder decoder; /* zero-initialise */
 	struct value_pool values;       /* their memory, to be cleared when the core has ended */
 	struct value_account nobody;    /* of the values of those who are no user */
+	const char *serves_nobody;      /* why connections for frames are turned away, so that clients look elsewhere;
+					   NULL: they are not */
 	struct session *first;          /* all of them, the newest first */
 	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tests.lib.cluster import Broken, Cluster, Load, pause  # noqa: E402
 from tests.lib.etcd import Etcd  # noqa: E402
 from tests.lib.history import History  # noqa: E402
-from tests.lib.millraced import DEADLINE_S, run  # noqa: E402
+from tests.lib.millraced import DEADLINE_S, Connection, run  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from secure import make_token  # noqa: E402
@@ -94,6 +94,18 @@ class WithEtcd(unittest.TestCase):
         except (OSError, http.client.HTTPException):
             pass
         return False
+
+    def assert_turns_away(self, member):
+        """Once it has lost its place: who connects is told so at once, and goes to another daemon."""
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            with Connection(member.port) as connection:
+                told = connection.receive()  # None: it was there still when the place was lost
+            if told:
+                self.assertEqual((told["id"], told["error"]), (None, "unavailable"))
+                self.assertIn("not joined its cluster yet", told["message"])
+                return
+            self.assertLess(time.monotonic(), end, member.log())
 
     def wait_until_ready(self, member, is_ready=True):
         end = time.monotonic() + DEADLINE_S
@@ -267,6 +279,7 @@ class Failures(WithEtcd):
                 owner.part()
                 load.wait_more(50)
                 self.wait_until_ready(owner, False)
+                self.assert_turns_away(owner)
                 owner.heal()
                 load.wait_more(50)
             self.wait_until_ready(owner)

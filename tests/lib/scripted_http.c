@@ -206,7 +206,8 @@ const char *scripted_http_url(const struct scripted_http *server)
 void scripted_http_script(struct scripted_http *server, const struct scripted_answer *answers, size_t n, bool repeats)
 {
 	ck_assert_uint_le(n, MAX_ANSWERS);
-	memcpy(server->answers, answers, n * sizeof(*answers));
+	if (n > 0)
+		memcpy(server->answers, answers, n * sizeof(*answers));
 	server->n_answers = n;
 	server->next_answer = 0;
 	server->repeats = repeats && n > 0;
