@@ -19,7 +19,8 @@ static void note(struct blocking_contact *of, int progress, int64_t now_ms)
 	if (progress == UPLINK_CONNECTED) {
 		forget_addresses(of);
 		contact_opened(&of->contact, now_ms);
-	} else if (progress < 0) {
+	} else if (progress < 0) { /* all of them have failed */
+		forget_addresses(of);
 		contact_close(&of->contact, now_ms, MR_ECONNECT, "cannot connect to %s: %s", of->contact.url->text,
 			      uplink_message(progress));
 	}
