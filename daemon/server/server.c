@@ -248,8 +248,8 @@ static void on_turn_end(void *arg)
 	memory_trim_turn(&server->memory_trim, totals.bytes + stream_group_buffer_bytes(server->streams));
 }
 
-/* Signals wait while nobody is there to hear them: to end, between the end of one run and the next one's begin; and to
- * reload, until the start is over. */
+/* Signals wait while nobody is there to hear them: to end, from the end of one run on, until the next one's begin if
+ * there is one; and to reload, until the start is over. */
 static void hold(int how, int signal_number)
 {
 	sigset_t signals;
@@ -355,8 +355,7 @@ static int serve(server_load_config *load_config, void *arg, struct service *ser
 	if (status == BEGINS_ANEW && server.stage != SERVER_SERVING)
 		status = 0; /* it was told to end meanwhile */
 	hold(SIG_BLOCK, SIGHUP);
-	if (status == BEGINS_ANEW)
-		hold_signals(SIG_BLOCK);
+	hold_signals(SIG_BLOCK);
 	server_stop_journal(&server);
 	session_drop_all(&server.sessions);
 	http_stop(server.http);

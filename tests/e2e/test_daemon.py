@@ -125,6 +125,14 @@ class Sockets(Directory):
 
 
 class Signals(Directory):
+    def test_who_says_end_again_and_again_is_heard_once(self):
+        """Also while it takes itself down, when nobody is there any more to hear a signal."""
+        for _ in range(10):
+            with Daemon() as daemon:
+                while daemon.process.poll() is None:
+                    daemon.process.send_signal(signal.SIGTERM)
+                self.assertEqual(daemon.wait(), 0)
+
     def test_sigterm_and_sigint_end_it_with_everything_parked(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(signal=number), Daemon("--set", "channels={c: {kind: unbuffered}, d: {kind: unbuffered}}") as daemon, Connection(daemon) as connection:
