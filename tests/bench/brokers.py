@@ -70,6 +70,12 @@ def start_on(core, command, **options):
     return subprocess.Popen(command, preexec_fn=prepare, **options)
 
 
+def watch(process, seconds, name):
+    """Waits for the process to end, which ends the benchmark too, and for no longer than that: between two looks at what tells nobody when it changes."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        raise SystemExit(f"{name} has ended with {process.wait(seconds)}")
+
+
 def make_certificate(directory):
     """One of nobody, for the time of a benchmark."""
     words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout key.pem -out certificate.pem"
@@ -111,9 +117,12 @@ class Broker:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
             except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise SystemExit(f"{self.name} did not start") from None
-                time.sleep(0.02)
+                watch(self.process, 0.02, self.name)
+
+    def watch(self, seconds):
+        watch(self.process, seconds, self.name)
 
     def cpu_us(self):
         """Processor time of all its threads."""

@@ -110,7 +110,7 @@ def carrying(broker, n, how):
                 threading.Thread(target=client.socket.sendall, args=(hand + frame(id=9, op="ping"),)).start()
                 client.until_id(9)
             while how == "by taps" and client.ask(op="stat", channel="source")["bytes"]:
-                time.sleep(0.002)
+                broker.watch(0.002)
 
         total += measured(broker, carry)[0]
         for name in ["source"] if how == "not at all" else names:
