@@ -21,14 +21,6 @@
 static struct daemon *d;
 static mr *m;
 
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread
- * sanitizer asks this for its options. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "report_thread_leaks=0";
-}
-
 static void channel(const char *name, const char *kind, uint64_t capacity)
 {
 	client_channel(m, name, kind, capacity);
@@ -556,26 +548,11 @@ START_TEST(channels_are_made_and_removed)
 }
 END_TEST
 
-static bool knows(const char *name)
-{
-	json_t *hello, *feature;
-	bool is_known = false;
-	size_t i;
-
-	IS(MR_OK, mr_hello(m, &hello));
-	json_array_foreach(json_object_get(hello, "features"), i, feature)
-	{
-		is_known = is_known || strcmp(json_string_value(feature), name) == 0;
-	}
-	json_decref(hello);
-	return is_known;
-}
-
 START_TEST(channels_are_altered)
 {
 	json_t *row = NULL;
 
-	if (!knows("alter"))
+	if (!client_knows(m, "alter"))
 		return;
 	IS(MR_OK, mr_alter(m, "jobs", &(struct mr_alteration){.capacity = 9}, &row));
 	ck_assert_int_eq(json_integer_value(json_object_get(row, "capacity")), 9);
@@ -595,7 +572,7 @@ START_TEST(a_delayed_put_counts_at_once_and_comes_later)
 	const struct mr_put_options later = {.many = true, .delay_ms = 60000};
 	struct mr_result result;
 
-	if (!knows("delayed_put"))
+	if (!client_knows(m, "delayed_put"))
 		return;
 	IS(MR_OK, mr_put_with(m, "jobs", &later, "[1,2]", 5, 0, &result));
 	ck_assert_uint_eq(result.accepted, 2);
@@ -614,7 +591,7 @@ START_TEST(leases_are_told)
 	struct mr_result result;
 	json_t *rows = NULL;
 
-	if (!knows("move")) /* they came together */
+	if (!client_knows(m, "move")) /* they came together */
 		return;
 	put_raw("jobs", "1");
 	IS(MR_OK, mr_take_with(m, "jobs", &(struct mr_take_options){.lease_ms = 60000}, 0, &result));
@@ -633,7 +610,7 @@ START_TEST(dead_letters_say_where_they_come_from_and_are_moved_back)
 	uint64_t moved, left;
 	char *json;
 
-	if (!knows("move"))
+	if (!client_knows(m, "move"))
 		return;
 	channel("bad", "bounded", 4);
 	IS(MR_OK, mr_create(m, "work", &definition, NULL, NULL));
@@ -920,7 +897,7 @@ START_TEST(a_daemon_that_is_killed_ends_every_call)
 		pthread_create(&threads[i], NULL, take_and_end, &statuses[i]);
 	IS(MR_OK, mr_begin_take(m, &request, "meet", 0, MR_FOREVER));
 	client_await_parked(other, N + 1);
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	for (int i = 0; i < N; i++) {
 		pthread_join(threads[i], &has_words);
 		IS(MR_ECONNECTION, statuses[i]);
@@ -940,7 +917,7 @@ START_TEST(is_done_sees_the_end_by_itself)
 	mr_request *request;
 
 	IS(MR_OK, mr_begin_take(m, &request, "meet", 0, MR_FOREVER));
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	while (!mr_is_done(m, request))
 		poll_readable(m);
 	FAILS(MR_ECONNECTION, "ended", mr_wait(m, request, NULL));
@@ -1173,7 +1150,7 @@ START_TEST(a_cut_loses_no_put_and_doubles_none)
 	struct proxy *proxy = proxy_start(daemon_port(d));
 	int n_cuts = 0;
 
-	if (!knows("once")) {
+	if (!client_knows(m, "once")) {
 		proxy_stop(proxy);
 		return;
 	}

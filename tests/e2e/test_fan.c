@@ -1,5 +1,4 @@
 /* merge, mult, split and take_first against the real daemon: where values go, and every way in which it ends. */
-#include <signal.h>
 #include <string.h>
 
 #include "tests/lib/patterns_fixture.h"
@@ -339,7 +338,7 @@ START_TEST(the_daemon_dies_while_it_carries)
 	put_numbers("in", 1, 2);
 	running_start(&running, run_mult, (void *)&telling);
 	await_stat("meet", "parked_puts", 1);
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	IS(MR_ECONNECTION, running_join(&running));
 	ck_assert_msg(patterns_words[0], "it has words");
 	ck_assert_str_eq(told, "");
@@ -353,7 +352,7 @@ START_TEST(the_daemon_dies)
 	put_numbers("in", 1, 2);
 	running_start(&running, run_mult, (void *)&telling);
 	await_stat("meet", "parked_puts", 1);
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	IS(MR_UNKNOWN, running_join(&running));
 	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
 	ck_assert_str_eq(told, "1 outcome_unknown\n");

@@ -949,27 +949,12 @@ static bool puts_over_a_cut(struct proxy *proxy, size_t from_client, size_t from
 	return was_cut;
 }
 
-static bool knows(const char *name)
-{
-	json_t *hello, *feature;
-	bool is_known = false;
-	size_t i;
-
-	IS(MR_OK, mr_hello(m, &hello));
-	json_array_foreach(json_object_get(hello, "features"), i, feature)
-	{
-		is_known = is_known || strcmp(json_string_value(feature), name) == 0;
-	}
-	json_decref(hello);
-	return is_known;
-}
-
 START_TEST(a_cut_after_any_byte_loses_no_put_and_doubles_none)
 {
 	struct proxy *proxy = proxy_start(daemon_port(d));
 	int n_cuts = 0;
 
-	if (knows("once")) {
+	if (client_knows(m, "once")) {
 		client_channel(m, "all", "bounded", 100);
 		for (size_t at = 1; puts_over_a_cut(proxy, at, SIZE_MAX); at++)
 			n_cuts++;

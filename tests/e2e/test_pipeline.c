@@ -1,7 +1,6 @@
 /* The worker pipeline against the real daemon: order, parallelism, every way in which a value fails, and every way in
  * which a pipeline ends. */
 #define _GNU_SOURCE /* pthread_setattr_default_np() */
-#include <signal.h>
 #include <string.h>
 
 #include "tests/lib/patterns_fixture.h"
@@ -425,7 +424,7 @@ START_TEST(the_daemon_dies)
 	put("in", "5");
 	gate_await(1);
 	await_stat("in", "parked_takes", WORKERS - 1);
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	while (mr_ping(m, MR_FOREVER) == MR_OK)
 		;
 	gate_open();

@@ -1,7 +1,6 @@
 /* Producers and consumers of the client library, through the real daemon. */
 #include <check.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +12,6 @@
 static struct daemon *d;
 static mr *m;
 static mr *other;
-
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread
- * sanitizer asks this for its options. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "report_thread_leaks=0";
-}
 
 static void setup(void)
 {
@@ -214,7 +205,7 @@ START_TEST(a_killed_daemon_leaves_the_unanswered_unknown)
 	for (int n = 0; n < 5; n++)
 		put_number(p, n, MR_MORE);
 	client_stat_wait(other, "meet", "parked_puts", 4);
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	FAILS(MR_UNKNOWN, "ended", mr_producer_flush(p, &report, MR_FOREVER));
 	ck_assert_uint_eq(report.put, 5);
 	ck_assert_uint_eq(report.failed + report.unknown, 5);
@@ -414,7 +405,7 @@ START_TEST(a_killed_daemon_ends_a_consumer_after_what_has_come)
 	client_put(other, "jobs", "1");
 	client_put(other, "jobs", "2");
 	next_is(c, "1");
-	daemon_signal(d, SIGKILL);
+	daemon_kill(d);
 	next_is(c, "2");
 	FAILS(MR_ECONNECTION, "ended", mr_consumer_next(c, &result, MR_FOREVER));
 	FAILS(MR_ECONNECTION, "ended", mr_consumer_next(c, &result, 0));

@@ -47,13 +47,30 @@ void client_take(mr *m, const char *channel, const char *expected)
 	mr_free(json);
 }
 
+bool client_knows(mr *m, const char *feature)
+{
+	json_t *hello, *known;
+	bool is_known = false;
+	size_t i;
+
+	IS(MR_OK, mr_hello(m, &hello));
+	json_array_foreach(json_object_get(hello, "features"), i, known)
+	{
+		is_known = is_known || strcmp(json_string_value(known), feature) == 0;
+	}
+	json_decref(hello);
+	return is_known;
+}
+
 int64_t client_stat(mr *m, const char *channel, const char *key)
 {
-	json_t *row = NULL;
+	json_t *row = NULL, *found;
 	int64_t value;
 
 	IS(MR_OK, mr_stat(m, channel, &row));
-	value = json_integer_value(json_object_get(row, key));
+	found = json_object_get(row, key);
+	ck_assert_msg(json_is_integer(found), "%s has no %s", channel, key);
+	value = json_integer_value(found);
 	json_decref(row);
 	return value;
 }

@@ -1,9 +1,11 @@
-/* The client library in tests: calls whose status has to be what is said, and a daemon with one channel of each kind.
- */
+/* The client library in tests: calls whose status has to be what is said, and what they are asked for again and
+ * again. */
 #ifndef MILLRACE_TESTS_CLIENT_H
 #define MILLRACE_TESTS_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "client/millrace.h"
 #include "tests/lib/daemon.h"
@@ -21,6 +23,9 @@ void client_channel(mr *m, const char *name, const char *kind, uint64_t capacity
 
 void client_put(mr *m, const char *channel, const char *json);
 void client_take(mr *m, const char *channel, const char *expected);
+
+/* Whether the daemon has told of such a feature. */
+bool client_knows(mr *m, const char *feature);
 
 /* A counter of the channel, as stat tells it. */
 int64_t client_stat(mr *m, const char *channel, const char *key);

@@ -9,36 +9,16 @@ char patterns_words[512];
 char told[4096];
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 
-/* A daemon that a test has killed is not stopped in order: the thread that reads its log stays as it is. The thread
- * sanitizer asks this for its options. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "report_thread_leaks=0";
-}
-
-void expect_status(int status, int expected, const char *call)
-{
-	ck_assert_msg(status == expected, "%s: %s (%d: %s), not %s", call, mr_status_name(status), status,
-		      status < 0 ? mr_message() : "", mr_status_name(expected));
-}
-
-void expect_fails(int status, int expected, const char *needle, const char *call)
-{
-	expect_status(status, expected, call);
-	ck_assert_msg(strstr(mr_message(), needle), "%s: \"%s\" lacks \"%s\"", call, mr_message(), needle);
-}
-
 void channel(const char *name, const char *kind, uint64_t capacity)
 {
-	IS(MR_OK, mr_create(eye, name, &(struct mr_definition){.kind = kind, .capacity = capacity}, NULL, NULL));
+	client_channel(eye, name, kind, capacity);
 }
 
 static void setup_with(const char *const *daemon_args)
 {
 	d = daemon_start(daemon_args);
-	IS(MR_OK, mr_connect(&m, daemon_unix_url(d), NULL));
-	IS(MR_OK, mr_connect(&eye, daemon_unix_url(d), NULL));
+	m = client_connect(daemon_unix_url(d));
+	eye = client_connect(daemon_unix_url(d));
 	channel("in", "bounded", 100);
 	channel("out", "bounded", 100);
 	channel("other", "bounded", 100);
@@ -84,7 +64,7 @@ void patterns_teardown_killed(void)
 
 void put(const char *name, const char *json)
 {
-	IS(MR_OK, mr_put_raw(eye, name, json, strlen(json), MR_FOREVER));
+	client_put(eye, name, json);
 }
 
 void put_numbers(const char *name, int first, int last)
@@ -108,41 +88,27 @@ void expect_values(const char *name, const char *expected)
 	mr_free(text);
 }
 
-static json_t *stat_member(const char *name, const char *member)
-{
-	json_t *row, *found;
-
-	IS(MR_OK, mr_stat(eye, name, &row));
-	found = json_incref(json_object_get(row, member));
-	ck_assert_ptr_nonnull(found);
-	json_decref(row);
-	return found;
-}
-
 json_int_t stat_of(const char *name, const char *member)
 {
-	json_t *found = stat_member(name, member);
-	json_int_t value = json_integer_value(found);
-
-	json_decref(found);
-	return value;
+	return client_stat(eye, name, member);
 }
 
 bool is_closed(const char *name)
 {
-	json_t *found = stat_member(name, "closed");
-	bool closed = json_is_true(found);
+	json_t *row, *found;
+	bool closed;
 
-	json_decref(found);
+	IS(MR_OK, mr_stat(eye, name, &row));
+	found = json_object_get(row, "closed");
+	ck_assert(json_is_boolean(found));
+	closed = json_is_true(found);
+	json_decref(row);
 	return closed;
 }
 
 void await_stat(const char *name, const char *member, json_int_t value)
 {
-	uint64_t deadline_ms = test_now_ms() + DAEMON_DEADLINE_MS;
-
-	while (stat_of(name, member) != value)
-		ck_assert_msg(test_now_ms() < deadline_ms, "%s of %s is not %d", member, name, (int)value);
+	client_stat_wait(eye, name, member, value);
 }
 
 void await_waiters(json_int_t n)

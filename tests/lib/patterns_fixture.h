@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "client/millrace_patterns.h"
-#include "tests/lib/daemon.h"
+#include "tests/lib/client.h"
 #include "tests/lib/suite.h"
 
 /* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded
@@ -21,18 +21,13 @@ void patterns_setup_impatient(void);    /* nor there, and nobody parks for more 
 void patterns_teardown(void);           /* no pattern may have left a channel behind */
 void patterns_teardown_killed(void);    /* the same, if the test has killed the daemon */
 
-#define IS(expected, call) expect_status((call), (expected), #call)
-void expect_status(int status, int expected, const char *call);
-#define FAILS(expected, needle, call) expect_fails((call), (expected), (needle), #call)
-void expect_fails(int status, int expected, const char *needle, const char *call);
-
 void channel(const char *name, const char *kind, uint64_t capacity);
 void put(const char *name, const char *json);
 /* Puts the numbers from first to last. */
 void put_numbers(const char *name, int first, int last);
 /* Takes all that is there at once, and compares it with a JSON array, "[]" for nothing. */
 void expect_values(const char *name, const char *expected);
-/* A member of stat. */
+/* A member of stat, which has to be there. */
 json_int_t stat_of(const char *name, const char *member);
 bool is_closed(const char *name);
 /* Waits until a member of stat, such as parked_takes, has this value. */
