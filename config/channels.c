@@ -86,12 +86,7 @@ static int read_dead_letter(struct yaml_reader *reader, const yaml_node_t *node,
 	(void)arg;
 	if (!name || check_name(reader, node, name) < 0)
 		return -1;
-	char *copy = strdup(name);
-	if (!copy)
-		return yaml_refuse(reader, node, "no memory");
-	free(channel->dead_letter);
-	channel->dead_letter = copy;
-	return 0;
+	return yaml_keep(reader, node, &channel->dead_letter, name, strlen(name));
 }
 
 static const struct yaml_key keys[] = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/text.h"
 #include "config/tls.h"
 #include "proto/name.h"
 
@@ -61,12 +62,6 @@ void cluster_config_finish(struct cluster_config *cluster)
 	*cluster = (struct cluster_config){.name = NULL};
 }
 
-static int copy_text(char **to, const char *from)
-{
-	*to = from ? strdup(from) : NULL;
-	return from && !*to ? -1 : 0;
-}
-
 static int add_endpoint(struct cluster_config *cluster, const char *url)
 {
 	char **endpoints = reallocarray(cluster->endpoints, cluster->n_endpoints + 1, sizeof(*endpoints));
@@ -84,7 +79,7 @@ static int add_group(struct cluster_config *cluster, const char *name, const cha
 		return -1;
 	cluster->groups = groups;
 	struct config_group group;
-	int result = copy_text(&group.name, name) | copy_text(&group.daemon, daemon);
+	int result = text_copy(&group.name, name) | text_copy(&group.daemon, daemon);
 	groups[cluster->n_groups++] = group;
 	return result;
 }
@@ -92,10 +87,10 @@ static int add_group(struct cluster_config *cluster, const char *name, const cha
 int cluster_config_copy(struct cluster_config *to, const struct cluster_config *from)
 {
 	*to = (struct cluster_config){.is_there = from->is_there, .ttl_ms = from->ttl_ms};
-	if (copy_text(&to->name, from->name) < 0 || copy_text(&to->prefix, from->prefix) < 0 ||
-	    copy_text(&to->advertise, from->advertise) < 0 ||
-	    copy_text(&to->advertise_http, from->advertise_http) < 0 || copy_text(&to->user, from->user) < 0 ||
-	    copy_text(&to->password_file, from->password_file) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0)
+	if (text_copy(&to->name, from->name) < 0 || text_copy(&to->prefix, from->prefix) < 0 ||
+	    text_copy(&to->advertise, from->advertise) < 0 ||
+	    text_copy(&to->advertise_http, from->advertise_http) < 0 || text_copy(&to->user, from->user) < 0 ||
+	    text_copy(&to->password_file, from->password_file) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0)
 		return -1;
 	for (size_t i = 0; i < from->n_endpoints; i++)
 		if (add_endpoint(to, from->endpoints[i]) < 0)
@@ -134,17 +129,6 @@ bool cluster_config_equal(const struct cluster_config *one, const struct cluster
 
 /* -- Reading -- */
 
-/* Takes a copy of the text in the field's place. */
-static int keep(struct yaml_reader *reader, const yaml_node_t *node, char **field, const char *text, size_t len)
-{
-	char *copy = strndup(text, len);
-	if (!copy)
-		return yaml_refuse(reader, node, "no memory");
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
 static const char *read_daemon(struct yaml_reader *reader, const yaml_node_t *node)
 {
 	const char *text = yaml_text(reader, node, "a daemon's name");
@@ -161,18 +145,7 @@ static int read_name(struct yaml_reader *reader, const yaml_node_t *node, const 
 {
 	const char *text = read_daemon(reader, node);
 	(void)arg;
-	return text ? keep(reader, node, &((struct cluster_config *)into)->name, text, strlen(text)) : -1;
-}
-
-static int read_text(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
-{
-	char **field = (char **)((char *)into + *(const size_t *)arg);
-	const char *text = yaml_text(reader, node, "a text");
-	if (!text)
-		return -1;
-	if (text[0] == '\0')
-		return yaml_refuse(reader, node, "there is nothing; expected a text");
-	return keep(reader, node, field, text, strlen(text));
+	return text ? yaml_keep(reader, node, &((struct cluster_config *)into)->name, text, strlen(text)) : -1;
 }
 
 /* Whether it is a path of such steps, without a slash at its end. */
@@ -200,7 +173,7 @@ static int read_prefix(struct yaml_reader *reader, const yaml_node_t *node, cons
 				   "\"%.128s\" is not a prefix of keys; expected one such as /millrace, of A-Z a-z 0-9 "
 				   ". _ - and /",
 				   text);
-	return keep(reader, node, &((struct cluster_config *)into)->prefix, text, len);
+	return yaml_keep(reader, node, &((struct cluster_config *)into)->prefix, text, len);
 }
 
 /* An address that others can use. `parse` says how it is written, which is as in `example`. */
@@ -229,7 +202,7 @@ static int read_advertise(struct yaml_reader *reader, const yaml_node_t *node, c
 	(void)arg;
 	if (!url || check_url(reader, node, url, address_parse, "tcp://host:7223 or tls://host:7225") < 0)
 		return -1;
-	return keep(reader, node, &((struct cluster_config *)into)->advertise, url, strlen(url));
+	return yaml_keep(reader, node, &((struct cluster_config *)into)->advertise, url, strlen(url));
 }
 
 static int read_advertise_http(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
@@ -238,7 +211,7 @@ static int read_advertise_http(struct yaml_reader *reader, const yaml_node_t *no
 	(void)arg;
 	if (!url || check_url(reader, node, url, address_parse_http, "http://host:7224 or https://host:7224") < 0)
 		return -1;
-	return keep(reader, node, &((struct cluster_config *)into)->advertise_http, url, strlen(url));
+	return yaml_keep(reader, node, &((struct cluster_config *)into)->advertise_http, url, strlen(url));
 }
 
 static int read_endpoint(struct yaml_reader *reader, const yaml_node_t *node, void *into)
@@ -287,7 +260,7 @@ static int read_group(struct yaml_reader *reader, const yaml_node_t *node, const
 		return -1;
 	for (size_t i = 0; i < cluster->n_groups; i++)
 		if (strcmp(cluster->groups[i].name, name) == 0)
-			return keep(reader, node, &cluster->groups[i].daemon, daemon, strlen(daemon));
+			return yaml_keep(reader, node, &cluster->groups[i].daemon, daemon, strlen(daemon));
 	return add_group(cluster, name, daemon) < 0 ? yaml_refuse(reader, node, "no memory") : 0;
 }
 
@@ -313,9 +286,9 @@ static int read_groups(struct yaml_reader *reader, const yaml_node_t *node, cons
 }
 
 static const struct yaml_key tls_keys[] = {
-	{"ca", read_text, &(const size_t){offsetof(struct cluster_config, tls.ca)}},
-	{"cert", read_text, &(const size_t){offsetof(struct cluster_config, tls.cert)}},
-	{"key", read_text, &(const size_t){offsetof(struct cluster_config, tls.key)}},
+	{"ca", yaml_read_text, &(const size_t){offsetof(struct cluster_config, tls.ca)}},
+	{"cert", yaml_read_text, &(const size_t){offsetof(struct cluster_config, tls.cert)}},
+	{"key", yaml_read_text, &(const size_t){offsetof(struct cluster_config, tls.key)}},
 };
 
 static int read_tls(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
@@ -335,8 +308,8 @@ static const struct yaml_key keys[] = {
 	{"ttl_ms", read_ttl, NULL},
 	{"groups", read_groups, NULL},
 	{"tls", read_tls, NULL},
-	{"user", read_text, &(const size_t){offsetof(struct cluster_config, user)}},
-	{"password_file", read_text, &(const size_t){offsetof(struct cluster_config, password_file)}},
+	{"user", yaml_read_text, &(const size_t){offsetof(struct cluster_config, user)}},
+	{"password_file", yaml_read_text, &(const size_t){offsetof(struct cluster_config, password_file)}},
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -355,8 +328,7 @@ int cluster_config_set(struct yaml_reader *reader, const yaml_node_t *node, cons
 	config->cluster.is_there = true;
 	if (strncmp(member, groups, strlen(groups)) == 0)
 		return read_group(reader, node, member + strlen(groups), &config->cluster);
-	const struct yaml_key *key = yaml_find_key(reader, node, member, keys, N_KEYS);
-	return key ? key->read(reader, node, key->arg, &config->cluster) : -1;
+	return yaml_set_key(reader, node, member, keys, N_KEYS, &config->cluster);
 }
 
 /* -- The whole -- */

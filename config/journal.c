@@ -20,12 +20,7 @@ static int read_path(struct yaml_reader *reader, const yaml_node_t *node, const 
 		return yaml_refuse(reader, node,
 				   "\"%.128s\" is no absolute path of a folder; expected one such as /var/lib/millrace",
 				   text);
-	char *copy = strndup(text, len);
-	if (!copy)
-		return yaml_refuse(reader, node, "no memory");
-	free(journal->path);
-	journal->path = copy;
-	return 0;
+	return yaml_keep(reader, node, &journal->path, text, len);
 }
 
 struct size_row {
@@ -72,8 +67,7 @@ int journal_config_read(struct yaml_reader *reader, const yaml_node_t *node, con
 
 int journal_config_set(struct yaml_reader *reader, const yaml_node_t *node, const char *member, struct config *config)
 {
-	const struct yaml_key *key = yaml_find_key(reader, node, member, keys, N_KEYS);
-	return key ? key->read(reader, node, key->arg, &config->journal) : -1;
+	return yaml_set_key(reader, node, member, keys, N_KEYS, &config->journal);
 }
 
 int journal_config_check(const struct config *config, char error[CONFIG_ERROR_BYTES])

@@ -36,9 +36,7 @@ static int read_name(struct yaml_reader *reader, const yaml_node_t *node, char *
 		return -1;
 	if (!name_is_valid(slice_from(name)))
 		return yaml_refuse(reader, node, "\"%.64s\" is not a channel's name", name);
-	free(*into);
-	*into = strdup(name);
-	return *into ? 0 : yaml_refuse(reader, node, "no memory");
+	return yaml_keep(reader, node, into, name, strlen(name));
 }
 
 static int read_from(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/text.h"
+
 void tls_settings_finish(struct tls_settings *settings)
 {
 	free(settings->cert);
@@ -12,17 +14,11 @@ void tls_settings_finish(struct tls_settings *settings)
 	*settings = (struct tls_settings){.cert = NULL};
 }
 
-static int copy_text(char **to, const char *from)
-{
-	*to = from ? strdup(from) : NULL;
-	return from && !*to ? -1 : 0;
-}
-
 int tls_settings_copy(struct tls_settings *to, const struct tls_settings *from)
 {
 	*to = (struct tls_settings){.client_certificates = from->client_certificates};
-	return copy_text(&to->cert, from->cert) < 0 || copy_text(&to->key, from->key) < 0 ||
-			       copy_text(&to->ca, from->ca) < 0
+	return text_copy(&to->cert, from->cert) < 0 || text_copy(&to->key, from->key) < 0 ||
+			       text_copy(&to->ca, from->ca) < 0
 		       ? -1
 		       : 0;
 }
@@ -70,12 +66,7 @@ static int read_file(struct yaml_reader *reader, const yaml_node_t *node, const 
 		return -1;
 	if (path[0] == '\0')
 		return yaml_refuse(reader, node, "there is no file; expected a path");
-	char *copy = strdup(path);
-	if (!copy)
-		return yaml_refuse(reader, node, "no memory");
-	free(*field);
-	*field = copy;
-	return 0;
+	return yaml_keep(reader, node, field, path, strlen(path));
 }
 
 static int read_client_certificates(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)

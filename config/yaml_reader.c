@@ -250,6 +250,27 @@ const char *yaml_text(struct yaml_reader *reader, const yaml_node_t *node, const
 	return text;
 }
 
+int yaml_keep(struct yaml_reader *reader, const yaml_node_t *node, char **field, const char *text, size_t len)
+{
+	char *copy = strndup(text, len);
+	if (!copy)
+		return yaml_refuse(reader, node, "no memory");
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+int yaml_read_text(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
+{
+	char **field = (char **)((char *)into + *(const size_t *)arg);
+	const char *text = yaml_text(reader, node, "a text");
+	if (!text)
+		return -1;
+	if (text[0] == '\0')
+		return yaml_refuse(reader, node, "there is nothing; expected a text");
+	return yaml_keep(reader, node, field, text, strlen(text));
+}
+
 int yaml_bool(struct yaml_reader *reader, const yaml_node_t *node, bool *out)
 {
 	const char *text = yaml_text(reader, node, "true or false");
@@ -393,6 +414,13 @@ const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node
 	return NULL;
 }
 
+int yaml_set_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys,
+		 size_t n_keys, void *into)
+{
+	const struct yaml_key *key = yaml_find_key(reader, node, name, keys, n_keys);
+	return key ? key->read(reader, node, key->arg, into) : -1;
+}
+
 int yaml_pairs(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const yaml_node_pair_t **pairs,
 	       size_t *n)
 {
@@ -429,4 +457,9 @@ int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char
 			return -1;
 	}
 	return 0;
+}
+
+const char *config_library_version(void)
+{
+	return yaml_get_version_string();
 }

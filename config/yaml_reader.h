@@ -42,6 +42,8 @@ void yaml_one_line(char *text);
 
 /* The text of a scalar, or NULL and the error. `what`: for people, "a channel's name". It belongs to the document. */
 const char *yaml_text(struct yaml_reader *reader, const yaml_node_t *node, const char *what);
+/* Puts a copy of the text in the field's place, which is on the heap, or NULL. */
+int yaml_keep(struct yaml_reader *reader, const yaml_node_t *node, char **field, const char *text, size_t len);
 int yaml_bool(struct yaml_reader *reader, const yaml_node_t *node, bool *out);
 
 /* A number in one of a limit's units, within its bounds. */
@@ -54,12 +56,19 @@ struct yaml_key {
 	const void *arg;
 };
 
+/* A key's reader, of a text that is not empty; `arg` points to the offset of the field in what is read into. */
+int yaml_read_text(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into);
+
 enum { YAML_MAX_KEYS = 32 };
 
 /* The key of that name; NULL and the error, with what may have been meant, if there is none. `node` is where it stands.
  */
 const struct yaml_key *yaml_find_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name,
 				     const struct yaml_key *keys, size_t n_keys);
+
+/* Reads the node as what is behind the key of that name. */
+int yaml_set_key(struct yaml_reader *reader, const yaml_node_t *node, const char *name, const struct yaml_key *keys,
+		 size_t n_keys, void *into);
 
 /* Reads every pair of a mapping by its key. `what`: "limits". */
 int yaml_mapping(struct yaml_reader *reader, const yaml_node_t *node, const char *what, const struct yaml_key *keys,
