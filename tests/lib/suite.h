@@ -7,16 +7,23 @@
 
 enum { SUITE_TIMEOUT_S = 120 };
 
-/* `tests` ends with NULL; setup and teardown (NULL: none) run around each, in its process. */
-static inline void suite_case(Suite *suite, const char *name, SFun setup, SFun teardown, const TTest *const *tests)
+/* `tests` ends with NULL; setup and teardown (NULL: none) run around each, in its process, for so many seconds at most.
+ */
+static inline void suite_case_within(Suite *suite, const char *name, SFun setup, SFun teardown,
+				     const TTest *const *tests, double timeout_s)
 {
 	TCase *tcase = tcase_create(name);
-	tcase_set_timeout(tcase, SUITE_TIMEOUT_S);
+	tcase_set_timeout(tcase, timeout_s);
 	if (setup || teardown)
 		tcase_add_checked_fixture(tcase, setup, teardown);
 	for (; *tests; tests++)
 		tcase_add_test(tcase, *tests);
 	suite_add_tcase(suite, tcase);
+}
+
+static inline void suite_case(Suite *suite, const char *name, SFun setup, SFun teardown, const TTest *const *tests)
+{
+	suite_case_within(suite, name, setup, teardown, tests, SUITE_TIMEOUT_S);
 }
 
 static inline int suite_run(Suite *suite)

@@ -1,11 +1,12 @@
 /* The simulation: seeds, each with its own small world, through the core and the naive model. MILLRACE_OPS says how
  * many operations (a million and more if nothing does; fewer under sanitizers), MILLRACE_SEED=n replays the one seed n.
  */
-#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "tests/lib/suite.h"
 #include "tests/sim/replay.h"
+#include "tests/sim/worlds.h"
 
 enum { OPS_A_SEED = 2000, FIRST_SEED = 1 };
 
@@ -14,12 +15,6 @@ static const uint64_t default_ops = 300000;
 #else
 static const uint64_t default_ops = 2000000;
 #endif
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
 
 static void tell_failure(const struct script *script, size_t at, const char *why)
 {
@@ -100,7 +95,7 @@ static void check_reached(const struct replay_seen *seen)
 START_TEST(the_model_predicts_every_reply)
 {
 	struct replay_seen seen = {0};
-	uint64_t only = from_environment("MILLRACE_SEED", 0), ops = from_environment("MILLRACE_OPS", default_ops);
+	uint64_t only = worlds_setting("MILLRACE_SEED", 0), ops = worlds_setting("MILLRACE_OPS", default_ops);
 	if (only) {
 		run_seed(only, &seen);
 		return;
@@ -119,7 +114,7 @@ END_TEST
 
 START_TEST(each_request_has_one_outcome_whatever_comes_between_slices)
 {
-	uint64_t only = from_environment("MILLRACE_SEED", 0), ops = from_environment("MILLRACE_OPS", default_ops) / 2;
+	uint64_t only = worlds_setting("MILLRACE_SEED", 0), ops = worlds_setting("MILLRACE_OPS", default_ops) / 2;
 	for (uint64_t seed = only ? only : FIRST_SEED, done = 0; done < ops; seed++, done += OPS_A_SEED) {
 		struct script *script = script_create(seed, OPS_A_SEED);
 		char why[REPLAY_WHY] = "";
@@ -134,15 +129,9 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {the_model_predicts_every_reply,
+				      each_request_has_one_outcome_whatever_comes_between_slices, NULL};
 	Suite *suite = suite_create("simulation");
-	TCase *tests = tcase_create("simulation");
-	tcase_set_timeout(tests, 600);
-	tcase_add_test(tests, the_model_predicts_every_reply);
-	tcase_add_test(tests, each_request_has_one_outcome_whatever_comes_between_slices);
-	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	suite_case_within(suite, "simulation", NULL, NULL, tests, 600);
+	return suite_run(suite);
 }

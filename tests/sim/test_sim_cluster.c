@@ -20,6 +20,7 @@
 #include "daemon/core/hash.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/cluster_daemon.h"
+#include "tests/sim/worlds.h"
 
 enum {
 	SCHEDULES_A_WORLD = 20,
@@ -30,7 +31,7 @@ enum {
 	CALM_US = 500 * 1000,
 	CALM_TURNS = 40,
 	PARTS = 4,
-	FIRST_SEEDS = 1000000,
+	WORLDS_TO_FIND = 200,
 	OP_TAKES = 4, /* kinds of ops up to here are puts */
 	OP_LOOKS = 7,
 	OPS = 9,
@@ -87,7 +88,7 @@ struct world {
 	uint64_t random, now_us, next_op_us, ops_left;
 	enum cluster_mutation mutation;
 	struct seen *seen;
-	char why[300];
+	char why[WORLDS_WHY_BYTES];
 };
 
 static uint64_t pick(struct world *world, uint64_t n)
@@ -481,8 +482,10 @@ static struct engine_model_settings settings_of(enum cluster_mutation mutation)
 }
 
 /* True: all went well; else `why` says what did not. */
-static bool run_world(uint64_t seed, enum cluster_mutation mutation, struct seen *seen, char why[300])
+static bool run_world(uint64_t seed, int which, void *arg, char why[WORLDS_WHY_BYTES])
 {
+	enum cluster_mutation mutation = (enum cluster_mutation)which;
+	struct seen *seen = arg;
 	struct world *world = calloc(1, sizeof(*world));
 	ck_assert_ptr_nonnull(world);
 	const struct engine_model_settings settings = settings_of(mutation);
@@ -517,27 +520,16 @@ static bool run_world(uint64_t seed, enum cluster_mutation mutation, struct seen
 	return !why[0];
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
-/* A part of the schedules, in a process of its own: seeds of different parts are not the same. */
-static void run_part(uint64_t part)
+/* A part of the schedules, in a process of its own. */
+static void run_part(unsigned part)
 {
 	struct seen seen = {0};
-	char why[300];
-	uint64_t schedules = from_environment("MILLRACE_CUTS", 100000) / PARTS;
-	uint64_t first = from_environment("MILLRACE_SEED", 1 + part * FIRST_SEEDS);
-	for (uint64_t seed = first; seen.schedules < schedules; seed++)
-		ck_assert_msg(run_world(seed, CLUSTER_AS_IT_IS, &seen, why), "MILLRACE_SEED=%" PRIu64 ": %s", seed,
-			      why);
-	printf("from seed %" PRIu64 ": %" PRIu64 " schedules, %" PRIu64 " recoveries, %" PRIu64
-	       " between; told: %" PRIu64 " puts, %" PRIu64 " takes, %" PRIu64 " looks; %" PRIu64
-	       " handed over, %" PRIu64 " places lost, %" PRIu64 " leases ended, %" PRIu64 " checkpoints, %" PRIu64
-	       " compactions; %" PRIu64 " calls late, %" PRIu64 " doubled, %" PRIu64 " not so\n",
-	       first, seen.schedules, seen.recoveries, seen.between, seen.told_puts, seen.told_takes, seen.told_looks,
+	uint64_t schedules = worlds_run_part(run_world, &seen, part, PARTS);
+	printf("part %u: %" PRIu64 " schedules, %" PRIu64 " recoveries, %" PRIu64 " between; told: %" PRIu64
+	       " puts, %" PRIu64 " takes, %" PRIu64 " looks; %" PRIu64 " handed over, %" PRIu64 " places lost, %" PRIu64
+	       " leases ended, %" PRIu64 " checkpoints, %" PRIu64 " compactions; %" PRIu64 " calls late, %" PRIu64
+	       " doubled, %" PRIu64 " not so\n",
+	       part, seen.schedules, seen.recoveries, seen.between, seen.told_puts, seen.told_takes, seen.told_looks,
 	       seen.given, seen.lost, seen.expired, seen.checkpoints, seen.compactions, seen.late, seen.doubled,
 	       seen.not_so);
 	/* A simulation that never gets to a place proves nothing about it. */
@@ -576,38 +568,32 @@ START_TEST(test_nor_in_the_last)
 }
 END_TEST
 
-static void expect_failure(enum cluster_mutation mutation)
+static void expect_failure(enum cluster_mutation mutation, const char *name)
 {
-	struct seen seen = {0};
-	char why[300] = "";
-	uint64_t seed = 1;
-	while (seed <= 200 && run_world(seed, mutation, &seen, why))
-		seed++;
-	ck_assert_msg(why[0], "mutation %d was not noticed", mutation);
-	printf("mutation %d: world %" PRIu64 ": %s\n", mutation, seed, why);
+	worlds_find(run_world, &(struct seen){0}, mutation, name, WORLDS_TO_FIND * SCHEDULES_A_WORLD);
 }
 
 START_TEST(test_an_engine_that_writes_for_whoever_asks_is_noticed)
 {
-	expect_failure(WITHOUT_FENCE);
+	expect_failure(WITHOUT_FENCE, "the fence");
 }
 END_TEST
 
 START_TEST(test_what_follows_a_gap_and_is_recovered_is_noticed)
 {
-	expect_failure(WITHOUT_PREFIX);
+	expect_failure(WITHOUT_PREFIX, "the prefix");
 }
 END_TEST
 
 START_TEST(test_replies_that_do_not_wait_are_noticed)
 {
-	expect_failure(WITHOUT_GATE);
+	expect_failure(WITHOUT_GATE, "the gate");
 }
 END_TEST
 
 START_TEST(test_a_daemon_that_trusts_in_its_place_is_noticed)
 {
-	expect_failure(WITHOUT_DOUBT);
+	expect_failure(WITHOUT_DOUBT, "the doubt");
 }
 END_TEST
 

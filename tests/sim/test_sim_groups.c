@@ -1,7 +1,6 @@
 /* Groups that come and go between two cores, at random: by plan, and because a core is gone. What one core has recorded
  * is kept at once, and is all that the other gets. Nothing that was answered may be lost, nothing that was given may
  * come again, and nobody may record or serve what is not his. MILLRACE_OPS and MILLRACE_SEED as in test_sim.c. */
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,8 @@
 #include "daemon/core/hash.h"
 #include "daemon/journal/record.h"
 #include "tests/lib/core_fixture.h"
+#include "tests/lib/suite.h"
+#include "tests/sim/worlds.h"
 
 enum { CORES = 2, GROUPS = 3, CONNECTIONS = 3, OPS_A_SEED = 600, IDS = 4096, TOKENS = 512, ASKED = 1024, CHANNELS = 4 };
 
@@ -543,15 +544,9 @@ static void run_seed(uint64_t seed)
 	end(world);
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 START_TEST(what_a_group_had_goes_with_it)
 {
-	uint64_t only = from_environment("MILLRACE_SEED", 0), ops = from_environment("MILLRACE_OPS", 300000);
+	uint64_t only = worlds_setting("MILLRACE_SEED", 0), ops = worlds_setting("MILLRACE_OPS", 300000);
 	for (uint64_t seed = only ? only : 1; seen.operations < ops; seed++) {
 		run_seed(seed);
 		if (only)
@@ -572,14 +567,8 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {what_a_group_had_goes_with_it, NULL};
 	Suite *suite = suite_create("simulation of groups");
-	TCase *tests = tcase_create("simulation of groups");
-	tcase_set_timeout(tests, 600);
-	tcase_add_test(tests, what_a_group_had_goes_with_it);
-	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	suite_case_within(suite, "simulation of groups", NULL, NULL, tests, 600);
+	return suite_run(suite);
 }
