@@ -14,13 +14,14 @@ struct replay_seen {
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
 	uint64_t left_while_parked;
 	uint64_t evicted, discarded, partly_accepted, altered, moved, with_origin;
-	uint64_t duplicates,
-		once_parked; /* puts that had happened before; and over the steps, numbered ones that wait */
+	uint64_t duplicates;              /* puts that had happened before */
+	uint64_t once_parked;             /* the sum over the steps: of numbered puts that wait */
 	uint64_t delayed, delayed_parked; /* sums over the steps: of delayed puts that were accepted, or parked */
-	uint64_t counted, counted_timeout, counted_cancelled, alone, /* operations that went the short way */
-		rested; /* values and ends of takes with a count; steps after which one rests */
-	uint64_t tapped, tap_steps, tap_unmatched, tap_muted,
-		taps_held_up; /* taps made; steps with such that carried ... */
+	uint64_t counted, counted_timeout, counted_cancelled;       /* values and ends of takes with a count */
+	uint64_t rested;                                            /* steps after which such a take rests */
+	uint64_t alone;                                             /* operations that went the short way */
+	uint64_t tapped;                                            /* taps made */
+	uint64_t tap_steps, tap_unmatched, tap_muted, taps_held_up; /* steps with such that carried ... */
 	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };
 
