@@ -4,11 +4,11 @@
 
 #include "tests/lib/client.h"
 
-/* "jobs", bounded with room for 4; "meet", unbuffered; "drop", dropping, and "latest", sliding, with room for 1;
- * "answer", a promise. */
 extern struct daemon *d;
 extern mr *m;
 
+/* Channels: "jobs", bounded with room for 4; "meet", unbuffered; "drop", dropping, and "latest", sliding, with room for
+ * 1; "answer", a promise. */
 void client_setup(void);
 void client_teardown(void);
 

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct daemon *d;
-mr *m, *eye;
+mr *eye;
 char patterns_words[512];
 char told[4096];
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;

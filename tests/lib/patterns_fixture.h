@@ -7,13 +7,12 @@
 #include <stdbool.h>
 
 #include "client/millrace_patterns.h"
-#include "tests/lib/client.h"
+#include "tests/lib/client_fixture.h"
 #include "tests/lib/suite.h"
 
-/* The handle that the patterns use, and another one for the test itself. Channels: "in", "out" and "other", bounded
- * with room for 100; "meet", unbuffered; "stop", a promise. */
-extern struct daemon *d;
-extern mr *m, *eye;
+/* The patterns use the handle m, and the test itself this one. Channels: "in", "out" and "other", bounded with room for
+ * 100; "meet", unbuffered; "stop", a promise. */
+extern mr *eye;
 
 void patterns_setup(void);
 void patterns_setup_without_taps(void); /* a daemon that has none to give */
