@@ -34,28 +34,22 @@ static bool is_shown(struct page *page, const struct message_request *request, c
 void session_leases(struct session *session, const struct message_request *request)
 {
 	const struct core *core = session->all->core;
-	struct core_channel_row channel;
-	if (message_has(request, MEMBER_CHANNEL) && !core_stat(core, request->channel, &channel)) {
-		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
-		return;
-	}
 	struct page page;
 	struct core_lease_row row = {0};
-	uint64_t after = request->after_seq, go_on = 0;
-	page_begin(&page, session, request->id, request->limit, "leases");
-	while (core_next_lease(core, after, &row, &go_on) && page_look(&page)) {
+	uint64_t go_on = 0;
+	if (!page_begin_at_seq(&page, session, request, "leases"))
+		return;
+	while (!page.more && core_next_lease(core, page.after, &row, &go_on) && page_look(&page)) {
 		if (is_shown(&page, request, &row) && page_row(&page)) {
 			write_lease(page.out, &row, session);
 			page_row_end(&page);
 		}
-		if (page.more)
-			break;
-		after = row.seq;
+		page_pass(&page, row.seq);
 	}
 	if (go_on) { /* those that follow are not found yet: it cost as much as a page to look for them */
 		page_spend(&page, page.rows_left);
 		page.more = true;
-		after = go_on;
+		page.after = go_on;
 	}
-	page_end_at_seq(&page, after);
+	page_end_at_seq(&page);
 }

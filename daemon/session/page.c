@@ -23,6 +23,19 @@ void page_begin(struct page *page, struct session *session, uint64_t id, uint64_
 	buffer_append(page->out, "[", 1);
 }
 
+bool page_begin_at_seq(struct page *page, struct session *session, const struct message_request *request,
+		       const char *key)
+{
+	struct core_channel_row channel;
+	if (message_has(request, MEMBER_CHANNEL) && !core_stat(session->all->core, request->channel, &channel)) {
+		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
+		return false;
+	}
+	page_begin(page, session, request->id, request->limit, key);
+	page->after = request->after_seq;
+	return true;
+}
+
 bool page_look(struct page *page)
 {
 	if (page->rows_left == 0) {
@@ -70,6 +83,12 @@ void page_row_end(struct page *page)
 	page->n++;
 }
 
+void page_pass(struct page *page, uint64_t seq)
+{
+	if (!page->more)
+		page->after = seq;
+}
+
 void page_end_rows(struct page *page)
 {
 	buffer_append(page->out, "]", 1);
@@ -84,10 +103,10 @@ void page_end_at_name(struct page *page, struct slice next)
 	answer_end(page->session, page->answer);
 }
 
-void page_end_at_seq(struct page *page, uint64_t next)
+void page_end_at_seq(struct page *page)
 {
 	page_end_rows(page);
 	if (page->more)
-		message_uint(page->out, "next", next);
+		message_uint(page->out, "next", page->after);
 	answer_end(page->session, page->answer);
 }

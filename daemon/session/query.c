@@ -43,14 +43,12 @@ void session_list(struct session *session, const struct message_request *request
 	struct core_channel_row row;
 	struct slice after = request->after;
 	page_begin(&page, session, request->id, request->limit, "channels");
-	while (core_next_channel(session->all->core, after, &row) && page_look(&page)) {
+	while (!page.more && core_next_channel(session->all->core, after, &row) && page_look(&page)) {
 		if (is_listed(&page, request, row.name) && page_row(&page)) {
 			channel_row_write(page.out, &row, loop_now_us(session->all->loop));
 			page_row_end(&page);
 		}
-		if (page.more)
-			break;
-		after = row.name;
+		after = page.more ? after : row.name;
 	}
 	page_end_at_name(&page, after);
 }
@@ -162,23 +160,16 @@ static void write_waiter(struct buffer *out, const struct core_waiter_row *row, 
 void session_waiters(struct session *session, const struct message_request *request)
 {
 	const struct core *core = session->all->core;
-	struct core_channel_row channel;
-	if (message_has(request, MEMBER_CHANNEL) && !core_stat(core, request->channel, &channel)) {
-		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
-		return;
-	}
 	struct page page;
 	struct core_waiter_row row = {0};
-	uint64_t after = request->after_seq;
-	page_begin(&page, session, request->id, request->limit, "waiters");
-	while (core_next_waiter(core, request->channel, after, &row) && page_look(&page)) {
+	if (!page_begin_at_seq(&page, session, request, "waiters"))
+		return;
+	while (!page.more && core_next_waiter(core, request->channel, page.after, &row) && page_look(&page)) {
 		if (is_waiter_shown(&page, &row) && page_row(&page)) {
 			write_waiter(page.out, &row, session);
 			page_row_end(&page);
 		}
-		if (page.more)
-			break;
-		after = row.seq;
+		page_pass(&page, row.seq);
 	}
-	page_end_at_seq(&page, after);
+	page_end_at_seq(&page);
 }

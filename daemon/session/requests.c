@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "daemon/access/token.h"
+#include "daemon/session/definition.h"
 #include "daemon/session/login.h"
 #include "daemon/session/moved.h"
 #include "daemon/session/query.h"
@@ -15,10 +15,7 @@
 #include "daemon/session/tap_match.h"
 #include "proto/name.h"
 
-enum {
-	MAX_NAME_BYTES = 128, /* of a connection, in hello */
-	REPLY_CHANNEL_RANDOM_BYTES = 16,
-};
+enum { MAX_NAME_BYTES = 128 }; /* of a connection, in hello */
 
 static const char server_name[] = "millraced/" MILLRACE_VERSION;
 
@@ -134,115 +131,13 @@ static void op_ping(struct session *session, const struct message_request *reque
 
 /* -- Channels -- */
 
-/* Returns what is wrong with a capacity that was given, or NULL. */
-static const char *check_capacity(enum channel_kind kind, uint64_t capacity)
-{
-	switch (kind) {
-	case KIND_UNBUFFERED:
-		return capacity != 0 ? "an unbuffered channel has no capacity" : NULL;
-	case KIND_PROMISE:
-		return capacity != 1 ? "a promise holds one value: leave \"capacity\" out" : NULL;
-	case KIND_BOUNDED:
-	case KIND_DROPPING:
-	case KIND_SLIDING:
-		return capacity < 1 || capacity > MAX_CAPACITY ? "\"capacity\" is 1 to 100000000" : NULL;
-	case KIND_COUNT:
-		break;
-	}
-	return "\"kind\" is \"unbuffered\", \"bounded\", \"dropping\", \"sliding\" or \"promise\"";
-}
-
-/* Returns what is wrong with a definition whose capacity is right, or NULL. */
-static const char *check_definition(const struct message_request *request, const struct core_definition *definition)
-{
-	if (message_has(request, MEMBER_MAX_WAITERS) &&
-	    (request->max_waiters < 1 || request->max_waiters > MAX_WAITERS))
-		return "\"max_waiters\" is 1 to 10000000";
-	if (definition->kind == KIND_PROMISE && definition->max_deliveries)
-		return "a promise is never leased: it has no \"max_deliveries\"";
-	return NULL;
-}
-
-/* Returns what is wrong with a definition, or NULL. */
-static const char *define(const struct message_request *request, struct core_definition *definition)
-{
-	bool has_capacity = message_has(request, MEMBER_CAPACITY);
-	*definition = (struct core_definition){
-		.kind = channel_kind_from_name(request->kind),
-		.capacity = request->capacity,
-		.max_waiters = (uint32_t)request->max_waiters,
-		.ephemeral = request->ephemeral,
-		.durable = request->durable,
-		.max_deliveries = (uint32_t)request->max_deliveries,
-		.dead_letter = request->dead_letter,
-	};
-	bool needs_capacity = definition->kind == KIND_BOUNDED || definition->kind == KIND_DROPPING ||
-			      definition->kind == KIND_SLIDING;
-	if (definition->kind == KIND_PROMISE && !has_capacity)
-		definition->capacity = 1;
-	if (needs_capacity && !has_capacity)
-		return "this kind needs a \"capacity\"";
-	const char *wrong = check_capacity(definition->kind, definition->capacity);
-	return wrong ? wrong : check_definition(request, definition);
-}
-
-/* Returns why a channel cannot be durable, or NULL. */
-static const char *check_durable(const struct session *session, const struct core_definition *definition)
-{
-	struct core_definition target;
-	if (!session->all->broker->journal)
-		return "this daemon has no journal: a \"durable\" channel needs `journal` in its configuration";
-	if (definition->kind == KIND_UNBUFFERED)
-		return "an unbuffered channel keeps nothing: it cannot be \"durable\"";
-	if (definition->ephemeral)
-		return "a channel is \"ephemeral\" or \"durable\", not both";
-	if (definition->dead_letter.len && core_definition_of(session->all->core, definition->dead_letter, &target) &&
-	    !target.durable)
-		return "the \"dead_letter\" channel of a \"durable\" one is \"durable\" too, and this one is not";
-	return NULL;
-}
-
-/* Puts what an alter says into the channel's definition. Returns what is wrong, or NULL. */
-static const char *redefine(const struct message_request *request, struct core_definition *definition)
-{
-	if (message_has(request, MEMBER_CAPACITY))
-		definition->capacity = request->capacity;
-	if (message_has(request, MEMBER_MAX_WAITERS))
-		definition->max_waiters = (uint32_t)request->max_waiters;
-	if (message_has(request, MEMBER_MAX_DELIVERIES))
-		definition->max_deliveries = (uint32_t)request->max_deliveries;
-	if (message_has(request, MEMBER_DEAD_LETTER))
-		definition->dead_letter = request->dead_letter;
-	const char *wrong = check_capacity(definition->kind, definition->capacity);
-	if (!wrong && !definition->max_deliveries != !definition->dead_letter.len)
-		wrong = "\"max_deliveries\" and \"dead_letter\" come together: both, or 0 and null";
-	return wrong ? wrong : check_definition(request, definition);
-}
-
-/* A prefix, the group in braces unless it is `default`, and random digits. Returns its length;
- * negative: -ERROR_INTERNAL or -ERROR_BAD_CHANNEL. */
-static int make_up_name(char name[NAME_MAX_BYTES + 1], const char *prefix, struct slice group)
-{
-	unsigned char random[REPLY_CHANNEL_RANDOM_BYTES];
-	size_t len = (size_t)snprintf(name, NAME_MAX_BYTES, "%s", prefix);
-	if (!slice_equal(group, SLICE("default")))
-		len += (size_t)snprintf(name + len, NAME_MAX_BYTES - len, "{%.*s}", (int)group.len, group.bytes);
-	if (len + 2 * sizeof(random) > NAME_MAX_BYTES)
-		return -ERROR_BAD_CHANNEL;
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return -ERROR_INTERNAL;
-	for (size_t i = 0; i < sizeof(random); i++)
-		len += (size_t)snprintf(name + len, NAME_MAX_BYTES + 1 - len, "%02x", random[i]);
-	return (int)len;
-}
-
 static void op_create(struct session *session, const struct message_request *request)
 {
 	struct core_event event = event_of(session, request, CORE_CREATE);
 	char made_up[NAME_MAX_BYTES + 1];
-	const char *wrong = define(request, &event.definition);
+	const char *wrong = definition_read(request, &event.definition);
 	if (!wrong && event.definition.durable)
-		wrong = check_durable(session, &event.definition);
+		wrong = definition_check_durable(session->all, &event.definition);
 	if (!wrong && name_is_reserved(request->channel))
 		wrong = "names that begin with '_' are the daemon's own";
 	if (wrong) {
@@ -250,7 +145,7 @@ static void op_create(struct session *session, const struct message_request *req
 		return;
 	}
 	if (!message_has(request, MEMBER_CHANNEL)) {
-		int len = make_up_name(made_up, "_r.", SLICE("default"));
+		int len = channel_make_up_name(made_up, "_r.", SLICE("default"));
 		if (len < 0) {
 			session_refuse(session, request->id, (enum error) - len, SLICE(""));
 			return;
@@ -283,7 +178,7 @@ static void op_alter(struct session *session, const struct message_request *requ
 	}
 	if (!is_there) /* the core says what is wrong with the groups */
 		event.definition.dead_letter = request->dead_letter;
-	const char *wrong = is_there ? redefine(request, &event.definition) : NULL;
+	const char *wrong = is_there ? definition_alter(request, &event.definition) : NULL;
 	if (wrong)
 		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
 	else
@@ -302,7 +197,7 @@ static bool read_terms(struct session *session, const struct message_request *re
 	terms->closes = request->close;
 	if (message_has(request, MEMBER_STATE))
 		terms->state = core_tap_state_from_name(request->state);
-	const char *wrong = message_has(request, MEMBER_KIND) ? define(request, &event->definition) : NULL;
+	const char *wrong = message_has(request, MEMBER_KIND) ? definition_read(request, &event->definition) : NULL;
 	if (wrong) {
 		answer_error(session, request->id, ERROR_BAD_CHANNEL, wrong);
 		return false;
@@ -343,7 +238,7 @@ static void op_tap(struct session *session, const struct message_request *reques
 	if (!read_terms(session, request, &event))
 		return;
 	if (!message_has(request, MEMBER_TO)) {
-		int len = make_up_name(made_up, "_t.", group_of(session, request->from));
+		int len = channel_make_up_name(made_up, "_t.", group_of(session, request->from));
 		if (len < 0) {
 			core_match_destroy(event.tap.match);
 			session_refuse(session, request->id, (enum error) - len, request->from);

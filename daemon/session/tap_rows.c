@@ -36,23 +36,16 @@ static bool is_shown(const struct session *session, const struct message_request
 void session_taps(struct session *session, const struct message_request *request)
 {
 	const struct core *core = session->all->core;
-	struct core_channel_row channel;
-	if (message_has(request, MEMBER_CHANNEL) && !core_stat(core, request->channel, &channel)) {
-		session_refuse(session, request->id, ERROR_NO_SUCH_CHANNEL, request->channel);
-		return;
-	}
 	struct page page;
 	struct core_tap_row row = {0};
-	uint64_t after = request->after_seq;
-	page_begin(&page, session, request->id, request->limit, "taps");
-	while (core_next_tap(core, after, &row) && page_look(&page)) {
+	if (!page_begin_at_seq(&page, session, request, "taps"))
+		return;
+	while (!page.more && core_next_tap(core, page.after, &row) && page_look(&page)) {
 		if (is_shown(session, request, &row) && page_row(&page)) {
 			write_tap(page.out, &row, loop_now_us(session->all->loop));
 			page_row_end(&page);
 		}
-		if (page.more)
-			break;
-		after = row.seq;
+		page_pass(&page, row.seq);
 	}
-	page_end_at_seq(&page, after);
+	page_end_at_seq(&page);
 }
