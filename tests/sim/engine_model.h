@@ -39,15 +39,10 @@ uint64_t engine_model_next_us(struct engine_model *model);
 /* Carries out what is due at that time or before. */
 void engine_model_run_until(struct engine_model *model, uint64_t now_us);
 
-/* The value of a key. False: it is not there. */
-bool engine_model_get(const struct engine_model *model, struct slice key, struct slice *value);
-/* How many keys begin so. */
-size_t engine_model_count(const struct engine_model *model, struct slice prefix);
-
 /* What has happened so far, for those who want to know that something did. */
 struct engine_model_counts {
-	uint64_t transactions, not_so, lost, doubled, expired, compactions,
-		late; /* late: applied after it was given up */
+	uint64_t not_so, doubled, expired, compactions;
+	uint64_t late; /* applied after they were given up */
 };
 const struct engine_model_counts *engine_model_counts(const struct engine_model *model);
 
