@@ -20,7 +20,7 @@ struct connection {
 	int fd;
 	struct loop_watch *watch;
 	struct buffer in, out;
-	const char *endless;
+	struct buffer endless; /* a whole block of it: few bytes at a time would use up the other side's patience */
 	bool closes;
 };
 
@@ -50,6 +50,7 @@ static void connection_end(struct connection *connection)
 	close(connection->fd);
 	buffer_finish(&connection->in);
 	buffer_finish(&connection->out);
+	buffer_finish(&connection->endless);
 	free(connection);
 }
 
@@ -57,8 +58,9 @@ static void connection_end(struct connection *connection)
 static bool flush(struct connection *connection)
 {
 	struct buffer *out = &connection->out;
-	while (connection->endless && buffer_len(out) < ENDLESS_BYTES)
-		buffer_append(out, connection->endless, strlen(connection->endless));
+	bool is_endless = buffer_len(&connection->endless) > 0;
+	if (is_endless && buffer_len(out) < ENDLESS_BYTES)
+		buffer_append(out, buffer_front(&connection->endless), buffer_len(&connection->endless));
 	while (buffer_len(out) > 0) {
 		ssize_t n = send(connection->fd, buffer_front(out), buffer_len(out), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EAGAIN)
@@ -74,7 +76,7 @@ static bool flush(struct connection *connection)
 		connection_end(connection);
 		return false;
 	}
-	loop_watch_for(connection->watch, true, buffer_len(out) > 0 || connection->endless);
+	loop_watch_for(connection->watch, true, buffer_len(out) > 0 || is_endless);
 	return true;
 }
 
@@ -101,7 +103,9 @@ static bool answer(struct connection *connection)
 	} else if (one->raw) {
 		say(connection, one->raw);
 	}
-	connection->endless = one->endless;
+	buffer_clear(&connection->endless);
+	while (one->endless && buffer_len(&connection->endless) < ENDLESS_BYTES)
+		buffer_append(&connection->endless, one->endless, strlen(one->endless));
 	connection->closes = one->closes;
 	return flush(connection);
 }

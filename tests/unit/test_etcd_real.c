@@ -4,83 +4,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/cluster/etcd.h"
 #include "tests/lib/certificates.h"
+#include "tests/lib/etcd_fixture.h"
 #include "tests/lib/etcd_server.h"
 #include "tests/lib/suite.h"
 
 enum { DEADLINE_US = 60000000, PAGES = 25 };
 
-static struct loop *loop;
 static struct etcd_server *server;
-static struct engine *engine;
-static int me;
-
-static struct told {
-	unsigned n;
-	struct engine_answer answer;
-	char message[300], version[40], key[64], value[64]; /* of the last row */
-} told;
-
-static void tell(void *arg, const struct engine_answer *answer)
-{
-	(void)arg;
-	told.n++;
-	told.answer = *answer;
-	snprintf(told.message, sizeof(told.message), "%s", answer->message ? answer->message : "");
-	snprintf(told.version, sizeof(told.version), "%.*s", (int)answer->version.len,
-		 answer->version.len ? answer->version.bytes : "");
-	if (answer->n_rows > 0) {
-		const struct engine_row *row = &answer->rows[answer->n_rows - 1];
-		snprintf(told.key, sizeof(told.key), "%.*s", (int)row->key.len, row->key.bytes);
-		snprintf(told.value, sizeof(told.value), "%.*s", (int)row->value.len, row->value.bytes);
-	}
-}
-
-static struct awaited {
-	const unsigned *counter;
-	unsigned at_least;
-} awaited;
-
-static void stop_if_there(void *arg)
-{
-	(void)arg;
-	if (*awaited.counter >= awaited.at_least)
-		loop_stop(loop);
-}
-
-static void on_late(void *arg)
-{
-	(void)arg;
-	ck_abort_msg("what was awaited did not come");
-}
-
-/* Runs turns until the counter has got there. */
-static void run_until(const unsigned *counter, unsigned at_least)
-{
-	struct loop_timer *late = loop_timer_create(loop, on_late, NULL);
-	awaited = (struct awaited){counter, at_least};
-	loop_timer_set(late, loop_clock_us() + DEADLINE_US);
-	ck_assert_int_eq(loop_run(loop, stop_if_there, NULL), 0);
-	loop_timer_destroy(late);
-}
-
-static enum engine_result run(void)
-{
-	run_until(&told.n, told.n + 1);
-	return told.answer.result;
-}
 
 static struct engine *make_engine(const struct etcd_settings *settings)
 {
-	char error[ETCD_ERROR_BYTES] = "";
 	struct etcd_settings copy = *settings;
 	const char *url = etcd_server_url(server);
 	copy.endpoints = &url;
 	copy.n_endpoints = 1;
-	struct engine *made = etcd_create(loop, &copy, error);
-	ck_assert_msg(made != NULL, "%s", error);
-	return made;
+	return engine_make(&copy);
 }
 
 static enum engine_result ask_status(void)
@@ -255,14 +194,6 @@ START_TEST(leases_keep_keys_and_take_them_along)
 	ck_assert_int_eq(put_if(ENGINE_ABSENT, "nobody", "", "m/a", "2", lease), ENGINE_NOT_SO);
 }
 END_TEST
-
-static unsigned n_hints;
-
-static void on_hint(void *arg)
-{
-	(void)arg;
-	n_hints++;
-}
 
 START_TEST(a_watch_hints_at_changes_and_at_the_end_of_a_lease)
 {
