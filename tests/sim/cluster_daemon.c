@@ -140,7 +140,6 @@ static void on_recovered(void *arg, enum group_recovery_end end, const struct gr
 	assert(result == 0);
 	(void)result;
 	group->service = GROUP_SERVES;
-	daemon->taken++;
 	daemon->observer->on_recovered(daemon->observer->arg, group->index, group->epoch, &group->queue);
 }
 

@@ -80,7 +80,7 @@ struct cluster_daemon {
 		uint64_t group, batch;
 	} last; /* whose record was the last, in which batch */
 	unsigned checkpoint_group;
-	uint64_t checkpoints, taken, given, lost;
+	uint64_t checkpoints, given, lost;
 	uint64_t old_lease; /* of the run before, if that was in the same process */
 };
 

@@ -13,19 +13,15 @@
  * The mutations show that the check can fail. MILLRACE_CUTS says how many schedules (100,000 if nothing does);
  * MILLRACE_SEED=n begins with that seed. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/core/hash.h"
 #include "tests/lib/suite.h"
-#include "tests/sim/cluster_daemon.h"
-#include "tests/sim/worlds.h"
+#include "tests/sim/cluster_witness.h"
 
 enum {
 	SCHEDULES_A_WORLD = 20,
-	IDS = 1 << 13,
-	STATES = 512, /* that may be recovered, of a group */
 	OPS_A_SCHEDULE = 50,
 	SCHEDULE_US = 1600 * 1000,
 	CALM_US = 500 * 1000,
@@ -35,22 +31,6 @@ enum {
 	OP_TAKES = 4, /* kinds of ops up to here are puts */
 	OP_LOOKS = 7,
 	OPS = 9,
-};
-
-struct facts {                               /* of a value */
-	uint64_t told_put_us, told_taken_us; /* 0: not yet */
-	bool was_taken;                      /* by a daemon, be it that nobody heard of it */
-	uint8_t group;
-};
-
-struct state { /* of a group, after a batch */
-	uint64_t batch, sum;
-};
-
-struct lineage { /* the states of a group that may be recovered, the one known to be committed first */
-	uint64_t epoch;
-	struct state states[STATES];
-	size_t n;
 };
 
 enum fault { FAULT_KILL, FAULT_PAUSE, FAULT_CUT, FAULT_DOWN, FAULT_DRAIN, FAULT_MOVE, FAULT_NONE, FAULTS };
@@ -65,8 +45,8 @@ struct plan { /* a fault, from one time to another */
 enum { PLANS = 3, INBOX = 64 };
 
 struct seen {
-	uint64_t schedules, recoveries, takeovers, told_puts, told_takes, told_looks, checkpoints, faults[FAULTS],
-		given, lost, between, late, expired, compactions, not_so, doubled;
+	uint64_t schedules, checkpoints, given, lost, late, expired, compactions, not_so, doubled;
+	struct cluster_witnessed witnessed;
 };
 
 struct op {
@@ -77,18 +57,14 @@ struct op {
 struct world {
 	struct engine_model *model;
 	struct cluster_daemon daemons[CLUSTER_DAEMONS];
-	struct cluster_observer observer;
+	struct cluster_witness witness;
 	struct op inbox[CLUSTER_DAEMONS][INBOX]; /* of one that is stopped */
 	size_t n_inbox[CLUSTER_DAEMONS];
 	uint64_t restart_us[CLUSTER_DAEMONS]; /* of one that is not up */
-	struct facts facts[IDS];
-	uint64_t n_ids;
-	struct lineage lineages[CLUSTER_GROUPS];
 	struct plan plans[PLANS];
-	uint64_t random, now_us, next_op_us, ops_left;
+	uint64_t random, next_op_us, ops_left;
 	enum cluster_mutation mutation;
 	struct seen *seen;
-	char why[WORLDS_WHY_BYTES];
 };
 
 static uint64_t pick(struct world *world, uint64_t n)
@@ -96,132 +72,17 @@ static uint64_t pick(struct world *world, uint64_t n)
 	return random_below(&world->random, (uint32_t)n);
 }
 
-__attribute__((format(printf, 2, 3))) static void fail_world(struct world *world, const char *format, ...)
-{
-	va_list arguments;
-	if (world->why[0])
-		return;
-	va_start(arguments, format);
-	vsnprintf(world->why, sizeof(world->why), format, arguments);
-	va_end(arguments);
-}
-
-/* -- What is observed -- */
-
-static bool has_id(const uint64_t *ids, size_t n, uint64_t id)
-{
-	for (size_t i = 0; i < n; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
-}
-
-/* What is there, or was shown, against what was told before a time. */
-static void check_values(struct world *world, unsigned group, const uint64_t *ids, size_t n, uint64_t before_us,
-			 const char *where)
-{
-	for (uint64_t id = 1; id <= world->n_ids; id++) {
-		const struct facts *facts = &world->facts[id];
-		if (facts->group != group)
-			continue;
-		if (facts->told_put_us && facts->told_put_us < before_us && !facts->was_taken && !has_id(ids, n, id))
-			fail_world(world, "value %" PRIu64 " of %s was put, answered, and is not there (%s)", id,
-				   cluster_group_names[group], where);
-		if (facts->told_taken_us && facts->told_taken_us < before_us && has_id(ids, n, id))
-			fail_world(world, "value %" PRIu64 " of %s was given, and is there (%s)", id,
-				   cluster_group_names[group], where);
-	}
-}
-
-static void on_recovered(void *arg, unsigned group, uint64_t epoch, const struct queue *queue)
-{
-	struct world *world = arg;
-	struct lineage *lineage = &world->lineages[group];
-	uint64_t sum = queue_sum(queue);
-	size_t i = 0;
-	if (epoch < lineage->epoch)
-		return; /* another has taken it over meanwhile: this daemon is about to hear of it */
-	while (i < lineage->n && lineage->states[i].sum != sum)
-		i++;
-	if (epoch == lineage->epoch && lineage->n)
-		fail_world(world, "%s was recovered twice in epoch %" PRIu64, cluster_group_names[group], epoch);
-	else if (lineage->n && i == lineage->n)
-		fail_world(world, "%s was recovered in a state that was not, or no more, in epoch %" PRIu64,
-			   cluster_group_names[group], epoch);
-	check_values(world, group, queue->ids, queue->n, UINT64_MAX, "recovered");
-	world->seen->between += i > 0 && i + 1 < lineage->n;
-	world->seen->recoveries++;
-	lineage->epoch = epoch;
-	lineage->states[0] = (struct state){0, sum};
-	lineage->n = 1;
-}
-
-static void on_state(void *arg, unsigned group, uint64_t epoch, uint64_t batch, uint64_t sum)
-{
-	struct world *world = arg;
-	struct lineage *lineage = &world->lineages[group];
-	if (epoch != lineage->epoch)
-		return; /* a stale owner goes on, without being heard */
-	if (lineage->n && lineage->states[lineage->n - 1].batch == batch && batch)
-		lineage->n--;
-	if (lineage->n == STATES) {
-		fail_world(world, "too many states of %s are not committed", cluster_group_names[group]);
-		return;
-	}
-	lineage->states[lineage->n++] = (struct state){batch, sum};
-}
-
-static void on_committed(void *arg, unsigned group, uint64_t epoch, uint64_t batch)
-{
-	struct lineage *lineage = &((struct world *)arg)->lineages[group];
-	size_t first = 0;
-	if (epoch != lineage->epoch)
-		return;
-	while (first + 1 < lineage->n && lineage->states[first + 1].batch <= batch)
-		first++;
-	lineage->n -= first;
-	memmove(lineage->states, &lineage->states[first], lineage->n * sizeof(lineage->states[0]));
-}
-
-static void on_reply(void *arg, const struct cluster_reply *reply)
-{
-	struct world *world = arg;
-	struct facts *facts = &world->facts[reply->id];
-	switch (reply->kind) {
-	case REPLY_PUT:
-		facts->told_put_us = world->now_us;
-		world->seen->told_puts++;
-		break;
-	case REPLY_TAKE:
-		if (facts->told_taken_us)
-			fail_world(world, "value %" PRIu64 " was given twice", reply->id);
-		facts->told_taken_us = world->now_us;
-		world->seen->told_takes++;
-		break;
-	case REPLY_LOOK:
-		check_values(world, reply->group, reply->shown, reply->n_shown, reply->asked_us, "shown");
-		world->seen->told_looks++;
-		break;
-	}
-}
-
-static void on_failure(void *arg, const char *why)
-{
-	fail_world(arg, "%s", why);
-}
-
 /* -- Clients -- */
 
 static void carry_out(struct world *world, struct cluster_daemon *daemon, const struct op *op)
 {
-	uint64_t id;
-	if (op->kind < OP_TAKES && world->n_ids + 1 < IDS) {
-		id = world->n_ids + 1;
+	uint64_t id = cluster_witness_next_id(&world->witness);
+	if (op->kind < OP_TAKES && id) {
 		if (cluster_daemon_put(daemon, op->group, id, op->asked_us))
-			world->facts[world->n_ids = id] = (struct facts){.group = (uint8_t)op->group};
+			cluster_witness_put(&world->witness, op->group);
 	} else if (op->kind < OP_LOOKS) {
 		if ((id = cluster_daemon_take(daemon, op->group, op->asked_us)))
-			world->facts[id].was_taken = true;
+			cluster_witness_taken(&world->witness, id);
 	} else {
 		cluster_daemon_look(daemon, op->group, op->asked_us);
 	}
@@ -244,7 +105,7 @@ static void find(struct world *world, unsigned i, unsigned group)
 /* Whoever asks a daemon that is stopped gets his answer when it goes on. */
 static void ask(struct world *world)
 {
-	struct op op = {(unsigned)pick(world, OPS), (unsigned)pick(world, CLUSTER_GROUPS), world->now_us};
+	struct op op = {(unsigned)pick(world, OPS), (unsigned)pick(world, CLUSTER_GROUPS), world->witness.now_us};
 	find(world, (unsigned)pick(world, CLUSTER_DAEMONS), op.group);
 	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++) {
 		struct cluster_daemon *daemon = &world->daemons[i];
@@ -264,13 +125,13 @@ static void stop(struct world *world, unsigned i, uint64_t after_us)
 {
 	struct cluster_daemon *daemon = &world->daemons[i];
 	world->seen->lost += daemon->lost;
-	world->seen->takeovers += daemon->taken;
 	world->seen->given += daemon->given;
 	world->seen->checkpoints += daemon->checkpoints;
 	cluster_daemon_stop(daemon);
-	*daemon = (struct cluster_daemon){.index = i, .observer = &world->observer, .mutation = world->mutation};
+	*daemon =
+		(struct cluster_daemon){.index = i, .observer = &world->witness.observer, .mutation = world->mutation};
 	world->n_inbox[i] = 0;
-	world->restart_us[i] = world->now_us + after_us;
+	world->restart_us[i] = world->witness.now_us + after_us;
 }
 
 /* Its peers see that the connection breaks, and another is refused. */
@@ -295,7 +156,7 @@ static void go_on(struct world *world, unsigned i)
 	daemon->due_us = 0;
 	/* What has come meanwhile is read before or after its clients' requests. */
 	if (pick(world, 2))
-		cluster_daemon_turn(daemon, world->now_us, world->random);
+		cluster_daemon_turn(daemon, world->witness.now_us, world->random);
 	engine_client_pause(daemon->client, false);
 }
 
@@ -303,7 +164,6 @@ static void begin_fault(struct world *world, struct plan *plan)
 {
 	struct cluster_daemon *daemon = &world->daemons[plan->daemon];
 	plan->has_begun = true;
-	world->seen->faults[plan->fault]++;
 	if (plan->fault == FAULT_DOWN)
 		engine_model_set_down(world->model, true);
 	if (!daemon->is_up || daemon->is_paused)
@@ -360,7 +220,7 @@ static void make_plans(struct world *world)
 	for (size_t i = 0; i < PLANS; i++) {
 		if (!world->plans[i].has_ended)
 			continue; /* it goes on from the schedule before */
-		uint64_t from_us = world->now_us + pick(world, SCHEDULE_US);
+		uint64_t from_us = world->witness.now_us + pick(world, SCHEDULE_US);
 		world->plans[i] = (struct plan){.fault = (enum fault)pick(world, FAULTS),
 						.daemon = (unsigned)pick(world, CLUSTER_DAEMONS),
 						.from_us = from_us,
@@ -377,14 +237,14 @@ static void look_at_daemon(struct world *world, unsigned i)
 {
 	struct cluster_daemon *daemon = &world->daemons[i];
 	if (!daemon->is_up) {
-		if (world->restart_us[i] <= world->now_us)
+		if (world->restart_us[i] <= world->witness.now_us)
 			cluster_daemon_start(daemon, world->model, random_next(&world->random));
 		return;
 	}
 	if (daemon->is_paused)
 		return;
-	if (engine_client_take_called(daemon->client) || cluster_daemon_due_us(daemon) <= world->now_us)
-		cluster_daemon_turn(daemon, world->now_us, random_next(&world->random));
+	if (engine_client_take_called(daemon->client) || cluster_daemon_due_us(daemon) <= world->witness.now_us)
+		cluster_daemon_turn(daemon, world->witness.now_us, random_next(&world->random));
 	bool has_drained = daemon->is_draining && membership_is_drained(daemon->membership);
 	if (!daemon->has_ended && !has_drained)
 		return;
@@ -401,7 +261,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 
 static void run_until(struct world *world, uint64_t end_us)
 {
-	while (world->now_us < end_us && !world->why[0]) {
+	while (world->witness.now_us < end_us && !world->witness.why[0]) {
 		uint64_t at_us = sooner(end_us, engine_model_next_us(world->model));
 		for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
 			at_us = sooner(at_us, world->daemons[i].is_up ? cluster_daemon_due_us(&world->daemons[i])
@@ -409,14 +269,14 @@ static void run_until(struct world *world, uint64_t end_us)
 		for (size_t i = 0; i < PLANS; i++)
 			at_us = sooner(at_us, fault_due_us(&world->plans[i]));
 		at_us = world->ops_left ? sooner(at_us, world->next_op_us) : at_us;
-		world->now_us = at_us > world->now_us ? at_us : world->now_us + 1;
-		engine_model_run_until(world->model, world->now_us);
+		world->witness.now_us = at_us > world->witness.now_us ? at_us : world->witness.now_us + 1;
+		engine_model_run_until(world->model, world->witness.now_us);
 		for (size_t i = 0; i < PLANS; i++)
-			if (fault_due_us(&world->plans[i]) <= world->now_us)
+			if (fault_due_us(&world->plans[i]) <= world->witness.now_us)
 				(world->plans[i].has_begun ? end_fault : begin_fault)(world, &world->plans[i]);
-		if (world->ops_left && world->next_op_us <= world->now_us) {
+		if (world->ops_left && world->next_op_us <= world->witness.now_us) {
 			world->ops_left--;
-			world->next_op_us = world->now_us + 1 + pick(world, pick(world, 8) ? 3000 : 400000);
+			world->next_op_us = world->witness.now_us + 1 + pick(world, pick(world, 8) ? 3000 : 400000);
 			ask(world);
 		}
 		for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
@@ -428,9 +288,9 @@ static void run_schedule(struct world *world)
 {
 	world->seen->schedules++;
 	world->ops_left = OPS_A_SCHEDULE;
-	world->next_op_us = world->now_us;
+	world->next_op_us = world->witness.now_us;
 	make_plans(world);
-	run_until(world, world->now_us + SCHEDULE_US);
+	run_until(world, world->witness.now_us + SCHEDULE_US);
 }
 
 /* Which daemons serve the group: how many, and one of them. */
@@ -456,16 +316,17 @@ static void check_end(struct world *world)
 			end_fault(world, &world->plans[i]);
 		world->plans[i].has_ended = true;
 	}
-	for (unsigned group = 0; group < CLUSTER_GROUPS && !world->why[0]; group++) {
-		for (int i = 0; i < CALM_TURNS && served_by(world, group, &served) != 1 && !world->why[0]; i++)
-			run_until(world, world->now_us + CALM_US);
-		if (world->why[0])
+	for (unsigned group = 0; group < CLUSTER_GROUPS && !world->witness.why[0]; group++) {
+		for (int i = 0; i < CALM_TURNS && served_by(world, group, &served) != 1 && !world->witness.why[0]; i++)
+			run_until(world, world->witness.now_us + CALM_US);
+		if (world->witness.why[0])
 			return;
 		if (served_by(world, group, &served) != 1)
-			fail_world(world, "%s is served by none, or by several, in the end",
-				   cluster_group_names[group]);
+			cluster_witness_fail(&world->witness, "%s is served by none, or by several, in the end",
+					     cluster_group_names[group]);
 		else
-			check_values(world, group, served->queue.ids, served->queue.n, UINT64_MAX, "in the end");
+			cluster_witness_check(&world->witness, group, served->queue.ids, served->queue.n, UINT64_MAX,
+					      "in the end");
 	}
 }
 
@@ -492,21 +353,21 @@ static bool run_world(uint64_t seed, int which, void *arg, char why[WORLDS_WHY_B
 	world->random = seed;
 	world->mutation = mutation;
 	world->seen = seen;
-	world->now_us = 1;
+	cluster_witness_init(&world->witness, &seen->witnessed);
+	world->witness.now_us = 1;
 	world->model = engine_model_create(random_next(&world->random), &settings);
-	world->observer = (struct cluster_observer){on_recovered, on_state, on_committed, on_reply, on_failure, world};
 	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++) {
 		world->daemons[i] =
-			(struct cluster_daemon){.index = i, .observer = &world->observer, .mutation = mutation};
+			(struct cluster_daemon){.index = i, .observer = &world->witness.observer, .mutation = mutation};
 		world->restart_us[i] = pick(world, 500000);
 	}
 	for (size_t i = 0; i < PLANS; i++)
 		world->plans[i].has_ended = true;
-	for (int i = 0; i < SCHEDULES_A_WORLD && !world->why[0]; i++)
+	for (int i = 0; i < SCHEDULES_A_WORLD && !world->witness.why[0]; i++)
 		run_schedule(world);
-	if (!world->why[0])
+	if (!world->witness.why[0])
 		check_end(world);
-	memcpy(why, world->why, sizeof(world->why));
+	memcpy(why, world->witness.why, sizeof(world->witness.why));
 	for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
 		stop(world, i, 0);
 	const struct engine_model_counts *counts = engine_model_counts(world->model);
@@ -529,13 +390,13 @@ static void run_part(unsigned part)
 	       " puts, %" PRIu64 " takes, %" PRIu64 " looks; %" PRIu64 " handed over, %" PRIu64 " places lost, %" PRIu64
 	       " leases ended, %" PRIu64 " checkpoints, %" PRIu64 " compactions; %" PRIu64 " calls late, %" PRIu64
 	       " doubled, %" PRIu64 " not so\n",
-	       part, seen.schedules, seen.recoveries, seen.between, seen.told_puts, seen.told_takes, seen.told_looks,
-	       seen.given, seen.lost, seen.expired, seen.checkpoints, seen.compactions, seen.late, seen.doubled,
-	       seen.not_so);
+	       part, seen.schedules, seen.witnessed.recoveries, seen.witnessed.between, seen.witnessed.told_puts,
+	       seen.witnessed.told_takes, seen.witnessed.told_looks, seen.given, seen.lost, seen.expired,
+	       seen.checkpoints, seen.compactions, seen.late, seen.doubled, seen.not_so);
 	/* A simulation that never gets to a place proves nothing about it. */
-	ck_assert_uint_gt(seen.recoveries, schedules / 2);
-	ck_assert_uint_gt(seen.between, schedules / 1000);
-	ck_assert_uint_gt(seen.told_looks, schedules);
+	ck_assert_uint_gt(seen.witnessed.recoveries, schedules / 2);
+	ck_assert_uint_gt(seen.witnessed.between, schedules / 1000);
+	ck_assert_uint_gt(seen.witnessed.told_looks, schedules);
 	ck_assert_uint_gt(seen.given, schedules / 20);
 	ck_assert_uint_gt(seen.lost, schedules / 50);
 	ck_assert_uint_gt(seen.expired, schedules / 20);
