@@ -23,4 +23,12 @@ static inline bool slice_equal(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.bytes, b.bytes, a.len) == 0);
 }
 
+/* By their bytes: below 0, 0 or above, as memcmp(); what another begins with comes before that. */
+static inline int slice_compare(struct slice a, struct slice b)
+{
+	size_t shorter = a.len < b.len ? a.len : b.len;
+	int order = shorter ? memcmp(a.bytes, b.bytes, shorter) : 0;
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 #endif

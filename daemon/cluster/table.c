@@ -16,17 +16,11 @@ void table_destroy(struct table *table)
 	free(table);
 }
 
-static int compare(struct slice a, struct slice b)
-{
-	int order = memcmp(a.bytes, b.bytes, a.len < b.len ? a.len : b.len);
-	return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Where the member is, or would be. */
 static size_t member_place(const struct table *table, struct slice name)
 {
 	size_t i = 0;
-	while (i < table->n_members && compare(member_name(&table->members[i]), name) < 0)
+	while (i < table->n_members && slice_compare(member_name(&table->members[i]), name) < 0)
 		i++;
 	return i;
 }
@@ -43,7 +37,7 @@ static size_t group_place(const struct table *table, struct slice name)
 	size_t low = 0, high = table->n_groups;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		if (compare(group_name(table->groups[middle]), name) < 0)
+		if (slice_compare(group_name(table->groups[middle]), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;

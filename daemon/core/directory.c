@@ -3,13 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static int compare(struct slice a, struct slice b)
-{
-	size_t shorter = a.len < b.len ? a.len : b.len;
-	int order = shorter ? memcmp(a.bytes, b.bytes, shorter) : 0;
-	return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static uint64_t hash_of(const void *owner, const void *item)
 {
 	(void)owner;
@@ -48,7 +41,7 @@ struct channel *directory_find(const struct directory *directory, struct slice n
 static void split(struct channel *root, struct slice name, struct channel **before, struct channel **after)
 {
 	while (root) {
-		if (compare(channel_name(root), name) < 0) {
+		if (slice_compare(channel_name(root), name) < 0) {
 			*before = root;
 			before = &root->right;
 			root = root->right;
@@ -88,7 +81,7 @@ void directory_insert(struct directory *directory, struct channel *channel)
 
 	struct channel **at = &directory->root;
 	while (*at && (*at)->hash >= channel->hash)
-		at = compare(name, channel_name(*at)) < 0 ? &(*at)->left : &(*at)->right;
+		at = slice_compare(name, channel_name(*at)) < 0 ? &(*at)->left : &(*at)->right;
 	split(*at, name, &channel->left, &channel->right);
 	*at = channel;
 }
@@ -100,7 +93,7 @@ void directory_remove(struct directory *directory, struct channel *channel)
 	struct slice name = channel_name(channel);
 	struct channel **at = &directory->root;
 	while (*at != channel)
-		at = compare(name, channel_name(*at)) < 0 ? &(*at)->left : &(*at)->right;
+		at = slice_compare(name, channel_name(*at)) < 0 ? &(*at)->left : &(*at)->right;
 	*at = join(channel->left, channel->right);
 }
 
@@ -108,7 +101,7 @@ struct channel *directory_after(const struct directory *directory, struct slice 
 {
 	struct channel *found = NULL, *at = directory->root;
 	while (at) {
-		if (compare(channel_name(at), after) > 0) {
+		if (slice_compare(channel_name(at), after) > 0) {
 			found = at;
 			at = at->left;
 		} else {

@@ -109,13 +109,6 @@ static bool differs(const struct core_channel_row *a, const struct core_channel_
 	       a->definition.ephemeral != b->definition.ephemeral;
 }
 
-/* Bytes in order, as the directory's. */
-static int compare(struct slice a, struct slice b)
-{
-	int result = memcmp(a.bytes, b.bytes, a.len < b.len ? a.len : b.len);
-	return result ? result : a.len < b.len ? -1 : a.len > b.len;
-}
-
 static void next_of_last(struct events *events)
 {
 	events->last_row = snapshot_next(&events->last, &events->last_cursor);
@@ -162,7 +155,7 @@ static void tell_row(struct events *events, const struct core_channel_row *row, 
 static void compare_row(struct events *events, const struct core_channel_row *row, uint64_t now_us)
 {
 	int order = 1;
-	while (events->last_row && (order = compare(events->last_row->row.name, row->name)) < 0)
+	while (events->last_row && (order = slice_compare(events->last_row->row.name, row->name)) < 0)
 		tell_gone(events);
 	bool is_known = events->last_row && order == 0;
 	if (!is_known || differs(&events->last_row->row, row))

@@ -4,6 +4,7 @@
 
 #include "daemon/log.h"
 #include "daemon/server/server_private.h"
+#include "proto/name.h"
 
 enum { CHANGES_BYTES = 256 + 2 * NAME_MAX_BYTES };
 
@@ -91,6 +92,18 @@ static enum error create_channel(struct server *server, const struct config_chan
 	if (core_definition_of(server->core, event.channel, &was))
 		return alter_channel(server, channel, &was);
 	return broker_step(&server->broker, &event);
+}
+
+bool server_has_group_of(const struct server *server, const char *channel, struct slice group)
+{
+	struct slice own = channel_group(slice_from(channel));
+	enum core_group_state state;
+	if (!server->sessions.cluster)
+		return true;
+	if (group.len > 0 && !slice_equal(own, group))
+		return false;
+	state = core_group_state(server->core, own, NULL);
+	return state == CORE_GROUP_RESTORED || state == CORE_GROUP_SERVED;
 }
 
 size_t server_create_channels(struct server *server, const struct config *config, struct slice group)

@@ -96,10 +96,13 @@ void cluster_take_group(struct server_cluster *cluster, struct slice name, struc
 
 static void serve(struct server_cluster *cluster, struct server_group *group, const struct core_restored *restored)
 {
-	uint64_t us = loop_now_us(cluster->server->loop) - group->taken_us;
+	struct server *server = cluster->server;
+	uint64_t us = loop_now_us(server->loop) - group->taken_us;
 	group->stage = SERVER_GROUP_IS_SERVED;
 	cluster->takeovers++;
-	server_serve_group(cluster->server, server_group_name(group));
+	server_create_channels(server, &server->config, server_group_name(group));
+	server_create_taps(server, &server->config, server_group_name(group));
+	broker_serve(&server->broker, server_group_name(group));
 	log_info("group %.*s is here: %llu channels, %llu values, read back in %llu ms", (int)group->name_len,
 		 group->name, (unsigned long long)restored->channels, (unsigned long long)restored->values,
 		 (unsigned long long)us / 1000);

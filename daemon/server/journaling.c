@@ -1,6 +1,5 @@
 /* The journal while the daemon runs: what the writer tells releases the replies that wait, and checkpoints go on by a
- * slice a turn. A journal that fails ends the daemon at once: nothing
- * that is told from then on could be kept. */
+ * slice a turn. A journal that fails ends the daemon at once: nothing that is told from then on could be kept. */
 #include <poll.h>
 #include <string.h>
 

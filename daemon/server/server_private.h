@@ -71,8 +71,6 @@ struct server {
 size_t server_create_channels(struct server *server, const struct config *config, struct slice group);
 /* The same for taps, once the channels are there. */
 size_t server_create_taps(struct server *server, const struct config *config, struct slice group);
-/* A group that has come, and is CORE_GROUP_RESTORED, gets what the configuration says of it, and is served. */
-void server_serve_group(struct server *server, struct slice group);
 /* Whether a channel of the configuration can be here, and is to be looked at: see server_create_channels(). */
 bool server_has_group_of(const struct server *server, const char *channel, struct slice group);
 

@@ -54,13 +54,6 @@ static bool is_shown(const struct session *session, struct slice group)
 	return session_may_see(session, auth_group_subject(group, text));
 }
 
-static bool is_behind(struct slice name, struct slice after)
-{
-	size_t shorter = name.len < after.len ? name.len : after.len;
-	int order = shorter ? memcmp(name.bytes, after.bytes, shorter) : 0;
-	return order ? order > 0 : name.len > after.len;
-}
-
 static void look(struct session *session, const struct message_request *request, const struct cluster_view *cluster)
 {
 	struct page page;
@@ -70,7 +63,7 @@ static void look(struct session *session, const struct message_request *request,
 	page_begin(&page, session, request->id, request->limit, "groups");
 	reserve_daemons(&page, cluster);
 	for (size_t i = 0; cluster->calls->group(cluster, i, &row); i++) {
-		if (!is_behind(row.name, request->after))
+		if (slice_compare(row.name, request->after) <= 0)
 			continue;
 		if (!page_look(&page))
 			break;
