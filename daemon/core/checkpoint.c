@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
@@ -29,45 +30,52 @@ static bool next_channel(struct core *core)
 	memcpy(checkpoint->name, channel->name, channel->name_len);
 	if (!channel->number)
 		return true;
-	checkpoint->channel = channel;
-	checkpoint->value = channel->buffer.entered.head;
-	checkpoint->place = 0;
-	checkpoint->lease =
-		list_is_empty(&channel->leases) ? NULL : LIST_ITEM(channel->leases.next, struct lease, in_channel);
-	checkpoint->delayed = list_is_empty(&channel->delayed)
-				      ? NULL
-				      : LIST_ITEM(channel->delayed.next, struct delayed_put, in_channel);
-	checkpoint->producer = list_is_empty(&channel->producers)
-				       ? NULL
-				       : LIST_ITEM(channel->producers.next, struct producer, in_channel);
+	if (channel->definition.durable)
+		checkpoint_enter(checkpoint, channel);
 	recorder_channel_again(core, channel);
-	if (!channel->definition.durable)
-		checkpoint->channel = NULL;
 	return true;
 }
 
-/* Dead letters count as leased where they come from, until they have entered. Those that a slice before has recorded
- * are passed over. False: the slice is full. */
-static bool record_dead_letters(struct core *core, struct channel *channel, size_t end)
+static void record_lease(struct core *core, struct channel *channel, const struct link *node)
 {
-	const struct link *letters = &channel->dead_letters;
-	for (struct link *at = letters->next; at != letters; at = at->next) {
-		struct request *request = LIST_ITEM(at, struct request, parked.in_connection);
-		for (struct value *value = request->parked.values.head; value; value = value->next) {
-			if (is_slice_full(core, end))
-				return false;
-			recorder_dead_letter_again(core, channel, value);
-		}
-	}
-	return true;
+	recorder_lease_again(core, channel, LIST_ITEM(node, struct lease, in_channel));
 }
 
-static void record_producer(struct core *core, const struct producer *producer)
+static void record_delayed(struct core *core, struct channel *channel, const struct link *node)
 {
+	const struct delayed_put *delayed = LIST_ITEM(node, struct delayed_put, in_channel);
+	for (struct value *value = delayed->values.head; value; value = value->next)
+		recorder_delayed_again(core, channel, value, delayed->timer.deadline_us);
+}
+
+static void record_producer(struct core *core, struct channel *channel, const struct link *node)
+{
+	const struct producer *producer = LIST_ITEM(node, struct producer, in_channel);
+	(void)channel;
 	if (producer->has_forgotten)
 		recorder_forgets_number(core, producer, producer->forgotten);
 	for (uint32_t i = 0; i < producer->n; i++)
 		recorder_once(core, producer, &producer->outcomes[i]);
+}
+
+/* Dead letters count as leased where they come from, until they have entered. */
+static void record_dead_letters(struct core *core, struct channel *channel, const struct link *node)
+{
+	const struct request *request = LIST_ITEM(node, struct request, parked.in_connection);
+	for (struct value *value = request->parked.values.head; value; value = value->next)
+		recorder_dead_letter_again(core, channel, value);
+}
+
+/* What is in one of the channel's lists, from *next. False: the slice is full. */
+static bool record_list(struct core *core, struct channel *channel, struct link **next, const struct link *list,
+			void (*record)(struct core *, struct channel *, const struct link *), size_t end)
+{
+	for (; *next; *next = list_after(list, *next)) {
+		if (is_slice_full(core, end))
+			return false;
+		record(core, channel, *next);
+	}
+	return true;
 }
 
 /* Goes on with the channel. False: it is done. */
@@ -85,28 +93,10 @@ static bool go_on(struct core *core, struct channel *channel, size_t end)
 		checkpoint->place = value->seq;
 		recorder_put_again(core, channel, value);
 	}
-	while (checkpoint->lease) {
-		if (is_slice_full(core, end))
-			return true;
-		const struct lease *lease = checkpoint->lease;
-		recorder_passes_lease(core, lease);
-		recorder_lease_again(core, channel, lease);
-	}
-	while (checkpoint->delayed) {
-		if (is_slice_full(core, end))
-			return true;
-		const struct delayed_put *delayed = checkpoint->delayed;
-		recorder_passes_delayed(core, delayed);
-		for (struct value *value = delayed->values.head; value; value = value->next)
-			recorder_delayed_again(core, channel, value, delayed->timer.deadline_us);
-	}
-	while (checkpoint->producer) {
-		if (is_slice_full(core, end))
-			return true;
-		record_producer(core, checkpoint->producer);
-		recorder_passes_producer(core, checkpoint->producer);
-	}
-	if (!record_dead_letters(core, channel, end))
+	if (!record_list(core, channel, &checkpoint->lease, &channel->leases, record_lease, end) ||
+	    !record_list(core, channel, &checkpoint->delayed, &channel->delayed, record_delayed, end) ||
+	    !record_list(core, channel, &checkpoint->producer, &channel->producers, record_producer, end) ||
+	    !record_list(core, channel, &checkpoint->dead_letter, &channel->dead_letters, record_dead_letters, end))
 		return true;
 	if (channel->mult && channel->mult->held)
 		recorder_put_again(core, channel, channel->mult->held);

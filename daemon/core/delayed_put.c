@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 
@@ -94,7 +95,7 @@ int delayed_put_now(struct core *core, struct channel *channel, struct value_lis
 struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *delayed)
 {
 	struct value_list values = delayed->values;
-	recorder_passes_delayed(core, delayed);
+	checkpoint_passes_delayed(&core->checkpoint, delayed);
 	list_remove(&delayed->in_channel);
 	timers_remove(&core->timers, &delayed->timer);
 	core->parked_bytes -= parked_bytes_of_delayed();

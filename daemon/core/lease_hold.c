@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/parked_bytes.h"
 #include "daemon/core/groups.h"
 #include "daemon/core/recorder.h"
@@ -114,7 +115,7 @@ struct value_list lease_take_apart(struct core *core, struct lease *lease)
 {
 	if (lease->state == LEASE_HELD)
 		lease_let_go(core, lease);
-	recorder_passes_lease(core, lease);
+	checkpoint_passes_lease(&core->checkpoint, lease);
 	list_remove(&lease->in_channel);
 	timers_remove(&core->timers, &lease->timer);
 	struct value_list values = lease->values;

@@ -22,6 +22,12 @@ static inline bool list_is_empty(const struct link *head)
 	return head->next == head;
 }
 
+/* The node behind this one, or behind the head; NULL: there is none. */
+static inline struct link *list_after(const struct link *head, const struct link *node)
+{
+	return node->next == head ? NULL : node->next;
+}
+
 static inline void list_append(struct link *head, struct link *node)
 {
 	node->prev = head->prev;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 
@@ -170,13 +171,15 @@ static void unlink_everywhere(struct core *core, struct request *request)
 		lease_forget(core, request->parked.lease);
 		request->parked.lease = NULL;
 	}
-	list_remove(&request->parked.in_connection);
 	struct core_connection *connection = request->parked.connection;
 	if (connection) {
 		connection->n_parked--;
 		if (connection->quota)
 			connection->quota->n_parked--;
+	} else if (request_is_dead_letter(request)) {
+		checkpoint_passes_dead_letter(&core->checkpoint, request);
 	}
+	list_remove(&request->parked.in_connection);
 	core->parked_bytes -= parked_bytes_of_request(request->parked.n_arms, request->parked.has_terms);
 	core->n_parked--;
 	if (request->parked.id != CORE_NO_ID)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/recorder.h"
 
 /* -- The tables -- */
@@ -81,7 +82,7 @@ struct request *producer_parked_put(const struct core *core, const struct produc
 static void destroy(struct core *core, struct producer *producer)
 {
 	assert(producer->n_reserved == 0);
-	recorder_passes_producer(core, producer);
+	checkpoint_passes_producer(&core->checkpoint, producer);
 	buckets_remove(&core->producers.by_name, &core->producers, producer);
 	list_remove(&producer->in_channel);
 	list_remove(&producer->in_age);

@@ -1,5 +1,6 @@
 #include "daemon/core/recorder.h"
 
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/groups.h"
 
 enum {
@@ -161,13 +162,7 @@ void recorder_delete(struct core *core, struct channel *channel)
 		return;
 	core->n_durable -= channel->definition.durable;
 	core->recorded_bytes -= channel->recorded_bytes;
-	if (core->checkpoint.channel == channel) {
-		core->checkpoint.value = NULL;
-		core->checkpoint.lease = NULL;
-		core->checkpoint.delayed = NULL;
-		core->checkpoint.producer = NULL;
-		core->checkpoint.channel = NULL; /* it goes on with the next name */
-	}
+	checkpoint_passes_channel(&core->checkpoint, channel);
 	if (is_known(core, channel))
 		write_awaited(core, channel, &(struct record){.kind = RECORD_DELETE, .channel = channel->number});
 }
@@ -418,39 +413,6 @@ void recorder_carried(struct core *core, const struct tap *tap, enum record_carr
 
 /* -- Checkpoints -- */
 
-void recorder_passes_value(struct core *core, const struct channel *channel)
-{
-	struct value *next = core->checkpoint.value;
-	if (next && store_first(&channel->buffer) == next)
-		core->checkpoint.value = next->next;
-}
-
-void recorder_passes_lease(struct core *core, const struct lease *lease)
-{
-	if (core->checkpoint.lease != lease)
-		return;
-	const struct link *next = lease->in_channel.next;
-	core->checkpoint.lease = next == &lease->channel->leases ? NULL : LIST_ITEM(next, struct lease, in_channel);
-}
-
-void recorder_passes_delayed(struct core *core, const struct delayed_put *delayed)
-{
-	if (core->checkpoint.delayed != delayed)
-		return;
-	const struct link *next = delayed->in_channel.next;
-	core->checkpoint.delayed =
-		next == &delayed->channel->delayed ? NULL : LIST_ITEM(next, struct delayed_put, in_channel);
-}
-
-void recorder_passes_producer(struct core *core, const struct producer *producer)
-{
-	if (core->checkpoint.producer != producer)
-		return;
-	const struct link *next = producer->in_channel.next;
-	core->checkpoint.producer =
-		next == &producer->channel->producers ? NULL : LIST_ITEM(next, struct producer, in_channel);
-}
-
 void recorder_channel_again(struct core *core, struct channel *channel)
 {
 	struct record record = definition_record(channel, kind_of_definition(channel));
@@ -496,45 +458,4 @@ void recorder_dead_letter_again(struct core *core, struct channel *channel, stru
 {
 	if (value->recorded_in <= core->checkpoint.number)
 		recorder_dead_letter(core, channel, value);
-}
-
-/* -- Replies -- */
-
-uint64_t core_changed_in(const struct core *core)
-{
-	return core->changed_in;
-}
-
-/* The number of the batch that a reply has to wait for; 0: it shows nothing that was recorded. */
-static uint64_t awaited_by(struct core *core, const struct core_reply *reply)
-{
-	const struct channel *channel = reply->channel.len ? directory_find(&core->directory, reply->channel) : NULL;
-	if (channel)
-		return channel->changed_in;
-	switch (reply->status) {
-	case STATUS_OK: /* of an op that names no channel, or whose channel is gone: what this step has changed */
-		return core->has_changed ? core->changed_in : 0;
-	case STATUS_ERROR:
-	case STATUS_CLOSED:
-	case STATUS_TIMEOUT:
-	case STATUS_DROPPED:
-	case STATUS_CANCELLED:
-	case STATUS_COUNT:
-		break;
-	}
-	return core->changed_in;
-}
-
-void recorder_shows(struct core *core, const struct channel *channel)
-{
-	if (core->recorder && channel->changed_in > core->recorder->committed)
-		core->has_changed = true; /* a reply that names no channel waits for all that has changed */
-}
-
-void recorder_mark_replies(struct core *core, struct core_effects *effects)
-{
-	if (!core->recorder || core->changed_in <= core->recorder->committed)
-		return; /* all that can be seen is kept */
-	for (struct core_reply *reply = effects->head; reply; reply = reply->next)
-		reply->after_batch = awaited_by(core, reply);
 }

@@ -64,13 +64,6 @@ void recorder_once(struct core *core, const struct producer *producer, const str
 void recorder_forgets_number(struct core *core, const struct producer *producer, uint64_t seq);
 void recorder_forgets_producer(struct core *core, const struct producer *producer);
 
-/* The first value of a channel, a lease, or a delayed put, is about to leave the list in which a checkpoint may come to
- * it next. */
-void recorder_passes_value(struct core *core, const struct channel *channel);
-void recorder_passes_lease(struct core *core, const struct lease *lease);
-void recorder_passes_delayed(struct core *core, const struct delayed_put *delayed);
-void recorder_passes_producer(struct core *core, const struct producer *producer);
-
 /* The tap is as it is now, or about to end; the value that its channel has, or its taps hold, need not come to it any
  * more (enum record_carried says why). Each does nothing unless both ends are durable. */
 void recorder_tap(struct core *core, const struct tap *tap);
@@ -87,6 +80,8 @@ void recorder_dead_letter_again(struct core *core, struct channel *channel, stru
 
 /* Something has come that the checkpoint under way may have passed: it begins anew. */
 void checkpoint_begin_again(struct core *core);
+
+/* -- awaited.c -- */
 
 /* A reply that shows how much is in the channel, and does not name it, waits for what was recorded of it. */
 void recorder_shows(struct core *core, const struct channel *channel);

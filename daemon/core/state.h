@@ -49,12 +49,11 @@ struct checkpoint {
 	bool is_under_way;
 	char name[UINT8_MAX]; /* of the last channel that it has come to */
 	size_t name_len;
-	struct channel *channel;     /* NULL: that is done */
-	struct value *value;         /* the next of those that entered */
-	uint64_t place;              /* of the last of those that came back */
-	struct lease *lease;         /* the next one */
-	struct delayed_put *delayed; /* likewise */
-	struct producer *producer;   /* likewise */
+	struct channel *channel; /* NULL: that is done */
+	struct value *value;     /* the next of those that entered */
+	uint64_t place;          /* of the last of those that came back */
+	/* In the channel's lists: the next one; NULL: they are done. */
+	struct link *lease, *delayed, *producer, *dead_letter;
 };
 
 struct group;

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -26,7 +27,7 @@ struct value *buffer_pop(struct core *core, struct channel *channel)
 {
 	core->n_buffered--;
 	core->n_durable_buffered -= channel_counts_as_kept(channel);
-	recorder_passes_value(core, channel);
+	checkpoint_passes_value(&core->checkpoint, channel);
 	return store_pop(&channel->buffer);
 }
 
