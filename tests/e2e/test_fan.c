@@ -8,16 +8,34 @@ static void lost(void *context, const char *name, const char *json, size_t len, 
 	(void)context;
 	ck_assert_ptr_nonnull(name);
 	tell(json, len, status);
-	(void)mr_ping(m,
-		      1000); /* a callback may use the handle; if that fails, the words of the first error must stay */
+	/* A callback may use the handle; if that fails, the words of the first error must stay. */
+	(void)mr_ping(m, 1000);
 }
 
 static const struct mr_flow telling = {.lost = lost}, stoppable = {.lost = lost, .stop = "stop"},
 			    keeping = {.keep_open = true};
 
+/* While it waits for values all that it puts to are closed: it ends by the first value, and another one at once. */
+static void ends_when_all_are_closed(int (*run)(void *flow), const char *const *targets, size_t n_targets,
+				     const char *told_then, const char *left)
+{
+	struct running running;
+
+	running_start(&running, run, (void *)&telling);
+	await_stat("in", "parked_takes", 1);
+	for (size_t i = 0; i < n_targets; i++)
+		IS(MR_OK, mr_close(eye, targets[i]));
+	put_numbers("in", 1, 2);
+	IS(MR_CLOSED, running_join(&running));
+	ck_assert_str_eq(told, told_then);
+	IS(MR_CLOSED, run((void *)&telling));
+	ck_assert_str_eq(told, told_then);
+	expect_values("in", left);
+}
+
 /* -- merge -- */
 
-static const char *const in_and_other[] = {"in", "other"};
+static const char *const in_and_other[] = {"in", "other"}, *const out[] = {"out"};
 
 static int run_merge(void *flow)
 {
@@ -62,32 +80,28 @@ END_TEST
 
 START_TEST(a_merge_into_a_closed_channel)
 {
-	struct running running;
-
-	running_start(&running, run_merge, (void *)&telling);
-	await_stat("in", "parked_takes", 1);
-	IS(MR_OK, mr_close(eye, "out"));
-	put_numbers("in", 1, 2);
-	IS(MR_CLOSED, running_join(&running));
-	ck_assert_str_eq(told, "1 closed\n");
-	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", &telling));
-	ck_assert_str_eq(told, "1 closed\n");
-	expect_values("in", "[2]");
+	ends_when_all_are_closed(run_merge, out, 1, "1 closed\n", "[2]");
 }
 END_TEST
 
 START_TEST(a_merge_by_taps_into_a_closed_channel_takes_nothing)
 {
+	ends_when_all_are_closed(run_merge, out, 1, "", "[1,2]");
+}
+END_TEST
+
+START_TEST(a_merge_whose_put_is_parked_when_its_channel_closes_ends)
+{
+	static const char *const in[] = {"in"};
 	struct running running;
 
-	running_start(&running, run_merge, (void *)&telling);
-	await_stat("in", "parked_takes", 1);
-	IS(MR_OK, mr_close(eye, "out"));
+	channel("slow", "unbuffered", 0);
 	put_numbers("in", 1, 2);
+	running_start(&running, run_merge_slowly, (void *)in);
+	await_stat("slow", "parked_puts", 1);
+	IS(MR_OK, mr_close(eye, "slow"));
 	IS(MR_CLOSED, running_join(&running));
-	IS(MR_CLOSED, mr_merge(m, in_and_other, 2, "out", &telling));
-	ck_assert_str_eq(told, "");
-	expect_values("in", "[1,2]");
+	expect_values("in", "[2]");
 }
 END_TEST
 
@@ -184,50 +198,42 @@ START_TEST(a_tap_that_closes_is_left_out)
 }
 END_TEST
 
-START_TEST(a_tap_that_is_deleted_is_left_out)
+static int delete_meet(void)
+{
+	return mr_delete(eye, "meet", true, NULL);
+}
+
+static int close_meet(void)
+{
+	return mr_close(eye, "meet");
+}
+
+/* One of two taps goes while a put is parked there: the other gets everything. */
+static void mult_loses_a_tap(int (*lose_meet)(void))
 {
 	struct running running;
 
 	put_numbers("in", 1, 2);
 	running_start(&running, run_mult, (void *)&keeping);
 	await_stat("meet", "parked_puts", 1);
-	IS(MR_OK, mr_delete(eye, "meet", true, NULL));
+	IS(MR_OK, lose_meet());
 	await_stat("out", "accepted", 2);
 	IS(MR_OK, mr_close(eye, "in"));
 	IS(MR_OK, running_join(&running));
 	expect_values("out", "[1,2]");
 	ck_assert(!is_closed("out"));
 }
+
+START_TEST(a_tap_that_is_deleted_is_left_out)
+{
+	mult_loses_a_tap(delete_meet);
+}
 END_TEST
 
 START_TEST(a_tap_that_closes_while_a_put_is_parked_there_is_left_out)
 {
-	struct running running;
-
-	put_numbers("in", 1, 2);
-	running_start(&running, run_mult, (void *)&keeping);
-	await_stat("meet", "parked_puts", 1);
-	IS(MR_OK, mr_close(eye, "meet"));
-	await_stat("out", "accepted", 2);
-	IS(MR_OK, mr_close(eye, "in"));
-	IS(MR_OK, running_join(&running));
-	expect_values("out", "[1,2]");
+	mult_loses_a_tap(close_meet);
 	expect_values("meet", "[]");
-}
-END_TEST
-
-START_TEST(a_merge_whose_put_is_parked_when_its_channel_closes_ends)
-{
-	static const char *const in[] = {"in"};
-	struct running running;
-
-	channel("slow", "unbuffered", 0);
-	put_numbers("in", 1, 2);
-	running_start(&running, run_merge_slowly, (void *)in);
-	await_stat("slow", "parked_puts", 1);
-	IS(MR_OK, mr_close(eye, "slow"));
-	IS(MR_CLOSED, running_join(&running));
-	expect_values("in", "[2]");
 }
 END_TEST
 
@@ -247,18 +253,7 @@ END_TEST
 
 START_TEST(a_mult_without_taps_ends)
 {
-	struct running running;
-
-	running_start(&running, run_mult, (void *)&telling);
-	await_stat("in", "parked_takes", 1);
-	IS(MR_OK, mr_close(eye, "out"));
-	IS(MR_OK, mr_close(eye, "meet"));
-	put_numbers("in", 1, 2);
-	IS(MR_CLOSED, running_join(&running));
-	ck_assert_str_eq(told, "1 closed\n");
-	IS(MR_CLOSED, run_mult((void *)&telling));
-	ck_assert_str_eq(told, "1 closed\n");
-	expect_values("in", "[2]");
+	ends_when_all_are_closed(run_mult, out_and_meet, 2, "1 closed\n", "[2]");
 	FAILS(MR_EARGUMENT, "1000", mr_mult(m, "in", out_and_other, 0, NULL));
 	FAILS(MR_EARGUMENT, "1000", mr_mult(m, "in", out_and_other, MR_MAX_WORKERS + 1, NULL));
 }
@@ -266,17 +261,7 @@ END_TEST
 
 START_TEST(a_mult_by_taps_without_targets_takes_nothing)
 {
-	struct running running;
-
-	running_start(&running, run_mult, (void *)&telling);
-	await_stat("in", "parked_takes", 1);
-	IS(MR_OK, mr_close(eye, "out"));
-	IS(MR_OK, mr_close(eye, "meet"));
-	put_numbers("in", 1, 2);
-	IS(MR_CLOSED, running_join(&running));
-	ck_assert_str_eq(told, "");
-	IS(MR_CLOSED, run_mult((void *)&telling));
-	expect_values("in", "[1,2]");
+	ends_when_all_are_closed(run_mult, out_and_meet, 2, "", "[1,2]");
 }
 END_TEST
 
@@ -331,7 +316,8 @@ START_TEST(a_target_that_is_named_twice_gets_each_value_twice)
 }
 END_TEST
 
-START_TEST(the_daemon_dies_while_it_carries)
+/* While a put is parked. */
+static void the_daemon_is_killed(int status, const char *words, const char *told_then)
 {
 	struct running running;
 
@@ -339,23 +325,21 @@ START_TEST(the_daemon_dies_while_it_carries)
 	running_start(&running, run_mult, (void *)&telling);
 	await_stat("meet", "parked_puts", 1);
 	daemon_kill(d);
-	IS(MR_ECONNECTION, running_join(&running));
-	ck_assert_msg(patterns_words[0], "it has words");
-	ck_assert_str_eq(told, "");
+	IS(status, running_join(&running));
+	ck_assert_str_ne(patterns_words, "");
+	ck_assert_msg(strstr(patterns_words, words), "%s", patterns_words);
+	ck_assert_str_eq(told, told_then);
+}
+
+START_TEST(the_daemon_dies_while_it_carries)
+{
+	the_daemon_is_killed(MR_ECONNECTION, "", "");
 }
 END_TEST
 
 START_TEST(the_daemon_dies)
 {
-	struct running running;
-
-	put_numbers("in", 1, 2);
-	running_start(&running, run_mult, (void *)&telling);
-	await_stat("meet", "parked_puts", 1);
-	daemon_kill(d);
-	IS(MR_UNKNOWN, running_join(&running));
-	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
-	ck_assert_str_eq(told, "1 outcome_unknown\n");
+	the_daemon_is_killed(MR_UNKNOWN, "ended", "1 outcome_unknown\n");
 }
 END_TEST
 
