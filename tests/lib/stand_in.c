@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "proto/buffer.h"
-#include "proto/frame.h"
 #include "tests/lib/cluster_model.h"
+#include "tests/lib/frames.h"
 
 enum { MOST_CONNECTIONS = 32, READ_BYTES = 65536 };
 
@@ -43,16 +43,12 @@ static int number_of(const struct visitor *visitor)
 static void on_reply(int connection, json_t *reply)
 {
 	struct visitor *visitor = &stand.visitors[connection % MOST_CONNECTIONS];
-	char *text = json_dumps(reply, JSON_COMPACT);
-	size_t len = strlen(text);
-	char header[FRAME_HEADER_BYTES] = {0, (char)(len >> 16), (char)(len >> 8), (char)len};
+	struct buffer out = {0};
 
-	if (visitor->fd && number_of(visitor) == connection) {
-		send(visitor->fd, header, sizeof header, MSG_NOSIGNAL | MSG_MORE);
-		send(visitor->fd, text, len, MSG_NOSIGNAL);
-	}
-	free(text);
-	json_decref(reply);
+	frames_append(&out, reply);
+	if (visitor->fd && number_of(visitor) == connection)
+		send(visitor->fd, buffer_front(&out), buffer_len(&out), MSG_NOSIGNAL);
+	buffer_finish(&out);
 }
 
 static void hang_up(struct visitor *visitor)
@@ -81,22 +77,14 @@ static void hear(struct visitor *visitor)
 {
 	static char bytes[READ_BYTES];
 	ssize_t n = recv(visitor->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-	struct slice body;
-	size_t used;
 
 	if (n <= 0) {
 		hang_up(visitor);
 		return;
 	}
 	buffer_append(&visitor->in, bytes, (size_t)n);
-	while (frame_next((struct slice){buffer_front(&visitor->in), buffer_len(&visitor->in)}, 1 << 20, &body, &used,
-			  NULL) == FRAME_WHOLE) {
-		json_t *request = json_loadb(body.bytes, body.len, 0, NULL);
-
-		buffer_consume(&visitor->in, used);
+	for (json_t *request; (request = frames_next(&visitor->in)); json_decref(request))
 		cluster_request(visitor->daemon, number_of(visitor), request);
-		json_decref(request);
-	}
 	pthread_cond_broadcast(&stand.changed);
 }
 

@@ -3,18 +3,13 @@
 #include <check.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "client/machine/events.h"
-#include "client/machine/machine.h"
-#include "proto/frame.h"
+#include "tests/lib/frames.h"
+#include "tests/lib/machine_fixture.h"
 #include "tests/lib/suite.h"
 
-enum { N_REQUESTS = 16, NO_CUT = 1 << 30, HEARTBEAT_MS = 1000 };
-
-static int64_t now_ms;
-static struct machine machine;
+enum { NO_CUT = 1 << 30, HEARTBEAT_MS = 1000 };
 
 /* -- the daemon -- */
 
@@ -27,20 +22,6 @@ static struct {
 	json_t *seen;    /* of numbered puts: "producer/seq" */
 	char ops[4096];  /* what it was asked: "hello put! put take ", the ! where there was no id */
 } server;
-
-static void server_reply(json_t *reply)
-{
-	char *text = json_dumps(reply, JSON_COMPACT);
-	size_t len = strlen(text);
-	char header[FRAME_HEADER_BYTES] = {0, (char)(len >> 16), (char)(len >> 8), (char)len};
-
-	if (!server.is_mute) {
-		buffer_append(&server.out, header, sizeof header);
-		buffer_append(&server.out, text, len);
-	}
-	free(text);
-	json_decref(reply);
-}
 
 /* Whether it changes anything. */
 static bool server_is_new(json_t *request)
@@ -86,24 +67,17 @@ static void server_do(json_t *request)
 		json_object_set_new(reply, "error", json_string("channel_exists"));
 		json_object_set_new(reply, "message", json_string("it is another's"));
 	}
-	server_reply(reply);
+	if (server.is_mute)
+		json_decref(reply);
+	else
+		frames_append(&server.out, reply);
 }
 
 /* Carries out the frames that are there wholly. */
 static void server_run(void)
 {
-	struct slice body;
-	size_t used;
-
-	while (frame_next((struct slice){buffer_front(&server.in), buffer_len(&server.in)}, 1 << 20, &body, &used,
-			  NULL) == FRAME_WHOLE) {
-		json_t *request = json_loadb(body.bytes, body.len, 0, NULL);
-
-		ck_assert_msg(request, "no JSON: %.*s", (int)body.len, body.bytes);
+	for (json_t *request; (request = frames_next(&server.in)); json_decref(request))
 		server_do(request);
-		json_decref(request);
-		buffer_consume(&server.in, used);
-	}
 }
 
 /* -- the network -- */
@@ -130,16 +104,11 @@ static void net_open(void)
 	contact_opened(machine.home, now_ms);
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Moves what there is, as far as the connection bears it. Whether anything moved. */
 static bool net_move_out(void)
 {
 	struct slice out = contact_output(machine.home, true, now_ms);
-	size_t n = least(out.len, net.cut_out);
+	size_t n = sim_least(out.len, net.cut_out);
 
 	if (!out.len)
 		return false;
@@ -154,7 +123,7 @@ static bool net_move_out(void)
 
 static bool net_move_in(void)
 {
-	size_t n = least(least(buffer_len(&server.out), net.cut_in), net.piece), room;
+	size_t n = sim_least(sim_least(buffer_len(&server.out), net.cut_in), net.piece), room;
 	char *to;
 
 	if (buffer_len(&server.out) == 0 || !contact_has_connection(machine.home))
@@ -170,41 +139,6 @@ static bool net_move_in(void)
 
 /* -- the driver -- */
 
-struct sim_request {
-	struct machine_request base;
-	int n_outcomes, n_last, status;
-	char value[64];
-};
-
-static struct sim_request requests[N_REQUESTS];
-static char news[512];
-
-static void on_outcome(const struct machine_event *event)
-{
-	struct sim_request *request = (struct sim_request *)event->request;
-
-	ck_assert_int_eq(request->n_last, 0);
-	request->n_outcomes++;
-	request->n_last += event->is_last;
-	request->status = event->status;
-	if (event->reply)
-		snprintf(request->value, sizeof request->value, "%.*s", (int)event->reply->value.len,
-			 event->reply->value.len ? event->reply->value.bytes : "");
-}
-
-static void deliver(void)
-{
-	struct machine_event event;
-
-	for (events_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE; events_next(&machine, now_ms, &event)) {
-		if (event.kind == MACHINE_OUTCOME)
-			on_outcome(&event);
-		else
-			snprintf(news + strlen(news), sizeof news - strlen(news), "%d:%s ", (int)event.news,
-				 event.channel ? event.channel : mr_status_name(event.status));
-	}
-}
-
 /* Until nothing moves any more, at this moment. */
 static void settle(void)
 {
@@ -212,13 +146,13 @@ static void settle(void)
 
 	while (moves) {
 		machine_tick(&machine, now_ms);
-		deliver();
+		sim_deliver();
 		moves = contact_wants_connection(machine.home, now_ms);
 		if (moves)
 			net_open();
 		moves = net_move_out() || moves;
 		moves = net_move_in() || moves;
-		deliver();
+		sim_deliver();
 		if (net.cut_in == 0 && contact_has_connection(machine.home)) {
 			contact_closed_by_peer(machine.home, now_ms, "cut");
 			moves = true;
@@ -226,17 +160,9 @@ static void settle(void)
 	}
 }
 
-/* Goes on to what is due next, until then. */
 static void run_until(int64_t end_ms)
 {
-	settle();
-	while (machine_due_ms(&machine) <= end_ms) {
-		if (machine_due_ms(&machine) > now_ms)
-			now_ms = machine_due_ms(&machine);
-		settle();
-	}
-	now_ms = end_ms;
-	settle();
+	sim_run_until(end_ms, settle);
 }
 
 static const struct url sim_url = {.kind = URL_TCP, .host = "sim", .port = "1", .text = "tcp://sim:1"};
@@ -266,7 +192,6 @@ static void reset(void)
 	json_decref(server.entered);
 	json_decref(server.seen);
 	memset(&server, 0, sizeof server);
-	memset(requests, 0, sizeof requests);
 	server.entered = json_array();
 	server.seen = json_object();
 	server.knows_once = true;
@@ -274,13 +199,7 @@ static void reset(void)
 	net.piece = 1 << 20;
 	net.is_down = false;
 	net.n_opened = 0;
-	news[0] = '\0';
-	now_ms = 1000000;
-}
-
-static void setup(void)
-{
-	reset();
+	sim_begin();
 }
 
 static void teardown(void)
@@ -290,66 +209,6 @@ static void teardown(void)
 	json_decref(server.entered);
 	json_decref(server.seen);
 	server.entered = server.seen = NULL;
-}
-
-/* -- requests -- */
-
-static void submit(int i, int status, struct client_operation *operation)
-{
-	ck_assert_int_eq(status, MR_OK);
-	ck_assert_int_eq(requests_submit(&machine, &requests[i].base, operation, now_ms), MR_OK);
-}
-
-static void put(int i, int64_t timeout_ms)
-{
-	struct client_operation operation;
-	char json[16];
-
-	snprintf(json, sizeof json, "%d", i);
-	submit(i, operation_put(&operation, "jobs", &(struct mr_put_options){0}, json, strlen(json), timeout_ms),
-	       &operation);
-}
-
-static void put_unanswered(int i)
-{
-	struct client_operation operation;
-	char json[16];
-
-	snprintf(json, sizeof json, "%d", i);
-	submit(i,
-	       operation_put_unanswered(&operation, "jobs", &(struct mr_put_options){0}, json, strlen(json), MR_FOREVER,
-					3),
-	       &operation);
-}
-
-static void take(int i, int64_t lease_ms, int64_t timeout_ms)
-{
-	struct client_operation operation;
-
-	submit(i, operation_take(&operation, "jobs", &(struct mr_take_options){.lease_ms = lease_ms}, timeout_ms),
-	       &operation);
-}
-
-static void create(int i, const char *channel)
-{
-	struct client_operation operation;
-
-	submit(i, operation_create(&operation, channel, &(struct mr_definition){.kind = "promise", .ephemeral = true}),
-	       &operation);
-}
-
-static void ended(int i, int status)
-{
-	ck_assert_msg(requests[i].n_last == 1, "request %d has not ended", i);
-	ck_assert_msg(requests[i].status == status, "request %d: %s, not %s", i, mr_status_name(requests[i].status),
-		      mr_status_name(status));
-}
-
-static void expect_entered(int n)
-{
-	ck_assert_uint_eq(json_array_size(server.entered), (size_t)n);
-	for (int i = 0; i < n; i++)
-		ck_assert_int_eq(json_integer_value(json_array_get(server.entered, (size_t)i)), i);
 }
 
 static void cut(void)
@@ -367,15 +226,15 @@ static int puts_over_a_cut(size_t cut_out, size_t cut_in)
 	net.cut_out = cut_out;
 	net.cut_in = cut_in;
 	start(&plain);
-	put(0, MR_FOREVER);
+	sim_put(0, "jobs", MR_FOREVER);
 	for (int i = 1; i <= 8; i++)
-		put_unanswered(i);
-	put(9, MR_FOREVER);
-	put_unanswered(10);
+		sim_put_unanswered(i, "jobs");
+	sim_put(9, "jobs", MR_FOREVER);
+	sim_put_unanswered(10, "jobs");
 	run_until(now_ms + 60000);
 	for (int i = 0; i <= 10; i++)
-		ended(i, MR_OK);
-	expect_entered(11);
+		sim_ended(i, MR_OK);
+	sim_expect_numbers(server.entered, 11);
 	ck_assert_uint_eq(machine.n_numbered, 0);
 	ck_assert_uint_eq(machine.n_waiting_bytes, 0);
 	return net.n_opened;
@@ -398,20 +257,20 @@ START_TEST(where_the_daemon_knows_no_numbers_it_gets_none)
 {
 	server.knows_once = false;
 	start(&plain);
-	put(0, MR_FOREVER);
-	put_unanswered(1);
+	sim_put(0, "jobs", MR_FOREVER);
+	sim_put_unanswered(1, "jobs");
 	settle();
-	ended(0, MR_OK);
-	ended(1, MR_OK);
+	sim_ended(0, MR_OK);
+	sim_ended(1, MR_OK);
 	ck_assert_uint_eq(json_object_size(server.seen), 0);
 	server.is_mute = true;
-	put(2, MR_FOREVER);
-	put_unanswered(3);
+	sim_put(2, "jobs", MR_FOREVER);
+	sim_put_unanswered(3, "jobs");
 	settle();
 	cut();
-	deliver();
-	ended(2, MR_UNKNOWN);
-	ended(3, MR_UNKNOWN);
+	sim_deliver();
+	sim_ended(2, MR_UNKNOWN);
+	sim_ended(3, MR_UNKNOWN);
 }
 END_TEST
 
@@ -420,15 +279,15 @@ START_TEST(a_put_cannot_be_sent_again_to_a_daemon_without_numbers)
 	start(&plain);
 	settle();
 	server.is_mute = true;
-	put(0, MR_FOREVER);
+	sim_put(0, "jobs", MR_FOREVER);
 	settle();
 	cut();
-	deliver();
+	sim_deliver();
 	ck_assert_int_eq(requests[0].n_last, 0);
 	server.is_mute = server.knows_once = false;
 	run_until(now_ms + 100);
-	ended(0, MR_UNKNOWN);
-	expect_entered(1);
+	sim_ended(0, MR_UNKNOWN);
+	sim_expect_numbers(server.entered, 1);
 }
 END_TEST
 
@@ -437,14 +296,14 @@ START_TEST(a_put_that_was_sent_and_whose_time_ends_without_a_connection_is_unkno
 	start(&plain);
 	settle();
 	server.is_mute = true;
-	put(0, 1000);
+	sim_put(0, "jobs", 1000);
 	settle();
 	net.is_down = true;
 	cut();
-	put(1, 1000); /* never sent */
+	sim_put(1, "jobs", 1000); /* never sent */
 	run_until(now_ms + 1001);
-	ended(0, MR_UNKNOWN);
-	ended(1, MR_TIMEOUT);
+	sim_ended(0, MR_UNKNOWN);
+	sim_ended(1, MR_TIMEOUT);
 }
 END_TEST
 
@@ -453,13 +312,13 @@ START_TEST(puts_without_an_answer_go_in_runs)
 	start(&plain);
 	settle();
 	for (int i = 0; i < 5; i++)
-		put_unanswered(i);
+		sim_put_unanswered(i, "jobs");
 	(void)contact_output(machine.home, false, now_ms); /* the last is kept back: who knows what follows */
 	ck_assert_int_eq(machine.home->waiting.tqh_first->operation.op, OP_PUT);
 	settle();
 	ck_assert_str_eq(server.ops, "hello put! put! put put! put ");
 	for (int i = 0; i < 5; i++)
-		ended(i, MR_OK);
+		sim_ended(i, MR_OK);
 }
 END_TEST
 
@@ -471,27 +330,27 @@ START_TEST(after_a_cut_each_ends_or_goes_again_by_its_kind)
 
 	start(&plain);
 	server.parks_takes = true;
-	take(0, 0, MR_FOREVER);
-	take(1, 1000, MR_FOREVER);
+	sim_take(0, "jobs", 0, MR_FOREVER);
+	sim_take(1, "jobs", 1000, MR_FOREVER);
 	settle();
 	server.is_mute = true;
-	submit(2, operation_close(&operation, "jobs"), &operation);
-	submit(3, operation_stat(&operation, "jobs"), &operation);
-	submit(4, operation_ack(&operation, "token"), &operation);
+	sim_submit(2, operation_close(&operation, "jobs"), &operation);
+	sim_submit(3, operation_stat(&operation, "jobs"), &operation);
+	sim_submit(4, operation_ack(&operation, "token"), &operation);
 	settle();
-	submit(5, operation_close(&operation, "other"), &operation); /* not sent */
+	sim_submit(5, operation_close(&operation, "other"), &operation); /* not sent */
 	cut();
-	deliver();
-	ended(0, MR_ECONNECTION);
-	ended(2, MR_UNKNOWN);
-	ended(4, MR_UNKNOWN);
+	sim_deliver();
+	sim_ended(0, MR_ECONNECTION);
+	sim_ended(2, MR_UNKNOWN);
+	sim_ended(4, MR_UNKNOWN);
 	server.is_mute = server.parks_takes = false;
 	server.ops[0] = '\0';
 	run_until(now_ms + 100);
 	ck_assert_str_eq(server.ops, "hello take stat close ");
-	ended(1, MR_OK);
-	ended(3, MR_OK);
-	ended(5, MR_OK);
+	sim_ended(1, MR_OK);
+	sim_ended(3, MR_OK);
+	sim_ended(5, MR_OK);
 }
 END_TEST
 
@@ -499,12 +358,12 @@ START_TEST(a_cancelled_request_does_not_go_again)
 {
 	start(&plain);
 	server.parks_takes = true;
-	take(0, 1000, MR_FOREVER);
+	sim_take(0, "jobs", 1000, MR_FOREVER);
 	settle();
 	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_OK);
 	cut();
-	deliver();
-	ended(0, MR_CANCELLED);
+	sim_deliver();
+	sim_ended(0, MR_CANCELLED);
 	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_ENO_SUCH_REQUEST);
 }
 END_TEST
@@ -512,10 +371,10 @@ END_TEST
 START_TEST(ephemeral_channels_come_first_and_are_told_when_they_are_lost)
 {
 	start(&plain);
-	create(0, "mine");
+	sim_create(0, "mine");
 	settle();
-	ended(0, MR_OK);
-	put(1, MR_FOREVER);
+	sim_ended(0, MR_OK);
+	sim_put(1, "jobs", MR_FOREVER);
 	cut();
 	server.ops[0] = news[0] = '\0';
 	run_until(now_ms + 100);
@@ -523,7 +382,7 @@ START_TEST(ephemeral_channels_come_first_and_are_told_when_they_are_lost)
 	server.refuses_creates = true;
 	cut();
 	run_until(now_ms + 100);
-	ck_assert_ptr_nonnull(strstr(news, "3:mine"));
+	ck_assert_ptr_nonnull(strstr(news, "3:tcp://sim:1:mine"));
 	server.ops[0] = '\0';
 	cut();
 	run_until(now_ms + 100);
@@ -539,12 +398,12 @@ START_TEST(replies_come_in_any_pieces)
 		reset();
 		net.piece = piece;
 		start(&plain);
-		put(0, MR_FOREVER);
-		take(1, 0, MR_FOREVER);
-		create(2, "mine");
+		sim_put(0, "jobs", MR_FOREVER);
+		sim_take(1, "jobs", 0, MR_FOREVER);
+		sim_create(2, "mine");
 		settle();
 		for (int i = 0; i <= 2; i++)
-			ended(i, MR_OK);
+			sim_ended(i, MR_OK);
 		ck_assert_str_eq(requests[1].value, "\"\xc3\xa9\\n\"");
 	}
 }
@@ -583,7 +442,7 @@ START_TEST(a_silent_daemon_is_asked_and_then_given_up)
 	run_until(now_ms + HEARTBEAT_MS);
 	ck_assert_str_eq(news, "");
 	run_until(now_ms + HEARTBEAT_MS);
-	ck_assert_ptr_nonnull(strstr(news, "2:connection"));
+	ck_assert_ptr_nonnull(strstr(news, "2:tcp://sim:1:connection"));
 }
 END_TEST
 
@@ -593,13 +452,13 @@ START_TEST(a_request_that_is_not_answered_in_time_ends_the_connection)
 	settle();
 	server.is_mute = true;
 	news[0] = '\0';
-	take(0, 0, 1000);
-	take(1, 0, MR_FOREVER);
+	sim_take(0, "jobs", 0, 1000);
+	sim_take(1, "jobs", 0, MR_FOREVER);
 	run_until(now_ms + 1000 + MACHINE_GRACE_MS - 1);
 	ck_assert_int_eq(requests[0].n_last, 0);
 	run_until(now_ms + 1);
-	ended(0, MR_ECONNECTION);
-	ended(1, MR_ECONNECTION);
+	sim_ended(0, MR_ECONNECTION);
+	sim_ended(1, MR_ECONNECTION);
 	ck_assert_int_eq(net.n_opened, 1);
 }
 END_TEST
@@ -608,16 +467,16 @@ START_TEST(whoever_waits_for_a_connection_waits_as_long_as_it_may)
 {
 	net.is_down = true;
 	start(&plain);
-	take(0, 0, 1000);
-	take(1, 0, MR_FOREVER);
+	sim_take(0, "jobs", 0, 1000);
+	sim_take(1, "jobs", 0, MR_FOREVER);
 	run_until(now_ms + 999);
 	ck_assert_int_eq(requests[0].n_last, 0);
 	run_until(now_ms + 1);
-	ended(0, MR_TIMEOUT);
+	sim_ended(0, MR_TIMEOUT);
 	ck_assert_int_eq(requests[1].n_last, 0);
 	net.is_down = false;
 	run_until(now_ms + 5000);
-	ended(1, MR_OK);
+	sim_ended(1, MR_OK);
 }
 END_TEST
 
@@ -627,24 +486,24 @@ START_TEST(the_impatient_hear_of_the_first_attempt_that_fails)
 
 	impatient.is_impatient = true;
 	start(&impatient);
-	put(0, 1000); /* somebody has to want something */
+	sim_put(0, "jobs", 1000); /* somebody has to want something */
 	settle();
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 	server.is_mute = true;
-	put(1, MR_FOREVER);
+	sim_put(1, "jobs", MR_FOREVER);
 	settle();
 	net.is_down = true;
 	cut();
-	take(2, 0, MR_FOREVER);
+	sim_take(2, "jobs", 0, MR_FOREVER);
 	run_until(now_ms + 100);
-	ended(2, MR_ECONNECT);
+	sim_ended(2, MR_ECONNECT);
 	ck_assert_int_eq(requests[1].n_last, 0); /* it may have happened: it is sent again if that can be */
 	run_until(now_ms + 5000);
-	ended(1, MR_UNKNOWN);
+	sim_ended(1, MR_UNKNOWN);
 	net.is_down = server.is_mute = false;
-	put(3, MR_FOREVER);
+	sim_put(3, "jobs", MR_FOREVER);
 	run_until(now_ms + 6000);
-	ended(3, MR_OK);
+	sim_ended(3, MR_OK);
 }
 END_TEST
 
@@ -656,15 +515,15 @@ START_TEST(without_reopening_all_ends_with_the_connection)
 	start(&once);
 	settle();
 	server.is_mute = true;
-	put(0, MR_FOREVER);
-	take(1, 1000, MR_FOREVER);
+	sim_put(0, "jobs", MR_FOREVER);
+	sim_take(1, "jobs", 1000, MR_FOREVER);
 	settle();
-	put(2, MR_FOREVER); /* not sent */
+	sim_put(2, "jobs", MR_FOREVER); /* not sent */
 	cut();
-	deliver();
-	ended(0, MR_UNKNOWN);
-	ended(1, MR_ECONNECTION);
-	ended(2, MR_ECONNECTION);
+	sim_deliver();
+	sim_ended(0, MR_UNKNOWN);
+	sim_ended(1, MR_ECONNECTION);
+	sim_ended(2, MR_ECONNECTION);
 	ck_assert_int_eq(machine.home->state, CONTACT_ENDED);
 	ck_assert_int_eq(machine_due_ms(&machine), MACHINE_NEVER);
 }
@@ -692,6 +551,6 @@ int main(void)
 		NULL,
 	};
 
-	suite_case(suite, "machine", setup, teardown, tests);
+	suite_case(suite, "machine", reset, teardown, tests);
 	return suite_run(suite);
 }

@@ -2,22 +2,18 @@
  * and what becomes of its requests while groups go from one to another, and daemons away. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/machine/daemons.h"
-#include "client/machine/events.h"
-#include "client/machine/machine.h"
-#include "proto/frame.h"
 #include "tests/lib/cluster_model.h"
+#include "tests/lib/frames.h"
+#include "tests/lib/machine_fixture.h"
 #include "tests/lib/suite.h"
 
-enum { A, B, C, N_DAEMONS, N_REQUESTS = 64, NO_ANSWER = 1000 };
+enum { A, B, C, N_DAEMONS, NO_ANSWER = 1000 };
 
 static const char *const urls[] = {"tcp://a:1", "tcp://b:1", "tcp://c:1"};
 static struct url addresses[N_DAEMONS];
-static int64_t now_ms;
-static struct machine machine;
 
 /* -- the network -- */
 
@@ -39,18 +35,11 @@ static struct {
 
 static void on_reply(int connection, json_t *reply)
 {
-	char *text = json_dumps(reply, JSON_COMPACT);
-	size_t len = strlen(text);
-	char header[FRAME_HEADER_BYTES] = {0, (char)(len >> 16), (char)(len >> 8), (char)len};
-
 	FOREACH_WIRE(wire)
 	{
-		if (wire->connection == connection) {
-			buffer_append(&wire->out, header, sizeof header);
-			buffer_append(&wire->out, text, len);
-		}
+		if (wire->connection == connection)
+			frames_append(&wire->out, json_incref(reply));
 	}
-	free(text);
 	json_decref(reply);
 }
 
@@ -83,30 +72,15 @@ static void open_wire(struct wire *wire)
 /* The daemon carries out what is there wholly. */
 static void run_daemon(struct wire *wire)
 {
-	struct slice body;
-	size_t used;
-
-	while (frame_next((struct slice){buffer_front(&wire->in), buffer_len(&wire->in)}, 1 << 20, &body, &used,
-			  NULL) == FRAME_WHOLE) {
-		json_t *request = json_loadb(body.bytes, body.len, 0, NULL);
-
-		ck_assert_msg(request, "no JSON: %.*s", (int)body.len, body.bytes);
-		buffer_consume(&wire->in, used);
+	for (json_t *request; (request = frames_next(&wire->in)); json_decref(request))
 		cluster_request(wire->daemon, wire->connection, request);
-		json_decref(request);
-	}
-}
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Whether anything moved. */
 static bool move_bytes(struct wire *wire)
 {
 	struct slice out = contact_output(&wire->contact, true, now_ms);
-	size_t n = least(out.len, net.piece), room;
+	size_t n = sim_least(out.len, net.piece), room;
 	bool moves = out.len > 0;
 	char *to;
 
@@ -117,10 +91,10 @@ static bool move_bytes(struct wire *wire)
 		contact_written(&wire->contact, n, now_ms);
 		run_daemon(wire);
 	}
-	n = least(buffer_len(&wire->out), net.piece);
+	n = sim_least(buffer_len(&wire->out), net.piece);
 	if (n && contact_has_connection(&wire->contact)) {
 		to = contact_room(&wire->contact, &room, now_ms);
-		n = least(n, room);
+		n = sim_least(n, room);
 		memcpy(to, buffer_front(&wire->out), n);
 		contact_read(&wire->contact, n, now_ms);
 		buffer_consume(&wire->out, n);
@@ -131,44 +105,9 @@ static bool move_bytes(struct wire *wire)
 
 /* -- the driver -- */
 
-struct sim_request {
-	struct machine_request base;
-	int n_values, n_last, status;
-	uint64_t left;
-	char value[64], lease[64];
-};
-
-static struct sim_request requests[N_REQUESTS];
-static char news[1024];
-
-static void on_outcome(const struct machine_event *event)
-{
-	struct sim_request *request = (struct sim_request *)event->request;
-	const struct message_reply *reply = event->reply;
-
-	ck_assert_int_eq(request->n_last, 0);
-	request->n_last += event->is_last;
-	request->status = event->status;
-	request->left = reply ? reply->left : event->left;
-	if (reply && event->status == MR_OK) {
-		request->n_values++;
-		snprintf(request->value, sizeof request->value, "%.*s", (int)reply->value.len,
-			 reply->value.len ? reply->value.bytes : "");
-		snprintf(request->lease, sizeof request->lease, "%.*s", (int)reply->lease.len,
-			 reply->lease.len ? reply->lease.bytes : "");
-	}
-}
-
 static void deliver(void)
 {
-	struct machine_event event;
-
-	for (events_next(&machine, now_ms, &event); event.kind != MACHINE_IDLE; events_next(&machine, now_ms, &event)) {
-		if (event.kind == MACHINE_OUTCOME)
-			on_outcome(&event);
-		else
-			snprintf(news + strlen(news), sizeof news - strlen(news), "%d:%s ", (int)event.news, event.url);
-	}
+	sim_deliver();
 	FOREACH_WIRE(wire)
 	{
 		if (wire->connection && !contact_has_connection(&wire->contact))
@@ -203,14 +142,7 @@ static void settle(void)
 
 static void run_until(int64_t end_ms)
 {
-	settle();
-	while (machine_due_ms(&machine) <= end_ms) {
-		if (machine_due_ms(&machine) > now_ms)
-			now_ms = machine_due_ms(&machine);
-		settle();
-	}
-	now_ms = end_ms;
-	settle();
+	sim_run_until(end_ms, settle);
 }
 
 static void kill_daemon(int daemon)
@@ -256,10 +188,8 @@ static void finish(void)
 static void begin(void)
 {
 	memset(&net, 0, sizeof net);
-	memset(requests, 0, sizeof requests);
 	net.piece = 1 << 20;
-	news[0] = '\0';
-	now_ms = 1000000;
+	sim_begin();
 	cluster_begin(urls, N_DAEMONS, on_reply);
 }
 
@@ -284,91 +214,24 @@ static void again_with(const struct machine_settings *settings)
 	start_with(settings);
 }
 
-/* -- requests -- */
-
-static void submit(int i, int status, struct client_operation *operation)
-{
-	ck_assert_int_eq(status, MR_OK);
-	ck_assert_int_eq(requests_submit(&machine, &requests[i].base, operation, now_ms), MR_OK);
-}
-
-static void put(int i, const char *channel, int64_t timeout_ms)
-{
-	struct client_operation operation;
-	char json[16];
-
-	snprintf(json, sizeof json, "%d", i);
-	submit(i, operation_put(&operation, channel, &(struct mr_put_options){0}, json, strlen(json), timeout_ms),
-	       &operation);
-}
-
-static void put_unanswered(int i, const char *channel)
-{
-	struct client_operation operation;
-	char json[16];
-
-	snprintf(json, sizeof json, "%d", i);
-	submit(i,
-	       operation_put_unanswered(&operation, channel, &(struct mr_put_options){0}, json, strlen(json),
-					MR_FOREVER, 3),
-	       &operation);
-}
-
-static void take(int i, const char *channel, int64_t lease_ms, int64_t timeout_ms)
-{
-	struct client_operation operation;
-
-	submit(i, operation_take(&operation, channel, &(struct mr_take_options){.lease_ms = lease_ms}, timeout_ms),
-	       &operation);
-}
-
-static void ack(int i, const char *lease)
-{
-	struct client_operation operation;
-
-	submit(i, operation_ack(&operation, lease), &operation);
-}
-
-static void ended(int i, int status)
-{
-	ck_assert_msg(requests[i].n_last == 1, "request %d has not ended", i);
-	ck_assert_msg(requests[i].status == status, "request %d: %s, not %s", i, mr_status_name(requests[i].status),
-		      mr_status_name(status));
-}
-
-static void runs_still(int i)
-{
-	ck_assert_msg(requests[i].n_last == 0, "request %d has ended: %s", i, mr_status_name(requests[i].status));
-}
-
-/* These and no others, once each and in order. */
-static void expect_values(const char *channel, int n)
-{
-	json_t *values = cluster_values(channel);
-
-	ck_assert_uint_eq(json_array_size(values), (size_t)n);
-	for (int i = 0; i < n; i++)
-		ck_assert_int_eq(json_integer_value(json_array_get(values, (size_t)i)), i);
-}
-
 /* -- whom to ask -- */
 
 START_TEST(a_request_goes_to_the_daemon_that_is_named)
 {
 	cluster_own("orders", B);
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	settle();
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 	ck_assert_str_eq(cluster_ops(A), "hello put ");
 	ck_assert_str_eq(cluster_ops(B), "hello put ");
-	put(1, "retry.{orders}", MR_FOREVER); /* what is known of the group holds for all of its channels */
-	put(2, "jobs", MR_FOREVER);
+	sim_put(1, "retry.{orders}", MR_FOREVER); /* what is known of the group holds for all of its channels */
+	sim_put(2, "jobs", MR_FOREVER);
 	settle();
-	ended(1, MR_OK);
-	ended(2, MR_OK);
+	sim_ended(1, MR_OK);
+	sim_ended(2, MR_OK);
 	ck_assert_str_eq(cluster_ops(A), "hello put put ");
 	ck_assert_str_eq(cluster_ops(B), "hello put put ");
-	ck_assert_str_eq(news, "0:tcp://a:1 0:tcp://b:1 ");
+	ck_assert_str_eq(news, "0:tcp://a:1:ok 0:tcp://b:1:ok ");
 }
 END_TEST
 
@@ -379,20 +242,21 @@ START_TEST(every_request_follows)
 	int i = 0;
 
 	cluster_own("orders", B);
-	submit(i++, operation_alts(&operation, arms, 2, &(struct mr_alts_options){0}, 0), &operation);
-	submit(i++, operation_create(&operation, "{orders}.jobs", &(struct mr_definition){.kind = "promise"}),
-	       &operation);
-	submit(i++, operation_alter(&operation, "{orders}.jobs", &(struct mr_alteration){.capacity = 1}), &operation);
-	submit(i++, operation_close(&operation, "{orders}.jobs"), &operation);
-	submit(i++, operation_delete(&operation, "{orders}.jobs", false), &operation);
-	submit(i++, operation_stat(&operation, "{orders}.jobs"), &operation);
-	submit(i++, operation_peek(&operation, "{orders}.jobs", 1), &operation);
-	submit(i++, operation_waiters(&operation, "{orders}.jobs", 0), &operation);
-	submit(i++, operation_leases(&operation, "{orders}.jobs", 0), &operation);
-	submit(i++, operation_taps(&operation, "{orders}.jobs", 0), &operation);
+	sim_submit(i++, operation_alts(&operation, arms, 2, &(struct mr_alts_options){0}, 0), &operation);
+	sim_submit(i++, operation_create(&operation, "{orders}.jobs", &(struct mr_definition){.kind = "promise"}),
+		   &operation);
+	sim_submit(i++, operation_alter(&operation, "{orders}.jobs", &(struct mr_alteration){.capacity = 1}),
+		   &operation);
+	sim_submit(i++, operation_close(&operation, "{orders}.jobs"), &operation);
+	sim_submit(i++, operation_delete(&operation, "{orders}.jobs", false), &operation);
+	sim_submit(i++, operation_stat(&operation, "{orders}.jobs"), &operation);
+	sim_submit(i++, operation_peek(&operation, "{orders}.jobs", 1), &operation);
+	sim_submit(i++, operation_waiters(&operation, "{orders}.jobs", 0), &operation);
+	sim_submit(i++, operation_leases(&operation, "{orders}.jobs", 0), &operation);
+	sim_submit(i++, operation_taps(&operation, "{orders}.jobs", 0), &operation);
 	settle();
 	for (int j = 0; j < i; j++)
-		ended(j, MR_OK);
+		sim_ended(j, MR_OK);
 }
 END_TEST
 
@@ -400,16 +264,17 @@ START_TEST(a_take_with_count_goes_on_with_what_is_left)
 {
 	struct client_operation operation;
 
-	submit(0, operation_take_count(&operation, "jobs", 3, &(struct mr_take_options){0}, MR_FOREVER), &operation);
-	put(1, "jobs", MR_FOREVER);
+	sim_submit(0, operation_take_count(&operation, "jobs", 3, &(struct mr_take_options){0}, MR_FOREVER),
+		   &operation);
+	sim_put(1, "jobs", MR_FOREVER);
 	settle();
 	ck_assert_int_eq(requests[0].n_values, 1);
 	cluster_own("default", B);
-	put(2, "jobs", MR_FOREVER);
-	put(3, "jobs", MR_FOREVER);
-	put(4, "jobs", MR_FOREVER);
+	sim_put(2, "jobs", MR_FOREVER);
+	sim_put(3, "jobs", MR_FOREVER);
+	sim_put(4, "jobs", MR_FOREVER);
 	settle();
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 	ck_assert_int_eq(requests[0].n_values, 3);
 	ck_assert_uint_eq(requests[0].left, 0);
 	ck_assert_uint_eq(json_array_size(cluster_values("jobs")), 1);
@@ -420,13 +285,13 @@ START_TEST(an_address_that_leads_nowhere_is_the_requests_error)
 {
 	cluster_own("orders", B);
 	cluster_lie(A, "http://b:1");
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	settle();
-	ended(0, MR_EMOVED);
+	sim_ended(0, MR_EMOVED);
 	cluster_lie(A, "");
-	put(1, "{orders}.jobs", MR_FOREVER);
+	sim_put(1, "{orders}.jobs", MR_FOREVER);
 	settle();
-	ended(1, MR_EMOVED);
+	sim_ended(1, MR_EMOVED);
 	ck_assert_uint_eq(machine.n_contacts, 1);
 }
 END_TEST
@@ -436,9 +301,9 @@ START_TEST(who_asks_over_tls_is_not_led_away_from_it)
 	addresses[A].kind = URL_TLS;
 	again_with(&plain);
 	cluster_own("orders", B);
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	settle();
-	ended(0, MR_EMOVED);
+	sim_ended(0, MR_EMOVED);
 }
 END_TEST
 
@@ -446,13 +311,13 @@ START_TEST(daemons_that_disagree_are_asked_more_and_more_slowly)
 {
 	cluster_lie(A, urls[B]);
 	cluster_lie(B, urls[A]);
-	put(0, "jobs", 10000);
+	sim_put(0, "jobs", 10000);
 	run_until(now_ms + 9000);
-	runs_still(0);
+	sim_runs_still(0);
 	ck_assert_int_lt(cluster_n_requests(), 100);
 	cluster_lie(A, NULL);
 	run_until(now_ms + 1000);
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 }
 END_TEST
 
@@ -463,16 +328,16 @@ START_TEST(no_more_daemons_are_asked_than_there_can_be)
 	for (int i = 0; i < 300; i++) {
 		snprintf(url, sizeof url, "tcp://nowhere-%d:1", i);
 		cluster_lie(A, url);
-		put(0, "jobs", 0);
+		sim_put(0, "jobs", 0);
 		run_until(now_ms + 1000);
 		ck_assert_int_eq(requests[0].n_last, 1);
 		memset(&requests[0], 0, sizeof requests[0]);
 	}
 	ck_assert_uint_le(machine.n_contacts, MACHINE_MOST_CONTACTS);
 	cluster_lie(A, NULL);
-	put(0, "jobs", MR_FOREVER);
+	sim_put(0, "jobs", MR_FOREVER);
 	run_until(now_ms + 5000);
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 }
 END_TEST
 
@@ -485,9 +350,9 @@ START_TEST(what_is_known_of_many_groups_is_bounded)
 		channel[strlen(channel) - 1] = '\0';
 		cluster_own(channel + 1, B);
 		strcat(channel, "}");
-		put(0, channel, MR_FOREVER);
+		sim_put(0, channel, MR_FOREVER);
 		settle();
-		ended(0, MR_OK);
+		sim_ended(0, MR_OK);
 		memset(&requests[0], 0, sizeof requests[0]);
 	}
 	ck_assert_uint_eq(machine.n_routes, ROUTE_MOST);
@@ -499,20 +364,20 @@ END_TEST
 START_TEST(what_nobody_has_is_asked_for_again_in_the_requests_time)
 {
 	cluster_own("default", -1);
-	put(0, "jobs", MR_FOREVER);
-	put(1, "jobs", 1000);
-	put(2, "jobs", CLUSTER_RETRY_MS - 1); /* there is no time to ask once more */
+	sim_put(0, "jobs", MR_FOREVER);
+	sim_put(1, "jobs", 1000);
+	sim_put(2, "jobs", CLUSTER_RETRY_MS - 1); /* there is no time to ask once more */
 	settle();
-	ended(2, MR_EUNAVAILABLE);
-	put(3, "jobs", 0); /* and none at all */
+	sim_ended(2, MR_EUNAVAILABLE);
+	sim_put(3, "jobs", 0); /* and none at all */
 	settle();
-	ended(3, MR_EUNAVAILABLE);
+	sim_ended(3, MR_EUNAVAILABLE);
 	run_until(now_ms + 1000);
-	ended(1, MR_EUNAVAILABLE);
-	runs_still(0);
+	sim_ended(1, MR_EUNAVAILABLE);
+	sim_runs_still(0);
 	cluster_own("default", C);
 	run_until(now_ms + CLUSTER_RETRY_MS);
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 	ck_assert_int_le(cluster_n_requests(), 2 * 1100 / CLUSTER_RETRY_MS);
 }
 END_TEST
@@ -520,12 +385,12 @@ END_TEST
 START_TEST(while_nobody_has_one_group_the_others_go_on)
 {
 	cluster_own("orders", -1);
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	settle();
-	put(1, "jobs", MR_FOREVER);
+	sim_put(1, "jobs", MR_FOREVER);
 	settle();
-	runs_still(0);
-	ended(1, MR_OK);
+	sim_runs_still(0);
+	sim_ended(1, MR_OK);
 }
 END_TEST
 
@@ -542,20 +407,20 @@ static void hand_over(size_t piece, int after, bool stops, bool is_answered)
 	cluster_own_after("default", stops ? -1 : B, after);
 	for (int i = 0; i < 30; i++) {
 		if (is_answered || i % 7 == 0)
-			put(i, "jobs", MR_FOREVER);
+			sim_put(i, "jobs", MR_FOREVER);
 		else
-			put_unanswered(i, "jobs");
+			sim_put_unanswered(i, "jobs");
 		if (i % 4 == 0) /* the others make runs, most of which have no id */
 			settle_once();
 	}
 	run_until(now_ms + 3 * CLUSTER_RETRY_MS);
 	cluster_own("default", C);
 	for (int i = 30; i < 40; i++)
-		put_unanswered(i, "jobs");
+		sim_put_unanswered(i, "jobs");
 	run_until(now_ms + 3 * CLUSTER_RETRY_MS);
 	for (int i = 0; i < 40; i++)
-		ended(i, MR_OK);
-	expect_values("jobs", 40);
+		sim_ended(i, MR_OK);
+	sim_expect_numbers(cluster_values("jobs"), 40);
 	ck_assert_uint_eq(machine.n_numbered, 0);
 	ck_assert_uint_eq(machine.n_waiting_bytes, 0);
 }
@@ -573,15 +438,15 @@ END_TEST
 
 START_TEST(parked_takes_go_along)
 {
-	take(0, "jobs", 0, MR_FOREVER);
-	take(1, "jobs", 1000, MR_FOREVER);
+	sim_take(0, "jobs", 0, MR_FOREVER);
+	sim_take(1, "jobs", 1000, MR_FOREVER);
 	settle();
 	cluster_own("default", B);
-	put(2, "jobs", MR_FOREVER);
-	put(3, "jobs", MR_FOREVER);
+	sim_put(2, "jobs", MR_FOREVER);
+	sim_put(3, "jobs", MR_FOREVER);
 	settle();
-	ended(0, MR_OK);
-	ended(1, MR_OK);
+	sim_ended(0, MR_OK);
+	sim_ended(1, MR_OK);
 	ck_assert_str_eq(requests[0].value, "2"); /* in their order */
 	ck_assert_str_eq(requests[1].value, "3");
 }
@@ -589,23 +454,23 @@ END_TEST
 
 START_TEST(what_is_cancelled_does_not_go_along)
 {
-	take(0, "jobs", 0, MR_FOREVER);
+	sim_take(0, "jobs", 0, MR_FOREVER);
 	settle();
 	requests[0].base.is_cancelled = true; /* the request for that is on its way */
 	cluster_own("default", B);
 	settle();
-	ended(0, MR_EMOVED);
+	sim_ended(0, MR_EMOVED);
 }
 END_TEST
 
 START_TEST(a_cancel_goes_to_whom_was_asked)
 {
 	cluster_own("orders", B);
-	take(0, "{orders}.jobs", 0, MR_FOREVER);
+	sim_take(0, "{orders}.jobs", 0, MR_FOREVER);
 	settle();
 	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_OK);
 	settle();
-	ended(0, MR_CANCELLED);
+	sim_ended(0, MR_CANCELLED);
 	ck_assert_ptr_nonnull(strstr(cluster_ops(B), "cancel"));
 	ck_assert_ptr_null(strstr(cluster_ops(A), "cancel"));
 }
@@ -616,13 +481,13 @@ END_TEST
 START_TEST(when_the_owner_is_killed_what_can_be_is_sent_again_to_its_successor)
 {
 	cluster_own("orders", B);
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	settle();
-	take(40, "{orders}.none", 1000, MR_FOREVER);
-	take(41, "{orders}.none", 0, MR_FOREVER);
+	sim_take(40, "{orders}.none", 1000, MR_FOREVER);
+	sim_take(41, "{orders}.none", 0, MR_FOREVER);
 	settle();
 	for (int i = 1; i < 20; i++)
-		put_unanswered(i, "{orders}.jobs");
+		sim_put_unanswered(i, "{orders}.jobs");
 	net.piece = 200;
 	for (int i = 0; i < 5; i++)
 		settle_once();
@@ -630,29 +495,29 @@ START_TEST(when_the_owner_is_killed_what_can_be_is_sent_again_to_its_successor)
 	kill_daemon(B);
 	net.piece = 1 << 20;
 	run_until(now_ms + 100);
-	ended(41, MR_ECONNECTION);
+	sim_ended(41, MR_ECONNECTION);
 	cluster_own("orders", C);
 	run_until(now_ms + 100);
 	for (int i = 0; i < 20; i++)
-		ended(i, MR_OK);
-	expect_values("{orders}.jobs", 20);
-	put(42, "{orders}.none", MR_FOREVER);
+		sim_ended(i, MR_OK);
+	sim_expect_numbers(cluster_values("{orders}.jobs"), 20);
+	sim_put(42, "{orders}.none", MR_FOREVER);
 	settle();
-	ended(40, MR_OK);
+	sim_ended(40, MR_OK);
 }
 END_TEST
 
 START_TEST(when_home_is_killed_the_others_are_asked)
 {
-	take(0, "jobs", 1000, MR_FOREVER);
+	sim_take(0, "jobs", 1000, MR_FOREVER);
 	settle();
 	cluster_own("default", C);
 	kill_daemon(A);
 	settle(); /* without a pause: any of them will do */
-	put(1, "jobs", MR_FOREVER);
+	sim_put(1, "jobs", MR_FOREVER);
 	settle();
-	ended(0, MR_OK);
-	ended(1, MR_OK);
+	sim_ended(0, MR_OK);
+	sim_ended(1, MR_OK);
 }
 END_TEST
 
@@ -660,11 +525,11 @@ START_TEST(while_its_owner_does_not_answer_a_group_is_asked_for_elsewhere)
 {
 	net.is_gone[B] = true;
 	cluster_own("orders", B);
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	run_until(now_ms + MACHINE_ASK_AGAIN_MS / 2);
 	cluster_own("orders", C);
 	run_until(now_ms + MACHINE_ASK_AGAIN_MS / 2);
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 }
 END_TEST
 
@@ -672,14 +537,14 @@ START_TEST(an_owner_that_refuses_is_not_asked_all_the_time)
 {
 	net.is_down[B] = true;
 	cluster_own("orders", B);
-	put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
 	run_until(now_ms + 3000);
-	runs_still(0);
+	sim_runs_still(0);
 	ck_assert_int_lt(net.n_attempts, 60);
 	ck_assert_int_gt(net.n_attempts, 10);
 	net.is_down[B] = false;
 	run_until(now_ms + 500);
-	ended(0, MR_OK);
+	sim_ended(0, MR_OK);
 }
 END_TEST
 
@@ -689,16 +554,16 @@ START_TEST(an_impatient_request_waits_as_long_as_it_may)
 
 	impatient.is_impatient = true;
 	again_with(&impatient);
-	put(0, "jobs", MR_FOREVER);
+	sim_put(0, "jobs", MR_FOREVER);
 	settle();
 	net.is_down[B] = true;
 	cluster_own("orders", B);
-	put(1, "{orders}.jobs", 3000);
+	sim_put(1, "{orders}.jobs", 3000);
 	run_until(now_ms + 2500);
-	runs_still(1);
+	sim_runs_still(1);
 	cluster_own("orders", C);
 	run_until(now_ms + 400);
-	ended(1, MR_OK);
+	sim_ended(1, MR_OK);
 }
 END_TEST
 
@@ -709,19 +574,19 @@ START_TEST(without_reopening_moves_are_followed_and_ends_are_ends)
 	once.reopens = false;
 	again_with(&once);
 	cluster_own("orders", B);
-	put_unanswered(0, "{orders}.jobs");
-	put_unanswered(1, "{orders}.jobs");
+	sim_put_unanswered(0, "{orders}.jobs");
+	sim_put_unanswered(1, "{orders}.jobs");
 	settle();
-	ended(0, MR_OK);
-	ended(1, MR_OK);
-	take(2, "{orders}.none", 1000, MR_FOREVER);
+	sim_ended(0, MR_OK);
+	sim_ended(1, MR_OK);
+	sim_take(2, "{orders}.none", 1000, MR_FOREVER);
 	settle();
 	kill_daemon(B);
-	ended(2, MR_ECONNECTION);
+	sim_ended(2, MR_ECONNECTION);
 	cluster_own("orders", C);
-	put(3, "{orders}.jobs", MR_FOREVER); /* home is still there */
+	sim_put(3, "{orders}.jobs", MR_FOREVER); /* home is still there */
 	settle();
-	ended(3, MR_OK);
+	sim_ended(3, MR_OK);
 	kill_daemon(A);
 	settle();
 	ck_assert_int_eq(machine.home->state, CONTACT_ENDED);
@@ -734,37 +599,29 @@ START_TEST(an_ack_goes_to_who_has_given_the_lease)
 {
 	cluster_own("orders", B);
 	cluster_own("others", C);
-	put(0, "{orders}.jobs", MR_FOREVER);
-	put(1, "{others}.jobs", MR_FOREVER);
-	take(2, "{orders}.jobs", 1000, MR_FOREVER);
-	take(3, "{others}.jobs", 1000, MR_FOREVER);
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
+	sim_put(1, "{others}.jobs", MR_FOREVER);
+	sim_take(2, "{orders}.jobs", 1000, MR_FOREVER);
+	sim_take(3, "{others}.jobs", 1000, MR_FOREVER);
 	settle();
-	ack(4, requests[2].lease);
-	ack(5, requests[3].lease);
+	sim_ack(4, requests[2].lease);
+	sim_ack(5, requests[3].lease);
 	settle();
-	ended(4, MR_OK);
-	ended(5, MR_OK);
+	sim_ended(4, MR_OK);
+	sim_ended(5, MR_OK);
 	ck_assert_ptr_null(strstr(cluster_ops(A), "ack"));
 	memset(machine.lease_contacts, 0, DAEMONS_LEASES * sizeof(struct contact *));
-	put(6, "{others}.jobs", MR_FOREVER);
-	take(7, "{others}.jobs", 1000, MR_FOREVER);
+	sim_put(6, "{others}.jobs", MR_FOREVER);
+	sim_take(7, "{others}.jobs", 1000, MR_FOREVER);
 	settle();
 	memset(machine.lease_contacts, 0, DAEMONS_LEASES * sizeof(struct contact *));
-	ack(8, requests[7].lease); /* whose it is is not known: all are asked */
-	ack(9, "nobody-has-this");
+	sim_ack(8, requests[7].lease); /* whose it is is not known: all are asked */
+	sim_ack(9, "nobody-has-this");
 	settle();
-	ended(8, MR_OK);
-	ended(9, MR_ENO_SUCH_LEASE);
+	sim_ended(8, MR_OK);
+	sim_ended(9, MR_ENO_SUCH_LEASE);
 }
 END_TEST
-
-static void create(int i, const char *channel)
-{
-	struct client_operation operation;
-
-	submit(i, operation_create(&operation, channel, &(struct mr_definition){.kind = "promise", .ephemeral = true}),
-	       &operation);
-}
 
 /* How often a daemon was asked for that. */
 static int count(int daemon, const char *op)
@@ -779,11 +636,11 @@ static int count(int daemon, const char *op)
 START_TEST(ephemeral_channels_are_made_anew_where_their_group_is)
 {
 	cluster_own("orders", B);
-	create(0, "{orders}.mine");
-	create(1, "mine");
+	sim_create(0, "{orders}.mine");
+	sim_create(1, "mine");
 	settle();
-	ended(0, MR_OK);
-	ended(1, MR_OK);
+	sim_ended(0, MR_OK);
+	sim_ended(1, MR_OK);
 	ck_assert_int_eq(count(A, "create"), 2); /* once to be told where the group is */
 	ck_assert_int_eq(count(B, "create"), 1);
 	cluster_own("orders", -1);
