@@ -7,7 +7,7 @@ static void lost(void *context, const char *name, const char *json, size_t len, 
 {
 	(void)context;
 	ck_assert_ptr_nonnull(name);
-	tell(json, len, status);
+	patterns_tell(json, len, status);
 	/* A callback may use the handle; if that fails, the words of the first error must stay. */
 	(void)mr_ping(m, 1000);
 }
@@ -27,9 +27,9 @@ static void ends_when_all_are_closed(int (*run)(void *flow), const char *const *
 		IS(MR_OK, mr_close(eye, targets[i]));
 	put_numbers("in", 1, 2);
 	IS(MR_CLOSED, running_join(&running));
-	ck_assert_str_eq(told, told_then);
+	ck_assert_str_eq(patterns_told, told_then);
 	IS(MR_CLOSED, run((void *)&telling));
-	ck_assert_str_eq(told, told_then);
+	ck_assert_str_eq(patterns_told, told_then);
 	expect_values("in", left);
 }
 
@@ -194,7 +194,7 @@ START_TEST(a_tap_that_closes_is_left_out)
 	IS(MR_OK, mr_mult(m, "in", taps, 3, &telling));
 	expect_values("out", "[1,2,3]");
 	expect_values("other", "[1,2,3]");
-	ck_assert_str_eq(told, "");
+	ck_assert_str_eq(patterns_told, "");
 }
 END_TEST
 
@@ -279,7 +279,7 @@ START_TEST(a_mult_finishes_what_it_has_in_hand_when_it_is_stopped)
 	IS(MR_CANCELLED, running_join(&running));
 	expect_values("out", "[1]");
 	expect_values("in", "[2,3]");
-	ck_assert_str_eq(told, "");
+	ck_assert_str_eq(patterns_told, "");
 	ck_assert(!is_closed("out"));
 }
 END_TEST
@@ -300,7 +300,7 @@ START_TEST(a_value_in_hand_is_lost_when_the_last_target_closes)
 	await_stat("in", "buffered", 1); /* the second is on its way, and goes back */
 	IS(MR_OK, mr_close(eye, "meet"));
 	IS(MR_CLOSED, running_join(&running));
-	ck_assert_str_eq(told, "1 closed\n");
+	ck_assert_str_eq(patterns_told, "1 closed\n");
 	expect_values("in", "[2,3]");
 }
 END_TEST
@@ -328,7 +328,7 @@ static void the_daemon_is_killed(int status, const char *words, const char *told
 	IS(status, running_join(&running));
 	ck_assert_str_ne(patterns_words, "");
 	ck_assert_msg(strstr(patterns_words, words), "%s", patterns_words);
-	ck_assert_str_eq(told, told_then);
+	ck_assert_str_eq(patterns_told, told_then);
 }
 
 START_TEST(the_daemon_dies_while_it_carries)
@@ -399,7 +399,7 @@ START_TEST(a_split_puts_each_to_its_own)
 	IS(MR_OK, mr_split(m, "in", by_value, out_and_other, 2, &telling));
 	expect_values("out", "[0,0]");
 	expect_values("other", "[1,1]");
-	ck_assert_str_eq(told, "1e999 json\n");
+	ck_assert_str_eq(patterns_told, "1e999 json\n");
 	ck_assert(is_closed("out"));
 	ck_assert(is_closed("other"));
 }
@@ -413,7 +413,7 @@ START_TEST(a_split_ends_early)
 	IS(MR_OK, mr_close(eye, "other"));
 	IS(MR_CLOSED, mr_split(m, "in", by_value, out_and_other, 2, &telling));
 	expect_values("out", "[0]");
-	ck_assert_str_eq(told, "1 closed\n");
+	ck_assert_str_eq(patterns_told, "1 closed\n");
 	FAILS(MR_EARGUMENT, "choose", mr_split(m, "in", NULL, out_and_other, 2, NULL));
 }
 END_TEST

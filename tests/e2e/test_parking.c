@@ -32,8 +32,8 @@ START_TEST(values_go_through)
 	ends(&seen, MR_TIMEOUT);
 	clear();
 	TAKE("meet", MR_FOREVER, &seen);
-	PUT("meet", "7", 10000, &other);
-	ends(&other, MR_OK);
+	PUT("meet", "7", 10000, &other_seen);
+	ends(&other_seen, MR_OK);
 	ends(&seen, MR_OK);
 	ck_assert_str_eq(seen.raw, "7");
 	clear();
@@ -55,7 +55,7 @@ START_TEST(batches_and_counts)
 	ck_assert_str_eq(seen.raw, "[1,2,3]");
 	clear();
 	MAKES(mr_park_take_count(p, "jobs", 3, NULL, MR_FOREVER, on_seen, &seen, NULL));
-	PUT("jobs", "1", MR_FOREVER, &other);
+	PUT("jobs", "1", MR_FOREVER, &other_seen);
 	LOOP_UNTIL(seen.n == 1);
 	ck_assert_uint_eq(seen.left, 2);
 	ck_assert_int_eq(seen.n_last, 0);

@@ -58,7 +58,7 @@ START_TEST(a_hundred_parked_end_once_each_when_the_daemon_is_killed)
 		IS(MR_OK, all[i].status);
 	clear();
 	TAKE("jobs", MR_FOREVER, &seen);
-	PUT("jobs", "\"again\"", MR_FOREVER, &other);
+	PUT("jobs", "\"again\"", MR_FOREVER, &other_seen);
 	ends(&seen, MR_OK);
 	ck_assert_str_eq(seen.raw, "\"again\"");
 	for (int i = 0; i < N_ALL; i++) { /* and nothing more came */
@@ -75,13 +75,13 @@ START_TEST(what_was_never_sent_waits_for_the_next_connection)
 	kill_daemon();
 	LOOP_UNTIL(n_disconnected == 1);
 	PUT("jobs", "1", 60000, &seen);
-	TAKE("jobs", MR_FOREVER, &other);
+	TAKE("jobs", MR_FOREVER, &other_seen);
 	LOOP_UNTIL(n_failed >= 3);
-	ck_assert_int_eq(seen.n + other.n, 0);
+	ck_assert_int_eq(seen.n + other_seen.n, 0);
 	restart_daemon(); /* its channels may come too late for these */
-	LOOP_UNTIL(seen.n_last && other.n_last);
+	LOOP_UNTIL(seen.n_last && other_seen.n_last);
 	ck_assert(seen.status == MR_OK || seen.status == MR_ENO_SUCH_CHANNEL);
-	ck_assert(other.status == MR_OK || other.status == MR_ENO_SUCH_CHANNEL);
+	ck_assert(other_seen.status == MR_OK || other_seen.status == MR_ENO_SUCH_CHANNEL);
 }
 END_TEST
 
@@ -130,9 +130,9 @@ START_TEST(ephemeral_channels_are_created_anew)
 
 	clear();
 	MAKES(mr_park_create(p, "mine", &definition, on_seen, &seen, NULL));
-	MAKES(mr_park_create(p, "short", &definition, on_seen, &other, NULL));
+	MAKES(mr_park_create(p, "short", &definition, on_seen, &other_seen, NULL));
 	ends(&seen, MR_OK);
-	ends(&other, MR_OK);
+	ends(&other_seen, MR_OK);
 	clear();
 	MAKES(mr_park_delete(p, "short", false, on_seen, &seen, NULL));
 	ends(&seen, MR_OK);

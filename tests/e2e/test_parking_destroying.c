@@ -48,9 +48,9 @@ START_TEST(destroyed_in_the_callback_of_what_was_never_sent)
 {
 	clear();
 	MAKES(mr_park_take(p, "jobs", NULL, MR_FOREVER, on_destroy, &seen, &seen.request));
-	MAKES(mr_park_take(p, "jobs", NULL, MR_FOREVER, never, NULL, &other.request));
+	MAKES(mr_park_take(p, "jobs", NULL, MR_FOREVER, never, NULL, &other_seen.request));
 	MAKES(mr_parking_cancel(p, seen.request));
-	MAKES(mr_parking_cancel(p, other.request));
+	MAKES(mr_parking_cancel(p, other_seen.request));
 	ends(&seen, MR_CANCELLED);
 }
 END_TEST

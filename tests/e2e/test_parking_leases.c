@@ -58,12 +58,12 @@ START_TEST(an_ack_does_not_wait_behind_takes_that_wait_for_it)
 	chosen.window = 1;
 	client = make_client(url, &chosen);
 	MAKES(mr_park_take(client, "jobs", NULL, MR_FOREVER, on_seen, &seen, NULL));
-	MAKES(mr_park_take(client, "jobs", NULL, MR_FOREVER, on_seen, &other, NULL));
+	MAKES(mr_park_take(client, "jobs", NULL, MR_FOREVER, on_seen, &other_seen, NULL));
 	TURN_UNTIL(client_stat(m, "jobs", "parked_takes") == 1);
 	MAKES(mr_park_nack(client, lease, 0, on_seen, &given_back, NULL));
 	ends(&seen, MR_OK);
 	client_put(m, "jobs", "2");
-	ends(&other, MR_OK);
+	ends(&other_seen, MR_OK);
 	ends(&given_back, MR_OK);
 	seen_clear(&given_back);
 	mr_parking_destroy(client);

@@ -99,7 +99,7 @@ static int gated(void *context, json_t *value, json_t **result)
 
 static json_t *note(void *context, const char *json, size_t len, int status)
 {
-	tell(json, len, status);
+	patterns_tell(json, len, status);
 	return context ? json_string(context) : NULL;
 }
 
@@ -201,7 +201,7 @@ START_TEST(failures_are_told_and_replaced_in_their_place)
 		   .from = "in", .to = "out", .n = 1, .work = fail_odd, .failed = note, .context = (char[]){"sorry"}}));
 	expect_values("out", "[\"sorry\",2,\"sorry\",4,\"sorry\"]");
 	expect_counts(5, 5, 3);
-	ck_assert_str_eq(told, "1 failed\n3 failed\n[1e999] json\n");
+	ck_assert_str_eq(patterns_told, "1 failed\n3 failed\n[1e999] json\n");
 }
 END_TEST
 
@@ -239,7 +239,7 @@ START_TEST(a_result_that_is_no_value_is_a_failure)
 					    .failed = note,
 					    .context = (char[]){"none"}}));
 	expect_values("out", "[3,\"none\",3]");
-	ck_assert_str_eq(told, "2 bad_value\n");
+	ck_assert_str_eq(patterns_told, "2 bad_value\n");
 }
 END_TEST
 
@@ -263,7 +263,7 @@ START_TEST(a_closed_target_ends_it_and_wakes_those_who_wait)
 		IS(MR_CLOSED, run(&pipeline));
 		expect_counts(0, 0, 0);
 	}
-	ck_assert_str_eq(told, "1 closed\n1 closed\n");
+	ck_assert_str_eq(patterns_told, "1 closed\n1 closed\n");
 }
 END_TEST
 
@@ -337,7 +337,7 @@ START_TEST(what_stands_in_for_a_failure_may_come_too_late)
 	put("meet", "1");
 	IS(MR_CLOSED, running_join(&running));
 	expect_counts(1, 0, 1);
-	ck_assert_str_eq(told, "1 failed\n"); /* once for a value */
+	ck_assert_str_eq(patterns_told, "1 failed\n"); /* once for a value */
 }
 END_TEST
 
@@ -365,7 +365,7 @@ START_TEST(a_target_that_is_deleted_is_an_error)
 	put("meet", "7");
 	IS(MR_ENO_SUCH_CHANNEL, running_join(&running));
 	ck_assert_msg(strstr(patterns_words, "\"out\""), "%s", patterns_words);
-	ck_assert_str_eq(told, "7 no_such_channel\n");
+	ck_assert_str_eq(patterns_told, "7 no_such_channel\n");
 }
 END_TEST
 
@@ -430,7 +430,7 @@ START_TEST(the_daemon_dies)
 	gate_open();
 	IS(MR_ECONNECTION, running_join(&running));
 	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
-	ck_assert_str_eq(told, "5 connection\n");
+	ck_assert_str_eq(patterns_told, "5 connection\n");
 }
 END_TEST
 

@@ -9,7 +9,7 @@ int n_connected, n_disconnected, n_failed, n_lost, n_put_failed, n_room;
 int put_failed_status;
 char put_failed_channel[64];
 bool parking_is_calling;
-struct seen seen, other;
+struct seen seen, other_seen;
 
 void parking_on_late(evutil_socket_t fd, short what, void *argument)
 {
@@ -149,5 +149,5 @@ void ends(struct seen *one, int status)
 void clear(void)
 {
 	seen_clear(&seen);
-	seen_clear(&other);
+	seen_clear(&other_seen);
 }

@@ -82,7 +82,7 @@ void on_seen(mr_parking *of, const struct mr_outcome *outcome, void *one);
 /* Runs the loop until it has ended, which it has to do so. */
 void ends(struct seen *one, int status);
 
-extern struct seen seen, other;
+extern struct seen seen, other_seen;
 void clear(void); /* both */
 
 #define PUT(channel, json, timeout_ms, seen)                                                                           \

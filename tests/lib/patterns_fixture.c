@@ -5,7 +5,7 @@
 
 mr *eye;
 char patterns_words[512];
-char told[4096];
+char patterns_told[4096];
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 
 void channel(const char *name, const char *kind, uint64_t capacity)
@@ -145,12 +145,12 @@ int running_join(struct running *running)
 	return running->status;
 }
 
-void tell(const char *json, size_t len, int status)
+void patterns_tell(const char *json, size_t len, int status)
 {
 	size_t end;
 
 	pthread_mutex_lock(&telling);
-	end = strlen(told);
-	snprintf(told + end, sizeof told - end, "%.*s %s\n", (int)len, json, mr_status_name(status));
+	end = strlen(patterns_told);
+	snprintf(patterns_told + end, sizeof patterns_told - end, "%.*s %s\n", (int)len, json, mr_status_name(status));
 	pthread_mutex_unlock(&telling);
 }
