@@ -2,31 +2,30 @@
 
 #include "daemon/http/metrics_format.h"
 
-/* Of each group that is served here. What a name may have needs no escapes. */
-static void write_groups(struct buffer *out, const struct cluster_view *cluster)
+static void write_epoch(struct buffer *out, const struct cluster_group_row *row)
 {
-	static const char epoch[] = "millrace_cluster_group_epoch", lag[] = "millrace_cluster_group_lag_seconds";
+	buffer_append_uint(out, row->epoch);
+}
+
+static void write_lag(struct buffer *out, const struct cluster_group_row *row)
+{
+	metrics_seconds(out, row->lag_us);
+}
+
+/* A gauge of each group that is served here. What a group's name may have needs no escapes. */
+static void write_groups(struct buffer *out, const struct cluster_view *cluster, const char *name, const char *help,
+			 void (*write)(struct buffer *out, const struct cluster_group_row *row))
+{
 	struct cluster_group_row row;
-	metrics_heading(out, epoch, "gauge", "How often a group of this daemon's has changed its owner.");
+	metrics_heading(out, name, "gauge", help);
 	for (size_t i = 0; cluster->calls->group(cluster, i, &row); i++) {
 		if (!row.is_served)
 			continue;
-		metrics_append(out, epoch);
+		metrics_append(out, name);
 		metrics_append(out, "{group=\"");
 		buffer_append(out, row.name.bytes, row.name.len);
 		metrics_append(out, "\"} ");
-		buffer_append_uint(out, row.epoch);
-		metrics_append(out, "\n");
-	}
-	metrics_heading(out, lag, "gauge", "How long the oldest change of the group has waited for etcd to keep it.");
-	for (size_t i = 0; cluster->calls->group(cluster, i, &row); i++) {
-		if (!row.is_served)
-			continue;
-		metrics_append(out, lag);
-		metrics_append(out, "{group=\"");
-		buffer_append(out, row.name.bytes, row.name.len);
-		metrics_append(out, "\"} ");
-		metrics_seconds(out, row.lag_us);
+		write(out, &row);
 		metrics_append(out, "\n");
 	}
 }
@@ -50,5 +49,8 @@ void metrics_cluster(struct buffer *out, const struct cluster_view *cluster)
 	if (status.quota_bytes)
 		metrics_value(out, "millrace_cluster_store_quota_bytes", "gauge", "How many it may have.",
 			      status.quota_bytes);
-	write_groups(out, cluster);
+	write_groups(out, cluster, "millrace_cluster_group_epoch",
+		     "How often a group of this daemon's has changed its owner.", write_epoch);
+	write_groups(out, cluster, "millrace_cluster_group_lag_seconds",
+		     "How long the oldest change of the group has waited for etcd to keep it.", write_lag);
 }
