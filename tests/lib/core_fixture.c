@@ -1,4 +1,3 @@
-/* See the header. The lines are a test's own, so a bad one is a mistake in the test: it aborts. */
 #include "tests/lib/core_fixture.h"
 
 #include <assert.h>
@@ -7,8 +6,8 @@
 #include <stdlib.h>
 
 #include "proto/status.h"
-
-enum { MAX_WORDS = 128, MAX_LINE = 4096 };
+#include "tests/lib/core_fixture_line.h"
+#include "tests/lib/suite.h"
 
 struct core_fixture fixture;
 void (*fixture_before_step)(void), (*fixture_after_step)(void);
@@ -110,60 +109,7 @@ void fixture_later(uint64_t ms)
 	fixture.now_us += ms * 1000;
 }
 
-/* -- Lines in -- */
-
-struct words {
-	char bytes[MAX_LINE];
-	char *at[MAX_WORDS];
-	size_t n, next;
-};
-
-static void words_split(struct words *words, const char *line)
-{
-	char *out = words->bytes;
-	bool quoted = false;
-	words->n = words->next = 0;
-	assert(strlen(line) < sizeof(words->bytes));
-	while (*line) {
-		assert(words->n < MAX_WORDS);
-		words->at[words->n++] = out;
-		for (; *line && (quoted || *line != ' '); line++) {
-			if (*line == '\'')
-				quoted = !quoted;
-			else
-				*out++ = *line;
-		}
-		*out++ = '\0';
-		while (*line == ' ')
-			line++;
-	}
-	assert(!quoted);
-}
-
-static char *words_next(struct words *words)
-{
-	assert(words->next < words->n);
-	return words->at[words->next++];
-}
-
-static uint64_t words_number(struct words *words)
-{
-	return strtoull(words_next(words), NULL, 10);
-}
-
-/* Steps over the next word if it is this one. */
-static bool words_skip(struct words *words, const char *word)
-{
-	if (words->next == words->n || strcmp(words->at[words->next], word) != 0)
-		return false;
-	words->next++;
-	return true;
-}
-
-static bool words_more(const struct words *words)
-{
-	return words->next < words->n;
-}
+/* -- Connections -- */
 
 static struct core_connection *connection_of(char letter)
 {
@@ -181,250 +127,6 @@ static struct core_connection *connection_of(char letter)
 void fixture_join_quota(char letter, struct core_quota *quota)
 {
 	step_quietly((struct core_event){.op = CORE_JOIN_QUOTA, .connection = connection_of(letter), .quota = quota});
-}
-
-static struct value *value_from(const char *word)
-{
-	struct value *value = value_create(word, strlen(word), NULL);
-	ck_assert_ptr_nonnull(value);
-	return value;
-}
-
-static void parse_timeout(struct words *words, struct core_event *event)
-{
-	if (words_skip(words, "timeout")) {
-		event->has_timeout = true;
-		event->timeout_ms = words_number(words);
-	}
-	if (words_skip(words, "lease"))
-		event->lease_ms = words_number(words);
-	event->sticky = words_skip(words, "sticky");
-}
-
-static void parse_lease(struct words *words, struct core_event *event)
-{
-	uint64_t number = words_number(words);
-	if (number >= 1 && number <= fixture.n_tokens)
-		event->token = fixture.tokens[number - 1];
-	if (event->op == CORE_EXTEND)
-		event->lease_ms = words_number(words);
-	if (words_skip(words, "delay"))
-		event->delay_ms = words_number(words);
-	event->is_uncounted = words_skip(words, "uncounted");
-}
-
-static void parse_create(struct words *words, struct core_event *event)
-{
-	struct core_definition *definition = &event->definition;
-	definition->kind = channel_kind_from_name(slice_from(words_next(words)));
-	assert(definition->kind != KIND_COUNT);
-	definition->capacity = definition->kind == KIND_PROMISE;
-	if (definition->kind != KIND_PROMISE && definition->kind != KIND_UNBUFFERED)
-		definition->capacity = words_number(words);
-	definition->ephemeral = words_skip(words, "ephemeral");
-	definition->durable = words_skip(words, "durable");
-	if (words_skip(words, "waiters"))
-		definition->max_waiters = (uint32_t)words_number(words);
-	if (words_skip(words, "dead")) {
-		definition->max_deliveries = (uint32_t)words_number(words);
-		definition->dead_letter = slice_from(words_next(words));
-	}
-}
-
-struct fixture_match {
-	struct core_match match;
-	char letter;
-};
-
-static bool begins_with(const struct core_match *match, struct slice value)
-{
-	return value.len > 0 && value.bytes[0] == ((const struct fixture_match *)match)->letter;
-}
-
-static void match_free(struct core_match *match)
-{
-	free(match);
-}
-
-static struct core_match *match_from(const char *word)
-{
-	struct fixture_match *match = malloc(sizeof(*match));
-	ck_assert_ptr_nonnull(match);
-	*match = (struct fixture_match){{begins_with, match_free, {&match->letter, 1}}, word[0]};
-	return &match->match;
-}
-
-static void parse_tap(struct words *words, struct core_event *event)
-{
-	struct core_tap_terms *terms = &event->tap;
-	terms->to = slice_from(words_next(words));
-	terms->creates_target = words_skip(words, "new");
-	if (terms->creates_target) {
-		parse_create(words, event);
-		event->definition.ephemeral = true;
-	}
-	if (words_skip(words, "match"))
-		terms->match = match_from(words_next(words));
-	for (enum core_tap_state state = 0; state < CORE_TAP_STATES; state++)
-		if (words_skip(words, core_tap_state_name(state)))
-			terms->state = state;
-	terms->closes = !words_skip(words, "stays");
-}
-
-static void parse_put(struct words *words, struct core_event *event)
-{
-	value_list_push(&event->values, value_from(words_next(words)));
-	while (event->batch && words_more(words) && strcmp(words->at[words->next], "timeout") != 0 &&
-	       strcmp(words->at[words->next], "delay") != 0 && strcmp(words->at[words->next], "once") != 0)
-		value_list_push(&event->values, value_from(words_next(words)));
-	if (words_skip(words, "delay"))
-		event->delay_ms = words_number(words);
-	parse_timeout(words, event);
-	if (words_skip(words, "once")) {
-		event->producer = slice_from(words_next(words));
-		event->seq = words_number(words);
-	}
-}
-
-static void parse_move(struct words *words, struct core_event *event)
-{
-	event->channel = slice_from(words_next(words));
-	if (words_skip(words, "to"))
-		event->to = slice_from(words_next(words));
-	event->max = words_skip(words, "max") ? (uint32_t)words_number(words) : 1000;
-}
-
-static void parse_take(struct words *words, struct core_event *event)
-{
-	event->max = 1;
-	if (words_skip(words, "max")) {
-		event->batch = true;
-		event->max = (uint32_t)words_number(words);
-	}
-	if (words_skip(words, "count"))
-		event->count = (uint32_t)words_number(words);
-	parse_timeout(words, event);
-}
-
-static void parse_alts(struct words *words, struct core_event *event, struct core_arm *arms)
-{
-	event->arms = arms;
-	event->priority = words_skip(words, "priority");
-	while (words_more(words) && strchr(words->at[words->next], ':')) {
-		struct core_arm *arm = &arms[event->n_arms++];
-		char *word = words_next(words), *channel = strchr(word, ':') + 1, *equals = strchr(channel, '=');
-		arm->channel = slice_from(channel);
-		arm->value = NULL;
-		if (word[0] != 'p')
-			continue;
-		arm->channel.len = (size_t)(equals - channel);
-		arm->value = value_from(equals + 1);
-	}
-	parse_timeout(words, event);
-}
-
-static void parse_revoked(struct words *words, struct core_event *event)
-{
-	static struct core_access revoked[CORE_MAX_ARMS];
-	for (event->revoked = revoked; words_more(words); event->n_revoked++) {
-		char *word = words_next(words);
-		revoked[event->n_revoked] = (struct core_access){slice_from(strchr(word, ':') + 1), word[0] == 'p'};
-	}
-}
-
-static void parse_op(struct words *words, struct core_event *event, struct core_arm *arms)
-{
-	static const char *const names[CORE_OP_COUNT] = {
-		[CORE_TICK] = "tick",         [CORE_HANG_UP] = "hangs",
-		[CORE_DISCONNECT] = "leaves", [CORE_ABANDON] = "abandon",
-		[CORE_CREATE] = "create",     [CORE_CLOSE] = "close",
-		[CORE_DELETE] = "delete",     [CORE_ALTER] = "alter",
-		[CORE_PUT] = "put",           [CORE_TAKE] = "take",
-		[CORE_ALTS] = "alts",         [CORE_CANCEL] = "cancel",
-		[CORE_ACK] = "ack",           [CORE_NACK] = "nack",
-		[CORE_EXTEND] = "extend",     [CORE_PAUSE] = "pauses",
-		[CORE_RESUME] = "resumes",    [CORE_REVOKE] = "revoke",
-		[CORE_MOVE] = "move",         [CORE_TAP] = "tap",
-		[CORE_UNTAP] = "untap",       [CORE_JOIN_CLUSTER] = "join",
-		[CORE_ADOPT] = "adopt",       [CORE_SERVE] = "serve",
-		[CORE_RELEASE] = "release",   [CORE_CHECKPOINT] = "checkpoint",
-	};
-	event->batch = words_skip(words, "puts");
-	event->op = CORE_PUT;
-	for (enum core_op op = CORE_TICK; !event->batch && op < CORE_OP_COUNT; op++)
-		if (names[op] && words_skip(words, names[op])) {
-			event->op = op;
-			break;
-		}
-	if (event->op >= CORE_CREATE && event->op <= CORE_TAKE)
-		event->channel = slice_from(words_next(words));
-	switch (event->op) {
-	case CORE_CREATE:
-	case CORE_ALTER:
-		parse_create(words, event);
-		break;
-	case CORE_TAP:
-		parse_tap(words, event);
-		break;
-	case CORE_UNTAP:
-		event->tap.to = slice_from(words_next(words));
-		break;
-	case CORE_DELETE:
-		event->force = words_skip(words, "force");
-		break;
-	case CORE_PUT:
-		parse_put(words, event);
-		break;
-	case CORE_TAKE:
-		parse_take(words, event);
-		break;
-	case CORE_ALTS:
-		parse_alts(words, event, arms);
-		break;
-	case CORE_CANCEL:
-		event->cancel_id = words_number(words);
-		break;
-	case CORE_MOVE:
-		parse_move(words, event);
-		break;
-	case CORE_ACK:
-	case CORE_NACK:
-	case CORE_EXTEND:
-		parse_lease(words, event);
-		break;
-	case CORE_REVOKE:
-		parse_revoked(words, event);
-		break;
-	case CORE_HANG_UP:
-		words_next(words);
-		break;
-	case CORE_ADOPT:
-		event->restore = fixture.restore ? fixture.restore : core_restore_create(NULL);
-		fixture.restore = NULL;
-		event->channel = slice_from(words_next(words));
-		break;
-	case CORE_SERVE:
-	case CORE_RELEASE:
-		event->channel = slice_from(words_next(words));
-		break;
-	case CORE_TICK:
-	case CORE_ABANDON:
-	case CORE_DISCONNECT:
-	case CORE_CLOSE:
-	case CORE_PAUSE:
-	case CORE_RESUME:
-	case CORE_CONNECT:
-	case CORE_SET_LIMITS:
-	case CORE_SET_QUOTA:
-	case CORE_JOIN_QUOTA:
-	case CORE_RESTORE:
-	case CORE_CHECKPOINT:
-	case CORE_JOIN_CLUSTER:
-	case CORE_DRAIN:
-	case CORE_OP_COUNT:
-		break;
-	}
-	assert(!words_more(words));
 }
 
 /* -- Replies out -- */
@@ -517,16 +219,17 @@ static void check_core(const char *line)
 }
 
 /* The lines that are no events. */
-static bool do_aside(struct words *words, const char *line)
+static bool do_aside(struct line *line, const char *said)
 {
-	if (words_skip(words, "keeps"))
-		fixture.unsent[words->at[0][0] - 'a'].keeps = true;
-	else if (words_skip(words, "sends"))
-		send_kept(words->at[0][0] - 'a');
+	int connection = line->at[0][0] - 'a';
+	if (line_skip(line, "keeps"))
+		fixture.unsent[connection].keeps = true;
+	else if (line_skip(line, "sends"))
+		send_kept(connection);
 	else
 		return false;
 	text_clear();
-	check_core(line);
+	check_core(said);
 	return true;
 }
 
@@ -538,23 +241,22 @@ static void keep(struct core_reply *reply)
 		unsent->n++;
 }
 
-const char *fixture_do(const char *line)
+const char *fixture_do(const char *said)
 {
-	struct words words = {.n = 0};
-	struct core_arm arms[CORE_MAX_ARMS];
+	struct line line = {.n = 0};
 	struct core_event event = {
 		.now_us = fixture.now_us, .unsent_bytes = fixture.unsent_bytes, .recorder = fixture.recorder};
-	words_split(&words, line);
-	char *who = words.at[0];
+	line_split(&line, said);
+	const char *who = line.at[0];
 	if (strcmp(who, "tick") != 0 && strcmp(who, "abandon") != 0)
-		words.next = 1;
-	if (words.next && who[0] != '-') {
+		line.next = 1;
+	if (line.next && who[0] != '-') {
 		event.connection = connection_of(who[0]);
 		event.id = who[1] ? strtoull(who + 1, NULL, 10) : CORE_NO_ID;
 	}
-	if (do_aside(&words, line))
+	if (do_aside(&line, said))
 		return text;
-	parse_op(&words, &event, arms);
+	line_parse_op(&line, &event);
 
 	if (event.op == CORE_DISCONNECT) {
 		struct fixture_unsent *unsent = &fixture.unsent[who[0] - 'a'];
@@ -581,7 +283,7 @@ const char *fixture_do(const char *line)
 		text_add("%sundeliverable %llu %.*s", text_len ? "; " : "", (unsigned long long)effects.n_undeliverable,
 			 (int)effects.undeliverable.len, effects.undeliverable.bytes);
 	core_effects_release(fixture.core, &effects);
-	check_core(line);
+	check_core(said);
 	return text;
 }
 
@@ -690,9 +392,5 @@ int fixture_main(const char *suite_name, const TTest *const *tests, size_t n)
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(tests_case, tests[i]);
 	suite_add_tcase(suite, tests_case);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite_run(suite);
 }

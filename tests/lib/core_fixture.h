@@ -15,11 +15,18 @@
  *   close CHANNEL
  *   delete CHANNEL [force]
  *   put CHANNEL VALUE [delay MS] [timeout MS] [once PRODUCER SEQ]
- *   puts CHANNEL VALUE... [delay MS] [timeout MS]                               (a batch; both: [once PRODUCER SEQ] at
- * the end) take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]] alts [priority] ARM... [timeout MS] [lease
- * MS [sticky]]                     (arms: take:CHANNEL put:CHANNEL=VALUE) cancel ID ack LEASE nack LEASE [delay MS]
- * [uncounted] extend LEASE MS move FROM [to CHANNEL] [max N] tick · join · adopt GROUP · serve GROUP · release GROUP ·
- * checkpoint · hangs up · leaves · abandon pauses · resumes · keeps · sends revoke ACCESS... (take:CHANNEL put:CHANNEL)
+ *   puts CHANNEL VALUE... [delay MS] [timeout MS] [once PRODUCER SEQ]     (a batch)
+ *   take CHANNEL [max N] [count N] [timeout MS] [lease MS [sticky]]
+ *   alts [priority] ARM... [timeout MS] [lease MS [sticky]]               (arms: take:CHANNEL put:CHANNEL=VALUE)
+ *   cancel ID
+ *   ack LEASE
+ *   nack LEASE [delay MS] [uncounted]
+ *   extend LEASE MS
+ *   move FROM [to CHANNEL] [max N]
+ *   revoke ACCESS...                                                      (take:CHANNEL put:CHANNEL)
+ *   adopt GROUP, serve GROUP, release GROUP
+ *   tick, join, checkpoint, abandon
+ *   hangs up, leaves, pauses, resumes, keeps, sends
  *
  * A tap with a match carries the values that begin with the letter; one that `stays` does not close its target.
  * `dead N CHANNEL` are max_deliveries and dead_letter. A LEASE is 1 for the first that was told in the test, 2 for the
