@@ -73,6 +73,11 @@ struct engine_answer {
 	struct slice version;             /* status: such as 3.4.23 */
 };
 
+static inline const char *engine_message(const struct engine_answer *answer)
+{
+	return answer->message ? answer->message : "no answer";
+}
+
 typedef void engine_cb(void *arg, const struct engine_answer *answer);
 typedef void engine_hint_cb(void *arg);
 

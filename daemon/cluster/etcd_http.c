@@ -63,8 +63,8 @@ static void on_socket(void *arg)
 	struct socket_watch *socket = arg;
 	struct etcd_http *http = socket->http;
 	int n_running;
-	libcurl->multi_socket_action(http->multi, socket->fd, 0,
-				     &n_running); /* it looks what is ready, and may end us */
+	/* It looks itself what is ready, and may end us. */
+	libcurl->multi_socket_action(http->multi, socket->fd, 0, &n_running);
 	handle_ended(http);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/cluster/due.h"
 #include "daemon/cluster/group_log_private.h"
 
 enum {
@@ -83,14 +84,11 @@ uint64_t group_log_tick(struct group_log *log, uint64_t now_us)
 	if (log->status.failure)
 		return UINT64_MAX;
 	time_run(log);
-	uint64_t due_us = group_log_write(log), at_us = look_for_room(log);
-	due_us = at_us < due_us ? at_us : due_us;
-	for (struct log_group *group = log->groups; group; group = group->next) {
-		at_us = group_trim_tick(&group->trim, now_us);
-		due_us = at_us < due_us ? at_us : due_us;
-	}
-	at_us = log_compact_tick(&log->compact, now_us);
-	return at_us < due_us ? at_us : due_us;
+	uint64_t due_us = group_log_write(log);
+	due_us = sooner_us(due_us, look_for_room(log));
+	for (struct log_group *group = log->groups; group; group = group->next)
+		due_us = sooner_us(due_us, group_trim_tick(&group->trim, now_us));
+	return sooner_us(due_us, log_compact_tick(&log->compact, now_us));
 }
 
 /* -- Groups -- */
@@ -176,7 +174,7 @@ void group_log_room(const struct group_log *log, uint64_t *used_bytes, uint64_t 
 	*quota_bytes = log->quota_bytes;
 }
 
-void group_log_take_trouble(struct group_log *log, char text[200])
+void group_log_take_trouble(struct group_log *log, char text[GROUP_LOG_TROUBLE_BYTES])
 {
 	memcpy(text, log->trouble, sizeof(log->trouble));
 	log->trouble[0] = '\0';

@@ -72,7 +72,9 @@ bool group_log_lag(const struct group_log *log, struct slice group, uint64_t *ba
 /* Of the engine, as it last said. */
 void group_log_room(const struct group_log *log, uint64_t *used_bytes, uint64_t *quota_bytes);
 
+enum { GROUP_LOG_TROUBLE_BYTES = 200 };
+
 /* Why the engine last refused to write, for a log line; empty: it has not since the last time this was asked. */
-void group_log_take_trouble(struct group_log *log, char text[200]);
+void group_log_take_trouble(struct group_log *log, char text[GROUP_LOG_TROUBLE_BYTES]);
 
 #endif

@@ -55,7 +55,7 @@ struct group_log {
 	uint64_t status_due_us, used_bytes, quota_bytes;
 	bool asks_status;
 	struct log_compact compact;
-	char trouble[200];
+	char trouble[GROUP_LOG_TROUBLE_BYTES];
 };
 
 static inline struct slice log_group_name(const struct log_group *group)

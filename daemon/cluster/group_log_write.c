@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/cluster/due.h"
 #include "daemon/cluster/group_log_private.h"
 
 enum {
@@ -59,7 +60,7 @@ static uint64_t write_group(struct group_log *log, struct log_group *group)
 		if (piece->state != PIECE_WAITS)
 			continue;
 		if (piece->due_us > log->now_us)
-			due_us = piece->due_us < due_us ? piece->due_us : due_us;
+			due_us = sooner_us(due_us, piece->due_us);
 		else if (log->under_way < UNDER_WAY)
 			write_piece(log, piece);
 		else
@@ -72,10 +73,9 @@ uint64_t group_log_write(struct group_log *log)
 {
 	uint64_t due_us = UINT64_MAX;
 	log->has_reached_bound = false;
-	for (struct log_group *group = log->groups; group; group = group->next) {
-		uint64_t at_us = group->first ? write_group(log, group) : UINT64_MAX;
-		due_us = at_us < due_us ? at_us : due_us;
-	}
+	for (struct log_group *group = log->groups; group; group = group->next)
+		if (group->first)
+			due_us = sooner_us(due_us, write_group(log, group));
 	return due_us;
 }
 
@@ -123,7 +123,7 @@ static void put_off(struct group_log *log, struct piece *piece, const struct eng
 	piece->state = PIECE_WAITS;
 	piece->retry_us = next_us < FIRST_RETRY_US ? FIRST_RETRY_US : next_us > LAST_RETRY_US ? LAST_RETRY_US : next_us;
 	piece->due_us = log->now_us + (answer->is_full ? FULL_RETRY_US : piece->retry_us);
-	snprintf(log->trouble, sizeof(log->trouble), "%s", answer->message ? answer->message : "no answer");
+	snprintf(log->trouble, sizeof(log->trouble), "%s", engine_message(answer));
 	if (answer->is_full && !log->status.is_full) {
 		log->status.is_full = true;
 		group_log_tell(log);

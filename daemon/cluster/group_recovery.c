@@ -85,9 +85,9 @@ static void on_floor_made(void *arg, const struct engine_answer *answer)
 	struct group_recovery *recovery = arg;
 	recovery->is_under_way = false;
 	recovery->stage = READS_FLOOR;
+	/* Not so: it is there by now; or the group is another's, as the batches will say. */
 	if (answer->result != ENGINE_DONE)
-		ask_again(
-			recovery); /* not so: it is there by now; or the group is another's, as the batches will say */
+		ask_again(recovery);
 }
 
 static void read_floor(struct group_recovery *recovery)

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "daemon/cluster/due.h"
+
 enum {
 	RETRY_US = 200 * 1000,
 	HURRY_US = 50 * 1000,          /* to keep the lease alive, after there was no answer */
@@ -33,7 +35,6 @@ static void go_on(struct joining *joining, enum joining_stage stage)
 /* True: it has happened. Else the same stage is tried again, or it has ended. */
 static bool is_done(struct joining *joining, const struct engine_answer *answer)
 {
-	const char *why = answer->message ? answer->message : "no answer";
 	joining->is_under_way = false;
 	if (answer->result == ENGINE_DONE) {
 		joining->refused_since_us = UINT64_MAX;
@@ -48,7 +49,7 @@ static bool is_done(struct joining *joining, const struct engine_answer *answer)
 	else if (joining->refused_since_us == UINT64_MAX)
 		joining->refused_since_us = joining->now_us;
 	if (answer->result != ENGINE_NOT_SO)
-		snprintf(joining->trouble, sizeof(joining->trouble), "%s", why);
+		snprintf(joining->trouble, sizeof(joining->trouble), "%s", engine_message(answer));
 	if (joining->refused_since_us != UINT64_MAX && joining->now_us - joining->refused_since_us > REFUSED_US)
 		end(joining, false, joining->trouble);
 	return false;
@@ -222,8 +223,7 @@ static void on_kept_alive(void *arg, const struct engine_answer *answer)
 		break;
 	case ENGINE_UNKNOWN:
 	case ENGINE_REFUSED:
-		snprintf(joining->trouble, sizeof(joining->trouble), "%s",
-			 answer->message ? answer->message : "no answer");
+		snprintf(joining->trouble, sizeof(joining->trouble), "%s", engine_message(answer));
 		joining->due_us = joining->now_us + HURRY_US;
 		break;
 	}
@@ -334,7 +334,7 @@ uint64_t joining_tick(struct joining *joining, uint64_t now_us)
 	if (gives_up_us(joining) <= now_us)
 		end(joining, true, "the engine has not answered for too long");
 	uint64_t due_us = go_on_or_wait(joining, now_us), end_us = gives_up_us(joining);
-	return due_us < end_us ? due_us : end_us;
+	return sooner_us(due_us, end_us);
 }
 
 void joining_init(struct joining *joining, struct engine *engine, struct slice name, uint64_t ttl_ms,

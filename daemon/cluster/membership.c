@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/cluster/due.h"
 #include "daemon/cluster/joining.h"
 #include "daemon/cluster/ownership.h"
 
@@ -24,6 +25,7 @@ struct membership {
 	struct ownership ownership;
 	struct slice name, address, http;
 	uint64_t now_us, wall_ms;
+	uint64_t places; /* the sum of its own configuration */
 	enum reading reading;
 	bool is_under_way, wants_reading, has_ended;
 	uint64_t read_us; /* when the last reading began */
@@ -175,7 +177,7 @@ uint64_t membership_tick(struct membership *membership, uint64_t now_us)
 	if (membership->has_ended)
 		return UINT64_MAX;
 	membership->now_us = membership->ownership.now_us = now_us;
-	uint64_t due_us = joining_tick(&membership->joining, now_us), at_us;
+	uint64_t due_us = joining_tick(&membership->joining, now_us);
 	if (!membership_is_joined(membership))
 		return due_us;
 	if (membership->decide_us <= now_us && membership->reading == READING_RESTS && membership->table->reading)
@@ -184,10 +186,9 @@ uint64_t membership_tick(struct membership *membership, uint64_t now_us)
 		return UINT64_MAX;
 	membership->wants_reading |= membership->ownership.wants_reading;
 	membership->ownership.wants_reading = false;
-	at_us = membership->decide_us > now_us ? membership->decide_us : UINT64_MAX;
-	due_us = at_us < due_us ? at_us : due_us;
-	at_us = read_table(membership);
-	return at_us < due_us ? at_us : due_us;
+	if (membership->decide_us > now_us)
+		due_us = sooner_us(due_us, membership->decide_us);
+	return sooner_us(due_us, read_table(membership));
 }
 
 /* -- Groups -- */
@@ -315,7 +316,7 @@ static void set_value(struct membership *membership)
 		.mark = membership->ownership.mark,
 		.is_draining = membership->ownership.is_draining,
 		.joined_ms = membership->wall_ms,
-		.places = placement_sum(&membership->ownership.placement),
+		.places = membership->places,
 		.address = membership->address,
 		.http = membership->http,
 	};
@@ -375,7 +376,7 @@ bool membership_daemon(const struct membership *membership, size_t i, struct mem
 		.is_self = slice_equal(member_name(member), membership->name),
 		.is_draining = info.is_draining,
 		.joined_ms = info.joined_ms,
-		.has_other_places = info.places != placement_sum(&membership->ownership.placement),
+		.has_other_places = info.places != membership->places,
 		.seen_us = member->since_us,
 	};
 	return true;
@@ -433,6 +434,7 @@ struct membership *membership_create(struct engine *engine, const struct members
 	membership->address = settings->address;
 	membership->http = settings->http;
 	membership->wall_ms = settings->wall_ms;
+	membership->places = placement_sum(&settings->placement);
 	membership->ownership = (struct ownership){
 		.engine = engine,
 		.placement = settings->placement,

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "daemon/cluster/due.h"
+
 enum {
 	RETRY_US = 100 * 1000,
 	GIVEN_AT_ONCE = 16, /* groups */
@@ -71,6 +73,11 @@ static bool is_still_mine(const struct ownership *ownership, const struct table_
 
 /* -- Whose it had best be -- */
 
+static bool is_self(const struct ownership *ownership, const struct table_member *member)
+{
+	return slice_equal(member_name(member), ownership->name);
+}
+
 const struct table_member *ownership_home_of(struct ownership *ownership, struct slice group, struct slice home)
 {
 	struct table *table = ownership->table;
@@ -79,8 +86,7 @@ const struct table_member *ownership_home_of(struct ownership *ownership, struct
 	size_t n = 0;
 	for (size_t i = 0; i < table->n_members; i++) {
 		const struct table_member *member = &table->members[i];
-		bool is_self = slice_equal(member_name(member), ownership->name);
-		if (is_self ? ownership->is_draining : member->is_draining)
+		if (is_self(ownership, member) ? ownership->is_draining : member->is_draining)
 			continue;
 		members[n] = member;
 		names[n++] = member_name(member);
@@ -92,11 +98,6 @@ const struct table_member *ownership_home_of(struct ownership *ownership, struct
 const struct table_member *ownership_home(struct ownership *ownership, const struct table_group *group)
 {
 	return ownership_home_of(ownership, group_name(group), group_home(group));
-}
-
-static bool is_self(const struct ownership *ownership, const struct table_member *member)
-{
-	return slice_equal(member_name(member), ownership->name);
 }
 
 bool ownership_is_home(struct ownership *ownership, const struct table_group *group)
@@ -307,10 +308,8 @@ uint64_t ownership_decide(struct ownership *ownership)
 	size_t n_given = 0;
 	for (size_t i = 0; i < table->n_groups; i++)
 		n_given += table->groups[i]->stage > GROUP_IS_OURS;
-	for (size_t i = 0; i < table->n_groups; i++) {
-		uint64_t at_us = decide(ownership, table->groups[i], &n_given);
-		due_us = at_us < due_us ? at_us : due_us;
-	}
+	for (size_t i = 0; i < table->n_groups; i++)
+		due_us = sooner_us(due_us, decide(ownership, table->groups[i], &n_given));
 	return due_us;
 }
 

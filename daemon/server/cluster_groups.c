@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/cluster/due.h"
 #include "daemon/log.h"
 #include "daemon/server/clustering_private.h"
 #include "daemon/session/tap_match.h"
@@ -169,8 +170,7 @@ uint64_t cluster_tick_groups(struct server_cluster *cluster, uint64_t now_us)
 	for (struct server_group *group = cluster->groups, *next; group && !cluster->has_ended; group = next) {
 		next = group->next;
 		if (group->recovery) {
-			uint64_t at_us = group_recovery_tick(group->recovery, now_us);
-			due_us = at_us < due_us ? at_us : due_us;
+			due_us = sooner_us(due_us, group_recovery_tick(group->recovery, now_us));
 		} else if (group->stage == SERVER_GROUP_COMES) {
 			look_at_core(cluster, group);
 		} else if (group->stage == SERVER_GROUP_LEAVES) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/cluster/due.h"
 
 enum {
 	PEERS = 32, /* more than that are left to their leases */
@@ -181,7 +182,7 @@ uint64_t cluster_peers_tick(struct cluster_peers *peers, uint64_t now_us)
 	for (size_t i = 0; i < peers->n; i++) {
 		if (peers->peers[i]->due_us <= now_us)
 			tick(peers->peers[i], now_us);
-		due_us = peers->peers[i]->due_us < due_us ? peers->peers[i]->due_us : due_us;
+		due_us = sooner_us(due_us, peers->peers[i]->due_us);
 	}
 	return due_us;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "config/cluster.h"
+#include "daemon/cluster/due.h"
 #include "daemon/cluster/etcd.h"
 #include "daemon/log.h"
 #include "daemon/server/clustering_private.h"
@@ -19,7 +20,6 @@ enum {
 	LEAST_CHECKPOINT_BYTES = 1024 * 1024, /* some thousand keys, which a take-over reads in a fifth of a second */
 	LAST_CALLS_US = 1000 * 1000,          /* what the end waits for the engine, at most */
 	CLOCKS_APART_MS = 5000,
-	TROUBLE_US = 5 * 1000 * 1000,
 };
 
 static uint64_t wall_ms(void)
@@ -139,10 +139,11 @@ static void look_at_daemons(struct server_cluster *cluster, uint64_t now_us)
 /* What keeps it from going on, whenever that is something else. */
 static void tell_trouble(struct server_cluster *cluster)
 {
-	char text[200];
+	char text[GROUP_LOG_TROUBLE_BYTES];
 	const char *trouble = membership_trouble(cluster->membership);
 	group_log_take_trouble(cluster->log, text);
-	snprintf(text, sizeof(text), "%s", trouble[0] ? trouble : text);
+	if (trouble[0])
+		snprintf(text, sizeof(text), "%s", trouble);
 	if (!text[0] || strcmp(text, cluster->trouble) == 0)
 		return;
 	memcpy(cluster->trouble, text, sizeof(text));
@@ -185,11 +186,6 @@ static void tell_sure(struct server_cluster *cluster, uint64_t now_us)
 
 /* -- A turn -- */
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void server_end_cluster_turn(struct server *server)
 {
 	struct server_cluster *cluster = server->cluster;
@@ -197,21 +193,21 @@ void server_end_cluster_turn(struct server *server)
 		return;
 	uint64_t now_us = loop_now_us(server->loop);
 	uint64_t due_us = membership_tick(cluster->membership, now_us);
-	due_us = sooner(due_us, cluster_tick_groups(cluster, now_us));
-	due_us = sooner(due_us, group_log_tick(cluster->log, now_us));
+	due_us = sooner_us(due_us, cluster_tick_groups(cluster, now_us));
+	due_us = sooner_us(due_us, group_log_tick(cluster->log, now_us));
 	server_go_on_with_checkpoint(server);
-	due_us = sooner(due_us, journal_end_turn(&server->journal.journal, now_us));
+	due_us = sooner_us(due_us, journal_end_turn(&server->journal.journal, now_us));
 	if (cluster->loss)
 		end(cluster, true, cluster->loss);
 	if (cluster->has_ended)
 		return;
 	on_change(cluster);
 	look_at_daemons(cluster, now_us);
-	due_us = sooner(due_us, cluster_peers_tick(cluster->peers, now_us));
+	due_us = sooner_us(due_us, cluster_peers_tick(cluster->peers, now_us));
 	tell_trouble(cluster);
 	tell_room(cluster);
 	if (cluster->was_sure)
-		due_us = sooner(due_us, membership_sure_until_us(cluster->membership));
+		due_us = sooner_us(due_us, membership_sure_until_us(cluster->membership));
 	loop_timer_set(cluster->timer, due_us);
 	tell_sure(cluster, now_us);
 }
@@ -415,8 +411,7 @@ void server_stop_cluster(struct server *server)
 	cluster_peers_destroy(cluster->peers);
 	membership_destroy(cluster->membership);
 	group_log_destroy(cluster->log);
-	if (cluster->engine)
-		etcd_destroy(cluster->engine);
+	etcd_destroy(cluster->engine);
 	loop_timer_destroy(cluster->timer);
 	cluster_config_finish(&cluster->config);
 	free(cluster->rules);

@@ -44,7 +44,8 @@ struct server_cluster {
 	bool has_ended;   /* its place is lost, or could not be had */
 	bool was_sure, has_doubted, is_full, has_warned_places, has_warned_clock;
 	uint64_t joined_us, takeovers;
-	char trouble[200], why[400]; /* the last that was logged; for the view */
+	char trouble[GROUP_LOG_TROUBLE_BYTES]; /* the last that was logged */
+	char why[400];                         /* for the view */
 };
 
 static inline struct slice server_group_name(const struct server_group *group)

@@ -68,8 +68,7 @@ static void *read_journal(void *arg)
 	struct log *log = &replay->server->journal.log;
 	if (recovery_read(&replay->recovery, replay->error) == 0 && !atomic_load(&replay->is_given_up) &&
 	    (replay->begun = log_begin(log)) == 0)
-		log_make_spare(
-			log); /* the writer needs it at once, and the loop need not wait; a failure comes again */
+		log_make_spare(log); /* the writer needs it at once; a failure comes again */
 	atomic_store(&replay->has_ended, true);
 	tell(replay);
 	return NULL;
