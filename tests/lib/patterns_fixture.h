@@ -47,7 +47,7 @@ void running_start(struct running *running, int (*run)(void *context), void *con
 int running_join(struct running *running); /* its status, and this thread's patterns_words */
 extern char patterns_words[512];
 
-/* What the callback `failed` or `lost` was patterns_told, in the order of the calls, as lines of "VALUE status"; safe
+/* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status"; safe
  * for threads. */
 extern char patterns_told[4096];
 void patterns_tell(const char *json, size_t len, int status);
