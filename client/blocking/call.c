@@ -196,7 +196,7 @@ int mr_cancel(mr *m, mr_request *request)
 	if (request->is_done) {
 		status = fail(MR_ENO_SUCH_REQUEST, "the request has ended by itself");
 	} else if (request->base.place == PLACE_WAITING) {
-		status = requests_cancel(&m->machine, &request->base);
+		status = requests_cancel(&request->base);
 		driver_look(m);
 	} else {
 		request->base.is_cancelled = true;

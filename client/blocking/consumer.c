@@ -295,7 +295,7 @@ static int cancel_first(mr_consumer *consumer)
 	int status;
 
 	if (first->place == PLACE_WAITING) {
-		status = requests_cancel(&m->machine, first);
+		status = requests_cancel(first);
 		driver_look(m);
 		return status;
 	}
@@ -330,11 +330,10 @@ int mr_consumer_cancel(mr_consumer *consumer, int64_t timeout_ms)
 /* Its values go nowhere from now on, and the daemon is told without waiting. */
 static void grant_abandon(struct grant *grant)
 {
-	struct machine *machine = &grant->consumer->m->machine;
 
 	if (grant->request.base.place == PLACE_WRITING || grant->request.base.place == PLACE_SENT)
-		(void)requests_cancel(machine, &grant->request.base);
-	requests_forget(machine, &grant->request.base);
+		(void)requests_cancel(&grant->request.base);
+	requests_forget(&grant->request.base);
 	grant_destroy(grant);
 }
 

@@ -29,11 +29,6 @@ void driver_unlock(struct mr *m)
 
 /* -- bytes -- */
 
-static bool has_socket(const struct blocking_contact *of)
-{
-	return of->contact.state == CONTACT_GREETING || of->contact.state == CONTACT_OPEN;
-}
-
 /* Reads once. Whether there may be more. */
 static bool read_once(struct mr *m, struct blocking_contact *of)
 {
@@ -42,7 +37,7 @@ static bool read_once(struct mr *m, struct blocking_contact *of)
 	char *room;
 	ssize_t n;
 
-	if (!has_socket(of))
+	if (!contact_is_connected(&of->contact))
 		return false;
 	room = contact_room(&of->contact, &len, now_ms);
 	n = room ? uplink_read(&of->dial.uplink, room, len) : UPLINK_AGAIN;
@@ -85,7 +80,7 @@ static void write_to(struct mr *m, struct blocking_contact *of, bool flush, int6
 {
 	struct slice out;
 
-	while ((out = contact_output(&of->contact, flush, now_ms)).len && has_socket(of)) {
+	while ((out = contact_output(&of->contact, flush, now_ms)).len && contact_is_connected(&of->contact)) {
 		ssize_t n = uplink_write(&of->dial.uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN) {
@@ -99,7 +94,7 @@ static void write_to(struct mr *m, struct blocking_contact *of, bool flush, int6
 		}
 		while (read_once(m, of)) /* the daemon may have said why before it closed */
 			;
-		if (has_socket(of))
+		if (contact_is_connected(&of->contact))
 			contact_closed_by_peer(&of->contact, now_ms, uplink_message(n));
 	}
 }
@@ -118,11 +113,6 @@ void driver_write(struct mr *m, bool flush)
 
 /* -- time -- */
 
-static int64_t earlier_of(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static int64_t due_ms(const struct mr *m)
 {
 	int64_t due_ms = machine_due_ms(&m->machine);
@@ -130,7 +120,7 @@ static int64_t due_ms(const struct mr *m)
 
 	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
 	{
-		due_ms = earlier_of(due_ms, attempt_due_ms((const struct blocking_contact *)contact));
+		due_ms = deadlines_earlier_ms(due_ms, attempt_due_ms((const struct blocking_contact *)contact));
 	}
 	return due_ms;
 }
@@ -160,8 +150,9 @@ static int64_t wakes_ms(const struct waiter *waiter, int64_t deadline_ms)
 {
 	const struct mr_request *request = waiter->request;
 
-	return request && request->base.deadline.place ? earlier_of(deadline_ms, request->base.deadline.due_ms)
-						       : deadline_ms;
+	return request && request->base.deadline.place
+		       ? deadlines_earlier_ms(deadline_ms, request->base.deadline.due_ms)
+		       : deadline_ms;
 }
 
 /* How long poll() may wait. */
@@ -228,7 +219,8 @@ static nfds_t list_sockets(struct mr *m, struct pollfd *ready)
 	TAILQ_FOREACH(contact, &m->machine.contacts, entry)
 	{
 		const struct blocking_contact *of = (const struct blocking_contact *)contact;
-		bool is_blocked = has_socket(of) && contact_output(contact, false, clock_now_ms()).len > 0;
+		bool is_blocked =
+			contact_is_connected(&of->contact) && contact_output(contact, false, clock_now_ms()).len > 0;
 
 		ready[n++] = (struct pollfd){
 			.fd = attempt_fd(of),
@@ -251,7 +243,7 @@ static void use_sockets(struct mr *m, const struct pollfd *ready)
 			attempt_go_on(m, of, clock_now_ms());
 		else if (at->revents & ~POLLOUT)
 			read_once(m, of);
-		while (has_socket(of) && uplink_has_more(&of->dial.uplink) && read_once(m, of))
+		while (contact_is_connected(&of->contact) && uplink_has_more(&of->dial.uplink) && read_once(m, of))
 			;
 	}
 }
@@ -261,7 +253,7 @@ static void poll_sockets(struct mr *m, struct waiter *waiter, int64_t until_ms)
 {
 	struct pollfd ready[MACHINE_MOST_CONTACTS + 1];
 	nfds_t n_ready = list_sockets(m, ready);
-	int n, wait_ms = poll_ms(earlier_of(due_ms(m), until_ms));
+	int n, wait_ms = poll_ms(deadlines_earlier_ms(due_ms(m), until_ms));
 	eventfd_t times;
 
 	m->leader = waiter;

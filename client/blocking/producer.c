@@ -289,7 +289,7 @@ static void drop_unsent(mr_producer *producer)
 		next = TAILQ_NEXT(produced, entry);
 		if (produced->request.base.place != PLACE_WAITING || produced->request.base.was_sent)
 			continue;
-		requests_forget(&producer->m->machine, &produced->request.base);
+		requests_forget(&produced->request.base);
 		producer->report.failed++;
 		answered(produced);
 	}
@@ -339,7 +339,7 @@ void mr_producer_destroy(mr_producer *producer)
 		return;
 	LIST_REMOVE(&producer->listener, entry);
 	while ((produced = TAILQ_FIRST(&producer->unanswered))) {
-		requests_forget(&producer->m->machine, &produced->request.base);
+		requests_forget(&produced->request.base);
 		answered(produced);
 	}
 	driver_unlock(producer->m);

@@ -184,7 +184,7 @@ struct slice contact_output(struct contact *contact, bool flush, int64_t now_ms)
 	if (contact->state == CONTACT_OPEN && !ephemerals_create(contact, now_ms))
 		contact_close(contact, now_ms, MR_EMEMORY, "not enough memory to create the ephemeral channels anew");
 	sending_pump(contact, flush, now_ms);
-	if (contact->state != CONTACT_GREETING && contact->state != CONTACT_OPEN)
+	if (!contact_is_connected(contact))
 		return (struct slice){NULL, 0};
 	return (struct slice){buffer_front(out), buffer_len(out)};
 }

@@ -13,11 +13,16 @@ bool contact_wants_connection(const struct contact *contact, int64_t now_ms);
 void contact_opening(struct contact *contact, int64_t now_ms);
 void contact_opened(struct contact *contact, int64_t now_ms);
 
+/* Whether bytes go over it: what is to be read and written is the machine's. */
+static inline bool contact_is_connected(const struct contact *contact)
+{
+	return contact->state == CONTACT_GREETING || contact->state == CONTACT_OPEN;
+}
+
 /* Whether the driver has to have a connection, or to open it. */
 static inline bool contact_has_connection(const struct contact *contact)
 {
-	return contact->state == CONTACT_OPENING || contact->state == CONTACT_GREETING ||
-	       contact->state == CONTACT_OPEN;
+	return contact->state == CONTACT_OPENING || contact_is_connected(contact);
 }
 
 /* Whether not all addresses of home have failed since there was a connection, or since all had failed before. */

@@ -27,6 +27,11 @@ void deadlines_set(struct deadlines *deadlines, struct deadline *deadline, int64
 
 void deadlines_remove(struct deadlines *deadlines, struct deadline *deadline); /* in none is fine */
 
+static inline int64_t deadlines_earlier_ms(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* The earliest; NULL: there is none. */
 struct deadline *deadlines_first(const struct deadlines *deadlines);
 

@@ -15,7 +15,7 @@
 
 /* -- greeted -- */
 
-static bool has_feature(const json_t *hello, const char *name)
+bool events_has_feature(const json_t *hello, const char *name)
 {
 	json_t *feature;
 	size_t i;
@@ -39,8 +39,8 @@ static int read_hello(struct contact *contact, const struct message_reply *reply
 	if (result == 0)
 		result = exchange_set_max_frame(
 			&contact->exchange, (uint64_t)json_integer_value(json_object_get(hello, "max_frame_bytes")));
-	contact->knows_once = has_feature(hello, "once");
-	contact->is_of_cluster = has_feature(hello, "cluster");
+	contact->knows_once = events_has_feature(hello, "once");
+	contact->is_of_cluster = events_has_feature(hello, "cluster");
 	machine->is_of_cluster = machine->is_of_cluster || contact->is_of_cluster;
 	contact->window = machine->settings.window;
 	if (contact->window != MACHINE_NO_WINDOW && max_inflight > 0 &&
@@ -249,7 +249,7 @@ static bool next_of(struct contact *contact, int64_t now_ms, struct machine_even
 	struct message_reply *reply = &contact->machine->reply;
 	struct exchange_request *pending;
 
-	while (contact->state == CONTACT_GREETING || contact->state == CONTACT_OPEN) {
+	while (contact_is_connected(contact)) {
 		enum exchange_event came = exchange_next(&contact->exchange, &pending, reply);
 		struct machine_request *request = (struct machine_request *)pending;
 

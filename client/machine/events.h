@@ -25,4 +25,7 @@ void events_next(struct machine *machine, int64_t now_ms, struct machine_event *
 /* Whether there is any that no bytes have brought. */
 bool events_are_there(const struct machine *machine);
 
+/* Whether a daemon's hello tells of this feature. */
+bool events_has_feature(const json_t *hello, const char *name);
+
 #endif

@@ -57,20 +57,15 @@ void machine_finish(struct machine *machine)
 	machine->name = machine->token = NULL;
 }
 
-static int64_t earlier_of(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 int64_t machine_due_ms(const struct machine *machine)
 {
 	const struct deadline *first = deadlines_first(&machine->deadlines);
-	int64_t due_ms = earlier_of(first ? first->due_ms : MACHINE_NEVER, machine->routes_due_ms);
+	int64_t due_ms = deadlines_earlier_ms(first ? first->due_ms : MACHINE_NEVER, machine->routes_due_ms);
 	const struct contact *contact;
 
 	TAILQ_FOREACH(contact, &machine->contacts, entry)
 	{
-		due_ms = earlier_of(due_ms, contact_due_ms(contact));
+		due_ms = deadlines_earlier_ms(due_ms, contact_due_ms(contact));
 	}
 	return due_ms;
 }

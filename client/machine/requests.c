@@ -19,9 +19,8 @@ static void destroy_own(struct machine_request *request)
 	free(request);
 }
 
-void requests_forget(struct machine *machine, struct machine_request *request)
+void requests_forget(struct machine_request *request)
 {
-	(void)machine;
 	exchange_forget(&request->contact->exchange, &request->pending);
 	places_remove(request);
 	operation_finish(&request->operation);
@@ -39,7 +38,7 @@ struct machine_request *requests_abandon(struct machine *machine)
 			while ((request = TAILQ_FIRST(places_list(contact, place)))) {
 				exchange_forget(&request->contact->exchange, &request->pending);
 				if (!request->is_own) {
-					requests_forget(machine, request);
+					requests_forget(request);
 					return request;
 				}
 				destroy_own(request);
@@ -50,11 +49,6 @@ struct machine_request *requests_abandon(struct machine *machine)
 }
 
 /* -- time -- */
-
-static int64_t earlier_of(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Until when it waits for a connection to this contact, if that has to be made first. In a cluster another daemon may
  * take over meanwhile, so it waits for as long as it may wait at all. */
@@ -67,11 +61,12 @@ static int64_t open_ends_ms(const struct contact *contact, const struct machine_
 		return request->timeout_ends_ms > now_ms + MACHINE_OPEN_MS ? request->timeout_ends_ms
 									   : now_ms + MACHINE_OPEN_MS;
 	if (request->operation.timeout_ms >= 0)
-		within_ms = earlier_of(within_ms, MACHINE_OPEN_MS);
+		within_ms = deadlines_earlier_ms(within_ms, MACHINE_OPEN_MS);
 	else if (!request->was_sent && contact->next_open_ms > now_ms)
 		now_ms = contact->next_open_ms;
 	if (request->was_sent)
-		return earlier_of(now_ms + within_ms, places_later_ms(request->timeout_ends_ms, MACHINE_GRACE_MS));
+		return deadlines_earlier_ms(now_ms + within_ms,
+					    places_later_ms(request->timeout_ends_ms, MACHINE_GRACE_MS));
 	return now_ms + within_ms;
 }
 
@@ -180,7 +175,7 @@ int requests_submit(struct machine *machine, struct machine_request *request, st
 	}
 	status = sending_send(request, true, now_ms);
 	if (status != MR_OK)
-		requests_forget(machine, request);
+		requests_forget(request);
 	return status;
 }
 
@@ -209,12 +204,11 @@ bool requests_submit_own(struct contact *contact, const struct client_operation 
 	return true;
 }
 
-int requests_cancel(struct machine *machine, struct machine_request *request)
+int requests_cancel(struct machine_request *request)
 {
 	struct buffer members = {0};
 	int result;
 
-	(void)machine;
 	switch (request->place) {
 	case PLACE_WAITING:
 		places_end(request, MR_CANCELLED, "");

@@ -12,10 +12,10 @@ int requests_submit(struct machine *machine, struct machine_request *request, st
 
 /* Asks for its end, which is told as any other. MR_OK, MR_ENO_SUCH_REQUEST (its end is on the way already), or
  * MR_EMEMORY. */
-int requests_cancel(struct machine *machine, struct machine_request *request);
+int requests_cancel(struct machine_request *request);
 
 /* The machine knows nothing of it any more; its operation is freed. */
-void requests_forget(struct machine *machine, struct machine_request *request);
+void requests_forget(struct machine_request *request);
 
 /* Forgets any one of the driver's; NULL: there is none left. For the end of a machine. */
 struct machine_request *requests_abandon(struct machine *machine);

@@ -177,8 +177,8 @@ int mr_park_ping(mr_parking *p, int64_t timeout_ms, mr_parked_cb *done, void *ar
 
 int mr_parking_cancel(mr_parking *p, mr_parked *request)
 {
-	int status = p->process == process_number() ? requests_cancel(&p->machine, &request->base)
-						    : fail(MR_EARGUMENT, PROCESS_FORKED);
+	int status =
+		p->process == process_number() ? requests_cancel(&request->base) : fail(MR_EARGUMENT, PROCESS_FORKED);
 
 	if (status == MR_OK)
 		submit_run_soon(p);

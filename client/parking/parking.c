@@ -51,11 +51,6 @@ static void parking_leave(mr_parking *p)
 
 /* -- bytes -- */
 
-static bool has_socket(const struct parking_contact *of)
-{
-	return of->contact.state == CONTACT_GREETING || of->contact.state == CONTACT_OPEN;
-}
-
 /* Reads once. Whether there may be more. */
 static bool read_once(mr_parking *p, struct parking_contact *of)
 {
@@ -64,7 +59,7 @@ static bool read_once(mr_parking *p, struct parking_contact *of)
 	char *room;
 	ssize_t n;
 
-	if (!has_socket(of))
+	if (!contact_is_connected(&of->contact))
 		return false;
 	room = contact_room(&of->contact, &len, now_ms);
 	n = room ? uplink_read(&of->dial.uplink, room, len) : UPLINK_AGAIN;
@@ -72,7 +67,7 @@ static bool read_once(mr_parking *p, struct parking_contact *of)
 		contact_read(&of->contact, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
 		contact_closed_by_peer(&of->contact, now_ms, uplink_message(n));
-	return outcomes_tell(p, now_ms) && has_socket(of) &&
+	return outcomes_tell(p, now_ms) && contact_is_connected(&of->contact) &&
 	       ((n > 0 && (size_t)n == len) || uplink_has_more(&of->dial.uplink));
 }
 
@@ -89,7 +84,7 @@ static void writing_failed(mr_parking *p, struct parking_contact *of, ssize_t pr
 {
 	while (read_once(p, of))
 		;
-	if (!p->is_dead && has_socket(of))
+	if (!p->is_dead && contact_is_connected(&of->contact))
 		contact_closed_by_peer(&of->contact, clock_now_ms(), uplink_message(problem));
 }
 
@@ -99,7 +94,7 @@ static void write_all(mr_parking *p, struct parking_contact *of)
 	struct slice out = {NULL, 0};
 	bool is_blocked;
 
-	while (has_socket(of) && (out = contact_output(&of->contact, true, now_ms)).len) {
+	while (contact_is_connected(&of->contact) && (out = contact_output(&of->contact, true, now_ms)).len) {
 		ssize_t n = uplink_write(&of->dial.uplink, out.bytes, out.len);
 
 		if (n == UPLINK_AGAIN)
@@ -110,7 +105,7 @@ static void write_all(mr_parking *p, struct parking_contact *of)
 		}
 		contact_written(&of->contact, (size_t)n, now_ms);
 	}
-	is_blocked = has_socket(of) && out.len;
+	is_blocked = contact_is_connected(&of->contact) && out.len;
 	if (is_blocked && !of->is_writing)
 		event_add(of->writing, NULL);
 	else if (!is_blocked && of->is_writing)
@@ -129,9 +124,7 @@ static void set_timer(mr_parking *p, int64_t now_ms)
 
 	TAILQ_FOREACH(contact, &p->machine.contacts, entry)
 	{
-		int64_t other_ms = connect_due_ms((struct parking_contact *)contact);
-
-		due_ms = due_ms < other_ms ? due_ms : other_ms;
+		due_ms = deadlines_earlier_ms(due_ms, connect_due_ms((struct parking_contact *)contact));
 	}
 	if (due_ms >= p->timer_ms)
 		return;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/machine/events.h"
 #include "client/machine/failure.h"
 #include "client/patterns/take.h"
 
@@ -29,14 +30,12 @@ struct view {                /* of the taps */
 
 static bool knows_taps(mr *m)
 {
-	json_t *hello = NULL, *feature;
-	bool knows = false;
-	size_t i;
+	json_t *hello = NULL;
+	bool knows;
 
 	if (mr_hello(m, &hello) != MR_OK)
 		return false;
-	json_array_foreach(json_object_get(hello, "features"), i, feature) knows =
-		knows || strcmp(json_string_value(feature) ? json_string_value(feature) : "", "taps") == 0;
+	knows = events_has_feature(hello, "taps");
 	json_decref(hello);
 	return knows;
 }

@@ -80,7 +80,7 @@ START_TEST(a_cancel_goes_to_whom_was_asked)
 	cluster_own("orders", B);
 	sim_take(0, "{orders}.jobs", 0, MR_FOREVER);
 	network_settle();
-	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_OK);
+	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_OK);
 	network_settle();
 	sim_ended(0, MR_CANCELLED);
 	ck_assert_ptr_nonnull(strstr(cluster_ops(B), "cancel"));

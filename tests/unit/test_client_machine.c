@@ -360,11 +360,11 @@ START_TEST(a_cancelled_request_does_not_go_again)
 	server.parks_takes = true;
 	sim_take(0, "jobs", 1000, MR_FOREVER);
 	settle();
-	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_OK);
+	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_OK);
 	cut();
 	sim_deliver();
 	sim_ended(0, MR_CANCELLED);
-	ck_assert_int_eq(requests_cancel(&machine, &requests[0].base), MR_ENO_SUCH_REQUEST);
+	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_ENO_SUCH_REQUEST);
 }
 END_TEST
 
