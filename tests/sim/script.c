@@ -90,15 +90,72 @@ static void make_lease(struct maker *maker, struct operation *o)
 	o->sticky = one_in(maker, 4);
 }
 
+static int any_channel(struct maker *maker)
+{
+	return (int)below(maker, (uint32_t)maker->script->n_channels);
+}
+
+static void make_alter(struct maker *maker, struct operation *o)
+{
+	make_create(maker, o);
+	o->keeps_kind = !one_in(maker, 8);
+}
+
+static void make_tap(struct maker *maker, struct operation *o)
+{
+	o->to = any_channel(maker);
+	o->closes = !one_in(maker, 3);
+	o->state = one_in(maker, 2) ? CORE_TAP_RUN : (enum core_tap_state)below(maker, CORE_TAP_STATES);
+	o->match = one_in(maker, 4) ? 1 + (int)below(maker, 2) : 0;
+}
+
+static void make_untap(struct maker *maker, struct operation *o)
+{
+	o->to = any_channel(maker);
+}
+
+static void make_delete(struct maker *maker, struct operation *o)
+{
+	o->force = !one_in(maker, 4);
+}
+
+static void make_put(struct maker *maker, struct operation *o)
+{
+	o->batch = one_in(maker, maker->batches);
+	o->n_values = o->batch ? 1 + below(maker, SIM_VALUES) : 1;
+	for (uint32_t i = 0; i < o->n_values; i++)
+		o->values[i] = ++maker->value;
+	o->delay_ms = one_in(maker, 6) ? below(maker, maker->timeouts_ms) : 0;
+	if (maker->puts_once && one_in(maker, 2)) {
+		o->producer = 1 + (int)below(maker, 2);
+		o->seq = below(maker, 60);
+	}
+}
+
+static void make_move(struct maker *maker, struct operation *o)
+{
+	o->to = one_in(maker, 2) ? any_channel(maker) : -1;
+	o->max = 1 + below(maker, 8);
+}
+
+static void make_take(struct maker *maker, struct operation *o)
+{
+	o->batch = one_in(maker, maker->batches);
+	o->max = o->batch ? 1 + below(maker, 8) : 1;
+	o->count = !o->batch && one_in(maker, 4) ? 1 + below(maker, 12) : 0;
+	make_lease(maker, o);
+}
+
 static void make_alts(struct maker *maker, struct operation *o)
 {
 	o->channel = -1;
 	o->n_arms = 1 + below(maker, one_in(maker, 3) ? SIM_ARMS : 3);
 	o->priority = one_in(maker, 2);
 	for (uint32_t i = 0; i < o->n_arms; i++) {
-		o->arms[i].channel = (int)below(maker, (uint32_t)maker->script->n_channels);
+		o->arms[i].channel = any_channel(maker);
 		o->arms[i].value = one_in(maker, 2) ? ++maker->value : 0;
 	}
+	make_lease(maker, o);
 }
 
 /* The id of one of this connection's last requests, or of another's: then it names nothing, or the wrong thing. */
@@ -117,112 +174,80 @@ static uint64_t pick_earlier(struct maker *maker, const struct operation *o)
 	return o->id;
 }
 
+/* An ack, a nack or an extend. */
+static void make_settle(struct maker *maker, struct operation *o)
+{
+	o->channel = -1;
+	o->lease_back = below(maker, 12);
+	o->delay_ms = one_in(maker, 2) ? below(maker, maker->timeouts_ms) : 0;
+	o->lease_ms = 1 + below(maker, maker->timeouts_ms);
+	o->is_uncounted = one_in(maker, 3);
+}
+
+static void make_cancel(struct maker *maker, struct operation *o)
+{
+	o->channel = -1;
+	o->cancel_id = pick_earlier(maker, o);
+}
+
+static void make_tick(struct maker *maker, struct operation *o)
+{
+	o->unsent = one_in(maker, 3) ? below(maker, 100) : 0;
+	o->pauses = one_in(maker, 2);
+	o->keeps = one_in(maker, 2);
+	o->sends = !o->keeps;
+	o->channel = -1;
+}
+
+/* What only its connection is asked. */
+static void make_without_channel(struct maker *maker, struct operation *o)
+{
+	(void)maker;
+	o->channel = -1;
+}
+
+/* What scripts have: how often, of 1000, and with which details. In this order a seed picks them. */
+static const struct op_kind {
+	enum core_op op;
+	uint32_t weight;
+	void (*make)(struct maker *maker, struct operation *o); /* NULL: it has a channel, and no more */
+} op_kinds[] = {
+	{CORE_PUT, 192, make_put},
+	{CORE_TAKE, 220, make_take},
+	{CORE_ALTS, 196, make_alts},
+	{CORE_CANCEL, 70, make_cancel},
+	{CORE_CREATE, 70, make_create},
+	{CORE_DELETE, 10, make_delete},
+	{CORE_CLOSE, 4, NULL},
+	{CORE_DISCONNECT, 6, make_without_channel},
+	{CORE_TICK, 20, make_tick},
+	{CORE_RESUME, 10, make_without_channel},
+	{CORE_ACK, 50, make_settle},
+	{CORE_NACK, 60, make_settle},
+	{CORE_EXTEND, 20, make_settle},
+	{CORE_HANG_UP, 3, make_without_channel},
+	{CORE_ABANDON, 1, make_without_channel},
+	{CORE_ALTER, 8, make_alter},
+	{CORE_TAP, 30, make_tap},
+	{CORE_UNTAP, 10, make_untap},
+	{CORE_MOVE, 20, make_move},
+};
+
 static enum core_op pick_op(struct maker *maker)
 {
-	static const struct {
-		enum core_op op;
-		uint32_t weight;
-	} weights[] = {{CORE_PUT, 192},   {CORE_TAKE, 220}, {CORE_ALTS, 196},     {CORE_CANCEL, 70}, {CORE_CREATE, 70},
-		       {CORE_DELETE, 10}, {CORE_CLOSE, 4},  {CORE_DISCONNECT, 6}, {CORE_TICK, 20},   {CORE_RESUME, 10},
-		       {CORE_ACK, 50},    {CORE_NACK, 60},  {CORE_EXTEND, 20},    {CORE_HANG_UP, 3}, {CORE_ABANDON, 1},
-		       {CORE_ALTER, 8},   {CORE_TAP, 30},   {CORE_UNTAP, 10},     {CORE_MOVE, 20}};
 	uint32_t at = below(maker, 1000), i = 0;
-	for (; at >= weights[i].weight; i++)
-		at -= weights[i].weight;
-	return weights[i].op;
+	for (; at >= op_kinds[i].weight; i++)
+		at -= op_kinds[i].weight;
+	return op_kinds[i].op;
 }
 
 static void make_details(struct maker *maker, struct operation *o)
 {
-	switch (o->op) {
-	case CORE_CREATE:
-		make_create(maker, o);
-		break;
-	case CORE_ALTER:
-		make_create(maker, o);
-		o->keeps_kind = !one_in(maker, 8);
-		break;
-	case CORE_TAP:
-		o->to = (int)below(maker, (uint32_t)maker->script->n_channels);
-		o->closes = !one_in(maker, 3);
-		o->state = one_in(maker, 2) ? CORE_TAP_RUN : (enum core_tap_state)below(maker, CORE_TAP_STATES);
-		o->match = one_in(maker, 4) ? 1 + (int)below(maker, 2) : 0;
-		break;
-	case CORE_UNTAP:
-		o->to = (int)below(maker, (uint32_t)maker->script->n_channels);
-		break;
-	case CORE_DELETE:
-		o->force = !one_in(maker, 4);
-		break;
-	case CORE_PUT:
-		o->batch = one_in(maker, maker->batches);
-		o->n_values = o->batch ? 1 + below(maker, SIM_VALUES) : 1;
-		for (uint32_t i = 0; i < o->n_values; i++)
-			o->values[i] = ++maker->value;
-		o->delay_ms = one_in(maker, 6) ? below(maker, maker->timeouts_ms) : 0;
-		if (maker->puts_once && one_in(maker, 2)) {
-			o->producer = 1 + (int)below(maker, 2);
-			o->seq = below(maker, 60);
-		}
-		break;
-	case CORE_MOVE:
-		o->to = one_in(maker, 2) ? (int)below(maker, (uint32_t)maker->script->n_channels) : -1;
-		o->max = 1 + below(maker, 8);
-		break;
-	case CORE_TAKE:
-		o->batch = one_in(maker, maker->batches);
-		o->max = o->batch ? 1 + below(maker, 8) : 1;
-		o->count = !o->batch && one_in(maker, 4) ? 1 + below(maker, 12) : 0;
-		make_lease(maker, o);
-		break;
-	case CORE_ALTS:
-		make_alts(maker, o);
-		make_lease(maker, o);
-		break;
-	case CORE_ACK:
-	case CORE_NACK:
-	case CORE_EXTEND:
-		o->channel = -1;
-		o->lease_back = below(maker, 12);
-		o->delay_ms = one_in(maker, 2) ? below(maker, maker->timeouts_ms) : 0;
-		o->lease_ms = 1 + below(maker, maker->timeouts_ms);
-		o->is_uncounted = one_in(maker, 3);
-		break;
-	case CORE_CANCEL:
-		o->channel = -1;
-		o->cancel_id = pick_earlier(maker, o);
-		break;
-	case CORE_TICK:
-		o->unsent = one_in(maker, 3) ? below(maker, 100) : 0;
-		o->pauses = one_in(maker, 2);
-		o->keeps = one_in(maker, 2);
-		o->sends = !o->keeps;
-		o->channel = -1;
-		break;
-	case CORE_DISCONNECT:
-	case CORE_HANG_UP:
-	case CORE_ABANDON:
-	case CORE_RESUME:
-		o->channel = -1;
-		break;
-	case CORE_CLOSE:
-		break;
-	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
-	case CORE_CONNECT:
-	case CORE_SET_LIMITS:
-	case CORE_SET_QUOTA:
-	case CORE_JOIN_QUOTA:
-	case CORE_RESTORE:
-	case CORE_CHECKPOINT:
-	case CORE_REVOKE:
-	case CORE_JOIN_CLUSTER:
-	case CORE_ADOPT:
-	case CORE_SERVE:
-	case CORE_RELEASE:
-	case CORE_DRAIN:
-	case CORE_OP_COUNT:
-		break;
-	}
+	const struct op_kind *kind = op_kinds;
+	while (kind->op != o->op)
+		kind++;
+	if (kind->make)
+		kind->make(maker, o);
 }
 
 static void make_operation(struct maker *maker, struct operation *o, size_t index)
@@ -318,144 +343,4 @@ uint32_t value_number(const struct value *value)
 	uint32_t number = (uint32_t)strtoul(digits, NULL, 10);
 	size_t len = value_text(number, text);
 	return len == value->len && memcmp(text, value->bytes, len) == 0 ? number : 0;
-}
-
-/* -- For people -- */
-
-static void print_timeout(const struct operation *o, FILE *to)
-{
-	if (o->has_timeout)
-		fprintf(to, " timeout %" PRIu64, o->timeout_ms);
-	if (o->lease_ms)
-		fprintf(to, " lease %" PRIu64 "%s", o->lease_ms, o->sticky ? " sticky" : "");
-}
-
-static void print_details(const struct operation *o, FILE *to)
-{
-	switch (o->op) {
-	case CORE_TICK:
-		fprintf(to, "tick unsent %" PRIu64 "%s%s", o->unsent, o->pauses ? " pauses" : "",
-			o->keeps ? " keeps" : " sends");
-		break;
-	case CORE_DISCONNECT:
-		fputs("leaves", to);
-		break;
-	case CORE_CREATE:
-	case CORE_ALTER:
-		fprintf(to, "%s %c %s %" PRIu64 "%s", o->op == CORE_CREATE ? "create" : "alter", 'a' + o->channel,
-			o->keeps_kind ? "its kind" : channel_kind_name(o->definition.kind), o->definition.capacity,
-			o->definition.ephemeral ? " ephemeral" : "");
-		if (o->definition.max_waiters)
-			fprintf(to, " waiters %" PRIu32, o->definition.max_waiters);
-		if (o->definition.max_deliveries)
-			fprintf(to, " dead %" PRIu32 " %c", o->definition.max_deliveries,
-				o->definition.dead_letter.bytes[0]);
-		break;
-	case CORE_TAP:
-		fprintf(to, "tap %c %c %s%s", 'a' + o->channel, 'a' + o->to, core_tap_state_name(o->state),
-			o->closes ? "" : " stays");
-		if (o->match)
-			fprintf(to, " match %d", o->match);
-		break;
-	case CORE_UNTAP:
-		fprintf(to, "untap %c %c", 'a' + o->channel, 'a' + o->to);
-		break;
-	case CORE_CLOSE:
-		fprintf(to, "close %c", 'a' + o->channel);
-		break;
-	case CORE_DELETE:
-		fprintf(to, "delete %c%s", 'a' + o->channel, o->force ? " force" : "");
-		break;
-	case CORE_PUT:
-		fprintf(to, "%s %c", o->batch ? "puts" : "put", 'a' + o->channel);
-		for (uint32_t i = 0; i < o->n_values; i++)
-			fprintf(to, " %" PRIu32, o->values[i]);
-		if (o->delay_ms)
-			fprintf(to, " delay %" PRIu64, o->delay_ms);
-		print_timeout(o, to);
-		if (o->producer)
-			fprintf(to, " once %d %" PRIu64, o->producer, o->seq);
-		break;
-	case CORE_TAKE:
-		fprintf(to, "take %c", 'a' + o->channel);
-		if (o->batch)
-			fprintf(to, " max %" PRIu32, o->max);
-		if (o->count)
-			fprintf(to, " count %" PRIu32, o->count);
-		print_timeout(o, to);
-		break;
-	case CORE_ALTS:
-		fprintf(to, "alts%s", o->priority ? " priority" : "");
-		for (uint32_t i = 0; i < o->n_arms; i++) {
-			fprintf(to, " %s:%c", o->arms[i].value ? "put" : "take", 'a' + o->arms[i].channel);
-			if (o->arms[i].value)
-				fprintf(to, "=%" PRIu32, o->arms[i].value);
-		}
-		print_timeout(o, to);
-		break;
-	case CORE_MOVE:
-		fprintf(to, "move %c to %c max %" PRIu32, 'a' + o->channel, o->to < 0 ? '-' : 'a' + o->to, o->max);
-		break;
-	case CORE_CANCEL:
-		fprintf(to, "cancel %" PRIu64, o->cancel_id);
-		break;
-	case CORE_RESUME:
-		fputs("resumes", to);
-		break;
-	case CORE_HANG_UP:
-		fputs("hangs up", to);
-		break;
-	case CORE_ABANDON:
-		fputs("abandon", to);
-		break;
-	case CORE_ACK:
-		fprintf(to, "ack -%" PRIu32, o->lease_back);
-		break;
-	case CORE_NACK:
-		fprintf(to, "nack -%" PRIu32 " delay %" PRIu64 "%s", o->lease_back, o->delay_ms,
-			o->is_uncounted ? " uncounted" : "");
-		break;
-	case CORE_EXTEND:
-		fprintf(to, "extend -%" PRIu32 " %" PRIu64, o->lease_back, o->lease_ms);
-		break;
-	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
-	case CORE_CONNECT:
-	case CORE_SET_LIMITS:
-	case CORE_SET_QUOTA:
-	case CORE_JOIN_QUOTA:
-	case CORE_RESTORE:
-	case CORE_CHECKPOINT:
-	case CORE_REVOKE:
-	case CORE_JOIN_CLUSTER:
-	case CORE_ADOPT:
-	case CORE_SERVE:
-	case CORE_RELEASE:
-	case CORE_DRAIN:
-	case CORE_OP_COUNT:
-		break;
-	}
-}
-
-void script_print(const struct script *script, FILE *to)
-{
-	const struct core_limits *limits = &script->limits;
-	fprintf(to,
-		"limits: memory %" PRIu64 " channels %u inflight %u waiters %u take_bytes %u park_ms %" PRIu64
-		" work %u\n",
-		limits->max_memory, limits->max_channels, limits->max_inflight, limits->max_waiters,
-		limits->max_take_bytes, limits->max_park_ms, limits->turn_work);
-	uint64_t now_us = 0;
-	for (size_t i = 0; i < script->n; i++) {
-		const struct operation *o = &script->operations[i];
-		now_us += o->later_us;
-		fprintf(to, "%4zu  %6" PRIu64 " us  ", i, now_us);
-		if (o->connection >= 0 && o->id == CORE_NO_ID)
-			fprintf(to, "%c ", 'a' + o->connection);
-		else if (o->connection >= 0)
-			fprintf(to, "%c%" PRIu64 " ", 'a' + o->connection, o->id);
-		else
-			fputs("-  ", to);
-		print_details(o, to);
-		fputc('\n', to);
-	}
 }

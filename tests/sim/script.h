@@ -58,11 +58,12 @@ struct script {
 struct script *script_create(uint64_t seed, size_t n);
 void script_destroy(struct script *script);
 
-/* What a number looks like as a value: 1 … SIM_VALUE_TEXT - 1 bytes; returns how many. Equal for equal numbers alone.
- */
 /* Which match, 1 or 2, accepts a value of that number; and that match, which lasts. 0: NULL. */
 int sim_match_of(uint32_t number);
 struct core_match *sim_match(int which);
+
+/* What a number looks like as a value: 1 … SIM_VALUE_TEXT - 1 bytes; returns how many. Equal for equal numbers alone.
+ */
 size_t value_text(uint32_t number, char text[SIM_VALUE_TEXT]);
 uint32_t value_number(const struct value *value); /* 0 if it is no value of ours, byte for byte */
 
