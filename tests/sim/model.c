@@ -125,11 +125,12 @@ static bool is_ready(struct model *model, const struct model_arm *arm)
 }
 
 /* The arm that happens: the first ready one, or the core's own choice, if it is ready. */
-static uint32_t choose(struct model *model, const struct operation *o, const struct model_request *r, uint32_t chosen)
+static uint32_t choose(struct model *model, const struct operation *o, const struct model_request *r)
 {
 	uint32_t first = 0;
 	while (first < r->n_arms && !is_ready(model, &r->arms[first]))
 		first++;
+	uint32_t chosen = model->chosen;
 	bool is_free = !o->priority && first < r->n_arms && chosen < r->n_arms;
 	return is_free && is_ready(model, &r->arms[chosen]) ? chosen : first;
 }
@@ -151,8 +152,7 @@ static void alts_arm(struct model *model, struct model_request *r, uint32_t inde
 	model_say(outcomes, r, index, dropped ? STATUS_DROPPED : STATUS_OK)->evicted = evicted;
 }
 
-static void alts(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen,
-		 struct outcomes *outcomes)
+static void alts(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
 	uint64_t bytes = 0;
 	bool has_put = false;
@@ -173,7 +173,7 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 		model_refuse(outcomes, r, r->n_arms, ERROR_OVERLOADED);
 		return;
 	}
-	uint32_t arm = choose(model, o, r, chosen);
+	uint32_t arm = choose(model, o, r);
 	if (arm < r->n_arms)
 		alts_arm(model, r, arm, outcomes);
 	else if (o->has_timeout && o->timeout_ms == 0)
@@ -182,106 +182,26 @@ static void alts(struct model *model, const struct operation *o, struct model_re
 		park(model, o, r, outcomes);
 }
 
-static bool equal(const struct core_definition *a, const struct core_definition *b)
+static void hang_up(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
 {
-	return a->kind == b->kind && a->capacity == b->capacity && a->max_waiters == b->max_waiters &&
-	       a->ephemeral == b->ephemeral && a->max_deliveries == b->max_deliveries &&
-	       slice_equal(a->dead_letter, b->dead_letter);
-}
-
-static bool may_be_dead_letter(const struct model *model, int channel, const struct core_definition *definition)
-{
-	const struct model_channel *c = &model->channels[definition->dead_letter.bytes[0] - 'a'];
-	return c->exists && c->definition.kind == KIND_BOUNDED && definition->dead_letter.bytes[0] - 'a' != channel;
-}
-
-static void create(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
-{
-	struct model_channel *c = &model->channels[o->channel];
-	uint32_t n = 0;
-	for (int i = 0; i < SIM_CHANNELS; i++)
-		n += model->channels[i].exists;
-	if (c->exists && equal(&c->definition, &o->definition) && (c->owner < 0 || c->owner == o->connection)) {
-		model_say(outcomes, r, 0, STATUS_OK);
-	} else if (c->exists) {
-		model_refuse(outcomes, r, 0, ERROR_CHANNEL_EXISTS);
-	} else if (o->definition.max_deliveries && !may_be_dead_letter(model, o->channel, &o->definition)) {
-		model_refuse(outcomes, r, 0, ERROR_BAD_CHANNEL);
-	} else if (n >= model->limits.max_channels) {
-		model_refuse(outcomes, r, 0, ERROR_OVERLOADED);
-	} else {
-		int owner = o->definition.ephemeral ? o->connection : -1;
-		*c = (struct model_channel){
-			.exists = true, .definition = o->definition, .owner = owner, .born = ++model->births};
-		model_say(outcomes, r, 0, STATUS_OK)->created = true;
-	}
-}
-
-static void alter(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
-{
-	struct model_channel *c = &model->channels[o->channel];
-	if (c->definition.kind != o->definition.kind || c->definition.ephemeral != o->definition.ephemeral) {
-		model_refuse(outcomes, r, 0, ERROR_CHANNEL_EXISTS);
-		return;
-	}
-	if (o->definition.max_deliveries && !may_be_dead_letter(model, o->channel, &o->definition)) {
-		model_refuse(outcomes, r, 0, ERROR_BAD_CHANNEL);
-		return;
-	}
-	model_say(outcomes, r, 0, STATUS_OK)->altered = !equal(&c->definition, &o->definition);
-	c->definition = o->definition;
-	model_shed(model, o->channel);
-	model_settle(model, o->channel, outcomes);
-}
-
-/* What waits for values of a channel that has none any more ends. */
-void model_end_takes(struct model *model, int channel, struct outcomes *outcomes)
-{
-	model_stop_taps(model, channel);
-	model_end_all(model, channel, false, outcomes);
-}
-
-void model_close(struct model *model, int channel, struct outcomes *outcomes)
-{
-	model->channels[channel].closed = true;
-	model_end_taps_into(model, channel, outcomes);
-	if (model_leased(model, channel) == 0 && model->channels[channel].n == 0)
-		model_end_takes(model, channel, outcomes);
-}
-
-/* Returns how many values went with it. */
-static uint64_t remove_channel(struct model *model, int channel, struct outcomes *outcomes)
-{
-	model->channels[channel].exists = false;
-	model_end_taps_of_removed(model, channel, outcomes);
-	model_end_all(model, channel, false, outcomes);
-	for (uint32_t i = 0; i < model->n_resting;) {
-		if (model->resting[i].arms[0].channel == channel)
-			model_finish(model, outcomes, &model->resting[i], 0, STATUS_CLOSED);
-		else
-			i++;
-	}
-	model_end_all(model, channel, true, outcomes);
-	uint64_t discarded = model->channels[channel].n + model_discard_leased(model, channel);
-	model->channels[channel].n = 0;
-	return discarded;
-}
-
-static void hang_up(struct model *model, int connection)
-{
-	struct model_request *r;
-	for (uint32_t i = 0; (r = model_request_at(model, i));) {
-		if (r->connection == connection)
-			model_forget(model, r);
+	int connection = o->connection;
+	struct model_request *other;
+	(void)r;
+	(void)outcomes;
+	for (uint32_t i = 0; (other = model_request_at(model, i));) {
+		if (other->connection == connection)
+			model_forget(model, other);
 		else
 			i++;
 	}
 	model_forget_rested(model, connection);
 }
 
-static void end_connection(struct model *model, int connection, struct outcomes *outcomes)
+static void end_connection(struct model *model, const struct operation *o, struct model_request *r,
+			   struct outcomes *outcomes)
 {
-	hang_up(model, connection);
+	int connection = o->connection;
+	hang_up(model, o, r, outcomes);
 	model_taps_carry_on(model, outcomes);
 	model_keep(model, outcomes); /* what was due gave it */
 	model_return_kept(model, connection, outcomes);
@@ -308,7 +228,7 @@ static void end_connection(struct model *model, int connection, struct outcomes 
 		}
 		if (first < 0)
 			return;
-		remove_channel(model, first, outcomes);
+		model_remove_channel(model, first, outcomes);
 	}
 }
 
@@ -375,20 +295,27 @@ static void end_lease(struct model *model, const struct operation *o, struct mod
 	}
 }
 
-static void abandon(struct model *model, struct outcomes *outcomes)
+/* The request gets ERROR_DRAINING. */
+static void drain(struct model *model, struct model_request *r, struct outcomes *outcomes)
 {
+	model_finish(model, outcomes, r, r->n_arms, STATUS_ERROR)->error = ERROR_DRAINING;
+}
+
+static void abandon(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
+{
+	(void)o;
+	(void)r;
 	for (uint32_t i = 0; i < model->n_parked;) {
-		struct model_request *r = &model->parked[i];
-		if (r->connection >= 0)
-			model_finish(model, outcomes, r, r->n_arms, STATUS_ERROR)->error = ERROR_DRAINING;
+		if (model->parked[i].connection >= 0)
+			drain(model, &model->parked[i], outcomes);
 		else
 			i++;
 	}
 	for (uint64_t connected = 1; connected <= model->connections; connected++)
 		for (uint32_t i = 0; i < model->n_resting;) {
-			struct model_request *r = &model->resting[i];
-			if (model->connected[r->connection] == connected)
-				model_finish(model, outcomes, r, r->n_arms, STATUS_ERROR)->error = ERROR_DRAINING;
+			struct model_request *resting = &model->resting[i];
+			if (model->connected[resting->connection] == connected)
+				drain(model, resting, outcomes);
 			else
 				i++;
 		}
@@ -418,94 +345,52 @@ static bool expire_one(struct model *model, struct outcomes *outcomes)
 	return true;
 }
 
-static void carry_out(struct model *model, const struct operation *o, struct model_request *r, uint32_t chosen,
+static void tick(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
+{
+	(void)r;
+	(void)outcomes;
+	model->unsent = o->unsent;
+	if (o->pauses)
+		model_pause(model, o->connection);
+}
+
+static void resume(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes)
+{
+	(void)r;
+	model->paused[o->connection] = false;
+	model_keep_promise(model, -1, o->connection, outcomes);
+	model_go_on_all(model, o->connection, outcomes);
+}
+
+static void close_channel(struct model *model, const struct operation *o, struct model_request *r,
+			  struct outcomes *outcomes)
+{
+	model_close(model, o->channel, outcomes);
+	model_say(outcomes, r, 0, STATUS_OK);
+}
+
+static void carry_out(struct model *model, const struct operation *o, struct model_request *r,
 		      struct outcomes *outcomes)
 {
+	static void (*const ops[CORE_OP_COUNT])(struct model *, const struct operation *, struct model_request *,
+						struct outcomes *) = {
+		[CORE_TICK] = tick,           [CORE_HANG_UP] = hang_up,
+		[CORE_ABANDON] = abandon,     [CORE_DISCONNECT] = end_connection,
+		[CORE_RESUME] = resume,       [CORE_CREATE] = model_create,
+		[CORE_ALTER] = model_alter,   [CORE_CLOSE] = close_channel,
+		[CORE_DELETE] = model_delete, [CORE_TAP] = model_tap,
+		[CORE_UNTAP] = model_untap,   [CORE_PUT] = put,
+		[CORE_TAKE] = take,           [CORE_ALTS] = alts,
+		[CORE_CANCEL] = cancel,       [CORE_ACK] = end_lease,
+		[CORE_NACK] = end_lease,      [CORE_EXTEND] = end_lease,
+		[CORE_MOVE] = model_move,
+	};
 	bool needs_channel = o->channel >= 0 && o->op != CORE_CREATE;
-	if (needs_channel && !model->channels[o->channel].exists) {
+	assert(ops[o->op]); /* scripts have no others */
+	if (needs_channel && !model->channels[o->channel].exists)
 		model_refuse(outcomes, r, 0, ERROR_NO_SUCH_CHANNEL);
-		return;
-	}
-	switch (o->op) {
-	case CORE_TICK:
-		model->unsent = o->unsent;
-		if (o->pauses)
-			model_pause(model, o->connection);
-		break;
-	case CORE_HANG_UP:
-		hang_up(model, o->connection);
-		break;
-	case CORE_ABANDON:
-		abandon(model, outcomes);
-		break;
-	case CORE_ACK:
-	case CORE_NACK:
-	case CORE_EXTEND:
-		end_lease(model, o, r, outcomes);
-		break;
-	case CORE_RESUME:
-		model->paused[o->connection] = false;
-		model_keep_promise(model, -1, o->connection, outcomes);
-		model_go_on_all(model, o->connection, outcomes);
-		break;
-	case CORE_DISCONNECT:
-		end_connection(model, o->connection, outcomes);
-		break;
-	case CORE_CREATE:
-		create(model, o, r, outcomes);
-		break;
-	case CORE_MOVE:
-		model_move(model, o, r, outcomes);
-		break;
-	case CORE_ALTER:
-		alter(model, o, r, outcomes);
-		break;
-	case CORE_CLOSE:
-		model_close(model, o->channel, outcomes);
-		model_say(outcomes, r, 0, STATUS_OK);
-		break;
-	case CORE_TAP:
-		model_tap(model, o, r, outcomes);
-		break;
-	case CORE_UNTAP:
-		model_untap(model, o, r, outcomes);
-		break;
-	case CORE_DELETE:
-		if (!o->force && (model_next_value(model, o->channel) || model_leased(model, o->channel) > 0)) {
-			model_refuse(outcomes, r, 0, ERROR_NOT_EMPTY);
-			break;
-		}
-		uint64_t discarded = remove_channel(model, o->channel, outcomes);
-		model_say(outcomes, r, 0, STATUS_OK)->discarded = discarded;
-		break;
-	case CORE_PUT:
-		put(model, o, r, outcomes);
-		break;
-	case CORE_TAKE:
-		take(model, o, r, outcomes);
-		break;
-	case CORE_ALTS:
-		alts(model, o, r, chosen, outcomes);
-		break;
-	case CORE_CANCEL:
-		cancel(model, o, r, outcomes);
-		break;
-	case CORE_PAUSE: /* comes with a tick; scripts have none of the others */
-	case CORE_CONNECT:
-	case CORE_SET_LIMITS:
-	case CORE_SET_QUOTA:
-	case CORE_JOIN_QUOTA:
-	case CORE_RESTORE:
-	case CORE_CHECKPOINT:
-	case CORE_REVOKE:
-	case CORE_JOIN_CLUSTER:
-	case CORE_ADOPT:
-	case CORE_SERVE:
-	case CORE_RELEASE:
-	case CORE_DRAIN:
-	case CORE_OP_COUNT:
-		break;
-	}
+	else
+		ops[o->op](model, o, r, outcomes);
 }
 
 static void let_time_pass(struct model *model, uint64_t us, struct outcomes *outcomes)
@@ -522,6 +407,7 @@ static void let_time_pass(struct model *model, uint64_t us, struct outcomes *out
 void model_step(struct model *model, const struct operation *o, uint32_t chosen, struct outcomes *outcomes)
 {
 	struct model_request r = request_from(o);
+	model->chosen = chosen;
 	if (o->connection >= 0 && !model->connected[o->connection])
 		model->connected[o->connection] = ++model->connections;
 	let_time_pass(model, o->later_us, outcomes);
@@ -529,7 +415,7 @@ void model_step(struct model *model, const struct operation *o, uint32_t chosen,
 	if (is_request && model_find_id(model, o->connection, o->id)) {
 		model_refuse(outcomes, &r, r.n_arms, ERROR_DUPLICATE_ID);
 	} else {
-		carry_out(model, o, &r, chosen, outcomes);
+		carry_out(model, o, &r, outcomes);
 	}
 	model_taps_carry_on(model, outcomes);
 	model_keep(model, outcomes);

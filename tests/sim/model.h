@@ -110,6 +110,7 @@ struct model_kept { /* what a connection has unsent */
 struct model {
 	struct core_limits limits;
 	uint64_t now_us, births, unsent;
+	uint32_t chosen; /* the arm that the core picked in this step */
 	struct model_channel channels[SIM_CHANNELS];
 	struct model_request parked[MODEL_PARKED]; /* the oldest first */
 	uint32_t n_parked;

@@ -1,6 +1,7 @@
-/* What the parts of the model share: model.c (the ops), model_values.c (searches, outcomes, values on their ways),
- * model_count.c (takes with a count), model_lease.c (leases, dead letters), model_delayed.c (delayed puts),
- * model_once.c (puts that name a producer) and model_move.c. */
+/* What the parts of the model share: model.c (the ops), model_channel.c (channels come and go), model_values.c
+ * (searches, outcomes, values on their ways), model_memory.c (copies, and what values cost), model_tap.c, model_count.c
+ * (takes with a count), model_lease.c (leases, dead letters), model_delayed.c (delayed puts), model_once.c (puts that
+ * name a producer) and model_move.c. */
 #ifndef MILLRACE_TESTS_SIM_MODEL_PARTS_H
 #define MILLRACE_TESTS_SIM_MODEL_PARTS_H
 
@@ -24,11 +25,7 @@ struct model_request *model_request_at(struct model *model, uint32_t i);
 struct model_request *model_first_due(struct model *model);
 struct model_request *model_find_id(struct model *model, int connection, uint64_t id);
 
-uint64_t model_size_of(uint32_t value);
 void model_keep_promise(struct model *model, int channel, int connection, struct outcomes *outcomes);
-uint64_t model_size_of_all(const uint32_t *values, uint32_t n);
-uint64_t model_cost_of_all(const uint32_t *values, uint32_t n); /* towards max_memory */
-bool model_over_memory(const struct model *model, uint64_t more);
 
 /* An outcome. `arm` is the one that happened or was refused; n_arms: none in particular. */
 struct outcome *model_say(struct outcomes *outcomes, const struct model_request *r, uint32_t arm, enum status status);
@@ -62,11 +59,25 @@ void model_put_values(struct model *model, int channel, struct model_request *r,
 
 /* The value that a take would get is taken out of the buffer, or of its put. */
 uint32_t model_pop(struct model *model, int channel, struct outcomes *outcomes);
+
+/* -- model_memory.c -- */
+
+uint64_t model_size_of(uint32_t value);
+uint64_t model_size_of_all(const uint32_t *values, uint32_t n);
+uint64_t model_cost_of_all(const uint32_t *values, uint32_t n); /* towards max_memory */
+bool model_over_memory(const struct model *model, uint64_t more);
 uint32_t model_copy(struct model *model, uint32_t value);
 
-/* -- model.c -- */
+/* -- model_channel.c -- */
 
+void model_create(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes);
+void model_alter(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes);
+void model_delete(struct model *model, const struct operation *o, struct model_request *r, struct outcomes *outcomes);
 void model_close(struct model *model, int channel, struct outcomes *outcomes);
+/* What waits for values of a channel that has none any more ends. */
+void model_end_takes(struct model *model, int channel, struct outcomes *outcomes);
+/* How many values went with it. */
+uint64_t model_remove_channel(struct model *model, int channel, struct outcomes *outcomes);
 
 /* -- model_tap.c -- */
 
@@ -142,7 +153,6 @@ void model_keep(struct model *model, const struct outcomes *outcomes);
 void model_settle(struct model *model, int channel, struct outcomes *outcomes);
 /* Before the step ends. */
 void model_settle_later(struct model *model, int channel);
-void model_end_takes(struct model *model, int channel, struct outcomes *outcomes);
 void model_come_back(struct model *model, int channel, const uint32_t *values, uint32_t n, struct outcomes *outcomes);
 void model_settle_all(struct model *model, struct outcomes *outcomes);
 
