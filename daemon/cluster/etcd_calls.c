@@ -311,16 +311,16 @@ static void read_answer(struct etcd_call *call, unsigned status, struct buffer *
 	}
 }
 
-/* How many rows to ask for, when as many as before were too long: half of those that had come. */
+/* How many rows to ask for, when as many as before were too long: half of those that had come. No more are counted than
+ * were asked for: the answer may be full of them. */
 static size_t smaller_page(const struct buffer *answer, size_t limit)
 {
 	static const char name[] = "\"key\":";
 	const char *at = buffer_front(answer), *end = at ? at + buffer_len(answer) : NULL;
 	size_t n = 0;
-	for (; at && (at = memmem(at, (size_t)(end - at), name, strlen(name))); at++)
+	for (; n < limit && at && (at = memmem(at, (size_t)(end - at), name, strlen(name))); at++)
 		n++;
-	n = n < limit ? n / 2 : limit / 2;
-	return n > 0 ? n : 1;
+	return n / 2 > 0 ? n / 2 : 1;
 }
 
 static void on_fetched(void *arg, const struct etcd_fetched *fetched)

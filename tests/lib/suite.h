@@ -26,6 +26,16 @@ static inline void suite_case(Suite *suite, const char *name, SFun setup, SFun t
 	suite_case_within(suite, name, setup, teardown, tests, SUITE_TIMEOUT_S);
 }
 
+/* One test for each row of a table, whose number is `_i`. */
+static inline void suite_rows(Suite *suite, SFun setup, SFun teardown, const TTest *test, size_t n_rows)
+{
+	TCase *tcase = tcase_create("rows");
+	tcase_set_timeout(tcase, SUITE_TIMEOUT_S);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, test, 0, (int)n_rows);
+	suite_add_tcase(suite, tcase);
+}
+
 static inline int suite_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);

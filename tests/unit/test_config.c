@@ -230,9 +230,6 @@ int main(void)
 				     NULL};
 	Suite *suite = suite_create("config");
 	suite_case(suite, "good texts", config_setup, config_teardown, good);
-	TCase *tables = tcase_create("tables");
-	tcase_add_checked_fixture(tables, config_setup, config_teardown);
-	tcase_add_loop_test(tables, a_limit_goes_from_its_lowest_to_its_highest, 0, N_LIMIT_ROWS);
-	suite_add_tcase(suite, tables);
+	suite_rows(suite, config_setup, config_teardown, a_limit_goes_from_its_lowest_to_its_highest, N_LIMIT_ROWS);
 	return suite_run(suite);
 }

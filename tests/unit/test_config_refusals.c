@@ -273,10 +273,7 @@ int main(void)
 				    names_have_at_most_128_bytes, NULL};
 	Suite *suite = suite_create("config: refusals");
 	suite_case(suite, "bad texts", config_setup, config_teardown, bad);
-	TCase *tables = tcase_create("tables");
-	tcase_add_checked_fixture(tables, config_setup, config_teardown);
-	tcase_add_loop_test(tables, a_bad_text_is_refused_with_place_and_words, 0,
-			    sizeof(bad_rows) / sizeof(bad_rows[0]));
-	suite_add_tcase(suite, tables);
+	suite_rows(suite, config_setup, config_teardown, a_bad_text_is_refused_with_place_and_words,
+		   sizeof(bad_rows) / sizeof(bad_rows[0]));
 	return suite_run(suite);
 }

@@ -239,11 +239,7 @@ int main(void)
 				      what_is_compacted_already_is_compacted,
 				      NULL};
 	suite_case(suite, "scripted", etcd_scripted_setup, etcd_scripted_teardown, tests);
-	TCase *tables = tcase_create("tables");
-	tcase_set_timeout(tables, SUITE_TIMEOUT_S);
-	tcase_add_checked_fixture(tables, etcd_scripted_setup, etcd_scripted_teardown);
-	tcase_add_loop_test(tables, an_error_of_etcds, 0, N(error_rows));
-	tcase_add_loop_test(tables, settings_that_are_wrong, 0, N(settings_rows));
-	suite_add_tcase(suite, tables);
+	suite_rows(suite, etcd_scripted_setup, etcd_scripted_teardown, an_error_of_etcds, N(error_rows));
+	suite_rows(suite, etcd_scripted_setup, etcd_scripted_teardown, settings_that_are_wrong, N(settings_rows));
 	return suite_run(suite);
 }

@@ -193,10 +193,6 @@ int main(void)
 				      a_login_that_is_refused_ends_all_that_wait,
 				      NULL};
 	suite_case(suite, "scripted", etcd_scripted_setup, etcd_scripted_teardown, tests);
-	TCase *tables = tcase_create("tables");
-	tcase_set_timeout(tables, SUITE_TIMEOUT_S);
-	tcase_add_checked_fixture(tables, etcd_scripted_setup, etcd_scripted_teardown);
-	tcase_add_loop_test(tables, tokens_that_are_none, 0, N(tokens));
-	suite_add_tcase(suite, tables);
+	suite_rows(suite, etcd_scripted_setup, etcd_scripted_teardown, tokens_that_are_none, N(tokens));
 	return suite_run(suite);
 }

@@ -163,11 +163,8 @@ int main(void)
 	Suite *suite = suite_create("etcd: hostile answers");
 	const TTest *const tests[] = {pages_that_are_too_long_become_smaller, NULL};
 	suite_case(suite, "scripted", etcd_scripted_setup, etcd_scripted_teardown, tests);
-	TCase *tables = tcase_create("tables");
-	tcase_set_timeout(tables, SUITE_TIMEOUT_S);
-	tcase_add_checked_fixture(tables, etcd_scripted_setup, etcd_scripted_teardown);
-	tcase_add_loop_test(tables, a_hostile_answer_ends_a_call_with_a_line, 0, N(hostile));
-	tcase_add_loop_test(tables, rows_that_are_wrong, 0, N(wrong_rows));
-	suite_add_tcase(suite, tables);
+	suite_rows(suite, etcd_scripted_setup, etcd_scripted_teardown, a_hostile_answer_ends_a_call_with_a_line,
+		   N(hostile));
+	suite_rows(suite, etcd_scripted_setup, etcd_scripted_teardown, rows_that_are_wrong, N(wrong_rows));
 	return suite_run(suite);
 }
