@@ -330,7 +330,6 @@ int mr_consumer_cancel(mr_consumer *consumer, int64_t timeout_ms)
 /* Its values go nowhere from now on, and the daemon is told without waiting. */
 static void grant_abandon(struct grant *grant)
 {
-
 	if (grant->request.base.place == PLACE_WRITING || grant->request.base.place == PLACE_SENT)
 		(void)requests_cancel(&grant->request.base);
 	requests_forget(&grant->request.base);

@@ -24,8 +24,9 @@ struct run {
 	char *watch;   /* the target that is waited for */
 };
 
-struct view {                /* of the taps */
-	size_t into, out_of; /* `between`; the paused one is neither */
+/* How many taps there are into and out of `between`; the paused one is neither. */
+struct view {
+	size_t into, out_of;
 };
 
 static bool knows_taps(mr *m)
@@ -252,31 +253,39 @@ static int wait_for_end(const struct run *run)
 	return status;
 }
 
+/* Until it ends, and what has been taken has arrived. */
+static int carry(const struct run *run)
+{
+	int status = run->gate ? mr_close(run->m, run->gate) : MR_OK;
+
+	if (status == MR_OK)
+		status = wait_for_end(run);
+	if (status == MR_CANCELLED || status == MR_CLOSED) {
+		int finished = finish(run);
+
+		status = finished == MR_OK ? status : finished;
+	}
+	return status;
+}
+
 int tapped_run(const struct tapped *tapped, bool *ran)
 {
 	struct run run = {.tapped = tapped, .m = tapped->m};
 	char words[512];
-	int status = MR_OK;
+	int status;
 
 	*ran = false;
-	if (can_be_tapped(tapped)) {
-		status = look_for_stop(tapped);
-		*ran = status != MR_TIMEOUT || tap_all(&run) == MR_OK;
-		if (status != MR_TIMEOUT)
-			return status;
-		status = MR_OK;
+	if (!can_be_tapped(tapped))
+		return MR_OK;
+	status = look_for_stop(tapped);
+	if (status != MR_TIMEOUT) {
+		*ran = true;
+		return status;
 	}
-	if (*ran && run.gate)
-		status = mr_close(run.m, run.gate);
-	if (*ran && status == MR_OK)
-		status = wait_for_end(&run);
-	if (*ran && (status == MR_CANCELLED || status == MR_CLOSED)) {
-		int finished = finish(&run);
-
-		status = finished == MR_OK ? status : finished;
-	}
+	*ran = tap_all(&run) == MR_OK;
+	status = *ran ? carry(&run) : MR_OK;
 	snprintf(words, sizeof words, "%s", mr_message());
-	if (*ran && (status == MR_CANCELLED || status == MR_CLOSED))
+	if (status == MR_CANCELLED || status == MR_CLOSED)
 		tell_lost(&run);
 	tear_down(&run, status);
 	return status < 0 ? fail(status, "%s", words) : status;
