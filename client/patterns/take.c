@@ -2,28 +2,19 @@
  * short asked again. */
 #include "client/patterns/take.h"
 
-#include <time.h>
-
 #include "client/machine/failure.h"
+#include "client/net/clock.h"
 
 enum { MAX_ARMS = 64, N_GUARDS = 2, PATIENCE_MIN_MS = 250, PATIENCE_MAX_MS = 16000 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int64_t patterns_deadline_ms(int64_t timeout_ms)
 {
-	return timeout_ms == MR_FOREVER ? MR_FOREVER : now_ms() + timeout_ms;
+	return timeout_ms == MR_FOREVER ? MR_FOREVER : clock_now_ms() + timeout_ms;
 }
 
 int64_t patterns_left_ms(int64_t deadline_ms)
 {
-	int64_t left_ms = deadline_ms - now_ms();
+	int64_t left_ms = deadline_ms - clock_now_ms();
 
 	if (deadline_ms == MR_FOREVER)
 		return MR_FOREVER;
