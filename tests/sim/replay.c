@@ -82,7 +82,7 @@ static bool compare_asked(struct replay_world *world)
 	for (int i = 0; i < SIM_CONNECTIONS; i++)
 		n_parked += world->connections[i] ? core_parked(world->connections[i]) : 0;
 	for (uint32_t i = 0; i < world->n_asked; i++) {
-		const struct asked *asked = &world->asked[i];
+		const struct replay_asked *asked = &world->asked[i];
 		if (!core_id_in_use(world->core, world->connections[asked->connection], asked->id))
 			return replay_differ(world, "%c%" PRIu64 " has no outcome, and is not parked",
 					     'a' + asked->connection, asked->id);

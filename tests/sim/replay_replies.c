@@ -9,7 +9,7 @@ void replay_ask(struct replay_world *world, int connection, uint64_t id, enum co
 {
 	if (world->n_asked == MAX_ASKED)
 		abort();
-	world->asked[world->n_asked++] = (struct asked){connection, id, op};
+	world->asked[world->n_asked++] = (struct replay_asked){connection, id, op};
 }
 
 bool replay_unask(struct replay_world *world, int connection, const struct core_reply *reply)
@@ -17,7 +17,7 @@ bool replay_unask(struct replay_world *world, int connection, const struct core_
 	uint32_t n = 0;
 	bool found = false;
 	for (uint32_t i = 0; i < world->n_asked; i++) {
-		const struct asked *asked = &world->asked[i];
+		const struct replay_asked *asked = &world->asked[i];
 		bool is_it = asked->connection == connection &&
 			     (!reply || (asked->id == reply->id && asked->op == reply->op));
 		if (!is_it || (found && reply))

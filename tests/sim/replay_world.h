@@ -7,7 +7,7 @@
 
 enum { MAX_TOKENS = 1 << 15, MAX_KEPT = RECORDING_MAX_KEPT, MAX_ASKED = 4096 };
 
-struct asked { /* a request that has no outcome yet */
+struct replay_asked { /* a request that has no outcome yet */
 	int connection;
 	uint64_t id;
 	enum core_op op;
@@ -27,7 +27,7 @@ struct replay_world {
 	uint64_t n_alone; /* operations that went the core's short way */
 	bool was_sliced;  /* this operation went on in other turns */
 	bool is_alone;    /* without the model, and nothing that goes on in other turns is waited for */
-	struct asked asked[MAX_ASKED];
+	struct replay_asked asked[MAX_ASKED];
 	uint32_t n_asked;
 	struct model model;
 	struct outcomes predicted, actual;
