@@ -225,12 +225,6 @@ static void read_row(void *to, struct slice key, enum json_type type, struct sli
 		reading->row->lease = number_of(type, raw);
 }
 
-static int order(struct slice a, struct slice b)
-{
-	int result = memcmp(a.len ? a.bytes : "", b.len ? b.bytes : "", a.len < b.len ? a.len : b.len);
-	return result ? result : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Takes the prefix off the row's key. Returns whether it may stand there, behind the row before (NULL: none). */
 static bool is_asked_for(struct engine_row *row, const struct engine_row *before, const struct etcd_asked *asked)
 {
@@ -240,8 +234,8 @@ static bool is_asked_for(struct engine_row *row, const struct engine_row *before
 	row->key = (struct slice){row->key.bytes + prefix.len, row->key.len - prefix.len};
 	if (asked->end.len == 0)
 		return !before && slice_equal(row->key, asked->key);
-	return order(row->key, asked->key) >= 0 && order(row->key, asked->end) < 0 &&
-	       (!before || order(before->key, row->key) < 0);
+	return slice_compare(row->key, asked->key) >= 0 && slice_compare(row->key, asked->end) < 0 &&
+	       (!before || slice_compare(before->key, row->key) < 0);
 }
 
 int etcd_answer_rows(const struct etcd_answer *answer, const struct etcd_asked *asked, struct engine_row *to,

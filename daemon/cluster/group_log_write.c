@@ -124,10 +124,7 @@ static void put_off(struct group_log *log, struct piece *piece, const struct eng
 	piece->retry_us = next_us < FIRST_RETRY_US ? FIRST_RETRY_US : next_us > LAST_RETRY_US ? LAST_RETRY_US : next_us;
 	piece->due_us = log->now_us + (answer->is_full ? FULL_RETRY_US : piece->retry_us);
 	snprintf(log->trouble, sizeof(log->trouble), "%s", engine_message(answer));
-	if (answer->is_full && !log->status.is_full) {
-		log->status.is_full = true;
-		group_log_tell(log);
-	}
+	log->status.is_full |= answer->is_full;
 }
 
 static void on_written(void *arg, const struct engine_answer *answer)
@@ -147,7 +144,7 @@ static void on_written(void *arg, const struct engine_answer *answer)
 	case ENGINE_UNKNOWN:
 	case ENGINE_REFUSED:
 		put_off(log, piece, answer);
-		group_log_tell(log); /* so that the time to ask again is known */
+		group_log_tell(log); /* whether there is room, and when to ask again */
 		break;
 	}
 }
