@@ -13,6 +13,11 @@ static void forget_addresses(struct blocking_contact *of)
 	of->addresses = NULL;
 }
 
+static void failed(struct blocking_contact *of, const char *why, int64_t now_ms)
+{
+	contact_close(&of->contact, now_ms, MR_ECONNECT, "cannot connect to %s: %s", of->contact.url->text, why);
+}
+
 /* What has come of the attempt so far. */
 static void note(struct blocking_contact *of, int progress, int64_t now_ms)
 {
@@ -21,8 +26,7 @@ static void note(struct blocking_contact *of, int progress, int64_t now_ms)
 		contact_opened(&of->contact, now_ms);
 	} else if (progress < 0) { /* all of them have failed */
 		forget_addresses(of);
-		contact_close(&of->contact, now_ms, MR_ECONNECT, "cannot connect to %s: %s", of->contact.url->text,
-			      uplink_message(progress));
+		failed(of, uplink_message(progress), now_ms);
 	}
 }
 
@@ -47,8 +51,7 @@ void attempt_begin(mr *m, struct blocking_contact *of, int64_t now_ms)
 	of->addresses = NULL;
 	of->lookup = lookup_begin(url->host, url->port);
 	if (!of->lookup)
-		contact_close(&of->contact, now_ms, MR_ECONNECT, "cannot connect to %s: %s", url->text,
-			      gai_strerror(EAI_MEMORY));
+		failed(of, gai_strerror(EAI_MEMORY), now_ms);
 }
 
 static void looked_up(mr *m, struct blocking_contact *of, int64_t now_ms)
@@ -57,8 +60,7 @@ static void looked_up(mr *m, struct blocking_contact *of, int64_t now_ms)
 
 	of->lookup = NULL;
 	if (problem)
-		contact_close(&of->contact, now_ms, MR_ECONNECT, "cannot connect to %s: %s", of->contact.url->text,
-			      gai_strerror(problem));
+		failed(of, gai_strerror(problem), now_ms);
 	else
 		dial(m, of, now_ms);
 }
@@ -110,8 +112,7 @@ void attempt_expire(struct blocking_contact *of, int64_t now_ms)
 	if (now_ms < attempt_due_ms(of))
 		return;
 	if (of->lookup)
-		contact_close(&of->contact, now_ms, MR_ECONNECT,
-			      "cannot connect to %s: its name could not be looked up in time", of->contact.url->text);
+		failed(of, "its name could not be looked up in time", now_ms);
 	else
 		note(of, dial_expire(&of->dial, now_ms), now_ms);
 }
