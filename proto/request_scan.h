@@ -1,4 +1,4 @@
-/* The pass over a request's body: which members are there, and where. What they mean for the op is message_request.c's
+/* The pass over a request's body: which members are there, and where. What they mean for the op is request_members.c's
  * business. */
 #ifndef MILLRACE_PROTO_REQUEST_SCAN_H
 #define MILLRACE_PROTO_REQUEST_SCAN_H
