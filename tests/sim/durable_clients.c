@@ -94,7 +94,7 @@ static void create(struct durable_world *world, struct client *client, const cha
 	struct core_event event = request(world, client, CORE_CREATE, name);
 	struct core_effects effects;
 	size_t i = 0;
-	while (durable_names[i] != name)
+	while (durable_names[i][0] != name[0])
 		i++;
 	event.definition =
 		(struct core_definition){.kind = kinds[i], .capacity = i == 4 ? 1 : 3 + i, .durable = i < CHANNELS - 1};
