@@ -91,7 +91,7 @@ static const char *parse_target(struct slice target, struct http_head *head, str
 		target.len = 0;
 	}
 	if (!has_path)
-		head->path = SLICE("/");
+		head->path = (struct slice){authority->bytes - 1, 1}; /* the last '/' of "://" */
 	head->query = target;
 	return NULL;
 }
