@@ -28,8 +28,8 @@ def fill(connection, values):
         assert connection.ask(id=1, op="put", channel="c", values=[1] * BATCH)["status"] == "ok"
 
 
+@unittest.skipIf(IS_SANITIZED, "memory says nothing under a sanitizer")
 class Memory(unittest.TestCase):
-    @unittest.skipIf(IS_SANITIZED, "memory says nothing under a sanitizer")
     def test_what_a_burst_took_goes_back(self):
         with Daemon("--set", CHANNEL) as daemon, Connection(daemon) as connection:
             fill(connection, BATCH)
