@@ -76,16 +76,23 @@ uint64_t journal_last_batch(const struct journal *journal)
 	return gathered(journal) > 0 ? journal->number : journal->number - 1;
 }
 
-void journal_end_step(struct journal *journal)
+static void end_long_batch(struct journal *journal)
 {
-	if (gathered(journal) < journal->settings.max_batch)
-		return;
 	size_t len = journal->records.len, number = journal->number;
 	if (end_batch(journal) && begin_batch(journal) < 0) {
 		/* Without memory for the head of another, it goes on after all. */
 		journal->records.len = len;
 		journal->number = number;
 	}
+}
+
+void journal_end_step(struct journal *journal)
+{
+	if (journal->records.len > journal->seen)
+		company_gather(&journal->company);
+	if (gathered(journal) >= journal->settings.max_batch)
+		end_long_batch(journal);
+	journal->seen = journal->records.len;
 }
 
 bool journal_is_under_way(const struct journal *journal)
@@ -114,6 +121,8 @@ static void hand_over(struct journal *journal)
 	assert(result == 0);
 	(void)result;
 	journal->since_us = UINT64_MAX;
+	journal->seen = journal->records.len;
+	company_leave(&journal->company);
 	journal->last_under_way = journal->number - 1;
 	journal->carrier->calls->append(journal->carrier, run.bytes, run.len, journal->last_under_way);
 }
@@ -121,13 +130,15 @@ static void hand_over(struct journal *journal)
 uint64_t journal_end_turn(struct journal *journal, uint64_t now_us)
 {
 	bool has_more = gathered(journal) > 0 || journal->batch_at > 0;
-	if (!has_more || journal_failure(journal))
-		return UINT64_MAX;
-	if (journal->since_us == UINT64_MAX)
+	if (has_more && journal->since_us == UINT64_MAX)
 		journal->since_us = now_us;
-	if (journal_is_under_way(journal))
+	if (journal_is_under_way(journal) || journal_failure(journal))
 		return UINT64_MAX;
-	uint64_t due_us = journal->since_us + journal->settings.max_delay_us;
+	uint64_t due_us = company_awaited_until(&journal->company, now_us);
+	if (!has_more)
+		return UINT64_MAX;
+	if (due_us < journal->since_us + journal->settings.max_delay_us)
+		due_us = journal->since_us + journal->settings.max_delay_us;
 	if (now_us < due_us && journal->records.len < journal->settings.max_batch)
 		return due_us;
 	hand_over(journal);
@@ -136,7 +147,7 @@ uint64_t journal_end_turn(struct journal *journal, uint64_t now_us)
 
 bool journal_notice(struct journal *journal)
 {
-	uint64_t before = journal->status.committed;
+	uint64_t before = journal->status.committed, before_us = journal->status.commits_us;
 	journal->carrier->calls->status(journal->carrier, &journal->status);
 	if (journal->checkpoint_end && journal->status.committed >= journal->checkpoint_end) {
 		uint64_t begin = journal->checkpoint_begin;
@@ -144,6 +155,8 @@ bool journal_notice(struct journal *journal)
 		journal->checkpoints++;
 		journal->carrier->calls->drop_before(journal->carrier, begin);
 	}
+	if (journal->status.committed > before)
+		company_is_answered(&journal->company, journal->status.commits_us - before_us);
 	return journal->status.committed > before || journal_failure(journal);
 }
 

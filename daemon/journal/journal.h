@@ -11,6 +11,7 @@
 #ifndef MILLRACE_JOURNAL_JOURNAL_H
 #define MILLRACE_JOURNAL_JOURNAL_H
 
+#include "daemon/journal/company.h"
 #include "daemon/journal/format.h"
 #include "daemon/journal/record.h"
 
@@ -45,18 +46,20 @@ struct carrier {
 
 struct journal_settings {
 	size_t max_batch;                /* bytes: a batch that is longer ends with its step */
-	uint64_t max_delay_us;           /* how long records may wait for others to come along */
+	uint64_t max_delay_us;           /* how long records may wait at least for others to come along */
 	uint64_t least_checkpoint_bytes; /* a carrier that holds less gets no checkpoint; 0: 64 MiB */
 };
 
 struct journal {
 	struct carrier *carrier;
 	struct journal_settings settings;
-	struct record_buffer records;              /* that gather */
-	struct record_buffer under_way;            /* with the carrier; its memory then serves to gather again */
-	size_t batch_at;                           /* where in `records` the batch begins that gathers */
-	uint64_t number;                           /* of that */
-	uint64_t since_us;                         /* when its first record was seen; UINT64_MAX: there is none */
+	struct record_buffer records;   /* that gather */
+	struct record_buffer under_way; /* with the carrier; its memory then serves to gather again */
+	size_t batch_at;                /* where in `records` the batch begins that gathers */
+	uint64_t number;                /* of that */
+	uint64_t since_us;              /* when its first record was seen; UINT64_MAX: there is none */
+	size_t seen;                    /* bytes of `records` at the end of the last step */
+	struct company company;
 	uint64_t last_under_way;                   /* the number of the last batch that was handed over */
 	uint64_t checkpoint_begin, checkpoint_end; /* the numbers of their batches; 0: none is under way; not yet */
 	uint64_t checkpoints;                      /* how many were completed */

@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	FILL_BYTES = 256 * 1024, /* at once */
+	NEAR_BYTES = 32 * 1024,  /* when so little is left of them */
+	SHORT_RUN_BYTES = 32 * 1024,
+};
+
 static const char spare[] = "spare";
 
 void log_init(struct log *log, struct disk *disk, uint64_t segment_bytes, uint64_t random)
@@ -116,7 +122,7 @@ static int next_segment(struct log *log, uint64_t span)
 	if (log->handle >= 0)
 		disk->calls->close(disk, log->handle);
 	log->handle = handle;
-	log->at = JOURNAL_BLOCK;
+	log->at = log->filled = JOURNAL_BLOCK;
 	log->has_spare = false;
 	return 0;
 }
@@ -183,6 +189,7 @@ static size_t seal(struct log *log, char *run, size_t len)
 int log_append(struct log *log, char *run, size_t len)
 {
 	struct disk *disk = log->disk;
+	log->last_run = len;
 	assert(log->handle >= 0 && len % JOURNAL_BLOCK == 0);
 	for (size_t done = 0; done < len;) {
 		size_t part = seal(log, run + done, len - done);
@@ -204,6 +211,22 @@ int log_append(struct log *log, char *run, size_t len)
 		done += part;
 	}
 	return 0;
+}
+
+int log_fill_ahead(struct log *log)
+{
+	static char zeros[FILL_BYTES]; /* not const: it would be in the program's file */
+	struct disk *disk = log->disk;
+	uint64_t size = log->segments[log->n_segments - 1].size, from = log->filled < log->at ? log->at : log->filled;
+	uint64_t len = size - from < FILL_BYTES ? size - from : FILL_BYTES;
+	if (log->last_run > SHORT_RUN_BYTES || from - log->at > NEAR_BYTES || len == 0)
+		return 0;
+	log->doing = "writing ahead";
+	int result = disk->calls->write(disk, log->handle, zeros, len, from);
+	if (result == 0)
+		result = disk->calls->sync(disk, log->handle);
+	log->filled = from + len;
+	return result;
 }
 
 int log_drop_before(struct log *log, uint64_t number)

@@ -28,6 +28,8 @@ struct log {
 	uint32_t chain;    /* the checksum of the last one */
 	int handle;        /* of the last segment; -1: none has begun */
 	uint64_t salt, at; /* of that: where the next batch goes */
+	uint64_t filled;   /* and up to where there are blocks that were written once: see log_fill_ahead() */
+	size_t last_run;   /* bytes of the last one */
 	bool has_spare;
 	uint64_t spare_size;
 	struct log_segment *segments; /* the oldest first */
@@ -49,6 +51,10 @@ int log_append(struct log *log, char *run, size_t len);
 
 /* Makes the spare, if it is lacking. -ENOSPC is no failure, but the log is full. */
 int log_make_spare(struct log *log);
+
+/* Room that was merely allocated changes the file's metadata when it is first written to, and the sync waits for that
+ * too, half as long again. So where runs are short, zeros are written ahead of them, much at once. */
+int log_fill_ahead(struct log *log);
 
 /* Segments of which all batches have smaller numbers are dropped. */
 int log_drop_before(struct log *log, uint64_t number);

@@ -35,11 +35,14 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* With the lock, which is given up meanwhile: the loop's thread would wait for it. */
 static void tell(struct writer *writer)
 {
 	uint64_t one = 1;
+	pthread_mutex_unlock(&writer->lock);
 	while (write(writer->event, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
+	pthread_mutex_lock(&writer->lock);
 }
 
 /* With the lock. */
@@ -99,6 +102,8 @@ static void look_after_log(struct writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 	int result = drop_before ? log_drop_before(writer->log, drop_before) : 0, spare = 0;
 	if (result == 0)
+		result = log_fill_ahead(writer->log);
+	if (result == 0)
 		spare = log_make_spare(writer->log);
 	bool is_full = lacks_room(spare);
 	pthread_mutex_lock(&writer->lock);
@@ -129,7 +134,7 @@ static void *run_writer(void *arg)
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->status.failure) {
 		look_after_log(writer);
-		if (!writer->run && writer->is_ending)
+		if (writer->is_ending && !writer->run && !writer->drop_before)
 			break;
 		wait_for_work(writer);
 		if (writer->run && !writer->status.failure)
@@ -147,8 +152,8 @@ static void append(struct carrier *carrier, char *run, size_t len, uint64_t last
 	writer->run = run;
 	writer->run_len = len;
 	writer->run_last = last;
-	pthread_cond_signal(&writer->wake);
 	pthread_mutex_unlock(&writer->lock);
+	pthread_cond_signal(&writer->wake); /* without the lock, for which whoever wakes up would wait again */
 }
 
 static void drop_before(struct carrier *carrier, uint64_t number)
@@ -156,8 +161,8 @@ static void drop_before(struct carrier *carrier, uint64_t number)
 	struct writer *writer = (struct writer *)carrier;
 	pthread_mutex_lock(&writer->lock);
 	writer->drop_before = number;
-	pthread_cond_signal(&writer->wake);
 	pthread_mutex_unlock(&writer->lock);
+	pthread_cond_signal(&writer->wake); /* without the lock, for which whoever wakes up would wait again */
 }
 
 static void status(struct carrier *carrier, struct carrier_status *out)

@@ -61,12 +61,19 @@ static void tell_room(struct server *server)
 		log_info("the disk of the journal has room again: puts on durable channels go on");
 }
 
+static void hand_over(struct server *server)
+{
+	struct server_journal *journal = &server->journal;
+	loop_timer_set(journal->timer, journal_end_turn(&journal->journal, loop_now_us(server->loop)));
+}
+
 /* What the writer has told: replies that waited may go. */
 static void hear(struct server *server)
 {
 	struct journal *journal = &server->journal.journal;
 	uint64_t checkpoints = journal->checkpoints;
 	journal_notice(journal);
+	hand_over(server); /* before the answers are sent, so that the disk works meanwhile */
 	stream_group_release(server->streams, journal_committed(journal));
 	tell_room(server);
 	if (journal->checkpoints > checkpoints)
@@ -109,7 +116,7 @@ void server_end_journal_turn(struct server *server)
 	if (!journal->writer)
 		return;
 	server_go_on_with_checkpoint(server);
-	loop_timer_set(journal->timer, journal_end_turn(&journal->journal, loop_now_us(server->loop)));
+	hand_over(server);
 	if (journal_failure(&journal->journal))
 		fail(server);
 }

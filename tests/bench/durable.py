@@ -29,7 +29,7 @@ def measure_reading_back(core, n):
         broker.start()
         peer = Peer(broker)
         peer.ask_all([b'{"id":1,"op":"stat","channel":"bench-100"}'])
-        cpu_s = broker.cpu_us() / 1e6
+        cpu_s = broker.cpu_s_in_all()
         peer.ask_all([b'{"id":1,"op":"take","channel":"bench-100","max":%d,"timeout_ms":0}' % CHUNK] * (n // CHUNK))
         return {"n": n, "cpu_s": cpu_s}
     finally:

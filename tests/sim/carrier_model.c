@@ -25,6 +25,7 @@ static const struct carrier_calls calls = {append, drop_before, status};
 void carrier_model_init(struct carrier_model *model, struct log *log)
 {
 	*model = (struct carrier_model){.carrier = {&calls}, .log = log, .run_last = log->next - 1};
+	model->fills_ahead = log->salt & 1;
 	model->status.committed = log->next - 1;
 	model->status.segments = log->n_segments;
 }
@@ -33,6 +34,8 @@ static void look_after_log(struct carrier_model *model)
 {
 	int result = model->drop_before ? log_drop_before(model->log, model->drop_before) : 0;
 	model->drop_before = 0;
+	if (result == 0 && model->fills_ahead)
+		result = log_fill_ahead(model->log);
 	int spare = result == 0 ? log_make_spare(model->log) : 0;
 	model->status.is_full = spare == -ENOSPC;
 	model->status.segments = model->log->n_segments;

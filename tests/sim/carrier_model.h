@@ -13,6 +13,7 @@ struct carrier_model {
 	size_t run_len;
 	uint64_t run_last; /* the number of the last batch that was handed over */
 	uint64_t drop_before;
+	bool fills_ahead; /* half of those that start do, as if the runs of the others were longer */
 	struct carrier_status status;
 };
 

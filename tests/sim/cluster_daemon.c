@@ -316,7 +316,7 @@ void cluster_daemon_turn(struct cluster_daemon *daemon, uint64_t true_us, uint64
 	if (random % 4 == 0)
 		go_on_with_checkpoint(daemon);
 	daemon->due_us = sooner(daemon->due_us, group_log_tick(daemon->log, now_us));
-	journal_end_turn(&daemon->journal, now_us);
+	daemon->due_us = sooner(daemon->due_us, journal_end_turn(&daemon->journal, now_us));
 	notice(daemon);
 	tell(daemon, now_us);
 	if (daemon->n_replies && membership_sure_until_us(daemon->membership) > now_us)

@@ -242,6 +242,8 @@ static bool start(struct world *world)
 	world->low = world->high = world->log.next - 1;
 	world->history[world->log.next - 1] = world->history[world->log.next] = sum_of(&values);
 	carrier_model_init(&world->carrier, &world->log);
+	/* Zeros ahead of short runs leave nothing behind of what was given up: the chain is for longer ones. */
+	world->carrier.fills_ahead &= world->mutation != WITHOUT_CHAIN;
 	return journal_init(&world->journal, &(struct journal_settings){.max_batch = 500}, &world->carrier.carrier,
 			    world->log.next) == 0;
 }

@@ -78,6 +78,14 @@ static void stop_journal(void)
 	disk_close(running.disk);
 }
 
+/* The end of a turn; where that asks to be called again later, it is later at once. */
+static void end_turn(void)
+{
+	static uint64_t now_us;
+	for (uint64_t due_us; (due_us = journal_end_turn(&running.journal, now_us)) != UINT64_MAX; now_us = due_us)
+		;
+}
+
 static void wait_until_committed(uint64_t number)
 {
 	struct pollfd descriptor = {.fd = writer_descriptor(running.writer), .events = POLLIN};
@@ -86,7 +94,7 @@ static void wait_until_committed(uint64_t number)
 		writer_hear(running.writer);
 		journal_notice(&running.journal);
 		ck_assert_ptr_null(journal_failure(&running.journal));
-		journal_end_turn(&running.journal, 0);
+		end_turn();
 	}
 }
 
@@ -105,7 +113,7 @@ static void write_records(uint64_t n)
 	for (uint64_t place = 1; place <= n; place++) {
 		uint64_t batch = journal_batch(&running.journal);
 		put(place, 50);
-		journal_end_turn(&running.journal, 0);
+		end_turn();
 		wait_until_committed(batch);
 	}
 	stop_journal();
@@ -161,7 +169,7 @@ START_TEST(records_of_many_batches_and_segments_come_back_in_order)
 	start_journal();
 	for (uint64_t place = 1; place <= 64; place++) {
 		put(place, MAX_BATCH);
-		journal_end_turn(&running.journal, 0);
+		end_turn();
 	}
 	wait_until_committed(64);
 	ck_assert_uint_gt(running.log.n_segments, 10);
@@ -175,7 +183,7 @@ START_TEST(a_batch_that_is_larger_than_a_segment_gets_one_of_its_own_size)
 {
 	start_journal();
 	put(1, 3 * SEGMENT);
-	journal_end_turn(&running.journal, 0);
+	end_turn();
 	put(2, 3 * SEGMENT);
 	wait_until_committed(2);
 	stop_journal();
@@ -203,19 +211,37 @@ START_TEST(a_run_waits_for_others_as_long_as_it_may)
 }
 END_TEST
 
+START_TEST(where_runs_are_short_what_comes_next_was_written_before)
+{
+	start_journal();
+	put(1, 10);
+	end_turn();
+	wait_until_committed(1);
+	stop_journal();
+	ck_assert_uint_gt(running.log.filled, running.log.at + MAX_BATCH / 2);
+	start_journal();
+	put(2, SEGMENT / 2);
+	end_turn();
+	wait_until_committed(2);
+	stop_journal();
+	ck_assert_uint_le(running.log.filled, running.log.at); /* a long one is as quick without */
+	expect_read(2);
+}
+END_TEST
+
 START_TEST(a_checkpoint_lets_old_segments_go_and_they_serve_again)
 {
 	start_journal();
 	for (uint64_t place = 1; place <= 40; place++) {
 		put(place, MAX_BATCH);
-		journal_end_turn(&running.journal, 0);
+		end_turn();
 	}
 	wait_until_committed(40);
 	size_t before = running.log.n_segments;
 	journal_begin_checkpoint(&running.journal);
 	put(41, 10);
 	journal_end_checkpoint(&running.journal);
-	journal_end_turn(&running.journal, 0);
+	end_turn();
 	wait_until_committed(41);
 	ck_assert_uint_eq(running.journal.checkpoints, 1);
 	stop_journal(); /* the thread ends with its work done */
@@ -337,7 +363,7 @@ START_TEST(a_record_of_an_unknown_kind_is_refused)
 	start_journal();
 	put(1, 10);
 	journal_records(&running.journal)->bytes[BATCH_HEAD_BYTES] = 100;
-	journal_end_turn(&running.journal, 0);
+	end_turn();
 	wait_until_committed(1);
 	stop_journal();
 	expect_refused("in the batch at offset 4096, which this version does not know");
@@ -363,6 +389,7 @@ int main(void)
 		records_of_many_batches_and_segments_come_back_in_order,
 		a_batch_that_is_larger_than_a_segment_gets_one_of_its_own_size,
 		a_run_waits_for_others_as_long_as_it_may,
+		where_runs_are_short_what_comes_next_was_written_before,
 		a_checkpoint_lets_old_segments_go_and_they_serve_again,
 		a_second_daemon_on_the_folder_is_refused,
 		the_last_part_of_a_path_is_made_and_no_more,
