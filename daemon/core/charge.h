@@ -14,12 +14,18 @@ static inline void charge_add(struct core *core, struct channel *channel, const 
 	core->bytes += VALUE_OVERHEAD + (holder->n_charged++ == 0 ? value->len : 0);
 }
 
-static inline void charge_sub(struct core *core, struct channel *channel, const struct value *value)
+/* It is no channel's any more, and its memory is about to be free. */
+static inline void charge_end(struct core *core, const struct value *value)
 {
 	struct value *holder = value_holder(value);
 	assert(holder->n_charged > 0);
-	channel->bytes -= value->len;
 	core->bytes -= VALUE_OVERHEAD + (--holder->n_charged == 0 ? value->len : 0);
+}
+
+static inline void charge_sub(struct core *core, struct channel *channel, const struct value *value)
+{
+	channel->bytes -= value->len;
+	charge_end(core, value);
 }
 
 /* The value goes over to another channel. */

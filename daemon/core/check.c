@@ -103,6 +103,8 @@ static const char *check_ended(const struct core *core, struct sums *sums)
 		if ((wrong = check_removed(channel, sums)))
 			return wrong;
 	}
+	for (const struct value *value = core->dead_values.head; value; value = value->next)
+		sums->bytes += check_value(value, sums);
 	for (const struct link *at = core->departing.next; at != &core->departing; at = at->next) {
 		const struct core_connection *connection = LIST_ITEM(at, struct core_connection, in_core);
 		CHECK(connection->is_departing && !connection->cookie && connection->n_parked == 0 &&

@@ -3,7 +3,7 @@
 #include "daemon/core/groups.h"
 #include "daemon/core/tap.h"
 
-static uint64_t value_bytes(const struct value *value, struct sums *sums)
+uint64_t check_value(const struct value *value, struct sums *sums)
 {
 	sums->values++;
 	sums->is_shared = sums->is_shared || value_holder(value)->n_charged != 1;
@@ -15,7 +15,7 @@ static uint64_t list_bytes(const struct value_list *list, size_t *n, struct sums
 	uint64_t bytes = 0;
 	*n = 0;
 	for (const struct value *value = list->head; value; value = value->next) {
-		bytes += value_bytes(value, sums);
+		bytes += check_value(value, sums);
 		++*n;
 	}
 	return bytes;
@@ -30,7 +30,7 @@ static const char *check_store(const struct store *store, uint64_t *bytes, struc
 	for (const struct value *value; (value = store_next(store, &cursor)); n++) {
 		CHECK(value->seq > last_seq, "a buffer is not in the order of entering");
 		last_seq = value->seq;
-		*bytes += value_bytes(value, sums);
+		*bytes += check_value(value, sums);
 	}
 	CHECK(n == store->n, "a buffer miscounts its values");
 	return NULL;
@@ -92,7 +92,7 @@ static const char *check_leases(const struct core *core, const struct channel *c
 		sums->dead_letters++;
 	}
 	if (channel->mult && channel->mult->held) {
-		*bytes += value_bytes(channel->mult->held, sums);
+		*bytes += check_value(channel->mult->held, sums);
 		leased++;
 	}
 	CHECK(leased == channel->n_leased, "a channel miscounts what is leased");
@@ -133,11 +133,14 @@ static const char *check_queue(const struct link *queue, const struct channel *c
 		CHECK(request->parked.seq >= last_seq, "a queue is not in the order of parking");
 		last_seq = request->parked.seq;
 		size_t n_values = 0;
+		uint64_t bytes_before = *bytes;
 		if (arm->value)
-			*bytes += value_bytes(arm->value, sums);
+			*bytes += check_value(arm->value, sums);
 		else if (is_put)
 			*bytes += list_bytes(&request->parked.values, &n_values, sums);
-		CHECK(!is_put || arm->value || n_values == request->parked.values.n,
+		uint64_t n_bytes = *bytes - bytes_before;
+		CHECK(!is_put || arm->value ||
+			      (n_values == request->parked.values.n && n_bytes == request->parked.values_bytes),
 		      "a parked batch miscounts its values");
 	}
 	return NULL;

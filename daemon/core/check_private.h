@@ -30,6 +30,9 @@ static inline uint64_t request_bytes(const struct request *request)
 
 /* -- check_channel.c -- */
 
+/* Counts a value that is charged, and returns its length. */
+uint64_t check_value(const struct value *value, struct sums *sums);
+
 const char *check_channel(const struct core *core, const struct channel *channel, struct sums *sums);
 
 /* A deleted channel, of which only the memory is left, and who has yet to be told. */

@@ -340,9 +340,10 @@ uint64_t core_deadline(const struct core *core)
 
 bool core_has_backlog(const struct core *core)
 {
-	return due_is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) || core->graveyard ||
-	       !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) || !list_is_empty(&core->lending) ||
-	       !list_is_empty(&core->lending_to) || !list_is_empty(&core->groups.changing) || core->do_taps_rest;
+	return due_is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) ||
+	       graveyard_is_needed(core) || !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) ||
+	       !list_is_empty(&core->lending) || !list_is_empty(&core->lending_to) ||
+	       !list_is_empty(&core->groups.changing) || core->do_taps_rest;
 }
 
 bool core_is_engaged(const struct core_connection *connection)

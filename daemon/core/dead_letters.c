@@ -72,6 +72,7 @@ void dead_letters_return(struct core *core, struct request *request, struct core
 {
 	struct channel *source = request->parked.source, *target = request->arms[0].channel;
 	struct value_list values = request->parked.values;
+	recorder_release_all(core, target, values.n, request->parked.values_bytes);
 	for (const struct value *value = values.head; value; value = value->next)
 		charge_move(target, source, value);
 	request->parked.values = (struct value_list){0};

@@ -1,7 +1,7 @@
-/* Deleted channels. Nobody finds one any more, and its values and leases count nowhere but in memory; to free these may
- * take long, so it goes on in other turns, a slice in each. It begins when the effects of the step that deleted the
- * channel are released: until then replies may name the channel, and show its values.
- * Before, those who are parked there have to be told: see ending.c.
+/* Deleted channels, and values of parked puts that ended before they entered. Nobody finds them any more, and they
+ * count nowhere but in memory; to free them may take long, so it goes on in other turns, a slice in each. With a
+ * channel it begins when the effects of the step that deleted it are released: until then replies may name the channel,
+ * and show its values. Before, those who are parked there have to be told: see ending.c.
  *
  * Until it is freed, a lease of a deleted channel is still in the table of leases, among its connection's and among the
  * timers. Whoever meets one there discards it or passes over it: lease_find() does not find it. What the values cost
@@ -55,6 +55,24 @@ void graveyard_discard_delayed_put(struct core *core, struct delayed_put *delaye
 	}
 }
 
+static void free_values(struct core *core)
+{
+	while (core->dead_values.n > 0 && work_is_left(core)) {
+		struct value *value = value_list_pop(&core->dead_values);
+		charge_end(core, value);
+		value_destroy(value);
+		work_spend(core, 1);
+	}
+}
+
+void graveyard_bury_values(struct core *core, struct value_list *values)
+{
+	value_list_join(&core->dead_values, values);
+	work_take_turns(core, &core->dig_left);
+	free_values(core);
+	work_take_turns(core, &core->dig_left);
+}
+
 /* Whether all that the channel held is freed. */
 static bool empty(struct core *core, struct channel *channel)
 {
@@ -72,6 +90,7 @@ static bool empty(struct core *core, struct channel *channel)
 void graveyard_dig(struct core *core)
 {
 	work_take_turns(core, &core->dig_left);
+	free_values(core);
 	while (core->graveyard && work_is_left(core) && empty(core, core->graveyard)) {
 		struct channel *channel = core->graveyard;
 		core->graveyard = channel->hash_next;

@@ -61,6 +61,7 @@ static enum error take_place(struct core *core, const struct core_event *event, 
 	(void)arm, (void)twin_arm;
 	request->parked.accepted = twin->parked.accepted;
 	request->parked.values = twin->parked.values;
+	request->parked.values_bytes = twin->parked.values_bytes;
 	twin->parked.values = (struct value_list){0};
 	park_commit(core, request, event);
 	order_swap(&core->order, request, twin);

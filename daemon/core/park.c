@@ -131,6 +131,14 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 		timers_add(&core->timers, &parked->timer);
 }
 
+/* Values that were to be put will not enter; `bytes` is the sum of their lengths. */
+static void give_up(struct core *core, struct channel *channel, struct value_list *values, uint64_t bytes)
+{
+	channel->bytes -= bytes;
+	recorder_release_all(core, channel, values->n, bytes);
+	graveyard_bury_values(core, values);
+}
+
 /* Takes an arm out of its channel, with its value if it still has one. */
 static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 {
@@ -145,10 +153,10 @@ static void arm_unlink(struct core *core, struct arm *arm, bool is_resting)
 		channel->n_takes--;
 	}
 	if (arm->value) {
-		charge_sub(core, channel, arm->value);
-		recorder_release(core, channel, arm->value);
-		value_destroy(arm->value);
+		struct value_list one = {0};
+		value_list_push(&one, arm->value);
 		arm->value = NULL;
+		give_up(core, channel, &one, one.head->len);
 	}
 }
 
@@ -158,15 +166,10 @@ static void unlink_everywhere(struct core *core, struct request *request)
 	for (uint32_t i = 0; i < request->parked.n_arms; i++)
 		arm_unlink(core, &request->arms[i], request->parked.is_resting);
 	if (request->parked.op == CORE_PUT) {
-		struct channel *channel = request->arms[0].channel;
-		struct value *value;
 		if (request->parked.has_terms)
 			once_leave(core, request, request->parked.values.n == 0);
-		while ((value = value_list_pop(&request->parked.values))) {
-			charge_sub(core, channel, value);
-			recorder_release(core, channel, value);
-			value_destroy(value);
-		}
+		if (request->parked.values.n > 0)
+			give_up(core, request->arms[0].channel, &request->parked.values, request->parked.values_bytes);
 	} else {
 		lease_forget(core, request->parked.lease);
 		request->parked.lease = NULL;
@@ -217,8 +220,7 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 
 uint32_t park_work(const struct request *request)
 {
-	const struct parked *parked = &request->parked;
-	return REQUEST_WORK + parked->n_arms + (parked->op == CORE_PUT ? (uint32_t)parked->values.n : 0);
+	return REQUEST_WORK + request->parked.n_arms;
 }
 
 void park_forget(struct core *core, struct request *request)
@@ -254,6 +256,7 @@ bool park_dead_letters(struct core *core, struct channel *source, struct channel
 		.timer = {.deadline_us = CORE_NEVER, .index = TIMER_NONE},
 	};
 	for (struct value *value = values->head; value; value = value->next) {
+		request->parked.values_bytes += value->len;
 		charge_move(source, target, value);
 		recorder_promise(core, target, value);
 		recorder_dead_letter(core, source, value);

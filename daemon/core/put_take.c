@@ -27,6 +27,7 @@ static enum error park_put(struct core *core, const struct core_event *event, st
 	request->parked.accepted = (uint32_t)accepted;
 	request->parked.values = *values;
 	for (const struct value *value = values->head; value; value = value->next) {
+		request->parked.values_bytes += value->len;
 		charge_add(core, channel, value);
 		recorder_promise(core, channel, value);
 	}

@@ -44,9 +44,11 @@ static bool write_record(struct core *core, const struct channel *channel, const
 	return true;
 }
 
+enum { HEAD_BYTES = RECORD_MAX_BYTES + UINT8_MAX /* with the name of its origin's channel */ };
+
 static size_t bytes_of(const struct value *value)
 {
-	return RECORD_MAX_BYTES + UINT8_MAX + value->len; /* of the name of its origin's channel, too */
+	return HEAD_BYTES + value->len;
 }
 
 void recorder_begin(struct core *core, struct core_recorder *recorder)
@@ -83,12 +85,18 @@ void recorder_promise(struct core *core, const struct channel *channel, const st
 
 void recorder_release(struct core *core, const struct channel *channel, const struct value *value)
 {
+	recorder_release_all(core, channel, 1, value->len);
+}
+
+void recorder_release_all(struct core *core, const struct channel *channel, size_t n, uint64_t bytes)
+{
 	if (!channel->definition.durable)
 		return;
+	uint64_t promised = n * HEAD_BYTES + bytes;
 	if (core->recorder) /* else what was promised is freed between steps */
-		core->recorder->buffer->promised -= bytes_of(value);
+		core->recorder->buffer->promised -= promised;
 	else
-		core->unpromised += bytes_of(value);
+		core->unpromised += promised;
 }
 
 /* A deadline by wall clock. What is late, and has yet to happen, is due now. */

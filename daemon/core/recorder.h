@@ -27,6 +27,7 @@ void recorder_begin(struct core *core, struct core_recorder *recorder);
 /* A value begins to be parked for a durable channel, or ends to: what will be recorded of it stays reserved. */
 void recorder_promise(struct core *core, const struct channel *channel, const struct value *value);
 void recorder_release(struct core *core, const struct channel *channel, const struct value *value);
+void recorder_release_all(struct core *core, const struct channel *channel, size_t n, uint64_t bytes); /* n values */
 
 /* `is_clients`: not the daemon itself asked for it. */
 void recorder_create(struct core *core, struct channel *channel, bool is_clients);

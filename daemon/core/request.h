@@ -31,7 +31,10 @@ struct parked {
 	uint64_t parked_us;
 	struct timer timer; /* its deadline; CORE_NEVER: none */
 	union {
-		struct value_list values;    /* a put: what has not yet entered */
+		struct {                          /* a put: */
+			struct value_list values; /* what has not yet entered */
+			uint64_t values_bytes;    /* the sum of their lengths */
+		};
 		struct {                     /* a take, and an alts: */
 			struct lease *lease; /* prepared for what it takes; NULL: that is not leased */
 			uint32_t max;        /* at most so many values in a reply */

@@ -112,6 +112,7 @@ struct core {
 	struct link ending;    /* of struct channel: those who are parked there are being told that it has ended */
 	uint32_t ending_turn;  /* the turn in which the first of them has come there */
 	struct channel *graveyard, *last_grave; /* deleted channels, of which something is still to be freed */
+	struct value_list dead_values;          /* of no channel, still to be freed: they count in `bytes` */
 	struct link lending;    /* of struct channel: promises that are still being lent to takes that were parked */
 	struct link lending_to; /* of struct core_connection: those that resumed, likewise */
 	uint64_t lend_left;     /* bytes of such values that may be lent in this turn */
@@ -173,10 +174,10 @@ void park_before(struct core *core, struct request *request, struct request *oth
 void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
 
 /* Unlinks a parked request from everything, and appends its reply. `arm` is the arm that happened, or NULL. Values that
- * were still to be put are destroyed: take out first what lives on. */
+ * were still to be put go to the graveyard: take out first what lives on. */
 struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status,
 				 struct core_effects *effects);
-/* What it costs to end the request, in values that are freed. */
+/* What it costs to end the request, without the values that the graveyard frees; in values that are freed. */
 uint32_t park_work(const struct request *request);
 /* The same as park_complete() without a reply: its connection is gone. */
 void park_forget(struct core *core, struct request *request);
@@ -347,9 +348,18 @@ void endings_go_on(struct core *core, struct core_effects *effects);
 /* The channel, which is removed and has no waiters, is freed with all that it holds, beginning when the step's effects
  * are released. */
 void graveyard_bury(struct core *core, struct channel *channel);
+/* Values that are in no channel any more, count in none's bytes, and are in no reply: as many as this turn's work
+ * allows are freed now. Moved out of the list.
+ */
+void graveyard_bury_values(struct core *core, struct value_list *values);
 /* A lease, or a delayed put, of a removed channel is freed with its values. */
 void graveyard_discard_lease(struct core *core, struct lease *lease);
 void graveyard_discard_delayed_put(struct core *core, struct delayed_put *delayed);
+/* Whether something is to be freed. */
+static inline bool graveyard_is_needed(const struct core *core)
+{
+	return core->graveyard || core->dead_values.n > 0;
+}
 /* Frees what there is, as far as this turn's work goes. Between steps. */
 void graveyard_dig(struct core *core);
 

@@ -96,6 +96,7 @@ void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value)
 	charge_add(core, tap->target, value->head);
 	recorder_promise(core, tap->target, value->head);
 	tap->put->parked.values = *value;
+	tap->put->parked.values_bytes = value->head->len;
 	tap->is_held_up = true;
 	tap->mult->n_held_up++;
 	core->tapped.held++;

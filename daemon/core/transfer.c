@@ -357,6 +357,7 @@ static struct value *first_put_pop(struct core *core, struct channel *channel, s
 		arm->value = NULL;
 	} else {
 		value = value_list_pop(&request->parked.values);
+		request->parked.values_bytes -= value->len;
 		request->parked.accepted++;
 		once_enters(core, request);
 	}
@@ -385,6 +386,14 @@ static uint64_t first_seq(struct link *queue)
 	return list_is_empty(queue) ? UINT64_MAX : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.seq;
 }
 
+static uint64_t bytes_of_first(const struct value_list *values, uint64_t n)
+{
+	uint64_t bytes = 0;
+	for (const struct value *value = values->head; n > 0; value = value->next, n--)
+		bytes += value->len;
+	return bytes;
+}
+
 /* The oldest parked put with a delay is accepted, as far as there is room. Without memory it ends. */
 static void accept_delayed(struct core *core, struct channel *channel, struct core_effects *effects)
 {
@@ -394,11 +403,13 @@ static void accept_delayed(struct core *core, struct channel *channel, struct co
 	uint64_t n = channel_room(channel);
 	if (n > parked->values.n)
 		n = parked->values.n;
+	uint64_t bytes = bytes_of_first(&parked->values, n);
 	if (delayed_put_accept(core, channel, &parked->values, n, request_terms(request)->delay_ms, true) < 0) {
 		park_complete(core, request, arm, STATUS_ERROR, effects)->error = ERROR_OVERLOADED;
 		return;
 	}
 	parked->accepted += (uint32_t)n;
+	parked->values_bytes -= bytes;
 	once_enters(core, request);
 	if (parked->values.n == 0)
 		park_complete(core, request, arm, STATUS_OK, effects);

@@ -19,7 +19,7 @@ void work_begin(struct core *core)
 	uint32_t work = core->limits.turn_work ? core->limits.turn_work : CORE_TURN_WORK;
 	core->due_left = work / 2 + 1;
 	core->lend_left = core->limits.max_take_bytes;
-	if (core->graveyard && (work_waits_for_departing(core) || !list_is_empty(&core->due_mults)))
+	if (graveyard_is_needed(core) && (work_waits_for_departing(core) || !list_is_empty(&core->due_mults)))
 		work = work / 2 + 1;
 	core->work_left = core->slices_left = core->carry_left = core->dig_left = work;
 }
