@@ -24,6 +24,7 @@ static const struct protocol *const protocols[] = {
 };
 
 char queue[32];
+size_t value_bytes;
 
 void fail(const char *format, ...)
 {
@@ -137,6 +138,7 @@ int main(int argc, char **argv)
 	if (work.style == STYLE_BLANKS) /* its values are others, and a run may leave some behind */
 		strncat(queue, "-object", sizeof(queue) - strlen(queue) - 1);
 
+	value_bytes = work.size;
 	load_begin(&work);
 	load_run(WARM_UP_MS);
 	load_forget();

@@ -99,7 +99,7 @@ static struct slice behind_status(struct slice body)
 }
 
 /* The value's text in `rest`, which begins with its member. It ends where the body does, but for `left` of a take on
- * credit, and the other values of an array; such values of the driver have no commas. */
+ * credit, which asks for values without commas, and the other values of an array. */
 static size_t parse(const char *bytes, size_t len, struct reply *reply)
 {
 	struct slice body;
@@ -119,10 +119,8 @@ static size_t parse(const char *bytes, size_t len, struct reply *reply)
 		return used;
 	bool is_array = rest.bytes[7] == 's';
 	const char *value = rest.bytes + (is_array ? 11 : 9), *end = rest.bytes + rest.len;
-	const char *value_end = *value == '{' ? NULL : memchr(value, ',', (size_t)(end - value));
-	if (!value_end)
-		value_end = end - (is_array ? 2 : 1);
-	size_t value_len = (size_t)(value_end - value);
+	const char *comma = *value == '{' ? NULL : memchr(value, ',', (size_t)(end - value));
+	size_t value_len = is_array ? value_bytes : (size_t)((comma ? comma : end - 1) - value);
 	*reply = (struct reply){.kind = REPLY_TAKEN, .n = 1, .value = value, .value_len = value_len};
 	if (is_array)
 		reply->n = (unsigned)((size_t)(end - 1 - value) / (value_len + 1));

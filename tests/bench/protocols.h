@@ -93,6 +93,7 @@ extern const struct protocol protocol_amqp; /* protocol_amqp.c */
 
 /* The channel, key, tube or subject. One for each size, for a run may leave values behind. */
 extern char queue[32];
+extern size_t value_bytes; /* of each value of a run */
 
 void add(struct buffer *out, const char *text);
 void addf(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

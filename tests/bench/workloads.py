@@ -97,8 +97,8 @@ WORKLOADS = {
         [*STYLES, "redis", "nats", "nats half"],
         [Goal("millrace", "redis", 3)],
     ),
-    "batch-50": Workload("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", ["millrace", "millrace op first", "redis"], [Goal("millrace", "redis", 1.45)]),
-    "batch-1k": Workload("batches of 64, 1 KiB", "pairs=4 window=4 batch=64 size=1024", ["millrace", "millrace op first", "redis"], [Goal("millrace", "redis", 1.3)]),
+    "batch-50": Workload("batches of 64, 50 B", "pairs=4 window=4 batch=64 size=50", [*STYLES, "redis"], [Goal("millrace", "redis", 1.45)]),
+    "batch-1k": Workload("batches of 64, 1 KiB", "pairs=4 window=4 batch=64 size=1024", [*STYLES, "redis"], [Goal("millrace", "redis", 1.3)]),
     "fan-in": Workload(
         "1000 producers with one put in flight, 1 consumer, 50 B",
         "producers=1000 consumers=1 window=1 consumer_window=1000 queue=bench-fan",
