@@ -186,6 +186,15 @@ void message_decoder_finish(struct message_decoder *decoder);
  * decoder->shapes, which it can do without. */
 int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request);
 
+enum message_body { MESSAGE_BODY_MEMBERS, MESSAGE_BODY_VALUE, MESSAGE_BODY_VALUES };
+
+/* Decodes one request that comes in two texts: `envelope` is a JSON object, which the caller has written, with the id,
+ * the op and some of its members; `body` is an object of the others, or the value of `value` or `values`. Returns as
+ * message_decode_request() does, and writes to both texts as that does; of bad JSON `detail` names place and line in
+ * the body. */
+int message_decode_parted(struct message_decoder *decoder, struct slice envelope, struct slice body,
+			  enum message_body kind, struct message_request *request);
+
 /* Writing, for both sides: an object of members in one frame.
  *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out,
  * mark); Keys are trusted literals. Failure marks the buffer (see buffer.h). */

@@ -1,5 +1,6 @@
 /* Requests, decoded: what was found in the body, held against what the op wants. Bad JSON is told before everything
  * else. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,13 +212,18 @@ static void forget_values(struct message_decoder *decoder)
 	decoder->values_cap = 0;
 }
 
+static void begin_request(struct message_decoder *decoder, struct message_request *request)
+{
+	if (decoder->values_cap > KEPT_VALUES)
+		forget_values(decoder);
+	set_defaults(request);
+}
+
 /* Whatever its shape is. */
 static int decode(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
 {
 	struct request_scan found;
-	if (decoder->values_cap > KEPT_VALUES)
-		forget_values(decoder);
-	set_defaults(request);
+	begin_request(decoder, request);
 	bool good = request_scan(decoder, body, len, &found);
 	read_id(request, &found);
 	if (!good)
@@ -234,6 +240,52 @@ static int decode(struct message_decoder *decoder, char *body, size_t len, struc
 int message_decode_request(struct message_decoder *decoder, char *body, size_t len, struct message_request *request)
 {
 	return request_shapes_match(decoder->shapes, body, len, request) ? 0 : decode(decoder, body, len, request);
+}
+
+/* -- Requests in two texts -- */
+
+static int refuse_body(struct message_request *request, struct slice body, const struct json_scan *scan)
+{
+	size_t at = (size_t)(scan->at - body.bytes), line = 1;
+	for (size_t i = 0; i < at; i++)
+		line += body.bytes[i] == '\n';
+	return request_refuse(request, ERROR_BAD_JSON, "at byte %zu, in line %zu, %s", at, line, scan->error);
+}
+
+static bool is_object(struct slice text)
+{
+	struct json_scan scan;
+	json_scan_init(&scan, text.bytes, text.len);
+	return json_scan_enter(&scan, '{');
+}
+
+/* What is no object, where members are expected, is scanned as any value, to tell whether it is JSON at all. */
+static int scan_body(struct message_request *request, struct message_decoder *decoder, struct slice body,
+		     enum message_body kind, struct request_scan *found)
+{
+	bool lacks_object = kind == MESSAGE_BODY_MEMBERS && !is_object(body);
+	bool good = kind == MESSAGE_BODY_MEMBERS && !lacks_object
+			    ? request_scan_members(decoder, body, found)
+			    : request_scan_member(decoder, body,
+						  kind == MESSAGE_BODY_VALUES ? MEMBER_VALUES : MEMBER_VALUE, found);
+	if (!good)
+		return refuse_body(request, body, &found->scan);
+	return lacks_object ? request_refuse(request, ERROR_BAD_REQUEST, "the body is one object of JSON") : 0;
+}
+
+int message_decode_parted(struct message_decoder *decoder, struct slice envelope, struct slice body,
+			  enum message_body kind, struct message_request *request)
+{
+	struct request_scan found;
+	begin_request(decoder, request);
+	bool good = request_scan(decoder, (char *)envelope.bytes, envelope.len, &found);
+	assert(good);
+	(void)good;
+	read_id(request, &found);
+	if (scan_body(request, decoder, body, kind, &found) < 0)
+		return -1;
+	found.scan.last_word = NULL; /* no number is read by words: it may stand in either text */
+	return interpret(request, decoder, &found);
 }
 
 void message_decoder_finish(struct message_decoder *decoder)

@@ -3,6 +3,7 @@
  * over, so that the id behind it is found. */
 #include "proto/request_scan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "proto/name.h"
@@ -371,13 +372,14 @@ static bool collect_usual_members(struct message_decoder *decoder, struct reques
 	return true;
 }
 
-/* The whole body. Returns false if it is not one JSON object. */
+/* A whole text. Returns false if it is not one JSON object. */
 static bool collect(struct message_decoder *decoder, struct request_scan *found)
 {
+	uint64_t present_before = found->present;
 	json_scan_at_end(&found->scan);
 	if (!collect_usual_members(decoder, found, '{'))
 		return false;
-	bool first = found->present == 0;
+	bool first = found->present == present_before;
 	if (first && !json_scan_enter(&found->scan, '{')) {
 		found->scan.error = "an object is expected";
 		return false;
@@ -398,4 +400,22 @@ bool request_scan(struct message_decoder *decoder, char *body, size_t len, struc
 	found->value_trouble = found->values_trouble = found->arms_trouble = NO_TROUBLE;
 	json_scan_init(&found->scan, body, len);
 	return collect(decoder, found);
+}
+
+bool request_scan_members(struct message_decoder *decoder, struct slice text, struct request_scan *found)
+{
+	json_scan_init(&found->scan, text.bytes, text.len);
+	return collect(decoder, found);
+}
+
+bool request_scan_member(struct message_decoder *decoder, struct slice text, enum message_member member,
+			 struct request_scan *found)
+{
+	assert(!request_scan_has(found, member));
+	json_scan_init(&found->scan, text.bytes, text.len);
+	if (!collect_member(decoder, found, member))
+		return false;
+	if (!json_scan_at_end(&found->scan))
+		found->scan.error = "nothing is expected behind the value";
+	return !found->scan.error;
 }

@@ -39,6 +39,13 @@ const char *request_member_name(enum message_member member);
  * found->scan says what is wrong, and what was found before that is set. */
 bool request_scan(struct message_decoder *decoder, char *body, size_t len, struct request_scan *found);
 
+/* Two that go on after request_scan(), with a text that stands elsewhere: an object of further members; or the value of
+ * one, which has none yet. They return as it does, and found->scan is then the scan of that text alone: who reads a
+ * number of the other by json_scan_uint_here() reads past its end. */
+bool request_scan_members(struct message_decoder *decoder, struct slice text, struct request_scan *found);
+bool request_scan_member(struct message_decoder *decoder, struct slice text, enum message_member member,
+			 struct request_scan *found);
+
 static inline bool request_scan_has(const struct request_scan *found, enum message_member member)
 {
 	return found->present & MESSAGE_BIT(member);

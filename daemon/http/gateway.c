@@ -6,7 +6,7 @@
 #include "proto/json_scan.h"
 
 enum {
-	WHY_BYTES = 160,
+	WHY_BYTES = 256,
 	PARAMETER_BYTES = 4096, /* of one in the query, decoded */
 };
 
@@ -89,76 +89,8 @@ static void write_argument(struct buffer *out, const struct http_request *reques
 	message_text(out, request->argument);
 }
 
-/* Scans the body: whether it is one value of JSON; else *why says where it is not, for people. What is nested too deep
- * counts as one, though what is in its depth has not been scanned. */
-static bool scan_body(const struct http_request *request, struct json_scan *scan, enum json_type *type,
-		      struct slice *raw, char why[WHY_BYTES])
-{
-	size_t line = 1;
-	json_scan_init(scan, request->body.bytes, request->body.len);
-	json_scan_space(scan);
-	const char *begin = scan->at;
-	*type = json_scan_value(scan, raw);
-	if (scan->too_deep) {
-		scan->error = NULL;
-		*type = *begin == '{' ? JSON_TYPE_OBJECT : JSON_TYPE_ARRAY;
-		*raw = (struct slice){begin, (size_t)(scan->at - begin)};
-	}
-	if (!scan->error && json_scan_at_end(scan))
-		return true;
-	size_t at = request->body.len - (size_t)(scan->end - scan->at);
-	for (size_t i = 0; i < at; i++)
-		line += request->body.bytes[i] == '\n';
-	snprintf(why, WHY_BYTES, "the body is %s of JSON; at byte %zu, in line %zu, %s",
-		 request->route->body == BODY_VALUE ? "the value: one," : "one object", at, line,
-		 scan->error ? scan->error : "more stands behind it");
-	return false;
-}
-
-/* A value to be put is only scanned, here and nowhere else: in the request stands a number for it. */
-static enum error write_value(const struct json_scan *scan, enum json_type type, struct slice raw, struct buffer *out,
-			      struct slice *value, char why[WHY_BYTES])
-{
-	if (scan->too_deep) {
-		snprintf(why, WHY_BYTES, "it is nested deeper than %d", JSON_MAX_DEPTH);
-		return ERROR_BAD_VALUE;
-	}
-	*value = type == JSON_TYPE_NULL ? SLICE("") : raw;
-	message_raw(out, "value", type == JSON_TYPE_NULL ? raw : SLICE("0"));
-	return ERROR_NONE;
-}
-
-/* Writes the body, once it is sure that it cannot become anything else in the midst of the request. *value is the one
- * to be put, if it is. Else returns why it cannot, and *why says it for people. */
-static enum error write_body(const struct http_request *request, struct buffer *out, bool is_batch, struct slice *value,
-			     char why[WHY_BYTES])
-{
-	struct json_scan scan;
-	struct slice raw;
-	enum json_type type;
-	if (!scan_body(request, &scan, &type, &raw, why))
-		return ERROR_BAD_JSON;
-	if (request->route->body == BODY_VALUE && !is_batch)
-		return write_value(&scan, type, raw, out, value, why);
-	if (request->route->body == BODY_VALUE) {
-		message_raw(out, "values", raw);
-		return ERROR_NONE;
-	}
-	if (type != JSON_TYPE_OBJECT) {
-		snprintf(why, WHY_BYTES, "the body is one object of JSON");
-		return ERROR_BAD_REQUEST;
-	}
-	struct slice inside = {raw.bytes + 1, raw.len - 2};
-	json_scan_init(&scan, inside.bytes, inside.len);
-	if (!json_scan_at_end(&scan)) {
-		append(out, ",");
-		buffer_append(out, inside.bytes, inside.len);
-	}
-	return ERROR_NONE;
-}
-
 /* What a frame may ask for, and a connection that comes and goes may not; NULL: nothing of that. */
-static const char *unsuitable(struct message_request *request, bool is_live)
+static const char *why_unsuitable(struct message_request *request, bool is_live)
 {
 	bool is_sticky = request->sticky;
 	request->sticky = request->lease_ms > 0;
@@ -179,21 +111,38 @@ static struct http_response refuse(struct http_session *session, enum error erro
 	return http_error(session, 0, error, why);
 }
 
-/* The request in the protocol's words, in the buffer that all share, is decoded and carried out. */
-static struct http_response carry_out(struct http_session *session, struct buffer *request, struct slice value)
+static bool has_body(const struct http_request *request)
+{
+	return request->body.len || request->route->body == BODY_VALUE || request->route->body == BODY_MEMBERS;
+}
+
+/* The envelope is all of the request but what its body says. */
+static int decode(struct message_decoder *decoder, const struct http_request *request, struct slice envelope,
+		  bool is_batch, struct message_request *decoded)
+{
+	enum message_body kind = request->route->body != BODY_VALUE ? MESSAGE_BODY_MEMBERS
+				 : is_batch                         ? MESSAGE_BODY_VALUES
+								    : MESSAGE_BODY_VALUE;
+	return has_body(request) ? message_decode_parted(decoder, envelope, request->body, kind, decoded)
+				 : message_decode_request(decoder, (char *)envelope.bytes, envelope.len, decoded);
+}
+
+static struct http_response carry_out(struct http_session *session, const struct http_request *request,
+				      struct slice envelope, bool is_batch)
 {
 	struct message_request decoded;
-	if (request->failed)
-		return refuse(session, ERROR_OVERLOADED, NULL);
-	int result = message_decode_request(&session->session.all->decoder, buffer_front(request), buffer_len(request),
-					    &decoded);
-	const char *why = result < 0 ? decoded.detail : unsuitable(&decoded, session->live);
-	if (result < 0 && decoded.error == ERROR_BAD_JSON)
-		why = "the body is no JSON, where it is nested deepest";
-	if (result < 0 || why)
-		return refuse(session, result < 0 ? decoded.error : ERROR_BAD_REQUEST, why);
-	if (value.len)
-		decoded.value = value;
+	char why[WHY_BYTES];
+	if (decode(&session->session.all->decoder, request, envelope, is_batch, &decoded) < 0) {
+		snprintf(why, sizeof(why), "%s%s",
+			 decoded.error != ERROR_BAD_JSON      ? ""
+			 : request->route->body == BODY_VALUE ? "the body is the value: one, of JSON; "
+							      : "the body is one object of JSON; ",
+			 decoded.detail);
+		return refuse(session, decoded.error, why);
+	}
+	const char *unsuitable = why_unsuitable(&decoded, session->live);
+	if (unsuitable)
+		return refuse(session, ERROR_BAD_REQUEST, unsuitable);
 	session_handle(&session->session, &decoded);
 	return (struct http_response){.code = HTTP_NO_RESPONSE};
 }
@@ -214,26 +163,21 @@ static bool write_key(const struct http_request *request, struct buffer *out, ch
 
 struct http_response gateway_serve(struct http_session *session, const struct http_request *request)
 {
-	struct buffer *out = &session->http->scratch;
-	struct slice value = SLICE("");
-	enum error error = ERROR_NONE;
+	struct buffer *envelope = &session->http->scratch;
 	char why[WHY_BYTES];
 	bool is_batch = false;
-	buffer_clear(out);
-	append(out, "{\"id\":");
-	buffer_append_uint(out, ++session->last_id);
-	message_string(out, "op", slice_from(message_op_name(request->route->op)));
-	write_argument(out, request);
+	buffer_clear(envelope);
+	append(envelope, "{\"id\":");
+	buffer_append_uint(envelope, ++session->last_id);
+	message_string(envelope, "op", slice_from(message_op_name(request->route->op)));
+	write_argument(envelope, request);
 	session->op = request->route->op;
-	if (!write_key(request, out, why) || !write_query(request, out, &is_batch, why))
+	if (!write_key(request, envelope, why) || !write_query(request, envelope, &is_batch, why))
 		return refuse(session, ERROR_BAD_REQUEST, why);
-	if (request->body.len || request->route->body == BODY_VALUE || request->route->body == BODY_MEMBERS)
-		error = write_body(request, out, is_batch, &value, why);
-	if (error != ERROR_NONE)
-		return refuse(session, error, why);
-	append(out, "}");
-	struct http_response response = carry_out(session, out, value);
-	if (out->failed || out->cap > HTTP_MAX_HEAD_BYTES)
-		buffer_finish(out);
-	return response;
+	append(envelope, "}");
+	if (envelope->failed) {
+		buffer_finish(envelope);
+		return refuse(session, ERROR_OVERLOADED, NULL);
+	}
+	return carry_out(session, request, (struct slice){buffer_front(envelope), buffer_len(envelope)}, is_batch);
 }

@@ -1,5 +1,7 @@
 /* Requests and replies: whatever the body, decoding ends with a request that keeps every promise of message.h, or with
  * an error that can be told. */
+#include <stdio.h>
+
 #include "proto/json_scan.h"
 #include "proto/message.h"
 #include "proto/name.h"
@@ -55,6 +57,23 @@ static void check_error(const struct message_request *request)
 	buffer_finish(&out);
 }
 
+static void check_parted(struct message_decoder *decoder, const uint8_t *data, size_t size, enum message_op op,
+			 enum message_body kind)
+{
+	char text[64];
+	struct message_request request;
+	struct slice envelope = {text,
+				 (size_t)snprintf(text, sizeof(text), "{\"id\":7,\"op\":\"%s\",\"channel\":\"a\"}",
+						  message_op_name(op))};
+	char *copy = fuzz_copy(data, size);
+	if (message_decode_parted(decoder, envelope, (struct slice){copy, size}, kind, &request) == 0)
+		check_request(&request);
+	else
+		check_error(&request);
+	fuzz_assert(request.id == 7, "another id");
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct message_decoder decoder; /* one for all, as in the daemon */
@@ -66,6 +85,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		check_error(&request);
 	free(copy);
+
+	check_parted(&decoder, data, size, OP_PUT, MESSAGE_BODY_VALUE);
+	check_parted(&decoder, data, size, OP_PUT, MESSAGE_BODY_VALUES);
+	check_parted(&decoder, data, size, OP_TAKE, MESSAGE_BODY_MEMBERS);
 
 	copy = fuzz_copy(data, size);
 	if (message_decode_reply(copy, size, &reply) == 0) {
