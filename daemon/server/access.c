@@ -1,5 +1,7 @@
 /* Who gets in: the users, the certificates of the listeners, the account that the daemon runs as; and the lines in the
  * log that say so. */
+#include "daemon/server/access.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,7 @@
 #include "daemon/log.h"
 #include "daemon/access/privileges.h"
 #include "daemon/journal/disk.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/state.h"
 #include "daemon/session/sweeps.h"
 
 /* A certificate that clients will refuse is used all the same: it may be this machine's clock that is wrong. */

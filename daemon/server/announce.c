@@ -1,8 +1,10 @@
 /* What the supervisor is told of the daemon's life, and the line about it that `systemctl status` shows. */
+#include "daemon/server/announce.h"
+
 #include <stdio.h>
 
 #include "daemon/log.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/state.h"
 
 enum {
 	STATUS_BYTES = 1800,

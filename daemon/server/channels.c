@@ -1,9 +1,11 @@
 /* The channels of the configuration: created at the start, and created or altered when it is loaded again. */
+#include "daemon/server/channels.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/log.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/state.h"
 #include "proto/name.h"
 
 enum { CHANGES_BYTES = 256 + 2 * NAME_MAX_BYTES };

@@ -1,10 +1,13 @@
 /* Groups of this daemon: read back from the engine, adopted by the core, served; and released when they go by plan. */
+#include "daemon/server/cluster_groups.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/cluster/due.h"
 #include "daemon/log.h"
-#include "daemon/server/clustering_private.h"
+#include "daemon/server/channels.h"
+#include "daemon/server/taps.h"
 #include "daemon/session/tap_match.h"
 
 struct server_group *cluster_find_group(const struct server_cluster *cluster, struct slice name)

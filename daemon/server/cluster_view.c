@@ -1,8 +1,10 @@
 /* What sessions, HTTP and people are told of the cluster. */
+#include "daemon/server/cluster_view.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/server/clustering_private.h"
+#include "daemon/server/cluster_groups.h"
 
 static struct cluster_daemon_row row_of(const struct membership_daemon *daemon)
 {

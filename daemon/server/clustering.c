@@ -13,7 +13,11 @@
 #include "daemon/cluster/due.h"
 #include "daemon/cluster/etcd.h"
 #include "daemon/log.h"
-#include "daemon/server/clustering_private.h"
+#include "daemon/server/announce.h"
+#include "daemon/server/channels.h"
+#include "daemon/server/cluster_groups.h"
+#include "daemon/server/cluster_view.h"
+#include "daemon/server/journaling.h"
 #include "proto/name.h"
 
 enum {

@@ -1,10 +1,14 @@
 /* The end, in stages. SIGTERM drains: the listeners close, nothing new is taken, and what is there can be taken until
  * nothing is left or the grace period is over. SIGINT, and a second SIGTERM, end that at once. Then whatever is parked
  * is told so, and the daemon goes when all replies are sent, or a second later. */
+#include "daemon/server/drain.h"
+
 #include <signal.h>
 
 #include "daemon/log.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/announce.h"
+#include "daemon/server/clustering.h"
+#include "daemon/server/state.h"
 
 enum { LAST_REPLIES_MS = 1000 };
 

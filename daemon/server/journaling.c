@@ -1,10 +1,12 @@
 /* The journal while the daemon runs: what the writer tells releases the replies that wait, and checkpoints go on by a
  * slice a turn. A journal that fails ends the daemon at once: nothing that is told from then on could be kept. */
+#include "daemon/server/journaling.h"
+
 #include <poll.h>
 #include <string.h>
 
 #include "daemon/log.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/state.h"
 
 enum {
 	SLICES_UNDER_WAY = 1 << 20, /* bytes of records that wait to be kept: a checkpoint waits too */

@@ -1,9 +1,11 @@
 /* The sockets: those for frames, those that were handed over, and HTTP's. */
+#include "daemon/server/listening.h"
+
 #include <stdio.h>
 
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/state.h"
 #include "daemon/session/frames.h"
 
 static void on_accept(void *arg, int fd, struct tls_context *tls)

@@ -1,5 +1,7 @@
 /* The start from a journal. A thread reads it, touching nothing of the core; then what it says becomes the core's, a
  * slice a turn. Meanwhile the loop turns, and HTTP tells how far that is; nobody else is served yet. */
+#include "daemon/server/replaying.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +14,9 @@
 
 #include "daemon/journal/recovery.h"
 #include "daemon/log.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/announce.h"
+#include "daemon/server/journaling.h"
+#include "daemon/server/state.h"
 #include "daemon/session/tap_match.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* Starting, serving and reloading. What a reload cannot change is said in the log, and stays as it was. */
-#include "daemon/server/server_private.h"
+#include "daemon/server/server.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +10,16 @@
 
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
+#include "daemon/server/access.h"
+#include "daemon/server/announce.h"
+#include "daemon/server/channels.h"
+#include "daemon/server/clustering.h"
+#include "daemon/server/drain.h"
+#include "daemon/server/journaling.h"
+#include "daemon/server/listening.h"
+#include "daemon/server/replaying.h"
+#include "daemon/server/state.h"
+#include "daemon/server/taps.h"
 #include "daemon/session/sweeps.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own */
@@ -239,7 +249,7 @@ static void on_turn_end(void *arg)
 	server_look_for_end(server);
 	server_end_journal_turn(server);
 	server_end_cluster_turn(server);
-	loop_timer_set(server->timer, core_deadline(server->core));
+	loop_timer_set(server->core_timer, core_deadline(server->core));
 	loop_timer_set(server->login_timer, session_is_revoking(&server->sessions)
 						    ? loop_now_us(server->loop) + 1
 						    : session_strangers_deadline(&server->sessions));
@@ -276,7 +286,7 @@ static int start(struct server *server)
 	struct core_limits limits = core_limits_of(&server->config.limits);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !(server->loop = loop_create()) ||
 	    !(server->streams = stream_group_create(server->loop)) || !(server->core = core_create(&limits, &seed)) ||
-	    !(server->timer = loop_timer_create(server->loop, on_timer, server)) ||
+	    !(server->core_timer = loop_timer_create(server->loop, on_timer, server)) ||
 	    !(server->idle_timer = loop_timer_create(server->loop, on_idle_timer, server)) ||
 	    !(server->login_timer = loop_timer_create(server->loop, on_login_timer, server)) ||
 	    !(server->end_timer = loop_timer_create(server->loop, server_on_end_timer, server)) ||
@@ -364,7 +374,7 @@ static int serve(server_load_config *load_config, void *arg, struct service *ser
 	value_pool_clear(&server.sessions.values);
 	server_finish_access(&server);
 	memory_trim_finish(&server.memory_trim);
-	loop_timer_destroy(server.timer);
+	loop_timer_destroy(server.core_timer);
 	loop_timer_destroy(server.end_timer);
 	loop_timer_destroy(server.alive_timer);
 	loop_timer_destroy(server.idle_timer);

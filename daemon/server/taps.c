@@ -1,6 +1,9 @@
 /* The taps of the configuration: made at the start, and made or changed when it is loaded again. */
+#include "daemon/server/taps.h"
+
 #include "daemon/log.h"
-#include "daemon/server/server_private.h"
+#include "daemon/server/channels.h"
+#include "daemon/server/state.h"
 #include "daemon/session/tap_match.h"
 
 static_assert((int)CONFIG_TAP_RUN == (int)CORE_TAP_RUN && (int)CONFIG_TAP_PAUSE == (int)CORE_TAP_PAUSE &&
