@@ -86,6 +86,7 @@ FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(addprefix $(BUILD)/tests/fuzz/test_,$(FUZZERS))
 SCRIPTS  := $(wildcard tests/e2e/test_*.py client/python/tests/test_*.py client/node/test/*.test.js client/clojure/test/run.clj)
 SCRIPTS  += tests/structure.py
+PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/lib/preload/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard client/examples/*.c))
 
 .PHONY: all
@@ -153,6 +154,11 @@ TEST_ARCHIVES := $(addprefix $(BUILD)/,libsim.a libtest.a libdaemon.a libconfig.
 $(TESTS): %: %.o $(TEST_ARCHIVES)
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DAEMON_LIBS) $(EVENT_LIBS) -lm
+
+# Stands before the C library in a daemon that a test starts.
+$(PRELOADS): %.so: %.o $(BUILD)/libjournal.a
+	$(call TELL,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -o $@ $^ -ldl
 
 # A harness with libFuzzer's main, and with one that replays its corpus.
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_ARCHIVES)
@@ -244,7 +250,7 @@ FAILURES ?= 20
 soak: deps-test ## mixed load with faults for $SOAK_SECONDS (600): books balance, memory stays flat; durable channels survive 300 kills
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/test_soak.py
-	@BUILD=$(BUILD) MILLRACE_KILLS=300 tests/e2e/test_durable.py Killed
+	@BUILD=$(BUILD) MILLRACE_KILLS=300 tests/e2e/test_durable_kills.py KilledAtAnyMoment
 
 soak-cluster: deps-test ## daemons on three etcd: each kind of failure $FAILURES (20) times under load, histories checked
 	@$(MAKE) --no-print-directory all
@@ -263,7 +269,7 @@ bench-cluster: deps-bench ## durable channels of a cluster, beside JetStream wit
 bench-built: $(PROGRAMS) $(BENCH_PROGRAMS)
 	@BUILD=$(abspath $(BUILD)) tests/bench/run $(BENCH_OPTIONS)
 
-check-built: $(PROGRAMS) $(TESTS) $(REPLAYS) $(EXAMPLES)
+check-built: $(PROGRAMS) $(TESTS) $(PRELOADS) $(REPLAYS) $(EXAMPLES)
 	@BUILD=$(BUILD) tests/run $(TESTS) $(REPLAYS) $(SCRIPTS)
 
 HEADERS   := $(wildcard client/millrace*.h)

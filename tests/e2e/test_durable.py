@@ -1,80 +1,22 @@
 #!/usr/bin/env python3
-"""Durable channels: what was answered is there after kill -9, and journals that are not as they were left are refused.
-
-MILLRACE_KILLS says how often the daemon is killed under load (6 if nothing does); MILLRACE_SEED repeats a run."""
+"""Durable channels: what was answered is there after kill -9, and journals that are not as they were left are refused."""
 import fcntl
 import json
 import os
 import pwd
-import random
 import re
 import resource
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import unittest
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-from tests.lib.millraced import DEADLINE_S, Daemon, Directory, run  # noqa: E402
-
-KILLS = int(os.environ.get("MILLRACE_KILLS") or 6)
-SEED = int(os.environ.get("MILLRACE_SEED") or random.randrange(10**9))
-
-
-class Wire:
-    """A connection that may be cut at any moment: then ConnectionError."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
-        self.file = self.socket.makefile("rb")
-        self.last_id = 0
-
-    def ask(self, op, **members):
-        self.last_id += 1
-        body = json.dumps({"id": self.last_id, "op": op, **members}).encode()
-        self.socket.sendall(struct.pack(">I", len(body)) + body)
-        head = self.file.read(4)
-        if len(head) < 4:
-            raise ConnectionError
-        body = self.file.read(struct.unpack(">I", head)[0])
-        if not body.endswith(b"}"):
-            raise ConnectionError
-        return json.loads(body)
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-
-class Durable(Directory):
-    def setUp(self):
-        super().setUp()
-        self.journal = self.path("journal")
-        self.arguments = ["--set", f"journal.path={self.journal}", "--set", "journal.segment=1MiB", "--set", "journal.max_batch=64KiB"]
-
-    def start(self, *more, http="none"):
-        daemon = Daemon(*self.arguments, *more, http=http)
-        self.addCleanup(daemon.process.stderr.close)
-        self.addCleanup(daemon.process.wait)
-        self.addCleanup(daemon.process.kill)
-        return daemon
-
-    def kill(self, daemon):
-        daemon.process.send_signal(signal.SIGKILL)
-        daemon.process.wait(DEADLINE_S)
-
-    def segments(self):
-        return sorted(name for name in os.listdir(self.journal) if name.endswith(".journal"))
-
-    def refused(self, *more):
-        result = run("--http", "none", "--listen", "tcp://127.0.0.1:0", *self.arguments, *more)
-        self.assertEqual(result.returncode, 1, result.stderr)
-        return result.stderr
+from tests.lib.durable import Durable, Wire  # noqa: E402
+from tests.lib.millraced import DEADLINE_S, Daemon, run  # noqa: E402
 
 
 class Restart(Durable):
@@ -351,157 +293,6 @@ class AsAnotherUser(Durable):
         self.kill(self.start())
         os.chown(os.path.join(self.journal, self.segments()[0]), 0, 0)
         self.assertIn("cannot be opened: Permission denied", self.refused())
-
-
-class Client(threading.Thread):
-    """Puts its own numbers and takes whatever comes, until the daemon is gone; remembers what it was told."""
-
-    def __init__(self, port, number, facts, puts_to="q", takes_from="q"):
-        super().__init__()
-        self.puts_to, self.takes_from = puts_to, takes_from
-        self.port, self.number, self.facts = port, number, facts
-        self.random = random.Random(SEED * 1000 + number)
-
-    def run(self):
-        try:
-            wire = Wire(self.port)
-        except OSError:
-            return
-        try:
-            for members in self.facts.pop_cut_off():
-                self.put(wire, members)
-            while True:
-                self.act(wire)
-        except OSError:
-            wire.close()
-
-    def put(self, wire, members):
-        """One whose answer does not come is sent again by a client of the next daemon, and has to enter once."""
-        try:
-            reply = wire.ask("put", channel=self.puts_to, **members)
-        except OSError:
-            self.facts.cut_off.append(members)
-            raise
-        assert reply["status"] == "ok", reply
-        self.facts.put.update(members["values"])
-
-    def act(self, wire):
-        kind = self.random.randrange(6)
-        if self.puts_to != self.takes_from:  # who waits to put there does not take: half of them do the one, half the other
-            kind = kind % 3 + 3 * (self.number % 2)
-        if kind < 3:
-            values = [self.facts.next_value(self.number) for _ in range(1 + self.random.randrange(4))]
-            self.put(wire, {"values": values, "delay_ms": self.random.choice((0, 0, 5, 50)), "producer": f"p{self.number}", "seq": values[0]})
-        elif kind == 3:
-            self.facts.count_blind(1)
-            reply = wire.ask("take", channel=self.takes_from, timeout_ms=0)
-            self.facts.count_blind(-1)
-            if reply["status"] == "ok":
-                self.facts.give(reply["value"])
-        elif kind == 4:
-            reply = wire.ask("take", channel=self.takes_from, max=5, lease_ms=60000, timeout_ms=0)
-            if reply["status"] != "ok":
-                return
-            self.facts.unsure.update(reply["values"])
-            assert wire.ask("ack", lease=reply["lease"])["status"] == "ok"
-            for value in reply["values"]:
-                self.facts.give(value)
-        else:
-            reply = wire.ask("alts", arms=[{"take": self.takes_from}], lease_ms=60000, timeout_ms=0)
-            if reply["status"] == "ok":
-                wire.ask("nack", lease=reply["lease"])
-
-
-class Facts:
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.put, self.given, self.unsure, self.twice = set(), set(), set(), []
-        self.cut_off = []
-        self.last = self.blind = 0  # blind: plain takes of which nobody knows what they have taken, if anything
-
-    def pop_cut_off(self):
-        with self.lock:
-            cut_off, self.cut_off = self.cut_off, []
-            return cut_off
-
-    def next_value(self, number):
-        with self.lock:
-            self.last += 1
-            return self.last
-
-    def count_blind(self, change):
-        with self.lock:
-            self.blind += change
-
-    def give(self, value):
-        with self.lock:
-            if value in self.given:
-                self.twice.append(value)
-            self.given.add(value)
-
-
-class Killed(Durable):
-    def test_under_load_nothing_that_was_answered_is_lost_and_nothing_given_twice(self):
-        print(f"seed {SEED}", file=sys.stderr)
-        definitions = ["channels.q={kind: bounded, capacity: 100000, durable: true}"]
-        facts = self.kill_under_load(definitions)
-        self.check(facts, self.drain(definitions, "q")["q"])
-
-    def test_under_load_taps_neither_lose_nor_double_anything(self):
-        print(f"seed {SEED}", file=sys.stderr)
-        kinds = {"s": 1000, "audit": 10000000, "work": 7}
-        definitions = [f"channels.{name}={{kind: bounded, capacity: {capacity}, durable: true}}" for name, capacity in kinds.items()]
-        definitions += ["channels.live={kind: sliding, capacity: 5}", "taps=[{from: s, to: live}]"]
-        daemon = self.start(*[argument for definition in definitions for argument in ("--set", definition)])
-        wire = Wire(daemon.port)
-        for to in ("audit", "work"):
-            self.assertEqual(wire.ask("tap", to=to, **{"from": "s"})["status"], "ok")
-        wire.close()
-        self.kill(daemon)
-        facts = self.kill_under_load(definitions, "s", "work")
-        left = self.drain(definitions, "s", "work", "audit")
-        self.check(facts, left["work"])
-        self.assertEqual(len(left["audit"]), len(set(left["audit"])), "carried twice")
-        self.assertEqual(facts.put - set(left["audit"]), set(), "answered, and not carried")
-
-    def kill_under_load(self, definitions, *ends):
-        choice, facts, asked = random.Random(SEED), Facts(), 0
-        for _ in range(KILLS):
-            daemon = self.start(*[argument for definition in definitions for argument in ("--set", definition)])
-            goal = facts.last + 20 + choice.randrange(1500)
-            clients = [Client(daemon.port, asked + i, facts, *ends) for i in range(6)]
-            asked += 6
-            for client in clients:
-                client.start()
-            while facts.last < goal and any(client.is_alive() for client in clients):
-                clients[0].join(0.001)
-            self.kill(daemon)
-            for client in clients:
-                client.join(DEADLINE_S)
-        return facts
-
-    def drain(self, definitions, *channels):
-        """What is left, of each channel."""
-        daemon = self.start(*[argument for definition in definitions for argument in ("--set", definition)])
-        wire = Wire(daemon.port)
-        left = {channel: [] for channel in channels}
-
-        def are_empty():
-            return all(row["buffered"] + row["leased"] == 0 for row in (wire.ask("stat", channel=channel) for channel in channels))
-
-        while not are_empty():
-            for channel in channels[-2:]:
-                left[channel] += wire.ask("take", channel=channel, max=1000, timeout_ms=0).get("values", [])
-        wire.close()
-        return left
-
-    def check(self, facts, left):
-        self.assertEqual(len(left), len(set(left)))
-        self.assertEqual(facts.twice, [])
-        self.assertEqual(set(left) & facts.given, set(), "given, and there again")
-        # Whose take or ack was cut off does not know whether it happened.
-        lost = facts.put - facts.given - facts.unsure - set(left)
-        self.assertLessEqual(len(lost), facts.blind, "answered, and gone")
 
 
 class Filled(Durable):

@@ -98,6 +98,15 @@ class Daemon:
             assert find(), f"no {text!r} in the log: {''.join(self.lines)}"
             return find()
 
+    def comes_up(self):
+        """Whether it gets ready, and does not end before."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.ended or any("ready" in line for line in self.lines), DEADLINE_S)
+            ready = any("ready" in line for line in self.lines)
+        if ready:
+            self.wait_ready()
+        return ready
+
     def log(self):
         with self.changed:
             return "".join(self.lines)
