@@ -109,7 +109,7 @@ static int read_match(struct yaml_reader *reader, const yaml_node_t *node, const
 	bool lacks_memory;
 	(void)arg;
 	int result = write_match(reader, node, &out);
-	struct slice json = {buffer_front(&out), buffer_len(&out)};
+	struct slice json = buffer_slice(&out);
 	struct match *match = result == 0 && !out.failed ? match_compile(json, &lacks_memory, why) : NULL;
 	if (result == 0 && out.failed)
 		result = yaml_refuse(reader, node, "no memory");

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "proto/slice.h"
+
 struct buffer {
 	char *bytes;
 	size_t start; /* bytes[start .. end) are the content */
@@ -29,6 +31,12 @@ static inline size_t buffer_len(const struct buffer *buffer)
 static inline char *buffer_front(const struct buffer *buffer)
 {
 	return buffer->bytes ? buffer->bytes + buffer->start : NULL;
+}
+
+/* The content, until the buffer changes. */
+static inline struct slice buffer_slice(const struct buffer *buffer)
+{
+	return (struct slice){buffer_front(buffer), buffer_len(buffer)};
 }
 
 /* Makes room for `len` more bytes and returns where they go, or NULL (failed). What is written there counts after

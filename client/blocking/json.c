@@ -156,7 +156,7 @@ int call_give_array(const char *text, size_t len, json_t **values)
 	status = load_elements(text, len, values, &unheld);
 	buffer_append(&unheld, "]", 1);
 	if (status == MR_EJSON && !unheld.failed)
-		give_unheld((struct slice){buffer_front(&unheld), buffer_len(&unheld)});
+		give_unheld(buffer_slice(&unheld));
 	buffer_finish(&unheld);
 	return status;
 }

@@ -20,8 +20,7 @@ static int answer(struct runner *runner, const struct job *job, struct buffer *t
 		report(call, call->args[0], "no memory for an answer");
 		return MR_EMEMORY;
 	}
-	status = runner_put(runner, job, job->reply, (struct slice){text->bytes + text->start, buffer_len(text)},
-			    ANSWER_TIMEOUT_MS);
+	status = runner_put(runner, job, job->reply, buffer_slice(text), ANSWER_TIMEOUT_MS);
 	if (status == MR_ECONNECTION)
 		runner_stop_for(runner, job->thread->m, NULL, status);
 	else if (status == MR_ENO_SUCH_CHANNEL && !call->quiet)

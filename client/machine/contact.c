@@ -186,7 +186,7 @@ struct slice contact_output(struct contact *contact, bool flush, int64_t now_ms)
 	sending_pump(contact, flush, now_ms);
 	if (!contact_is_connected(contact))
 		return (struct slice){NULL, 0};
-	return (struct slice){buffer_front(out), buffer_len(out)};
+	return buffer_slice(out);
 }
 
 void contact_written(struct contact *contact, size_t len, int64_t now_ms)

@@ -226,8 +226,7 @@ int requests_cancel(struct machine_request *request)
 	message_uint(&members, "request", request->pending.id);
 	result = members.failed
 			 ? EXCHANGE_NO_MEMORY
-			 : exchange_tell(&request->contact->exchange, OP_CANCEL,
-					 (struct slice){buffer_front(&members), buffer_len(&members)}, SLICE(""));
+			 : exchange_tell(&request->contact->exchange, OP_CANCEL, buffer_slice(&members), SLICE(""));
 	buffer_finish(&members);
 	if (result != EXCHANGE_OK)
 		return fail(MR_EMEMORY, "not enough memory for the request");

@@ -67,7 +67,7 @@ static struct slice write_tail(struct machine_request *request, int64_t now_ms)
 		message_string(tail, "producer", slice_from(machine->settings.producer));
 		message_uint(tail, "seq", request->seq);
 	}
-	return (struct slice){buffer_front(tail), buffer_len(tail)};
+	return buffer_slice(tail);
 }
 
 static int append(struct machine_request *request, bool has_id, int64_t now_ms)
@@ -75,7 +75,7 @@ static int append(struct machine_request *request, bool has_id, int64_t now_ms)
 	struct exchange *exchange = &request->contact->exchange;
 	struct buffer *written = &request->contact->machine->tail;
 	const struct client_operation *operation = &request->operation;
-	struct slice members = {buffer_front(&operation->members), buffer_len(&operation->members)};
+	struct slice members = buffer_slice(&operation->members);
 	struct slice tail = write_tail(request, now_ms);
 
 	if (written->failed) {

@@ -104,7 +104,7 @@ void etcd_calls_cancel(struct etcd *etcd, const void *owner)
 
 void etcd_call_write_range(struct etcd_call *call)
 {
-	struct slice keys = {buffer_front(&call->keys), buffer_len(&call->keys)};
+	struct slice keys = buffer_slice(&call->keys);
 	buffer_clear(&call->body);
 	etcd_request_range(&call->body, slice_from(call->etcd->prefix), (struct slice){keys.bytes, call->key_len},
 			   (struct slice){keys.bytes + call->key_len, keys.len - call->key_len}, call->limit,

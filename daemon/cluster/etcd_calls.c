@@ -145,7 +145,7 @@ void etcd_on_call_timer(void *arg)
 
 static void did_range(struct etcd_call *call, const struct etcd_answer *answer)
 {
-	struct slice keys = {buffer_front(&call->keys), buffer_len(&call->keys)};
+	struct slice keys = buffer_slice(&call->keys);
 	struct etcd_asked asked = {
 		.prefix = slice_from(call->etcd->prefix),
 		.key = {keys.bytes, call->key_len},
@@ -333,8 +333,7 @@ static void on_fetched(void *arg, const struct etcd_fetched *fetched)
 	bool is_answered = fetched->end == ETCD_FETCH_ANSWERED;
 	if (call->kind == ETCD_METRICS) {
 		if (is_answered && fetched->status == 200)
-			etcd->quota_bytes = etcd_answer_quota(
-				(struct slice){buffer_front(fetched->answer), buffer_len(fetched->answer)});
+			etcd->quota_bytes = etcd_answer_quota(buffer_slice(fetched->answer));
 		end_status(call);
 	} else if (is_answered) {
 		read_answer(call, fetched->status, fetched->answer);
@@ -356,8 +355,7 @@ static void try(struct etcd_call *call)
 	etcd_url(etcd, call->endpoint, kinds[call->kind].path, url);
 	struct etcd_fetch_request request = {
 		.url = url,
-		.body = is_metrics ? (struct slice){0}
-				   : (struct slice){buffer_front(&call->body), buffer_len(&call->body)},
+		.body = is_metrics ? (struct slice){0} : buffer_slice(&call->body),
 		.authorization = etcd->token[0] && call->kind != ETCD_LOGIN ? etcd->token : NULL,
 		.max_answer = is_metrics ? MAX_METRICS_BYTES : MAX_ANSWER_BYTES,
 		.silence_us = etcd->try_us << (round < MAX_DOUBLINGS ? round : MAX_DOUBLINGS),

@@ -29,7 +29,7 @@ static void key(struct buffer *body, const char *before, struct slice prefix, st
 	struct buffer joined = {0};
 	buffer_append(&joined, prefix.bytes, prefix.len);
 	buffer_append(&joined, name.bytes, name.len);
-	bytes(body, before, (struct slice){buffer_front(&joined), buffer_len(&joined)});
+	bytes(body, before, buffer_slice(&joined));
 	body->failed |= joined.failed;
 	buffer_finish(&joined);
 }
@@ -121,7 +121,7 @@ void etcd_request_watch(struct buffer *body, struct slice prefix, struct slice f
 	else
 		buffer_append(&end, "", 1); /* no end */
 	key(body, "{\"create_request\":{\"key\":\"", prefix, from);
-	bytes(body, ",\"range_end\":\"", (struct slice){buffer_front(&end), buffer_len(&end)});
+	bytes(body, ",\"range_end\":\"", buffer_slice(&end));
 	text(body, "}}");
 	body->failed |= end.failed;
 	buffer_finish(&end);

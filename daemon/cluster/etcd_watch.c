@@ -82,16 +82,15 @@ static void start(struct watch *watch)
 	}
 	etcd_url(etcd, watch->endpoint, "/v3/watch", url);
 	watch->has_worked = false;
-	watch->fetch =
-		etcd_http_fetch(etcd->http, &(struct etcd_fetch_request){
-						    .url = url,
-						    .body = {buffer_front(&watch->body), buffer_len(&watch->body)},
-						    .authorization = etcd->token[0] ? etcd->token : NULL,
-						    .silence_us = SILENCE_US,
-						    .on_bytes = on_bytes,
-						    .cb = on_ended,
-						    .arg = watch,
-					    });
+	watch->fetch = etcd_http_fetch(etcd->http, &(struct etcd_fetch_request){
+							   .url = url,
+							   .body = buffer_slice(&watch->body),
+							   .authorization = etcd->token[0] ? etcd->token : NULL,
+							   .silence_us = SILENCE_US,
+							   .on_bytes = on_bytes,
+							   .cb = on_ended,
+							   .arg = watch,
+						   });
 	if (!watch->fetch)
 		start_again(watch, true);
 }

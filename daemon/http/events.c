@@ -51,7 +51,7 @@ static void tell(struct subscriber *subscriber, const struct buffer *event)
 	if (stream_is_full(&subscriber->session->session.stream))
 		subscriber->is_lagging = true;
 	else
-		http_write_slice(subscriber->session, (struct slice){buffer_front(event), buffer_len(event)});
+		http_write_slice(subscriber->session, buffer_slice(event));
 }
 
 static void tell_if_begun(struct subscriber *subscriber, const struct buffer *event)
@@ -303,7 +303,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 		buffer_finish(out);
 		subscriber->is_lagging = true;
 	} else {
-		http_write_slice(session, (struct slice){buffer_front(out), buffer_len(out)});
+		http_write_slice(session, buffer_slice(out));
 	}
 	if (!subscriber->is_synced)
 		http_wake(session);

@@ -179,5 +179,5 @@ struct http_response gateway_serve(struct http_session *session, const struct ht
 		buffer_finish(envelope);
 		return refuse(session, ERROR_OVERLOADED, NULL);
 	}
-	return carry_out(session, request, (struct slice){buffer_front(envelope), buffer_len(envelope)}, is_batch);
+	return carry_out(session, request, buffer_slice(envelope), is_batch);
 }

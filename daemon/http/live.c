@@ -57,7 +57,7 @@ static void write_event(struct http_session *session, const char *type, struct s
 		stream_break(&session->session.stream);
 		return;
 	}
-	http_write_slice(session, (struct slice){buffer_front(event), buffer_len(event)});
+	http_write_slice(session, buffer_slice(event));
 }
 
 static bool pump(struct http_session *session, struct http_job *job)

@@ -237,7 +237,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 		stream_break(&session->session.stream);
 		return false;
 	}
-	http_write_slice(session, (struct slice){buffer_front(out), buffer_len(out)});
+	http_write_slice(session, buffer_slice(out));
 	if (more)
 		http_wake(session);
 	return more;

@@ -46,7 +46,7 @@ struct http_response page_ready(struct http_session *session, const struct http_
 		buffer_clear(out);
 		buffer_append(out, why, strlen(why));
 		buffer_append(out, "\n", 1);
-		return text_response(503, (struct slice){buffer_front(out), buffer_len(out)});
+		return text_response(503, buffer_slice(out));
 	}
 	return text_response(200, SLICE("ok\n"));
 }

@@ -178,7 +178,7 @@ struct http_response http_answer_end(struct http_session *session, int code)
 	buffer_append(out, "}\n", 2);
 	struct http_response response = {.code = code ? code : code_of(session->status, session->error),
 					 .type = "application/json",
-					 .body = {buffer_front(out), buffer_len(out)}};
+					 .body = buffer_slice(out)};
 	if (out->failed) { /* less than all would be taken for all: the connection breaks */
 		buffer_finish(out);
 		stream_break(&session->session.stream);

@@ -122,8 +122,7 @@ static void expect(struct peer *peer, unsigned n)
 	size_t used;
 	flush(peer);
 	while (n > 0) {
-		if (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 1 << 24, &body,
-			       &used, NULL) == FRAME_WHOLE) {
+		if (frame_next(buffer_slice(&peer->in), 1 << 24, &body, &used, NULL) == FRAME_WHOLE) {
 			if (!memmem(body.bytes, body.len, "\"status\":\"ok\"", 13)) {
 				fprintf(stderr, "%.*s\n", (int)body.len, body.bytes);
 				fail("a request was refused");

@@ -131,8 +131,7 @@ static void send_frame(struct scripted_peer *peer, struct slice line)
 	struct buffer with_lease = {0}, out = {0};
 	append_replaced(&with_lease, line, "\"*\"", lease, sizeof(lease));
 	size_t mark = frame_begin(&out);
-	append_replaced(&out, (struct slice){buffer_front(&with_lease), buffer_len(&with_lease)}, "\"@\"", token,
-			strlen(token));
+	append_replaced(&out, buffer_slice(&with_lease), "\"@\"", token, strlen(token));
 	frame_end(&out, mark);
 	scripted_peer_expect_frame(
 		peer, (struct slice){buffer_front(&out) + FRAME_HEADER_BYTES, buffer_len(&out) - FRAME_HEADER_BYTES});

@@ -12,7 +12,7 @@ json_t *frames_next(struct buffer *in)
 	json_t *request;
 	size_t used;
 
-	if (frame_next((struct slice){buffer_front(in), buffer_len(in)}, 1 << 20, &body, &used, NULL) != FRAME_WHOLE)
+	if (frame_next(buffer_slice(in), 1 << 20, &body, &used, NULL) != FRAME_WHOLE)
 		return NULL;
 	request = json_loadb(body.bytes, body.len, 0, NULL);
 	ck_assert_msg(request, "no JSON: %.*s", (int)body.len, body.bytes);

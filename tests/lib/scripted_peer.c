@@ -118,8 +118,7 @@ static void read_frames(struct scripted_peer *peer, char lease[PEER_LEASE_BYTES]
 	struct slice body;
 	size_t used;
 	enum frame_result result;
-	while ((result = frame_next((struct slice){buffer_front(&peer->in), buffer_len(&peer->in)}, MAX_REPLY_BYTES,
-				    &body, &used, NULL)) == FRAME_WHOLE) {
+	while ((result = frame_next(buffer_slice(&peer->in), MAX_REPLY_BYTES, &body, &used, NULL)) == FRAME_WHOLE) {
 		find_lease(body, lease);
 		check_frame(peer, body);
 		buffer_consume(&peer->in, used);
@@ -199,7 +198,7 @@ static void read_responses(struct scripted_peer *peer, char lease[PEER_LEASE_BYT
 {
 	size_t used;
 	do {
-		struct slice in = {buffer_front(&peer->in), buffer_len(&peer->in)};
+		struct slice in = buffer_slice(&peer->in);
 		used = in.len == 0        ? 0
 		       : peer->is_in_long ? read_chunk(peer, in, lease)
 					  : read_response(peer, in, lease);

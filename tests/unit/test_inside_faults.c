@@ -72,8 +72,7 @@ static bool read_replies(struct peer *peer)
 	if (n <= 0)
 		return false;
 	buffer_append(&peer->in, bytes, (size_t)n);
-	while (frame_next((struct slice){peer->in.bytes + peer->in.start, buffer_len(&peer->in)}, 70000, &body, &used,
-			  NULL) == FRAME_WHOLE) {
+	while (frame_next(buffer_slice(&peer->in), 70000, &body, &used, NULL) == FRAME_WHOLE) {
 		struct message_reply reply;
 		if (peer == &peers[3])
 			snprintf(said + strlen(said), sizeof(said) - strlen(said), "[%.*s]", (int)body.len, body.bytes);

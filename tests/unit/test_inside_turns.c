@@ -87,8 +87,7 @@ static int read_replies(int fd, int expected)
 		buffer_append(&received, bytes, (size_t)n);
 	struct slice body;
 	size_t used;
-	while (frame_next((struct slice){received.bytes + received.start, buffer_len(&received)}, VALUE_BYTES + 1024,
-			  &body, &used, NULL) == FRAME_WHOLE) {
+	while (frame_next(buffer_slice(&received), VALUE_BYTES + 1024, &body, &used, NULL) == FRAME_WHOLE) {
 		struct message_reply reply;
 		ck_assert_int_eq(message_decode_reply((char *)body.bytes, body.len, &reply), 0);
 		ck_assert_int_eq((int)reply.id, expected);
@@ -191,8 +190,7 @@ static const char *read_text(int fd)
 		buffer_append(&received, bytes, (size_t)n);
 	struct slice body;
 	size_t used;
-	if (frame_next((struct slice){received.bytes + received.start, buffer_len(&received)}, 70000, &body, &used,
-		       NULL) != FRAME_WHOLE)
+	if (frame_next(buffer_slice(&received), 70000, &body, &used, NULL) != FRAME_WHOLE)
 		return NULL;
 	snprintf(text, sizeof(text), "%.*s", (int)body.len, body.bytes);
 	buffer_consume(&received, used);

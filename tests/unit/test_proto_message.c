@@ -16,9 +16,7 @@ static void written(const struct buffer *out, const char *expected)
 	struct slice frame;
 	size_t used;
 	ck_assert(!out->failed);
-	ck_assert_int_eq(
-		frame_next((struct slice){out->bytes + out->start, buffer_len(out)}, 1 << 20, &frame, &used, NULL),
-		FRAME_WHOLE);
+	ck_assert_int_eq(frame_next(buffer_slice(out), 1 << 20, &frame, &used, NULL), FRAME_WHOLE);
 	ck_assert_uint_eq(used, buffer_len(out));
 	equals(frame, expected);
 }
@@ -54,14 +52,14 @@ START_TEST(strings_are_escaped_and_made_valid)
 {
 	struct buffer out = {0};
 	message_text(&out, (struct slice){"a\"\\\n\r\t\x01\x1f\x7f/\xc3\xa9\0z\xff\xe2\x82", 17});
-	struct slice text = {out.bytes + out.start, buffer_len(&out)};
+	struct slice text = buffer_slice(&out);
 	equals(text, "\"a\\\"\\\\\\n\\r\\t\\u0001\\u001f\x7f/\xc3\xa9\\u0000z\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 	json_t *tree = json_loadb(text.bytes, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	ck_assert_ptr_nonnull(tree);
 	json_decref(tree);
 	buffer_clear(&out);
 	message_text(&out, (struct slice){NULL, 0});
-	equals((struct slice){out.bytes + out.start, buffer_len(&out)}, "\"\"");
+	equals(buffer_slice(&out), "\"\"");
 	buffer_finish(&out);
 }
 END_TEST
