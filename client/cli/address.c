@@ -3,55 +3,25 @@
 
 #include <netdb.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client/machine/url.h"
+
 enum { PATIENCE_MS = 1000, ANSWER_BYTES = 1024 };
 
 enum speaker { SPEAKER_UNKNOWN, SPEAKER_HTTP, SPEAKER_TLS, SPEAKER_DAEMON };
 
-struct address {
-	bool is_tls;
-	char host[256], port[8];
-};
-
-/* False: it is none of ours, or more than one. */
-static bool read_url(const char *url, struct address *address)
-{
-	const char *host, *end, *colon;
-
-	if (strncmp(url, "tcp://", 6) != 0 && strncmp(url, "tls://", 6) != 0)
-		return false;
-	address->is_tls = url[1] == 'l';
-	host = url + 6;
-	end = host + strcspn(host, "/,");
-	if (strchr(url, ',') || end == host || (size_t)(end - host) >= sizeof address->host)
-		return false;
-	colon = *host == '[' ? strchr(host, ']') : host;
-	colon = colon ? memchr(colon, ':', (size_t)(end - colon)) : NULL;
-	snprintf(address->port, sizeof address->port, "%.*s", colon ? (int)(end - colon - 1) : 4,
-		 colon             ? colon + 1
-		 : address->is_tls ? "7225"
-				   : "7223");
-	end = colon ? colon : end;
-	if (*host == '[' && end[-1] == ']')
-		snprintf(address->host, sizeof address->host, "%.*s", (int)(end - host - 2), host + 1);
-	else
-		snprintf(address->host, sizeof address->host, "%.*s", (int)(end - host), host);
-	return true;
-}
-
-static int connect_to(const struct address *address)
+static int connect_to(const struct url *url)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
 	struct addrinfo *found;
 	int fd = -1;
 
-	if (getaddrinfo(address->host, address->port, &hints, &found) != 0)
+	if (getaddrinfo(url->host, url->port, &hints, &found) != 0)
 		return -1;
 	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
 		fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
@@ -69,11 +39,11 @@ static int connect_to(const struct address *address)
 }
 
 /* Asks as a client would, without TLS: each of those whom one may meet gives himself away by his first bytes. */
-static enum speaker ask(const struct address *address)
+static enum speaker ask(const struct url *url)
 {
 	static const char question[] = "\0\0\0\046{\"id\":1,\"op\":\"hello\",\"protocol\":1    }";
 	char answer[ANSWER_BYTES];
-	int fd = connect_to(address);
+	int fd = connect_to(url);
 	ssize_t n = -1;
 
 	if (fd >= 0 && send(fd, question, sizeof question - 1, MSG_NOSIGNAL) > 0)
@@ -90,43 +60,43 @@ static enum speaker ask(const struct address *address)
 }
 
 /* What the library's words tell by themselves; else who is there is asked. */
-static enum speaker find_speaker(const struct address *address, const char *said)
+static enum speaker find_speaker(const struct url *url, const char *said)
 {
 	if (strstr(said, "speaks HTTP"))
 		return SPEAKER_HTTP;
-	return strstr(said, "tls://") && !address->is_tls ? SPEAKER_TLS : ask(address);
+	return strstr(said, "tls://") && url->kind != URL_TLS ? SPEAKER_TLS : ask(url);
 }
 
-const char *address_advice(const char *url, const char *said, char *text, size_t size)
+const char *address_advice(const char *address, const char *said, char *text, size_t size)
 {
-	struct address address;
+	struct url url;
 	const char *open = "", *close = "";
 
 	text[0] = '\0';
-	if (!read_url(url, &address))
+	if (strchr(address, ',') || url_parse(&url, address) || url.kind == URL_UNIX)
 		return text;
-	if (strchr(address.host, ':')) {
+	if (strchr(url.host, ':')) {
 		open = "[";
 		close = "]";
 	}
-	switch (find_speaker(&address, said)) {
+	switch (find_speaker(&url, said)) {
 	case SPEAKER_HTTP:
 		snprintf(text, size,
 			 "; what is there is an HTTP server, perhaps millraced's own: its protocol has another "
 			 "address, by default "
 			 "tcp://%s%s%s:7223",
-			 open, address.host, close);
+			 open, url.host, close);
 		break;
 	case SPEAKER_TLS:
-		if (!address.is_tls)
-			snprintf(text, size, "; what is there speaks TLS: connect with tls://%s%s%s:%s", open,
-				 address.host, close, address.port);
+		if (url.kind != URL_TLS)
+			snprintf(text, size, "; what is there speaks TLS: connect with tls://%s%s%s:%s", open, url.host,
+				 close, url.port);
 		break;
 	case SPEAKER_DAEMON:
-		if (address.is_tls)
+		if (url.kind == URL_TLS)
 			snprintf(text, size,
 				 "; what is there is a millraced that speaks without TLS: connect with tcp://%s%s%s:%s",
-				 open, address.host, close, address.port);
+				 open, url.host, close, url.port);
 		break;
 	case SPEAKER_UNKNOWN:
 		break;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /* Writes advice ("; what answers there is ...") into text[size] for an address to which no connection could be made,
- * and `said` what the library said of that, "" if there is none to give. `url` is one address, tcp:// or tls://; of
- * others nothing is said. Returns text. */
-const char *address_advice(const char *url, const char *said, char *text, size_t size);
+ * and `said` what the library said of that, "" if there is none to give. Of Unix sockets, and of several addresses,
+ * nothing is said. Returns text. */
+const char *address_advice(const char *address, const char *said, char *text, size_t size);
 
 #endif

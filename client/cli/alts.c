@@ -18,20 +18,12 @@ static int read_arms(const struct call *call, struct mr_arm *arms, struct buffer
 	for (size_t i = 0; i < call->n_arms; i++) {
 		const char *word = call->arms[i].value;
 		struct slice value = {NULL, 0};
-		int result = 0;
 
 		if (session_check_channel(call, call->arms[i].channel) != EXIT_OK)
 			return EXIT_USAGE;
-		if (word && call->strings) {
-			result = value_text_quote(slice_from(word), &made[i], error);
-			value = (struct slice){made[i].bytes + made[i].start, buffer_len(&made[i])};
-		} else if (word) {
-			result = value_text_parse(slice_from(word), &value, error);
-		}
-		if (result < 0)
+		if (word && value_text_read(slice_from(word), call->strings, &made[i], &value, error) < 0)
 			return report_usage(call, "--put %s: %s", call->arms[i].channel, error);
-		arms[i] = (struct mr_arm){
-			.channel = call->arms[i].channel, .raw = word ? value.bytes : NULL, .raw_len = value.len};
+		arms[i] = (struct mr_arm){.channel = call->arms[i].channel, .raw = value.bytes, .raw_len = value.len};
 	}
 	return EXIT_OK;
 }
@@ -79,14 +71,14 @@ static void print_choice(const struct call *call, int status, const struct mr_ch
 static int choose(const struct call *call, mr *m, const struct mr_arm *arms, const struct mr_alts_options *options,
 		  struct mr_choice *choice)
 {
-	int64_t end_ms = call->timeout_ms == MR_FOREVER ? INT64_MAX : clock_ms() + call->timeout_ms, left_ms;
+	int64_t begun_ms = clock_ms();
 	struct recovery recovery;
 	int status;
 
 	recovery_init(&recovery, call);
 	do {
-		left_ms = end_ms == INT64_MAX ? MR_FOREVER : end_ms > clock_ms() ? end_ms - clock_ms() : 0;
-		status = mr_alts_with(m, arms, call->n_arms, options, left_ms, choice);
+		status =
+			mr_alts_with(m, arms, call->n_arms, options, clock_left_ms(call->timeout_ms, begun_ms), choice);
 	} while (recovery_wait(&recovery, m, status, -1));
 	recovery_finish(&recovery);
 	return status;

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "client/millrace.h"
+
 static inline int64_t clock_us(void)
 {
 	struct timespec now;
@@ -16,6 +18,14 @@ static inline int64_t clock_us(void)
 static inline int64_t clock_ms(void)
 {
 	return clock_us() / 1000;
+}
+
+/* What is left of a time that began then; MR_FOREVER of that. */
+static inline int64_t clock_left_ms(int64_t timeout_ms, int64_t begun_ms)
+{
+	int64_t left_ms = timeout_ms - (clock_ms() - begun_ms);
+
+	return timeout_ms == MR_FOREVER ? MR_FOREVER : left_ms > 0 ? left_ms : 0;
 }
 
 #endif

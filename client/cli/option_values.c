@@ -1,7 +1,9 @@
+/* What an option's word means: each by the rule that it has in a table. */
 #include "client/cli/option_values.h"
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "client/cli/load.h"
@@ -9,14 +11,62 @@
 #include "client/cli/units.h"
 
 enum {
-	HIGHEST_JOBS = 1000, /* each has a request parked: the daemon's default allows 1024 a connection */
-	HIGHEST_RETRIES = 1000000,
+	MAX_JOBS = 1000, /* each has a request parked: the daemon's default allows 1024 a connection */
+	MAX_RETRIES = 1000000,
+	MAX_WAITERS = 10000000,
+	MAX_SIZE = 16 * 1024 * 1024,
 };
 
-static int set_output(struct call *call, const char *word)
+struct option_rule {
+	/* 0, or EXIT_USAGE with the mistake told. */
+	int (*set)(struct call *call, const struct option_rule *rule, const char *word);
+	size_t offset;            /* in struct call: of what is set */
+	const char *what;         /* the word should be, for people */
+	uint64_t lowest, highest; /* of a number */
+};
+
+static void *field_of(struct call *call, const struct option_rule *rule)
+{
+	return (char *)call + rule->offset;
+}
+
+static int set_flag(struct call *call, const struct option_rule *rule, const char *word)
+{
+	(void)word;
+	*(bool *)field_of(call, rule) = true;
+	return 0;
+}
+
+static int set_string(struct call *call, const struct option_rule *rule, const char *word)
+{
+	*(const char **)field_of(call, rule) = word;
+	return 0;
+}
+
+static int set_count(struct call *call, const struct option_rule *rule, const char *word)
+{
+	if (units_parse_count(word, rule->lowest, rule->highest, field_of(call, rule)) < 0)
+		return report_usage(call, "'%s' is not a number of %s; give %" PRIu64 " to %" PRIu64, word, rule->what,
+				    rule->lowest, rule->highest);
+	return 0;
+}
+
+static int set_time(struct call *call, const struct option_rule *rule, const char *word)
+{
+	int64_t *ms = field_of(call, rule);
+
+	if (units_parse_ms(word, ms) < 0 || *ms < (int64_t)rule->lowest)
+		return report_usage(call, "'%s' is not a %s", word, rule->what);
+	return 0;
+}
+
+/* -- Options that are like no others -- */
+
+static int set_output(struct call *call, const struct option_rule *rule, const char *word)
 {
 	static const char *const names[] = {[FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_RAW] = "raw"};
 
+	(void)rule;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strcmp(word, names[i]) == 0) {
 			call->format = (enum format)i;
@@ -26,121 +76,58 @@ static int set_output(struct call *call, const char *word)
 	return report_usage(call, "there is no output format '%s'; say text, json or raw", word);
 }
 
-static int set_time(struct call *call, const char *word, int64_t *ms)
+static int set_order(struct call *call, const struct option_rule *rule, const char *word)
 {
-	if (units_parse_ms(word, ms) < 0)
-		return report_usage(call, "'%s' is not a time; write milliseconds, or 250ms, 5s, 1m, 1h", word);
-	return 0;
-}
-
-static int set_order(struct call *call, const char *word)
-{
+	(void)rule;
 	call->order = top_order_find(word);
 	if (call->order == N_TOP_ORDERS)
 		return report_usage(call, "'%s' is no order; say depth, rate, shed, oldest or name", word);
 	return 0;
 }
 
-static int set_number(struct call *call, const char *word)
+static int set_number(struct call *call, const struct option_rule *rule, const char *word)
 {
+	(void)rule;
 	if (units_parse_count(word, 1, UINT64_C(1) << 53, &call->number) < 0)
 		return report_usage(call, "'%s' is not a number of 1 or more", word);
 	return 0;
 }
 
-static int set_jobs(struct call *call, const char *word)
+/* One of a few words, NULL behind the last. */
+static int set_word(struct call *call, const struct option_rule *rule, const char *word, const char *const *words)
 {
-	if (units_parse_count(word, 1, HIGHEST_JOBS, &call->jobs) < 0)
-		return report_usage(call, "'%s' is not a number of commands at a time; give 1 to %d", word,
-				    HIGHEST_JOBS);
-	return 0;
-}
-
-static int set_retries(struct call *call, const char *word)
-{
-	if (units_parse_count(word, 0, HIGHEST_RETRIES, &call->retries) < 0)
-		return report_usage(call, "'%s' is not a number of retries; give 0 to %d", word, HIGHEST_RETRIES);
-	return 0;
-}
-
-static int set_max_waiters(struct call *call, const char *word)
-{
-	if (units_parse_count(word, 1, 10000000, &call->max_waiters) < 0)
-		return report_usage(call, "'%s' is not a number of waiters; give 1 to 10000000", word);
-	return 0;
-}
-
-static int set_between(struct call *call, const char *word, const char *what, uint64_t lowest, uint64_t highest,
-		       uint64_t *number)
-{
-	if (units_parse_count(word, lowest, highest, number) < 0)
-		return report_usage(call, "'%s' is not a number of %s; give %" PRIu64 " to %" PRIu64, word, what,
-				    lowest, highest);
-	return 0;
-}
-
-static int set_lease(struct call *call, const char *word)
-{
-	if (units_parse_ms(word, &call->lease_ms) < 0 || call->lease_ms == 0)
-		return report_usage(call, "'%s' is not a time for a lease; write milliseconds, or 500ms, 30s, 1m, 1h",
-				    word);
-	return 0;
-}
-
-static int set_connect_timeout(struct call *call, const char *word)
-{
-	if (units_parse_ms(word, &call->connect_timeout_ms) < 0 || call->connect_timeout_ms == 0)
-		return report_usage(call, "'%s' is not a time to connect in; write milliseconds, or 500ms, 5s, 1m",
-				    word);
-	return 0;
-}
-
-static int set_duration(struct call *call, const char *word)
-{
-	if (units_parse_ms(word, &call->duration_ms) < 0 || call->duration_ms == 0)
-		return report_usage(call, "'%s' is not a duration; write milliseconds, or 500ms, 5s, 1m", word);
-	return 0;
-}
-
-static int set_kind(struct call *call, const char *word)
-{
-	static const char *const kinds[] = {"unbuffered", "bounded", "dropping", "sliding"};
-
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (strcmp(word, kinds[i]) == 0) {
-			call->kind = word;
-			return 0;
-		}
+	for (; *words; words++) {
+		if (strcmp(word, *words) == 0)
+			return set_string(call, rule, word);
 	}
-	return report_usage(
-		call, "'%s' is no kind of channel that values go through; say unbuffered, bounded, dropping or sliding",
-		word);
+	return report_usage(call, "'%s' is no %s", word, rule->what);
 }
 
-/* The kind of a subscription's channel; a word is its capacity. */
-static int set_subscription(struct call *call, const char *kind, const char *word)
+static int set_kind(struct call *call, const struct option_rule *rule, const char *word)
 {
+	return set_word(call, rule, word, (const char *const[]){"unbuffered", "bounded", "dropping", "sliding", NULL});
+}
+
+static int set_state(struct call *call, const struct option_rule *rule, const char *word)
+{
+	return set_word(call, rule, word, (const char *const[]){"run", "pause", "mute", "solo", NULL});
+}
+
+/* A subscription's channel is of the kind `what`; a word is its capacity. */
+static int set_subscription(struct call *call, const struct option_rule *rule, const char *word)
+{
+	static const struct option_rule capacity = {NULL, offsetof(struct call, capacity), "values", 1,
+						    COMMAND_MAX_CAPACITY};
+
 	if (call->kind)
-		return report_usage(call, "--%s and --%s: a channel has one kind", call->kind, kind);
-	call->kind = kind;
-	return word ? set_between(call, word, "values", 1, COMMAND_MAX_CAPACITY, &call->capacity) : 0;
+		return report_usage(call, "--%s and --%s: a channel has one kind", call->kind, rule->what);
+	call->kind = rule->what;
+	return word ? set_count(call, &capacity, word) : 0;
 }
 
-static int set_state(struct call *call, const char *word)
+static int add_match(struct call *call, const struct option_rule *rule, const char *word)
 {
-	static const char *const states[] = {"run", "pause", "mute", "solo"};
-
-	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-		if (strcmp(word, states[i]) == 0) {
-			call->state = word;
-			return 0;
-		}
-	}
-	return report_usage(call, "'%s' is no state of a tap; say run, pause, mute or solo", word);
-}
-
-static int add_match(struct call *call, const char *word)
-{
+	(void)rule;
 	if (call->n_matches == COMMAND_MAX_MATCHES)
 		return report_usage(call, "a tap matches at most %d pointers", COMMAND_MAX_MATCHES);
 	call->matches[call->n_matches++] = word;
@@ -155,153 +142,83 @@ static int add_arm(struct call *call, const char *channel, const char *value)
 	return 0;
 }
 
-/* What an option without a word sets, and NULL for others. */
-static bool *flag_of(struct call *call, enum option_id id)
+static int add_take(struct call *call, const struct option_rule *rule, const char *word)
 {
-	switch (id) {
-	case OPTION_QUIET:
-		return &call->quiet;
-	case OPTION_HELP:
-		return &call->wants_help;
-	case OPTION_INSECURE:
-		return &call->insecure;
-	case OPTION_FOLLOW:
-		return &call->follow;
-	case OPTION_STRING:
-		return &call->strings;
-	case OPTION_PRIORITY:
-		return &call->priority;
-	case OPTION_FORCE:
-		return &call->force;
-	case OPTION_ONCE:
-		return &call->once;
-	case OPTION_UNCOUNTED:
-		return &call->uncounted;
-	case OPTION_NO_DEAD_LETTER:
-		return &call->no_dead_letter;
-	case OPTION_KEEP_OPEN:
-		return &call->keep_open;
-	case OPTION_NO_RECONNECT:
-		return &call->no_reconnect;
-	case OPTION_VERSION:
-		return &call->wants_version;
-	default:
-		return NULL;
-	}
+	(void)rule;
+	return add_arm(call, word, NULL);
 }
 
-/* Where the argument of an option is kept that is any string, and NULL for others. */
-static const char **string_of(struct call *call, enum option_id id)
-{
-	switch (id) {
-	case OPTION_URL:
-		return &call->url;
-	case OPTION_CONTEXT:
-		return &call->context;
-	case OPTION_CA:
-		return &call->ca;
-	case OPTION_CERT:
-		return &call->cert;
-	case OPTION_KEY:
-		return &call->key;
-	case OPTION_TO:
-		return &call->to;
-	case OPTION_FAILED:
-		return &call->failed;
-	case OPTION_DEAD_LETTER:
-		return &call->dead_letter;
-	default:
-		return NULL;
-	}
-}
+/* -- The rules -- */
 
-static int set_value(struct call *call, enum option_id id, const char *word, int argc, char *const *argv)
-{
-	switch (id) {
-	case OPTION_OUTPUT:
-		return set_output(call, word);
-	case OPTION_CONNECT_TIMEOUT:
-		return set_connect_timeout(call, word);
-	case OPTION_TIMEOUT:
-		return set_time(call, word, &call->timeout_ms);
-	case OPTION_NUMBER:
-		return set_number(call, word);
-	case OPTION_TAKE:
-		return add_arm(call, word, NULL);
-	case OPTION_PUT: /* its second word is the next of argv, whatever that looks like */
-		if (optind >= argc)
-			return report_usage(
-				call, "--put takes two words, a channel and a value; there is no value after '%s'",
-				word);
-		return add_arm(call, word, argv[optind++]);
-	case OPTION_MAX_WAITERS:
-		return set_max_waiters(call, word);
-	case OPTION_PRODUCERS:
-		return set_between(call, word, "producers", 1, 1000, &call->producers);
-	case OPTION_CONSUMERS:
-		return set_between(call, word, "consumers", 1, 1000, &call->consumers);
-	case OPTION_SIZE:
-		return set_between(call, word, "bytes", LOAD_MIN_SIZE, 16 * 1024 * 1024, &call->size);
-	case OPTION_WINDOW:
-		return set_between(call, word, "requests", 1, 1000, &call->window);
-	case OPTION_FOLLOW_BATCH:
-	case OPTION_LIVE_BATCH:
-		return set_between(call, word, "values", 1, 1000000, &call->batch);
-	case OPTION_BATCH:
-		return set_between(call, word, "values", 1, MESSAGE_MAX_TAKE, &call->batch);
-	case OPTION_DURATION:
-		return set_duration(call, word);
-	case OPTION_KIND:
-		return set_kind(call, word);
-	case OPTION_JOBS:
-		return set_jobs(call, word);
-	case OPTION_RETRY:
-		return set_retries(call, word);
-	case OPTION_BACKOFF:
-		return set_time(call, word, &call->backoff_ms);
-	case OPTION_LIMIT:
-		return set_time(call, word, &call->limit_ms);
-	case OPTION_LEASE:
-		return set_time(call, word, &call->lease_ms);
-	case OPTION_LEASED:
-	case OPTION_EXTENSION:
-		return set_lease(call, word);
-	case OPTION_DELAY:
-	case OPTION_PUT_DELAY:
-		return set_time(call, word, &call->delay_ms);
-	case OPTION_CAPACITY:
-		return set_between(call, word, "values", 1, COMMAND_MAX_CAPACITY, &call->capacity);
-	case OPTION_MAX_DELIVERIES:
-		return set_between(call, word, "deliveries", 1, MESSAGE_MAX_DELIVERIES, &call->max_deliveries);
-	case OPTION_SLIDING:
-		return set_subscription(call, "sliding", word);
-	case OPTION_DROPPING:
-		return set_subscription(call, "dropping", word);
-	case OPTION_BOUNDED:
-		return set_subscription(call, "bounded", word);
-	case OPTION_UNBUFFERED:
-		return set_subscription(call, "unbuffered", NULL);
-	case OPTION_MATCH:
-		return add_match(call, word);
-	case OPTION_STATE:
-		return set_state(call, word);
-	case OPTION_SORT:
-		return set_order(call, word);
-	default: /* option_set() has those */
-		break;
-	}
-	return 0;
-}
+#define INTO(field) offsetof(struct call, field)
+#define A_TIME      "time; write milliseconds, or 250ms, 5s, 1m, 1h"
+#define A_LEASE     "time for a lease; write milliseconds, or 500ms, 30s, 1m, 1h"
+
+static const struct option_rule rules[N_OPTIONS] = {
+	[OPTION_URL] = {set_string, INTO(url)},
+	[OPTION_CONTEXT] = {set_string, INTO(context)},
+	[OPTION_OUTPUT] = {set_output},
+	[OPTION_QUIET] = {set_flag, INTO(quiet)},
+	[OPTION_HELP] = {set_flag, INTO(wants_help)},
+	[OPTION_CA] = {set_string, INTO(ca)},
+	[OPTION_CERT] = {set_string, INTO(cert)},
+	[OPTION_KEY] = {set_string, INTO(key)},
+	[OPTION_INSECURE] = {set_flag, INTO(insecure)},
+	[OPTION_CONNECT_TIMEOUT] = {set_time, INTO(connect_timeout_ms),
+				    "time to connect in; write milliseconds, or 500ms, 5s, 1m", 1},
+	[OPTION_TIMEOUT] = {set_time, INTO(timeout_ms), A_TIME},
+	[OPTION_NUMBER] = {set_number},
+	[OPTION_FOLLOW] = {set_flag, INTO(follow)},
+	[OPTION_FOLLOW_BATCH] = {set_count, INTO(batch), "values", 1, 1000000},
+	[OPTION_STRING] = {set_flag, INTO(strings)},
+	[OPTION_TAKE] = {add_take},
+	[OPTION_PRIORITY] = {set_flag, INTO(priority)},
+	[OPTION_MAX_WAITERS] = {set_count, INTO(max_waiters), "waiters", 1, MAX_WAITERS},
+	[OPTION_FORCE] = {set_flag, INTO(force)},
+	[OPTION_PRODUCERS] = {set_count, INTO(producers), "producers", 1, 1000},
+	[OPTION_CONSUMERS] = {set_count, INTO(consumers), "consumers", 1, 1000},
+	[OPTION_SIZE] = {set_count, INTO(size), "bytes", LOAD_MIN_SIZE, MAX_SIZE},
+	[OPTION_WINDOW] = {set_count, INTO(window), "requests", 1, 1000},
+	[OPTION_BATCH] = {set_count, INTO(batch), "values", 1, MESSAGE_MAX_TAKE},
+	[OPTION_DURATION] = {set_time, INTO(duration_ms), "duration; write milliseconds, or 500ms, 5s, 1m", 1},
+	[OPTION_KIND] = {set_kind, INTO(kind),
+			 "kind of channel that values go through; say unbuffered, bounded, dropping or sliding"},
+	[OPTION_JOBS] = {set_count, INTO(jobs), "commands at a time", 1, MAX_JOBS},
+	[OPTION_TO] = {set_string, INTO(to)},
+	[OPTION_FAILED] = {set_string, INTO(failed)},
+	[OPTION_RETRY] = {set_count, INTO(retries), "retries", 0, MAX_RETRIES},
+	[OPTION_BACKOFF] = {set_time, INTO(backoff_ms), A_TIME},
+	[OPTION_LIMIT] = {set_time, INTO(limit_ms), A_TIME},
+	[OPTION_LEASE] = {set_time, INTO(lease_ms), A_TIME},
+	[OPTION_LEASED] = {set_time, INTO(lease_ms), A_LEASE, 1},
+	[OPTION_EXTENSION] = {set_time, INTO(lease_ms), A_LEASE, 1},
+	[OPTION_DELAY] = {set_time, INTO(delay_ms), A_TIME},
+	[OPTION_PUT_DELAY] = {set_time, INTO(delay_ms), A_TIME},
+	[OPTION_UNCOUNTED] = {set_flag, INTO(uncounted)},
+	[OPTION_CAPACITY] = {set_count, INTO(capacity), "values", 1, COMMAND_MAX_CAPACITY},
+	[OPTION_NO_DEAD_LETTER] = {set_flag, INTO(no_dead_letter)},
+	[OPTION_MAX_DELIVERIES] = {set_count, INTO(max_deliveries), "deliveries", 1, MESSAGE_MAX_DELIVERIES},
+	[OPTION_DEAD_LETTER] = {set_string, INTO(dead_letter)},
+	[OPTION_ONCE] = {set_flag, INTO(once)},
+	[OPTION_SORT] = {set_order},
+	[OPTION_NO_RECONNECT] = {set_flag, INTO(no_reconnect)},
+	[OPTION_SLIDING] = {set_subscription, .what = "sliding"},
+	[OPTION_DROPPING] = {set_subscription, .what = "dropping"},
+	[OPTION_BOUNDED] = {set_subscription, .what = "bounded"},
+	[OPTION_UNBUFFERED] = {set_subscription, .what = "unbuffered"},
+	[OPTION_MATCH] = {add_match},
+	[OPTION_STATE] = {set_state, INTO(state), "state of a tap; say run, pause, mute or solo"},
+	[OPTION_KEEP_OPEN] = {set_flag, INTO(keep_open)},
+	[OPTION_LIVE_BATCH] = {set_count, INTO(batch), "values", 1, 1000000},
+	[OPTION_VERSION] = {set_flag, INTO(wants_version)},
+};
 
 int option_set(struct call *call, enum option_id id, const char *word, int argc, char *const *argv)
 {
-	bool *flag = flag_of(call, id);
-	const char **place = string_of(call, id);
-	if (flag)
-		*flag = true;
-	else if (place)
-		*place = word;
-	else
-		return set_value(call, id, word, argc, argv);
-	return 0;
+	if (id != OPTION_PUT)
+		return rules[id].set(call, &rules[id], word);
+	if (optind >= argc) /* its second word is the next of argv, whatever that looks like */
+		return report_usage(call, "--put takes two words, a channel and a value; there is no value after '%s'",
+				    word);
+	return add_arm(call, word, argv[optind++]);
 }

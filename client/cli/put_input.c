@@ -37,26 +37,19 @@ static int hold_value(struct put_input *input, struct slice text, uint64_t line)
 {
 	char error[VALUE_TEXT_ERROR_BYTES];
 	struct slice value;
+	int result = value_text_read(text, input->call->strings, &input->string, &value, error);
 
-	if (input->call->strings) {
-		buffer_clear(&input->string);
-		if (value_text_quote(text, &input->string, error) < 0)
-			goto bad;
-		value = (struct slice){input->string.bytes + input->string.start, buffer_len(&input->string)};
-	} else if (value_text_parse(text, &value, error) < 0) {
-		goto bad;
-	}
-	if (value.len > input->max_value_bytes) {
+	if (result == 0 && value.len > input->max_value_bytes) {
 		snprintf(error, sizeof error,
 			 "a value of %zu bytes is too long; the daemon takes up to %zu (its max_frame)", value.len,
 			 input->max_value_bytes);
-		goto bad;
+		result = -1;
 	}
-	input->held = value;
-	return 0;
-bad:
-	end_badly(input, line, error);
-	return -1;
+	if (result == 0)
+		input->held = value;
+	else
+		end_badly(input, line, error);
+	return result;
 }
 
 static bool is_blank(struct slice line)

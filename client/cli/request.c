@@ -53,37 +53,24 @@ static int read_question(const struct call *call, struct question *question)
 
 	if (code != EXIT_OK)
 		return code;
-	if ((call->strings ? value_text_quote(text, &question->string, error)
-			   : value_text_parse(text, &question->value, error)) < 0) {
+	if (value_text_read(text, call->strings, &question->string, &question->value, error) < 0) {
 		if (call->n_args > 1)
 			return report_usage(call, "%s", error);
 		report(call, NULL, "%s", error);
 		return EXIT_ERROR;
 	}
-	if (call->strings)
-		question->value =
-			(struct slice){question->string.bytes + question->string.start, buffer_len(&question->string)};
 	return EXIT_OK;
 }
 
-/* What is left of --timeout. */
-static int64_t left_ms(const struct call *call, int64_t begun_ms)
-{
-	int64_t left = call->timeout_ms - (clock_ms() - begun_ms);
-
-	if (call->timeout_ms == MR_FOREVER)
-		return MR_FOREVER;
-	return left < 0 ? 0 : left;
-}
-
-/* Puts and takes in that time. The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
+/* Puts, and takes, in what is left of --timeout. The daemon may let nobody park for so long (max_park_ms): then it is
+ * asked again. */
 static int put_in_time(const struct call *call, mr *m, struct slice value, int64_t begun_ms)
 {
 	int64_t left;
 	int status;
 
 	do {
-		left = left_ms(call, begun_ms);
+		left = clock_left_ms(call->timeout_ms, begun_ms);
 		status = mr_put_raw(m, call->args[0], value.bytes, value.len, left);
 	} while (status == MR_TIMEOUT && left != 0);
 	return status;
@@ -95,7 +82,7 @@ static int take_in_time(const struct call *call, mr *m, const char *reply, int64
 	int status;
 
 	do {
-		left = left_ms(call, begun_ms);
+		left = clock_left_ms(call->timeout_ms, begun_ms);
 		status = mr_take_raw(m, reply, text, len, left);
 	} while (status == MR_TIMEOUT && left != 0);
 	return status;
@@ -113,9 +100,7 @@ static int exchange(const struct call *call, mr *m, struct slice value, int64_t 
 	*is_put = false;
 	if (status == MR_OK) {
 		envelope_write_request(&text, reply, value);
-		status = text.failed ? MR_EMEMORY
-				     : put_in_time(call, m, (struct slice){buffer_front(&text), buffer_len(&text)},
-						   begun_ms);
+		status = text.failed ? MR_EMEMORY : put_in_time(call, m, buffer_slice(&text), begun_ms);
 		*is_put = status == MR_OK;
 	}
 	if (status == MR_OK)
@@ -157,7 +142,7 @@ static int ask(const struct call *call, mr *m, struct slice value, int64_t begun
 	recovery_init(&recovery, call);
 	do {
 		status = exchange(call, m, value, begun_ms, &answer, &len, &is_put);
-	} while (left_ms(call, begun_ms) != 0 && recovery_wait(&recovery, m, status, -1));
+	} while (clock_left_ms(call->timeout_ms, begun_ms) != 0 && recovery_wait(&recovery, m, status, -1));
 	code = session_report(call, m, call->args[0], status,
 			      is_put ? "; the request had been put, but no answer came" : NULL);
 	if (status == MR_OK)

@@ -46,7 +46,7 @@ static enum child_end run_command(struct runner *runner, const struct job *job, 
 		struct child_task task = {
 			.argv = call->args + 1,
 			.environment = environment,
-			.input = {input.bytes + input.start, buffer_len(&input)},
+			.input = buffer_slice(&input),
 			.output = runner->kind->is_server || call->to ? output : NULL,
 			.max_output = runner->max_value_bytes + PADDING_BYTES,
 			.limit_ms = call->limit_ms,
@@ -104,7 +104,7 @@ static bool is_padding(char c, bool in_text)
 static bool read_result(struct runner *runner, struct job *job, struct buffer *output, struct buffer *made,
 			struct slice *result)
 {
-	struct slice text = {output->bytes + output->start, buffer_len(output)};
+	struct slice text = buffer_slice(output);
 	char error[VALUE_TEXT_ERROR_BYTES];
 
 	*result = (struct slice){NULL, 0};
@@ -120,12 +120,10 @@ static bool read_result(struct runner *runner, struct job *job, struct buffer *o
 		*result = text;
 		return true;
 	}
-	if ((runner->call->strings ? value_text_quote(text, made, error) : value_text_parse(text, result, error)) < 0) {
+	if (value_text_read(text, runner->call->strings, made, result, error) < 0) {
 		snprintf(job->why, sizeof job->why, "what it wrote is no result: %s", error);
 		return false;
 	}
-	if (runner->call->strings)
-		*result = (struct slice){made->bytes + made->start, buffer_len(made)};
 	if (result->len > runner->max_value_bytes) {
 		snprintf(job->why, sizeof job->why, "what it wrote is longer than the %zu bytes that a value may have",
 			 runner->max_value_bytes);

@@ -29,18 +29,10 @@ static int wait_for(struct runner *runner, mr *m, mr_request *request, const str
 	return mr_wait(m, request, result);
 }
 
-/* What is left of a time; MR_FOREVER of that. */
-static int64_t left_ms(int64_t timeout_ms, int64_t begun_ms)
-{
-	int64_t left = timeout_ms - (clock_ms() - begun_ms);
-
-	return timeout_ms == MR_FOREVER ? MR_FOREVER : left > 0 ? left : 0;
-}
-
 /* The daemon may let nobody park for so long (max_park_ms): then it is asked again. */
 static bool is_early(int status, int64_t timeout_ms, int64_t begun_ms)
 {
-	return status == MR_TIMEOUT && left_ms(timeout_ms, begun_ms) != 0;
+	return status == MR_TIMEOUT && clock_left_ms(timeout_ms, begun_ms) != 0;
 }
 
 int runner_put(struct runner *runner, const struct job *job, const char *channel, struct slice value,
@@ -53,7 +45,8 @@ int runner_put(struct runner *runner, const struct job *job, const char *channel
 	for (;;) {
 		mr_request *request;
 
-		status = mr_begin_put(m, &request, channel, value.bytes, value.len, left_ms(timeout_ms, begun_ms));
+		status =
+			mr_begin_put(m, &request, channel, value.bytes, value.len, clock_left_ms(timeout_ms, begun_ms));
 		if (status == MR_OK)
 			status = wait_for(runner, m, request, &runner->abort, NULL);
 		if (is_early(status, timeout_ms, begun_ms) ||
@@ -76,7 +69,7 @@ int runner_take(struct runner_thread *thread, struct mr_result *result)
 	do {
 		*result = (struct mr_result){.raw = NULL};
 		status = mr_begin_take_with(thread->m, &request, runner->call->args[0], &options,
-					    left_ms(timeout_ms, begun_ms));
+					    clock_left_ms(timeout_ms, begun_ms));
 		if (status == MR_OK)
 			status = wait_for(runner, thread->m, request, &runner->stop, result);
 		if (status != MR_OK)

@@ -25,20 +25,9 @@ static void paint(const struct top_screen *screen, enum colour colour)
 
 /* -- Its columns -- */
 
-typedef void draw_cell(const struct top_screen *screen, const json_t *row, int width);
-
 static double number(const json_t *row, const char *key)
 {
 	return json_number_value(json_object_get(row, key));
-}
-
-static void draw_number(const struct top_screen *screen, double value, int width, int digits, enum colour colour)
-{
-	if (value > 0)
-		paint(screen, colour);
-	printf("%*.*f", width, digits, value);
-	if (value > 0)
-		paint(screen, PLAIN);
 }
 
 static void draw_kind(const struct top_screen *screen, const json_t *row, int width)
@@ -62,36 +51,6 @@ static void draw_gauge(const struct top_screen *screen, const json_t *row, int w
 	printf("%.*s", width - full, "..........");
 }
 
-static void draw_depth(const struct top_screen *screen, const json_t *row, int width)
-{
-	draw_number(screen, number(row, "buffered"), width, 0, PLAIN);
-}
-
-static void draw_in(const struct top_screen *screen, const json_t *row, int width)
-{
-	draw_number(screen, number(row, "in_rate"), width, 1, PLAIN);
-}
-
-static void draw_out(const struct top_screen *screen, const json_t *row, int width)
-{
-	draw_number(screen, number(row, "out_rate"), width, 1, PLAIN);
-}
-
-static void draw_shed(const struct top_screen *screen, const json_t *row, int width)
-{
-	draw_number(screen, number(row, "shed_rate"), width, 1, RED);
-}
-
-static void draw_puts(const struct top_screen *screen, const json_t *row, int width)
-{
-	draw_number(screen, number(row, "parked_puts"), width, 0, YELLOW);
-}
-
-static void draw_takes(const struct top_screen *screen, const json_t *row, int width)
-{
-	draw_number(screen, number(row, "parked_takes"), width, 0, PLAIN);
-}
-
 static void draw_oldest(const struct top_screen *screen, const json_t *row, int width)
 {
 	const json_t *oldest = json_object_get(row, "oldest_ms");
@@ -104,16 +63,40 @@ static void draw_oldest(const struct top_screen *screen, const json_t *row, int 
 }
 
 /* Beside the name, which comes first and gets what is left. Those of the highest rank give way first. */
-static const struct {
+static const struct top_column {
 	const char *title;
 	int width, rank;
-	draw_cell *draw;
+	const char *key; /* of the row's number that is drawn; NULL: draw() draws the cell */
+	int digits;      /* behind its point */
+	enum colour colour;
+	void (*draw)(const struct top_screen *screen, const json_t *row, int width);
 } columns[] = {
-	{"KIND", 10, 7, draw_kind}, {"", GAUGE_CELLS, 6, draw_gauge}, {"DEPTH", 7, 0, draw_depth},
-	{"IN/S", 9, 2, draw_in},    {"OUT/S", 9, 2, draw_out},        {"SHED/S", 8, 1, draw_shed},
-	{"PUTS", 6, 4, draw_puts},  {"TAKES", 6, 5, draw_takes},      {"OLDEST", 9, 3, draw_oldest},
+	{"KIND", 10, 7, .draw = draw_kind},
+	{"", GAUGE_CELLS, 6, .draw = draw_gauge},
+	{"DEPTH", 7, 0, .key = "buffered"},
+	{"IN/S", 9, 2, .key = "in_rate", .digits = 1},
+	{"OUT/S", 9, 2, .key = "out_rate", .digits = 1},
+	{"SHED/S", 8, 1, .key = "shed_rate", .digits = 1, .colour = RED},
+	{"PUTS", 6, 4, .key = "parked_puts", .colour = YELLOW},
+	{"TAKES", 6, 5, .key = "parked_takes"},
+	{"OLDEST", 9, 3, .draw = draw_oldest},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
+
+static void draw_cell(const struct top_screen *screen, const struct top_column *column, const json_t *row)
+{
+	double value = column->key ? number(row, column->key) : 0;
+
+	if (column->draw) {
+		column->draw(screen, row, column->width);
+		return;
+	}
+	if (value > 0)
+		paint(screen, column->colour);
+	printf("%*.*f", column->width, column->digits, value);
+	if (value > 0)
+		paint(screen, PLAIN);
+}
 
 /* The highest rank that has room in so many cells, and what is left for the name. */
 static int choose_rank(size_t width, size_t *name_width)
@@ -198,7 +181,7 @@ void top_screen_draw(const struct top_screen *screen, const json_t *rows, enum t
 			if (columns[j].rank > rank)
 				continue;
 			putchar(' ');
-			columns[j].draw(screen, row, columns[j].width);
+			draw_cell(screen, &columns[j], row);
 		}
 		fputs("\033[K\n", stdout);
 	}

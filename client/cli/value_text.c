@@ -5,6 +5,7 @@
 
 #include "client/cli/characters.h"
 #include "proto/json_scan.h"
+#include "proto/message.h"
 #include "proto/utf8.h"
 
 enum { QUOTED_BYTES = 48 }; /* of a text in an error */
@@ -96,36 +97,6 @@ int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT
 	return -1;
 }
 
-/* Appends one character of a string as JSON has it. */
-static void append_escaped(struct buffer *out, const char *character, size_t len)
-{
-	char escape[8];
-	int n;
-
-	if (len > 1 || ((unsigned char)*character >= 0x20 && *character != '"' && *character != '\\')) {
-		buffer_append(out, character, len);
-		return;
-	}
-	switch (*character) {
-	case '\n':
-		n = snprintf(escape, sizeof escape, "\\n");
-		break;
-	case '\t':
-		n = snprintf(escape, sizeof escape, "\\t");
-		break;
-	case '\r':
-		n = snprintf(escape, sizeof escape, "\\r");
-		break;
-	case '"':
-	case '\\':
-		n = snprintf(escape, sizeof escape, "\\%c", *character);
-		break;
-	default:
-		n = snprintf(escape, sizeof escape, "\\u%04x", (unsigned char)*character);
-	}
-	buffer_append(out, escape, (size_t)n);
-}
-
 int value_text_quote(struct slice text, struct buffer *out, char error[VALUE_TEXT_ERROR_BYTES])
 {
 	for (size_t at = 0, n; at < text.len; at += n) {
@@ -136,16 +107,23 @@ int value_text_quote(struct slice text, struct buffer *out, char error[VALUE_TEX
 			return -1;
 		}
 	}
-	buffer_append(out, "\"", 1);
-	for (size_t at = 0, n; at < text.len; at += n) {
-		n = utf8_len(text.bytes + at, text.bytes + text.len);
-		append_escaped(out, text.bytes + at, n);
-	}
-	buffer_append(out, "\"", 1);
+	message_text(out, text);
 	if (out->failed) {
 		snprintf(error, VALUE_TEXT_ERROR_BYTES, "out of memory");
 		return -1;
 	}
+	return 0;
+}
+
+int value_text_read(struct slice text, bool is_plain, struct buffer *made, struct slice *raw,
+		    char error[VALUE_TEXT_ERROR_BYTES])
+{
+	if (!is_plain)
+		return value_text_parse(text, raw, error);
+	buffer_clear(made);
+	if (value_text_quote(text, made, error) < 0)
+		return -1;
+	*raw = buffer_slice(made);
 	return 0;
 }
 

@@ -15,6 +15,11 @@ int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT
  * in `error`. */
 int value_text_quote(struct slice text, struct buffer *out, char error[VALUE_TEXT_ERROR_BYTES]);
 
+/* The value that a text stands for: as value_text_parse() has it; or, if it is plain, a string, which is written to
+ * `made` in place of what is there. */
+int value_text_read(struct slice text, bool is_plain, struct buffer *made, struct slice *raw,
+		    char error[VALUE_TEXT_ERROR_BYTES]);
+
 /* Appends a value as one line: its bytes, but without the white space between its parts if that has line breaks. With
  * `for_terminal` what a terminal might obey (DEL, C1) is escaped: the same value in other bytes. */
 void value_text_append_line(struct buffer *out, struct slice value, bool for_terminal);
