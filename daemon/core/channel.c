@@ -45,7 +45,7 @@ uint64_t channel_room(const struct channel *channel)
 bool channel_takes_more(const struct channel *channel)
 {
 	/* Takes that wait for a promise, which has its value already, have nothing to get from another. */
-	return (channel->n_takes > 0 && channel->definition.kind != KIND_PROMISE) || channel_has_room(channel);
+	return (channel->n_takes > 0 && channel->definition.kind != KIND_PROMISE) || channel_admits(channel);
 }
 
 bool channel_can_put(const struct channel *channel)
@@ -115,6 +115,7 @@ struct channel *channel_create(struct slice name, const struct core_definition *
 	list_init(&channel->delayed);
 	list_init(&channel->delayed_puts);
 	list_init(&channel->in_unsettled);
+	list_init(&channel->in_refilling);
 	list_init(&channel->in_lending);
 	list_init(&channel->in_ending);
 	list_init(&channel->in_group);

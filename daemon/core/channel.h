@@ -26,12 +26,14 @@ struct channel {
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_lending;   /* the core's: a promise that is still being lent */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
+	struct link in_refilling; /* the core's */
 	struct link in_ending;    /* the core's: it has ended, and not all who are parked on it have been told */
 	struct mix *mix;          /* the taps into it; NULL: there are none */
 	struct waits *waits;      /* of those who waited here and were served; NULL: nobody has waited yet */
 	uint8_t revoked; /* during one CORE_REVOKE: what the connection may not do here any more, see op_revoke() */
 	bool is_removed;
-	bool is_ghost; /* removed, and there only for values that are kept */
+	bool is_ghost;     /* removed, and there only for values that are kept */
+	bool is_refilling; /* parked puts have room, and are still entering: see parked_puts.c */
 
 	/* The books. Counters never fall. */
 	uint64_t recovered; /* from a journal, at the start */
@@ -97,6 +99,13 @@ static inline bool channel_is_quiet(const struct channel *channel)
 /* How many values can be buffered without shedding another; and whether any can. */
 uint64_t channel_room(const struct channel *channel);
 bool channel_has_room(const struct channel *channel);
+
+/* Whether one that comes now can, with nobody parked before it who is still to enter. */
+static inline bool channel_admits(const struct channel *channel)
+{
+	bool is_behind_others = channel->is_refilling && channel->n_puts + channel->n_delayed_puts > 0;
+	return channel_has_room(channel) && !is_behind_others;
+}
 
 /* Whether a value can enter now without shedding any: into the buffer, or to a parked take. */
 bool channel_takes_more(const struct channel *channel);

@@ -84,5 +84,5 @@ void op_alter(struct core *core, const struct core_event *event, struct core_eff
 		recorder_alter(core, channel);
 	channel_shed(core, channel);
 	reply_now(core, event, STATUS_OK, effects)->altered = is_other;
-	channel_settle(core, channel, effects);
+	channel_refill_in_slices(core, channel, effects);
 }

@@ -122,13 +122,22 @@ static bool is_among(const struct link *node, const struct link *list)
 	return !node || at == node;
 }
 
+static bool has_entered(const struct value *value, const struct store *store)
+{
+	const struct value *at = store->entered.head;
+	while (at && at != value)
+		at = at->next;
+	return !value || at;
+}
+
 /* Where a checkpoint goes on is still there. */
 static const char *check_checkpoint(const struct checkpoint *checkpoint)
 {
 	const struct channel *channel = checkpoint->channel;
 	if (!channel)
 		return NULL;
-	CHECK(is_among(checkpoint->lease, &channel->leases) && is_among(checkpoint->delayed, &channel->delayed) &&
+	CHECK(has_entered(checkpoint->value, &channel->buffer) && is_among(checkpoint->lease, &channel->leases) &&
+		      is_among(checkpoint->delayed, &channel->delayed) &&
 		      is_among(checkpoint->producer, &channel->producers) &&
 		      is_among(checkpoint->dead_letter, &channel->dead_letters),
 	      "a checkpoint would go on with what is gone");

@@ -27,6 +27,12 @@ void checkpoint_passes_value(struct checkpoint *checkpoint, const struct channel
 		checkpoint->value = next->next;
 }
 
+void checkpoint_has_passed(struct checkpoint *checkpoint, const struct channel *channel, uint64_t seq)
+{
+	if (checkpoint->channel == channel && checkpoint->value && checkpoint->value->seq <= seq)
+		checkpoint->value = channel->buffer.entered.head;
+}
+
 static void pass(struct link **next, const struct link *list, const struct link *node)
 {
 	if (*next == node)

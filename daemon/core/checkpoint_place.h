@@ -15,5 +15,7 @@ void checkpoint_passes_lease(struct checkpoint *checkpoint, const struct lease *
 void checkpoint_passes_delayed(struct checkpoint *checkpoint, const struct delayed_put *delayed);
 void checkpoint_passes_producer(struct checkpoint *checkpoint, const struct producer *producer);
 void checkpoint_passes_dead_letter(struct checkpoint *checkpoint, const struct request *request);
+/* All values of the channel up to this seq have gone. */
+void checkpoint_has_passed(struct checkpoint *checkpoint, const struct channel *channel, uint64_t seq);
 
 #endif

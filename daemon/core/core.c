@@ -24,6 +24,7 @@ struct core *core_create(const struct core_limits *limits, const struct core_see
 	core->abandoned = CORE_NEVER;
 	list_init(&core->rested);
 	list_init(&core->unsettled);
+	list_init(&core->refilling);
 	list_init(&core->ending);
 	list_init(&core->held_leases);
 	list_init(&core->taps);
@@ -112,6 +113,7 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 		abandon_goes_on(core, effects);
 		connections_depart(core, effects);
 	}
+	refills_go_on(core, effects);
 	promises_go_on(core, effects);
 	groups_go_on(core, effects);
 	work_take_turns(core, &core->slices_left);
@@ -343,7 +345,7 @@ bool core_has_backlog(const struct core *core)
 	return due_is_late(core) || core->abandoned != CORE_NEVER || !list_is_empty(&core->ending) ||
 	       graveyard_is_needed(core) || !list_is_empty(&core->due_mults) || !list_is_empty(&core->departing) ||
 	       !list_is_empty(&core->lending) || !list_is_empty(&core->lending_to) ||
-	       !list_is_empty(&core->groups.changing) || core->do_taps_rest;
+	       !list_is_empty(&core->groups.changing) || core->do_taps_rest || !list_is_empty(&core->refilling);
 }
 
 bool core_is_engaged(const struct core_connection *connection)

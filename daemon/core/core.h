@@ -398,8 +398,9 @@ uint64_t core_deadline(const struct core *core);
 
 /* Whether something that has happened is still being carried out: those who were parked on a channel that is closed or
  * deleted are told so, or all are that the daemon ends; what is due ends; a deleted channel's memory is freed, an ended
- * connection's leases return and its ephemeral channels go, a promise is lent to those who waited for it, taps have
- * more to carry, or groups come and go.
+ * connection's leases return and its ephemeral channels go, parked puts enter an altered
+ * channel, a promise is lent to those who waited for it, taps have more to carry, or groups come and go.
+ *
  * core_deadline() then asks for another turn; the next CORE_TICK, in this turn or another, goes on with it. */
 bool core_has_backlog(const struct core *core);
 

@@ -2,6 +2,7 @@
  * as there is room, in one step. Values that stay keep their places. */
 #include <assert.h>
 
+#include "daemon/core/buffer.h"
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 

@@ -3,7 +3,7 @@
 
 void channel_settle(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	transfer_refill(core, channel, effects);
+	channel_refill(core, channel, effects);
 	if (channel_is_exhausted(channel))
 		ending_begin(core, channel, effects);
 }

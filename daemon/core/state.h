@@ -109,6 +109,7 @@ struct core {
 	bool has_changed;    /* this step has told of one */
 	struct checkpoint checkpoint;
 	struct link unsettled; /* of struct channel: to be settled before the step ends */
+	struct link refilling; /* of struct channel: parked puts are still entering */
 	struct link ending;    /* of struct channel: those who are parked there are being told that it has ended */
 	uint32_t ending_turn;  /* the turn in which the first of them has come there */
 	struct channel *graveyard, *last_grave; /* deleted channels, of which something is still to be freed */
@@ -271,19 +272,30 @@ void transfer_fill(struct core *core, struct channel *channel, struct value_list
 void transfer_enter(struct core *core, struct channel *channel, struct value_list *values,
 		    struct core_effects *effects);
 
-/* Takes the oldest value out of the buffer, or puts such back that were taken out. Its bytes are the channel's still.
- */
-struct value *buffer_pop(struct core *core, struct channel *channel);
-void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values);
 /* A value of the channel, which must have one, is held by its taps: it counts as leased; until they let go of it, or
  * give it back to its place. */
 struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects);
 void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects);
 
-/* Parked puts enter where room has come up. */
-void transfer_refill(struct core *core, struct channel *channel, struct core_effects *effects);
+/* -- buffer.c -- */
+
 /* A sliding channel sheds the oldest of what is over its capacity. */
 void channel_shed(struct core *core, struct channel *channel);
+
+/* -- parked_puts.c -- */
+
+/* The value that the oldest parked put would give next; there must be one. Then it is taken out of its put, which
+ * completes if it was the last, and has its place in the channel, whose its bytes are still. */
+struct value *parked_puts_first(const struct channel *channel);
+struct value *parked_puts_pop(struct core *core, struct channel *channel, struct core_effects *effects);
+
+/* Parked puts enter where room has come up: unless they do so in slices. */
+void channel_refill(struct core *core, struct channel *channel, struct core_effects *effects);
+/* So much room may have come up that parked puts enter in this turn and in others. */
+void channel_refill_in_slices(struct core *core, struct channel *channel, struct core_effects *effects);
+void refills_go_on(struct core *core, struct core_effects *effects);
+/* It is removed. */
+void channel_stop_refilling(struct channel *channel);
 
 /* -- settle.c -- */
 

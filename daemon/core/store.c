@@ -95,6 +95,42 @@ struct value *store_pop(struct store *store)
 	return value;
 }
 
+/* The first of those that entered, at least one. */
+static struct value_list cut_entered(struct value_list *entered, size_t n, uint64_t *bytes)
+{
+	struct value *last = entered->head;
+	*bytes += last->len;
+	for (size_t i = 1; i < n; i++) {
+		last = last->next;
+		*bytes += last->len;
+	}
+	struct value_list cut = {entered->head, last, n};
+	entered->head = last->next;
+	if (!entered->head)
+		entered->tail = NULL;
+	entered->n -= n;
+	last->next = NULL;
+	return cut;
+}
+
+struct value_list store_cut(struct store *store, size_t n, uint64_t *bytes)
+{
+	struct value_list cut = {0};
+	*bytes = 0;
+	while (store->returned && cut.n < n) {
+		struct value *value = store_pop(store);
+		*bytes += value->len;
+		value_list_push(&cut, value);
+	}
+	size_t n_left = n - cut.n;
+	if (n_left > 0) {
+		struct value_list entered = cut_entered(&store->entered, n_left, bytes);
+		store->n -= n_left;
+		value_list_join(&cut, &entered);
+	}
+	return cut;
+}
+
 void store_unpop(struct store *store, struct value_list *values)
 {
 	store->n += values->n;

@@ -17,6 +17,9 @@ void store_return(struct store *store, struct value *value); /* its seq is anyth
 
 struct value *store_first(const struct store *store); /* NULL if empty */
 struct value *store_pop(struct store *store);
+/* Pops the n oldest. *bytes: the sum of their lengths. What has entered is passed over as fast as memory can be read.
+ */
+struct value_list store_cut(struct store *store, size_t n, uint64_t *bytes);
 /* Puts values back that were popped, in that order, since nothing else has left: all are older than what is there.
  * Moved out of the list. O(1). */
 void store_unpop(struct store *store, struct value_list *values);

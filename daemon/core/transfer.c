@@ -1,45 +1,12 @@
-/* Values move: from puts to takes, into buffers, out of them, and back. Every change to a buffer and to the books'
- * counters of values is here (but for channel_remove(), which discards, and lease_hold.c, which knows what is leased).
- */
+/* Values move: from puts to takes, into buffers, out of them, and back. Every change to the books' counters of values
+ * is here, in buffer.c or in parked_puts.c (but for channel_remove(), which discards, and lease_hold.c, which knows
+ * what is leased). */
 #include <assert.h>
 
+#include "daemon/core/buffer.h"
 #include "daemon/core/charge.h"
-#include "daemon/core/checkpoint_place.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
-
-/* The value enters the channel: it has its place from here on. */
-static void enter(struct channel *channel, struct value *value)
-{
-	channel->accepted++;
-	value->seq = ++channel->last_place;
-}
-
-static void buffer_push(struct core *core, struct channel *channel, struct value *value)
-{
-	store_push(&channel->buffer, value);
-	core->n_buffered++;
-	core->n_durable_buffered += channel_counts_as_kept(channel);
-	recorder_put(core, channel, value);
-}
-
-struct value *buffer_pop(struct core *core, struct channel *channel)
-{
-	core->n_buffered--;
-	core->n_durable_buffered -= channel_counts_as_kept(channel);
-	checkpoint_passes_value(&core->checkpoint, channel);
-	return store_pop(&channel->buffer);
-}
-
-void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values)
-{
-	core->n_buffered += values->n;
-	core->n_durable_buffered += channel_counts_as_kept(channel) ? values->n : 0;
-	if (core->checkpoint.is_under_way && channel->definition.durable) /* it may have passed them meanwhile */
-		for (struct value *value = values->head; value; value = value->next)
-			recorder_put_again(core, channel, value);
-	store_unpop(&channel->buffer, values);
-}
 
 /* -- Alone -- */
 
@@ -47,7 +14,7 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 {
 	if (channel->closed || !channel_is_quiet(channel) || !channel_has_room(channel))
 		return false;
-	enter(channel, value);
+	channel_enter(channel, value);
 	charge_add(core, channel, value);
 	buffer_push(core, channel, value);
 	return true;
@@ -130,7 +97,7 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 /* A value that comes is what the reply gives: it goes on at once, so it is never charged. */
 static void hand_over(struct core *core, struct channel *channel, struct value *value, struct core_reply *reply)
 {
-	enter(channel, value);
+	channel_enter(channel, value);
 	recorder_gone(core, channel, value, RECORD_TAKEN);
 	value->channel = channel;
 	channel->taken++;
@@ -200,7 +167,7 @@ static void serve_from_put(struct core *core, struct channel *channel, struct va
 	struct mult *mult = mult_in_front(channel);
 	if (mult) {
 		struct value *value = value_list_pop(values);
-		enter(channel, value);
+		channel_enter(channel, value);
 		charge_add(core, channel, value);
 		count_held(core, channel, value);
 		mult_take_value(core, mult, value);
@@ -216,7 +183,7 @@ static void serve_from_put(struct core *core, struct channel *channel, struct va
 	struct run run = {.is_leased = taker.lease != NULL};
 	while (run.values.n < taker.max && values->head && run_fits(core, &run, values->head)) {
 		struct value *value = value_list_pop(values);
-		enter(channel, value);
+		channel_enter(channel, value);
 		charge_add(core, channel, value);
 		run_add(&run, value);
 	}
@@ -247,7 +214,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 	struct put_outcome outcome = {0};
 	if (channel->buffer.n == 0) {
 		struct value *value = value_list_pop(values);
-		enter(channel, value);
+		channel_enter(channel, value);
 		charge_add(core, channel, value);
 		buffer_push(core, channel, value);
 		core->n_promised++;
@@ -262,24 +229,6 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 	return outcome;
 }
 
-/* The first of the values enters the buffer. */
-static void enter_buffer(struct core *core, struct channel *channel, struct value_list *values)
-{
-	struct value *value = value_list_pop(values);
-	enter(channel, value);
-	charge_add(core, channel, value);
-	buffer_push(core, channel, value);
-}
-
-static void evict_oldest(struct core *core, struct channel *channel)
-{
-	struct value *value = buffer_pop(core, channel);
-	charge_sub(core, channel, value);
-	recorder_gone(core, channel, value, RECORD_EVICTED);
-	value_destroy(value);
-	channel->evicted++;
-}
-
 struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values,
 				struct core_effects *effects)
 {
@@ -292,12 +241,12 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 	size_t n = values->n;
 	while (values->n > 0 && !list_is_empty(&channel->takes))
 		serve_from_put(core, channel, values, effects);
-	while (values->n > 0 && (kind == KIND_SLIDING || channel_has_room(channel))) {
+	while (values->n > 0 && (kind == KIND_SLIDING || channel_admits(channel))) {
 		if (!channel_has_room(channel)) {
-			evict_oldest(core, channel);
+			buffer_evict_oldest(core, channel);
 			outcome.evicted++;
 		}
-		enter_buffer(core, channel, values);
+		buffer_enter(core, channel, values);
 	}
 	outcome.accepted = n - values->n;
 	if (kind == KIND_DROPPING) {
@@ -321,8 +270,8 @@ void transfer_fill(struct core *core, struct channel *channel, struct value_list
 	}
 	while (values->n > 0 && !list_is_empty(&channel->takes))
 		serve_from_put(core, channel, values, effects);
-	while (values->n > 0 && channel_has_room(channel))
-		enter_buffer(core, channel, values);
+	while (values->n > 0 && channel_admits(channel))
+		buffer_enter(core, channel, values);
 }
 
 void transfer_enter(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
@@ -333,95 +282,8 @@ void transfer_enter(struct core *core, struct channel *channel, struct value_lis
 		serve_from_put(core, channel, values, effects);
 	while (values->n > 0) {
 		if (channel->definition.kind == KIND_SLIDING && !channel_has_room(channel))
-			evict_oldest(core, channel);
-		enter_buffer(core, channel, values);
-	}
-}
-
-/* The value that the oldest parked put would give next. */
-static struct value *first_put_value(const struct channel *channel)
-{
-	struct arm *arm = LIST_ITEM(channel->puts.next, struct arm, link);
-	return arm->value ? arm->value : arm_request(arm)->parked.values.head;
-}
-
-/* Takes that value out of its put, which completes if it was the last. The value's bytes still count as the channel's.
- */
-static struct value *first_put_pop(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	struct arm *arm = LIST_ITEM(channel->puts.next, struct arm, link);
-	struct request *request = arm_request(arm);
-	bool is_dead_letter = request_is_dead_letter(request);
-	struct value *value = arm->value;
-	if (value) {
-		arm->value = NULL;
-	} else {
-		value = value_list_pop(&request->parked.values);
-		request->parked.values_bytes -= value->len;
-		request->parked.accepted++;
-		once_enters(core, request);
-	}
-	recorder_release(core, channel, value);
-	if (is_dead_letter) {
-		dead_letter_left(core, request->parked.source, channel, value);
-		value_origin_commit(value);
-		dead_letter_entered(core, request->parked.source);
-	}
-	enter(channel, value);
-	if (request_is_tap(request)) {
-		tap_entered(core, request->parked.tap);
-		return value;
-	}
-	if (request->parked.op == CORE_PUT && request->parked.values.n > 0)
-		return value;
-	if (is_dead_letter)
-		park_forget(core, request);
-	else
-		park_complete(core, request, arm, STATUS_OK, effects);
-	return value;
-}
-
-static uint64_t first_seq(struct link *queue)
-{
-	return list_is_empty(queue) ? UINT64_MAX : arm_request(LIST_ITEM(queue->next, struct arm, link))->parked.seq;
-}
-
-static uint64_t bytes_of_first(const struct value_list *values, uint64_t n)
-{
-	uint64_t bytes = 0;
-	for (const struct value *value = values->head; n > 0; value = value->next, n--)
-		bytes += value->len;
-	return bytes;
-}
-
-/* The oldest parked put with a delay is accepted, as far as there is room. Without memory it ends. */
-static void accept_delayed(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	struct arm *arm = LIST_ITEM(channel->delayed_puts.next, struct arm, link);
-	struct request *request = arm_request(arm);
-	struct parked *parked = &request->parked;
-	uint64_t n = channel_room(channel);
-	if (n > parked->values.n)
-		n = parked->values.n;
-	uint64_t bytes = bytes_of_first(&parked->values, n);
-	if (delayed_put_accept(core, channel, &parked->values, n, request_terms(request)->delay_ms, true) < 0) {
-		park_complete(core, request, arm, STATUS_ERROR, effects)->error = ERROR_OVERLOADED;
-		return;
-	}
-	parked->accepted += (uint32_t)n;
-	parked->values_bytes -= bytes;
-	once_enters(core, request);
-	if (parked->values.n == 0)
-		park_complete(core, request, arm, STATUS_OK, effects);
-}
-
-void transfer_refill(struct core *core, struct channel *channel, struct core_effects *effects)
-{
-	while (channel->n_puts + channel->n_delayed_puts > 0 && channel_has_room(channel)) {
-		if (channel->n_delayed_puts > 0 && first_seq(&channel->delayed_puts) < first_seq(&channel->puts))
-			accept_delayed(core, channel, effects);
-		else
-			buffer_push(core, channel, first_put_pop(core, channel, effects));
+			buffer_evict_oldest(core, channel);
+		buffer_enter(core, channel, values);
 	}
 }
 
@@ -438,15 +300,15 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 	struct run run = {.is_leased = lease != NULL};
 	while (run.values.n < max && channel_can_take(channel)) {
 		bool is_buffered = channel->buffer.n > 0;
-		if (!run_fits(core, &run, is_buffered ? store_first(&channel->buffer) : first_put_value(channel)))
+		if (!run_fits(core, &run, is_buffered ? store_first(&channel->buffer) : parked_puts_first(channel)))
 			break;
-		run_add(&run, is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects));
+		run_add(&run, is_buffered ? buffer_pop(core, channel) : parked_puts_pop(core, channel, effects));
 		if (is_buffered && !lease)
-			transfer_refill(core, channel, effects);
+			channel_refill(core, channel, effects);
 	}
 	run_give(core, channel, &run, lease, reply);
 	if (lease)
-		transfer_refill(core, channel, effects);
+		channel_refill(core, channel, effects);
 	if (channel->closed && channel->mult)
 		channel_settle_at_end(core, channel);
 }
@@ -456,10 +318,10 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	bool is_buffered = channel->buffer.n > 0;
-	struct value *value = is_buffered ? buffer_pop(core, channel) : first_put_pop(core, channel, effects);
+	struct value *value = is_buffered ? buffer_pop(core, channel) : parked_puts_pop(core, channel, effects);
 	count_held(core, channel, value);
 	if (is_buffered)
-		transfer_refill(core, channel, effects);
+		channel_refill(core, channel, effects);
 	return value;
 }
 
@@ -486,10 +348,4 @@ void transfer_back(struct core *core, struct channel *channel, struct value_list
 	while (channel->buffer.n > 0 && !list_is_empty(&channel->takes))
 		serve_from_buffer(core, channel, effects);
 	channel_shed(core, channel);
-}
-
-void channel_shed(struct core *core, struct channel *channel)
-{
-	while (channel->definition.kind == KIND_SLIDING && channel->buffer.n > channel->definition.capacity)
-		evict_oldest(core, channel);
 }

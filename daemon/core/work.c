@@ -1,7 +1,8 @@
 /* How much may still be done in this turn of what can go on in the next. What may have to do with one another goes on
  * in this order, so that what comes of it does not depend on where a turn ends: those who are told the end of their
- * channel; the end of the daemon, and connections that have ended; taps. Each waits until those before it are done, and
- * then has a share of the turn that the others cannot use up. So has the graveyard, which nobody sees. */
+ * channel; the end of the daemon, and connections that have ended; puts that enter where there is more room now; taps.
+ * Each waits until those before it are done, and then has a share of the turn that the others cannot use up. So has the
+ * graveyard, which nobody sees. */
 #include "daemon/core/state.h"
 
 bool work_waits_for_endings(const struct core *core)

@@ -13,7 +13,7 @@ struct replay_seen {
 	uint64_t parked_alts_ok, alts_met_alts;
 	uint64_t timeout_beside_match; /* steps in which something timed out at the very microsecond of a match */
 	uint64_t left_while_parked;
-	uint64_t evicted, discarded, partly_accepted, altered, moved, with_origin;
+	uint64_t evicted, discarded, partly_accepted, altered, refilled, moved, with_origin;
 	uint64_t duplicates;              /* puts that had happened before */
 	uint64_t once_parked;             /* the sum over the steps: of numbered puts that wait */
 	uint64_t delayed, delayed_parked; /* sums over the steps: of delayed puts that were accepted, or parked */

@@ -14,6 +14,7 @@ void replay_see(const struct replay_world *world, const struct operation *o, uin
 		seen->errors[a->error]++;
 		seen->evicted += a->evicted;
 		seen->altered += a->altered;
+		seen->refilled += o->op == CORE_ALTER && a->op == CORE_PUT && world->was_sliced;
 		seen->duplicates += a->duplicate;
 		seen->moved += a->op == CORE_MOVE ? a->accepted : 0;
 		for (uint32_t v = 0; v < a->n_values; v++)

@@ -75,7 +75,7 @@ static void make_create(struct maker *maker, struct operation *o)
 		definition->max_waiters = 1 + below(maker, 5);
 	if (o->connection >= 0)
 		definition->ephemeral = one_in(maker, 8);
-	if (definition->kind != KIND_PROMISE && one_in(maker, 3)) {
+	if (definition->kind != KIND_PROMISE && one_in(maker, 2)) {
 		definition->max_deliveries = 1 + below(maker, 3);
 		definition->dead_letter =
 			(struct slice){&sim_names[below(maker, (uint32_t)maker->script->n_channels)], 1};
@@ -95,9 +95,23 @@ static int any_channel(struct maker *maker)
 	return (int)below(maker, (uint32_t)maker->script->n_channels);
 }
 
+/* The channel to which the last batch was put: some of it may be parked there. */
+static int channel_of_last_batch(const struct maker *maker, const struct operation *o)
+{
+	const struct operation *before = o;
+	while (before > maker->script->operations)
+		if ((--before)->op == CORE_PUT && before->n_values > 1)
+			return before->channel;
+	return o->channel;
+}
+
 static void make_alter(struct maker *maker, struct operation *o)
 {
 	make_create(maker, o);
+	if (one_in(maker, 2))
+		o->channel = channel_of_last_batch(maker, o);
+	if (o->definition.capacity && o->definition.kind != KIND_PROMISE && one_in(maker, 2))
+		o->definition.capacity += below(maker, 12); /* many puts may enter at once */
 	o->keeps_kind = !one_in(maker, 8);
 }
 
@@ -213,8 +227,8 @@ static const struct op_kind {
 	void (*make)(struct maker *maker, struct operation *o); /* NULL: it has a channel, and no more */
 } op_kinds[] = {
 	{CORE_PUT, 192, make_put},
-	{CORE_TAKE, 220, make_take},
-	{CORE_ALTS, 196, make_alts},
+	{CORE_TAKE, 212, make_take},
+	{CORE_ALTS, 188, make_alts},
 	{CORE_CANCEL, 70, make_cancel},
 	{CORE_CREATE, 70, make_create},
 	{CORE_DELETE, 10, make_delete},
@@ -227,7 +241,7 @@ static const struct op_kind {
 	{CORE_EXTEND, 20, make_settle},
 	{CORE_HANG_UP, 3, make_without_channel},
 	{CORE_ABANDON, 1, make_without_channel},
-	{CORE_ALTER, 8, make_alter},
+	{CORE_ALTER, 24, make_alter},
 	{CORE_TAP, 30, make_tap},
 	{CORE_UNTAP, 10, make_untap},
 	{CORE_MOVE, 20, make_move},

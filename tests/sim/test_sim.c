@@ -66,6 +66,7 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->left_while_parked, some);
 	ck_assert_uint_gt(seen->evicted, some);
 	ck_assert_uint_gt(seen->altered, 10 * some);
+	ck_assert_uint_gt(seen->refilled, some / 4);
 	ck_assert_uint_gt(seen->moved, 4 * some);
 	ck_assert_uint_gt(seen->with_origin, some);
 	ck_assert_uint_gt(seen->delayed, 100 * some);

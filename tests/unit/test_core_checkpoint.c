@@ -98,12 +98,42 @@ START_TEST(their_channel_may_be_deleted_between_slices)
 }
 END_TEST
 
+static void put_records(unsigned n)
+{
+	char line[VALUE_BYTES + 32], value[VALUE_BYTES + 1];
+	memset(value, 'x', VALUE_BYTES);
+	value[VALUE_BYTES] = '\0';
+	snprintf(line, sizeof(line), "a1 put c %s", value);
+	for (unsigned i = 0; i < n; i++)
+		expect(line, "a1 ok");
+}
+
+/* The first slice comes to about half of them. */
+START_TEST(a_sliding_channel_may_shed_the_value_that_comes_next)
+{
+	static const char *const capacities[] = {"10", "50"};
+	for (int i = 0; i < 2; i++) {
+		char line[64];
+		start();
+		expect("a1 create c sliding 60 durable", "a1 ok created");
+		put_records(LETTERS);
+		ck_assert(!record_slice());
+		snprintf(line, sizeof(line), "a2 alter c sliding %s durable", capacities[i]);
+		expect(line, "a2 ok altered"); /* core_check() looks where the checkpoint goes on */
+		while (!record_slice())
+			;
+		fixture_do("a3 delete c force");
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
 		each_dead_letter_is_recorded_once_in_slices,
 		the_dead_letter_that_comes_next_may_enter_before,
 		their_channel_may_be_deleted_between_slices,
+		a_sliding_channel_may_shed_the_value_that_comes_next,
 	};
 	return fixture_main("core: checkpoints", tests, sizeof(tests) / sizeof(tests[0]));
 }
