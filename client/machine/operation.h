@@ -34,6 +34,7 @@ struct client_operation {
 	bool has_group;        /* it is for the daemon of a cluster that has this group: */
 	uint32_t group_at, group_len; /* a part of the members; of length 0: "default" */
 	struct contact *contact;      /* of a cancel: whose request it is; else NULL */
+	int status;                   /* while it is made: MR_OK, or its first failure */
 };
 
 /* The group of one that has_group. */
