@@ -6,16 +6,16 @@
 
 enum { DAEMONS_LEASES = 512 }; /* for so many leases it is remembered who gave them */
 
-/* Home, which is not opened yet. NULL: no memory. */
+/* Makes home, which is not opened yet. NULL: no memory. */
 struct contact *daemons_make_home(struct machine *machine);
 
-/* That of an address, made if there is none. NULL: there are too many, or there is no memory. */
+/* The contact of an address, which is made if there is none. NULL: there are too many, or there is no memory. */
 struct contact *daemons_find(struct machine *machine, const struct url *url);
 
-/* Who is asked where nothing is known: home, while it can be, else any that is connected. */
+/* The contact that is asked where nothing is known: home, while it can be, else any that is connected. */
 struct contact *daemons_default(const struct machine *machine);
 
-/* For the end of a machine: none may have requests. */
+/* Destroys all contacts, none of which may have requests. */
 void daemons_finish(struct machine *machine);
 
 #endif

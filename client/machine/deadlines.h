@@ -22,7 +22,7 @@ void deadlines_finish(struct deadlines *deadlines);
 int deadlines_reserve(struct deadlines *deadlines);
 void deadlines_release(struct deadlines *deadlines, struct deadline *deadline); /* it is in none afterwards */
 
-/* Inserts or moves it. */
+/* Inserts the deadline, or moves it. */
 void deadlines_set(struct deadlines *deadlines, struct deadline *deadline, int64_t due_ms);
 
 void deadlines_remove(struct deadlines *deadlines, struct deadline *deadline); /* in none is fine */

@@ -1,4 +1,4 @@
-/* What has come of a machine's requests and connections, for its driver. */
+/* What a machine tells its driver of requests and connections. */
 #ifndef MILLRACE_CLIENT_MACHINE_EVENTS_H
 #define MILLRACE_CLIENT_MACHINE_EVENTS_H
 
@@ -19,10 +19,10 @@ struct machine_event { /* valid until the next call of the machine, but for requ
 	const char *channel; /* of MR_EVENT_CHANNEL_LOST and MR_EVENT_PUT_FAILED */
 };
 
-/* The next that has come. */
+/* Gives the next event. */
 void events_next(struct machine *machine, int64_t now_ms, struct machine_event *event);
 
-/* Whether there is any that no bytes have brought. */
+/* Whether there is any event that no bytes have brought. */
 bool events_are_there(const struct machine *machine);
 
 /* Whether a daemon's hello tells of this feature. */

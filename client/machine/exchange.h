@@ -32,7 +32,7 @@ enum exchange_result {
 	EXCHANGE_OK = 0,
 	EXCHANGE_NO_MEMORY = -1,
 	EXCHANGE_TOO_LARGE = -2, /* the request does not fit into a frame that the daemon takes */
-	EXCHANGE_ENDED = -3,     /* the machine has failed */
+	EXCHANGE_ENDED = -3,     /* the exchange has failed */
 };
 
 enum exchange_event {
@@ -41,9 +41,7 @@ enum exchange_event {
 	EXCHANGE_NOTICE, /* a reply with id null: of a put without id, by its channel; or what the daemon has to say of
 			  the connection */
 	EXCHANGE_MORE,   /* nothing whole is there: feed more */
-	EXCHANGE_FAILED, /* the other side does not speak this protocol, see exchange_error(); or there is no memory for
-			  * it
-			  */
+	EXCHANGE_FAILED, /* the other side does not speak this protocol, or there is no memory: see exchange_error() */
 };
 
 struct exchange_request { /* embedded in what the driver knows about a request */
@@ -78,18 +76,18 @@ int exchange_set_max_frame(struct exchange *exchange, uint64_t bytes);
 int exchange_begin(struct exchange *exchange, struct exchange_request *request, enum message_op op,
 		   struct slice members, struct slice more_members, uint64_t n_replies);
 
-/* Appends a request that nobody waits for. A put goes without an id: only if it goes wrong a EXCHANGE_NOTICE comes. Of
- * the other ops the reply is ignored. */
+/* Appends a request that nobody waits for. A put goes without an id: only if it goes wrong an EXCHANGE_NOTICE comes.
+ * The reply to any other op is ignored. */
 int exchange_tell(struct exchange *exchange, enum message_op op, struct slice members, struct slice more_members);
 
-/* Bytes that were received: copied in, or received into the room (then told by exchange_fed()). False and NULL are no
- * memory: the bytes are lost, and the machine fails. */
+/* Takes bytes that were received: exchange_feed() copies them; or they are received into exchange_room(), and then
+ * exchange_fed() is told how many. False and NULL: no memory; the bytes are lost, and the exchange has failed. */
 bool exchange_feed(struct exchange *exchange, const void *bytes, size_t len);
 char *exchange_room(struct exchange *exchange, size_t *len);
 void exchange_fed(struct exchange *exchange, size_t len);
 
-/* What has come of the bytes fed; ask until it is EXCHANGE_MORE or EXCHANGE_FAILED. *reply points into the machine,
- * until the next call of it. reply->body is as it was sent. */
+/* What has come of the bytes fed; ask until it is EXCHANGE_MORE or EXCHANGE_FAILED. *reply points into the
+ * exchange, until the next call of it. reply->body is as it was sent. */
 enum exchange_event exchange_next(struct exchange *exchange, struct exchange_request **request,
 				  struct message_reply *reply);
 

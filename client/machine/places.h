@@ -7,23 +7,24 @@
 /* The list of a place of a contact, and of its machine; NULL of PLACE_NONE. */
 struct machine_list *places_list(struct contact *contact, enum request_place place);
 
-/* Leaves its place, and takes another, at the end. */
+/* Puts the request at the end of that place's list, and takes it out of the one where it is. */
 void places_enter(struct machine_request *request, enum request_place place);
 void places_leave(struct machine_request *request);
 
-/* Waits with this contact: in the order of handing in, but the urgent before the others. */
+/* Lets the request wait with this contact: in the order of handing in, but the urgent before the others. */
 void places_wait(struct machine_request *request, struct contact *contact);
 
 /* The same with the contact that it has, in front of all. */
 void places_wait_in_front(struct machine_request *request);
 
-/* Its status is known: it is to be told. `message` is static, or the contact's. */
+/* Ends the request, whose status is known: that is to be told. `message` is static, or the contact's. */
 void places_end(struct machine_request *request, int status, const char *message);
 
-/* Out of its list, with all that it keeps but the operation. */
+/* Takes the request out of its list, and frees all that it keeps but the operation. */
 void places_remove(struct machine_request *request);
 
-/* When something has to be done about it, as far as is known now. What moves on the connection puts it off. */
+/* When something has to be done about the request, as far as is known now: bytes that move on the connection put it
+ * off. places_set_deadline() sets its deadline to that. */
 int64_t places_due_ms(const struct machine_request *request);
 void places_set_deadline(struct machine_request *request);
 

@@ -31,10 +31,10 @@ struct url_list {
 int url_list_read(struct url_list *list, const char *text);
 void url_list_finish(struct url_list *list);
 
-/* Whether both lead to the same place, as far as the text shows. */
+/* Whether both addresses lead to the same place, as far as their texts show. */
 bool url_is_same(const struct url *a, const struct url *b);
 
-/* Returns NULL, or what is wrong with the text: static, for people. */
+/* Reads one address. Returns NULL, or what is wrong with the text: static, for people. */
 const char *url_parse(struct url *url, const char *text);
 
 #endif

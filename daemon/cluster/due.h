@@ -1,4 +1,4 @@
-/* When somebody has to be called again: UINT64_MAX is never. */
+/* Times at which something has to be called again. UINT64_MAX is never. */
 #ifndef MILLRACE_CLUSTER_DUE_H
 #define MILLRACE_CLUSTER_DUE_H
 

@@ -51,25 +51,26 @@ struct group_position {
 	uint64_t bytes; /* of the batches above it, with what their keys cost */
 };
 
-/* The daemon owns the group, as `owner` says, and may record what becomes of it, in this batch of the daemon's for the
- * first time: a checkpoint that has begun in this batch or before may have passed it. -1: no memory. */
+/* Begins to write the group's batches: the daemon owns it, as `owner` says, and `batch` is the first of its own that
+ * may have records of the group. A checkpoint that has begun in that batch or before may have passed the group. -1: no
+ * memory. */
 int group_log_add(struct group_log *log, struct slice group, struct slice owner, const struct group_position *position,
 		  uint64_t batch);
-/* It is about to give the group away: no checkpoint records it any more, and so none drops anything of it. */
+/* The daemon is about to give the group away: no checkpoint records it any more, and so none drops anything of it. */
 void group_log_release(struct group_log *log, struct slice group);
-/* It owns it no more, or is about to; all that was recorded of it is committed. */
+/* The daemon owns the group no more, or is about to give it up, and all that was recorded of it is committed. */
 void group_log_remove(struct group_log *log, struct slice group);
 
 /* Goes on with what time alone brings: asking again, deleting what is not needed, looking for room. Returns when it has
  * to be called again at the latest. */
 uint64_t group_log_tick(struct group_log *log, uint64_t now_us);
 
-/* Batches of the group that are not committed yet, since when the first of them is on its way, and bytes that the
- * engine holds of it. False: it is not there. */
+/* How many batches of the group are not committed yet, since when the first of them is on its way, and how many bytes
+ * the engine has of the group. False: the group is not there. */
 bool group_log_lag(const struct group_log *log, struct slice group, uint64_t *batches, uint64_t *bytes,
 		   uint64_t *since_us);
 
-/* Of the engine, as it last said. */
+/* How much of its room the engine has used, as it last said. */
 void group_log_room(const struct group_log *log, uint64_t *used_bytes, uint64_t *quota_bytes);
 
 enum { GROUP_LOG_TROUBLE_BYTES = 200 };

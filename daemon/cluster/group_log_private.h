@@ -71,21 +71,21 @@ static inline struct slice log_group_owner(const struct log_group *group)
 /* NULL: it is not there. */
 struct log_group *group_log_find(const struct group_log *log, struct slice name);
 
-/* The status has changed; and it has, for good. */
+/* Tells whoever listens that the status has changed; group_log_fail(): that it has failed, for good. */
 void group_log_tell(struct group_log *log);
 void group_log_fail(struct group_log *log, const char *why);
 
 /* -- group_log_write.c -- */
 
-/* Writes what may be on its way. Returns when the first that has to wait for a time may go. */
+/* Sends the pieces that may go now. Returns when the first of those that have to wait for a time may. */
 uint64_t group_log_write(struct group_log *log);
 
-/* Batches are committed in order. */
+/* Commits the batches that are kept, in order, up to the first that is not. */
 void group_log_commit(struct group_log *log);
 
 /* -- group_log_part.c -- */
 
-/* The carrier's: a run of the daemon's batches. */
+/* The carrier's call: takes a run of the daemon's batches. */
 void group_log_append(struct carrier *carrier, char *run, size_t len, uint64_t last);
 
 #endif

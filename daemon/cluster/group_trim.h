@@ -1,5 +1,7 @@
-/* What is not needed any more of a group goes from the engine: first the floor rises, which is what counts; then the
- * batches up to it are deleted, some at a time; in the end the engine may forget that they ever were. */
+/* Deletes from the engine what is not needed any more of a group: first the floor rises, from which on nobody reads
+ * what is below; then the batches up to it are deleted, some at a time; in the end the engine may forget its history of
+ * them.
+ */
 #ifndef MILLRACE_CLUSTER_GROUP_TRIM_H
 #define MILLRACE_CLUSTER_GROUP_TRIM_H
 
@@ -40,7 +42,7 @@ void group_trim_init(struct group_trim *trim, struct engine *engine, struct log_
 		     struct slice owner, struct batch_position floor);
 void group_trim_finish(struct group_trim *trim);
 
-/* Batches up to that one are not needed any more. */
+/* Says that the batches up to that one are not needed any more. */
 void group_trim_raise(struct group_trim *trim, struct batch_position floor);
 
 /* Returns when it has to be called again at the latest. */

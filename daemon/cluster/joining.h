@@ -1,5 +1,5 @@
-/* That a daemon is up: its lease, and the key with its name that goes with it. It joins as soon as the engine answers
- * and no other daemon has its name; from then on it keeps the lease alive.
+/* How a daemon says in the engine that it is up: by a key of its name, which goes with its lease. It joins as soon as
+ * the engine answers and no other daemon has its name; from then on it keeps the lease alive.
  *
  * It is sure to be in the cluster until sure_until_us, by its own clock: the last time that it asked for the lease to
  * be kept alive, and was told so, and what the lease lasts from then on, less a little, since clocks differ. Until then
@@ -53,13 +53,13 @@ void joining_init(struct joining *joining, struct engine *engine, struct slice n
 		  const struct joining_handlers *handlers);
 void joining_finish(struct joining *joining);
 
-/* What our key says, now or from now on. */
+/* Sets what our key says. */
 void joining_set_value(struct joining *joining, struct slice value);
 
 /* Returns when it has to be called again at the latest. */
 uint64_t joining_tick(struct joining *joining, uint64_t now_us);
 
-/* What was read there: if it is not ours any more, it is lost. */
+/* Looks at what was read as our key's value: if another wrote it, our place is lost. */
 void joining_look_at_key(struct joining *joining, struct slice value);
 
 /* Gives name and lease back, without waiting for it. */

@@ -59,7 +59,7 @@ struct slice key_read_name(struct slice key, struct slice *what);
 /* False: that is no key of a batch. */
 bool key_read_position(struct slice key, struct batch_position *position);
 
-/* As the floor's value. */
+/* A position as the text that the floor's value is. */
 void position_write(struct batch_position position, char text[POSITION_BYTES + 1]);
 bool position_read(struct slice text, struct batch_position *position);
 

@@ -32,20 +32,21 @@ struct ownership {
 	bool wants_reading; /* something was changed, or may have been: the table is to be read again */
 };
 
-/* What to do now that the table was read. Returns when it has to be called again at the latest. */
+/* Decides, once the table was read, which groups to take and which to give. Returns when it has to be called again at
+ * the latest. */
 uint64_t ownership_decide(struct ownership *ownership);
 
 /* All that was recorded of the group is committed, and nothing more will be. */
 void ownership_released(struct ownership *ownership, struct table_group *group);
 
-/* The group had best be here, and nobody owns it: it is taken. */
+/* Whether the group had best be here. ownership_take() takes one of these that nobody owns. */
 bool ownership_is_home(struct ownership *ownership, const struct table_group *group);
 void ownership_take(struct ownership *ownership, struct table_group *group);
 
-/* Where the group is, or will be soon: NULL: nobody is up. */
+/* The daemon, of those that are up, where the group had best be. NULL: none is up. */
 const struct table_member *ownership_home(struct ownership *ownership, const struct table_group *group);
 
-/* The same of one that need not be known; `home`: where people have moved it, or empty. */
+/* The same for a group that need not be in the table. `home`: where people have moved it, or empty. */
 const struct table_member *ownership_home_of(struct ownership *ownership, struct slice group, struct slice home);
 
 /* How many groups are ours, or on their way. */

@@ -22,7 +22,7 @@ struct placement {
 size_t placement_choose(const struct placement *placement, struct slice group, struct slice home,
 			const struct slice *daemons, size_t n);
 
-/* The same for all daemons that have the same rules, in whatever order, and hardly for others. */
+/* A sum of the rules: the same on all daemons that have the same ones, in whatever order, and hardly on others. */
 uint64_t placement_sum(const struct placement *placement);
 
 #endif

@@ -67,18 +67,18 @@ struct table *table_create(void); /* NULL: no memory */
 void table_destroy(struct table *table);
 
 void table_begin(struct table *table);
-/* A row of "m/" or "g/". What it does not understand it leaves out. */
+/* Takes over a row of "m/" or "g/"; one that it does not understand is left out. */
 void table_row(struct table *table, const struct engine_row *row, uint64_t now_us);
-/* What was not there any more goes; but a group stays, unless it is neither owned nor wanted. */
+/* Removes what was not read again; but a group stays, unless it is neither owned nor wanted. */
 void table_end(struct table *table, uint64_t now_us);
 
 /* NULL: it is not there. */
 struct table_member *table_member(struct table *table, struct slice name);
 struct table_group *table_group(const struct table *table, struct slice name);
-/* One that is there from now on. NULL: no memory, or there are too many. */
+/* Adds a group. NULL: no memory, or there are too many. */
 struct table_group *table_add_group(struct table *table, struct slice name);
 
-/* What the engine is known to say of the group's owner. */
+/* Sets the group's owner, as the engine is known to have it. */
 void table_set_owner(struct table_group *group, struct slice owner, uint64_t now_us);
 
 static inline struct slice member_name(const struct table_member *member)

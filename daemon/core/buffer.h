@@ -4,19 +4,18 @@
 
 #include "daemon/core/state.h"
 
-/* The value enters the channel: it has its place from here on. */
+/* Gives a value that enters the channel its place there. */
 static inline void channel_enter(struct channel *channel, struct value *value)
 {
 	channel->accepted++;
 	value->seq = ++channel->last_place;
 }
 
-/* A value that has a place goes to the end. Its bytes are the channel's already. */
+/* Appends a value that has its place. Its bytes are the channel's already. */
 void buffer_push(struct core *core, struct channel *channel, struct value *value);
-/* The first of the values enters the channel and its buffer. */
+/* Moves the first of the values into the channel and its buffer. */
 void buffer_enter(struct core *core, struct channel *channel, struct value_list *values);
-/* Takes the oldest value out of the buffer, or puts such back that were taken out. Its bytes are the channel's still.
- */
+/* Takes the oldest value out of the buffer; buffer_unpop() puts such values back. Their bytes stay the channel's. */
 struct value *buffer_pop(struct core *core, struct channel *channel);
 void buffer_unpop(struct core *core, struct channel *channel, struct value_list *values);
 void buffer_evict_oldest(struct core *core, struct channel *channel);

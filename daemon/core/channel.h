@@ -96,11 +96,11 @@ static inline bool channel_is_quiet(const struct channel *channel)
 	       channel->definition.kind != KIND_PROMISE;
 }
 
-/* How many values can be buffered without shedding another; and whether any can. */
+/* How many values can be buffered without shedding another; and whether one can. */
 uint64_t channel_room(const struct channel *channel);
 bool channel_has_room(const struct channel *channel);
 
-/* Whether one that comes now can, with nobody parked before it who is still to enter. */
+/* Whether a value that comes now can be buffered: there is room, and nobody who parked before it has yet to enter. */
 static inline bool channel_admits(const struct channel *channel)
 {
 	bool is_behind_others = channel->is_refilling && channel->n_puts + channel->n_delayed_puts > 0;
@@ -113,12 +113,13 @@ bool channel_takes_more(const struct channel *channel);
 /* Whether a put would have an outcome at once. */
 bool channel_can_put(const struct channel *channel);
 
-/* Somebody is about to wait. False: no memory. */
+/* Makes room for counting how long those wait who are about to. False: no memory. */
 bool channel_expect_waits(struct channel *channel);
-/* One who waited so long was served. */
+/* Counts one who has waited so long, and was served. */
 void channel_count_wait(struct channel *channel, bool is_put, uint64_t us);
 
-/* Gives it another definition of the same kind, whose dead_letter is copied. -1, and nothing done: no memory. */
+/* Gives the channel another definition of the same kind, whose dead_letter is copied. -1, and nothing done: no memory.
+ */
 int channel_redefine(struct channel *channel, const struct core_definition *definition);
 
 /* NULL without memory. */

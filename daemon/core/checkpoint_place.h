@@ -1,14 +1,15 @@
-/* Where a checkpoint is in the channel that it records. What leaves a list in which it may come to it next says so
- * before that; whatever is not there any more was recorded when it moved. */
+/* Where a checkpoint is in the channel that it records. Whoever takes something out of a list of the channel calls one
+ * of these before: if the checkpoint would come to that next, it goes on behind it. What has left its list was recorded
+ * when it moved. */
 #ifndef MILLRACE_CORE_CHECKPOINT_PLACE_H
 #define MILLRACE_CORE_CHECKPOINT_PLACE_H
 
 #include "daemon/core/state.h"
 
-/* It comes to the channel; it has yet to record all of it. */
+/* The checkpoint comes to the channel, all of which it has yet to record. */
 void checkpoint_enter(struct checkpoint *checkpoint, struct channel *channel);
 
-/* The channel, the first value that entered it, or one of what is in its lists, is about to go. */
+/* What is about to go: the channel, the first value that entered it, or an item of one of its lists. */
 void checkpoint_passes_channel(struct checkpoint *checkpoint, const struct channel *channel);
 void checkpoint_passes_value(struct checkpoint *checkpoint, const struct channel *channel);
 void checkpoint_passes_lease(struct checkpoint *checkpoint, const struct lease *lease);

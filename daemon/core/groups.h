@@ -30,7 +30,7 @@ static inline struct slice group_name(const struct group *group)
 	return (struct slice){group->name, group->name_len};
 }
 
-/* Whether nothing of it may be shown or recorded any more. NULL is fine. */
+/* Whether nothing of the group may be shown or recorded any more. NULL is fine. */
 static inline bool group_is_leaving(const struct group *group)
 {
 	return group && group->state == CORE_GROUP_LEAVING;
@@ -38,7 +38,7 @@ static inline bool group_is_leaving(const struct group *group)
 
 /* NULL: there is none of this name. */
 struct group *group_find(const struct core *core, struct slice name);
-/* One of a name that is free. NULL: no memory. */
+/* Makes a group of a name that is free. NULL: no memory. */
 struct group *group_create(struct core *core, struct slice name);
 void group_destroy(struct core *core, struct group *group); /* no channel is left in it */
 
@@ -48,16 +48,16 @@ void groups_finish(struct core *core);                       /* no channel is le
 /* The group to which a channel of this name belongs; NULL: it is not here. */
 struct group *group_of(const struct core *core, struct slice channel);
 
-/* The channels that a request names, one after the other: number `i`; empty: it names no more. */
+/* Channel number `i` of those that a request names; empty: it names no more. */
 struct slice groups_named_channel(const struct core_event *event, uint32_t i);
 
 /* In a cluster: why a request may not be carried out, and because of which of those channels; ERROR_NONE: it may. */
 enum error groups_refusal(const struct core *core, const struct core_event *event, uint32_t *which);
 
-/* Groups that come and go go on doing so, as far as this turn's work goes. */
+/* Goes on with groups that come, and with those that go, as far as this turn's work goes. */
 void groups_go_on(struct core *core, struct core_effects *effects);
 
-/* Whether one of them has yet to have all that it had. */
+/* Whether all that records say of the groups is in place. */
 bool groups_are_restored(const struct core *core);
 
 #endif

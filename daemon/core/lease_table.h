@@ -45,9 +45,10 @@ void lease_table_finish(struct lease_table *table);
 
 struct lease *lease_table_find(const struct lease_table *table, struct core_token token); /* NULL: nobody holds that */
 void lease_table_insert(struct lease_table *table, struct lease *lease); /* with a seq and a token that it makes */
-/* The same with a token that it had before the daemon was started. */
+/* Inserts a lease with the token that it had before the daemon was started. */
 void lease_table_insert_again(struct lease_table *table, struct lease *lease, struct core_token token);
-/* The one with that seq, if it is held still. A token is the hash of a seq, so this costs as much as a token. */
+/* The lease with that seq, if it is still held. A token is the hash of a seq, so this costs as much as finding a token.
+ */
 struct lease *lease_table_find_seq(const struct lease_table *table, uint64_t seq);
 void lease_table_remove(struct lease_table *table, struct lease *lease);
 

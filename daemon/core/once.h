@@ -54,13 +54,14 @@ struct producers { /* the core's */
 int producers_init(struct producers *producers, struct hash_key key); /* -1: no memory */
 void producers_finish(struct producers *producers);                   /* there must be none */
 
-/* Of that name on the channel; its parked put of that number; what it remembers of the number. NULL: there is none. */
+/* The producer of that name on the channel; its parked put of that number; and what it remembers of the number. NULL:
+ * there is none. */
 struct producer *producer_find(const struct core *core, const struct channel *channel, struct slice name);
 struct request *producer_parked_put(const struct core *core, const struct producer *producer, uint64_t seq);
 struct once_outcome *producer_outcome(const struct producer *producer, uint64_t seq);
 /* Whether the number is so low that it may have been forgotten. */
 bool producer_has_forgotten(const struct producer *producer, uint64_t seq);
-/* It is heard: among those who have been silent it goes to the end. */
+/* The producer has put something: of those who may be forgotten it becomes the last. */
 void producer_hear(struct core *core, struct producer *producer);
 
 /* What a put that is being carried out needs to know. */
@@ -70,8 +71,8 @@ struct once {
 	bool is_reserved;
 };
 
-/* The beginning of a put: looks its number up, and takes the values away that had entered before. False: that was all,
- * and it is answered (or has taken its twin's place). */
+/* Begins a put: looks its number up, and takes the values away that had entered before. False: there is nothing more to
+ * do, the put is answered, or has taken its twin's place. */
 bool once_begin(struct core *core, const struct core_event *event, struct channel *channel, struct value_list *values,
 		struct once *once, struct core_effects *effects);
 
@@ -91,20 +92,21 @@ void once_leave(struct core *core, struct request *request, bool is_whole);
  */
 void once_enters(struct core *core, struct request *request);
 
-/* What the journal has told of a producer: an outcome, or with NULL a number that it and all lower ones may have
- * forgotten. -1: no memory. Or it is forgotten. */
+/* Takes over what the journal tells of a producer: an outcome; or, with NULL, that this number and all lower ones may
+ * have been forgotten. -1: no memory. once_restore_silent(): the whole producer was forgotten. */
 int once_restore(struct core *core, struct channel *channel, struct slice name, uint64_t seq,
 		 const struct once_outcome *outcome);
 void once_restore_silent(struct core *core, struct channel *channel, struct slice name);
 
-/* Forgets those who have been silent for too long, a slice in each turn; and when there is something to forget. */
+/* Forgets producers that have been silent for too long, a slice in each turn. producers_deadline(): when there is one
+ * to forget. */
 void producers_expire(struct core *core);
 uint64_t producers_deadline(const struct core *core);
 
-/* A channel is gone: so are its producers, of which no put is parked any more. */
+/* Forgets the producers of a channel that is gone; none of their puts is parked any more. */
 void producers_forget(struct core *core, struct channel *channel);
 
-/* Whether they are where they think they are, and their sums are right. NULL, or what does not hold. */
+/* Checks that producers are where they think they are, and that their sums are right. NULL, or what does not hold. */
 const char *producers_check(const struct core *core);
 
 #endif

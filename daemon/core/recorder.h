@@ -1,4 +1,4 @@
-/* What durable channels live through, told as records while it happens. Each function does nothing for a channel that
+/* Records what durable channels live through while it happens. Each function does nothing for a channel that
  * is not durable, or where a step has no recorder. Whatever moves a value or changes a channel calls it at once: a
  * value may be freed in the same step.
  *
@@ -15,21 +15,22 @@
 #include "daemon/core/tap.h"
 #include "daemon/journal/record.h"
 
-/* Whether values of an event, linked, may be put on the channel; room for what will be recorded is then reserved,
- * beside the bytes that *reserved says were, for other arms of it. ERROR_UNAVAILABLE: the journal has no room;
- * ERROR_OVERLOADED: there is no memory. */
+/* Whether the values of an event, which are linked, may be put on the channel. ERROR_NONE: room is then reserved for
+ * what will be recorded of them, and added to *reserved, which other arms of the event may have begun.
+ * ERROR_UNAVAILABLE: the journal has no room (ERROR_OVERLOADED in a cluster); ERROR_OVERLOADED: there is no memory. */
 enum error recorder_admits(struct core *core, const struct channel *channel, const struct value *values,
 			   size_t *reserved);
 
-/* At the beginning of a step: room for what leaves. */
+/* At the beginning of a step: makes room for the records of what leaves. */
 void recorder_begin(struct core *core, struct core_recorder *recorder);
 
-/* A value begins to be parked for a durable channel, or ends to: what will be recorded of it stays reserved. */
+/* Reserves room for the records of a value that parks for a durable channel, and gives it back when it no longer does.
+ */
 void recorder_promise(struct core *core, const struct channel *channel, const struct value *value);
 void recorder_release(struct core *core, const struct channel *channel, const struct value *value);
 void recorder_release_all(struct core *core, const struct channel *channel, size_t n, uint64_t bytes); /* n values */
 
-/* `is_clients`: not the daemon itself asked for it. */
+/* `is_clients`: a client asked for it, and not the daemon itself. */
 void recorder_create(struct core *core, struct channel *channel, bool is_clients);
 void recorder_alter(struct core *core, struct channel *channel);
 void recorder_close(struct core *core, struct channel *channel);
@@ -37,9 +38,9 @@ void recorder_delete(struct core *core, struct channel *channel);
 
 /* The value has its place in the channel. */
 void recorder_put(struct core *core, struct channel *channel, struct value *value);
-/* It was plainly taken, and is back in its place. */
+/* A value that was plainly taken is back in its place. */
 void recorder_back(struct core *core, struct channel *channel, struct value *value);
-/* It is about to leave its place. */
+/* The value is about to leave its place. */
 void recorder_gone(struct core *core, struct channel *channel, const struct value *value, enum record_why why);
 /* A value that was recorded has left that place for another channel: who sees it there waits for it, too. */
 void recorder_moved(struct core *core, struct channel *source, const struct value *value, uint64_t place,
@@ -47,31 +48,31 @@ void recorder_moved(struct core *core, struct channel *source, const struct valu
 /* A value that was restored counts as recorded. */
 void recorder_count(struct core *core, struct channel *channel, const struct value *value);
 void recorder_leased(struct core *core, struct channel *channel, struct value *value, const struct lease *lease);
-/* It waits to enter a dead-letter channel: leased still, and by nobody. */
+/* The value waits to enter a dead-letter channel: still leased, but by nobody. */
 void recorder_dead_letter(struct core *core, struct channel *channel, struct value *value);
-/* The taps of its channel hold it: in its place still, as far as the journal knows. */
+/* The taps of the channel hold the value, which is still in its place as far as the journal knows. */
 void recorder_held(struct core *core, struct channel *channel, struct value *value);
 /* A lease has ended, or the taps give the value back that nobody got. */
 void recorder_unleased(struct core *core, struct channel *channel, struct value *value);
 
-/* A delayed put's value was accepted: until it enters it has a place of its own. What will be recorded when it enters
- * is to be promised. Then it is about to enter. */
+/* A delayed put's value was accepted: until it enters it has a place of its own, and the caller promises what will be
+ * recorded then. recorder_delay_ends(): it is about to enter. */
 void recorder_delayed(struct core *core, struct channel *channel, struct value *value, uint64_t due_us);
 void recorder_delay_ends(struct core *core, struct channel *channel, struct value *value);
 
-/* What a put with this number has brought about so far; all lower numbers and this one may have been forgotten; the
- * producer is forgotten. */
+/* Record what a put with this number has brought about so far; that this number and all lower ones may have been
+ * forgotten; and that the producer is forgotten. */
 void recorder_once(struct core *core, const struct producer *producer, const struct once_outcome *outcome);
 void recorder_forgets_number(struct core *core, const struct producer *producer, uint64_t seq);
 void recorder_forgets_producer(struct core *core, const struct producer *producer);
 
-/* The tap is as it is now, or about to end; the value that its channel has, or its taps hold, need not come to it any
- * more (enum record_carried says why). Each does nothing unless both ends are durable. */
+/* Record the tap as it is now; that it is about to end; and that the value which its channel has, or its taps hold,
+ * need not come to it any more (enum record_carried says why). Each does nothing unless both ends are durable. */
 void recorder_tap(struct core *core, const struct tap *tap);
 void recorder_untap(struct core *core, const struct tap *tap);
 void recorder_carried(struct core *core, const struct tap *tap, enum record_carried why);
 
-/* A checkpoint's records: of a channel, and of what it has come to. Nobody waits for them. */
+/* Record a channel again, and what is in it, for a checkpoint that has come to it. Nobody waits for these records. */
 void recorder_channel_again(struct core *core, struct channel *channel);
 void recorder_put_again(struct core *core, struct channel *channel, struct value *value);
 void recorder_lease_again(struct core *core, struct channel *channel, const struct lease *lease);
@@ -79,14 +80,15 @@ void recorder_delayed_again(struct core *core, struct channel *channel, struct v
 void recorder_taps_again(struct core *core, const struct mult *mult);
 void recorder_dead_letter_again(struct core *core, struct channel *channel, struct value *value);
 
-/* Something has come that the checkpoint under way may have passed: it begins anew. */
+/* Begins the checkpoint under way anew, since something has come that it may have passed. */
 void checkpoint_begin_again(struct core *core);
 
 /* -- awaited.c -- */
 
-/* A reply that shows how much is in the channel, and does not name it, waits for what was recorded of it. */
+/* Lets the reply, which shows how much is in the channel without naming it, wait for what was recorded of the channel.
+ */
 void recorder_shows(struct core *core, const struct channel *channel);
-/* At the end of a step: what each reply has to wait for. */
+/* At the end of a step: says of each reply what it has to wait for. */
 void recorder_mark_replies(struct core *core, struct core_effects *effects);
 
 #endif

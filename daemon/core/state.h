@@ -17,7 +17,7 @@ struct core_connection {
 	struct link parked;        /* of struct request, but takes with a count */
 	struct link ephemeral;     /* of struct channel */
 	struct link leases;        /* of struct lease: first those that are sticky, then those that end with it */
-	struct consumer *consumer; /* its takes with a count; NULL until it has one */
+	struct consumer *consumer; /* has its takes with a count; NULL until there is one */
 	struct core_quota *quota;  /* NULL: none of its own */
 	struct link in_lending;    /* the core's lending_to */
 	uint32_t n_parked;         /* requests, takes with a count too */
@@ -34,8 +34,9 @@ struct consumer {
 	struct link in_rested; /* in the core's, while some are resting and it is not paused */
 };
 
-/* Channels that were named lately, each at the place that its name's tag says: most names are found by a few moves,
- * without hashing them so that peers cannot make them collide. Who makes tags collide only makes them useless. */
+/* The channels that were named lately, each at the place that the tag of its name says. Most channels are found there,
+ * without the keyed hash that peers cannot make collide. A peer that makes tags collide only makes this table useless.
+ */
 enum { RECENT_CHANNELS = 1024 };
 
 struct recent {
@@ -144,14 +145,16 @@ struct core {
 
 void effects_append(struct core_effects *effects, struct core_reply *reply);
 
-/* The event's own reply, appended to the effects; the caller fills in what its op has to say. Once a step. */
+/* Appends the event's own reply to the effects; the caller fills in what its op has to say. Once a step. */
 struct core_reply *reply_now(struct core *core, const struct core_event *event, enum status status,
 			     struct core_effects *effects);
-/* Memory for a reply to a request that goes on, until the step's replies are released: set `in_block`. NULL: none. */
+/* Gives memory for a reply to a request that goes on, until the step's replies are released; the caller sets
+ * `in_block`. NULL: there is none. */
 struct core_reply *reply_create(struct core *core);
-/* All such memory is free again; of its blocks so many (0 or 1) are kept. */
+/* Frees all memory of reply_create(), but for `n_kept` blocks (0 or 1). */
 void reply_blocks_release(struct core *core, size_t n_kept);
-/* ERROR_NONE, too. Whether it is max_parked's is told as parked_bytes_fit() said last. */
+/* Sets the reply's error, which may be ERROR_NONE. ERROR_OVERLOADED is that of max_parked if parked_bytes_fit() has
+ * said no last. */
 void reply_set_error(const struct core *core, struct core_reply *reply, enum error error);
 void reply_error(struct core *core, const struct core_event *event, enum error error, struct core_effects *effects);
 
@@ -162,15 +165,16 @@ enum timer_kind { TIMER_REQUEST, TIMER_LEASE, TIMER_DELAYED_PUT };
 /* A request with `n_arms` arms to fill in, and room for it everywhere; it is linked nowhere yet. NULL: *error says why.
  */
 struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error);
-/* Whether one more may wait there. */
+/* Whether one more request may wait on the channel. */
 bool park_has_room(const struct core *core, const struct channel *channel);
 /* Links an arm. An error, and nothing done: the channel has too many waiters, or there is no memory. */
 enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put,
 		    struct value *value);
-/* Instead, of a take with a count: its one arm begins to rest on the channel. */
+/* Instead of park_arm(), for a take with a count: its one arm begins to rest on the channel. */
 void park_resting(struct request *request, struct channel *channel);
 void park_commit(struct core *core, struct request *request, const struct core_event *event);
-/* Instead, of a put that takes the place of one that is parked: its arm stands before the other's. */
+/* Instead of park_commit(), for a put that takes the place of one that is parked: its arm stands before the other's.
+ */
 void park_before(struct core *core, struct request *request, struct request *other);
 void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
 
@@ -178,9 +182,9 @@ void park_abandon(struct core *core, struct request *request); /* instead of com
  * were still to be put go to the graveyard: take out first what lives on. */
 struct core_reply *park_complete(struct core *core, struct request *request, struct arm *arm, enum status status,
 				 struct core_effects *effects);
-/* What it costs to end the request, without the values that the graveyard frees; in values that are freed. */
+/* What it costs to end the request, in values that are freed; those that the graveyard frees are not counted. */
 uint32_t park_work(const struct request *request);
-/* The same as park_complete() without a reply: its connection is gone. */
+/* Does what park_complete() does, but for the reply: the request's connection is gone. */
 void park_forget(struct core *core, struct request *request);
 
 /* Values of `source` park as a put on another channel. They are moved out of the list; false, and nothing done: no
@@ -201,7 +205,7 @@ static inline struct consumer *credit_consumer(const struct request *request)
 
 /* The connection's consumer, made if it has none; NULL without memory. */
 struct consumer *consumer_create(struct core_connection *connection);
-/* Its connection has ended: its takes go, without a reply. */
+/* Ends the takes of a connection that has ended, without a reply. */
 void consumer_destroy(struct core *core, struct consumer *consumer); /* NULL is fine */
 
 /* A take with a count that stands first in its queue gets a value: the reply to fill, then what becomes of it. With it
@@ -212,7 +216,7 @@ struct core_reply *credit_reply(struct core *core, struct request *request, stru
 void credit_served(struct core *core, struct request *request, const struct core_reply *reply);
 
 bool credit_has_share_left(const struct core *core, const struct parked *parked);
-/* Counts a value that it got towards its share of this turn. */
+/* Counts a value that the take got towards its share of this turn. */
 void credit_value(const struct core *core, struct parked *parked, const struct core_reply *reply);
 void credit_go_on_next_turn(struct core *core, struct consumer *consumer);
 void credit_move(struct link *list, struct request *request);
@@ -221,10 +225,10 @@ enum error credit_queue_up(struct core *core, struct request *request);
 void credit_end(struct core *core, struct request *request, enum status status, enum error error,
 		struct core_effects *effects);
 
-/* Accepts one: it takes what there is, and parks for the rest. */
+/* Accepts a take with a count: it takes what there is, and parks for the rest. */
 void credit_begin(struct core *core, const struct core_event *event, struct channel *channel,
 		  struct core_effects *effects);
-/* Time has moved on: those that had their share in the last turn go on. */
+/* Time has moved on: the takes that had their share in the last turn go on. */
 void credit_new_turn(struct core *core, struct core_effects *effects);
 
 /* -- promise.c: the value of a fulfilled promise -- */
@@ -233,9 +237,9 @@ void credit_new_turn(struct core *core, struct core_effects *effects);
 void promise_lend(struct core *core, struct channel *channel, struct core_reply *reply);
 /* Serves the takes that are parked on a promise that is fulfilled, as far as this turn goes, and in turns to come. */
 void promise_serve(struct core *core, struct channel *channel, struct core_effects *effects);
-/* Serves those of a connection that is paused no longer. */
+/* Serves such takes of a connection that is paused no longer. */
 void promise_resume(struct core *core, struct core_connection *connection, struct core_effects *effects);
-/* Another turn: goes on with both. */
+/* In another turn: goes on with what promise_serve() and promise_resume() have left. */
 void promises_go_on(struct core *core, struct core_effects *effects);
 
 /* -- transfer.c: values in and out of channels -- */
@@ -249,31 +253,30 @@ struct put_outcome {
 struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values,
 				struct core_effects *effects);
 
-/* One value into the buffer, or out of it (it is then kept, and is to be let go by core_sent()), where that concerns
- * nobody else. False or NULL: nothing has happened, and it has to go the general way. */
+/* Puts one value into the buffer, or takes one out of it (which is then kept until core_sent()), where that concerns
+ * nobody else. False or NULL: nothing has happened, and the value has to go the general way. */
 bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value);
 struct value *transfer_take_alone(struct core *core, struct channel *channel);
 
-/* Fills the reply of a take with 1 … max values; the channel must have one. With a prepared lease (else NULL), it
- * begins. */
+/* Fills the reply of a take with 1 … max values; the channel must have one. A prepared lease (NULL: none) begins. */
 void transfer_take(struct core *core, struct channel *channel, uint32_t max, struct lease *lease,
 		   struct core_reply *reply, struct core_effects *effects);
 
-/* Values of this channel are back in its buffer, each in its place; a sliding channel sheds the oldest. Settle it then.
- * Moved out of the list. */
+/* Moves values of this channel out of the list and back into its buffer, each to its place; a sliding channel sheds the
+ * oldest. The caller then settles the channel. */
 void transfer_back(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
 
-/* Values enter an open channel, to parked takes and then the buffer, as far as there is room without shedding any; a
- * promise takes one. What is left stays in the list. */
+/* Moves values of the list into an open channel, to parked takes and then the buffer, as far as there is room without
+ * shedding any; a promise takes one. The rest stays in the list. */
 void transfer_fill(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects);
 
-/* Values whose room was taken before enter the channel, which may be closed; a sliding channel sheds its oldest. All
- * are moved out of the list. */
+/* Moves all values of the list, whose room was taken before, into the channel, which may be closed; a sliding channel
+ * sheds its oldest. */
 void transfer_enter(struct core *core, struct channel *channel, struct value_list *values,
 		    struct core_effects *effects);
 
-/* A value of the channel, which must have one, is held by its taps: it counts as leased; until they let go of it, or
- * give it back to its place. */
+/* Hands a value of the channel, which must have one, to its taps: it counts as leased until they let go of it, or
+ * transfer_give_back() puts it back in its place. */
 struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects);
 void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects);
 
@@ -284,17 +287,17 @@ void channel_shed(struct core *core, struct channel *channel);
 
 /* -- parked_puts.c -- */
 
-/* The value that the oldest parked put would give next; there must be one. Then it is taken out of its put, which
- * completes if it was the last, and has its place in the channel, whose its bytes are still. */
+/* The value that the oldest parked put would give next; there must be one. parked_puts_pop() takes it out of its put,
+ * which completes if that was its last, and gives it its place in the channel, to which its bytes still belong. */
 struct value *parked_puts_first(const struct channel *channel);
 struct value *parked_puts_pop(struct core *core, struct channel *channel, struct core_effects *effects);
 
-/* Parked puts enter where room has come up: unless they do so in slices. */
+/* Lets parked puts enter where room has come up, unless they already do so in slices. */
 void channel_refill(struct core *core, struct channel *channel, struct core_effects *effects);
-/* So much room may have come up that parked puts enter in this turn and in others. */
+/* The same where so much room may have come up that they enter in this turn and in others. */
 void channel_refill_in_slices(struct core *core, struct channel *channel, struct core_effects *effects);
 void refills_go_on(struct core *core, struct core_effects *effects);
-/* It is removed. */
+/* The channel is removed: no more puts enter it. */
 void channel_stop_refilling(struct channel *channel);
 
 /* -- settle.c -- */
@@ -307,72 +310,73 @@ void channel_settle_all(struct core *core, struct core_effects *effects);
 
 /* -- lease_hold.c: leases that are held -- */
 
-/* For what an event's take will get. NULL: no memory. */
+/* Makes the lease of what an event's take will get. NULL: no memory. */
 struct lease *lease_prepare(struct core *core, const struct core_event *event);
-/* The next one of a take with a count. */
+/* Makes the next lease of a take with a count. */
 struct lease *lease_prepare_again(struct core *core, const struct lease *lease);
-/* One that is prepared is not needed. NULL is fine. */
+/* Frees a lease that was prepared and is not needed. NULL is fine. */
 void lease_forget(struct core *core, struct lease *lease);
 
-/* The values, which the channel's books and bytes count still, are handed out in this reply. */
+/* Hands the values, which the channel's books and bytes still count, out in this reply. */
 void lease_begin(struct core *core, struct lease *lease, struct channel *channel, struct value_list *values,
 		 struct core_reply *reply);
 /* The lease that somebody holds by this token, of a channel that is there, and not in a group that goes; or NULL. */
 struct lease *lease_find(struct core *core, struct core_token token);
-/* Nobody holds it any more. */
+/* Takes the lease from whoever holds it: its token is worth nothing any more. */
 void lease_let_go(struct core *core, struct lease *lease);
-/* Frees it; its values are the caller's. */
+/* Frees the lease; its values are the caller's. */
 struct value_list lease_take_apart(struct core *core, struct lease *lease);
 /* So many more values of the channel are leased, or so many no longer. */
 void lease_count(struct core *core, struct channel *channel, size_t n);
 void lease_uncount(struct core *core, struct channel *channel, size_t n);
 /* A dead letter has entered the channel where it was parked. */
 void dead_letter_entered(struct core *core, struct channel *source);
-/* It is about to get another place. */
+/* A dead letter is about to get its place there. */
 void dead_letter_left(struct core *core, struct channel *source, struct channel *target, struct value *value);
-/* channel_settle() is called for the channel before the step ends: for callers who are in the midst of changing another
- * channel. */
+/* Has channel_settle() called for the channel before the step ends: for callers who are in the midst of changing
+ * another channel. */
 void channel_settle_at_end(struct core *core, struct channel *channel);
 
 /* -- work.c: how much of what can go on in the next turn is done in this one -- */
 
 /* A turn begins. */
 void work_begin(struct core *core);
-/* Whether others come before the end of the daemon and connections that have ended; and before taps. */
+/* Whether somebody has yet to be told the end of a channel, for which ended connections and the daemon's own end wait;
+ * and whether any of these goes on, for which all the others wait. */
 bool work_waits_for_endings(const struct core *core);
 bool work_waits_for_departing(const struct core *core);
-/* Who has this share goes on; and, called again, has done so. */
+/* Swaps a share with core->work_left: the first call gives its owner that share to work with, the second ends that. */
 void work_take_turns(struct core *core, uint32_t *share);
-/* Whether this turn has work left for what can go on in the next; and some of it is done. */
+/* Whether this turn has work left for what can go on in the next; work_spend() takes some of it away. */
 bool work_is_left(const struct core *core);
 void work_spend(struct core *core, uint32_t work);
 
 /* -- ending.c: a channel has ended for those who are parked there -- */
 
-/* The channel is removed; or it is closed, and nothing is left to be taken and nothing can come back: then its taps end
- * too. Those who wait for what will not come get `closed`, as far as this turn's work goes, and in turns to come. */
+/* Begins to tell those who wait for what will not come that the channel is `closed`, as far as this turn's work goes;
+ * the others are told in turns to come. The channel is removed; or it is closed, nothing is left to be taken, and
+ * nothing can come back: then its taps end too. */
 void ending_begin(struct core *core, struct channel *channel, struct core_effects *effects);
-/* Goes on with those that have ended. */
+/* Goes on with that, for all channels that have ended. */
 void endings_go_on(struct core *core, struct core_effects *effects);
 
 /* -- graveyard.c: what is freed in slices -- */
 
-/* The channel, which is removed and has no waiters, is freed with all that it holds, beginning when the step's effects
- * are released. */
+/* Frees a removed channel without waiters, and all that it holds, in slices that begin when the step's effects are
+ * released. */
 void graveyard_bury(struct core *core, struct channel *channel);
-/* Values that are in no channel any more, count in none's bytes, and are in no reply: as many as this turn's work
- * allows are freed now. Moved out of the list.
- */
+/* Frees values that are in no channel any more, count in none's bytes, and are in no reply: as many as this turn's work
+ * allows at once, the others later. Moved out of the list. */
 void graveyard_bury_values(struct core *core, struct value_list *values);
-/* A lease, or a delayed put, of a removed channel is freed with its values. */
+/* Frees a lease, or a delayed put, of a removed channel, with its values. */
 void graveyard_discard_lease(struct core *core, struct lease *lease);
 void graveyard_discard_delayed_put(struct core *core, struct delayed_put *delayed);
-/* Whether something is to be freed. */
+/* Whether anything is still to be freed. */
 static inline bool graveyard_is_needed(const struct core *core)
 {
 	return core->graveyard || core->dead_values.n > 0;
 }
-/* Frees what there is, as far as this turn's work goes. Between steps. */
+/* Goes on freeing, as far as this turn's work goes. Between steps. */
 void graveyard_dig(struct core *core);
 
 /* -- delayed_put.c -- */
@@ -381,16 +385,16 @@ void graveyard_dig(struct core *core);
  * `are_counted`: their bytes are the channel's already. -1, and nothing done: no memory. */
 int delayed_put_accept(struct core *core, struct channel *channel, struct value_list *values, size_t n,
 		       uint64_t delay_ms, bool are_counted);
-/* One that was there before the daemon's last start: its values are charged, and have counted as recovered. -1, and
- * nothing done: no memory. */
+/* Brings back a delayed put that was there before the daemon's last start: its values are charged, and have counted as
+ * recovered. -1, and nothing done: no memory. */
 int delayed_put_again(struct core *core, struct channel *channel, struct value_list *values, uint64_t deadline_us);
-/* A put with a delay, as far as there is room: dropping channels shed the rest, and what is left in the list has to
- * park. -1, and nothing done: no memory. */
+/* Accepts as much of a put with a delay as there is room for: dropping channels shed the rest, and what is left in the
+ * list has to park. -1, and nothing done: no memory. */
 int delayed_put_now(struct core *core, struct channel *channel, struct value_list *values, uint64_t delay_ms,
 		    struct put_outcome *outcome);
-/* Frees it; its values are the caller's, and charged. */
+/* Frees the delayed put; its values are the caller's, and charged. */
 struct value_list delayed_put_take_apart(struct core *core, struct delayed_put *delayed);
-/* The channel is removed: they do not count as delayed any more, and are freed in the graveyard. */
+/* The channel is removed: its delayed puts do not count as delayed any more, and go to the graveyard. */
 void delayed_puts_forget(struct core *core, struct channel *channel);
 
 /* -- lease_ops.c: how leases end -- */
@@ -407,51 +411,51 @@ void lease_return(struct core *core, struct lease *lease, enum lease_end why, st
 
 /* -- dead_letters.c -- */
 
-/* Values of `source` that were returned too often. They count as leased still. */
+/* Sends values of `source` that were returned too often to its dead_letter channel. Until they enter it they count as
+ * leased. */
 void dead_letters_send(struct core *core, struct channel *source, struct value_list *values, enum value_reason reason,
 		       struct core_effects *effects);
-/* The channel where dead letters are parked is gone: they go back. */
+/* Sends dead letters back, since the channel where they are parked is gone. */
 void dead_letters_return(struct core *core, struct request *request, struct core_effects *effects);
 
-/* A value that was taken is not kept any more. */
+/* Lets go of a value that was taken and kept: see core_keep(). */
 void value_unkeep(struct value *value);
 
 /* -- due.c: time-outs, ends of leases and of delays -- */
 
-/* Whatever is due happens, the earliest first; as far as this turn goes, and the rest in turns to come. */
+/* Ends whatever is due, the earliest first, as far as this turn goes; the rest ends in turns to come. */
 void due_expire(struct core *core, struct core_effects *effects);
 /* Whether something is due that has yet to happen. */
 bool due_is_late(const struct core *core);
-/* Whether nothing that is due comes before what goes on in each turn. It waits no longer than to the next turn: else
- * who has very much that times out could hold it up. */
+/* Whether what goes on in each turn may go on now, and need not wait for what is due. It waits for that until the next
+ * turn at most: else a client with very much that times out could hold it up. */
 bool due_lets_others_go_on(const struct core *core);
 
 /* -- channel_names.c -- */
 
 /* The channel of that name, or NULL. */
 struct channel *channel_find(struct core *core, struct slice name);
-/* Nobody finds it any more. */
+/* Takes the channel out of the directory: nobody finds it any more. */
 void channel_forget_name(struct core *core, struct channel *channel);
-/* If nothing of the channel is recorded but its definition, and that is kept, replies about it need not wait any more.
- */
+/* Lets replies about the channel wait no longer, if nothing of it is recorded but its definition, and that is kept. */
 void channel_forget_kept(struct core *core, struct slice name);
-/* Whether who asks may have no more channels. NULL: the daemon itself. */
+/* Whether this connection (NULL: the daemon itself) may have no more channels. */
 bool channel_is_over_quota(const struct core_connection *connection);
-/* The channel counts on this quota from now on, and no more on the one before; NULL: on none. */
+/* Counts the channel on this quota (NULL: on none) from now on, and no more on the one before. */
 void channel_join_quota(struct channel *channel, struct core_quota *quota);
-/* A new channel of a name that is free. NULL: *error says why. */
+/* Makes a channel of a name that is free. NULL: *error says why. */
 struct channel *channel_make(struct core *core, struct slice name, const struct core_definition *definition,
 			     struct core_connection *owner, enum error *error);
 /* -- the ops: connection_ops.c, channel_ops.c, close_delete.c, put_take.c, alts.c, lease_ops.c, tap_ops.c, move.c -- */
 
-/* It takes no more puts. */
+/* Closes the channel: it takes no more puts. */
 void channel_close(struct core *core, struct channel *channel, struct core_effects *effects);
-/* delete with force. Returns how many values went with it. */
+/* Deletes the channel, with force. Returns how many values went with it. */
 size_t channel_remove(struct core *core, struct channel *channel, struct core_effects *effects);
 
-/* Connections that have ended go on returning what they had, as far as this turn's work goes. */
+/* Goes on returning what connections that have ended had, as far as this turn's work goes. */
 void connections_depart(struct core *core, struct core_effects *effects);
-/* op_abandon() goes on, likewise. */
+/* Goes on with op_abandon(), likewise. */
 void abandon_goes_on(struct core *core, struct core_effects *effects);
 
 typedef void op_fn(struct core *core, const struct core_event *event, struct core_effects *effects);

@@ -74,71 +74,76 @@ static inline bool tap_is_durable(const struct tap *tap)
 	return tap->mult->source->definition.durable && tap->target->definition.durable;
 }
 
-/* Whether it carries nothing: it is there again after a restart, and others are yet to be made beside its taps. */
+/* Whether the mult carries nothing yet: it is there again after a restart, and other taps are still to be made beside
+ * its own. */
 bool mult_rests(const struct core *core, const struct mult *mult);
-/* All taps whose sources are of that group (NULL: all) carry on. */
+/* Lets the taps carry on whose sources are of that group (NULL: all). */
 void taps_wake(struct core *core, const struct group *group);
 
 /* Whether any of its taps would take a value now. While the daemon drains, what is in the journal stays. */
 bool mult_is_active(const struct core *core, const struct mult *mult);
 
-/* Something has changed for the mult: it carries on before the step ends, or in a turn to come. */
+/* Something has changed for the mult: it will carry on before the step ends, or in a turn to come. */
 void mult_is_due(struct core *core, struct mult *mult);
 
-/* The mult's take joins its queue: room in the order is reserved. And leaves it, if it is there. */
+/* Parks the mult's take in the queue of its source, for which room in the order is reserved; and takes it out again, if
+ * it is there. */
 void mult_wait(struct core *core, struct mult *mult);
 void mult_stop_waiting(struct core *core, struct mult *mult);
 
-/* A value that was put is handed to the mult, whose take stood first: it holds it, as transfer.c has it counted. */
+/* Hands a value that was put to the mult, whose take stood first: the mult holds it, and transfer.c has counted that.
+ */
 void mult_take_value(struct core *core, struct mult *mult, struct value *value);
 
-/* It holds the value from now on. Whether it has come to all, and nobody is held up by it; and then lets go of it. */
+/* The mult holds the value from now on; whether the value has come to all taps, and none is held up by it; and then
+ * the mult lets go of it. */
 void mult_hold(struct mult *mult, struct value *value);
 bool mult_is_done_with_value(const struct mult *mult);
 void mult_let_go(struct core *core, struct mult *mult);
 
-/* The tap's target has no room for its value, which parks there as a put: room in the order is reserved. */
+/* Parks the tap's value as a put on its target, which has no room for it: room in the order is reserved. */
 void tap_hold_up(struct core *core, struct tap *tap, struct value_list *value);
-/* So many values have entered its target. */
+/* Counts values of the tap that have entered its target. */
 void tap_count_carried(struct core *core, struct tap *tap, uint64_t n);
-/* The target has accepted or shed this value, which is held or a promise's; or nobody gets it, since the tap is muted.
- */
+/* The tap is done with this value, which is held or a promise's: its target has accepted or shed it, or the tap is
+ * muted. */
 void tap_has_accepted(struct core *core, struct tap *tap, const struct value *value);
-/* What is shown in the target must not be undone where it comes from. */
+/* What is shown of the target waits from now on for the source to be kept, too: else the value could be undone there,
+ * and be in the source again. */
 void tap_target_follows(struct tap *tap);
 
-/* A tap's put that was parked has entered its target. */
+/* The put that the tap had parked has entered its target. */
 void tap_entered(struct core *core, struct tap *tap);
 
-/* All that are due carry on, as far as this turn's work goes; if there are such. */
+/* Lets all mults that are due carry on, as far as this turn's work goes; whether any are left. */
 void mults_carry_on(struct core *core, struct core_effects *effects);
 bool mults_have_more(const struct core *core);
 
-/* After a restart: the mult holds this value again, of which the journal knows that somebody has accepted it. It
- * counts as leased. */
+/* After a restart: gives the mult the value again that it held, and that somebody has accepted, as the journal knows.
+ * It counts as leased. */
 void mult_hold_again(struct core *core, struct mult *mult, struct value *value);
-/* A tap that the journal tells of; the match is its own. A promise's value, or the one that is held again, has come to
- * it if it has `done_place`. NULL, and nothing done: no memory. */
+/* Makes a tap that the journal tells of, which takes the match over. A promise's value, or the one that is held again,
+ * has come to it already if that has the place `done_place`. NULL, and nothing done: no memory. */
 struct tap *tap_again(struct core *core, struct channel *from, struct channel *to, const struct core_tap_terms *terms,
 		      uint64_t done_place);
 
 /* If the value that the mult holds has come to all and nobody is held up by it, the mult lets go of it; if it has come
  * to nobody, because all are paused or have ended, it goes back to its place. */
 void mult_finish_value(struct core *core, struct mult *mult, struct core_effects *effects);
-/* What a tap has parked is taken back out of its target. */
+/* Takes what the tap has parked back out of its target. */
 void tap_withdraw(struct core *core, struct tap *tap);
 
-/* The tap is taken out of everything, with what it has parked. Its mult stays, even without a tap. */
+/* Takes the tap out of everything, with what it has parked. Its mult stays, even without a tap. */
 void tap_remove(struct core *core, struct tap *tap);
-/* It has no tap any more. */
+/* Frees a mult that has no tap any more. */
 void mult_free(struct core *core, struct mult *mult);
-/* A tap ends, and with the last one its mult. */
+/* Ends a tap, and with the last one its mult. */
 void tap_end(struct core *core, struct tap *tap, struct core_effects *effects);
 /* Something has changed for all taps into a channel. */
 void mix_wake(struct core *core, struct mix *mix);
-/* The channel is closed: the taps into it end. */
+/* Ends the taps into a channel that is closed. */
 void channel_end_mix(struct core *core, struct channel *channel, struct core_effects *effects);
-/* The channel is removed: its taps end, what they hold is withdrawn, and the taps into it end. */
+/* Ends the taps of a channel that is removed, withdraws what they hold, and ends the taps into it. */
 void channel_end_taps(struct core *core, struct channel *channel, struct core_effects *effects);
 
 #endif

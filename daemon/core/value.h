@@ -15,7 +15,7 @@
 
 enum { VALUE_OVERHEAD = 64 };
 
-/* A sum of what values cost that are there. The shell's, which looks at it; it has to stay until n is 0. */
+/* What some values cost together, while they are there. It is the shell's, and has to stay until n is 0. */
 struct value_account {
 	uint64_t bytes, n;
 	struct value_pool *pool; /* where its values' memory comes from; NULL: from malloc alone */
@@ -83,8 +83,8 @@ static inline struct value *value_holder(const struct value *value)
 	return (struct value *)(value->bytes - offsetof(struct value, own));
 }
 
-/* The value is about to leave that channel as a dead letter. -1: no memory. Then it has entered its new channel, or is
- * back where it was. */
+/* The value is about to leave that channel as a dead letter. -1: no memory. Later it enters its new channel
+ * (value_origin_commit()), or goes back to where it was (value_origin_withdraw()). */
 int value_origin_begin(struct value *value, struct slice channel, enum value_reason reason, uint64_t now_us);
 void value_origin_commit(struct value *value);
 void value_origin_withdraw(struct value *value);

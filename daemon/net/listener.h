@@ -37,13 +37,11 @@ int listener_open(struct listener **chain, struct loop *loop, const struct addre
 int listener_open_inherited(struct listener **chain, struct loop *loop, const struct listener_handlers *handlers,
 			    bool may_be_open, char error[LISTENER_ERROR_BYTES]);
 
-/* All of a chain accept nobody from now on, until listener_go_on(): who connects meanwhile waits. -1: no memory. */
+/* Lets the listeners of a chain accept nobody until listener_go_on(): who connects meanwhile waits. -1: no memory. */
 void listener_hold(struct listener *chain);
 int listener_go_on(struct listener *chain);
 
-/* The files of a chain's Unix sockets, but those of inherited ones, belong to that account from now on. -1, with
- * `error`.
- */
+/* Gives the files of a chain's Unix sockets, but those of inherited ones, to that account. -1, with `error`. */
 int listener_give(struct listener *chain, uid_t uid, gid_t gid, char error[LISTENER_ERROR_BYTES]);
 
 /* Closes all of a chain, and removes its Unix sockets' files, but those of inherited ones. NULL is fine. */
@@ -54,7 +52,7 @@ struct listener *listener_next(const struct listener *listener);
 /* Where it really listens: "tcp://127.0.0.1:40123", "tls://[::1]:7225", "unix:///run/m.sock". */
 void listener_url(const struct listener *listener, char url[LISTENER_URL_BYTES]);
 
-/* Until when its certificate holds, in seconds since 1970; false: it has none. */
+/* Until when the listener's certificate holds, in seconds since 1970; false: it has none. */
 bool listener_certificate_expiry(const struct listener *listener, int64_t *expiry_s);
 
 #endif

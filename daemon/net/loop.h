@@ -25,8 +25,8 @@ void loop_stop(struct loop *loop);
 /* Runs one turn with the events that are there now, without waiting for any. -1 if libevent fails. */
 int loop_poll(struct loop *loop, loop_cb *on_turn_end, void *arg);
 
-/* How long it polls, once nothing has come, before it blocks: who comes in that time need not wake it. The price is a
- * core. 0: not at all. */
+/* Sets how long the loop polls, once nothing has come, before it blocks: what comes in that time need not wake it. The
+ * price is a core. 0: not at all. */
 void loop_set_spin(struct loop *loop, uint32_t spin_us);
 
 /* The time in microseconds of a monotonic clock, read once a turn. */
@@ -35,7 +35,7 @@ uint64_t loop_now_us(struct loop *loop);
 /* Registers what is called at the end of each turn, before `on_turn_end`. A loop has one flush; NULL: none. */
 void loop_set_flush(struct loop *loop, loop_cb *flush, void *arg);
 
-/* Something is to be flushed: a loop that spins ends its turn. */
+/* Says that something is to be flushed, for which a loop that polls ends its turn. */
 void loop_want_flush(struct loop *loop);
 
 /* Whether this turn has lasted so long (LOOP_LONG_TURN_US) that what is not begun yet had better wait for the next. */
@@ -45,8 +45,8 @@ bool loop_turn_is_long(const struct loop *loop);
 /* The same clock as loop_now_us(), read now. */
 uint64_t loop_clock_us(void);
 
-/* How long turns were busy: from when their time was read until all was sent. How many took at most
- * loop_turn_bounds_us[i] (and more than the bound before), and longer, in the last place. */
+/* How long turns were busy, from when their time was read until all was sent: n[i] is how many took at most
+ * loop_turn_bounds_us[i], and more than the bound before; the last one, how many took longer. */
 enum { LOOP_TURN_BOUNDS = 10, LOOP_TOGETHER_US = 300 };
 extern const uint64_t loop_turn_bounds_us[LOOP_TURN_BOUNDS];
 struct loop_turns {

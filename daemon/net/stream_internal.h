@@ -1,6 +1,6 @@
-/* What the files about streams share: stream.c (states, and the steps from one to the next), stream_hold.c,
- * stream_send.c, stream_read.c, stream_opening.c, and stream_group.c, which is on top and hears the events. Each of
- * them calls those before it alone. */
+/* What the files about streams share. Each of them calls only those before it: stream.c (states, and the steps from one
+ * to the next), stream_hold.c, stream_send.c, stream_read.c, stream_opening.c, and stream_group.c, which is on top and
+ * hears the events. */
 #ifndef MILLRACE_NET_STREAM_INTERNAL_H
 #define MILLRACE_NET_STREAM_INTERNAL_H
 
@@ -41,31 +41,31 @@ struct stream_group {
 
 /* -- stream.c -- */
 
-/* Sets what becomes of input, and watches the socket for it or does not. */
+/* Sets what becomes of the stream's input, and watches the socket for it, or ends that. */
 void stream_set_input(struct stream *stream, enum stream_input input);
 
-/* on_bytes, or the next step of the handshake, in one of the next turns. */
+/* Has on_bytes called, or the next step of the handshake done, in one of the next turns. */
 void stream_read_soon(struct stream *stream);
 
-/* The stream is dropped: its owner is told at the end of the turn, when nobody up the stack holds it. */
+/* Drops the stream: its owner is told at the end of the turn, when nobody up the stack holds it. */
 void stream_drop(struct stream *stream);
 
-/* The input is at its end, and the owner is told. What is unsent is still sent. */
+/* Ends the input, and tells the owner. What is unsent is still sent. */
 void stream_end_input(struct stream *stream);
 
-/* Waits until the socket has room. -1: no memory. */
+/* Sends no more until the socket has room, which is watched. -1: no memory. */
 int stream_block_output(struct stream *stream);
 void stream_unblock_output(struct stream *stream);
 void stream_break_output(struct stream *stream);
 void stream_drop_output(struct stream *stream);
 
-/* The end of the turn looks at the stream, after those that are in the queue already. */
+/* Has the end of the turn look at the stream, after those that are in the queue already. */
 void stream_enqueue(struct stream *stream, struct stream_queue *queue);
 
-/* Tells the budget what has become of the stream, and whether it has got on. */
+/* Tells the budget how much memory the stream takes now, and whether it waits, and has got on. */
 void stream_settle(struct stream *stream, bool has_moved);
 
-/* `n` is what a call has returned: tells of a connection that has timed out. */
+/* Logs that the connection has timed out, if that is why a call has returned `n`. */
 void stream_log_timeout(const struct stream *stream, ssize_t n);
 
 /* -- stream_hold.c -- */
@@ -78,16 +78,16 @@ size_t stream_sendable(const struct stream *stream);
 /* Sends what is written, as far as the socket has room. */
 void stream_send(struct stream *stream);
 
-/* The same at the end of a turn: while the socket has no room, nothing is tried. */
+/* The same at the end of a turn, when nothing is tried while the socket has no room. */
 void stream_flush(struct stream *stream);
 
 /* -- stream_read.c -- */
 
-/* Handles what is kept, or reads once. */
+/* Handles the input that is kept, or else reads once. */
 void stream_read(struct stream *stream);
 
-/* Closes those that the budget chooses while all buffers take too much, but not this stream. What this one has
- * written in this turn is sent at once then, as it may be what takes the memory. */
+/* Closes the streams that the budget chooses while all buffers take too much, but not this one. What this one has
+ * written in this turn is first sent, as that may be what takes the memory. */
 void stream_make_room(struct stream *stream);
 
 /* Throws away some of the input of a stream that is refused. */
@@ -95,7 +95,7 @@ void stream_discard(struct stream *stream);
 
 /* -- stream_opening.c -- */
 
-/* A step of the handshake. */
+/* Does the next step of the handshake. */
 void stream_open_on(struct stream *stream);
 
 #endif

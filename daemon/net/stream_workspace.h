@@ -41,7 +41,7 @@ static inline struct tls *stream_tls(const struct stream *stream)
 	return stream->workspace ? stream->workspace->tls : NULL;
 }
 
-/* What was held is thrown away: it waits for nothing any more. */
+/* Forgets what the output waits for, once that output is thrown away. */
 void stream_forget_holds(struct stream *stream);
 
 /* -- What has come and is not used yet -- */

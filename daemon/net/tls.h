@@ -32,7 +32,7 @@ ssize_t tls_send(struct tls *tls, const char *from, size_t len);
 /* Whether bytes, or an end, have come that the socket does not tell of any more. */
 bool tls_has_more(const struct tls *tls);
 
-/* What it takes of memory. tls may be NULL. */
+/* How much memory the connection's TLS takes. `tls` may be NULL. */
 size_t tls_bytes(const struct tls *tls);
 
 /* Goes on with the handshake: 0 done; -1 with errno as tls_receive(); `error`: what was wrong, if it has failed. */

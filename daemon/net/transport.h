@@ -9,12 +9,12 @@
 
 struct tls;
 
-/* As recv() and send(), but for EINPROGRESS, of receive: it has to wait until the socket can be written. A byte that
- * transport_send() took has been given to the socket. */
+/* As recv() and send(); but transport_receive() may fail with EINPROGRESS too: it has to wait until the socket can be
+ * written. All bytes that transport_send() took have been given to the socket. */
 ssize_t transport_receive(int fd, struct tls *tls, char *to, size_t room);
 ssize_t transport_send(int fd, struct tls *tls, const char *from, size_t len);
 
-/* Whether input, or its end, waits of which the socket does not tell any more. */
+/* Whether input, or its end, has come that the socket does not tell of any more. */
 bool transport_has_more(const struct tls *tls);
 
 /* Tells the peer that no more comes; it may still send. */

@@ -14,38 +14,38 @@ struct login {
 	struct login *next, **at; /* in all->first_stranger; `at` is NULL: it is not */
 };
 
-/* A new session has a time in which to shake hands, and to log in if there are users. False: no memory. */
+/* Gives a new session the time in which it has to shake hands, and to log in if there are users. False: no memory. */
 bool login_begin(struct session *session);
 /* The session is at its end. */
 void login_end(struct session *session);
 
-/* It has become a user, or need not become one any more: nothing ends it for being a stranger. */
+/* The session has become a user, or need not become one any more: nothing ends it for being a stranger. */
 void login_leave_strangers(struct session *session);
 
-/* Who it is; NULL: nobody, until its hello, and without users always. */
+/* The user that the session is; NULL: nobody, as until its hello, and always without users. */
 struct user *session_user(const struct session *session);
 
-/* Whether it has yet to say who it is. */
+/* Whether the session has yet to say who it is. */
 bool session_lacks_login(const struct session *session);
 
 /* The part of a hello that says who it is. False: it is refused, and *refusal says why. */
 bool login_hello(struct session *session, const struct message_request *request, struct auth_refusal *refusal);
 
-/* Who asks with this request alone, by this token or else by what the connection is; nobody must be parked. ERROR_NONE,
- * or why it may not: then the session is nobody's. */
+/* Makes the session, for one request, the user of this token, or else the one that its connection shows. No request of
+ * it may be parked. ERROR_NONE; or why it may not ask, and the session is nobody's then. */
 enum error login_as(struct session *session, bool has_token, struct slice token);
 
-/* Whether the proof that it gave would still be one. Only of a session that is a user. */
+/* Whether the proof that the session gave would still be one. Only for a session that is a user. */
 bool login_is_still_known(const struct session *session);
 
-/* Whether the session may look at channels of that name, or take from them. */
+/* Whether the session may take from a channel of that name, and whether it may look at it. */
 bool session_may_take(const struct session *session, struct slice channel);
 bool session_may_see(const struct session *session, struct slice channel);
 
-/* How long a frame may be: less from strangers. */
+/* How long a frame of the session may be: shorter while it is a stranger. */
 uint32_t session_max_frame(const struct session *session);
 
-/* Towards which the values count that the session puts. */
+/* The account on which the values count that the session puts. */
 struct value_account *session_account(const struct session *session);
 
 #endif

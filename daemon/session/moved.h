@@ -8,8 +8,9 @@
 /* Whether requests about this channel are for this daemon: always so without a cluster. */
 bool session_serves(const struct session *session, struct slice channel);
 
-/* Begins the answer to one that is not: `moved` with `address`, or `unavailable` with `retry_ms`, or what is to be said
- * of a group that there is not: who creates something in it brings it about. */
+/* Begins the answer to a request about a channel that is not for this daemon: `moved` with `address`; or `unavailable`
+ * with `retry_ms`; or that there is no such channel, if there is no such group. A request that `creates` something in a
+ * group that there is not brings it about. moved_answer() is the whole answer to one that creates nothing. */
 struct answer moved_begin(struct session *session, uint64_t id, struct slice channel, bool creates);
 void moved_answer(struct session *session, uint64_t id, struct slice channel);
 

@@ -9,11 +9,11 @@
 /* A put of this session has shed values. */
 void overload_log_shed(struct session *session, const struct core_reply *reply);
 
-/* A reply about this channel has made its output full. One large reply does so until the turn's end, too: whether the
- * peer is slow is told by overload_log_slow(), */
+/* A reply about this channel has made the session's output full. That says little yet, since one large reply does so
+ * until the turn's end. */
 void overload_log_full(struct session *session, struct slice channel);
 
-/* when its output is full even after sending. */
+/* The output is full even after sending: the peer is slow, which is told with the channel of overload_log_full(). */
 void overload_log_slow(struct session *session);
 
 /* The session is at its end. */

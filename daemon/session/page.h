@@ -35,19 +35,19 @@ struct page {
 
 void page_begin(struct page *page, struct session *session, uint64_t id, uint64_t limit, const char *key);
 
-/* The same for rows by their seq, perhaps those of one channel: as the request says. False: that channel is not there,
+/* The same for rows that have a seq, of all channels or of one, as the request says. False: that channel is not there,
  * which was answered. */
 bool page_begin_at_seq(struct page *page, struct session *session, const struct message_request *request,
 		       const char *key);
 
 /* Another row is about to be looked at. False: the page has ended before it. */
 bool page_look(struct page *page);
-/* To look at this row cost as much as so many others. */
+/* Counts looking at this row as if it had been so many. */
 void page_spend(struct page *page, uint64_t rows);
 
 /* The row is about to be written. False: the page has ended before it. */
 bool page_row(struct page *page);
-/* The row needs so many bytes elsewhere in the reply. */
+/* Keeps so many bytes free, which the row needs elsewhere in the reply. */
 void page_reserve(struct page *page, size_t bytes);
 /* The row is written. If it does not fit it is taken back, and the page has ended before it. */
 void page_row_end(struct page *page);

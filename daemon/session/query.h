@@ -12,10 +12,11 @@ void session_waiters(struct session *session, const struct message_request *requ
 void session_leases(struct session *session, const struct message_request *request);
 void session_cluster(struct session *session, const struct message_request *request);
 
-/* Whose something is: members of a row. */
+/* Appends the members of a row that say whose it is. */
 void session_write_owner(struct buffer *out, const struct session *owner);
 
-/* What it cost so far to ask for the session's rights on rows: a user's patterns may be many. */
+/* How much it has cost so far to look up the session's rights on rows, since a user may have many patterns: see
+ * page_spend(). */
 uint64_t session_rights_cost(const struct session *session);
 
 #endif

@@ -23,7 +23,7 @@ struct overload_lines { /* overload_log.c's */
 	uint64_t until_us, n;
 };
 
-/* What was asked, and refused, since the daemon was started: for whoever watches it. */
+/* How much was asked, and refused, since the daemon was started: for metrics. */
 struct request_counts {
 	uint64_t requests[OP_COUNT]; /* OP_NONE: those whose op could not be read */
 	uint64_t errors[OP_COUNT][ERROR_COUNT];
@@ -137,24 +137,24 @@ void session_drop_all(struct sessions *sessions);
 /* The broker's: encodes a reply into the output of the session that is its cookie. */
 void session_deliver(void *cookie, struct core_reply *reply);
 
-/* What is written from now on shows what is there in the core: it is held until that is kept. */
+/* Holds what is written from now on until all is kept that the core has now, since it shows that. */
 void session_hold_view(struct session *session);
 
 /* The broker's: does what session_defer() has put off. */
 void session_run_deferred(struct broker_action *action);
 
-/* What a reply has brought about, and may ask the core again, is done when the reply is released: the wire's
+/* Puts off what a reply brings about until the reply is released, since that may ask the core again: then the wire's
  * after_reply() is called, and the core is told if the output is full. */
 void session_defer(struct session *session);
 
-/* A reply about this channel has been written: if the output is full now, that is told. */
+/* A reply about this channel has been written: if the output is full now, the overload log is told. */
 void session_written(struct session *session, struct slice channel);
 
-/* Once so much waits to be sent that nothing more should be added, the core is told, until the stream has drained. Not
- * while replies are delivered: see session_defer(). */
+/* Tells the core to pause the connection if so much waits to be sent that nothing more should be added; it goes on once
+ * the stream has drained. Not while replies are delivered: see session_defer(). */
 void session_pause_if_full(struct session *session);
 
-/* Where everything that a session says is written to. */
+/* The buffer to which everything is written that a session says, of which so many bytes are values. */
 static inline struct buffer *session_output(struct session *session, size_t value_bytes)
 {
 	return stream_output(&session->stream, value_bytes);

@@ -1,12 +1,12 @@
-/* Going through all sessions: those that have to end, or lose what they wait for, for what they have not done in time
- * or may not do any more. */
+/* Goes through all sessions, and ends those that have not done in time what they have to, or takes from them what they
+ * wait for and have no right to any more. */
 #ifndef MILLRACE_SESSION_SWEEPS_H
 #define MILLRACE_SESSION_SWEEPS_H
 
 #include "daemon/session/session.h"
 
-/* Closes the connections that have not shaken hands, or have not said hello where there are users, in max_login_ms; and
- * when there may be one. */
+/* Closes the connections that have not shaken hands in max_login_ms, or have not said hello where there are users.
+ * session_strangers_deadline(): when there may be one. */
 void session_end_strangers(struct sessions *sessions);
 uint64_t session_strangers_deadline(const struct sessions *sessions);
 
