@@ -1,4 +1,5 @@
 #include "daemon/access/auth.h"
+#include "daemon/core/rows.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CORE_CHANNEL_H
 #define MILLRACE_CORE_CHANNEL_H
 
-#include "daemon/core/core.h"
+#include "daemon/core/rows.h"
 #include "daemon/core/list.h"
 
 struct waits {

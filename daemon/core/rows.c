@@ -1,4 +1,5 @@
-/* What there is to see: stat, list, peek, waiters. Nothing here changes anything. */
+#include "daemon/core/rows.h"
+
 #include "daemon/core/state.h"
 
 static uint64_t oldest_us(struct link *queue)

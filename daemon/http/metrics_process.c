@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/http/metrics_cluster.h"
 #include "daemon/http/metrics_format.h"
 #include "daemon/net/listener.h"

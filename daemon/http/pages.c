@@ -1,5 +1,6 @@
 #include "daemon/http/pages.h"
 
+#include "daemon/core/rows.h"
 #include "daemon/http/assets.h"
 
 enum { DEFAULT_CLIENTS = 1000 };

@@ -3,7 +3,7 @@
 #ifndef MILLRACE_HTTP_SNAPSHOT_H
 #define MILLRACE_HTTP_SNAPSHOT_H
 
-#include "daemon/core/core.h"
+#include "daemon/core/rows.h"
 
 struct snapshot_row {
 	struct core_channel_row row; /* what it points to is the snapshot's */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 #include "daemon/server/state.h"
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 #include "daemon/server/state.h"
 #include "proto/name.h"

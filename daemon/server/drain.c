@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 #include "daemon/server/announce.h"
 #include "daemon/server/clustering.h"

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 #include "daemon/server/state.h"
 

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
 #include "daemon/server/access.h"

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_SESSION_CHANNEL_ROW_H
 #define MILLRACE_SESSION_CHANNEL_ROW_H
 
-#include "daemon/core/core.h"
+#include "daemon/core/rows.h"
 #include "proto/buffer.h"
 
 /* Appends the row as members of an answer, or as an object in an array. `now_us`: the time from which ages are told. */

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "config/limits.h"
+#include "daemon/core/rows.h"
 
 enum { RANDOM_BYTES = 16 };
 

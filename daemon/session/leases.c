@@ -1,6 +1,7 @@
 /* leases: who works on what since when. Of the channels that the session may take from. */
 #include <string.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/session/login.h"
 #include "daemon/session/page.h"
 #include "daemon/session/query.h"

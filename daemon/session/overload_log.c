@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 
 enum { MAX_LINES = 10 }; /* in LOG_SELDOM_MS, of all clients */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/access/token.h"
+#include "daemon/core/rows.h"
 #include "daemon/session/definition.h"
 #include "daemon/session/login.h"
 #include "daemon/session/moved.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/session/frames.h"
 #include "daemon/session/login.h"
 #include "proto/name.h"

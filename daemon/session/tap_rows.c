@@ -1,6 +1,7 @@
 /* The op taps: who feeds whom. */
 #include <string.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/session/login.h"
 #include "daemon/session/page.h"
 #include "daemon/session/query.h"

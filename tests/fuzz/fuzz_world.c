@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/log.h"
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz.h"

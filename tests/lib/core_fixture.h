@@ -43,7 +43,7 @@
 
 #include <check.h>
 
-#include "daemon/core/core.h"
+#include "daemon/core/rows.h"
 
 struct core_fixture {
 	struct core *core;

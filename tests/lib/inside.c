@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/http/http_session.h"
 #include "daemon/net/stream_workspace.h"
 #include "daemon/session/frames.h"

@@ -1,4 +1,5 @@
 #include "tests/sim/recording.h"
+#include "daemon/core/rows.h"
 
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "daemon/core/rows.h"
 #include "tests/sim/replay_core.h"
 #include "tests/sim/replay_replies.h"
 #include "tests/sim/replay_seen.h"

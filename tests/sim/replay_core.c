@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/core/rows.h"
 #include "tests/sim/replay_replies.h"
 
 static struct value *make_value(uint32_t number)

@@ -1,4 +1,5 @@
 #include "tests/sim/replay_states.h"
+#include "daemon/core/rows.h"
 
 #include <inttypes.h>
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/core/rows.h"
 #include "daemon/session/frames.h"
 #include "proto/frame.h"
 #include "tests/lib/inside.h"
