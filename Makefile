@@ -62,6 +62,10 @@ LTO_STRIP  := --remove-section='.gnu.lto_*' --remove-section='.gnu.debuglto_*' -
 # GCC clears structs of some hundred bytes with `rep stos`, which takes longer to begin than plain stores to end.
 CLEARING := $(call understood,-mmemset-strategy=unrolled_loop:512:noalign$(COMMA)libcall:-1:noalign)
 
+# What every request goes through is small functions of many files, which the compiler joins there as it does with -O3: a put and a take need a fifth less instructions,
+# and the daemon is larger by a twentieth. The rest of -O3 gains nothing.
+INLINING := $(call understood,--param=max-inline-insns-auto=30 --param=inline-min-speedup=15)
+
 ALL_CFLAGS = -std=gnu11 -I. -fPIC -fno-semantic-interposition -fvisibility=hidden -pthread \
              -ffile-prefix-map=$(CURDIR)=. -DMILLRACE_VERSION='"$(VERSION)"' $(WARNINGS) $(HARDENING) $(CLEARING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LTO_LINK) $(HARDENING_LINK) $(LDFLAGS)
@@ -107,6 +111,8 @@ $(BUILD)/.packages:
 
 $(BUILD)/daemon/http/assets.o: $(wildcard daemon/http/dashboard.*) proto/openapi.json
 $(BUILD)/daemon/http/assets.o: LTO = # it is assembly, which link-time optimisation would part from its names
+
+$(call objects,proto/*.c $(patsubst %,daemon/%/*.c,core broker session net)): ALL_CFLAGS += $(INLINING)
 
 $(BUILD)/libproto.a:    $(call objects,proto/*.c)
 $(BUILD)/libconfig.a:   $(call objects,config/*.c)

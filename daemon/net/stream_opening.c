@@ -50,7 +50,7 @@ static void tell_plainly(const struct stream *stream, enum first_byte first)
 
 static void fail(struct stream *stream, const char *why)
 {
-	char text[TLS_ERROR_BYTES + 128], peer[128];
+	char text[TLS_ERROR_BYTES + 192], peer[128];
 	stream_peer(stream, peer, sizeof(peer));
 	snprintf(text, sizeof(text), "TLS: a handshake has failed, with %s: %s", peer, why);
 	log_seldom(&stream->group->handshakes_log, loop_now_us(stream->group->loop), text);
