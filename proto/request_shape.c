@@ -41,103 +41,181 @@ struct request_shapes {
 	struct request_shape shapes[SHAPES];
 };
 
-/* -- Matching -- */
+/* -- Matching: each step takes where the input stands, and returns where it goes on; NULL: it is something else -- */
 
-/* Whether the input goes on with this text, which is not empty, and behind which a word may be read. */
-static inline bool eat_text(struct json_scan *scan, const char *text, size_t len)
+/* What is matched, which has at least one word. */
+struct input {
+	const char *end;
+	const char *last_word; /* where the last eight bytes begin */
+};
+
+/* Eight bytes of the input, as json_scan_word() has them. `at` is before the end. */
+static inline uint64_t input_word(struct input in, const char *at)
 {
-	const char *at = scan->at;
-	if ((size_t)(scan->end - at) < len)
-		return false;
-	for (; len > WORD_BYTES; at += WORD_BYTES, text += WORD_BYTES, len -= WORD_BYTES)
-		if (word_at(at) != word_at(text))
-			return false;
-	if ((json_scan_word(scan, at) ^ word_at(text)) << (8 * (WORD_BYTES - len)))
-		return false;
-	scan->at = at + len;
-	return true;
+	return at <= in.last_word ? word_at(at) : word_at(in.last_word) >> (8 * (at - in.last_word));
 }
 
-static inline bool eat_number(struct json_scan *scan, uint64_t *out)
+/* The text, which is not empty, and behind which a word may be read. The last word of a long one overlaps the one
+ * before. */
+static inline const char *eat_text(struct input in, const char *at, const char *text, size_t len)
 {
-	const char *end = json_scan_short_uint(scan, scan->at, out);
-	if (end) {
-		scan->at = end;
-		return true;
+	if ((size_t)(in.end - at) < len)
+		return NULL;
+	const char *end = at + len;
+	if (len >= WORD_BYTES) {
+		for (; len > WORD_BYTES; at += WORD_BYTES, text += WORD_BYTES, len -= WORD_BYTES)
+			if (word_at(at) != word_at(text))
+				return NULL;
+		return word_at(end - WORD_BYTES) == word_at(text + len - WORD_BYTES) ? end : NULL;
 	}
+	return (input_word(in, at) ^ word_at(text)) << (8 * (WORD_BYTES - len)) ? NULL : end;
+}
+
+/* Any value, in the scanner's way. */
+static __attribute__((noinline)) const char *eat_any_value(struct input in, const char *at, struct slice *raw,
+							   enum json_type *type)
+{
+	struct json_scan scan;
+	json_scan_init(&scan, at, (size_t)(in.end - at));
+	*type = json_scan_value(&scan, raw);
+	return *type == JSON_TYPE_NONE ? NULL : scan.at;
+}
+
+static __attribute__((noinline)) const char *eat_any_number(struct input in, const char *at, uint64_t *out)
+{
 	struct slice raw;
+	enum json_type type;
 	unsigned long long number;
-	if (json_scan_value(scan, &raw) != JSON_TYPE_NUMBER ||
-	    json_scan_uint_here(scan, raw, MESSAGE_MAX_ID, &number) < 0)
-		return false;
+	at = eat_any_value(in, at, &raw, &type);
+	if (!at || type != JSON_TYPE_NUMBER || json_scan_uint(raw, MESSAGE_MAX_ID, &number) < 0)
+		return NULL;
 	*out = number;
-	return true;
+	return at;
 }
 
-static inline bool eat_name(struct request_shape *shape, struct json_scan *scan, struct slice *name)
+/* Numbers of up to fifteen digits are read here. What follows is the text of the shape, with which no number goes on.
+ */
+static inline const char *eat_number(struct input in, const char *at, uint64_t *out)
 {
-	const char *at = scan->at;
-	if (eat_text(scan, shape->name, shape->name_len)) {
-		*name = (struct slice){at + 1, shape->name_len - 2};
-		return true;
+	static const uint32_t powers[WORD_BYTES] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+	uint64_t word = input_word(in, at), number = 0;
+	unsigned n = word_digits(word);
+	if (n == 0 || (n > 1 && (char)word == '0'))
+		return eat_any_number(in, at, out);
+	if (n == WORD_BYTES) {
+		const char *rest = at + WORD_BYTES;
+		number = word_number(word);
+		if (rest > in.last_word || (n = word_digits(word = word_at(rest))) == WORD_BYTES)
+			return eat_any_number(in, at, out);
+		at = rest;
+		number *= powers[n];
 	}
+	*out = number + (n ? word_number(word << (8 * (WORD_BYTES - n))) : 0);
+	return at + n;
+}
+
+/* A name that is another than the last one. */
+static __attribute__((noinline)) const char *eat_other_name(struct request_shape *shape, struct input in,
+							    const char *at, struct slice *name)
+{
 	struct slice raw;
-	if (json_scan_value(scan, &raw) != JSON_TYPE_STRING)
-		return false;
+	enum json_type type;
+	at = eat_any_value(in, at, &raw, &type);
+	if (!at || type != JSON_TYPE_STRING)
+		return NULL;
 	*name = (struct slice){raw.bytes + 1, raw.len - 2};
 	if (!name_is_valid(*name)) /* nor is it with an escape */
-		return false;
+		return NULL;
 	shape->name_len = raw.len;
 	memcpy(shape->name, raw.bytes, raw.len);
-	return true;
+	return at;
 }
 
-static bool eat_string(struct json_scan *scan, struct slice *string)
+static inline const char *eat_name(struct request_shape *shape, struct input in, const char *at, struct slice *name)
+{
+	const char *end = eat_text(in, at, shape->name, shape->name_len);
+	if (!end)
+		return eat_other_name(shape, in, at, name);
+	*name = (struct slice){at + 1, (size_t)(end - at) - 2};
+	return end;
+}
+
+/* From where a string is not plain any more. */
+static __attribute__((noinline)) const char *eat_string_rest(struct input in, const char *at)
+{
+	struct json_scan scan;
+	json_scan_init(&scan, at, (size_t)(in.end - at));
+	return json_scan_string_rest(&scan, at);
+}
+
+static inline const char *eat_value(struct input in, const char *at, struct slice *value)
+{
+	if (*at == '"') {
+		const char *begin = at;
+		at = plain_end(at + 1, in.end);
+		at = at < in.end && *at == '"' ? at + 1 : eat_string_rest(in, at);
+		*value = (struct slice){begin, at ? (size_t)(at - begin) : 1};
+		return at;
+	}
+	enum json_type type;
+	at = eat_any_value(in, at, value, &type);
+	return at && type != JSON_TYPE_NULL ? at : NULL;
+}
+
+static const char *eat_string(struct input in, const char *at, struct slice *string)
 {
 	struct slice raw;
-	if (json_scan_value(scan, &raw) != JSON_TYPE_STRING || memchr(raw.bytes, '\\', raw.len))
-		return false;
+	enum json_type type;
+	at = eat_any_value(in, at, &raw, &type);
+	if (!at || type != JSON_TYPE_STRING || memchr(raw.bytes, '\\', raw.len))
+		return NULL;
 	*string = (struct slice){raw.bytes + 1, raw.len - 2};
-	return true;
+	return at;
 }
 
-static inline bool eat_hole(struct request_shape *shape, enum message_member member, struct json_scan *scan,
-			    struct message_request *request)
+static __attribute__((noinline)) const char *eat_rare_hole(enum message_member member, struct input in, const char *at,
+							   struct message_request *request)
 {
 	switch (member) {
-	case MEMBER_ID:
-		return eat_number(scan, &request->id);
-	case MEMBER_CHANNEL:
-		return eat_name(shape, scan, &request->channel);
-	case MEMBER_VALUE:
-		return json_scan_value(scan, &request->value) > JSON_TYPE_NULL;
 	case MEMBER_SEQ:
-		return eat_number(scan, &request->seq);
+		return eat_number(in, at, &request->seq);
 	case MEMBER_REQUEST:
-		return eat_number(scan, &request->request);
+		return eat_number(in, at, &request->request);
 	case MEMBER_LEASE:
-		return eat_string(scan, &request->lease);
+		return eat_string(in, at, &request->lease);
 	default:
-		return false;
+		return NULL;
 	}
+}
+
+static inline const char *eat_hole(struct request_shape *shape, enum message_member member, struct input in,
+				   const char *at, struct message_request *request)
+{
+	if (member == MEMBER_ID)
+		return eat_number(in, at, &request->id);
+	if (member == MEMBER_CHANNEL)
+		return eat_name(shape, in, at, &request->channel);
+	if (member == MEMBER_VALUE)
+		return eat_value(in, at, &request->value);
+	return eat_rare_hole(member, in, at, request);
 }
 
 /* *is_lost: it is no use to try others. A value, which may be long, is gone over once. */
-static inline bool match(struct request_shape *shape, struct json_scan scan, struct message_request *request,
+static inline bool match(struct request_shape *shape, struct input in, const char *at, struct message_request *request,
 			 bool *is_lost)
 {
 	const char *text = shape->text;
 	const struct hole *hole = shape->holes, *end = hole + shape->n_holes;
-	if (!shape->text_len || !eat_text(&scan, text, hole->text_len))
+	if (!shape->text_len || !(at = eat_text(in, at, text, hole->text_len)))
 		return false;
 	memcpy(request, &shape->request, offsetof(struct message_request, kind));
 	for (;;) {
 		text += hole->text_len;
-		if (!eat_hole(shape, hole->member, &scan, request))
+		if (at == in.end || !(at = eat_hole(shape, hole->member, in, at, request)))
 			break;
 		if (++hole == end)
-			return eat_text(&scan, text, shape->rest_len) && scan.at == scan.end;
-		if (!eat_text(&scan, text, hole->text_len))
+			return eat_text(in, at, text, shape->rest_len) == in.end;
+		if (!(at = eat_text(in, at, text, hole->text_len)))
 			break;
 	}
 	*is_lost = request->value.len > 0;
@@ -146,16 +224,15 @@ static inline bool match(struct request_shape *shape, struct json_scan scan, str
 
 bool request_shapes_match(struct request_shapes *shapes, const char *body, size_t len, struct message_request *request)
 {
-	struct json_scan scan;
-	bool is_lost = false;
-	json_scan_init(&scan, body, len);
-	if (!shapes || !scan.last_word)
+	if (!shapes || len < WORD_BYTES)
 		return false;
-	unsigned *guess = &shapes->shapes[shapes->last].next;
+	struct input in = {body + len, body + len - WORD_BYTES};
+	struct request_shape *before = &shapes->shapes[shapes->last];
+	bool is_lost = false;
 	for (unsigned i = 0; i < SHAPES && !is_lost; i++) {
-		unsigned k = (*guess + i) % SHAPES;
-		if (match(&shapes->shapes[k], scan, request, &is_lost)) {
-			*guess = shapes->last = k;
+		unsigned k = (before->next + i) % SHAPES;
+		if (match(&shapes->shapes[k], in, body, request, &is_lost)) {
+			before->next = shapes->last = k;
 			return true;
 		}
 	}
