@@ -171,18 +171,38 @@ bool broker_checkpoint(struct broker *broker)
 	return outcome.checkpoint_is_done;
 }
 
-bool broker_put_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
-		      struct slice channel, struct value *value)
+static void fill_in(struct broker *broker, struct core_alone *request)
 {
 	assert(!broker->is_stepping);
-	return core_put_alone(broker->core, loop_now_us(broker->loop), stream_group_unsent_value_bytes(broker->streams),
-			      connection, id, channel, value);
+	request->now_us = loop_now_us(broker->loop);
+	request->unsent_bytes = stream_group_unsent_value_bytes(broker->streams);
 }
 
-struct value *broker_take_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
-				struct slice channel)
+bool broker_put_alone(struct broker *broker, struct core_alone *put, struct value *value)
 {
-	assert(!broker->is_stepping);
-	return core_take_alone(broker->core, loop_now_us(broker->loop),
-			       stream_group_unsent_value_bytes(broker->streams), connection, id, channel);
+	struct core_reply handed;
+	struct core_unsent unclaimed;
+	fill_in(broker, put);
+	if (!core_put_alone(broker->core, put, value, &handed))
+		return false;
+	if (handed.cookie) {
+		broker->is_stepping = true;
+		broker->deliver(handed.cookie, &handed);
+		if (core_keep(&handed, &unclaimed))
+			core_sent(&unclaimed);
+		broker->is_stepping = false;
+	}
+	return true;
+}
+
+void broker_end_alone(struct broker *broker)
+{
+	if (broker->first_action)
+		run_actions(broker);
+}
+
+bool broker_take_alone(struct broker *broker, struct core_alone *take, struct value **value)
+{
+	fill_in(broker, take);
+	return core_take_alone(broker->core, take, value);
 }

@@ -49,12 +49,13 @@ struct broker { /* zero-initialise, then set the first five; the rest is the bro
  * came of an event that was the daemon's own, without a connection: its error, or ERROR_NONE. */
 enum error broker_step(struct broker *broker, struct core_event *event);
 
-/* The core's short way, for a put of one value and a plain take of one, in the same turn and under the same rules.
- * False or NULL: nothing has happened, and broker_step() has to be asked. See core_put_alone(). */
-bool broker_put_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
-		      struct slice channel, struct value *value);
-struct value *broker_take_alone(struct broker *broker, const struct core_connection *connection, uint64_t id,
-				struct slice channel);
+/* The core's short way, for a put of one value and a plain take of one, in the same turn and under the same rules. The
+ * time and the unsent bytes are filled in. False: nothing has happened, and broker_step() has to be asked. See
+ * core_put_alone(): the reply of the take that the put has ended is delivered; what it has put off waits until the
+ * caller has written the put's own, and calls broker_end_alone(). */
+bool broker_put_alone(struct broker *broker, struct core_alone *put, struct value *value);
+void broker_end_alone(struct broker *broker);
+bool broker_take_alone(struct broker *broker, struct core_alone *take, struct value **value);
 
 /* A slice of what records say was there: CORE_RESTORE. The journal is there; `restore` stays the caller's. */
 void broker_restore(struct broker *broker, struct core_restore *restore, struct core_restored *restored);

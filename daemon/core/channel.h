@@ -86,14 +86,13 @@ static inline bool channel_is_exhausted(const struct channel *channel)
 	return channel->closed && channel->n_leased == 0 && !channel_can_take(channel);
 }
 
-/* Whether a put that is buffered, or a take from the buffer, is nobody's business but the one's who asks: nobody waits
- * here, and nothing has to be written down. Whoever gives channels something that a put or a take brings about says so
- * here. */
+/* Whether a put or a take here is nobody's business but the one's who asks, and of takes that wait: no put waits here,
+ * and nothing has to be written down. Whoever gives channels something that a put or a take brings about says so here.
+ */
 static inline bool channel_is_quiet(const struct channel *channel)
 {
-	return list_is_empty(&channel->puts) && list_is_empty(&channel->takes) && !channel->mult &&
-	       channel->n_delayed_puts == 0 && !channel->definition.durable && !channel->changed_in &&
-	       channel->definition.kind != KIND_PROMISE;
+	return list_is_empty(&channel->puts) && !channel->mult && channel->n_delayed_puts == 0 &&
+	       !channel->definition.durable && !channel->changed_in && channel->definition.kind != KIND_PROMISE;
 }
 
 /* How many values can be buffered without shedding another; and whether one can. */

@@ -84,6 +84,7 @@ void core_destroy(struct core *core)
 	assert(core->recorded_bytes == 0 && core->bytes == 0 && core->parked_bytes == 0 && core->n_parked == 0 &&
 	       core->n_buffered == 0 && core->n_leased == 0 && core->timers.reserved == 0);
 	reply_blocks_release(core, 0);
+	request_pool_finish(&core->requests);
 	order_finish(&core->order);
 	timers_finish(&core->timers);
 	lease_table_finish(&core->lease_table);
@@ -322,7 +323,7 @@ void core_effects_release(struct core *core, struct core_effects *effects)
 			value_unkeep(value);
 		}
 		if (reply != &core->immediate && !reply->in_block)
-			free(reply);
+			request_pool_put(&core->requests, reply, reply->is_small);
 	}
 	reply_blocks_release(core, KEEPS_MEMORY);
 	*effects = (struct core_effects){0};

@@ -281,6 +281,7 @@ struct core_reply {
 	bool has_left : 1;    /* a take with a count, from when it was accepted */
 	bool owns_values : 1; /* the core's own business: whether release frees the values */
 	bool has_lease : 1;   /* take, alts: of a take arm */
+	bool is_small : 1;    /* likewise: whether it lies in a request that is small, see request_pool.h */
 	bool in_block : 1;    /* the core's own business: whether its memory is one of reply_create()'s */
 	struct slice to;      /* tap, untap */
 	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, */
@@ -377,17 +378,27 @@ void core_effects_release(struct core *core, struct core_effects *effects);
 bool core_keep(struct core_reply *reply, struct core_unsent *unsent);
 void core_sent(const struct core_unsent *unsent);
 
-/* The short way, which most traffic can go: a put of one value, or a take of one, plain, which concerns nobody but the
- * one who asks. What happens is what core_step() would do with the event, and the reply would be STATUS_OK, with the
- * value if it is a take: only that nothing is made for it, neither event nor reply. No effects may be outstanding.
+/* The short way, which most traffic can go: a put of one value, or a take of one, both plain, which concern nobody but
+ * the one who asks, and a plain take that waits for the value or waits then itself. What happens is what core_step()
+ * would do with the event: only that neither event nor effects are made for it. No effects may be outstanding, and the
+ * id may not be in use.
  *
- * core_put_alone(): true, and the value is the core's; false: nothing has happened, and the value is still the
- * caller's. core_take_alone(): the value, as core_keep() would give it: the caller ends it by core_sent() or
- * CORE_DISCONNECT. NULL: nothing has happened. What could not go this way goes by core_step(). */
-bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, const struct core_connection *connection,
-		    uint64_t id, struct slice channel, struct value *value);
-struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
-			      const struct core_connection *connection, uint64_t id, struct slice channel);
+ * True: it is carried out. False: nothing has happened, and it goes by core_step(). */
+struct core_alone { /* as in core_event */
+	uint64_t now_us, unsent_bytes;
+	struct core_connection *connection;
+	uint64_t id;
+	struct slice channel;
+	bool has_timeout;
+	uint64_t timeout_ms;
+};
+
+/* The value is the core's then, and the put's reply would be STATUS_OK; before it comes *handed, the reply of the take
+ * that waited for the value, which core_keep() has to take out of it, unless its cookie is NULL: nobody waited. */
+bool core_put_alone(struct core *core, const struct core_alone *put, struct value *value, struct core_reply *handed);
+/* *value as core_keep() would give it: the caller ends it by core_sent() or CORE_DISCONNECT. NULL: the take is parked.
+ */
+bool core_take_alone(struct core *core, const struct core_alone *take, struct value **value);
 
 /* Whether a put with this producer and seq takes no room there, whatever comes of it: it is told its outcome again, or
  * takes the place of the same put, which is parked. */

@@ -15,52 +15,64 @@ bool park_has_room(const struct core *core, const struct channel *channel)
 	return channel->n_puts + channel->n_delayed_puts + channel->n_takes < allowed;
 }
 
-static uint64_t deadline_of(const struct core *core, const struct core_event *event)
+static void destroy(struct core *core, struct request *request)
 {
-	uint64_t park_ms = core->limits.max_park_ms;
-	if (event->has_timeout && (park_ms == 0 || event->timeout_ms < park_ms))
-		park_ms = event->timeout_ms;
-	else if (park_ms == 0)
-		return CORE_NEVER;
-	return event->now_us + park_ms * 1000;
+	request_pool_put(&core->requests, request, request_is_small(request->parked.n_arms, request->parked.has_terms));
 }
 
-struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
+static uint64_t deadline_of(const struct core *core, bool has_timeout, uint64_t timeout_ms)
 {
-	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
-	const struct core_quota *quota = event->connection->quota;
-	if (event->connection->n_parked >= core->limits.max_inflight ||
+	uint64_t park_ms = core->limits.max_park_ms;
+	if (has_timeout && (park_ms == 0 || timeout_ms < park_ms))
+		park_ms = timeout_ms;
+	else if (park_ms == 0)
+		return CORE_NEVER;
+	return core->now_us + park_ms * 1000;
+}
+
+/* A request of this connection, and room for it everywhere. */
+static struct request *create(struct core *core, const struct core_connection *connection, enum core_op op,
+			      uint32_t n_arms, bool has_terms, uint64_t deadline_us, enum error *error)
+{
+	const struct core_quota *quota = connection->quota;
+	if (connection->n_parked >= core->limits.max_inflight ||
 	    (quota && quota->n_parked >= quota->limits.max_parked)) {
 		*error = ERROR_TOO_MANY_INFLIGHT;
 		return NULL;
 	}
 	*error = ERROR_OVERLOADED;
-	bool has_terms = event->op == CORE_PUT && (event->delay_ms > 0 || event->producer.len > 0);
-	if (!parked_bytes_fit(core, parked_bytes_of_request(n_arms, has_terms)))
+	if (!parked_bytes_fit(core, parked_bytes_of_request(n_arms, has_terms)) || order_reserve(&core->order) < 0 ||
+	    (deadline_us != CORE_NEVER && timers_reserve(&core->timers) < 0))
 		return NULL;
-	uint64_t deadline_us = deadline_of(core, event);
-	if (order_reserve(&core->order) < 0 || (deadline_us != CORE_NEVER && timers_reserve(&core->timers) < 0))
+	struct request *request = request_pool_get(&core->requests, n_arms, has_terms);
+	if (!request) {
+		if (deadline_us != CORE_NEVER)
+			timers_unreserve(&core->timers);
 		return NULL;
-	struct request *request =
-		malloc(sizeof(*request) + n_arms * sizeof(struct arm) + (has_terms ? sizeof(struct put_terms) : 0));
-	if (!request)
-		goto err_timer;
+	}
 	request->parked = (struct parked){
-		.op = event->op, .timer = {.deadline_us = deadline_us, .index = TIMER_NONE, .kind = TIMER_REQUEST}};
-	request->parked.n_arms = 0;
-	request->parked.has_terms = has_terms;
+		.op = op,
+		.has_terms = has_terms,
+		.timer = {.deadline_us = deadline_us, .index = TIMER_NONE, .kind = TIMER_REQUEST},
+	};
+	return request;
+}
+
+struct request *park_begin(struct core *core, const struct core_event *event, uint32_t n_arms, enum error *error)
+{
+	assert(n_arms >= 1 && n_arms <= CORE_MAX_ARMS);
+	bool has_terms = event->op == CORE_PUT && (event->delay_ms > 0 || event->producer.len > 0);
+	struct request *request = create(core, event->connection, event->op, n_arms, has_terms,
+					 deadline_of(core, event->has_timeout, event->timeout_ms), error);
+	if (!request)
+		return NULL;
 	if (has_terms)
 		*request_terms(request) = (struct put_terms){.delay_ms = event->delay_ms};
-	if (event->lease_ms > 0 && !(request->parked.lease = lease_prepare(core, event)))
-		goto err_request;
+	if (event->lease_ms > 0 && !(request->parked.lease = lease_prepare(core, event))) {
+		park_abandon(core, request);
+		return NULL;
+	}
 	return request;
-
-err_request:
-	free(request);
-err_timer:
-	if (deadline_us != CORE_NEVER)
-		timers_unreserve(&core->timers);
-	return NULL;
 }
 
 enum error park_arm(struct core *core, struct request *request, uint32_t index, struct channel *channel, bool is_put,
@@ -109,19 +121,17 @@ void park_before(struct core *core, struct request *request, struct request *oth
 	request->parked.n_arms = 1;
 }
 
-void park_commit(struct core *core, struct request *request, const struct core_event *event)
+static void commit(struct core *core, struct request *request, struct core_connection *connection, uint64_t id)
 {
 	struct parked *parked = &request->parked;
-	parked->connection = event->connection;
-	parked->id = event->id;
-	parked->batch = event->batch;
-	parked->parked_us = event->now_us;
-	list_append(parked->is_resting ? &event->connection->consumer->resting : &event->connection->parked,
-		    &parked->in_connection);
+	parked->connection = connection;
+	parked->id = id;
+	parked->parked_us = core->now_us;
+	list_append(parked->is_resting ? &connection->consumer->resting : &connection->parked, &parked->in_connection);
 	core->parked_bytes += parked_bytes_of_request(parked->n_arms, parked->has_terms);
-	event->connection->n_parked++;
-	if (event->connection->quota)
-		event->connection->quota->n_parked++;
+	connection->n_parked++;
+	if (connection->quota)
+		connection->quota->n_parked++;
 	core->n_parked++;
 	if (parked->id != CORE_NO_ID)
 		ids_insert(&core->ids, request);
@@ -129,6 +139,28 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 		order_append(&core->order, request);
 	if (parked->timer.deadline_us != CORE_NEVER)
 		timers_add(&core->timers, &parked->timer);
+}
+
+void park_commit(struct core *core, struct request *request, const struct core_event *event)
+{
+	request->parked.batch = event->batch;
+	commit(core, request, event->connection, event->id);
+}
+
+bool park_take_alone(struct core *core, const struct core_alone *take, struct channel *channel)
+{
+	enum error error;
+	struct request *request = create(core, take->connection, CORE_TAKE, 1, false,
+					 deadline_of(core, take->has_timeout, take->timeout_ms), &error);
+	if (!request)
+		return false;
+	if (park_arm(core, request, 0, channel, false, NULL) != ERROR_NONE) {
+		park_abandon(core, request);
+		return false;
+	}
+	request->parked.max = 1;
+	commit(core, request, take->connection, take->id);
+	return true;
 }
 
 /* Values that were to be put will not enter; `bytes` is the sum of their lengths. */
@@ -213,6 +245,7 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 		.accepted = was.op == CORE_PUT ? was.accepted : 0,
 		.has_left = was.is_counted,
 		.left = was.is_counted ? was.left : 0,
+		.is_small = request_is_small(was.n_arms, was.has_terms),
 	};
 	effects_append(effects, reply);
 	return reply;
@@ -226,7 +259,13 @@ uint32_t park_work(const struct request *request)
 void park_forget(struct core *core, struct request *request)
 {
 	unlink_everywhere(core, request);
-	free(request);
+	destroy(core, request);
+}
+
+void park_forget_served(struct core *core, struct request *request)
+{
+	channel_count_wait(request->arms[0].channel, false, core->now_us - request->parked.parked_us);
+	park_forget(core, request);
 }
 
 void park_abandon(struct core *core, struct request *request)
@@ -237,7 +276,7 @@ void park_abandon(struct core *core, struct request *request)
 		timers_unreserve(&core->timers);
 	if (request->parked.op != CORE_PUT)
 		lease_forget(core, request->parked.lease);
-	free(request);
+	destroy(core, request);
 }
 
 bool park_dead_letters(struct core *core, struct channel *source, struct channel *target, struct value_list *values)

@@ -115,36 +115,37 @@ void op_put(struct core *core, const struct core_event *event, struct core_effec
 	value_list_clear(&values);
 }
 
-/* Whether a request may be carried out between steps: in a turn that has had one, and while nothing is due. */
-static bool may_go_alone(const struct core *core, uint64_t now_us, const struct core_connection *connection,
-			 uint64_t id)
+/* The channel of a request that may be carried out between steps: in a turn that has had one, and while nothing is due.
+ * NULL: it may not. */
+static struct channel *alone_on(struct core *core, const struct core_alone *request)
 {
 	const struct timer *first = timers_first(&core->timers);
 	assert(!core->outstanding);
-	return now_us == core->alone_us && !(first && first->deadline_us <= now_us) &&
-	       !core_id_in_use(core, connection, id);
+	if (request->now_us != core->alone_us || (first && first->deadline_us <= request->now_us))
+		return NULL;
+	core->unsent_bytes = request->unsent_bytes;
+	struct channel *channel = channel_find(core, request->channel);
+	return channel && channel_is_quiet(channel) ? channel : NULL;
 }
 
-bool core_put_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes, const struct core_connection *connection,
-		    uint64_t id, struct slice channel_name, struct value *value)
+bool core_put_alone(struct core *core, const struct core_alone *put, struct value *value, struct core_reply *handed)
 {
 	struct value_list values = {value, value, 1};
-	if (core->is_draining || !may_go_alone(core, now_us, connection, id))
-		return false;
-	core->unsent_bytes = unsent_bytes;
-	struct channel *channel = channel_find(core, channel_name);
-	return channel && !channel->definition.durable && fits_memory(core, &values) &&
-	       transfer_put_alone(core, channel, value);
+	struct channel *channel = core->is_draining ? NULL : alone_on(core, put);
+	handed->cookie = NULL;
+	return channel && fits_memory(core, &values) && transfer_put_alone(core, channel, value, handed);
 }
 
-struct value *core_take_alone(struct core *core, uint64_t now_us, uint64_t unsent_bytes,
-			      const struct core_connection *connection, uint64_t id, struct slice channel_name)
+bool core_take_alone(struct core *core, const struct core_alone *take, struct value **value)
 {
-	if (!may_go_alone(core, now_us, connection, id))
-		return NULL;
-	core->unsent_bytes = unsent_bytes;
-	struct channel *channel = channel_find(core, channel_name);
-	return channel && !channel->definition.durable ? transfer_take_alone(core, channel) : NULL;
+	struct channel *channel = alone_on(core, take);
+	if (!channel)
+		return false;
+	if (channel->buffer.n > 0)
+		return (*value = transfer_take_alone(core, channel));
+	*value = NULL;
+	bool waits = !channel_can_take(channel) && !channel->closed && !(take->has_timeout && take->timeout_ms == 0);
+	return waits && park_take_alone(core, take, channel);
 }
 
 static enum error park_take(struct core *core, const struct core_event *event, struct channel *channel)

@@ -9,6 +9,7 @@
 #include "daemon/core/lease_table.h"
 #include "daemon/core/once.h"
 #include "daemon/core/order.h"
+#include "daemon/core/request_pool.h"
 #include "daemon/core/timers.h"
 
 struct core_connection {
@@ -79,6 +80,7 @@ struct core {
 	struct lease_table lease_table;
 	struct link held_leases; /* of struct lease, in the order of beginning */
 	struct order order;
+	struct request_pool requests; /* that nobody has */
 	struct link connections;
 	uint64_t n_connections;
 	uint32_t last_connection;
@@ -177,6 +179,8 @@ void park_commit(struct core *core, struct request *request, const struct core_e
  */
 void park_before(struct core *core, struct request *request, struct request *other);
 void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
+/* Does all of this for a plain take. False, and nothing done: it cannot park. */
+bool park_take_alone(struct core *core, const struct core_alone *take, struct channel *channel);
 
 /* Unlinks a parked request from everything, and appends its reply. `arm` is the arm that happened, or NULL. Values that
  * were still to be put go to the graveyard: take out first what lives on. */
@@ -186,6 +190,8 @@ struct core_reply *park_complete(struct core *core, struct request *request, str
 uint32_t park_work(const struct request *request);
 /* Does what park_complete() does, but for the reply: the request's connection is gone. */
 void park_forget(struct core *core, struct request *request);
+/* Does the same for a plain take that was served: its reply is the caller's. */
+void park_forget_served(struct core *core, struct request *request);
 
 /* Values of `source` park as a put on another channel. They are moved out of the list; false, and nothing done: no
  * memory. */
@@ -253,9 +259,10 @@ struct put_outcome {
 struct put_outcome transfer_put(struct core *core, struct channel *channel, struct value_list *values,
 				struct core_effects *effects);
 
-/* Puts one value into the buffer, or takes one out of it (which is then kept until core_sent()), where that concerns
- * nobody else. False or NULL: nothing has happened, and the value has to go the general way. */
-bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value);
+/* Gives one value to the plain take that parked first (whose reply is *handed then), or puts it into the buffer of a
+ * quiet channel; or takes one out of that, where there is one (it is then kept until core_sent()). False or NULL:
+ * nothing has happened, and the value has to go the general way. */
+bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value, struct core_reply *handed);
 struct value *transfer_take_alone(struct core *core, struct channel *channel);
 
 /* Fills the reply of a take with 1 … max values; the channel must have one. A prepared lease (NULL: none) begins. */

@@ -10,9 +10,45 @@
 
 /* -- Alone -- */
 
-bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value)
+/* A value that comes is what the reply gives: it goes on at once, so it is never charged. */
+static void hand_over(struct core *core, struct channel *channel, struct value *value, struct core_reply *reply)
 {
-	if (channel->closed || !channel_is_quiet(channel) || !channel_has_room(channel))
+	channel_enter(channel, value);
+	recorder_gone(core, channel, value, RECORD_TAKEN);
+	value->channel = channel;
+	channel->taken++;
+	channel->n_kept++;
+	reply->value = value;
+	reply->owns_values = true;
+	reply->n_values = 1;
+}
+
+/* To the take that parked first, if that is a plain one. */
+static bool hand_over_alone(struct core *core, struct channel *channel, struct value *value, struct core_reply *handed)
+{
+	struct request *request = arm_request(LIST_ITEM(channel->takes.next, struct arm, link));
+	const struct parked *parked = &request->parked;
+	__builtin_prefetch(request->arms[0].link.next); /* see taker_begin() */
+	if (parked->op != CORE_TAKE || parked->batch || parked->is_counted || parked->lease)
+		return false;
+	*handed = (struct core_reply){.cookie = parked->connection->cookie,
+				      .id = parked->id,
+				      .op = CORE_TAKE,
+				      .status = STATUS_OK,
+				      .is_take = true,
+				      .channel = channel_name(channel)};
+	hand_over(core, channel, value, handed);
+	park_forget_served(core, request);
+	return true;
+}
+
+bool transfer_put_alone(struct core *core, struct channel *channel, struct value *value, struct core_reply *handed)
+{
+	if (channel->closed)
+		return false;
+	if (!list_is_empty(&channel->takes))
+		return hand_over_alone(core, channel, value, handed);
+	if (!channel_has_room(channel))
 		return false;
 	channel_enter(channel, value);
 	charge_add(core, channel, value);
@@ -22,7 +58,7 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 
 struct value *transfer_take_alone(struct core *core, struct channel *channel)
 {
-	if (channel->buffer.n == 0 || !channel_is_quiet(channel) || store_first(&channel->buffer)->origin)
+	if (store_first(&channel->buffer)->origin)
 		return NULL;
 	struct value *value = buffer_pop(core, channel);
 	charge_sub(core, channel, value);
@@ -92,19 +128,6 @@ static void run_give(struct core *core, struct channel *channel, struct run *run
 	reply->value = run->values.head;
 	reply->owns_values = true;
 	reply->n_values = (uint32_t)run->values.n;
-}
-
-/* A value that comes is what the reply gives: it goes on at once, so it is never charged. */
-static void hand_over(struct core *core, struct channel *channel, struct value *value, struct core_reply *reply)
-{
-	channel_enter(channel, value);
-	recorder_gone(core, channel, value, RECORD_TAKEN);
-	value->channel = channel;
-	channel->taken++;
-	channel->n_kept++;
-	reply->value = value;
-	reply->owns_values = true;
-	reply->n_values = 1;
 }
 
 /* The value has left its place for the taps of the channel. */

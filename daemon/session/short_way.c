@@ -4,7 +4,6 @@
 
 #define BIT(member) MESSAGE_BIT(MEMBER_##member)
 
-/* The members that change nothing where the outcome is there at once. */
 static const uint64_t of_take = BIT(ID) | BIT(OP) | BIT(CHANNEL) | BIT(TIMEOUT_MS), of_put = of_take | BIT(VALUE);
 
 static bool is_plain(const struct session *session, const struct message_request *request, uint64_t members)
@@ -12,26 +11,37 @@ static bool is_plain(const struct session *session, const struct message_request
 	return session->wire->has_short_way && !(request->present & ~members);
 }
 
+static struct core_alone alone_of(const struct session *session, const struct message_request *request)
+{
+	return (struct core_alone){.connection = session->connection,
+				   .id = request->id,
+				   .channel = request->channel,
+				   .has_timeout = message_has(request, MEMBER_TIMEOUT_MS),
+				   .timeout_ms = request->timeout_ms};
+}
+
 bool short_way_put(struct session *session, const struct message_request *request, struct value *value)
 {
-	if (!is_plain(session, request, of_put) ||
-	    !broker_put_alone(session->all->broker, session->connection, request->id, request->channel, value))
+	struct broker *broker = session->all->broker;
+	struct core_alone put = alone_of(session, request);
+	if (!is_plain(session, request, of_put) || !broker_put_alone(broker, &put, value))
 		return false;
 	if (request->id != MESSAGE_NO_ID) {
 		message_ok(session_output(session, 0), request->id);
 		session_written(session, request->channel);
 	}
+	broker_end_alone(broker);
 	return true;
 }
 
 bool short_way_take(struct session *session, const struct message_request *request)
 {
-	struct value *value =
-		is_plain(session, request, of_take)
-			? broker_take_alone(session->all->broker, session->connection, request->id, request->channel)
-			: NULL;
-	if (!value)
+	struct value *value;
+	struct core_alone take = alone_of(session, request);
+	if (!is_plain(session, request, of_take) || !broker_take_alone(session->all->broker, &take, &value))
 		return false;
+	if (!value)
+		return true;
 	struct slice bytes = {value->bytes, value->len};
 	message_ok_value(session_output(session, bytes.len + VALUE_OVERHEAD), request->id, bytes);
 	unsent_keep_row(session, (struct core_unsent){.values = value, .n_values = 1});

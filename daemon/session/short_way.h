@@ -1,5 +1,5 @@
-/* Puts and takes that concern nobody but the one who asks: the core's short way, with the reply in one piece. For
- * frames alone; whatever cannot go here goes by the core's events, and means the same there. */
+/* Puts and takes that concern nobody but the one who asks, and a take that waits: the core's short way, with the reply
+ * in one piece. For frames alone; whatever cannot go here goes by the core's events, and means the same there. */
 #ifndef MILLRACE_SESSION_SHORT_WAY_H
 #define MILLRACE_SESSION_SHORT_WAY_H
 

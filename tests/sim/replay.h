@@ -17,10 +17,11 @@ struct replay_seen {
 	uint64_t duplicates;              /* puts that had happened before */
 	uint64_t once_parked;             /* the sum over the steps: of numbered puts that wait */
 	uint64_t delayed, delayed_parked; /* sums over the steps: of delayed puts that were accepted, or parked */
-	uint64_t counted, counted_timeout, counted_cancelled;       /* values and ends of takes with a count */
-	uint64_t rested;                                            /* steps after which such a take rests */
-	uint64_t alone;                                             /* operations that went the short way */
-	uint64_t tapped;                                            /* taps made */
+	uint64_t counted, counted_timeout, counted_cancelled; /* values and ends of takes with a count */
+	uint64_t rested;                                      /* steps after which such a take rests */
+	uint64_t alone, parked_alone, handed_alone; /* operations that went the short way; of these, takes that parked,
+						       and puts to such as had parked */
+	uint64_t tapped;                            /* taps made */
 	uint64_t tap_steps, tap_unmatched, tap_muted, taps_held_up; /* steps with such that carried ... */
 	uint64_t leased, acked, came_back, dead_lettered, undeliverable, returned;
 };

@@ -202,6 +202,27 @@ struct operation replay_fit(const struct replay_world *world, const struct opera
 	return fitted;
 }
 
+/* Reads what came of an event that went the short way, as if it were of a step, and lets go of it. */
+static bool take_alone_effects(struct replay_world *world, struct core_reply *handed, struct core_reply *own)
+{
+	struct core_effects effects = {0};
+	struct core_unsent let_go;
+	if (handed->cookie) {
+		effects.head = effects.tail = handed;
+		handed->next = own;
+	}
+	if (own) {
+		own->next = NULL;
+		effects.head = effects.head ? effects.head : own;
+		effects.tail = own;
+	}
+	bool good = read_effects(world, &effects);
+	for (struct core_reply *reply = effects.head; reply; reply = reply->next)
+		if (core_keep(reply, &let_go))
+			core_sent(&let_go);
+	return good;
+}
+
 /* Carries the event out by the short way, if it can go there; the recording has it as any other, and plays it by the
  * general way: so both are held against each other. */
 static bool goes_alone(struct replay_world *world, const struct operation *o, const struct core_event *event,
@@ -210,38 +231,36 @@ static bool goes_alone(struct replay_world *world, const struct operation *o, co
 	bool is_put = event->op == CORE_PUT && event->delay_ms == 0 && event->values.n == 1 && !event->batch &&
 		      !event->producer.len,
 	     is_take = event->op == CORE_TAKE && !event->batch && !event->count && !event->lease_ms;
-	struct core_reply reply = {.id = event->id, .op = event->op, .status = STATUS_OK, .channel = event->channel};
-	if (!event->connection || !(is_put || is_take))
+	struct core_alone alone = {event->now_us,  event->unsent_bytes, event->connection, event->id,
+				   event->channel, event->has_timeout,  event->timeout_ms};
+	struct core_reply handed = {0}, reply = {.cookie = &world->cookies[o->connection],
+						 .id = event->id,
+						 .op = event->op,
+						 .status = STATUS_OK,
+						 .channel = event->channel,
+						 .accepted = is_put,
+						 .is_take = is_take};
+	struct core_event recorded = *event;
+	if (!event->connection || !(is_put || is_take) || core_id_in_use(world->core, event->connection, event->id))
 		return false;
 	struct value *copied = NULL;
-	if (is_put)
-		copied = value_create(event->values.head->bytes, event->values.head->len, NULL);
-	if (is_put && !core_put_alone(world->core, event->now_us, event->unsent_bytes, event->connection, event->id,
-				      event->channel, event->values.head)) {
-		value_destroy(copied);
-		return false;
-	}
-	if (is_take && !(reply.value = core_take_alone(world->core, event->now_us, event->unsent_bytes,
-						       event->connection, event->id, event->channel)))
-		return false;
-	struct core_event recorded = *event;
 	if (is_put) {
+		copied = value_create(event->values.head->bytes, event->values.head->len, NULL);
 		recorded.values = (struct value_list){copied, copied, 1};
-		reply.accepted = 1;
 	}
-	recording_add_event(world->recording, &recorded);
+	bool goes = is_put ? core_put_alone(world->core, &alone, event->values.head, &handed)
+			   : core_take_alone(world->core, &alone, &reply.value);
+	if (goes) {
+		bool is_parked = is_take && !reply.value;
+		reply.n_values = reply.owns_values = is_take;
+		recording_add_event(world->recording, &recorded);
+		*good = take_alone_effects(world, &handed, is_parked ? NULL : &reply);
+		world->n_alone++;
+		world->n_parked_alone += is_parked;
+		world->n_handed_alone += handed.cookie != NULL;
+	}
 	value_destroy(copied);
-	reply.cookie = &world->cookies[o->connection];
-	reply.is_take = is_take;
-	reply.n_values = is_take;
-	reply.owns_values = is_take;
-	struct core_effects effects = {.head = &reply, .tail = &reply};
-	*good = read_effects(world, &effects);
-	struct core_unsent let_go;
-	if (core_keep(&reply, &let_go))
-		core_sent(&let_go);
-	world->n_alone++;
-	return true;
+	return goes;
 }
 
 bool replay_act(struct replay_world *world, const struct operation *o)

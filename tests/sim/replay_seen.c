@@ -57,6 +57,8 @@ void replay_see(const struct replay_world *world, const struct operation *o, uin
 void replay_see_end(const struct replay_world *world, struct replay_seen *seen)
 {
 	seen->alone += world->n_alone;
+	seen->parked_alone += world->n_parked_alone;
+	seen->handed_alone += world->n_handed_alone;
 	for (int i = 0; i < SIM_CHANNELS; i++) {
 		seen->dead_lettered += world->model.channels[i].dead_lettered;
 		seen->returned += world->model.channels[i].returned;

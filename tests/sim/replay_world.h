@@ -24,9 +24,10 @@ struct replay_world {
 	size_t n_unsent[SIM_CONNECTIONS];
 	bool keeps[SIM_CONNECTIONS];
 	uint64_t unsent_bytes;
-	uint64_t n_alone; /* operations that went the core's short way */
-	bool was_sliced;  /* this operation went on in other turns */
-	bool is_alone;    /* without the model, and nothing that goes on in other turns is waited for */
+	uint64_t n_alone;                        /* operations that went the core's short way */
+	uint64_t n_parked_alone, n_handed_alone; /* of these, takes that parked, and puts to such as had parked */
+	bool was_sliced;                         /* this operation went on in other turns */
+	bool is_alone; /* without the model, and nothing that goes on in other turns is waited for */
 	struct replay_asked asked[MAX_ASKED];
 	uint32_t n_asked;
 	struct model model;

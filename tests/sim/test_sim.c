@@ -80,6 +80,8 @@ static void check_reached(const struct replay_seen *seen)
 	ck_assert_uint_gt(seen->counted_cancelled, some);
 	ck_assert_uint_gt(seen->rested, 10 * some);
 	ck_assert_uint_gt(seen->alone, 10 * some);
+	ck_assert_uint_gt(seen->parked_alone, some);
+	ck_assert_uint_gt(seen->handed_alone, some);
 	ck_assert_uint_gt(seen->tapped, 10 * some);
 	ck_assert_uint_gt(seen->tap_steps, 10 * some);
 	ck_assert_uint_gt(seen->tap_unmatched, some);

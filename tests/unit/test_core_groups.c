@@ -409,12 +409,14 @@ START_TEST(a_reply_waits_for_a_definition_alone)
 	core_step(fixture.core, &event, &effects);
 	core_effects_release(fixture.core, &effects);
 	struct value *value = value_create("x", 1, NULL);
+	struct core_alone put = {fixture.now_us, 0, fixture.connections[0], 2, SLICE("c"), false, 0};
+	struct core_reply handed;
 	/* Until the definition is kept, what is put there may be undone, and waits. */
-	ck_assert(!core_put_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 2, SLICE("c"), value));
+	ck_assert(!core_put_alone(fixture.core, &put, value, &handed));
 	recorder.batch = 2;
 	recorder.committed = 1;
 	expect("a3 put c y", "a3 ok");
-	ck_assert(core_put_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 4, SLICE("c"), value));
+	ck_assert(core_put_alone(fixture.core, &put, value, &handed));
 	expect_buffer("c", "y x");
 }
 END_TEST

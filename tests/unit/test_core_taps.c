@@ -384,9 +384,14 @@ START_TEST(a_tapped_channel_does_not_go_the_short_way)
 	expect("a2 create d bounded 9", "a2 ok created");
 	expect("a3 tap c d pause", "a3 ok created");
 	struct value *value = value_create("x", 1, NULL);
-	ck_assert(!core_put_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 4, SLICE("c"), value));
-	ck_assert(core_put_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 4, SLICE("d"), value));
-	ck_assert_ptr_null(core_take_alone(fixture.core, fixture.now_us, 0, fixture.connections[0], 5, SLICE("c")));
+	struct core_alone into_c = {fixture.now_us, 0, fixture.connections[0], 4, SLICE("c"), false, 0},
+			  into_d = into_c;
+	struct core_reply handed;
+	into_d.channel = SLICE("d");
+	ck_assert(!core_put_alone(fixture.core, &into_c, value, &handed));
+	ck_assert(core_put_alone(fixture.core, &into_d, value, &handed));
+	ck_assert_ptr_null(handed.cookie);
+	ck_assert(!core_take_alone(fixture.core, &into_c, &value));
 }
 END_TEST
 
