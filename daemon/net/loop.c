@@ -190,9 +190,14 @@ void loop_want_flush(struct loop *loop)
 	loop->wants_flush = true;
 }
 
+bool loop_turn_has_lasted(const struct loop *loop, uint64_t us)
+{
+	return loop->now_is_read && loop_clock_us() - loop->now_us > us;
+}
+
 bool loop_turn_is_long(const struct loop *loop)
 {
-	return loop->now_is_read && loop_clock_us() - loop->now_us > LOOP_LONG_TURN_US;
+	return loop_turn_has_lasted(loop, LOOP_LONG_TURN_US);
 }
 
 /* Whether anything has happened that the turn's end has to look after: something to send, or anything for which the

@@ -37,14 +37,14 @@ static void on_turn(void *arg)
 {
 	struct run_queue *queue = arg;
 	size_t left = queue->n < queue->max_a_turn ? queue->n : queue->max_a_turn;
-	uint64_t end_us = loop_clock_us() + LOOP_LONG_TURN_US;
+	loop_now_us(queue->loop); /* from now on at the latest it is a turn */
 	do {
 		if (!queue->first)
 			return;
 		struct stream *stream = queue->first->stream;
 		run_queue_leave(queue->first);
 		queue->run(stream);
-	} while (--left > 0 && loop_clock_us() < end_us);
+	} while (--left > 0 && !loop_turn_is_long(queue->loop));
 	if (queue->first)
 		hurry(queue);
 }
@@ -52,7 +52,7 @@ static void on_turn(void *arg)
 int run_queue_init(struct run_queue *queue, struct loop *loop, size_t max_a_turn, void (*run)(struct stream *stream))
 {
 	assert(max_a_turn > 0);
-	*queue = (struct run_queue){.end = &queue->first, .max_a_turn = max_a_turn, .run = run};
+	*queue = (struct run_queue){.end = &queue->first, .max_a_turn = max_a_turn, .run = run, .loop = loop};
 	queue->timer = loop_timer_create(loop, on_turn, queue);
 	return queue->timer ? 0 : -1;
 }

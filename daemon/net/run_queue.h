@@ -1,8 +1,8 @@
 /* Streams that go on in a turn to come, first come first served: what they have to do cannot be done at once without
  * holding up the others. For net/ alone.
  *
- * A turn runs as many as were there when it began, at most `max_a_turn` of them, and ends early once they have taken
- * LOOP_LONG_TURN_US together. One at least goes on in each turn, so everybody's time comes. */
+ * A turn runs as many as were there when it began, at most `max_a_turn` of them, and fewer where it has become long.
+ * One at least goes on in each turn, so everybody's time comes. */
 #ifndef MILLRACE_NET_RUN_QUEUE_H
 #define MILLRACE_NET_RUN_QUEUE_H
 
@@ -23,6 +23,7 @@ struct run_place {                      /* of a stream in a queue, or of one tha
 struct run_queue {
 	struct run_place *first, **end;
 	size_t n, max_a_turn;
+	struct loop *loop;
 	struct loop_timer *timer;
 	void (*run)(struct stream *stream); /* has left the queue by then, and may enter it again */
 };

@@ -137,8 +137,9 @@ static inline bool stream_has_unsent(const struct stream *stream)
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
-/* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. */
-bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before);
+/* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn, which ends with
+ * the loop's turn too when that has become long. To be asked between requests. */
+bool stream_has_had_its_turn(struct stream *stream, uint64_t written_before);
 
 /* What was done for this stream, and wrote nothing, counts towards its turn as if it had written so many bytes. */
 void stream_count_work(struct stream *stream, uint32_t bytes);

@@ -11,12 +11,13 @@ enum { OPENINGS_A_TURN = 4 };
 
 /* -- Events -- */
 
-/* In a turn that is long already, other streams have their time first. */
+/* In a turn that is long already, other streams have their time first. Those who wait have half of it for sure. */
 static void read_or_wait(struct stream *stream)
 {
+	struct stream_group *group = stream->group;
 	if (stream->workspace && run_place_is_taken(&stream->workspace->run_place))
 		return;
-	if (loop_turn_is_long(stream->group->loop))
+	if (loop_turn_has_lasted(group->loop, group->reads.n > 0 ? LOOP_LONG_TURN_US / 2 : LOOP_LONG_TURN_US))
 		stream_read_soon(stream);
 	else
 		stream_read(stream);

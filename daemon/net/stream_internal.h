@@ -13,7 +13,10 @@
 #include "daemon/net/run_queue.h"
 #include "daemon/net/stream.h"
 
-enum { STREAM_READ_BYTES = 256 * 1024 }; /* one read takes at most so much, of one stream */
+enum {
+	STREAM_READ_BYTES = 128 * 1024, /* one read takes at most so much, of one stream */
+	LOOKS_A_CLOCK = 32,             /* so often streams ask whether they have had their turn for one look at it */
+};
 
 /* Streams with something to send, or that are gone, in the order in which that began. */
 struct stream_queue {
@@ -32,6 +35,7 @@ struct stream_group {
 	struct buffer_budget budget;
 	struct output_pool pool;
 	uint64_t unsent_value_bytes;
+	uint32_t n_looks;    /* wraps: see LOOKS_A_CLOCK */
 	struct stream *held; /* stream_hold.c's: streams with output that may not be sent yet */
 	uint64_t released;   /* and the last number that was released */
 	struct log_seldom timeouts_log, handshakes_log, over_budget_log;

@@ -177,27 +177,96 @@ static void check_many(void)
 		ck_assert_msg(!stream_check(&many[i]), "%s", stream_check(&many[i]));
 }
 
-START_TEST(a_turn_that_is_long_leaves_the_others_for_the_next)
+static int peers[MANY];
+
+static void open_many(void)
 {
-	int peers[MANY];
 	for (int i = 0; i < MANY; i++) {
 		int pair[2];
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 		ck_assert_int_eq(stream_init(&many[i], streams, pair[0], NULL, 1 << 20, &slow), 0);
 		peers[i] = pair[1];
+	}
+}
+
+static void all_say_something(void)
+{
+	for (int i = 0; i < MANY; i++)
 		ck_assert_int_eq(write(peers[i], "x", 1), 1);
-	}
-	for (unsigned before = 0; reads < MANY; before = reads) {
-		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
-		ck_assert_uint_gt(reads, before);
-		ck_assert_uint_le((reads - before) * SLOW_US, 2 * LOOP_LONG_TURN_US + 2 * SLOW_US);
-		check_many();
-	}
-	ck_assert_uint_eq(reads, MANY); /* and each was read once */
+}
+
+static void close_many(void)
+{
 	for (int i = 0; i < MANY; i++)
 		close(peers[i]);
 	while (many_gone < MANY)
 		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+}
+
+/* A turn reads no more than what makes it long, and then one of those who wait. */
+static void turn_that_is_not_too_long(void)
+{
+	unsigned before = reads;
+	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	ck_assert_uint_gt(reads, before);
+	ck_assert_uint_le((reads - before) * SLOW_US, LOOP_LONG_TURN_US + 2 * SLOW_US);
+	check_many();
+}
+
+START_TEST(a_turn_that_is_long_leaves_the_others_for_the_next)
+{
+	open_many();
+	all_say_something();
+	while (reads < MANY)
+		turn_that_is_not_too_long();
+	ck_assert_uint_eq(reads, MANY); /* and each was read once */
+	close_many();
+}
+END_TEST
+
+START_TEST(those_who_wait_and_those_who_come_share_a_turn)
+{
+	open_many();
+	for (int i = 0; i < MANY; i++) {
+		all_say_something();
+		turn_that_is_not_too_long();
+	}
+	close_many();
+}
+END_TEST
+
+/* -- A peer that sends very many requests at once -- */
+
+enum { REQUESTS = 1000, REQUEST_US = 20, REQUESTS_BETWEEN_LOOKS = 40 };
+
+/* Each byte is a request. */
+static size_t read_requests(struct stream *read, char *bytes, size_t len)
+{
+	size_t done = 0;
+	uint64_t written_before = stream_written(read);
+	(void)bytes;
+	loop_now_us(loop);
+	for (; done < len && !stream_has_had_its_turn(read, written_before); done++)
+		fake_system.now_us += REQUEST_US;
+	reads += (unsigned)done;
+	return done;
+}
+
+static const struct stream_handlers pipelining = {
+	.on_bytes = read_requests, .on_sent = no_matter, .on_end = on_end, .on_gone = on_gone};
+
+START_TEST(what_one_read_has_brought_goes_on_in_other_turns)
+{
+	static const char requests[REQUESTS];
+	open_stream(&pipelining);
+	say(requests, sizeof(requests));
+	for (unsigned before = 0; reads < REQUESTS; before = reads) {
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+		ck_assert_uint_gt(reads, before);
+		ck_assert_uint_le(reads - before, LOOP_LONG_TURN_US / REQUEST_US + REQUESTS_BETWEEN_LOOKS);
+		ck_assert_msg(!stream_check(&stream), "%s", stream_check(&stream));
+	}
+	ck_assert_uint_ge(turns, REQUESTS * REQUEST_US / LOOP_LONG_TURN_US / 2);
 }
 END_TEST
 
@@ -319,6 +388,8 @@ int main(void)
 		a_poll_is_one_turn_though_something_is_always_ready,
 		a_peer_that_reads_again_while_its_stream_is_queued_does_not_stop_a_loop_that_spins,
 		a_turn_that_is_long_leaves_the_others_for_the_next,
+		those_who_wait_and_those_who_come_share_a_turn,
+		what_one_read_has_brought_goes_on_in_other_turns,
 		NULL,
 	};
 	const TTest *const broken[] = {
