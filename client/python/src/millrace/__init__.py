@@ -16,7 +16,7 @@ import ssl
 from typing import Generator
 
 from . import url as _url
-from .aio import AsyncClient, Choice, Job as AsyncJob, Jobs as AsyncJobs, Settings, Subscription as AsyncSubscription
+from .aio import AsyncClient, Choice, Settings
 from .errors import (
     Cancelled,
     Closed,
@@ -28,6 +28,8 @@ from .errors import (
     Timeout,
     Undecodable,
 )
+from .iteration import Jobs as AsyncJobs, Subscription as AsyncSubscription
+from .job import Job as AsyncJob
 from .jsontext import Raw
 from .sync import Client, Job, Jobs, Subscription
 

@@ -8,24 +8,23 @@ its place. Nothing is lost, and no CancelledError is swallowed.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import random
 import re
 import secrets
 import ssl
-import weakref
 from dataclasses import dataclass, field
 from typing import Any, AsyncIterator, Iterable, Mapping, Optional, Sequence, Union
 
 from . import url as urls
-from .errors import Closed, ConnectionLost, ForkError, LeaseLost, Refused, Timeout
+from .errors import Closed, ConnectionLost, ForkError, Refused, Timeout
+from .iteration import Jobs, Subscription
+from .job import Job, accept, give_back, milliseconds
 from .link import Link, Reply
 
 HANDOVER_MS = 60_000  # the lease of a take while its value is on its way
 PUT_WINDOW = 512  # unanswered puts of one channel: the daemon remembers 1024, so each can be sent again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0
-LONGEST_MS = 2**31 - 1
 
 Row = Mapping[str, Any]
 PutArm = tuple[str, Any]
@@ -36,13 +35,6 @@ def group_of(channel: str) -> str:
     """The group that a channel belongs to: what stands in the first pair of braces in its name, else `default`."""
     match = re.search(r"\{([^}]*)\}", channel)
     return match[1] if match and match[1] else "default"
-
-
-def milliseconds(seconds: float, what: str = "timeout") -> int:
-    """Rounded up. ValueError if that is no time."""
-    if not seconds >= 0:
-        raise ValueError(f"{what} is a number of seconds, at least 0, not {seconds!r}")
-    return min(math.ceil(seconds * 1000), LONGEST_MS)
 
 
 @dataclass(frozen=True)
@@ -68,198 +60,6 @@ class Settings:
     connect_timeout: float = 5.0
     reconnect: float | None = 30.0
     addresses: list[urls.Address] = field(default_factory=list)
-
-
-class Job:
-    """A value on lease: it stays the daemon's until ack(). While the job is held the lease is extended by itself.
-
-    value, channel, deliveries (how often it was given out, this time included), origin (of a dead letter: channel, deliveries, reason,
-    age_ms; else None). `async with job:` acknowledges at a normal end, and gives back (nack) on an exception.
-    """
-
-    def __init__(self, link: Link, channel: str, reply: Reply, lease_ms: int) -> None:
-        self.value: Any = reply.get("value")
-        self.channel = channel
-        self.deliveries = int(reply.get("deliveries", 1))
-        self.origin: Mapping[str, Any] | None = reply.get("origin")
-        self.token = str(reply["lease"])
-        self._link = link
-        self._is_done = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._extend_later(weakref.ref(self), lease_ms)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it was acknowledged or given back, or its lease is known to be lost."""
-        return self._is_done
-
-    async def ack(self) -> None:
-        """The work is done: the value is out of the channel. LeaseLost if it had gone back by then."""
-        await self._finish("ack", {})
-
-    async def nack(self, *, delay: float = 0.0, counted: bool = True) -> None:
-        """Gives the value back to its place, at once or after `delay` seconds. counted=False: no work was done on it, and its
-        deliveries stay as they were."""
-        members: dict[str, Any] = {"delay_ms": milliseconds(delay, "delay")} if delay else {}
-        if not counted:
-            members["counted"] = False
-        await self._finish("nack", members)
-
-    async def extend(self, lease: float) -> None:
-        """So many seconds more from now on, instead of what was left."""
-        self._stop_extending()
-        await self._ask("extend", {"lease_ms": max(1, milliseconds(lease, "lease"))})
-        self._extend_later(weakref.ref(self), max(1, milliseconds(lease, "lease")))
-
-    async def _finish(self, op: str, members: dict[str, Any]) -> None:
-        if self._is_done:
-            return
-        self._stop_extending()
-        self._is_done = True
-        await asyncio.shield(self._ask(op, members))
-
-    async def _ask(self, op: str, members: dict[str, Any]) -> None:
-        try:
-            await self._link.send(op, {"lease": self.token, **members})
-        except ConnectionLost as error:
-            raise LeaseLost(f"the lease has ended with its connection: {error}", "no_such_lease") from error
-
-    def give_back(self) -> None:
-        """nack(counted=False) for who cannot wait."""
-        if not self._is_done:
-            self._is_done = True
-            self._stop_extending()
-            give_back(self._link, self.token)
-
-    def fail(self) -> None:
-        """nack() for who cannot wait."""
-        if not self._is_done:
-            self._is_done = True
-            self._stop_extending()
-            self._link.post("nack", {"lease": self.token})
-
-    @staticmethod
-    def _extend_later(self_ref: "weakref.ref[Job]", lease_ms: int) -> None:
-        """Extends after a third of the time, for as long as somebody holds the job."""
-
-        def extend() -> None:
-            job = self_ref()
-            if job is not None and not job._is_done and job._link.is_open:
-                job._link.post("extend", {"lease": job.token, "lease_ms": lease_ms})
-                Job._extend_later(self_ref, lease_ms)
-
-        job = self_ref()
-        if job is not None:
-            job._timer = asyncio.get_running_loop().call_later(lease_ms / 3000, extend)
-
-    def _stop_extending(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-
-    async def __aenter__(self) -> "Job":
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        await finish_job(self, kind)
-
-
-async def finish_job(job: Job, kind: type[BaseException] | None) -> None:
-    """ack at a normal end, nack on an exception: uncounted where no work failed but the worker was stopped."""
-    if kind is None:
-        await job.ack()
-    elif issubclass(kind, Exception):
-        await job.nack()
-    else:
-        job.give_back()
-
-
-def give_back(link: Link, token: str) -> None:
-    """A value that nobody worked on returns to its place."""
-    members: dict[str, Any] = {"lease": token}
-    if "once" in link.features:
-        members["counted"] = False
-    link.post("nack", members)
-
-
-class Jobs:
-    """`async for job in m.jobs(...)`: each job is acknowledged when the next one is asked for, and given back if the loop ends by an
-    exception. A `break` cannot be told from that: call job.ack() before it, or write `async with m.jobs(...) as jobs:` around the loop,
-    which acknowledges at a normal end. The loop ends when the channel is closed and has nothing more."""
-
-    def __init__(self, client: "AsyncClient", channel: str, lease: float) -> None:
-        self._client, self._channel, self._lease = client, channel, lease
-        self._job: Job | None = None
-
-    def __aiter__(self) -> "Jobs":
-        return self
-
-    async def __anext__(self) -> Job:
-        job, self._job = self._job, None
-        if job is not None:
-            try:
-                await job.ack()
-            except LeaseLost:
-                pass  # somebody else has it, and will finish it
-        try:
-            self._job = await self._client.take_job(self._channel, lease=self._lease)
-        except Closed:
-            raise StopAsyncIteration from None
-        return self._job
-
-    async def __aenter__(self) -> "Jobs":
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        job, self._job = self._job, None
-        if job is not None and not job.is_done:
-            await finish_job(job, kind)
-
-    def __del__(self) -> None:
-        job = self._job
-        if job is not None and not job.is_done and job._link.is_open:
-            job._link._loop.call_soon_threadsafe(job.fail)
-
-
-class Subscription:
-    """`async for value in m.tap(...)`: what comes through a tap of the caller's own. Its channel and its tap go with the connection, and
-    are made anew with it: what came while there was none is missed."""
-
-    def __init__(self, client: "AsyncClient", members: dict[str, Any]) -> None:
-        self._client, self._members = client, members
-        self.channel = ""
-
-    async def open(self) -> "Subscription":
-        reply, _ = await self._client._ask("tap", self._members, channel=str(self._members["from"]), repeat=True)
-        self.channel = str(reply["to"])
-        return self
-
-    def __aiter__(self) -> "Subscription":
-        return self
-
-    async def __anext__(self) -> Any:
-        while True:
-            if not self.channel:
-                await self.open()
-            try:
-                return await self._client.take(self.channel)
-            except Closed:
-                raise StopAsyncIteration from None
-            except Refused as error:
-                if error.code != "no_such_channel":
-                    raise
-                self.channel = ""  # it went with a connection that broke
-
-    async def close(self) -> None:
-        """Ends the tap, and deletes its channel."""
-        if self.channel:
-            channel, self.channel = self.channel, ""
-            await self._client.delete(channel, force=True)
-
-    async def __aenter__(self) -> "Subscription":
-        return self if self.channel else await self.open()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
 
 
 class _PutWindow:
@@ -667,10 +467,3 @@ class AsyncClient:
     async def ping(self) -> None:
         """Whether the daemon answers."""
         await self._ask("ping", {}, repeat=True)
-
-
-def accept(link: Link, reply: Reply) -> None:
-    """The caller has the value: it is out of its channel. Nothing may be awaited between this and the caller's return."""
-    if "lease" in reply:
-        link.post("ack", {"lease": reply["lease"]})
-

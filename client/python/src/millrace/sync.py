@@ -16,6 +16,8 @@ from typing import Any, AsyncIterator, Callable, Coroutine, Generic, Iterable, I
 from . import aio
 from .aio import Arm, Choice, Row, Settings
 from .errors import Closed, ConnectionLost, ForkError, LeaseLost
+from .iteration import Subscription as AsyncSubscription
+from .job import Job as AsyncJob, accept, finish_job
 from .link import Link, Reply
 
 T = TypeVar("T")
@@ -91,9 +93,9 @@ def _stop(loop: asyncio.AbstractEventLoop, pid: int) -> None:
 
 
 class Job:
-    """A value on lease; see aio.Job. `with job:` acknowledges at a normal end, and gives back on an exception."""
+    """A value on lease; see job.Job. `with job:` acknowledges at a normal end, and gives back on an exception."""
 
-    def __init__(self, client: "Client", job: aio.Job) -> None:
+    def __init__(self, client: "Client", job: AsyncJob) -> None:
         self._client, self._job = client, job
         self.value, self.channel, self.deliveries, self.origin, self.token = job.value, job.channel, job.deliveries, job.origin, job.token
 
@@ -117,11 +119,11 @@ class Job:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._client._call(lambda: aio.finish_job(self._job, kind))
+        self._client._call(lambda: finish_job(self._job, kind))
 
 
 class Jobs:
-    """`for job in m.jobs(...)`; see aio.Jobs, which says what `break` means."""
+    """`for job in m.jobs(...)`; see iteration.Jobs, which says what `break` means."""
 
     def __init__(self, client: "Client", channel: str, lease: float) -> None:
         self._client, self._channel, self._lease = client, channel, lease
@@ -158,9 +160,9 @@ class Jobs:
 
 
 class Subscription:
-    """`for value in m.tap(...)`; see aio.Subscription."""
+    """`for value in m.tap(...)`; see iteration.Subscription."""
 
-    def __init__(self, client: "Client", subscription: aio.Subscription) -> None:
+    def __init__(self, client: "Client", subscription: AsyncSubscription) -> None:
         self._client, self._subscription = client, subscription
 
     @property
@@ -251,7 +253,7 @@ class Client:
             self._client._on_late(result[1], result[0])
 
         reply, link = self._call(start, undo)
-        self._later(aio.accept, link, reply)
+        self._later(accept, link, reply)
         return reply
 
     def take(self, channel: str, *, timeout: float | None = None, raw: bool = False) -> Any:
@@ -264,7 +266,7 @@ class Client:
 
     def take_job(self, channel: str, *, lease: float = 30.0, timeout: float | None = None) -> Job:
         """Takes a value on lease: it comes back unless job.ack() says that the work is done."""
-        job = self._call(lambda: self._client.take_job(channel, lease=lease, timeout=timeout), aio.Job.give_back)
+        job = self._call(lambda: self._client.take_job(channel, lease=lease, timeout=timeout), AsyncJob.give_back)
         return Job(self, job)
 
     def jobs(self, channel: str, *, lease: float = 30.0) -> Jobs:
@@ -288,7 +290,7 @@ class Client:
 
         choice, link, reply = self._call(lambda: self._client._alts(arms, timeout, priority, lease), undo)
         if choice.job is None:
-            self._later(aio.accept, link, reply)
+            self._later(accept, link, reply)
             return choice
         job: Any = Job(self, choice.job)
         return Choice(choice.arm, choice.channel, choice.value, choice.is_dropped, job)
