@@ -15,8 +15,6 @@
 #include "client/net/process.h"
 #include "client/net/secure.h"
 
-enum { PAUSE_MIN_MS = 50, PAUSE_MAX_MS = 5000, HEARTBEAT_MS = 30000 };
-
 static int init_machine(mr *m, const struct mr_options *options)
 {
 	struct machine_settings settings = {
@@ -29,12 +27,12 @@ static int init_machine(mr *m, const struct mr_options *options)
 		.reopens = options->reconnect,
 		.is_impatient = true,
 		.connect_timeout_ms =
-			options->connect_timeout_ms ? options->connect_timeout_ms : URL_CONNECT_TIMEOUT_MS,
-		.backoff_min_ms = PAUSE_MIN_MS,
-		.backoff_max_ms = PAUSE_MAX_MS,
+			options->connect_timeout_ms ? options->connect_timeout_ms : MACHINE_CONNECT_TIMEOUT_MS,
+		.backoff_min_ms = MACHINE_BACKOFF_MIN_MS,
+		.backoff_max_ms = MACHINE_BACKOFF_MAX_MS,
 		.heartbeat_ms = options->heartbeat_ms < 0 ? 0
 				: options->heartbeat_ms   ? options->heartbeat_ms
-							  : HEARTBEAT_MS,
+							  : MACHINE_HEARTBEAT_MS,
 		.window = MACHINE_NO_WINDOW,
 		.max_waiting_bytes = SIZE_MAX,
 	};

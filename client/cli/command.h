@@ -99,6 +99,7 @@ enum { COMMAND_MAX_MATCHES = 32 }; /* of a tap, as the daemon takes them */
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_RAW };
 
 struct call;
+struct listing;
 
 struct command {
 	const char *name;
@@ -114,6 +115,7 @@ struct command {
 	int min_args;
 	int max_args; /* -1: any number */
 	int (*run)(const struct call *call);
+	const struct listing *listing; /* what it prints, instead of run; else NULL */
 };
 
 struct call_arm { /* of alts */

@@ -20,11 +20,6 @@ static const struct listing leases_listing = {
 		},
 };
 
-static int run_leases(const struct call *call)
-{
-	return listing_run(call, &leases_listing);
-}
-
 const struct command leases_command = {
 	.name = "leases",
 	.arguments = "[CHANNEL]",
@@ -40,5 +35,5 @@ const struct command leases_command = {
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
 	.min_args = 0,
 	.max_args = 1,
-	.run = run_leases,
+	.listing = &leases_listing,
 };

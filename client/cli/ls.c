@@ -20,11 +20,6 @@ static const struct listing ls_listing = {
 		},
 };
 
-static int run_ls(const struct call *call)
-{
-	return listing_run(call, &ls_listing);
-}
-
 const struct command ls_command = {
 	.name = "ls",
 	.arguments = "[GLOB]",
@@ -40,5 +35,5 @@ const struct command ls_command = {
 	.exits = COMMON_EXITS,
 	.min_args = 0,
 	.max_args = 1,
-	.run = run_ls,
+	.listing = &ls_listing,
 };

@@ -9,6 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/help.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/listing.h"
 #include "client/cli/options.h"
 #include "client/cli/report.h"
 #include "client/millrace.h"
@@ -78,7 +79,7 @@ static int run(struct call *call, int argc, char **argv)
 	}
 	if (check_arguments(call) != 0)
 		return EXIT_USAGE;
-	return call->command->run(call);
+	return call->command->listing ? listing_run(call, call->command->listing) : call->command->run(call);
 }
 
 int main(int argc, char **argv)

@@ -165,11 +165,6 @@ static const struct listing taps_listing = {
 		},
 };
 
-static int run_taps(const struct call *call)
-{
-	return listing_run(call, &taps_listing);
-}
-
 const struct command taps_command = {
 	.name = "taps",
 	.arguments = "[CHANNEL]",
@@ -183,5 +178,5 @@ const struct command taps_command = {
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
 	.min_args = 0,
 	.max_args = 1,
-	.run = run_taps,
+	.listing = &taps_listing,
 };

@@ -18,11 +18,6 @@ static const struct listing waiters_listing = {
 		},
 };
 
-static int run_waiters(const struct call *call)
-{
-	return listing_run(call, &waiters_listing);
-}
-
 const struct command waiters_command = {
 	.name = "waiters",
 	.arguments = "[CHANNEL]",
@@ -35,5 +30,5 @@ const struct command waiters_command = {
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
 	.min_args = 0,
 	.max_args = 1,
-	.run = run_waiters,
+	.listing = &waiters_listing,
 };

@@ -30,6 +30,12 @@ enum {
 	MACHINE_MOST_CONTACTS = 64,
 	MACHINE_ASK_AGAIN_MS = 500, /* who waits so long for a daemon to which he was sent asks another where to go */
 };
+enum { /* what both APIs have where their options do not say */
+       MACHINE_CONNECT_TIMEOUT_MS = 5000,
+       MACHINE_BACKOFF_MIN_MS = 50,
+       MACHINE_BACKOFF_MAX_MS = 5000,
+       MACHINE_HEARTBEAT_MS = 30000,
+};
 #define MACHINE_NEVER     INT64_MAX
 #define MACHINE_NO_SEQ    UINT64_MAX
 #define MACHINE_NO_WINDOW SIZE_MAX

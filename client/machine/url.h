@@ -8,7 +8,7 @@
 
 #define URL_DEFAULT "tcp://127.0.0.1:7223"
 
-enum { URL_MOST = 16, URL_CONNECT_TIMEOUT_MS = 5000 };
+enum { URL_MOST = 16 };
 
 enum url_kind { URL_TCP, URL_TLS, URL_UNIX };
 

@@ -19,9 +19,6 @@
 #include "client/parking/submit.h"
 
 enum {
-	BACKOFF_MIN_MS = 50,
-	BACKOFF_MAX_MS = 5000,
-	HEARTBEAT_MS = 30000,
 	MAX_WAITING_BYTES = 16 * 1024 * 1024,
 	READS_A_TURN = 4, /* so that others of the loop have their turn too */
 };
@@ -258,7 +255,7 @@ static int check_options(const struct mr_parking_options *options)
 	if (options->connect_timeout_ms < 0 || options->connect_timeout_ms > (int64_t)MESSAGE_MAX_MS ||
 	    options->backoff_min_ms < 0 || options->backoff_max_ms < 0 ||
 	    options->backoff_max_ms > (int64_t)MESSAGE_MAX_MS ||
-	    options->backoff_min_ms > (options->backoff_max_ms ? options->backoff_max_ms : BACKOFF_MAX_MS) ||
+	    options->backoff_min_ms > (options->backoff_max_ms ? options->backoff_max_ms : MACHINE_BACKOFF_MAX_MS) ||
 	    options->heartbeat_ms > (int64_t)MESSAGE_MAX_MS)
 		return fail(MR_EARGUMENT, "the times of the options are 0 to 2147483647 milliseconds, "
 					  "backoff_min_ms not over backoff_max_ms");
@@ -279,10 +276,10 @@ static int init_machine(mr_parking *p, const struct mr_parking_options *options)
 		.n_urls = p->urls.n,
 		.contact_bytes = sizeof(struct parking_contact),
 		.reopens = true,
-		.connect_timeout_ms = or_default(options->connect_timeout_ms, URL_CONNECT_TIMEOUT_MS),
-		.backoff_max_ms = or_default(options->backoff_max_ms, BACKOFF_MAX_MS),
-		.backoff_min_ms = or_default(options->backoff_min_ms, BACKOFF_MIN_MS),
-		.heartbeat_ms = options->heartbeat_ms < 0 ? 0 : or_default(options->heartbeat_ms, HEARTBEAT_MS),
+		.connect_timeout_ms = or_default(options->connect_timeout_ms, MACHINE_CONNECT_TIMEOUT_MS),
+		.backoff_max_ms = or_default(options->backoff_max_ms, MACHINE_BACKOFF_MAX_MS),
+		.backoff_min_ms = or_default(options->backoff_min_ms, MACHINE_BACKOFF_MIN_MS),
+		.heartbeat_ms = options->heartbeat_ms < 0 ? 0 : or_default(options->heartbeat_ms, MACHINE_HEARTBEAT_MS),
 		.window = options->window,
 		.max_waiting_bytes = options->max_waiting_bytes ? options->max_waiting_bytes : MAX_WAITING_BYTES,
 	};
