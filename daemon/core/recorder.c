@@ -429,20 +429,22 @@ void recorder_channel_again(struct core *core, struct channel *channel)
 
 void recorder_taps_again(struct core *core, const struct mult *mult)
 {
-	const struct value *value = mult->held ? mult->held : store_first(&mult->source->buffer);
 	if (mult->held && mult->is_told)
 		write_record(core, mult->source,
 			     &(struct record){.kind = RECORD_CARRIED,
 					      .channel = mult->source->number,
-					      .place = value->seq,
+					      .place = mult->held->seq,
 					      .status = RECORD_CARRIED_ACCEPTED});
 	for (const struct tap *tap = tap_first(mult); tap; tap = tap_next(mult, tap)) {
 		struct record record = tap_record(tap, RECORD_TAP);
 		if (!tap_is_durable(tap))
 			continue;
 		write_record(core, mult->source, &record);
-		if (value && tap->done_place == value->seq)
-			recorder_carried(core, tap, RECORD_CARRIED_PAST);
+		record.kind = RECORD_CARRIED;
+		record.status = RECORD_CARRIED_PAST;
+		record.place = tap->done_place;
+		if (record.place) /* of what the mult holds or lends; or held before a restart */
+			write_record(core, mult->source, &record);
 	}
 }
 

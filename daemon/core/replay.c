@@ -8,6 +8,7 @@
 
 #include "daemon/core/restored.h"
 #include "daemon/journal/record.h"
+#include "proto/name.h"
 
 struct core_restore *core_restore_create(core_match_cb *make_match)
 {
@@ -127,16 +128,17 @@ static struct core_definition definition_of(const struct record *record, enum ch
 	};
 }
 
+/* A record that is whole, and yet no channel, is none of ours: nobody but us could have written it, and we do not. */
 static bool is_sensible(const struct record *record)
 {
-	return record->name.len >= 1 && record->name.len <= UINT8_MAX && record->channel_kind < KIND_COUNT &&
-	       (record->channel_kind != KIND_UNBUFFERED || record->kind == RECORD_DEFINE);
+	return record->channel > 0 && name_is_valid(record->name) && record->channel_kind < KIND_COUNT &&
+	       (record->channel_kind == KIND_UNBUFFERED ? record->kind == RECORD_DEFINE : record->capacity > 0);
 }
 
 static int replay_create(struct restored_channel *restored, const struct record *record)
 {
 	if (!is_sensible(record))
-		return 0; /* whole, and yet no channel: nobody but us could have written it, and we do not */
+		return 0;
 	struct core_definition definition = definition_of(record, (enum channel_kind)record->channel_kind);
 	struct channel *channel = channel_create(record->name, &definition);
 	if (!channel)
@@ -151,7 +153,7 @@ static int replay_create(struct restored_channel *restored, const struct record 
 
 static int replay_alter(struct restored_channel *restored, const struct record *record)
 {
-	if (!restored->channel)
+	if (!restored->channel || (record->capacity == 0 && restored->channel->definition.kind != KIND_UNBUFFERED))
 		return 0;
 	struct core_definition definition = definition_of(record, restored->channel->definition.kind);
 	definition.durable = restored->channel->definition.durable;
@@ -249,10 +251,11 @@ static void replay_unleased(struct core_restore *restore, const struct record *r
 	struct restored_value *restored = value_of(restore, record);
 	if (!restored)
 		return;
+	bool was_held = !restored->is_leased; /* by the taps, which give it back */
 	restored->value->deliveries = (uint32_t)record->deliveries;
 	restored->is_leased = restored->is_carried = false;
 	restored->lease = NULL;
-	for (struct restored_tap *tap = restored->channel->taps; tap; tap = tap->next)
+	for (struct restored_tap *tap = was_held ? restored->channel->taps : NULL; tap; tap = tap->next)
 		tap->done_place = tap->done_place == record->place ? 0 : tap->done_place;
 }
 

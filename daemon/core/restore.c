@@ -97,6 +97,13 @@ static struct lease *make_lease(struct core *core, struct channel *channel, stru
 
 /* -- Channels, and what is buffered -- */
 
+/* A promise has one value, which nobody leases: whole records that say something else were not written by us. */
+static bool can_be_in(const struct channel *channel, const struct restored_value *item)
+{
+	return channel->definition.kind != KIND_PROMISE ||
+	       (channel->buffer.n == 0 && !item->due_ms && !item->lease && !item->is_leased);
+}
+
 /* A value of a channel that is the core's. */
 static void place_value(struct core *core, struct core_restore *restore, struct restored_channel *restored,
 			struct restored_value *item)
@@ -105,11 +112,16 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 	struct value *value = item->value;
 	list_remove(&item->in_channel);
 	restore->n_placed++;
+	if (!can_be_in(channel, item)) {
+		value_destroy(value);
+		free(item);
+		return;
+	}
 	if (item->due_ms) { /* restore_delayed() goes on with it */
 		list_append(&restore->delayed, &item->in_channel);
 		return;
 	}
-	if (item->lease) {
+	if (item->lease && (!item->lease->channel || item->lease->channel == channel)) {
 		item->lease->channel = channel;
 		value_list_push(&item->lease->values, value);
 	} else if (item->is_leased) {
@@ -127,11 +139,13 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 	free(item);
 }
 
-/* The channel becomes the core's. False: it is deleted, or none of the group's. */
+/* The channel becomes the core's. False: it is deleted, or none of the group's; or there is one of that name, as no
+ * journal says that is as it was written. */
 static bool place_channel(struct core *core, struct restored_channel *restored, struct group *group)
 {
 	struct channel *channel = restored->channel;
-	if (!channel || (group && !slice_equal(channel_group(channel_name(channel)), group_name(group))))
+	if (!channel || directory_find(&core->directory, channel_name(channel)) ||
+	    (group && !slice_equal(channel_group(channel_name(channel)), group_name(group))))
 		return false;
 	restored->channel = NULL;
 	restored->adopted = channel;
@@ -288,7 +302,7 @@ static int place_taps(struct core *core, const struct core_restore *restore, str
 	return 0;
 }
 
-/* Once all channels are there, and what has come back to them. -1: no memory. */
+/* Once all channels are there, and before anything comes back to them: what the taps hold takes room. -1: no memory. */
 static int restore_taps(struct core *core, struct core_restore *restore)
 {
 	for (; restore->next_tapped && work_is_left(core); restore->next_tapped = restore->next_tapped->next) {
@@ -382,12 +396,12 @@ int restore_slice(struct core *core, struct core_restore *restore, struct group 
 		return 0;
 	if (restore_delayed(core, restore) < 0)
 		return -1;
-	return_ended(core, restore, effects);
-	if (restore->n_returned < restore->n_ended)
-		return 0;
 	if (restore_taps(core, restore) < 0)
 		return -1;
 	if (restore->next_tapped)
+		return 0;
+	return_ended(core, restore, effects);
+	if (restore->n_returned < restore->n_ended)
 		return 0;
 	found->lost = restore->values.n - restore->n_placed;
 	return 1;

@@ -137,7 +137,7 @@ static void put(struct durable_world *world, struct client *client, const char *
 /* Where values come to a channel by one way alone. The first two are made at once; the first stays as it is. */
 static const char *const fixed_taps[][2] = {{"b", "d"}, {"b", "n"}, {"n", "s"}, {"s", "m"}, {"p", "m"}};
 
-static void tap(struct durable_world *world, struct client *client, const char *from, const char *to)
+static void make_tap(struct durable_world *world, struct client *client, const char *from, const char *to)
 {
 	struct core_event event = request(world, client, CORE_TAP, from);
 	struct core_effects effects;
@@ -151,24 +151,11 @@ static void tap(struct durable_world *world, struct client *client, const char *
 	step(world, &event, &effects);
 }
 
-static void plumb(struct durable_world *world, struct client *client)
+static void untap(struct durable_world *world, struct client *client, const char *from, struct slice to)
 {
-	struct core_effects effects;
-	if (world->kind == WITHOUT_TAPS)
-		return;
-	if (world->kind == WITH_FIXED_TAPS) {
-		const char *const *ends = fixed_taps[durable_pick(world, 5)];
-		tap(world, client, ends[0], ends[1]);
-		return;
-	}
-	const char *from = durable_names[durable_pick(world, CHANNELS)],
-		   *to = durable_names[durable_pick(world, CHANNELS)];
-	if (durable_pick(world, 2)) {
-		tap(world, client, from, to);
-		return;
-	}
 	struct core_event event = request(world, client, CORE_UNTAP, from);
-	event.tap.to = slice_from(to);
+	struct core_effects effects;
+	event.tap.to = to;
 	step(world, &event, &effects);
 }
 
@@ -195,6 +182,48 @@ static void take(struct durable_world *world, struct client *client, const char 
 		event.lease_ms = 1 + durable_pick(world, 100);
 	event.sticky = event.lease_ms && durable_pick(world, 3) == 0;
 	step(world, &event, &effects);
+}
+
+/* A tap's target has no room, so its source's taps hold a value. Another tap is made, which has no need of it; or the
+ * channel that is not durable shows it meanwhile. Or the tap ends, and the value, which nobody got, is given back. */
+static void hold_up(struct durable_world *world, struct client *client)
+{
+	const char *from = durable_names[1 + durable_pick(world, 3)],
+		   *other = durable_names[durable_pick(world, CHANNELS)];
+	bool is_shown = durable_pick(world, 2);
+	create(world, client, "b");
+	create(world, client, from);
+	for (int i = 0; i < 4; i++)
+		put(world, client, "b");
+	if (is_shown)
+		make_tap(world, client, from, "m");
+	make_tap(world, client, from, "b");
+	put(world, client, from);
+	if (is_shown)
+		take(world, client, "m");
+	else
+		make_tap(world, client, from, other);
+	if (durable_pick(world, 2))
+		untap(world, client, from, SLICE("b"));
+}
+
+static void plumb(struct durable_world *world, struct client *client)
+{
+	if (world->kind == WITHOUT_TAPS)
+		return;
+	if (world->kind == WITH_FIXED_TAPS) {
+		const char *const *ends = fixed_taps[durable_pick(world, 5)];
+		make_tap(world, client, ends[0], ends[1]);
+		return;
+	}
+	const char *from = durable_names[durable_pick(world, CHANNELS)],
+		   *to = durable_names[durable_pick(world, CHANNELS)];
+	if (durable_pick(world, 4) == 0)
+		hold_up(world, client);
+	else if (durable_pick(world, 2))
+		make_tap(world, client, from, to);
+	else
+		untap(world, client, from, slice_from(to));
 }
 
 static void choose(struct durable_world *world, struct client *client)
@@ -325,7 +354,7 @@ void durable_act(struct durable_world *world)
 		choose(world, client);
 	} else if (kind < 92) {
 		settle_lease(world, client);
-	} else if (kind < 96) {
+	} else if (kind < 95) {
 		peek(world, client, name);
 	} else if (kind < 98) {
 		move(world, client, name);
@@ -339,6 +368,6 @@ void durable_make_fixed_taps(struct durable_world *world)
 	for (int i = 0; i < 2; i++) {
 		create(world, &world->clients[0], fixed_taps[i][0]);
 		create(world, &world->clients[0], fixed_taps[i][1]);
-		tap(world, &world->clients[0], fixed_taps[i][0], fixed_taps[i][1]);
+		make_tap(world, &world->clients[0], fixed_taps[i][0], fixed_taps[i][1]);
 	}
 }

@@ -51,6 +51,21 @@ void durable_release(struct durable_world *world)
 	}
 }
 
+/* What the channel that is not durable has shown came by taps or moves, or was put there: then it has no birth, or one
+ * that comes later, elsewhere. So it is looked at once. */
+static void note_shown(const struct durable_world *world, struct held_reply *reply)
+{
+	bool is_of_m = reply->shown_of == durable_bit_of(SLICE("m"));
+	for (uint32_t v = 0; v < reply->n_shown; v++) {
+		const struct value_facts *facts = &world->ids[reply->shown[v]];
+		if (is_of_m && !reply->is_noted)
+			reply->shown_born[v] = facts->first_born;
+		else if (!is_of_m && !reply->shown_born[v])
+			reply->shown_born[v] = facts->born;
+	}
+	reply->is_noted = true;
+}
+
 void durable_note_births(struct durable_world *world)
 {
 	for (int c = 0; c < CONNECTIONS; c++) {
@@ -60,10 +75,7 @@ void durable_note_births(struct durable_world *world)
 				struct value_facts *facts = &world->ids[client->held[i].put_first + p];
 				facts->was_handed_on = facts->was_handed_on || facts->first_born == 0;
 			}
-			for (uint32_t v = 0; v < client->held[i].n_shown; v++)
-				if (!client->held[i].shown_born[v] &&
-				    client->held[i].shown_of != durable_bit_of(SLICE("m")))
-					client->held[i].shown_born[v] = world->ids[client->held[i].shown[v]].born;
+			note_shown(world, &client->held[i]);
 		}
 	}
 }
@@ -99,9 +111,9 @@ void durable_hold_reply(struct durable_world *world, struct client *client, stru
 	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next) {
 		if (reply->channel.bytes[0] == 'd')
 			durable_note_birth(&world->ids[snapshot_id_of(value)].born_in_d, world->recorder.batch);
-		if (reply->has_lease || is_promise)
+		if (reply->has_lease || is_promise || reply->channel.bytes[0] == 'm')
 			held.shown[held.n_shown++] = snapshot_id_of(value);
-		else if (reply->channel.bytes[0] != 'm')
+		else
 			held.gone[held.n_gone++] = snapshot_id_of(value);
 	}
 	if (reply->op == CORE_ACK && reply->status == STATUS_OK) {

@@ -54,6 +54,7 @@ struct held_reply { /* what a client will be told */
 	bool has_unsent;
 	uint32_t put_first, n_put, shown[TOLD_VALUES], n_shown, gone[TOLD_VALUES], n_gone;
 	uint64_t shown_born[TOLD_VALUES];
+	bool is_noted;             /* when the values that it shows were born */
 	uint8_t gone_of, shown_of; /* the bits of the channels */
 	uint64_t gone_in;
 	bool has_lease;
