@@ -401,13 +401,14 @@ static int read_pointers(struct compiler *compiler)
 		return refuse(compiler, "\"match\" is an object of JSON pointers, such as {\"/type\": \"order\"}");
 	while (json_scan_member(&scan, &first, &key)) {
 		enum json_type type = json_scan_value(&scan, &raw);
+		if (type == JSON_TYPE_NONE)
+			break;
 		if (compiler->match->n_pointers == MATCH_MAX_POINTERS)
 			return refuse(compiler, "\"match\" has at most %d pointers", MATCH_MAX_POINTERS);
 		if (read_pointer(compiler, key, type, raw) < 0)
 			return -1;
 	}
-	assert(!scan.error);
-	return 0;
+	return scan.error ? refuse(compiler, "\"match\" is no JSON: %s", scan.error) : 0;
 }
 
 static size_t count(struct slice text, char c)

@@ -20,8 +20,8 @@ enum {
 
 struct match;
 
-/* From the text of one JSON value, which is valid. NULL: `why` says in a sentence what is wrong, and *lacks_memory
- * whether it is only that. The caller's, until match_destroy(). */
+/* From a text; what stands behind its object is not looked at. NULL: `why` says in a sentence what is wrong, and
+ * *lacks_memory whether it is only that. The caller's, until match_destroy(). */
 struct match *match_compile(struct slice json, bool *lacks_memory, char why[MATCH_DETAIL_BYTES]);
 void match_destroy(struct match *match); /* NULL is fine */
 

@@ -140,6 +140,9 @@ START_TEST(what_is_no_match_is_refused)
 	refuses("{\"a\": 1}", "begins with '/'");
 	refuses("{\"/a~\": 1}", "followed by 0 or 1");
 	refuses("{\"/a~2\": 1}", "followed by 0 or 1");
+	refuses("{\"/a\": 1", "is no JSON");
+	refuses("{\"/a\": ,", "is no JSON");
+	refuses("{\"/a\"", "is no JSON");
 	refuses("{\"/a\": []}", "a string, a number");
 	refuses("{\"/a\": {}}", "a string, a number");
 	refuses("{\"/a\": 1, \"/\\u0061\": 2}", "twice");
