@@ -183,7 +183,7 @@ class FailsAtOneCall(AtOneCall):
     def test_without_room_for_a_spare_puts_are_refused_and_takes_go_on(self):
         daemon, clients = self.live(0)
         wire = Wire(daemon.port)
-        wire.ask("create", channel="more", kind="bounded", capacity=40, durable=True)
+        wire.ask("create", channel="more", kind="bounded", capacity=41, durable=True)
         self.assertEqual(wire.ask("put", channel="more", values=list(range(40)))["status"], "ok")
         wire.close()
         self.end(daemon, clients)
