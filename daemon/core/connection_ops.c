@@ -5,10 +5,7 @@
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
-enum {
-	RETURN_WORK = 4
-}; /* to delete a channel, or to return a lease, beside its values, costs as much as
-       to free so many values */
+enum { RETURN_WORK = 4 }; /* to return a lease, beside its values, costs as much as to free so many values */
 
 static void cancel_all(struct core *core, struct core_connection *connection)
 {
@@ -64,6 +61,7 @@ static uint32_t return_next(struct core *core, struct core_connection *connectio
 		}
 	} else if (!list_is_empty(&connection->ephemeral)) {
 		channel_remove(core, LIST_ITEM(connection->ephemeral.next, struct channel, in_owner), effects);
+		work = CHANNEL_WORK;
 	} else {
 		return 0;
 	}

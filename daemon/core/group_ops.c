@@ -6,8 +6,6 @@
 #include "daemon/core/restored.h"
 #include "daemon/core/tap.h"
 
-enum { REMOVE_WORK = 4 }; /* to remove a channel costs as much as to free so many values */
-
 /* It comes or goes: while any group does, every request goes through a step, where it is looked at. */
 static void begin_change(struct core *core, struct group *group, enum core_group_state state)
 {
@@ -43,7 +41,7 @@ static void remove_channels(struct core *core, struct group *group, struct core_
 {
 	while (!list_is_empty(&group->channels) && work_is_left(core)) {
 		channel_remove(core, LIST_ITEM(group->channels.next, struct channel, in_group), effects);
-		work_spend(core, REMOVE_WORK);
+		work_spend(core, CHANNEL_WORK);
 	}
 	if (list_is_empty(&group->channels))
 		group_destroy(core, group);

@@ -16,7 +16,7 @@
 #include "proto/name.h"
 
 enum {
-	CHANNEL_WORK = 4,    /* what it costs to put a channel or a lease in place, in values that are freed */
+	PLACE_WORK = 4,      /* what it costs to put a lease or a tap in place, in values that are freed */
 	LEASE_VALUES = 1000, /* so many values of leases that have ended are returned together */
 };
 
@@ -91,7 +91,7 @@ static struct lease *make_lease(struct core *core, struct channel *channel, stru
 		lease_table_insert_again(&core->lease_table, lease, *token);
 		timers_add(&core->timers, &lease->timer);
 	}
-	work_spend(core, CHANNEL_WORK);
+	work_spend(core, PLACE_WORK);
 	return lease;
 }
 
@@ -260,7 +260,7 @@ static void return_ended(struct core *core, struct core_restore *restore, struct
 {
 	while (restore->n_returned < restore->n_ended && work_is_left(core)) {
 		struct lease *lease = restore->ended[restore->n_returned++];
-		work_spend(core, CHANNEL_WORK + (uint32_t)lease->values.n);
+		work_spend(core, PLACE_WORK + (uint32_t)lease->values.n);
 		lease_return(core, lease, LEASE_DISCONNECTED, effects);
 	}
 }
@@ -294,7 +294,7 @@ static int place_taps(struct core *core, const struct core_restore *restore, str
 		if (!tap_again(core, restored->adopted, to, &terms, tap->done_place))
 			return -1;
 		tap->match = NULL;
-		work_spend(core, CHANNEL_WORK);
+		work_spend(core, PLACE_WORK);
 	}
 	if (restored->held)
 		place_held(core, restored->adopted, restored->held);

@@ -354,6 +354,9 @@ bool work_waits_for_endings(const struct core *core);
 bool work_waits_for_departing(const struct core *core);
 /* Swaps a share with core->work_left: the first call gives its owner that share to work with, the second ends that. */
 void work_take_turns(struct core *core, uint32_t *share);
+/* To remove a channel, or to put one in place, costs as much as to free so many values: the place of its name among
+ * many has to be found. */
+enum { CHANNEL_WORK = 16 };
 /* Whether this turn has work left for what can go on in the next; work_spend() takes some of it away. */
 bool work_is_left(const struct core *core);
 void work_spend(struct core *core, uint32_t work);
