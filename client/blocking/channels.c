@@ -140,17 +140,11 @@ struct row_pages {                       /* of rows that come in pages */
 /* What asks for the page behind `next`; NULL: for the first. */
 static int page_operation(struct client_operation *operation, const struct row_pages *rows_of, const json_t *next)
 {
-	uint64_t after = (uint64_t)json_integer_value(next);
-
 	if (rows_of->op == OP_CLUSTER)
 		return operation_cluster(operation, json_string_value(next));
 	if (rows_of->op == OP_LIST)
 		return operation_list(operation, rows_of->filter, json_string_value(next));
-	if (rows_of->op == OP_LEASES)
-		return operation_leases(operation, rows_of->filter, after);
-	if (rows_of->op == OP_TAPS)
-		return operation_taps(operation, rows_of->filter, after);
-	return operation_waiters(operation, rows_of->filter, after);
+	return operation_rows(operation, rows_of->op, rows_of->filter, (uint64_t)json_integer_value(next));
 }
 
 /* What the page after this reply comes behind, a new reference: its `next`, which older daemons do not send, or else

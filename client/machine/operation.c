@@ -426,29 +426,13 @@ int operation_list(struct client_operation *operation, const char *glob, const c
 	return end(operation);
 }
 
-/* Rows that are counted. */
-static int rows_of(struct client_operation *operation, enum message_op op, const char *channel, uint64_t after)
+int operation_rows(struct client_operation *operation, enum message_op op, const char *channel, uint64_t after)
 {
 	begin(operation, op, OPERATION_REPEATS);
 	if (channel)
 		add_channel(operation, "channel", channel);
 	add_number(operation, "after", after);
 	return end(operation);
-}
-
-int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after)
-{
-	return rows_of(operation, OP_WAITERS, channel, after);
-}
-
-int operation_taps(struct client_operation *operation, const char *channel, uint64_t after)
-{
-	return rows_of(operation, OP_TAPS, channel, after);
-}
-
-int operation_leases(struct client_operation *operation, const char *channel, uint64_t after)
-{
-	return rows_of(operation, OP_LEASES, channel, after);
 }
 
 int operation_cluster(struct client_operation *operation, const char *after)

@@ -77,10 +77,9 @@ int operation_stat(struct client_operation *operation, const char *channel);
 int operation_peek(struct client_operation *operation, const char *channel, size_t max);
 /* One page, behind `after` (NULL or 0: the first). */
 int operation_list(struct client_operation *operation, const char *glob, const char *after);
-int operation_waiters(struct client_operation *operation, const char *channel, uint64_t after);
-int operation_taps(struct client_operation *operation, const char *channel, uint64_t after);
-int operation_leases(struct client_operation *operation, const char *channel, uint64_t after);
 int operation_cluster(struct client_operation *operation, const char *after);
+/* The same of rows that have a seq: OP_WAITERS, OP_LEASES or OP_TAPS, of a channel or (NULL) of all. */
+int operation_rows(struct client_operation *operation, enum message_op op, const char *channel, uint64_t after);
 
 int operation_cluster_move(struct client_operation *operation, const char *group, const char *daemon);
 

@@ -304,20 +304,20 @@ bool secure_has_more(const struct ssl_st *ssl)
 
 const char *secure_message(ssize_t error)
 {
-	static _Thread_local char words[200];
+	static _Thread_local char message[200];
 	const char *reason;
 
 	if (error <= FAILED) {
 		reason = ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, (unsigned long)(FAILED - error)));
-		snprintf(words, sizeof words, "TLS: %s", reason ? reason : "it could not be agreed on");
-		return words;
+		snprintf(message, sizeof message, "TLS: %s", reason ? reason : "it could not be agreed on");
+		return message;
 	}
 	if (error == UPLINK_UNUSABLE)
 		return mr_message();
 	if (error <= UNTRUSTED) {
-		snprintf(words, sizeof words, "TLS: the daemon's certificate cannot be trusted: %s",
+		snprintf(message, sizeof message, "TLS: the daemon's certificate cannot be trusted: %s",
 			 X509_verify_cert_error_string(UNTRUSTED - (long)error));
-		return words;
+		return message;
 	}
 	return NULL;
 }

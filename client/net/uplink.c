@@ -126,9 +126,9 @@ void uplink_shut(struct uplink *uplink)
 
 const char *uplink_message(ssize_t error)
 {
-	const char *words = secure_message(error);
+	const char *message = secure_message(error);
 
-	if (!words)
-		words = error == UPLINK_CLOSED ? "the daemon closed it" : strerrordesc_np(-(int)error);
-	return words ? words : "unknown error";
+	if (!message)
+		message = error == UPLINK_CLOSED ? "the daemon closed it" : strerrordesc_np(-(int)error);
+	return message ? message : "unknown error";
 }

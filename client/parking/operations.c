@@ -144,19 +144,19 @@ int mr_park_peek(mr_parking *p, const char *channel, size_t max, mr_parked_cb *d
 int mr_park_waiters(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
 		    mr_parked **request)
 {
-	SUBMIT(operation_waiters(&operation, channel, after));
+	SUBMIT(operation_rows(&operation, OP_WAITERS, channel, after));
 }
 
 int mr_park_leases(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
 		   mr_parked **request)
 {
-	SUBMIT(operation_leases(&operation, channel, after));
+	SUBMIT(operation_rows(&operation, OP_LEASES, channel, after));
 }
 
 int mr_park_taps(mr_parking *p, const char *channel, uint64_t after, mr_parked_cb *done, void *argument,
 		 mr_parked **request)
 {
-	SUBMIT(operation_taps(&operation, channel, after));
+	SUBMIT(operation_rows(&operation, OP_TAPS, channel, after));
 }
 
 int mr_park_cluster(mr_parking *p, const char *after, mr_parked_cb *done, void *argument, mr_parked **request)

@@ -73,7 +73,7 @@ int mr_ask(mr *m, const char *channel, const json_t *request, int64_t timeout_ms
 {
 	static const struct mr_definition promise = {.kind = "promise", .ephemeral = true};
 	int64_t deadline_ms = patterns_deadline_ms(timeout_ms);
-	char words[512], *name = NULL;
+	char failure[512], *name = NULL;
 	int status;
 
 	if (reply)
@@ -86,10 +86,10 @@ int mr_ask(mr *m, const char *channel, const json_t *request, int64_t timeout_ms
 	if (status != MR_OK)
 		return status;
 	status = exchange(m, channel, name, request, deadline_ms, reply);
-	snprintf(words, sizeof words, "%s", mr_message());
+	snprintf(failure, sizeof failure, "%s", mr_message());
 	(void)mr_delete(m, name, true, NULL);
 	mr_free(name);
-	return status < 0 ? fail(status, "%s", words) : status;
+	return status < 0 ? fail(status, "%s", failure) : status;
 }
 
 /* -- answering -- */

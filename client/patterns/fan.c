@@ -23,15 +23,15 @@ struct fan {
 	size_t (*choose)(void *context, const json_t *value);
 	int (*deliver)(struct fan *fan, const struct mr_choice *taken);
 	struct debt *debts; /* one for each of `to` */
-	int status;         /* MR_OK, or the first that ended it; then its words */
-	char words[512];
+	int status;         /* MR_OK, or the first that ended it; then its message */
+	char message[512];
 };
 
 static int end(struct fan *fan, int status)
 {
 	if (fan->status == MR_OK) {
 		fan->status = status;
-		snprintf(fan->words, sizeof fan->words, "%s", mr_message());
+		snprintf(fan->message, sizeof fan->message, "%s", mr_message());
 	}
 	return fan->status;
 }
@@ -39,7 +39,7 @@ static int end(struct fan *fan, int status)
 /* A value does not arrive. */
 static int lose(struct fan *fan, const char *channel, const struct mr_choice *taken, int status)
 {
-	end(fan, status); /* before the callback, which may overwrite the words */
+	end(fan, status); /* before the callback, which may overwrite the message */
 	if (fan->flow->lost)
 		fan->flow->lost(fan->flow->context, channel, taken->raw, taken->raw_len, status);
 	return fan->status;
@@ -261,7 +261,7 @@ static int fan_out(struct fan *fan, const char *const *from, size_t n_from, cons
 		status = check(fan);
 	if (status == MR_OK) {
 		run(fan);
-		status = fan->status < 0 ? fail(fan->status, "%s", fan->words) : fan->status;
+		status = fan->status < 0 ? fail(fan->status, "%s", fan->message) : fan->status;
 	}
 	free(fan->debts);
 	free(fan->to);

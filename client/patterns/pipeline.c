@@ -30,7 +30,7 @@ struct pipeline {
 	uint64_t turn;          /* the number of the value that is put next */
 	bool is_ending;
 	int status;
-	char words[512];
+	char message[512];
 	struct mr_pipeline_counts counts;
 	struct place *places; /* one for each worker */
 };
@@ -44,7 +44,7 @@ struct pipeline_value { /* a value in hand */
 /* -- the end -- */
 
 /* No more is taken. The first reason stays, but an error goes before an end that was asked for. mr_message() has the
- * words of an error. */
+ * message of an error. */
 static void end(struct pipeline *p, int status)
 {
 	bool is_first;
@@ -53,7 +53,7 @@ static void end(struct pipeline *p, int status)
 	is_first = p->status == MR_OK && status != MR_OK;
 	if (is_first || (status < 0 && p->status > 0)) {
 		p->status = status;
-		snprintf(p->words, sizeof p->words, "%s", mr_message());
+		snprintf(p->message, sizeof p->message, "%s", mr_message());
 	}
 	p->is_ending = true;
 	pthread_mutex_unlock(&p->lock);
@@ -279,7 +279,7 @@ int mr_pipeline(mr *m, const struct mr_pipeline *pipeline, struct mr_pipeline_co
 		status = init(&p);
 	if (status == MR_OK) {
 		run(&p);
-		status = p.status < 0 ? fail(p.status, "%s", p.words) : p.status;
+		status = p.status < 0 ? fail(p.status, "%s", p.message) : p.status;
 	}
 	finish(&p);
 	if (counts)

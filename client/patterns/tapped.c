@@ -271,7 +271,7 @@ static int carry(const struct run *run)
 int tapped_run(const struct tapped *tapped, bool *ran)
 {
 	struct run run = {.tapped = tapped, .m = tapped->m};
-	char words[512];
+	char message[512];
 	int status;
 
 	*ran = false;
@@ -284,9 +284,9 @@ int tapped_run(const struct tapped *tapped, bool *ran)
 	}
 	*ran = tap_all(&run) == MR_OK;
 	status = *ran ? carry(&run) : MR_OK;
-	snprintf(words, sizeof words, "%s", mr_message());
+	snprintf(message, sizeof message, "%s", mr_message());
 	if (status == MR_CANCELLED || status == MR_CLOSED)
 		tell_lost(&run);
 	tear_down(&run, status);
-	return status < 0 ? fail(status, "%s", words) : status;
+	return status < 0 ? fail(status, "%s", message) : status;
 }

@@ -45,9 +45,9 @@ START_TEST(every_request_follows)
 	sim_submit(i++, operation_delete(&operation, "{orders}.jobs", false), &operation);
 	sim_submit(i++, operation_stat(&operation, "{orders}.jobs"), &operation);
 	sim_submit(i++, operation_peek(&operation, "{orders}.jobs", 1), &operation);
-	sim_submit(i++, operation_waiters(&operation, "{orders}.jobs", 0), &operation);
-	sim_submit(i++, operation_leases(&operation, "{orders}.jobs", 0), &operation);
-	sim_submit(i++, operation_taps(&operation, "{orders}.jobs", 0), &operation);
+	sim_submit(i++, operation_rows(&operation, OP_WAITERS, "{orders}.jobs", 0), &operation);
+	sim_submit(i++, operation_rows(&operation, OP_LEASES, "{orders}.jobs", 0), &operation);
+	sim_submit(i++, operation_rows(&operation, OP_TAPS, "{orders}.jobs", 0), &operation);
 	network_settle();
 	for (int j = 0; j < i; j++)
 		sim_ended(j, MR_OK);
