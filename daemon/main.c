@@ -9,7 +9,7 @@
 #include "daemon/server/environment.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/tls_context.h"
-#include "daemon/journal/inspect.h"
+#include "daemon/journal_inspect.h"
 #include "daemon/server/server.h"
 
 enum { EXIT_USAGE = 2, MAX_OVERRIDES = 64 };

@@ -126,9 +126,9 @@ static int lock(int folder, const char *path, char error[DISK_ERROR_BYTES])
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-		if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)len, 0) == len)
-			return fd;
-		return fd; /* the number is for people alone: on a full disk it stays away */
+		bool is_told = ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)len, 0) == len;
+		(void)is_told; /* the number is for people alone: on a full disk it stays away */
+		return fd;
 	}
 	if (pread(fd, pid, sizeof(pid) - 1, 0) > 0)
 		pid[strcspn(pid, "\n")] = '\0';

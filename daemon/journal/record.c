@@ -108,7 +108,7 @@ static struct slice bytes_of(const struct record *record, const struct field *fi
 	return *(const struct slice *)((const char *)record + field->offset);
 }
 
-static size_t bound_of(const struct record *record)
+size_t record_bound(const struct record *record)
 {
 	return RECORD_MAX_BYTES + record->name.len + record->dead_letter.len + record->origin.len + record->value.len +
 	       record->producer.len + record->match.len;
@@ -116,7 +116,7 @@ static size_t bound_of(const struct record *record)
 
 void record_write(struct record_buffer *buffer, const struct record *record)
 {
-	size_t bound = bound_of(record);
+	size_t bound = record_bound(record);
 	if (buffer->len + bound > buffer->cap && record_reserve(buffer, bound) < 0) {
 		buffer->has_failed = true;
 		return;

@@ -99,8 +99,9 @@ void record_buffer_finish(struct record_buffer *buffer);
 /* Room for so many bytes, beside those that are promised. -1: no memory. */
 int record_reserve(struct record_buffer *buffer, size_t bytes);
 
-/* An upper bound of what a record takes, its slices not included. */
+/* An upper bound of what a record takes: its slices not included, and with them. */
 enum { RECORD_MAX_BYTES = 160 };
+size_t record_bound(const struct record *record);
 
 void record_write(struct record_buffer *buffer, const struct record *record);
 

@@ -32,13 +32,17 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, con
 }
 
 /* Damage: an error, or with on_lost it is told, and 0. */
-static int lose(struct reader *reader, uint64_t offset, const char *what)
+__attribute__((format(printf, 3, 4))) static int lose(struct reader *reader, uint64_t offset, const char *format, ...)
 {
 	struct recovery *recovery = reader->recovery;
-	fail(reader, "%s is damaged at offset %" PRIu64 ": %s. %s", reader->name, offset, what, advice);
+	char what[160];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
 	if (!recovery->on_lost)
-		return -1;
-	snprintf(reader->error, RECOVERY_ERROR_BYTES, "%s at offset %" PRIu64 ": %s", reader->name, offset, what);
+		return fail(reader, "%s is damaged at offset %" PRIu64 ": %s. %s", reader->name, offset, what, advice);
+	fail(reader, "%s at offset %" PRIu64 ": %s", reader->name, offset, what);
 	recovery->on_lost(recovery->arg, reader->error);
 	return 0;
 }
@@ -111,7 +115,6 @@ static int give_records(struct reader *reader, const struct batch_head *head)
 static int look_behind(struct reader *reader, uint64_t expected)
 {
 	struct batch_head head;
-	char what[120];
 	int64_t n = read_at(reader, reader->at, 0, BATCH_HEAD_BYTES);
 	if (n < 0)
 		return -1;
@@ -125,10 +128,9 @@ static int look_behind(struct reader *reader, uint64_t expected)
 		bool was_synced = found && head.synced >= expected;
 		if (!found || head.number < expected || (!was_synced && !reader->recovery->on_lost))
 			continue;
-		snprintf(what, sizeof(what),
+		if (lose(reader, reader->at,
 			 "batch %" PRIu64 " cannot be read, and batch %" PRIu64 " behind it is whole", expected,
-			 head.number);
-		if (lose(reader, reader->at, what) < 0)
+			 head.number) < 0)
 			return -1;
 		reader->recovery->torn[0] = '\0';
 		reader->at = at;
@@ -170,7 +172,7 @@ static int begin_segment(struct reader *reader, uint64_t first)
 	struct log *log = reader->recovery->log;
 	struct segment_head head;
 	uint32_t format = 0;
-	char what[160];
+	int result = 0;
 	int64_t n = read_at(reader, 0, 0, JOURNAL_BLOCK);
 	if (n < 0)
 		return -1;
@@ -187,18 +189,19 @@ static int begin_segment(struct reader *reader, uint64_t first)
 	case SEGMENT_GOOD:
 		break;
 	}
-	bool follows = head.first == log->next && head.chain == log->chain;
-	if (head.first != first) {
+	if (head.first != first)
 		return lose(reader, 0, "its head names another segment: the file was renamed");
-	} else if (!follows && reader->recovery->first > 0) {
-		snprintf(what, sizeof(what),
-			 head.first > log->next ? "batches %" PRIu64 " to %" PRIu64 " are missing before it"
-						: "batch %" PRIu64 " was expected, and it begins with %" PRIu64
-						  ": it is of another journal",
-			 log->next, head.first > log->next ? head.first - 1 : head.first);
-		if (lose(reader, 0, what) < 0)
-			return -1;
-	}
+	bool is_first = reader->recovery->first == 0; /* then it follows whatever was dropped */
+	if (!is_first && head.first > log->next)
+		result = lose(reader, 0, "batches %" PRIu64 " to %" PRIu64 " are missing before it", log->next,
+			      head.first - 1);
+	else if (!is_first && (head.first < log->next || head.chain != log->chain))
+		result =
+			lose(reader, 0,
+			     "batch %" PRIu64 " was expected, and it begins with %" PRIu64 ": it is of another journal",
+			     log->next, head.first);
+	if (result < 0)
+		return -1;
 	log->next = head.first;
 	log->chain = head.chain;
 	reader->salt = head.salt;

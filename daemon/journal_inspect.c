@@ -1,9 +1,8 @@
-#include "daemon/journal/inspect.h"
+#include "daemon/journal_inspect.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +11,7 @@
 enum {
 	SEGMENT_BYTES = 64 << 20, /* of a journal that is salvaged */
 	BATCH_BYTES = 1 << 20,
-	LINE_BYTES = 2048, /* of a record without its value and names */
+	LINE_BYTES = 2048, /* of a record, beside its bytes */
 };
 
 /* -- Reading -- */
@@ -22,9 +21,8 @@ struct inspection {
 	struct log log;
 	struct recovery recovery;
 	uint64_t batches, batch, bytes;
-	char *line; /* dump's */
-	size_t cap;
-	struct log *salvaged; /* salvage's */
+	struct record_buffer line; /* dump's */
+	struct log *salvaged;      /* salvage's */
 	struct record_buffer run;
 	uint64_t losses;
 	int failure;
@@ -59,7 +57,7 @@ static void finish(struct inspection *inspection)
 	if (inspection->disk)
 		log_finish(&inspection->log);
 	disk_close(inspection->disk);
-	free(inspection->line);
+	record_buffer_finish(&inspection->line);
 	record_buffer_finish(&inspection->run);
 }
 
@@ -94,19 +92,13 @@ int inspect_check(const char *path)
 static int print_record(void *arg, const struct record *record, char *error)
 {
 	struct inspection *inspection = arg;
-	size_t wanted = LINE_BYTES + record->value.len + record->name.len + record->dead_letter.len +
-			record->origin.len + record->producer.len + record->match.len;
-	if (wanted > inspection->cap) {
-		free(inspection->line);
-		inspection->cap = 0;
-		if (!(inspection->line = malloc(wanted))) {
-			snprintf(error, RECOVERY_ERROR_BYTES, "no memory for a record");
-			return -1;
-		}
-		inspection->cap = wanted;
+	struct record_buffer *line = &inspection->line;
+	if (record_reserve(line, LINE_BYTES + record_bound(record)) < 0) {
+		snprintf(error, RECOVERY_ERROR_BYTES, "no memory for a record");
+		return -1;
 	}
-	if (record_print(record, inspection->line, inspection->cap))
-		printf("{\"batch\":%" PRIu64 ",%s\n", inspection->batch, inspection->line + 1);
+	if (record_print(record, line->bytes, line->cap))
+		printf("{\"batch\":%" PRIu64 ",%s\n", inspection->batch, line->bytes + 1);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* Looking at a journal from outside: `millraced --journal-check`, `--journal-dump` and `--journal-salvage`. None of
  * them changes the journal. Each writes to standard output, what is wrong to standard error, and returns the exit
  * status: 0, or 1. */
-#ifndef MILLRACE_JOURNAL_INSPECT_H
-#define MILLRACE_JOURNAL_INSPECT_H
+#ifndef MILLRACE_DAEMON_JOURNAL_INSPECT_H
+#define MILLRACE_DAEMON_JOURNAL_INSPECT_H
 
 /* Reads all of it, and sums up. */
 int inspect_check(const char *path);
