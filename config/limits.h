@@ -59,6 +59,7 @@ enum {
 	STRANGER_FRAME_BYTES = 64 * 1024, /* of who has yet to say who it is */
 	TURN_OUTPUT_BYTES = 256 * 1024, /* once its requests have written so much, one connection has had its turn, and
 					   the others have theirs */
+	TURN_SENT_BYTES = 1024 * 1024,  /* nor is it sent more in one turn, however quickly its peer takes it */
 	PAGE_ROWS = 1000, /* that one reply of list, waiters or leases looks at, whether it shows them or not */
 	TURN_ROWS = 1000, /* of all pages in one turn; once these are used up, a page looks at no more than */
 	PAGE_MIN_ROWS = 16,

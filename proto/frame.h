@@ -25,6 +25,9 @@ static inline enum frame_result frame_next(struct slice bytes, uint32_t max_body
 static inline size_t frame_begin(struct buffer *out);
 static inline void frame_end(struct buffer *out, size_t mark);
 
+/* So many bytes of the frame, which is ended, are sent from elsewhere. */
+static inline void frame_lengthen(struct buffer *out, size_t mark, size_t more);
+
 /* -- Inline: a few moves each, for every frame -- */
 
 static inline uint32_t frame_length(const char *header)
@@ -79,6 +82,14 @@ static inline void frame_end(struct buffer *out, size_t mark)
 		return;
 	}
 	frame_write_length(out->bytes + out->start + mark, len);
+}
+
+static inline void frame_lengthen(struct buffer *out, size_t mark, size_t more)
+{
+	if (out->failed)
+		return;
+	char *header = out->bytes + out->start + mark;
+	frame_write_length(header, frame_length(header) + more);
 }
 
 #endif

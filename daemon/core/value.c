@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static_assert(VALUE_LEAD_BYTES >= offsetof(struct value, own) + _Alignof(struct value) + sizeof(void *),
+	      "a value, and where its memory begins, are in front of its bytes");
+
 static void account_add(struct value_account *account, uint64_t bytes)
 {
 	if (!account)
@@ -12,14 +15,53 @@ static void account_add(struct value_account *account, uint64_t bytes)
 	account->n++;
 }
 
-struct value *value_create(const void *bytes, size_t len, struct value_account *account)
+/* -- Large values: where their memory begins stands in front of them -- */
+
+static void set_block(struct value *value, void *block)
+{
+	memcpy((char *)value - sizeof(block), &block, sizeof(block));
+}
+
+static void *block_of(const struct value *value)
+{
+	void *block;
+	memcpy(&block, (const char *)value - sizeof(block), sizeof(block));
+	return block;
+}
+
+static struct value *get_large(size_t bytes)
+{
+	enum { FRONT_BYTES = 16 }; /* the value is aligned as its memory is */
+	char *block = malloc(FRONT_BYTES + bytes);
+	if (!block)
+		return NULL;
+	struct value *value = (struct value *)(block + FRONT_BYTES);
+	set_block(value, block);
+	return value;
+}
+
+/* -- Life -- */
+
+static struct value *get(struct value_account *account, size_t len)
+{
+	size_t bytes = offsetof(struct value, own) + len;
+	return len < VALUE_LARGE_BYTES ? value_pool_get(account ? account->pool : NULL, bytes) : get_large(bytes);
+}
+
+static void put(struct value_account *account, struct value *value, size_t len)
+{
+	size_t bytes = offsetof(struct value, own) + len;
+	if (len < VALUE_LARGE_BYTES)
+		value_pool_put(account ? account->pool : NULL, value, bytes);
+	else
+		free(block_of(value));
+}
+
+static inline void init(struct value *value, const char *bytes, size_t len, struct value_account *account)
 {
 	assert(len <= UINT32_MAX);
-	struct value *value = value_pool_get(account ? account->pool : NULL, offsetof(struct value, own) + len);
-	if (!value)
-		return NULL;
 	value->next = NULL;
-	value->bytes = value->own;
+	value->bytes = bytes;
 	value->len = (uint32_t)len;
 	value->deliveries = 0;
 	value->recorded_in = 0;
@@ -28,7 +70,24 @@ struct value *value_create(const void *bytes, size_t len, struct value_account *
 	value->account = account;
 	value->origin = NULL;
 	account_add(account, len + VALUE_OVERHEAD);
+}
+
+struct value *value_create(const void *bytes, size_t len, struct value_account *account)
+{
+	struct value *value = get(account, len);
+	if (!value)
+		return NULL;
+	init(value, value->own, len, account);
 	memcpy(value->own, bytes, len);
+	return value;
+}
+
+struct value *value_within(void *block, const char *bytes, size_t len, struct value_account *account)
+{
+	assert(len >= VALUE_LARGE_BYTES && (size_t)(bytes - (const char *)block) >= VALUE_LEAD_BYTES);
+	struct value *value = value_holder(&(struct value){.bytes = bytes});
+	set_block(value, block);
+	init(value, bytes, len, account);
 	return value;
 }
 
@@ -52,15 +111,15 @@ void value_destroy(struct value *value)
 	struct value *holder = value_holder(value);
 	struct value_account *account = value->account;
 	bool is_last = --holder->n_sharing == 0;
-	size_t held_bytes = offsetof(struct value, own) + value->len;
+	size_t len = value->len;
 	if (account) {
-		account->bytes -= VALUE_OVERHEAD + (is_last ? value->len : 0);
+		account->bytes -= VALUE_OVERHEAD + (is_last ? len : 0);
 		account->n--;
 	}
 	if (value != holder)
 		value_pool_put(account ? account->pool : NULL, value, sizeof(*value));
 	if (is_last)
-		value_pool_put(account ? account->pool : NULL, holder, held_bytes);
+		put(account, holder, len);
 }
 
 /* -- Origins -- */

@@ -13,7 +13,11 @@
 #include "daemon/core/value_pool.h"
 #include "proto/slice.h"
 
-enum { VALUE_OVERHEAD = 64 };
+enum {
+	VALUE_OVERHEAD = 64,
+	VALUE_LARGE_BYTES = 32 * 1024, /* so large a value may lie anywhere in its memory, and is sent from there */
+	VALUE_LEAD_BYTES = 96,
+};
 
 /* What some values cost together, while they are there. It is the shell's, and has to stay until n is 0. */
 struct value_account {
@@ -72,6 +76,9 @@ struct value_list { /* first in, first out; zero-initialised is empty */
 /* A value with a copy of the bytes, owned by the caller, which counts towards the account (NULL: none) for as long as
  * it is there; NULL without memory. */
 struct value *value_create(const void *bytes, size_t len, struct value_account *account);
+/* A large value whose bytes stay where they are, in the middle of a block from malloc, which is the value's from then
+ * on. At least VALUE_LEAD_BYTES of the block are in front of them, and are written over. Cannot fail. */
+struct value *value_within(void *block, const char *bytes, size_t len, struct value_account *account);
 /* Another value with the same bytes, as if it had been created now: it was never leased. The caller's; it counts
  * towards the same account. NULL without memory. */
 struct value *value_copy(struct value *value);
@@ -80,7 +87,9 @@ void value_destroy(struct value *value); /* NULL is fine */
 /* The value that holds the bytes of this one in its own memory: most often itself. */
 static inline struct value *value_holder(const struct value *value)
 {
-	return (struct value *)(value->bytes - offsetof(struct value, own));
+	/* The bytes of a large one need not begin just behind it. */
+	const uintptr_t mask = ~(uintptr_t)(_Alignof(struct value) - 1);
+	return (struct value *)((uintptr_t)(value->bytes - offsetof(struct value, own)) & mask);
 }
 
 /* The value is about to leave that channel as a dead letter. -1: no memory. Later it enters its new channel

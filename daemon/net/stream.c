@@ -78,17 +78,29 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes)
 	struct stream_group *group = stream->group;
 	assert(stream->state != STREAM_GONE || stream->is_queued);
 	output_pool_lend(&group->pool, &stream->out);
-	if (value_bytes > stream->out.cap / 2)
-		buffer_reserve(&stream->out, value_bytes + REPLY_ENVELOPE_BYTES); /* it grows once, not by steps */
 	stream->out_value_bytes += value_bytes;
 	group->unsent_value_bytes += value_bytes;
 	stream_enqueue(stream, value_bytes ? &group->takers : &group->others);
 	return &stream->out;
 }
 
+bool stream_refer(struct stream *stream, const char *bytes, size_t len, void *owner)
+{
+	struct stream_workspace *workspace = stream_need_workspace(stream);
+	if (!workspace || !references_add(&workspace->references, &stream->out, bytes, len, owner))
+		return false;
+	stream->refers = true;
+	return true;
+}
+
+size_t stream_count_referred(const struct stream *stream)
+{
+	return stream->workspace->references.bytes;
+}
+
 bool stream_is_full(const struct stream *stream)
 {
-	return buffer_len(&stream->out) > stream->max_output;
+	return buffer_len(&stream->out) + stream_referred(stream) > stream->max_output;
 }
 
 /* A read may bring thousands of requests, so the clock is looked at between them, though not for each. */
@@ -114,7 +126,7 @@ void stream_count_work(struct stream *stream, uint32_t bytes)
 
 uint64_t stream_written(const struct stream *stream)
 {
-	return stream->out.failed ? UINT64_MAX : stream->n_sent + buffer_len(&stream->out);
+	return stream->out.failed ? UINT64_MAX : stream->n_sent + buffer_len(&stream->out) + stream_referred(stream);
 }
 
 uint64_t stream_sent(const struct stream *stream)
@@ -149,6 +161,9 @@ void stream_drop_output(struct stream *stream)
 	stream_forget_holds(stream);
 	stream->group->unsent_value_bytes -= stream->out_value_bytes;
 	stream->out_value_bytes = 0;
+	if (stream->refers)
+		references_drop(&stream->workspace->references, stream->handlers->release);
+	stream->refers = false;
 	buffer_clear(&stream->out);
 	output_pool_take_back(&stream->group->pool, &stream->out);
 	stream_unblock_output(stream);
@@ -188,9 +203,9 @@ void stream_break(struct stream *stream)
 static size_t buffer_bytes(const struct stream *stream)
 {
 	const struct stream_workspace *workspace = stream->workspace;
-	size_t bytes = stream->out.cap;
+	size_t bytes = stream->out.cap + stream_referred(stream);
 	if (workspace)
-		bytes += workspace->in.cap + tls_bytes(workspace->tls);
+		bytes += stream_kept_bytes(stream) + tls_bytes(workspace->tls);
 	return bytes;
 }
 
@@ -359,6 +374,10 @@ const char *stream_check(const struct stream *stream)
 	if (stream->output == STREAM_OUTPUT_READY && stream_has_unsent(stream) && !stream->is_queued && !is_held &&
 	    stream->state != STREAM_OPENING)
 		return "nobody will send its output";
+	if (stream->refers != (workspace && workspace->references.bytes > 0))
+		return "it does not know whether it refers to anything";
+	if (stream->refers && workspace->references.covered >= buffer_len(&stream->out))
+		return "nothing follows what is referred to";
 	if (stream->out_value_bytes > stream->group->unsent_value_bytes)
 		return "its unsent values are more than those of all";
 	if (stream->budget_bytes > stream->group->budget.bytes ||

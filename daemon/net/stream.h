@@ -2,7 +2,7 @@
  *
  * In: all streams of a group are read into one large buffer, and on_bytes consumes whole frames from it in place; only
  * an incomplete frame is copied and kept. Out: what is written goes to one buffer, which is sent once at the end of the
- * turn.
+ * turn, but for what is large: that is referred to, and sent from where it is.
  *
  * While more than max_output bytes wait to be sent, the stream is not read: on_bytes stops when stream_is_full(), and
  * is called again with the rest when the output has drained below it. It stops too when it has written so much that
@@ -39,6 +39,8 @@ struct stream_handlers {
 	void (*on_over_budget)(struct stream *stream);
 	/* Whether the peer has said who it is, or need not: strangers are closed first. NULL: everybody has. */
 	bool (*is_known)(const struct stream *stream);
+	/* What stream_refer() was given is not needed any more. NULL: nothing is referred to. */
+	void (*release)(void *owner);
 };
 
 enum stream_state {
@@ -74,9 +76,10 @@ struct stream { /* embedded; all of it is net/'s. There are many idle ones: keep
 	uint8_t state, input, output; /* enum stream_state, stream_input, stream_output */
 	bool is_queued : 1;           /* in one of the group's queues of what the end of the turn has to do */
 	bool is_free : 1;             /* see stream_set_free() */
+	bool refers : 1;              /* some of the output is not in `out`, but in workspace->references */
 	struct buffer out;
 	uint64_t n_sent;        /* bytes, since the beginning */
-	size_t out_value_bytes; /* of `out`, at most */
+	size_t out_value_bytes; /* of the output, at most */
 	struct stream *queue_next;
 	size_t budget_bytes; /* what the budget has counted */
 	struct event read_event;
@@ -98,6 +101,18 @@ void stream_finish(struct stream *stream);
 /* Where to write; it is sent at the end of the turn. `value_bytes`: how many bytes of values will be in what is
  * written. */
 struct buffer *stream_output(struct stream *stream, size_t value_bytes);
+
+/* Instead of appending these bytes to the output, where something else follows them: they stay as they are until the
+ * owner is released, when they are sent or the stream is at its end. False: no memory, and the owner is still the
+ * caller's. */
+bool stream_refer(struct stream *stream, const char *bytes, size_t len, void *owner);
+
+/* How many bytes that wait to be sent are referred to. */
+size_t stream_count_referred(const struct stream *stream);
+static inline size_t stream_referred(const struct stream *stream)
+{
+	return stream->refers ? stream_count_referred(stream) : 0;
+}
 
 /* What is written from now on is not sent until stream_group_release() was called with this number, or a greater one.
  * The numbers never fall. Without memory the stream breaks. */
@@ -131,7 +146,7 @@ static inline bool stream_is_open(const struct stream *stream)
 /* Whether anything that was written has not been sent yet. */
 static inline bool stream_has_unsent(const struct stream *stream)
 {
-	return buffer_len(&stream->out) > 0;
+	return buffer_len(&stream->out) > 0; /* some of it follows what is referred to */
 }
 
 /* Whether so much waits to be sent that no more input should be handled. */
@@ -143,6 +158,16 @@ bool stream_has_had_its_turn(struct stream *stream, uint64_t written_before);
 
 /* What was done for this stream, and wrote nothing, counts towards its turn as if it had written so many bytes. */
 void stream_count_work(struct stream *stream, uint32_t bytes);
+
+/* Only in on_bytes: what it leaves begins with a frame that is incomplete, and so long as a whole, which may be what
+ * the peer says: its memory is taken step by step as it comes. */
+void stream_expect(struct stream *stream, size_t bytes);
+
+/* Only in on_bytes: if the bytes that it was given are one long frame that was expected, in memory of its own of at
+ * most `max` bytes, gives that memory away: to be freed by free(). STREAM_LEAD_BYTES of it are unused in front of the
+ * frame. NULL: they are not, or it was given away already. */
+enum { STREAM_LEAD_BYTES = 128 };
+char *stream_give_input(struct stream *stream, size_t max);
 
 /* on_bytes has left whole frames unused, though the stream was not full: it is called again with them, in the next
  * turn. */

@@ -8,7 +8,8 @@
 size_t stream_sendable(const struct stream *stream)
 {
 	const struct stream_holds *holds = stream->workspace ? &stream->workspace->holds : NULL;
-	return holds && holds->at ? (size_t)(holds->holds[0].from - stream->n_sent) : buffer_len(&stream->out);
+	return holds && holds->at ? (size_t)(holds->holds[0].from - stream->n_sent)
+				  : buffer_len(&stream->out) + stream_referred(stream);
 }
 
 static void join(struct stream *stream, struct stream_holds *holds)

@@ -9,7 +9,37 @@
 #include "daemon/net/stream_workspace.h"
 #include "daemon/net/transport.h"
 
-enum { CARRY_BYTES = 16 * 1024 }; /* an incomplete frame up to this length is copied in front of the next read */
+void stream_expect(struct stream *stream, size_t bytes)
+{
+	struct stream_workspace *workspace = stream_need_workspace(stream);
+	if (workspace)
+		workspace->expected = bytes;
+}
+
+char *stream_give_input(struct stream *stream, size_t max)
+{
+	struct stream_workspace *workspace = stream->workspace;
+	if (!workspace || !workspace->may_be_given || workspace->in.cap > max)
+		return NULL;
+	char *block = workspace->in.bytes;
+	workspace->in = (struct buffer){0};
+	workspace->may_be_given = false;
+	return block;
+}
+
+static size_t show(struct stream *stream, char *bytes, size_t len, bool in_place)
+{
+	struct stream_workspace *workspace = stream->workspace;
+	if (workspace) {
+		workspace->may_be_given =
+			in_place && workspace->expected == len && workspace->in.start == STREAM_LEAD_BYTES;
+		workspace->expected = 0;
+	}
+	size_t used = stream->handlers->on_bytes(stream, bytes, len);
+	if (workspace)
+		workspace->may_be_given = false;
+	return used;
+}
 
 /* Gives the bytes to the owner, and keeps what it leaves. `bytes` are the scratch, or what is kept. */
 static void parse(struct stream *stream, char *bytes, size_t len)
@@ -17,7 +47,7 @@ static void parse(struct stream *stream, char *bytes, size_t len)
 	bool in_place = bytes == stream_kept(stream);
 	uint64_t written_before = stream_written(stream);
 	stream->turn_work = 0;
-	size_t used = stream->handlers->on_bytes(stream, bytes, len);
+	size_t used = show(stream, bytes, len, in_place);
 	assert(used <= len);
 	if (stream->state != STREAM_OPEN) {
 		stream_keep_nothing(stream);
@@ -57,12 +87,13 @@ static ssize_t receive(struct stream *stream, char *to, size_t room)
 static ssize_t receive_long(struct stream *stream)
 {
 	struct buffer *in = &stream->workspace->in;
-	char *to = buffer_reserve(in, STREAM_READ_BYTES);
+	size_t room;
+	char *to = stream_keep_more(stream, STREAM_READ_BYTES, &room);
 	if (!to) {
 		errno = ENOMEM;
 		return -1;
 	}
-	ssize_t n = receive(stream, to, STREAM_READ_BYTES);
+	ssize_t n = receive(stream, to, room);
 	if (n > 0) {
 		buffer_commit(in, (size_t)n);
 		parse(stream, buffer_front(in), buffer_len(in));
@@ -91,7 +122,7 @@ static void read_on(struct stream *stream)
 		if (stream->state != STREAM_OPEN || stream->input != STREAM_INPUT_WATCHED)
 			return;
 	}
-	ssize_t n = stream_kept_len(stream) > CARRY_BYTES ? receive_long(stream) : receive_short(stream);
+	ssize_t n = stream_kept_len(stream) > STREAM_CARRY_BYTES ? receive_long(stream) : receive_short(stream);
 	int error = n < 0 ? errno : 0;
 	stream_log_timeout(stream, n);
 	if (stream->state != STREAM_OPEN)

@@ -2,9 +2,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "config/limits.h"
 #include "daemon/net/stream_internal.h"
 #include "daemon/net/stream_workspace.h"
 #include "daemon/net/transport.h"
+
+enum { MAX_SLICES = 32 };
 
 /* Nothing waits to be sent any more. */
 static void after_the_last_byte(struct stream *stream)
@@ -34,23 +37,51 @@ static void resume_input(struct stream *stream)
 
 static void count_values(struct stream *stream)
 {
-	size_t unsent = buffer_len(&stream->out);
+	size_t unsent = buffer_len(&stream->out) + stream_referred(stream);
 	if (stream->out_value_bytes <= unsent)
 		return;
 	stream->group->unsent_value_bytes -= stream->out_value_bytes - unsent;
 	stream->out_value_bytes = unsent;
 }
 
-/* Returns whether any of it was sent. */
+/* Sends at most `len` bytes from the front, some of which are referred to. */
+static ssize_t send_slices(struct stream *stream, size_t len)
+{
+	struct iovec slices[MAX_SLICES];
+	int n = references_slices(&stream->workspace->references, &stream->out, len, slices, MAX_SLICES);
+	return transport_send_slices(stream->fd, stream_tls(stream), slices, n);
+}
+
+static void consume(struct stream *stream, size_t len)
+{
+	stream->n_sent += len;
+	if (!stream->refers) {
+		buffer_consume(&stream->out, len);
+		return;
+	}
+	struct references *references = &stream->workspace->references;
+	references_consume(references, &stream->out, len, stream->handlers->release);
+	stream->refers = references->bytes > 0;
+}
+
+/* Returns whether any of it was sent. A peer that takes as quickly as we send has its turn too: the rest is sent in the
+ * next ones, as if its socket had no room now. */
 static bool send_all(struct stream *stream)
 {
-	struct buffer *out = &stream->out;
+	const struct buffer *out = &stream->out;
 	uint64_t sent_before = stream->n_sent;
 	for (size_t len; (len = stream_sendable(stream)) > 0;) {
-		ssize_t n = transport_send(stream->fd, stream_tls(stream), out->bytes + out->start, len);
+		size_t left = TURN_SENT_BYTES - (size_t)(stream->n_sent - sent_before);
+		len = len < left ? len : left;
+		ssize_t n = -1;
+		if (len == 0)
+			errno = EAGAIN;
+		else if (stream->refers)
+			n = send_slices(stream, len);
+		else
+			n = transport_send(stream->fd, stream_tls(stream), out->bytes + out->start, len);
 		if (n >= 0) {
-			buffer_consume(out, (size_t)n);
-			stream->n_sent += (uint64_t)n;
+			consume(stream, (size_t)n);
 		} else if (errno == EAGAIN) {
 			if (stream_block_output(stream) < 0)
 				stream_break(stream);

@@ -4,6 +4,7 @@
 #define MILLRACE_NET_STREAM_WORKSPACE_H
 
 #include "daemon/net/buffer_budget.h"
+#include "daemon/net/references.h"
 #include "daemon/net/run_queue.h"
 #include "daemon/net/stream.h"
 
@@ -20,12 +21,15 @@ struct stream_holds {
 
 struct stream_workspace {
 	struct buffer in;
+	size_t expected;   /* how long the frame is that `in` begins with; 0: unknown, or short */
+	bool may_be_given; /* `in` is a long frame, which on_bytes is looking at: see stream_give_input() */
 	struct run_place run_place;
 	struct budget_place budget_place;
 	struct event *write_event;    /* once a send has found the socket full */
 	struct event *deadline_event; /* once it has ended */
 	struct tls *tls;              /* NULL: the bytes travel as they are */
 	struct stream_holds holds;    /* stream_hold.c's */
+	struct references references; /* what is sent from elsewhere, in between the output buffer's bytes */
 	uint32_t discarded;           /* bytes of input, while refused */
 	bool is_greeted;              /* by the first byte of TLS */
 };
@@ -46,6 +50,10 @@ void stream_forget_holds(struct stream *stream);
 
 /* -- What has come and is not used yet -- */
 
+/* An incomplete frame up to this length is copied in front of the next read; a longer one is kept where it is, and the
+ * rest read behind it. */
+enum { STREAM_CARRY_BYTES = 16 * 1024 };
+
 static inline size_t stream_kept_len(const struct stream *stream)
 {
 	return stream->workspace ? buffer_len(&stream->workspace->in) : 0;
@@ -59,6 +67,14 @@ static inline char *stream_kept(const struct stream *stream)
 
 /* Keeps these bytes, and none of those of before. False: no memory. */
 bool stream_keep(struct stream *stream, const char *bytes, size_t len);
+
+/* Room for more of what is kept, at most `max` bytes and no more than are missing of a frame that is expected: *room of
+ * them. NULL: no memory. */
+char *stream_keep_more(struct stream *stream, size_t max, size_t *room);
+
+/* What the memory for it takes. Of what is reserved for an expected frame nothing is there before something has come:
+ * the pages that nobody has written to cost nothing. */
+size_t stream_kept_bytes(const struct stream *stream);
 
 /* Keeps nothing, and frees its memory. */
 void stream_keep_nothing(struct stream *stream);

@@ -243,7 +243,7 @@ static ssize_t read_records(struct tls *tls, char *to, size_t room)
 ssize_t tls_receive(struct tls *tls, char *to, size_t room)
 {
 	struct slice rest;
-	assert(room >= RECORD_ROOM_BYTES);
+	assert(room > 0);
 	if (tls->has_failed)
 		return 0;
 	if (take_input(tls, &rest) < 0)
@@ -290,7 +290,8 @@ size_t tls_bytes(const struct tls *tls)
 	if (!tls)
 		return 0;
 	size_t bytes = SSL_is_init_finished(tls->ssl) ? TLS_CONNECTION_BYTES : TLS_HANDSHAKE_BYTES;
-	return bytes + tls->kept.cap + (tls->is_sending ? MAX_RECORD_BYTES : 0);
+	bool has_pending = SSL_pending(tls->ssl) > 0; /* of a record that there was no room for */
+	return bytes + tls->kept.cap + (tls->is_sending ? MAX_RECORD_BYTES : 0) + (has_pending ? MAX_RECORD_BYTES : 0);
 }
 
 int tls_shake_hands(struct tls *tls, char error[TLS_ERROR_BYTES])

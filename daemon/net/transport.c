@@ -14,6 +14,14 @@ ssize_t transport_send(int fd, struct tls *tls, const char *from, size_t len)
 	return tls ? tls_send(tls, from, len) : send(fd, from, len, MSG_NOSIGNAL);
 }
 
+ssize_t transport_send_slices(int fd, struct tls *tls, struct iovec *slices, int n)
+{
+	if (tls)
+		return tls_send(tls, slices[0].iov_base, slices[0].iov_len);
+	struct msghdr message = {.msg_iov = slices, .msg_iovlen = (size_t)n};
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 bool transport_has_more(const struct tls *tls)
 {
 	return tls && tls_has_more(tls);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct tls;
 
@@ -13,6 +14,9 @@ struct tls;
  * written. All bytes that transport_send() took have been given to the socket. */
 ssize_t transport_receive(int fd, struct tls *tls, char *to, size_t room);
 ssize_t transport_send(int fd, struct tls *tls, const char *from, size_t len);
+
+/* The same of several slices, `n` at least 1, one behind the other. By TLS it sends of the first alone. */
+ssize_t transport_send_slices(int fd, struct tls *tls, struct iovec *slices, int n);
 
 /* Whether input, or its end, has come that the socket does not tell of any more. */
 bool transport_has_more(const struct tls *tls);

@@ -59,14 +59,16 @@ static size_t read_frames(struct session *session, char *bytes, size_t len)
 	session->heard_us = loop_now_us(session->all->loop);
 	while (!stream_has_had_its_turn(&session->stream, written_before)) {
 		struct slice body;
-		size_t used;
+		size_t used, wanted;
 		switch (frame_next((struct slice){bytes + done, len - done}, session_max_frame(session), &body, &used,
-				   NULL)) {
+				   &wanted)) {
 		case FRAME_MORE:
 			if (done < len && first_byte_of(bytes[done]) != FIRST_BYTE_OF_FRAME) {
 				session_end(session, ERROR_FRAME_TOO_LARGE, fault_of(bytes[done]));
 				return len;
 			}
+			if (done < len)
+				stream_expect(&session->stream, wanted);
 			return done;
 		case FRAME_WHOLE:
 			done += used;
@@ -90,7 +92,8 @@ static struct answer begin_frame(struct session *session, uint64_t id, enum stat
 	bool has_id = id != CORE_NO_ID;
 	size_t mark = status == STATUS_ERROR ? message_begin_error(out, has_id, id, error, detail)
 					     : message_begin_reply(out, has_id, id, status);
-	return (struct answer){out, mark};
+	return (struct answer){
+		.out = out, .mark = mark, .session = session, .referred_before = stream_referred(&session->stream)};
 }
 
 static void refuse_by_frame(struct session *session, enum error error, const char *why)
@@ -101,7 +104,7 @@ static void refuse_by_frame(struct session *session, enum error error, const cha
 /* In one piece. */
 static bool write_plain_value(struct session *session, const struct core_reply *reply)
 {
-	if (!reply_is_plain_value(reply))
+	if (!reply_is_plain_value(reply) || reply->value->len >= VALUE_LARGE_BYTES)
 		return false;
 	struct slice value = {reply->value->bytes, reply->value->len};
 	struct buffer *out = session_output(session, value.len + VALUE_OVERHEAD);
@@ -114,8 +117,10 @@ static bool write_plain_value(struct session *session, const struct core_reply *
 
 static void end_frame(struct session *session, struct answer answer)
 {
-	(void)session;
 	message_end(answer.out, answer.mark);
+	size_t referred = stream_referred(&session->stream) - answer.referred_before;
+	if (referred)
+		frame_lengthen(answer.out, answer.mark, referred);
 }
 
 const struct session_wire session_frames = {.bytes = sizeof(struct session),

@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "daemon/access/token.h"
+#include "daemon/session/answer_value.h"
 #include "proto/message.h"
 
 static void format_subject(char *text, size_t size, struct slice subject)
@@ -26,12 +27,23 @@ size_t reply_value_bytes(const struct core_reply *reply)
 	return bytes;
 }
 
-static void write_values(struct buffer *out, const struct value *value, uint32_t n)
+/* The buffer grows once, not by steps. */
+static void reserve_values(const struct answer *answer, const struct core_reply *reply)
 {
+	size_t bytes = REPLY_ENVELOPE_BYTES;
+	const struct value *value = reply->value;
+	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next)
+		bytes += answer_refers(answer, value) ? 0 : value->len;
+	buffer_reserve(answer->out, bytes);
+}
+
+static void write_values(const struct answer *answer, struct value *value, uint32_t n)
+{
+	struct buffer *out = answer->out;
 	message_key(out, "values");
 	for (uint32_t i = 0; i < n; i++, value = value->next) {
 		buffer_append(out, i ? "," : "[", 1);
-		buffer_append(out, value->bytes, value->len);
+		answer_value(answer, value);
 	}
 	buffer_append(out, n ? "]" : "[]", n ? 1 : 2);
 }
@@ -61,18 +73,19 @@ static void write_lease(struct buffer *out, const struct core_reply *reply)
 	buffer_append(out, "]", 1);
 }
 
-static void write_take(struct buffer *out, const struct core_reply *reply)
+static void write_take(const struct answer *answer, const struct core_reply *reply)
 {
 	if (!reply->n_values)
 		return;
+	reserve_values(answer, reply);
 	if (reply->batch) {
-		write_values(out, reply->value, reply->n_values);
+		write_values(answer, reply->value, reply->n_values);
 	} else {
-		message_key(out, "value");
-		buffer_append(out, reply->value->bytes, reply->value->len);
+		message_key(answer->out, "value");
+		answer_value(answer, reply->value);
 	}
 	if (reply->has_lease)
-		write_lease(out, reply);
+		write_lease(answer->out, reply);
 }
 
 /* A valid name needs no escapes. */
@@ -84,18 +97,20 @@ static void write_channel(struct buffer *out, struct slice name)
 	buffer_append(out, "\"", 1);
 }
 
-static void write_alts(struct buffer *out, const struct core_reply *reply)
+static void write_alts(const struct answer *answer, const struct core_reply *reply)
 {
+	struct buffer *out = answer->out;
 	if (reply->status != STATUS_OK && reply->status != STATUS_DROPPED && reply->status != STATUS_CLOSED)
 		return;
 	message_uint(out, "arm", reply->arm);
 	write_channel(out, reply->channel);
-	write_take(out, reply);
+	write_take(answer, reply);
 	write_evicted(out, reply);
 }
 
-void reply_write_members(struct buffer *out, const struct core_reply *reply)
+void reply_write_members(const struct answer *answer, const struct core_reply *reply)
 {
+	struct buffer *out = answer->out;
 	switch (reply->op) {
 	case CORE_CREATE:
 		message_string(out, "channel", reply->channel);
@@ -114,12 +129,12 @@ void reply_write_members(struct buffer *out, const struct core_reply *reply)
 			message_bool(out, "duplicate", true);
 		break;
 	case CORE_TAKE:
-		write_take(out, reply);
+		write_take(answer, reply);
 		if (reply->has_left)
 			message_uint(out, "left", reply->left);
 		break;
 	case CORE_ALTS:
-		write_alts(out, reply);
+		write_alts(answer, reply);
 		break;
 	case CORE_MOVE:
 		if (reply->status != STATUS_OK)
@@ -232,8 +247,9 @@ const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAI
 	return detail;
 }
 
-void reply_write_error_members(struct buffer *out, const struct core_reply *reply)
+void reply_write_error_members(const struct answer *answer, const struct core_reply *reply)
 {
+	struct buffer *out = answer->out;
 	if (reply->error == ERROR_DENIED) {
 		bool is_put = reply->op == CORE_PUT || (reply->op == CORE_ALTS && !reply->is_take);
 		message_string(out, "right", slice_from(right_name(is_put ? RIGHT_PUT : RIGHT_TAKE)));
@@ -241,7 +257,7 @@ void reply_write_error_members(struct buffer *out, const struct core_reply *repl
 			message_string(out, "channel", reply->channel);
 	}
 	if (reply->op == CORE_PUT || reply->op == CORE_TAKE)
-		reply_write_members(out, reply);
+		reply_write_members(answer, reply);
 }
 
 bool reply_has_shed(const struct core_reply *reply)

@@ -1,9 +1,8 @@
-/* Core replies as members of answers: a pure encoder. */
+/* Core replies as members of answers. */
 #ifndef MILLRACE_SESSION_REPLIES_H
 #define MILLRACE_SESSION_REPLIES_H
 
-#include "daemon/core/core.h"
-#include "proto/buffer.h"
+#include "daemon/session/session.h"
 #include "proto/name.h"
 
 enum { REPLY_DETAIL_BYTES = 2 * NAME_MAX_BYTES + 128 };
@@ -15,10 +14,10 @@ bool reply_is_plain_value(const struct core_reply *reply);
 size_t reply_value_bytes(const struct core_reply *reply);
 
 /* Appends the members that the reply has beside its id and its status, which is not STATUS_ERROR. */
-void reply_write_members(struct buffer *out, const struct core_reply *reply);
+void reply_write_members(const struct answer *answer, const struct core_reply *reply);
 
 /* The same for an error, beside its code and its text. */
-void reply_write_error_members(struct buffer *out, const struct core_reply *reply);
+void reply_write_error_members(const struct answer *answer, const struct core_reply *reply);
 
 /* What an error is about, for people: in `detail`; NULL if there is nothing to add. */
 const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAIL_BYTES]);

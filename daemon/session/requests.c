@@ -16,7 +16,10 @@
 #include "daemon/session/tap_match.h"
 #include "proto/name.h"
 
-enum { MAX_NAME_BYTES = 128 }; /* of a connection, in hello */
+enum {
+	MAX_NAME_BYTES = 128,      /* of a connection, in hello */
+	MAX_ENVELOPE_BYTES = 1024, /* what may stay in memory around a large value */
+};
 
 static const char server_name[] = "millraced/" MILLRACE_VERSION;
 
@@ -263,8 +266,60 @@ static void op_untap(struct session *session, const struct message_request *requ
 
 /* -- Values -- */
 
+struct put_names {
+	char channel[NAME_MAX_BYTES], producer[MESSAGE_MAX_PRODUCER_BYTES];
+};
+
+static struct slice copy_name(char *to, struct slice name)
+{
+	if (name.len)
+		memcpy(to, name.bytes, name.len);
+	return (struct slice){to, name.len};
+}
+
+/* A value that fills a frame for which memory was taken stays in that memory. NULL: it does not. What is written over
+ * says where: `request` names from then on copies in *names. */
+static struct value *keep_in_place(struct session *session, struct message_request *request, struct put_names *names)
+{
+	const struct slice value = request->value;
+	if (request->channel.len > sizeof(names->channel) || request->producer.len > sizeof(names->producer))
+		return NULL;
+	char *block = stream_give_input(&session->stream, value.len + MAX_ENVELOPE_BYTES);
+	if (!block)
+		return NULL;
+	request->channel = copy_name(names->channel, request->channel);
+	request->producer = copy_name(names->producer, request->producer);
+	return value_within(block, value.bytes, value.len, session_account(session));
+}
+
+static void put(struct session *session, const struct message_request *request, struct value_list values)
+{
+	struct core_event event = event_of(session, request, CORE_PUT);
+	event.batch = message_has(request, MEMBER_VALUES);
+	event.values = values;
+	event.delay_ms = request->delay_ms;
+	event.producer = request->producer;
+	event.seq = request->seq;
+	broker_step(session->all->broker, &event);
+}
+
+static bool put_in_place(struct session *session, const struct message_request *request)
+{
+	struct message_request copied = *request;
+	struct put_names names;
+	struct value *value = keep_in_place(session, &copied, &names);
+	struct value_list values = {0};
+	if (!value)
+		return false;
+	value_list_push(&values, value);
+	put(session, &copied, values);
+	return true;
+}
+
 static void op_put(struct session *session, const struct message_request *request)
 {
+	if (request->value.len >= VALUE_LARGE_BYTES && put_in_place(session, request))
+		return;
 	bool is_batch = message_has(request, MEMBER_VALUES);
 	const struct slice *bytes = is_batch ? request->values : &request->value;
 	struct value_list values = {0};
@@ -280,15 +335,8 @@ static void op_put(struct session *session, const struct message_request *reques
 		value_list_push(&values, value);
 	}
 	bool is_plain = !is_batch && request->delay_ms == 0 && request->producer.len == 0;
-	if (is_plain && short_way_put(session, request, values.head))
-		return;
-	struct core_event event = event_of(session, request, CORE_PUT);
-	event.batch = is_batch;
-	event.values = values;
-	event.delay_ms = request->delay_ms;
-	event.producer = request->producer;
-	event.seq = request->seq;
-	broker_step(session->all->broker, &event);
+	if (!is_plain || !short_way_put(session, request, values.head))
+		put(session, request, values);
 }
 
 static void op_take(struct session *session, const struct message_request *request)

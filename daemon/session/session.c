@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/session/answer_value.h"
 #include "daemon/session/channel_row.h"
 #include "daemon/session/login.h"
 #include "daemon/session/moved.h"
@@ -128,7 +129,7 @@ static void write_error(struct session *session, const struct core_reply *reply)
 			? moved_begin(session, reply->id, reply->channel, reply->op == CORE_CREATE)
 			: answer_begin_error(session, reply->id, reply->error, reply_detail(reply, detail));
 	session->all->counts.op = present;
-	reply_write_error_members(answer.out, reply);
+	reply_write_error_members(&answer, reply);
 	answer_end(session, answer);
 }
 
@@ -136,7 +137,7 @@ static void write_answer(struct session *session, const struct core_reply *reply
 {
 	struct core_channel_row row;
 	struct answer answer = answer_begin(session, reply->id, reply->status, reply_value_bytes(reply));
-	reply_write_members(answer.out, reply);
+	reply_write_members(&answer, reply);
 	if (reply->is_take)
 		origin_write_members(answer.out, reply, loop_now_us(session->all->loop));
 	if (reply->op == CORE_ALTER && core_stat(session->all->core, reply->channel, &row))
@@ -219,7 +220,13 @@ static bool is_known(const struct stream *stream)
 	return !session_lacks_login((const struct session *)stream);
 }
 
-static const struct stream_handlers handlers = {on_bytes, on_sent, on_end, on_gone, on_over_budget, is_known};
+static const struct stream_handlers handlers = {.on_bytes = on_bytes,
+						.on_sent = on_sent,
+						.on_end = on_end,
+						.on_gone = on_gone,
+						.on_over_budget = on_over_budget,
+						.is_known = is_known,
+						.release = answer_release_value};
 
 /* -- Coming and going -- */
 

@@ -65,7 +65,9 @@ struct sessions {
 /* An answer that is being written: its members are appended to `out`. */
 struct answer {
 	struct buffer *out;
-	size_t mark; /* where it begins: a distance from out->start */
+	size_t mark;             /* where it begins: a distance from out->start */
+	struct session *session; /* whose stream may refer to values; NULL: they are copied */
+	size_t referred_before;  /* what the stream referred to when it began */
 };
 
 /* How the peer of a session speaks: frames.c, or HTTP. */

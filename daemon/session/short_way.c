@@ -1,5 +1,6 @@
 #include "daemon/session/short_way.h"
 
+#include "daemon/session/answer_value.h"
 #include "daemon/session/unsent_ledger.h"
 
 #define BIT(member) MESSAGE_BIT(MEMBER_##member)
@@ -34,6 +35,14 @@ bool short_way_put(struct session *session, const struct message_request *reques
 	return true;
 }
 
+static void write_large(struct session *session, uint64_t id, struct value *value)
+{
+	struct answer answer = answer_begin(session, id, STATUS_OK, value->len + VALUE_OVERHEAD);
+	message_key(answer.out, "value");
+	answer_value(&answer, value);
+	answer_end(session, answer);
+}
+
 bool short_way_take(struct session *session, const struct message_request *request)
 {
 	struct value *value;
@@ -42,8 +51,11 @@ bool short_way_take(struct session *session, const struct message_request *reque
 		return false;
 	if (!value)
 		return true;
-	struct slice bytes = {value->bytes, value->len};
-	message_ok_value(session_output(session, bytes.len + VALUE_OVERHEAD), request->id, bytes);
+	if (value->len >= VALUE_LARGE_BYTES)
+		write_large(session, request->id, value);
+	else
+		message_ok_value(session_output(session, value->len + VALUE_OVERHEAD), request->id,
+				 (struct slice){value->bytes, value->len});
 	unsent_keep_row(session, (struct core_unsent){.values = value, .n_values = 1});
 	session_written(session, request->channel);
 	return true;

@@ -59,6 +59,21 @@ EXPORTED ssize_t send(int fd, const void *from, size_t len, int flags)
 		       : syscall(SYS_sendto, fd, from, len, flags, NULL, 0);
 }
 
+/* Where it is cut, something of the first slice alone is sent. */
+EXPORTED ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	size_t whole = 0;
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		whole += message->msg_iov[i].iov_len;
+	size_t len = whole;
+	if (interfere(&fake_system.send_fails_in, EPIPE, &len) < 0)
+		return -1;
+	if (len == whole)
+		return syscall(SYS_sendmsg, fd, message, flags);
+	const struct iovec *first = message->msg_iov;
+	return syscall(SYS_sendto, fd, first->iov_base, len < first->iov_len ? len : first->iov_len, flags, NULL, 0);
+}
+
 EXPORTED int accept4(int listening, struct sockaddr *address, socklen_t *len, int flags)
 {
 	static const int errors[] = {EMFILE, ENOMEM, ECONNABORTED};

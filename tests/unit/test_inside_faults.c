@@ -19,7 +19,7 @@
 #include "tests/lib/suite.h"
 #include "tests/lib/system.h"
 
-enum { N_CLIENTS = 4, LARGE_BYTES = 30000 };
+enum { N_CLIENTS = 4, LARGE_BYTES = 40000 };
 
 struct peer {
 	int fd;
@@ -57,6 +57,9 @@ static const char *const session[] = {
 	"a{\"id\":7,\"op\":\"peek\",\"channel\":\"d\",\"max\":9}",
 	"a{\"id\":8,\"op\":\"peek\",\"channel\":\"d\",\"max\":9}",
 	"a{\"id\":9,\"op\":\"peek\",\"channel\":\"d\",\"max\":9}",
+	"c{\"id\":11,\"op\":\"take\",\"channel\":\"d\"}",
+	"*b",
+	"a{\"id\":11,\"op\":\"take\",\"channel\":\"d\",\"lease_ms\":40}",
 	"b{\"id\":5,\"op\":\"nonsense\"}",
 	"+60",
 	"!b",

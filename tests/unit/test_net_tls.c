@@ -67,8 +67,8 @@ static void on_gone(struct stream *stream)
 	stream_finish(stream);
 }
 
-static const struct stream_handlers taking = {read_all, no_matter, no_matter, on_gone, stream_refuse, NULL};
-static const struct stream_handlers keeping = {keep_all, no_matter, no_matter, on_gone, stream_refuse, NULL};
+static const struct stream_handlers taking = {read_all, no_matter, no_matter, on_gone, stream_refuse, NULL, NULL};
+static const struct stream_handlers keeping = {keep_all, no_matter, no_matter, on_gone, stream_refuse, NULL, NULL};
 
 static void on_turn_end(void *arg)
 {
@@ -237,6 +237,56 @@ START_TEST(a_large_record_comes_whole_however_it_is_cut)
 }
 END_TEST
 
+/* -- What is referred to -- */
+
+enum { PIECE_BYTES = 300000, ANSWER_BYTES = PIECE_BYTES + 10 };
+
+static char piece[PIECE_BYTES];
+static unsigned released;
+
+static void release(void *owner)
+{
+	++*(unsigned *)owner;
+}
+
+static size_t refer(struct stream *stream, char *bytes, size_t len)
+{
+	(void)bytes;
+	struct buffer *out = stream_output(stream, PIECE_BYTES);
+	memset(piece, 'p', sizeof(piece));
+	buffer_append(out, "begin", 5);
+	ck_assert(stream_refer(stream, piece, sizeof(piece), &released));
+	buffer_append(out, "end..", 5);
+	return len;
+}
+
+static const struct stream_handlers referring = {refer, no_matter, no_matter, on_gone, stream_refuse, NULL, release};
+
+START_TEST(what_is_referred_to_comes_by_tls_too_however_it_is_cut)
+{
+	static char got[ANSWER_BYTES];
+	int bytes = 4096, len = 0;
+	open_connection(&first, &referring);
+	setsockopt(first.stream.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	shake_hands(&first);
+	say(&first, "x", 1);
+	fake_system.max_bytes = 7000;
+	fake_system.again = 3;
+	for (int i = 0; len < ANSWER_BYTES; i++) {
+		turn();
+		int n = SSL_read(first.peer, got + len, ANSWER_BYTES - len);
+		len += n > 0 ? n : 0;
+		ck_assert_uint_eq(released, stream_sent(&first.stream) >= 5 + PIECE_BYTES);
+		ck_assert_int_lt(i, MAX_TURNS);
+	}
+	fake_system.max_bytes = fake_system.again = 0;
+	ck_assert_mem_eq(got, "begin", 5);
+	ck_assert_mem_eq(got + 5, piece, PIECE_BYTES);
+	ck_assert_mem_eq(got + 5 + PIECE_BYTES, "end..", 5);
+	ck_assert_uint_eq(released, 1);
+}
+END_TEST
+
 /* -- Memory -- */
 
 START_TEST(what_tls_takes_is_counted)
@@ -312,8 +362,10 @@ int main(void)
 		where_nobody_could_be_closed_for_it_nobody_new_comes,
 		NULL,
 	};
+	const TTest *const references[] = {what_is_referred_to_comes_by_tls_too_however_it_is_cut, NULL};
 	Suite *suite = suite_create("net: TLS");
 	suite_case(suite, "turns", setup, teardown, turns);
+	suite_case(suite, "references", setup, teardown, references);
 	suite_case(suite, "memory", setup, teardown, memory);
 	return suite_run(suite);
 }
