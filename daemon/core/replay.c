@@ -206,8 +206,6 @@ static int replay_put(struct core_restore *restore, struct restored_channel *cha
 	value->recorded_in = 1;
 	*restored = (struct restored_value){.value = value, .channel = channel, .due_ms = record->due_ms};
 	list_append(&channel->values, &restored->in_channel);
-	channel->is_unsorted = channel->is_unsorted || record->place < channel->last_put;
-	channel->last_put = record->place;
 	if (record->place > channel->last_place)
 		channel->last_place = record->place;
 	return 0;

@@ -17,6 +17,7 @@
 
 enum {
 	PLACE_WORK = 4,      /* what it costs to put a lease or a tap in place, in values that are freed */
+	BACK_WORK = 12,      /* and a value among those that came back */
 	LEASE_VALUES = 1000, /* so many values of leases that have ended are returned together */
 };
 
@@ -25,25 +26,6 @@ static int compare_places(const void *a, const void *b)
 	const struct restored_value *const *one = a, *const *other = b;
 	uint64_t first = (*one)->value->seq, second = (*other)->value->seq;
 	return (first > second) - (first < second);
-}
-
-/* -1: no memory. */
-static int sort(struct link *values)
-{
-	size_t n = 0, i = 0;
-	for (const struct link *at = values->next; at != values; at = at->next)
-		n++;
-	struct restored_value **sorted = calloc(n, sizeof(struct restored_value *));
-	if (!sorted)
-		return -1;
-	for (struct link *at = values->next; at != values; at = at->next)
-		sorted[i++] = LIST_ITEM(at, struct restored_value, in_channel);
-	qsort(sorted, n, sizeof(*sorted), compare_places);
-	list_init(values);
-	for (i = 0; i < n; i++)
-		list_append(values, &sorted[i]->in_channel);
-	free(sorted);
-	return 0;
 }
 
 /* The value has its place in the channel from now on, and counts. */
@@ -104,6 +86,38 @@ static bool can_be_in(const struct channel *channel, const struct restored_value
 	       (channel->buffer.n == 0 && !item->due_ms && !item->lease && !item->is_leased);
 }
 
+/* In the order of places, in which they nearly always come. */
+static void push_in_order(struct value_list *values, struct value *value)
+{
+	struct value **at = &values->head;
+	if (!values->tail || values->tail->seq < value->seq) {
+		value_list_push(values, value);
+		return;
+	}
+	while ((*at)->seq < value->seq)
+		at = &(*at)->next;
+	value->next = *at;
+	*at = value;
+	values->n++;
+}
+
+/* The value is buffered. Records tell of values in the order of their places, but of those that had come back: there it
+ * is as if this one came back now. */
+static void buffer_again(struct core *core, struct channel *channel, struct value *value)
+{
+	const struct value *last = channel->buffer.entered.tail;
+	count_value(core, channel, value);
+	if (last && last->seq > value->seq) {
+		store_return(&channel->buffer, value);
+		work_spend(core, BACK_WORK);
+	} else {
+		store_push(&channel->buffer, value);
+	}
+	core->n_buffered++;
+	core->n_durable_buffered += channel_counts_as_kept(channel);
+	core->n_promised += channel->definition.kind == KIND_PROMISE;
+}
+
 /* A value of a channel that is the core's. */
 static void place_value(struct core *core, struct core_restore *restore, struct restored_channel *restored,
 			struct restored_value *item)
@@ -123,17 +137,13 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 	}
 	if (item->lease && (!item->lease->channel || item->lease->channel == channel)) {
 		item->lease->channel = channel;
-		value_list_push(&item->lease->values, value);
+		push_in_order(&item->lease->values, value);
 	} else if (item->is_leased) {
 		value_list_push(&restored->ended, value);
 	} else if (item->is_carried && !restored->held && channel->definition.kind != KIND_PROMISE) {
 		restored->held = value;
 	} else {
-		count_value(core, channel, value);
-		store_push(&channel->buffer, value);
-		core->n_buffered++;
-		core->n_durable_buffered += channel_counts_as_kept(channel);
-		core->n_promised += channel->definition.kind == KIND_PROMISE;
+		buffer_again(core, channel, value);
 	}
 	work_spend(core, 1);
 	free(item);
@@ -203,8 +213,6 @@ static int restore_channels(struct core *core, struct core_restore *restore, str
 		if (!restored->adopted && place_channel(core, restored, group)) {
 			found->channels++;
 			restored->next_once = restored->first_once;
-			if (restored->is_unsorted && sort(&restored->values) < 0)
-				return -1;
 		}
 		if (restored->adopted && restore_channel(core, restore, restored, found) < 0)
 			return -1;

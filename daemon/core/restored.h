@@ -43,8 +43,6 @@ struct restored_tap {
 struct restored_channel {
 	struct restored_channel *next;
 	uint64_t number, last_place;
-	uint64_t last_put;                             /* the place of the last value that was put, and: */
-	bool is_unsorted;                              /* one was put with a place before that of another */
 	struct channel *channel;                       /* NULL: nothing has created it yet, or it is deleted */
 	struct link values;                            /* of struct restored_value */
 	struct restored_once *first_once, **last_once; /* in the order of the records */
