@@ -421,6 +421,33 @@ START_TEST(a_reply_waits_for_a_definition_alone)
 }
 END_TEST
 
+static void tell_of_put(uint64_t place, const char *value)
+{
+	const struct record record = {.kind = RECORD_PUT, .channel = 1, .place = place, .value = slice_from(value)};
+	ck_assert_int_eq(core_restore_record(fixture.restore, &record), 0);
+}
+
+/* So a checkpoint tells of what had come back. */
+START_TEST(values_that_records_tell_of_in_any_order_are_in_their_own)
+{
+	const struct record create = {
+		.kind = RECORD_CREATE, .channel = 1, .name = SLICE("c"), .channel_kind = KIND_BOUNDED, .capacity = 9};
+	start();
+	fixture.restore = core_restore_create(NULL);
+	ck_assert_int_eq(core_restore_record(fixture.restore, &create), 0);
+	tell_of_put(4, "4");
+	tell_of_put(6, "6");
+	tell_of_put(2, "2");
+	tell_of_put(5, "5");
+	tell_of_put(1, "1");
+	tell_of_put(7, "7");
+	adopt("default");
+	expect_buffer("c", "1 2 4 5 6 7");
+	expect("a1 put c 8", "a1 ok");
+	expect("a2 take c max 9", "a2 ok 1 2 4 5 6 7 8");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -436,6 +463,7 @@ int main(void)
 		a_group_that_comes_may_go,
 		what_a_group_that_goes_takes_with_it_is_known,
 		a_reply_waits_for_a_definition_alone,
+		values_that_records_tell_of_in_any_order_are_in_their_own,
 	};
 	return fixture_main("groups of a cluster", tests, sizeof(tests) / sizeof(tests[0]));
 }
