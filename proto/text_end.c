@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -176,9 +177,62 @@ __attribute__((target("avx2"))) static const char *end_avx2(const char *at, cons
 	}
 }
 
+/* -- 64 bytes at a time -- */
+
+#define TARGET_64 __attribute__((target("avx512f,avx512bw")))
+
+TARGET_64 static inline uint64_t specials_64(__m512i bytes)
+{
+	return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"')) |
+	       _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')) |
+	       _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20));
+}
+
+TARGET_64 static inline __m512i look_up_64(__m128i table, __m512i halves)
+{
+	return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), _mm512_and_si512(halves, _mm512_set1_epi8(0x0f)));
+}
+
+TARGET_64 static inline __m512i wrong_64(__m512i bytes, __m512i before)
+{
+	const __m512i middle = _mm512_alignr_epi64(bytes, before, 6);
+	__m512i first = _mm512_alignr_epi8(bytes, middle, 15), second = _mm512_alignr_epi8(bytes, middle, 14),
+		third = _mm512_alignr_epi8(bytes, middle, 13);
+	__m512i first_high = look_up_64(_mm_setr_epi8(FIRST_HIGH), _mm512_srli_epi16(first, 4)),
+		first_low = look_up_64(_mm_setr_epi8(FIRST_LOW), first),
+		second_high = look_up_64(_mm_setr_epi8(SECOND_HIGH), _mm512_srli_epi16(bytes, 4));
+	__m512i pairs = _mm512_and_si512(_mm512_and_si512(first_high, first_low), second_high);
+	__m512i asked = _mm512_or_si512(_mm512_subs_epu8(second, _mm512_set1_epi8((char)(0xe0 - 0x80))),
+					_mm512_subs_epu8(third, _mm512_set1_epi8((char)(0xf0 - 0x80))));
+	return _mm512_xor_si512(_mm512_and_si512(asked, _mm512_set1_epi8((char)0x80)), pairs);
+}
+
+/* Bits for the first n bytes, which are not all. */
+static inline uint64_t first_bits(size_t n)
+{
+	return (UINT64_C(1) << n) - 1;
+}
+
+TARGET_64 static const char *end_avx512(const char *at, const char *end)
+{
+	__m512i before = _mm512_setzero_si512(), wrong = before, bytes;
+	for (const char *begin = at;; at += 64, before = bytes) {
+		size_t n = (size_t)(end - at);
+		bytes = n < 64 ? _mm512_maskz_loadu_epi8(first_bits(n), at) : _mm512_loadu_si512(at);
+		uint64_t specials = specials_64(bytes);
+		if (specials) {
+			n = (size_t)__builtin_ctzll(specials);
+			bytes = _mm512_maskz_mov_epi8(first_bits(n), bytes);
+		}
+		wrong = _mm512_or_si512(wrong, wrong_64(bytes, before));
+		if (specials)
+			return _mm512_test_epi64_mask(wrong, wrong) ? end_portable(begin, end) : at + n;
+	}
+}
+
 #endif
 
-static text_end_fn *all[4] = {end_portable};
+static text_end_fn *all[5] = {end_portable};
 
 text_end_fn *text_end = end_portable;
 
@@ -197,5 +251,7 @@ __attribute__((constructor)) static void choose(void)
 		text_end = all[n++] = end_ssse3;
 	if (__builtin_cpu_supports("avx2"))
 		text_end = all[n++] = end_avx2;
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+		text_end = all[n++] = end_avx512;
 #endif
 }
