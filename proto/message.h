@@ -195,6 +195,9 @@ enum message_body { MESSAGE_BODY_MEMBERS, MESSAGE_BODY_VALUE, MESSAGE_BODY_VALUE
 int message_decode_parted(struct message_decoder *decoder, struct slice envelope, struct slice body,
 			  enum message_body kind, struct message_request *request);
 
+/* The channel that the request most likely names; empty: that is not to be seen at a glance. */
+struct slice message_peek_channel(struct slice body);
+
 /* Writing, for both sides: an object of members in one frame.
  *   size_t mark = message_begin_reply(out, true, 7, STATUS_OK); message_uint(out, "evicted", 1); message_end(out,
  * mark); Keys are trusted literals. Failure marks the buffer (see buffer.h). */

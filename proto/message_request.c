@@ -1,5 +1,6 @@
 /* Requests, decoded: what was found in the body, held against what the op wants. Bad JSON is told before everything
  * else. */
+#define _GNU_SOURCE /* memmem */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,24 @@ int message_decode_parted(struct message_decoder *decoder, struct slice envelope
 		return -1;
 	found.scan.last_word = NULL; /* no number is read by words: it may stand in either text */
 	return interpret(request, decoder, &found);
+}
+
+/* It stands near the beginning, or where the value before it is short. */
+struct slice message_peek_channel(struct slice body)
+{
+	static const char key[] = "\"channel\":";
+	enum { LOOKED_AT_BYTES = 128 };
+	const char *end = body.bytes + body.len;
+	const char *at =
+		memmem(body.bytes, body.len < LOOKED_AT_BYTES ? body.len : LOOKED_AT_BYTES, key, sizeof(key) - 1);
+	if (!at)
+		return (struct slice){NULL, 0};
+	at += sizeof(key) - 1;
+	at += at < end && *at == ' ';
+	if (at == end || *at++ != '"')
+		return (struct slice){NULL, 0};
+	size_t room = (size_t)(end - at) < NAME_MAX_BYTES ? (size_t)(end - at) : NAME_MAX_BYTES;
+	return (struct slice){at, (size_t)(plain_end(at, at + room) - at)};
 }
 
 void message_decoder_finish(struct message_decoder *decoder)

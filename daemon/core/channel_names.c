@@ -50,6 +50,33 @@ struct channel *channel_find(struct core *core, struct slice name)
 	return channel;
 }
 
+bool core_is_vast(const struct core *core)
+{
+	return core->directory.buckets.n > RECENT_CHANNELS;
+}
+
+/* Step by step for all of them, so that they wait together for each line of memory. */
+void core_expect(struct core *core, const struct slice *channels, size_t n)
+{
+	uint64_t hashes[CORE_EXPECTED];
+	assert(n <= CORE_EXPECTED);
+	for (size_t i = 0; i < n; i++) {
+		hashes[i] = directory_hash(&core->directory, channels[i]);
+		directory_expect_bucket(&core->directory, hashes[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		directory_expect_channel(&core->directory, hashes[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct channel *channel = directory_find_hashed(&core->directory, channels[i], hashes[i]);
+		uint64_t tag = name_tag(channels[i]);
+		if (!channel)
+			continue;
+		*recent_place(core, tag) = (struct recent){tag, channel};
+		__builtin_prefetch(channel->buffer.entered.head);
+		__builtin_prefetch(channel->takes.next);
+	}
+}
+
 void channel_forget_kept(struct core *core, struct slice name)
 {
 	struct channel *channel = channel_find(core, name);

@@ -400,6 +400,12 @@ bool core_put_alone(struct core *core, const struct core_alone *put, struct valu
  */
 bool core_take_alone(struct core *core, const struct core_alone *take, struct value **value);
 
+/* With so many channels that what the next requests need is long out of the processor's cache: names that they will
+ * give most likely, which is fetched meanwhile. It is up to the caller whether they ever come. */
+enum { CORE_EXPECTED = 8 };
+bool core_is_vast(const struct core *core);
+void core_expect(struct core *core, const struct slice *channels, size_t n); /* at most CORE_EXPECTED */
+
 /* Whether a put with this producer and seq takes no room there, whatever comes of it: it is told its outcome again, or
  * takes the place of the same put, which is parked. */
 bool core_knows_put(const struct core *core, struct slice channel, struct slice producer, uint64_t seq);

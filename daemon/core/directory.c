@@ -24,14 +24,35 @@ void directory_finish(struct directory *directory)
 	buckets_finish(&directory->buckets);
 }
 
-struct channel *directory_find(const struct directory *directory, struct slice name)
+uint64_t directory_hash(const struct directory *directory, struct slice name)
 {
-	uint64_t hash = hash_bytes(&directory->key, name);
+	return hash_bytes(&directory->key, name);
+}
+
+void directory_expect_bucket(const struct directory *directory, uint64_t hash)
+{
+	__builtin_prefetch(buckets_at(&directory->buckets, hash));
+}
+
+/* Most likely it is the bucket's first: the lines of memory that its ops need come together, not one after the other.
+ */
+struct channel *directory_expect_channel(const struct directory *directory, uint64_t hash)
+{
 	struct channel *channel = *buckets_at(&directory->buckets, hash);
-	if (channel) /* most likely it is this one: the lines of memory that its ops need come together, not one after
-			the other */
+	if (channel)
 		for (const char *at = (const char *)&channel->taken; at < channel->name; at += 64)
 			__builtin_prefetch(at);
+	return channel;
+}
+
+struct channel *directory_find(const struct directory *directory, struct slice name)
+{
+	return directory_find_hashed(directory, name, hash_bytes(&directory->key, name));
+}
+
+struct channel *directory_find_hashed(const struct directory *directory, struct slice name, uint64_t hash)
+{
+	struct channel *channel = directory_expect_channel(directory, hash);
 	while (channel && !(channel->hash == hash && slice_equal(channel_name(channel), name)))
 		channel = channel->hash_next;
 	return channel;

@@ -17,6 +17,11 @@ int directory_init(struct directory *directory, struct hash_key key); /* -1: no 
 void directory_finish(struct directory *directory);                   /* must be empty */
 
 struct channel *directory_find(const struct directory *directory, struct slice name);
+/* directory_find() in its steps, each of which asks for the memory that the next one needs. */
+uint64_t directory_hash(const struct directory *directory, struct slice name);
+void directory_expect_bucket(const struct directory *directory, uint64_t hash);
+struct channel *directory_expect_channel(const struct directory *directory, uint64_t hash);
+struct channel *directory_find_hashed(const struct directory *directory, struct slice name, uint64_t hash);
 void directory_insert(struct directory *directory, struct channel *channel); /* its name must be new */
 void directory_remove(struct directory *directory, struct channel *channel);
 

@@ -52,14 +52,34 @@ static const char *fault_of(char first)
 	return NULL;
 }
 
+/* Tells the core of the channels that the next requests name. */
+static void expect_channels(struct session *session, struct slice frames)
+{
+	struct slice names[CORE_EXPECTED], body;
+	size_t n = 0, used;
+	for (int i = 0;
+	     i < CORE_EXPECTED && frame_next(frames, session_max_frame(session), &body, &used, NULL) == FRAME_WHOLE;
+	     i++) {
+		names[n] = message_peek_channel(body);
+		n += names[n].len > 0;
+		frames = (struct slice){frames.bytes + used, frames.len - used};
+	}
+	core_expect(session->all->broker->core, names, n);
+}
+
 static size_t read_frames(struct session *session, char *bytes, size_t len)
 {
 	size_t done = 0;
+	unsigned n_expected = 0;
 	uint64_t written_before = stream_written(&session->stream);
 	session->heard_us = loop_now_us(session->all->loop);
 	while (!stream_has_had_its_turn(&session->stream, written_before)) {
 		struct slice body;
 		size_t used, wanted;
+		if (core_is_vast(session->all->core) && n_expected-- == 0) {
+			expect_channels(session, (struct slice){bytes + done, len - done});
+			n_expected = CORE_EXPECTED - 1;
+		}
 		switch (frame_next((struct slice){bytes + done, len - done}, session_max_frame(session), &body, &used,
 				   &wanted)) {
 		case FRAME_MORE:

@@ -1,4 +1,6 @@
 /* What there is to see: books, buffers, who waits; each in pages. */
+#include <stdio.h>
+
 #include "tests/lib/core_fixture.h"
 
 START_TEST(the_books_balance_at_every_moment_and_counters_never_fall)
@@ -172,6 +174,29 @@ START_TEST(waits_that_nobody_served_are_not_counted)
 }
 END_TEST
 
+START_TEST(names_that_are_expected_mean_what_they_did)
+{
+	char line[64];
+	const struct slice names[] = {SLICE("c7"), SLICE("gone"), SLICE("c9"), SLICE("never there")};
+	fixture.limits.max_channels = 2000;
+	fixture_set_limits();
+	expect("a1 create gone bounded 9", "a1 ok created");
+	for (int i = 0; i < 1100; i++) {
+		ck_assert(i > 1000 || !core_is_vast(fixture.core));
+		snprintf(line, sizeof(line), "a1 create c%d bounded 9", i);
+		expect(line, "a1 ok created");
+	}
+	ck_assert(core_is_vast(fixture.core));
+	core_expect(fixture.core, names, 4);
+	expect("a2 put c7 x", "a2 ok");
+	expect("a3 delete gone", "a3 ok");
+	core_expect(fixture.core, names, 4);
+	expect("a4 put gone x", "a4 error no_such_channel");
+	expect("a5 take c7", "a5 ok x");
+	core_expect(fixture.core, names, 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -186,6 +211,7 @@ int main(void)
 		the_oldest_waiter_of_each_side_is_known,
 		waits_are_counted_where_they_ended_by_how_long_they_were,
 		waits_that_nobody_served_are_not_counted,
+		names_that_are_expected_mean_what_they_did,
 	};
 	return fixture_main("core: books and looking", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -242,6 +242,26 @@ START_TEST(no_bytes_upset_the_decoders)
 }
 END_TEST
 
+static void expect_peek(const char *text, const char *channel)
+{
+	struct slice peeked = message_peek_channel(slice_from(text));
+	ck_assert(slice_equal(peeked, slice_from(channel)));
+}
+
+START_TEST(the_channel_is_seen_at_a_glance)
+{
+	expect_peek("{\"id\":1,\"op\":\"put\",\"channel\":\"jobs\",\"value\":1}", "jobs");
+	expect_peek("{\"op\": \"take\", \"channel\": \"jobs\", \"id\": 1}", "jobs");
+	expect_peek("{\"op\":\"ping\",\"id\":1}", "");
+	expect_peek("{\"channel\":7}", "");
+	expect_peek("{\"channel\":", "");
+	expect_peek("{\"channel\": ", "");
+	expect_peek("{\"channel\":\"", "");
+	expect_peek("{\"channel\":\"job", "job");
+	expect_peek("", "");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -254,6 +274,7 @@ int main(void)
 		a_reply_may_say_more_than_we_know,
 		what_is_no_reply_is_refused,
 		no_bytes_upset_the_decoders,
+		the_channel_is_seen_at_a_glance,
 		NULL,
 	};
 	Suite *suite = suite_create("proto: messages");
