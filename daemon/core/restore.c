@@ -299,8 +299,12 @@ static int place_taps(struct core *core, const struct core_restore *restore, str
 		struct core_tap_terms terms = {.closes = tap->closes, .state = tap->state, .match = tap->match};
 		if (!to || to->closed)
 			continue;
-		if (!tap_again(core, restored->adopted, to, &terms, tap->done_place))
+		bool is_done = restored->held || restored->adopted->definition.kind == KIND_PROMISE;
+		struct tap *again = tap_again(core, restored->adopted, to, &terms, is_done ? tap->done_place : 0);
+		if (!again)
 			return -1;
+		if (tap->done_place && !is_done)
+			recorder_carried(core, again, RECORD_CARRIED_PAST); /* none: what it had no need of is back */
 		tap->match = NULL;
 		work_spend(core, PLACE_WORK);
 	}

@@ -190,17 +190,20 @@ static void hold_up(struct durable_world *world, struct client *client)
 {
 	const char *from = durable_names[1 + durable_pick(world, 3)],
 		   *other = durable_names[durable_pick(world, CHANNELS)];
-	bool is_shown = durable_pick(world, 2);
+	struct client *taker = &world->clients[durable_pick(world, CONNECTIONS)]; /* whose replies wait for less */
+	bool is_shown = !is_full(taker) && durable_pick(world, 2);
 	create(world, client, "b");
 	create(world, client, from);
 	for (int i = 0; i < 4; i++)
 		put(world, client, "b");
-	if (is_shown)
+	if (is_shown) {
+		create(world, client, "m");
 		make_tap(world, client, from, "m");
+	}
 	make_tap(world, client, from, "b");
 	put(world, client, from);
 	if (is_shown)
-		take(world, client, "m");
+		take(world, taker, "m");
 	else
 		make_tap(world, client, from, other);
 	if (durable_pick(world, 2))

@@ -188,13 +188,15 @@ static uint64_t sum_of_producers(const struct channel *channel)
 static uint64_t sum_of_taps(const struct snapshot_channel *channel)
 {
 	const struct mult *mult = channel->channel->mult;
+	bool is_promise = channel->channel->definition.kind == KIND_PROMISE;
 	uint64_t sum = 0;
 	for (const struct tap *tap = mult ? tap_first(mult) : NULL; tap; tap = tap_next(mult, tap)) {
 		bool is_done = false;
 		if (!tap_is_durable(tap))
 			continue;
 		for (size_t v = 0; v < channel->n; v++)
-			is_done = is_done || channel->values[v].place == tap->done_place;
+			is_done = is_done || (channel->values[v].place == tap->done_place &&
+					      (channel->values[v].is_held || is_promise));
 		sum += mix(0, tap->target->number << 8 | (uint64_t)tap->state << 4 | (uint64_t)is_done << 2 |
 				      (uint64_t)tap->closes << 1 | (tap->match != NULL));
 	}
