@@ -70,7 +70,7 @@ void core_restore_destroy(struct core_restore *restore)
 		forget_values(restore, channel);
 		forget_once(channel);
 		forget_taps(channel);
-		value_list_clear(&channel->ended);
+		store_clear(&channel->ended);
 		value_destroy(channel->held);
 		channel_destroy(channel->channel);
 		free(channel);

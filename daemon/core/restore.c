@@ -139,7 +139,7 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 		item->lease->channel = channel;
 		push_in_order(&item->lease->values, value);
 	} else if (item->is_leased) {
-		value_list_push(&restored->ended, value);
+		store_return(&restored->ended, value);
 	} else if (item->is_carried && !restored->held && channel->definition.kind != KIND_PROMISE) {
 		restored->held = value;
 	} else {
@@ -254,7 +254,7 @@ static int restore_ended(struct core *core, struct core_restore *restore)
 		restore->ended = leases;
 		struct value_list some = {0};
 		while (restored->ended.n > 0 && some.n < LEASE_VALUES)
-			value_list_push(&some, value_list_pop(&restored->ended));
+			value_list_push(&some, store_pop(&restored->ended));
 		if (!(leases[restore->n_ended] = make_lease(core, restored->adopted, &some, NULL, CORE_NEVER))) {
 			value_list_clear(&some);
 			return -1;

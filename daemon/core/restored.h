@@ -49,7 +49,7 @@ struct restored_channel {
 	struct restored_once *next_once;               /* once it is the core's */
 	struct restored_tap *taps;                     /* of which it is the source, the oldest first */
 	struct channel *adopted;                       /* once it is the core's */
-	struct value_list ended;                       /* its values, of leases that have ended with the daemon */
+	struct store ended;                            /* its values, of leases that have ended with the daemon */
 	struct value *held;                            /* by its taps; NULL: none */
 };
 
