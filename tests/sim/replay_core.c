@@ -233,7 +233,7 @@ static bool goes_alone(struct replay_world *world, const struct operation *o, co
 	     is_take = event->op == CORE_TAKE && !event->batch && !event->count && !event->lease_ms;
 	struct core_alone alone = {event->now_us,  event->unsent_bytes, event->connection, event->id,
 				   event->channel, event->has_timeout,  event->timeout_ms};
-	struct core_reply handed = {0}, reply = {.cookie = &world->cookies[o->connection],
+	struct core_reply handed = {0}, reply = {.cookie = event->connection ? &world->cookies[o->connection] : NULL,
 						 .id = event->id,
 						 .op = event->op,
 						 .status = STATUS_OK,
