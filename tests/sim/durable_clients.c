@@ -202,10 +202,14 @@ static void hold_up(struct durable_world *world, struct client *client)
 	}
 	make_tap(world, client, from, "b");
 	put(world, client, from);
-	if (is_shown)
+	if (is_shown) {
 		take(world, taker, "m");
-	else
+	} else {
 		make_tap(world, client, from, other);
+		for (int i = 0; i < 3; i++)
+			put(world, client, "d");
+		make_tap(world, client, from, "d");
+	}
 	if (durable_pick(world, 2))
 		untap(world, client, from, SLICE("b"));
 }
