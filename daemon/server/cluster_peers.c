@@ -129,17 +129,23 @@ static void connect_now(struct peer *peer)
 		hang_up(peer);
 }
 
-static void look_up(struct peer *peer)
+/* An address in numbers needs nobody to look it up: true, and it is there. Any other is looked up meanwhile. */
+static bool look_up(struct peer *peer)
 {
 	struct gaicb *lookups[] = {&peer->lookup};
 	if (peer->lookup.ar_result)
 		freeaddrinfo(peer->lookup.ar_result);
 	snprintf(peer->port, sizeof(peer->port), "%u", peer->address.port);
-	peer->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM};
+	peer->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
 	peer->lookup =
 		(struct gaicb){.ar_name = peer->address.host, .ar_service = peer->port, .ar_request = &peer->hints};
+	if (getaddrinfo(peer->address.host, peer->port, &peer->hints, &peer->lookup.ar_result) == 0)
+		return true;
+	peer->lookup.ar_result = NULL;
+	peer->hints.ai_flags = 0;
 	if (getaddrinfo_a(GAI_NOWAIT, lookups, 1, NULL) == 0)
 		peer->stage = PEER_LOOKS_UP;
+	return false;
 }
 
 static bool is_connected(const struct peer *peer)
@@ -154,12 +160,10 @@ static void tick(struct peer *peer, uint64_t now_us)
 	switch (peer->stage) {
 	case PEER_RESTS:
 		peer->due_us = now_us + RETRY_US / 20;
-		if (peer->was_connected && peer->lookup.ar_result && peer->pause_us < SHORT_US) {
+		if ((peer->was_connected && peer->lookup.ar_result && peer->pause_us < SHORT_US) || look_up(peer))
 			connect_now(peer);
-			break;
-		}
-		look_up(peer);
-		peer->due_us = now_us + (peer->stage == PEER_LOOKS_UP ? LOOK_UP_US : RETRY_US);
+		else
+			peer->due_us = now_us + (peer->stage == PEER_LOOKS_UP ? LOOK_UP_US : RETRY_US);
 		break;
 	case PEER_LOOKS_UP:
 		peer->due_us = now_us + LOOK_UP_US;

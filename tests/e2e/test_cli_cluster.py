@@ -119,7 +119,8 @@ class Alive(unittest.TestCase):
                 for i in range(n):
                     put.stdin.write(f"{i}\n")
                     if i == n // 3:
-                        self.assertEqual(subprocess.run([*command, "cluster", "move", "orders", "c"], timeout=DEADLINE_S, **run).returncode, 0)
+                        moved = subprocess.run([*command, "cluster", "move", "orders", "c"], timeout=DEADLINE_S, **run)
+                        self.assertEqual(moved.returncode, 0, moved.stderr)
                     if i == 2 * n // 3:
                         cluster.owner(channel).kill()
                 _, told = put.communicate(timeout=DEADLINE_S)

@@ -229,7 +229,7 @@ class Crowds(Faults):
         frame = Connection.frame({"id": 1, "op": "alts", "arms": [{"take": "meet"}, {"put": "meet", "value": "x" * 2000}]})
         for _ in range(VISITORS):
             with socket.create_connection(("127.0.0.1", daemon.port), timeout=DEADLINE_S) as visitor:
-                visitor.sendall(frame[: self.random.randrange(len(frame) + 1)])
+                visitor.sendall(frame[: self.random.randrange(len(frame))])  # two that were whole could meet, and then a value would be left
                 visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.wait_stat("meet", parked_takes=0, parked_puts=0, bytes=0)
 

@@ -21,13 +21,13 @@ FOR_EVER = 100_000_000  # a time-out, in ms
 
 ELSEWHERE = {
     "max_frame": "test_users.py: test_a_strangers_frame_is_small",
-    "max_buffers": "test_users.py: test_strangers_go_first_when_the_buffers_are_full",
-    "max_login_ms": "test_users.py: test_late_for_hello",
+    "max_buffers": "test_users_limits.py: test_strangers_go_first_when_the_buffers_are_full",
+    "max_login_ms": "test_users_limits.py: test_late_for_hello",
     "tcp_timeout_ms": "test_limits.py: test_tcp_timeout_ms_ends_who_has_no_room",
 }
 ELSEWHERE_OF_A_USER = {
-    "max_connections": "test_users.py: test_limits_of_a_user",
-    "max_requests_per_s": "test_users.py: test_a_users_rate",
+    "max_connections": "test_users_limits.py: test_limits_of_a_user",
+    "max_requests_per_s": "test_users_limits.py: test_a_users_rate",
 }
 
 
