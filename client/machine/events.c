@@ -203,10 +203,12 @@ static void give_reply(struct machine_request *request, const struct message_rep
 		       struct machine_event *event)
 {
 	struct machine *machine = request->contact->machine;
+	/* It does not go along to the daemon that it was sent to: so it has not happened, and will not. */
+	bool is_cancelled = request->is_cancelled && following_is_direction(reply);
 
 	event->reply = reply;
-	event->status = reply_status(reply);
-	event->message = reply->status == STATUS_ERROR
+	event->status = is_cancelled ? MR_CANCELLED : reply_status(reply);
+	event->message = reply->status == STATUS_ERROR && !is_cancelled
 				 ? string_from(machine->message, sizeof machine->message, reply->message)
 				 : "";
 	if (reply->lease.len)

@@ -162,8 +162,7 @@ static bool ask_for_lease(struct machine_request *request, int64_t now_ms)
 	return false;
 }
 
-/* Whether a reply is about who has a group. */
-static bool is_direction(const struct message_reply *reply)
+bool following_is_direction(const struct message_reply *reply)
 {
 	return reply->status == STATUS_ERROR &&
 	       (reply->error == ERROR_MOVED || (reply->error == ERROR_UNAVAILABLE && reply->retry_ms));
@@ -178,7 +177,7 @@ bool following_reply(struct machine_request *request, const struct message_reply
 		return false;
 	if (routes_is_of_lease(operation) && reply->error == ERROR_NO_SUCH_LEASE && from->machine->n_contacts > 1)
 		return ask_for_lease(request, now_ms);
-	if (!operation->has_group || !is_direction(reply))
+	if (!operation->has_group || !following_is_direction(reply))
 		return false;
 	if (reply->error == ERROR_UNAVAILABLE && request->timeout_ends_ms != MACHINE_NEVER &&
 	    now_ms + (int64_t)reply->retry_ms > request->timeout_ends_ms)
@@ -201,7 +200,7 @@ bool following_notice(struct contact *contact, const struct message_reply *reply
 {
 	struct machine_request *request;
 
-	if (!is_direction(reply) || !contact->knows_once || !contact->is_of_cluster)
+	if (!following_is_direction(reply) || !contact->knows_once || !contact->is_of_cluster)
 		return false;
 	TAILQ_FOREACH(request, &contact->unconfirmed, entry)
 	{
@@ -218,5 +217,5 @@ bool following_notice(struct contact *contact, const struct message_reply *reply
 
 bool following_own(struct machine_request *create, const struct message_reply *reply, int64_t now_ms)
 {
-	return is_direction(reply) && read(create->contact, &create->operation, reply, 0, now_ms) != NULL;
+	return following_is_direction(reply) && read(create->contact, &create->operation, reply, 0, now_ms) != NULL;
 }

@@ -5,6 +5,9 @@
 
 #include "client/machine/state.h"
 
+/* Whether a reply says that nothing was done, since another daemon has the group, or none just now. */
+bool following_is_direction(const struct message_reply *reply);
+
 /* Looks at the last reply to a request. True: it says no more than whom to ask, or when, and the request waits for
  * that.
  */

@@ -71,7 +71,7 @@ START_TEST(what_is_cancelled_does_not_go_along)
 	requests[0].base.is_cancelled = true; /* the request for that is on its way */
 	cluster_own("default", B);
 	network_settle();
-	sim_ended(0, MR_EMOVED);
+	sim_ended(0, MR_CANCELLED);
 }
 END_TEST
 
