@@ -8,6 +8,7 @@ goes back to its place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import weakref
@@ -56,15 +57,20 @@ class _Call(Generic[T]):
         self._done.release()
 
     def wait(self) -> T:
-        """In the caller's thread."""
+        """Begins it, in the caller's thread. That may be interrupted at any moment, and what has begun has to be withdrawn then."""
         try:
+            try:
+                self._loop.call_soon_threadsafe(self.begin)
+            except RuntimeError as error:
+                raise ConnectionLost("the client has disconnected", "disconnected") from error
             self._done.acquire()
+            if self._error is None:
+                return self._result[0]
         except BaseException:
-            self._loop.call_soon_threadsafe(self._abandon)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it what was begun
+                self._loop.call_soon_threadsafe(self._abandon)
             raise
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
+        raise self._error
 
     def _abandon(self) -> None:
         """In the loop's thread: nobody waits any more."""
@@ -209,12 +215,7 @@ class Client:
             raise ForkError("this client was made before a fork, by another process: connect() anew in this one", "forked")
         if not self._stop.alive:
             raise ConnectionLost("the client has disconnected", "disconnected")
-        call = _Call(self._loop, start, undo)
-        try:
-            self._loop.call_soon_threadsafe(call.begin)
-        except RuntimeError as error:
-            raise ConnectionLost("the client has disconnected", "disconnected") from error
-        return call.wait()
+        return _Call(self._loop, start, undo).wait()
 
     def _later(self, function: Callable[..., object], *arguments: object) -> None:
         if os.getpid() == self._pid and self._stop.alive:
