@@ -1,5 +1,5 @@
 /* Preloaded into the daemon, which knows nothing of it: something befalls one of the journal's calls to the disk.
- * $MILLRACE_DISK_FAULT says what, at which point, and at the how manieth call there, such as "after write 3":
+ * $MILLRACE_DISK_FAULT says what, at which point, and at which call there (1: the first), such as "after write 3":
  *
  * - before, within, after: the process is killed by SIGKILL there; within: of a write the first half is done,
  * - EIO, ENOSPC: the call fails, this once; or, with a second number behind the first, that many of them,
