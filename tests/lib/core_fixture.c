@@ -94,6 +94,12 @@ void fixture_set_limits(void)
 	step_quietly((struct core_event){.op = CORE_SET_LIMITS, .limits = &fixture.limits});
 }
 
+void fixture_limit_work(uint32_t work)
+{
+	fixture.limits.turn_work = work;
+	fixture_set_limits();
+}
+
 void fixture_set_quota(struct core_quota *quota, struct core_quota_limits limits)
 {
 	step_quietly((struct core_event){.op = CORE_SET_QUOTA, .quota = quota, .quota_limits = limits});
@@ -331,6 +337,30 @@ const char *fixture_waiters(const char *channel)
 		}
 	}
 	return text;
+}
+
+struct core_totals fixture_totals(void)
+{
+	struct core_totals totals;
+	core_totals(fixture.core, &totals);
+	return totals;
+}
+
+uint32_t fixture_parked(char letter)
+{
+	return core_parked(fixture.connections[letter - 'a']);
+}
+
+int fixture_finish(int most)
+{
+	int turns = 0;
+	for (; core_has_backlog(fixture.core); turns++) {
+		ck_assert_uint_eq(core_deadline(fixture.core), fixture.now_us + 1);
+		fixture_later(1);
+		fixture_do("- tick");
+		ck_assert_int_lt(turns, most);
+	}
+	return turns;
 }
 
 const char *fixture_leases(uint64_t after)

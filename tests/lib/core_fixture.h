@@ -80,12 +80,20 @@ struct core_seed core_seed_from(uint64_t number);
 const char *fixture_do(const char *line);
 /* fixture.limits are in force. */
 void fixture_set_limits(void);
+/* A turn does so much of what can go on in the next. 0: as much as by default. */
+void fixture_limit_work(uint32_t work);
+/* How many turns it takes until nothing goes on any more: less than so many. */
+int fixture_finish(int most);
 /* The connection of that letter counts on the quota; NULL: on none. */
 void fixture_join_quota(char letter, struct core_quota *quota);
 void fixture_set_quota(struct core_quota *quota, struct core_quota_limits limits);
 void fixture_drain(void);
 
 void fixture_later(uint64_t ms); /* only the clock: nothing happens before the next line */
+
+struct core_totals fixture_totals(void);
+/* How many requests of that connection are parked. */
+uint32_t fixture_parked(char letter);
 
 /* What core_stat() says and is not 0, such as "closed buffered 1 bytes 2 accepted 1"; "none" without the channel. */
 const char *fixture_books(const char *channel);

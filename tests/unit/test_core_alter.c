@@ -118,35 +118,11 @@ END_TEST
 
 enum { WORK = 40, ADMITTED_A_TURN = WORK / 5, PUTS = 50, VALUES = 500 };
 
-static void limit_work(void)
-{
-	fixture.limits.turn_work = WORK;
-	fixture_set_limits();
-}
-
-static uint32_t parked_of(char letter)
-{
-	return core_parked(fixture.connections[letter - 'a']);
-}
-
-/* How many turns it takes until all is done. */
-static int finish(void)
-{
-	int turns = 0;
-	for (; core_has_backlog(fixture.core); turns++) {
-		ck_assert_uint_eq(core_deadline(fixture.core), fixture.now_us + 1);
-		fixture_later(1);
-		fixture_do("- tick");
-		ck_assert_int_lt(turns, VALUES);
-	}
-	return turns;
-}
-
 /* b has puts parked on c, for all of which there is room from now on. */
 static void admit_many(void)
 {
 	char line[32];
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("a2 put c x", "a2 ok");
 	for (int i = 1; i <= PUTS; i++) {
@@ -154,7 +130,7 @@ static void admit_many(void)
 		expect(line, "");
 	}
 	ck_assert_ptr_nonnull(strstr(fixture_do("a3 alter c bounded 1000"), "a3 ok altered; b1 ok; b2 ok"));
-	ck_assert_uint_eq(parked_of('b'), PUTS - ADMITTED_A_TURN);
+	ck_assert_uint_eq(fixture_parked('b'), PUTS - ADMITTED_A_TURN);
 }
 
 START_TEST(parked_puts_enter_in_slices_and_in_order)
@@ -170,8 +146,8 @@ START_TEST(parked_puts_enter_in_slices_and_in_order)
 	expect("a6 move from to c", "a6 ok moved 0 left 1");
 	expect("b99 cancel 50", "b50 cancelled; b99 ok");
 	expect("a7 take c", "a7 ok x");
-	ck_assert_int_ge(finish(), (PUTS - ADMITTED_A_TURN) / ADMITTED_A_TURN);
-	ck_assert_uint_eq(parked_of('b') + parked_of('d'), 0);
+	ck_assert_int_ge(fixture_finish(VALUES), (PUTS - ADMITTED_A_TURN) / ADMITTED_A_TURN);
+	ck_assert_uint_eq(fixture_parked('b') + fixture_parked('d'), 0);
 	expect("a8 put c last", "a8 ok");
 	char taken[512] = "a9 ok";
 	for (int i = 1; i < PUTS; i++)
@@ -194,7 +170,7 @@ START_TEST(takers_are_served_while_puts_enter)
 	expect("e1 take c", "");
 	expect("d1 put c y", "e1 ok y; d1 ok"); /* nobody is parked before it any more */
 	expect("d2 put c z", "d2 ok");
-	finish();
+	fixture_finish(VALUES);
 	expect_buffer("c", "z");
 }
 END_TEST
@@ -204,25 +180,25 @@ START_TEST(a_channel_may_end_while_puts_enter)
 	admit_many();
 	expect("a4 close c", "a4 ok");
 	expect("d1 put c y", "d1 closed");
-	finish();
-	ck_assert_uint_eq(parked_of('b'), 0);
+	fixture_finish(VALUES);
+	ck_assert_uint_eq(fixture_parked('b'), 0);
 	expect_books("c", "closed buffered 51 bytes 92 accepted 51");
 	expect("a5 delete c force", "a5 ok discarded 51");
-	finish();
+	fixture_finish(VALUES);
 	admit_many();
 	expect("a4 alter c bounded 2", "a4 ok altered"); /* it has more than that already */
-	finish();
-	ck_assert_uint_eq(parked_of('b'), PUTS - ADMITTED_A_TURN);
+	fixture_finish(VALUES);
+	ck_assert_uint_eq(fixture_parked('b'), PUTS - ADMITTED_A_TURN);
 	ck_assert_ptr_nonnull(strstr(fixture_do("a5 alter c bounded 1000"), "a5 ok altered"));
 	fixture_do("a6 delete c force");
-	finish();
-	ck_assert_uint_eq(parked_of('b'), 0);
+	fixture_finish(VALUES);
+	ck_assert_uint_eq(fixture_parked('b'), 0);
 }
 END_TEST
 
 START_TEST(batches_and_delayed_puts_enter_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("a2 put c x", "a2 ok");
 	for (int i = 1; i <= 9; i++) {
@@ -232,24 +208,17 @@ START_TEST(batches_and_delayed_puts_enter_in_slices)
 		expect(line, "");
 	}
 	expect("a3 alter c bounded 1000", "a3 ok altered; b1 ok accepted 20; b2 ok accepted 20");
-	ck_assert_uint_eq(parked_of('b'), 7);
-	ck_assert_int_ge(finish(), 3);
-	ck_assert_uint_eq(parked_of('b'), 0);
+	ck_assert_uint_eq(fixture_parked('b'), 7);
+	ck_assert_int_ge(fixture_finish(VALUES), 3);
+	ck_assert_uint_eq(fixture_parked('b'), 0);
 	expect_books("c", "buffered 101 leased 80 delayed 80 bytes 181 accepted 181");
 }
 END_TEST
 
-static uint64_t bytes(void)
-{
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	return totals.bytes;
-}
-
 /* They have gone at once; only their memory goes in slices. */
 START_TEST(what_a_sliding_channel_sheds_is_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c sliding 500", "a1 ok created");
 	for (int i = 0; i < VALUES - 3; i++)
 		fixture_do("a2 put c xx");
@@ -259,13 +228,13 @@ START_TEST(what_a_sliding_channel_sheds_is_freed_in_slices)
 	expect("b3 nack 2", "b3 ok"); /* it is among those that came back */
 	fixture_later(1);
 	expect("a4 alter c sliding 2", "a4 ok altered");
-	ck_assert_uint_eq(bytes(), (VALUES - WORK) * (2 + VALUE_OVERHEAD));
+	ck_assert_uint_eq(fixture_totals().bytes, (VALUES - WORK) * (2 + VALUE_OVERHEAD));
 	expect_buffer("c", "y2 y3");
 	expect_books("c", "buffered 2 leased 1 bytes 6 accepted 500 evicted 497");
 	expect("a5 take c", "a5 ok y2");
 	expect("a6 puts c y4 y5", "a6 ok accepted 2 evicted 1");
-	ck_assert_int_ge(finish(), VALUES / WORK - 2);
-	ck_assert_uint_eq(bytes(), 3 * (2 + VALUE_OVERHEAD));
+	ck_assert_int_ge(fixture_finish(VALUES), VALUES / WORK - 2);
+	ck_assert_uint_eq(fixture_totals().bytes, 3 * (2 + VALUE_OVERHEAD));
 	expect("a7 alter c sliding 1", "a7 ok altered");
 	expect("b4 nack 1", "b4 ok");
 	expect_buffer("c", "y5");

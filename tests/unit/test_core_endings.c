@@ -7,12 +7,6 @@
 
 enum { TAKES = 10, A_TURN = 4, WORK = A_TURN * 5 }; /* to end a put or take costs 5 */
 
-static void limit_work(uint32_t work)
-{
-	fixture.limits.turn_work = work;
-	fixture_set_limits();
-}
-
 static const char *line(const char *format, int n)
 {
 	static char text[64];
@@ -34,16 +28,11 @@ static void expect_end(void)
 	expect_waiters("", "");
 }
 
-static uint32_t parked_of(char letter)
-{
-	return core_parked(fixture.connections[letter - 'a']);
-}
-
 /* -- close -- */
 
 static void close_with_takes(void)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	for (int i = 1; i <= TAKES; i++)
 		fixture_do(line("b%d take c", i));
@@ -65,7 +54,7 @@ END_TEST
 
 START_TEST(who_waits_on_a_closed_channel_may_time_out_or_leave)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1", "a1 ok created");
 	for (int i = 1; i <= 2 * TAKES; i++)
 		fixture_do(line(i % 2 ? "b%d take c timeout 1" : "d%d take c", i));
@@ -79,7 +68,7 @@ END_TEST
 
 START_TEST(an_alts_that_a_close_has_yet_to_end_may_be_matched_once)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	expect("a2 create d unbuffered", "a2 ok created");
 	for (int i = 1; i <= A_TURN; i++)
@@ -96,7 +85,7 @@ END_TEST
 
 START_TEST(what_comes_back_unsent_goes_to_who_still_waits)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("d keeps", "");
 	expect("a2 put c x", "a2 ok");
@@ -118,7 +107,7 @@ END_TEST
 
 START_TEST(who_is_parked_on_a_deleted_channel_is_told_in_slices)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	for (int i = 1; i <= 6; i++)
 		fixture_do(line("b%d put c %d", i));
@@ -140,7 +129,7 @@ END_TEST
 
 START_TEST(a_take_with_a_count_gets_nothing_of_a_deleted_channel)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 100", "a1 ok created");
 	for (int i = 1; i <= A_TURN + 1; i++)
 		fixture_do(line("b%d take c count 9", i));
@@ -158,7 +147,7 @@ END_TEST
 
 START_TEST(a_deleted_promise_is_lent_to_nobody)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create p promise", "a1 ok created");
 	for (int i = 1; i <= A_TURN + 2; i++)
 		fixture_do(line("b%d take p", i));
@@ -175,7 +164,7 @@ END_TEST
 
 START_TEST(dead_letters_that_wait_on_a_deleted_channel_go_back_in_slices)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create dead bounded 1", "a1 ok created");
 	expect("a2 create c bounded 10 dead 1 dead", "a2 ok created");
 	expect("a3 put dead x", "a3 ok");
@@ -198,7 +187,7 @@ enum { DUE_A_TURN = 3 }; /* it has half of the work, and a little more */
 
 START_TEST(time_outs_come_in_slices_before_anything_else)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	for (int i = 1; i <= TAKES; i++)
 		fixture_do(line("b%d take c timeout 5", i));
@@ -214,7 +203,7 @@ END_TEST
 
 START_TEST(leases_that_end_together_come_back_in_slices)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 10", "a1 ok created");
 	for (int i = 1; i <= 6; i++) {
 		fixture_do(line("a2 put c %d", i));
@@ -232,7 +221,7 @@ END_TEST
 
 START_TEST(who_times_out_much_does_not_hold_the_others_up)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 100", "a1 ok created");
 	expect("a2 create d unbuffered", "a2 ok created");
 	expect("b99 take d count 100", "");
@@ -241,7 +230,7 @@ START_TEST(who_times_out_much_does_not_hold_the_others_up)
 	for (int i = 0; i < CORE_TURN_VALUES; i++)
 		fixture_do("a3 put d x");
 	fixture_do("a4 put d x");
-	ck_assert_uint_eq(parked_of('a'), 1);
+	ck_assert_uint_eq(fixture_parked('a'), 1);
 	fixture_later(5);
 	expect("- tick", "d1 timeout; d2 timeout; d3 timeout"); /* what is due comes first ... */
 	ck_assert_str_eq(tick(), "d4 timeout; d5 timeout; d6 timeout; b99 ok x left 35; a4 ok"); /* ... for a turn */
@@ -252,7 +241,7 @@ END_TEST
 
 START_TEST(all_that_is_parked_is_abandoned_in_slices)
 {
-	limit_work(WORK);
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	for (int i = 1; i <= 5; i++)
 		fixture_do(line("b%d take c", i));

@@ -11,19 +11,6 @@ enum { WORK = 40, BATCHES = 20, BATCH = 20, VALUES = BATCHES * BATCH, COST = 2 +
 static struct record_buffer records;
 static struct core_recorder recorder;
 
-static void limit_work(void)
-{
-	fixture.limits.turn_work = WORK;
-	fixture_set_limits();
-}
-
-static uint64_t bytes(void)
-{
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	return totals.bytes;
-}
-
 static const char *batch(int id, const char *terms)
 {
 	static char line[256];
@@ -39,19 +26,7 @@ static void park_batches(const char *terms)
 {
 	for (int i = 1; i <= BATCHES; i++)
 		expect(batch(i, terms), "");
-	ck_assert_uint_eq(bytes(), VALUES * COST);
-}
-
-/* How many turns it takes until all is done. */
-static int finish(void)
-{
-	int turns = 0;
-	for (; core_has_backlog(fixture.core); turns++) {
-		fixture_later(1);
-		fixture_do("- tick");
-		ck_assert_int_lt(turns, VALUES);
-	}
-	return turns;
+	ck_assert_uint_eq(fixture_totals().bytes, VALUES * COST);
 }
 
 /* The batches are gone but for their memory; this turn has freed as much as its work goes. */
@@ -59,15 +34,15 @@ static void expect_slices(void)
 {
 	expect_waiters("", "");
 	expect_books("c", "");
-	ck_assert_uint_eq(bytes(), (VALUES - WORK) * COST);
-	ck_assert_int_ge(finish(), VALUES / WORK - 1);
-	ck_assert_uint_eq(bytes(), 0);
+	ck_assert_uint_eq(fixture_totals().bytes, (VALUES - WORK) * COST);
+	ck_assert_int_ge(fixture_finish(VALUES), VALUES / WORK - 1);
+	ck_assert_uint_eq(fixture_totals().bytes, 0);
 }
 
 START_TEST(values_of_who_leaves_are_freed_in_slices)
 {
 	static const char *const ends[] = {"b hangs up", "b leaves", "b revoke put:c"};
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		park_batches("");
@@ -80,7 +55,7 @@ END_TEST
 
 START_TEST(values_of_puts_that_are_cancelled_are_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	park_batches("");
 	for (int i = 1; i <= BATCHES; i++) {
@@ -94,34 +69,34 @@ END_TEST
 
 START_TEST(values_of_puts_that_time_out_are_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	park_batches("timeout 5");
 	fixture_later(5);
 	fixture_do("- tick");
-	ck_assert_uint_eq(bytes(), (VALUES - WORK) * COST);
-	ck_assert_int_ge(finish(), VALUES / WORK - 1);
+	ck_assert_uint_eq(fixture_totals().bytes, (VALUES - WORK) * COST);
+	ck_assert_int_ge(fixture_finish(VALUES), VALUES / WORK - 1);
 	expect_books("c", "");
-	ck_assert_uint_eq(bytes(), 0);
+	ck_assert_uint_eq(fixture_totals().bytes, 0);
 }
 END_TEST
 
 START_TEST(values_of_puts_to_a_deleted_channel_are_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	park_batches("");
 	fixture_do("a2 delete c force");
-	ck_assert_uint_eq(bytes(), (VALUES - WORK) * COST);
-	ck_assert_int_ge(finish(), VALUES / WORK - 1);
-	ck_assert_uint_eq(bytes(), 0);
+	ck_assert_uint_eq(fixture_totals().bytes, (VALUES - WORK) * COST);
+	ck_assert_int_ge(fixture_finish(VALUES), VALUES / WORK - 1);
+	ck_assert_uint_eq(fixture_totals().bytes, 0);
 }
 END_TEST
 
 /* The source goes, and with it what it had parked at its dead_letter channel. */
 START_TEST(dead_letters_of_a_deleted_channel_are_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create d bounded 1", "a1 ok created");
 	expect("a1 put d y", "a1 ok");
 	expect("a2 create c bounded 1000 dead 1 d", "a2 ok created");
@@ -135,15 +110,15 @@ START_TEST(dead_letters_of_a_deleted_channel_are_freed_in_slices)
 	expect("a5 delete c force", "a5 ok discarded 400");
 	expect_waiters("", "");
 	expect_books("d", "buffered 1 bytes 1 accepted 1");
-	ck_assert_uint_eq(bytes(), (VALUES - WORK) * COST + 1 + VALUE_OVERHEAD);
-	finish();
-	ck_assert_uint_eq(bytes(), 1 + VALUE_OVERHEAD);
+	ck_assert_uint_eq(fixture_totals().bytes, (VALUES - WORK) * COST + 1 + VALUE_OVERHEAD);
+	fixture_finish(VALUES);
+	ck_assert_uint_eq(fixture_totals().bytes, 1 + VALUE_OVERHEAD);
 }
 END_TEST
 
 START_TEST(values_of_put_arms_are_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	for (int i = 1; i <= VALUES / 4; i++) {
 		char line[96];
@@ -158,7 +133,7 @@ END_TEST
 /* Who parks and leaves again gains no memory by it. */
 START_TEST(what_is_yet_to_be_freed_counts_towards_max_memory)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c unbuffered", "a1 ok created");
 	fixture.limits.max_memory = VALUES * COST;
 	fixture_set_limits();
@@ -171,7 +146,7 @@ START_TEST(what_is_yet_to_be_freed_counts_towards_max_memory)
 		expect(line, "");
 	}
 	expect("a3 put c xx", "a3 error overloaded");
-	finish();
+	fixture_finish(VALUES);
 	expect("a4 put c xx", "");
 }
 END_TEST
@@ -185,7 +160,7 @@ START_TEST(a_batch_that_entered_in_part_gives_up_the_rest)
 	expect_books("c", "buffered 1 puts 1 bytes 5 accepted 2 taken 1");
 	expect("b2 cancel 1", "b1 cancelled accepted 2; b2 ok");
 	expect_books("c", "buffered 1 bytes 2 accepted 2 taken 1");
-	ck_assert_uint_eq(bytes(), 2 + VALUE_OVERHEAD);
+	ck_assert_uint_eq(fixture_totals().bytes, 2 + VALUE_OVERHEAD);
 }
 END_TEST
 
@@ -199,7 +174,7 @@ static void record_changes(void)
 
 static void expect_nothing_promised(void)
 {
-	finish();
+	fixture_finish(VALUES);
 	ck_assert_uint_eq(records.promised, 0);
 	records.len = 0;
 }

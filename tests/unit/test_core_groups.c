@@ -265,8 +265,7 @@ END_TEST
 START_TEST(what_leaves_is_neither_recorded_nor_shown)
 {
 	start();
-	fixture.limits.turn_work = 8;
-	fixture_set_limits();
+	fixture_limit_work(8);
 	adopt("g");
 	expect("a1 create {g}c bounded 99 durable dead 1 {g}dead", "a1 error bad_channel");
 	expect("a2 create {g}dead bounded 1 durable", "a2 ok created");
@@ -296,8 +295,7 @@ START_TEST(what_leaves_is_neither_recorded_nor_shown)
 	finish_turns();
 	ck_assert_str_eq(written(), "");
 	ck_assert_int_eq(state_of("g"), CORE_GROUP_NONE);
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
+	struct core_totals totals = fixture_totals();
 	ck_assert_uint_eq(totals.channels + totals.bytes + totals.leased + totals.durable_bytes, 0);
 }
 END_TEST
@@ -318,8 +316,7 @@ START_TEST(a_group_comes_in_slices)
 	records.len = 0;
 	recorder.batch++;
 
-	fixture.limits.turn_work = 50;
-	fixture_set_limits();
+	fixture_limit_work(50);
 	fixture_later(1);
 	expect("- tick", "");
 	expect("- checkpoint", ""); /* one that has begun, and waits */
@@ -342,8 +339,7 @@ START_TEST(a_group_comes_in_slices)
 	replay("g");
 	expect("- release g", "");
 	finish_turns();
-	fixture.limits.turn_work = 0;
-	fixture_set_limits();
+	fixture_limit_work(0);
 	fixture_later(1);
 	expect("- tick", "");
 	adopt("g");
@@ -361,8 +357,7 @@ START_TEST(a_group_that_comes_may_go)
 	replay("g");
 	expect("- release g", "");
 	finish_turns();
-	fixture.limits.turn_work = 50;
-	fixture_set_limits();
+	fixture_limit_work(50);
 	fixture_later(1);
 	expect("- adopt g", "");
 	ck_assert_int_eq(state_of("g"), CORE_GROUP_COMING);

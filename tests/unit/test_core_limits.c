@@ -135,22 +135,18 @@ static void put_values(const char *channel, struct value *value, uint64_t id)
 
 START_TEST(bytes_that_channels_share_count_once_towards_max_memory)
 {
-	struct core_totals totals;
 	struct value *value = value_create("12345", 5, NULL);
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 create d bounded 9", "a2 ok created");
 	put_values("d", value_copy(value), 3);
 	put_values("c", value, 4);
-	core_totals(fixture.core, &totals);
-	ck_assert_uint_eq(totals.bytes, 5 + 2 * VALUE_OVERHEAD);
+	ck_assert_uint_eq(fixture_totals().bytes, 5 + 2 * VALUE_OVERHEAD);
 	expect_books("c", "buffered 1 bytes 5 accepted 1");
 	expect_books("d", "buffered 1 bytes 5 accepted 1");
 	expect("a5 take c", "a5 ok 12345");
-	core_totals(fixture.core, &totals);
-	ck_assert_uint_eq(totals.bytes, 5 + VALUE_OVERHEAD);
+	ck_assert_uint_eq(fixture_totals().bytes, 5 + VALUE_OVERHEAD);
 	expect("a6 take d", "a6 ok 12345");
-	core_totals(fixture.core, &totals);
-	ck_assert_uint_eq(totals.bytes, 0);
+	ck_assert_uint_eq(fixture_totals().bytes, 0);
 }
 END_TEST
 
@@ -285,17 +281,10 @@ END_TEST
 
 /* -- max_parked -- */
 
-static uint64_t parked_bytes(void)
-{
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	return totals.parked_bytes;
-}
-
 /* No more than what is there now, and so many bytes. */
 static void limit_parked(uint64_t more)
 {
-	fixture.limits.max_parked = parked_bytes() + more;
+	fixture.limits.max_parked = fixture_totals().parked_bytes + more;
 	fixture_set_limits();
 }
 
@@ -303,24 +292,24 @@ START_TEST(max_parked_counts_what_waits_beside_its_values)
 {
 	expect("a1 create c bounded 5", "a1 ok created");
 	expect("b1 take c", "");
-	uint64_t one = parked_bytes();
+	uint64_t one = fixture_totals().parked_bytes;
 	expect("b2 alts take:c take:c", "");
-	ck_assert_uint_gt(parked_bytes(), 2 * one);
-	ck_assert_uint_lt(parked_bytes(), 3 * one);
+	ck_assert_uint_gt(fixture_totals().parked_bytes, 2 * one);
+	ck_assert_uint_lt(fixture_totals().parked_bytes, 3 * one);
 	expect("b3 cancel 2", "b2 cancelled; b3 ok");
-	ck_assert_uint_eq(parked_bytes(), one);
+	ck_assert_uint_eq(fixture_totals().parked_bytes, one);
 	expect("b4 take c lease 100", ""); /* a lease is prepared for it */
-	ck_assert_uint_gt(parked_bytes(), 2 * one);
+	ck_assert_uint_gt(fixture_totals().parked_bytes, 2 * one);
 	expect("a2 put c x", "b1 ok x; a2 ok");
 	expect("a3 put c y", "b4 ok y lease 1 deliveries 1; a3 ok");
-	ck_assert_uint_gt(parked_bytes(), 0);
+	ck_assert_uint_gt(fixture_totals().parked_bytes, 0);
 	expect("a4 ack 1", "a4 ok");
-	ck_assert_uint_eq(parked_bytes(), 0);
+	ck_assert_uint_eq(fixture_totals().parked_bytes, 0);
 	expect("a5 put c z delay 10", "a5 ok");
-	ck_assert_uint_gt(parked_bytes(), 0);
+	ck_assert_uint_gt(fixture_totals().parked_bytes, 0);
 	fixture_later(10);
 	expect("- tick", "");
-	ck_assert_uint_eq(parked_bytes(), 0);
+	ck_assert_uint_eq(fixture_totals().parked_bytes, 0);
 }
 END_TEST
 

@@ -93,8 +93,7 @@ START_TEST(totals_are_sums)
 	expect("a1 create c bounded 1", "a1 ok created");
 	expect("a2 puts c xx yy", "");
 	expect("b1 alts take:none", "b1 error no_such_channel arm 0");
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
+	struct core_totals totals = fixture_totals();
 	ck_assert_uint_eq(totals.channels, 1);
 	ck_assert_uint_eq(totals.connections, 2);
 	ck_assert_uint_eq(totals.parked, 1);

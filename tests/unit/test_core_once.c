@@ -199,7 +199,6 @@ END_TEST
 
 START_TEST(a_producer_that_was_silent_for_its_time_is_forgotten)
 {
-	struct core_totals totals;
 	fixture.limits.producer_ttl_ms = 1000;
 	fixture_set_limits();
 	expect("a1 create c bounded 9", "a1 ok created");
@@ -210,7 +209,7 @@ START_TEST(a_producer_that_was_silent_for_its_time_is_forgotten)
 	expect("a4 put c x once p 1", "a4 ok duplicate");
 	fixture_later(1000);
 	expect("tick", "");
-	core_totals(fixture.core, &totals);
+	struct core_totals totals = fixture_totals();
 	ck_assert_uint_eq(totals.producers, 0);
 	ck_assert_uint_eq(totals.producer_bytes, 0);
 	expect("a5 put c x once p 1", "a5 ok");
@@ -236,10 +235,9 @@ END_TEST
 
 START_TEST(the_windows_count_towards_max_memory)
 {
-	struct core_totals totals;
 	expect("a1 create c bounded 9", "a1 ok created");
 	expect("a2 put c x once p 1", "a2 ok");
-	core_totals(fixture.core, &totals);
+	struct core_totals totals = fixture_totals();
 	ck_assert_uint_gt(totals.producer_bytes, 0);
 	fixture.limits.max_memory = totals.bytes + totals.producer_bytes + 65;
 	fixture_set_limits();

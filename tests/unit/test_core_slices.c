@@ -7,19 +7,6 @@
 
 enum { WORK = 40, VALUES = 1000, LEASES = 60, CHANNELS = 50 };
 
-static void limit_work(void)
-{
-	fixture.limits.turn_work = WORK;
-	fixture_set_limits();
-}
-
-static uint64_t bytes(void)
-{
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	return totals.bytes;
-}
-
 static const char *line(const char *format, int n)
 {
 	static char text[64];
@@ -27,43 +14,30 @@ static const char *line(const char *format, int n)
 	return text;
 }
 
-/* How many turns it takes until all is done. */
-static int finish(void)
-{
-	int turns = 0;
-	for (; core_has_backlog(fixture.core); turns++) {
-		ck_assert_uint_eq(core_deadline(fixture.core), fixture.now_us + 1);
-		fixture_later(1);
-		fixture_do("- tick");
-		ck_assert_int_lt(turns, 10 * VALUES);
-	}
-	return turns;
-}
-
 START_TEST(the_values_of_a_deleted_channel_are_freed_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1000", "a1 ok created");
 	for (int i = 0; i < VALUES; i++)
 		fixture_do("a2 put c xx");
 	expect("a3 delete c force", "a3 ok discarded 1000");
 	uint64_t left = (2 + VALUE_OVERHEAD) * (VALUES - WORK);
-	ck_assert_uint_eq(bytes(), left); /* it is not free yet, and counts */
+	ck_assert_uint_eq(fixture_totals().bytes, left); /* it is not free yet, and counts */
 	expect("a4 take c", "a4 error no_such_channel");
 	expect("a5 create c bounded 2", "a5 ok created");
-	ck_assert_uint_eq(bytes(), left); /* the turn's work is done */
+	ck_assert_uint_eq(fixture_totals().bytes, left); /* the turn's work is done */
 	expect("a6 put c yy", "a6 ok");
-	int turns = finish();
+	int turns = fixture_finish(10 * VALUES);
 	ck_assert_int_ge(turns, VALUES / WORK - 1);
 	ck_assert_int_le(turns, VALUES / WORK + 1);
 	expect_books("c", "buffered 1 bytes 2 accepted 1");
-	ck_assert_uint_eq(bytes(), 2 + VALUE_OVERHEAD);
+	ck_assert_uint_eq(fixture_totals().bytes, 2 + VALUE_OVERHEAD);
 }
 END_TEST
 
 START_TEST(the_leases_of_a_deleted_channel_are_over_at_once)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1000", "a1 ok created");
 	for (int i = 1; i <= LEASES; i++) {
 		fixture_do("a2 put c x");
@@ -72,21 +46,19 @@ START_TEST(the_leases_of_a_deleted_channel_are_over_at_once)
 	expect("a4 delete c force", "a4 ok discarded 60");
 	expect("b5 ack 57", "b5 error no_such_lease");
 	expect("b6 extend 58 100", "b6 error no_such_lease");
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	ck_assert_uint_eq(totals.leased, 0);
+	ck_assert_uint_eq(fixture_totals().leased, 0);
 	fixture_later(2000); /* most of them have yet to be freed when their time is over */
 	expect("- tick", "");
 	expect("b leaves", ""); /* and their connection ends */
-	finish();
-	ck_assert_uint_eq(bytes(), 0);
+	fixture_finish(10 * VALUES);
+	ck_assert_uint_eq(fixture_totals().bytes, 0);
 }
 END_TEST
 
 START_TEST(the_leases_of_an_ended_connection_return_in_slices_and_in_order)
 {
 	char text[16];
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1000", "a1 ok created");
 	for (int i = 1; i <= LEASES; i++) {
 		fixture_do(line("a2 put c %d", i));
@@ -102,30 +74,23 @@ START_TEST(the_leases_of_an_ended_connection_return_in_slices_and_in_order)
 			fixture_do("- tick");
 		}
 	}
-	finish();
+	fixture_finish(10 * VALUES);
 	snprintf(text, sizeof(text), "taken %d", LEASES);
 	ck_assert_ptr_nonnull(strstr(fixture_books("c"), text));
 }
 END_TEST
 
-static uint64_t leased(void)
-{
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	return totals.leased;
-}
-
 START_TEST(leases_return_in_slices_of_their_values)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a1 create c bounded 1000", "a1 ok created");
 	for (int i = 1; i <= VALUES; i++)
 		fixture_do("a2 put c x");
 	for (int i = 0; i < 10; i++)
 		fixture_do("b3 take c max 100 lease 90000");
 	expect("b leaves", "");
-	ck_assert_uint_ge(leased(), VALUES - WORK - 100); /* who has done its work returns no other */
-	ck_assert_int_ge(finish(), 8);
+	ck_assert_uint_ge(fixture_totals().leased, VALUES - WORK - 100); /* who has done its work returns no other */
+	ck_assert_int_ge(fixture_finish(10 * VALUES), 8);
 	expect_books("c", "buffered 1000 bytes 1000 accepted 1000");
 }
 END_TEST
@@ -153,7 +118,7 @@ static void turn(void)
 
 START_TEST(leases_return_and_memory_is_freed_while_taps_carry)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	expect("a6 create l bounded 1000", "a6 ok created");
 	expect("a7 create d bounded 1000", "a7 ok created");
 	for (int i = 0; i < 50; i++) {
@@ -166,19 +131,19 @@ START_TEST(leases_return_and_memory_is_freed_while_taps_carry)
 	fixture_later(1);
 	expect("b leaves", "");
 	fixture_do("a10 delete d force");
-	uint64_t freed = bytes();
-	for (int i = 0; i < 50 && leased() > 1; i++)
+	uint64_t freed = fixture_totals().bytes;
+	for (int i = 0; i < 50 && fixture_totals().leased > 1; i++)
 		turn();
-	ck_assert_uint_le(leased(), 1); /* what the taps hold */
+	ck_assert_uint_le(fixture_totals().leased, 1); /* what the taps hold */
 	expect_books("l", "buffered 50 bytes 50 accepted 50");
-	ck_assert_uint_le(bytes(), freed - 40 * (8 + VALUE_OVERHEAD));
+	ck_assert_uint_le(fixture_totals().bytes, freed - 40 * (8 + VALUE_OVERHEAD));
 	ck_assert_str_ne(fixture_buffer("c"), ""); /* and all that time the taps had more to carry */
 }
 END_TEST
 
 START_TEST(the_ephemeral_channels_of_an_ended_connection_go_in_slices)
 {
-	limit_work();
+	fixture_limit_work(WORK);
 	for (int i = 0; i < CHANNELS; i++)
 		fixture_do(line("b1 create e%02d unbuffered ephemeral", i));
 	expect("a1 take e49", "");
@@ -190,7 +155,7 @@ START_TEST(the_ephemeral_channels_of_an_ended_connection_go_in_slices)
 	expect("c1 create e49 unbuffered ephemeral", "c1 ok created");
 	fixture_later(1);
 	expect("- tick", "a1 closed"); /* the one that waited there, in the next turn: this one had its work */
-	ck_assert_int_ge(finish(), CHANNELS / (WORK / 16 + 1) - 2); /* a channel costs 16 */
+	ck_assert_int_ge(fixture_finish(10 * VALUES), CHANNELS / (WORK / 16 + 1) - 2); /* a channel costs 16 */
 	ck_assert(!core_stat(fixture.core, SLICE("e48"), &row));
 	ck_assert(core_stat(fixture.core, SLICE("e49"), &row));
 }
@@ -237,7 +202,7 @@ START_TEST(takes_that_wait_for_a_promise_are_served_in_slices)
 	expect("b91 cancel 90", "b90 cancelled; b91 ok");
 	expect("a3 close p", "a3 ok");
 	ck_assert_uint_eq(parked_of('b'), WAITERS - A_TURN - 1);
-	int turns = finish();
+	int turns = fixture_finish(10 * VALUES);
 	ck_assert_int_ge(turns, WAITERS / A_TURN - 2);
 	ck_assert_uint_eq(parked_of('b'), 0);
 }
@@ -249,12 +214,12 @@ START_TEST(a_paused_connection_gets_a_promise_when_it_resumes)
 	expect("b pauses", "");
 	expect("c1 take p", "");
 	keep_promise();
-	finish();
+	fixture_finish(10 * VALUES);
 	ck_assert_uint_eq(parked_of('c'), 0);
 	ck_assert_uint_eq(parked_of('b'), WAITERS);
 	fixture_do("b resumes");
 	ck_assert_uint_gt(parked_of('b'), WAITERS / 2); /* of this turn it had its share */
-	finish();
+	fixture_finish(10 * VALUES);
 	ck_assert_uint_eq(parked_of('b'), 0);
 }
 END_TEST

@@ -336,13 +336,6 @@ END_TEST
 
 /* -- Memory, turns -- */
 
-static uint64_t total_bytes(void)
-{
-	struct core_totals totals;
-	core_totals(fixture.core, &totals);
-	return totals.bytes;
-}
-
 START_TEST(the_bytes_of_a_value_are_shared_by_all_its_copies)
 {
 	char line[40];
@@ -354,15 +347,14 @@ START_TEST(the_bytes_of_a_value_are_shared_by_all_its_copies)
 		fixture_do(line);
 	}
 	expect("a2 put c 1234567890", "a2 ok");
-	ck_assert_uint_eq(total_bytes(), CORE_MAX_TAPS * VALUE_OVERHEAD + 10);
+	ck_assert_uint_eq(fixture_totals().bytes, CORE_MAX_TAPS * VALUE_OVERHEAD + 10);
 	expect_books("d0", "buffered 1 bytes 10 accepted 1");
 }
 END_TEST
 
 START_TEST(what_is_long_goes_on_in_the_next_turn)
 {
-	fixture.limits.turn_work = 20;
-	fixture_set_limits();
+	fixture_limit_work(20);
 	expect("a1 create c bounded 99", "a1 ok created");
 	expect("a2 create d bounded 99", "a2 ok created");
 	expect("a3 puts c 1 2 3 4 5 6 7 8", "a3 ok accepted 8");
