@@ -3,24 +3,17 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/net/loop.h"
-#include "daemon/net/stream.h"
-#include "daemon/net/stream_group.h"
 #include "proto/frame.h"
 #include "tests/lib/memory.h"
+#include "tests/lib/stream_fixture.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/system.h"
 
 enum { MAX_FRAME = 16 << 20, LONG = 3 << 20 };
 
-static struct loop *loop;
-static struct stream_group *streams;
-static struct stream stream;
-static int peer;
-static bool is_gone, gives;
+static bool gives;
 static uint64_t frames, frame_bytes, given;
 static const char *front; /* of the incomplete frame, where it was seen last */
 static unsigned moves;    /* how often it was elsewhere than before */
@@ -42,7 +35,7 @@ static size_t take_frames(struct stream *read, char *bytes, size_t len)
 	size_t done = 0;
 	struct slice body;
 	size_t used, wanted = 0;
-	loop_now_us(loop);
+	loop_now_us(net.loop);
 	while (frame_next((struct slice){bytes + done, len - done}, MAX_FRAME, &body, &used, &wanted) == FRAME_WHOLE) {
 		char *block = gives ? stream_give_input(read, max_to_give) : NULL;
 		ck_assert_mem_eq(body.bytes, content(), body.len);
@@ -65,55 +58,9 @@ static size_t take_frames(struct stream *read, char *bytes, size_t len)
 	return done;
 }
 
-static void no_matter(struct stream *unused)
-{
-	(void)unused;
-}
-
-static void on_gone(struct stream *gone)
-{
-	is_gone = true;
-	stream_finish(gone);
-}
-
-static const struct stream_handlers handlers = {
-	.on_bytes = take_frames, .on_sent = no_matter, .on_end = no_matter, .on_gone = on_gone};
-
-static void on_turn_end(void *arg)
-{
-	(void)arg;
-}
-
-static void turn(void)
-{
-	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
-	const char *fault = is_gone ? NULL : stream_check(&stream);
-	ck_assert_msg(!fault, "%s", fault);
-}
-
 static void setup(void)
 {
-	int pair[2];
-	fake_system.now_us = 1000000;
-	loop = loop_create();
-	streams = stream_group_create(loop);
-	ck_assert(loop && streams);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	peer = pair[1];
-	ck_assert_int_eq(stream_init(&stream, streams, pair[0], NULL, 1 << 20, &handlers), 0);
-}
-
-static void teardown(void)
-{
-	close(peer);
-	for (int i = 0; !is_gone; i++) {
-		turn();
-		ck_assert_int_lt(i, 100);
-	}
-	ck_assert_uint_eq(stream_group_buffer_bytes(streams), 0);
-	stream_group_destroy(streams);
-	loop_destroy(loop);
-	fake_system.now_us = 0;
+	stream_fixture_start(take_frames, NULL, 1 << 20);
 }
 
 static void append_frame(struct buffer *out, size_t len)
@@ -128,7 +75,7 @@ static void append_frame(struct buffer *out, size_t len)
 static void send_bytes(struct buffer *bytes, size_t len, size_t step)
 {
 	while (len > 0) {
-		ssize_t n = write(peer, buffer_front(bytes), len < step ? len : step);
+		ssize_t n = write(net.peer, buffer_front(bytes), len < step ? len : step);
 		if (n > 0) {
 			buffer_consume(bytes, (size_t)n);
 			len -= (size_t)n;
@@ -195,10 +142,10 @@ START_TEST(what_is_announced_alone_takes_no_memory)
 	struct buffer bytes = {0};
 	append_frame(&bytes, MAX_FRAME - 1);
 	send_bytes(&bytes, 100000, 10000);
-	ck_assert_uint_le(stream_group_buffer_bytes(streams), 100000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
+	ck_assert_uint_le(stream_group_buffer_bytes(net.streams), 100000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
 	send_bytes(&bytes, 900000, 10000);
-	ck_assert_uint_ge(stream_group_buffer_bytes(streams), 1000000);
-	ck_assert_uint_le(stream_group_buffer_bytes(streams), 1000000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
+	ck_assert_uint_ge(stream_group_buffer_bytes(net.streams), 1000000);
+	ck_assert_uint_le(stream_group_buffer_bytes(net.streams), 1000000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
 	buffer_finish(&bytes);
 }
 END_TEST
@@ -225,17 +172,17 @@ START_TEST(without_memory_the_stream_ends)
 		return;
 	}
 	for (int i = 0; i < 10 && !memory.has_failed; i++) {
-		ssize_t n = write(peer, buffer_front(&bytes), 200000);
+		ssize_t n = write(net.peer, buffer_front(&bytes), 200000);
 		ck_assert_int_gt(n, 0);
 		buffer_consume(&bytes, (size_t)n);
 		memory = (struct memory){.countdown = 1, .run = 1, .is_counting = true};
-		int result = loop_poll(loop, on_turn_end, NULL);
+		int result = stream_fixture_poll();
 		memory.is_counting = false; /* for libcheck too */
 		ck_assert_int_eq(result, 0);
 	}
 	ck_assert(memory.has_failed);
 	turn();
-	ck_assert(is_gone);
+	ck_assert(net.is_gone);
 	buffer_finish(&bytes);
 }
 END_TEST
@@ -250,8 +197,9 @@ int main(void)
 		NULL,
 	};
 	Suite *suite = suite_create("net: long frames");
-	suite_case(suite, "memory", setup, teardown, tests);
-	suite_rows(suite, setup, teardown, a_long_frame_is_given_away, sizeof(steps) / sizeof(steps[0]));
-	suite_rows(suite, setup, teardown, frames_of_all_lengths_come_whole_whether_they_are_given_away_or_not, 4);
+	suite_case(suite, "memory", setup, stream_fixture_stop, tests);
+	suite_rows(suite, setup, stream_fixture_stop, a_long_frame_is_given_away, sizeof(steps) / sizeof(steps[0]));
+	suite_rows(suite, setup, stream_fixture_stop,
+		   frames_of_all_lengths_come_whole_whether_they_are_given_away_or_not, 4);
 	return suite_run(suite);
 }

@@ -6,11 +6,9 @@
 #include <unistd.h>
 
 #include "config/limits.h"
-#include "daemon/net/loop.h"
 #include "daemon/net/references.h"
-#include "daemon/net/stream.h"
-#include "daemon/net/stream_group.h"
 #include "tests/lib/memory.h"
+#include "tests/lib/stream_fixture.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/system.h"
 
@@ -129,11 +127,6 @@ END_TEST
 
 enum { PIECE_BYTES = 100000, N_OWNERS = 4, MAX_OUTPUT = 1 << 20 };
 
-static struct loop *loop;
-static struct stream_group *streams;
-static struct stream stream;
-static int peer;
-static bool is_gone;
 static unsigned released[N_OWNERS];
 static size_t piece_bytes;
 static struct buffer expected, received;
@@ -157,7 +150,7 @@ static void release_owner(void *owner)
 static size_t answer(struct stream *asked, char *bytes, size_t len)
 {
 	(void)bytes;
-	loop_now_us(loop);
+	loop_now_us(net.loop);
 	for (int i = 0; i < N_OWNERS; i++) {
 		struct buffer *out = stream_output(asked, piece_bytes);
 		const char *piece = piece_of(i);
@@ -171,68 +164,26 @@ static size_t answer(struct stream *asked, char *bytes, size_t len)
 	return len;
 }
 
-static void no_matter(struct stream *sent)
-{
-	(void)sent;
-}
-
-static void on_gone(struct stream *gone)
-{
-	is_gone = true;
-	stream_finish(gone);
-}
-
-static const struct stream_handlers handlers = {
-	.on_bytes = answer, .on_sent = no_matter, .on_end = no_matter, .on_gone = on_gone, .release = release_owner};
-
-static void on_turn_end(void *arg)
-{
-	(void)arg;
-}
-
-static void turn(void)
-{
-	ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
-	const char *fault = is_gone ? NULL : stream_check(&stream);
-	ck_assert_msg(!fault, "%s", fault);
-}
-
 static void setup(void)
 {
-	int pair[2], bytes = 4096;
-	fake_system.now_us = 1000000;
+	int bytes = 4096;
 	piece_bytes = PIECE_BYTES;
-	loop = loop_create();
-	streams = stream_group_create(loop);
-	ck_assert(loop && streams);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	peer = pair[1];
-	ck_assert_int_eq(stream_init(&stream, streams, pair[0], NULL, MAX_OUTPUT, &handlers), 0);
+	stream_fixture_start(answer, release_owner, MAX_OUTPUT);
+	setsockopt(net.stream.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static void teardown(void)
 {
-	close(peer);
-	fake_system = (struct system){.now_us = 1000000};
-	for (int i = 0; !is_gone; i++) {
-		turn();
-		ck_assert_int_lt(i, 100);
-	}
+	stream_fixture_stop();
 	for (int i = 0; i < N_OWNERS; i++)
 		ck_assert_uint_eq(released[i], 1);
-	ck_assert_uint_eq(stream_group_buffer_bytes(streams), 0);
-	ck_assert_uint_eq(stream_group_unsent_value_bytes(streams), 0);
-	stream_group_destroy(streams);
-	loop_destroy(loop);
 	buffer_finish(&expected);
 	buffer_finish(&received);
-	fake_system.now_us = 0;
 }
 
 static void ask(void)
 {
-	ck_assert_int_eq(write(peer, "x", 1), 1);
+	ck_assert_int_eq(write(net.peer, "x", 1), 1);
 	turn();
 }
 
@@ -240,7 +191,7 @@ static void ask(void)
 static void read_some(size_t max)
 {
 	char *to = buffer_reserve(&received, max);
-	ssize_t n = read(peer, to, max);
+	ssize_t n = read(net.peer, to, max);
 	if (n > 0)
 		buffer_commit(&received, (size_t)n);
 }
@@ -253,8 +204,8 @@ static void read_all(void)
 		ck_assert_int_lt(i, 1000000);
 	}
 	ck_assert_mem_eq(buffer_front(&received), buffer_front(&expected), buffer_len(&expected));
-	ck_assert(!stream_has_unsent(&stream));
-	ck_assert_uint_eq(stream_sent(&stream), buffer_len(&expected));
+	ck_assert(!stream_has_unsent(&net.stream));
+	ck_assert_uint_eq(stream_sent(&net.stream), buffer_len(&expected));
 }
 
 START_TEST(a_stream_sends_what_is_referred_to_however_it_is_cut)
@@ -280,12 +231,12 @@ START_TEST(what_is_referred_to_is_unsent_and_takes_memory)
 {
 	ask();
 	uint64_t all = N_OWNERS * (piece_bytes + 13);
-	ck_assert_uint_eq(stream_written(&stream), all);
-	ck_assert_uint_gt(stream_written(&stream), stream_sent(&stream));
-	ck_assert_uint_ge(stream_group_buffer_bytes(streams), all - stream_sent(&stream));
-	ck_assert_uint_le(stream_group_buffer_bytes(streams), all - stream_sent(&stream) + 65536);
-	ck_assert_uint_le(stream_group_unsent_value_bytes(streams), all - stream_sent(&stream));
-	ck_assert(!stream_is_full(&stream));
+	ck_assert_uint_eq(stream_written(&net.stream), all);
+	ck_assert_uint_gt(stream_written(&net.stream), stream_sent(&net.stream));
+	ck_assert_uint_ge(stream_group_buffer_bytes(net.streams), all - stream_sent(&net.stream));
+	ck_assert_uint_le(stream_group_buffer_bytes(net.streams), all - stream_sent(&net.stream) + 65536);
+	ck_assert_uint_le(stream_group_unsent_value_bytes(net.streams), all - stream_sent(&net.stream));
+	ck_assert(!stream_is_full(&net.stream));
 	for (int i = 0; released[1] == 0; i++) {
 		read_some(10000);
 		turn();
@@ -307,7 +258,7 @@ END_TEST
 START_TEST(a_stream_that_breaks_releases_all)
 {
 	ask();
-	stream_break(&stream);
+	stream_break(&net.stream);
 	for (int i = 0; i < N_OWNERS; i++)
 		ck_assert_uint_eq(released[i], 1);
 }
@@ -315,10 +266,10 @@ END_TEST
 
 START_TEST(what_is_held_is_not_sent)
 {
-	stream_hold(&stream, 7);
+	stream_hold(&net.stream, 7);
 	ask();
-	ck_assert_uint_eq(stream_sent(&stream), 0);
-	stream_group_release(streams, 7);
+	ck_assert_uint_eq(stream_sent(&net.stream), 0);
+	stream_group_release(net.streams, 7);
 	read_all();
 }
 END_TEST
@@ -326,12 +277,12 @@ END_TEST
 START_TEST(a_turn_sends_so_much_of_one_stream)
 {
 	int bytes = 64 << 20;
-	setsockopt(stream.fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+	setsockopt(net.stream.fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
 	piece_bytes = TURN_SENT_BYTES;
-	ck_assert_int_eq(write(peer, "x", 1), 1);
-	for (uint64_t before = 0; stream_has_unsent(&stream) || before == 0; before = stream_sent(&stream)) {
+	ck_assert_int_eq(write(net.peer, "x", 1), 1);
+	for (uint64_t before = 0; stream_has_unsent(&net.stream) || before == 0; before = stream_sent(&net.stream)) {
 		turn();
-		ck_assert_uint_le(stream_sent(&stream) - before, TURN_SENT_BYTES);
+		ck_assert_uint_le(stream_sent(&net.stream) - before, TURN_SENT_BYTES);
 		read_some(4 * TURN_SENT_BYTES);
 	}
 	read_all();
@@ -342,9 +293,9 @@ START_TEST(without_memory_nothing_is_referred_to)
 {
 	unsigned owner = 0;
 	if (memory_can_fail()) {
-		struct buffer *out = stream_output(&stream, 1);
+		struct buffer *out = stream_output(&net.stream, 1);
 		memory = (struct memory){.countdown = 1, .run = 2, .is_counting = true};
-		bool has_referred = stream_refer(&stream, "a", 1, &owner);
+		bool has_referred = stream_refer(&net.stream, "a", 1, &owner);
 		memory.is_counting = false; /* for libcheck too */
 		ck_assert(!has_referred);
 		buffer_append(out, "b", 1);
