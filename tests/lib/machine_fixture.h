@@ -11,6 +11,11 @@
 
 enum { SIM_REQUESTS = 64 };
 
+/* Of machine_settings, what is alike in all tests: all but whom to connect to. */
+#define SIM_SETTINGS                                                                                                   \
+	.producer = "producer", .seed = 7, .reopens = true, .connect_timeout_ms = 5000, .backoff_min_ms = 50,          \
+	.backoff_max_ms = 5000, .max_waiting_bytes = 1 << 20
+
 struct sim_request {
 	struct machine_request base; /* first */
 	int n_values, n_last, status;

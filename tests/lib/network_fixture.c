@@ -144,16 +144,10 @@ void network_kill_daemon(int daemon)
 }
 
 const struct machine_settings network_settings = {
-	.producer = "producer",
-	.seed = 7,
+	SIM_SETTINGS,
 	.urls = network_addresses,
 	.n_urls = N_DAEMONS,
 	.contact_bytes = sizeof(struct network_link),
-	.reopens = true,
-	.connect_timeout_ms = 5000,
-	.backoff_min_ms = 50,
-	.backoff_max_ms = 5000,
-	.max_waiting_bytes = 1 << 20,
 };
 
 static void start_with(const struct machine_settings *settings)

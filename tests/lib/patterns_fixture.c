@@ -154,3 +154,44 @@ void patterns_tell(const char *json, size_t len, int status)
 	snprintf(patterns_told + end, sizeof patterns_told - end, "%.*s %s\n", (int)len, json, mr_status_name(status));
 	pthread_mutex_unlock(&telling);
 }
+
+static void lost(void *context, const char *name, const char *json, size_t len, int status)
+{
+	(void)context;
+	ck_assert_ptr_nonnull(name);
+	patterns_tell(json, len, status);
+	/* A callback may use the handle; if that fails, the words of the first error must stay. */
+	(void)mr_ping(m, 1000);
+}
+
+const struct mr_flow patterns_telling = {.lost = lost}, patterns_stoppable = {.lost = lost, .stop = "stop"},
+		     patterns_keeping = {.keep_open = true};
+
+void expect_end_when_all_are_closed(int (*run)(void *flow), const char *const *targets, size_t n_targets,
+				    const char *told_then, const char *left)
+{
+	struct running running;
+
+	running_start(&running, run, (void *)&patterns_telling);
+	await_stat("in", "parked_takes", 1);
+	for (size_t i = 0; i < n_targets; i++)
+		IS(MR_OK, mr_close(eye, targets[i]));
+	put_numbers("in", 1, 2);
+	IS(MR_CLOSED, running_join(&running));
+	ck_assert_str_eq(patterns_told, told_then);
+	IS(MR_CLOSED, run((void *)&patterns_telling));
+	ck_assert_str_eq(patterns_told, told_then);
+	expect_values("in", left);
+}
+
+void take_at_last(const char *name, const char *expected)
+{
+	char *json;
+	int status;
+
+	while ((status = mr_take_raw(eye, name, &json, NULL, MR_FOREVER)) == MR_TIMEOUT)
+		;
+	IS(MR_OK, status);
+	ck_assert_str_eq(json, expected);
+	mr_free(json);
+}

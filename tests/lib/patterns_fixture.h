@@ -47,6 +47,16 @@ void running_start(struct running *running, int (*run)(void *context), void *con
 int running_join(struct running *running); /* its status, and this thread's patterns_words */
 extern char patterns_words[512];
 
+/* How a pattern is asked to run: its callback tells patterns_told what is lost; "stop" stops it, too; or what it puts
+ * to stays open. */
+extern const struct mr_flow patterns_telling, patterns_stoppable, patterns_keeping;
+/* While it waits for values of "in" all that it puts to are closed: it ends by the first value, and another one at
+ * once. */
+void expect_end_when_all_are_closed(int (*run)(void *flow), const char *const *targets, size_t n_targets,
+				    const char *told_then, const char *left);
+/* Takes this, where the daemon lets nobody wait for long. */
+void take_at_last(const char *name, const char *expected);
+
 /* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status"; safe
  * for threads. */
 extern char patterns_told[4096];

@@ -13,7 +13,7 @@ extern struct stream_fixture {
 	struct stream stream;
 	int peer;
 	bool is_gone;
-} net;
+} net_fixture;
 
 /* The stream's handlers are these; `release` may be NULL. */
 void stream_fixture_start(size_t (*on_bytes)(struct stream *stream, char *bytes, size_t len),

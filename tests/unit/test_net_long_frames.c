@@ -35,7 +35,7 @@ static size_t take_frames(struct stream *read, char *bytes, size_t len)
 	size_t done = 0;
 	struct slice body;
 	size_t used, wanted = 0;
-	loop_now_us(net.loop);
+	loop_now_us(net_fixture.loop);
 	while (frame_next((struct slice){bytes + done, len - done}, MAX_FRAME, &body, &used, &wanted) == FRAME_WHOLE) {
 		char *block = gives ? stream_give_input(read, max_to_give) : NULL;
 		ck_assert_mem_eq(body.bytes, content(), body.len);
@@ -75,7 +75,7 @@ static void append_frame(struct buffer *out, size_t len)
 static void send_bytes(struct buffer *bytes, size_t len, size_t step)
 {
 	while (len > 0) {
-		ssize_t n = write(net.peer, buffer_front(bytes), len < step ? len : step);
+		ssize_t n = write(net_fixture.peer, buffer_front(bytes), len < step ? len : step);
 		if (n > 0) {
 			buffer_consume(bytes, (size_t)n);
 			len -= (size_t)n;
@@ -142,10 +142,12 @@ START_TEST(what_is_announced_alone_takes_no_memory)
 	struct buffer bytes = {0};
 	append_frame(&bytes, MAX_FRAME - 1);
 	send_bytes(&bytes, 100000, 10000);
-	ck_assert_uint_le(stream_group_buffer_bytes(net.streams), 100000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
+	ck_assert_uint_le(stream_group_buffer_bytes(net_fixture.streams),
+			  100000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
 	send_bytes(&bytes, 900000, 10000);
-	ck_assert_uint_ge(stream_group_buffer_bytes(net.streams), 1000000);
-	ck_assert_uint_le(stream_group_buffer_bytes(net.streams), 1000000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
+	ck_assert_uint_ge(stream_group_buffer_bytes(net_fixture.streams), 1000000);
+	ck_assert_uint_le(stream_group_buffer_bytes(net_fixture.streams),
+			  1000000 + STREAM_LEAD_BYTES + FRAME_HEADER_BYTES);
 	buffer_finish(&bytes);
 }
 END_TEST
@@ -172,7 +174,7 @@ START_TEST(without_memory_the_stream_ends)
 		return;
 	}
 	for (int i = 0; i < 10 && !memory.has_failed; i++) {
-		ssize_t n = write(net.peer, buffer_front(&bytes), 200000);
+		ssize_t n = write(net_fixture.peer, buffer_front(&bytes), 200000);
 		ck_assert_int_gt(n, 0);
 		buffer_consume(&bytes, (size_t)n);
 		memory = (struct memory){.countdown = 1, .run = 1, .is_counting = true};
@@ -182,7 +184,7 @@ START_TEST(without_memory_the_stream_ends)
 	}
 	ck_assert(memory.has_failed);
 	turn();
-	ck_assert(net.is_gone);
+	ck_assert(net_fixture.is_gone);
 	buffer_finish(&bytes);
 }
 END_TEST

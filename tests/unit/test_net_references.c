@@ -150,7 +150,7 @@ static void release_owner(void *owner)
 static size_t answer(struct stream *asked, char *bytes, size_t len)
 {
 	(void)bytes;
-	loop_now_us(net.loop);
+	loop_now_us(net_fixture.loop);
 	for (int i = 0; i < N_OWNERS; i++) {
 		struct buffer *out = stream_output(asked, piece_bytes);
 		const char *piece = piece_of(i);
@@ -169,7 +169,7 @@ static void setup(void)
 	int bytes = 4096;
 	piece_bytes = PIECE_BYTES;
 	stream_fixture_start(answer, release_owner, MAX_OUTPUT);
-	setsockopt(net.stream.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	setsockopt(net_fixture.stream.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 static void teardown(void)
@@ -183,7 +183,7 @@ static void teardown(void)
 
 static void ask(void)
 {
-	ck_assert_int_eq(write(net.peer, "x", 1), 1);
+	ck_assert_int_eq(write(net_fixture.peer, "x", 1), 1);
 	turn();
 }
 
@@ -191,7 +191,7 @@ static void ask(void)
 static void read_some(size_t max)
 {
 	char *to = buffer_reserve(&received, max);
-	ssize_t n = read(net.peer, to, max);
+	ssize_t n = read(net_fixture.peer, to, max);
 	if (n > 0)
 		buffer_commit(&received, (size_t)n);
 }
@@ -204,8 +204,8 @@ static void read_all(void)
 		ck_assert_int_lt(i, 1000000);
 	}
 	ck_assert_mem_eq(buffer_front(&received), buffer_front(&expected), buffer_len(&expected));
-	ck_assert(!stream_has_unsent(&net.stream));
-	ck_assert_uint_eq(stream_sent(&net.stream), buffer_len(&expected));
+	ck_assert(!stream_has_unsent(&net_fixture.stream));
+	ck_assert_uint_eq(stream_sent(&net_fixture.stream), buffer_len(&expected));
 }
 
 START_TEST(a_stream_sends_what_is_referred_to_however_it_is_cut)
@@ -231,12 +231,13 @@ START_TEST(what_is_referred_to_is_unsent_and_takes_memory)
 {
 	ask();
 	uint64_t all = N_OWNERS * (piece_bytes + 13);
-	ck_assert_uint_eq(stream_written(&net.stream), all);
-	ck_assert_uint_gt(stream_written(&net.stream), stream_sent(&net.stream));
-	ck_assert_uint_ge(stream_group_buffer_bytes(net.streams), all - stream_sent(&net.stream));
-	ck_assert_uint_le(stream_group_buffer_bytes(net.streams), all - stream_sent(&net.stream) + 65536);
-	ck_assert_uint_le(stream_group_unsent_value_bytes(net.streams), all - stream_sent(&net.stream));
-	ck_assert(!stream_is_full(&net.stream));
+	ck_assert_uint_eq(stream_written(&net_fixture.stream), all);
+	ck_assert_uint_gt(stream_written(&net_fixture.stream), stream_sent(&net_fixture.stream));
+	ck_assert_uint_ge(stream_group_buffer_bytes(net_fixture.streams), all - stream_sent(&net_fixture.stream));
+	ck_assert_uint_le(stream_group_buffer_bytes(net_fixture.streams),
+			  all - stream_sent(&net_fixture.stream) + 65536);
+	ck_assert_uint_le(stream_group_unsent_value_bytes(net_fixture.streams), all - stream_sent(&net_fixture.stream));
+	ck_assert(!stream_is_full(&net_fixture.stream));
 	for (int i = 0; released[1] == 0; i++) {
 		read_some(10000);
 		turn();
@@ -258,7 +259,7 @@ END_TEST
 START_TEST(a_stream_that_breaks_releases_all)
 {
 	ask();
-	stream_break(&net.stream);
+	stream_break(&net_fixture.stream);
 	for (int i = 0; i < N_OWNERS; i++)
 		ck_assert_uint_eq(released[i], 1);
 }
@@ -266,10 +267,10 @@ END_TEST
 
 START_TEST(what_is_held_is_not_sent)
 {
-	stream_hold(&net.stream, 7);
+	stream_hold(&net_fixture.stream, 7);
 	ask();
-	ck_assert_uint_eq(stream_sent(&net.stream), 0);
-	stream_group_release(net.streams, 7);
+	ck_assert_uint_eq(stream_sent(&net_fixture.stream), 0);
+	stream_group_release(net_fixture.streams, 7);
 	read_all();
 }
 END_TEST
@@ -277,12 +278,13 @@ END_TEST
 START_TEST(a_turn_sends_so_much_of_one_stream)
 {
 	int bytes = 64 << 20;
-	setsockopt(net.stream.fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+	setsockopt(net_fixture.stream.fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
 	piece_bytes = TURN_SENT_BYTES;
-	ck_assert_int_eq(write(net.peer, "x", 1), 1);
-	for (uint64_t before = 0; stream_has_unsent(&net.stream) || before == 0; before = stream_sent(&net.stream)) {
+	ck_assert_int_eq(write(net_fixture.peer, "x", 1), 1);
+	for (uint64_t before = 0; stream_has_unsent(&net_fixture.stream) || before == 0;
+	     before = stream_sent(&net_fixture.stream)) {
 		turn();
-		ck_assert_uint_le(stream_sent(&net.stream) - before, TURN_SENT_BYTES);
+		ck_assert_uint_le(stream_sent(&net_fixture.stream) - before, TURN_SENT_BYTES);
 		read_some(4 * TURN_SENT_BYTES);
 	}
 	read_all();
@@ -293,9 +295,9 @@ START_TEST(without_memory_nothing_is_referred_to)
 {
 	unsigned owner = 0;
 	if (memory_can_fail()) {
-		struct buffer *out = stream_output(&net.stream, 1);
+		struct buffer *out = stream_output(&net_fixture.stream, 1);
 		memory = (struct memory){.countdown = 1, .run = 2, .is_counting = true};
-		bool has_referred = stream_refer(&net.stream, "a", 1, &owner);
+		bool has_referred = stream_refer(&net_fixture.stream, "a", 1, &owner);
 		memory.is_counting = false; /* for libcheck too */
 		ck_assert(!has_referred);
 		buffer_append(out, "b", 1);

@@ -1,0 +1,192 @@
+#include "tests/lib/connection_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/frames.h"
+
+/* -- the daemon -- */
+
+struct connection_daemon server;
+
+/* Whether it changes anything. */
+static bool server_is_new(json_t *request)
+{
+	char key[128];
+
+	if (!json_object_get(request, "producer"))
+		return true;
+	snprintf(key, sizeof key, "%s/%lld", json_string_value(json_object_get(request, "producer")),
+		 (long long)json_integer_value(json_object_get(request, "seq")));
+	if (json_object_get(server.seen, key))
+		return false;
+	json_object_set_new(server.seen, key, json_true());
+	return true;
+}
+
+static void server_do(json_t *request)
+{
+	const char *op = json_string_value(json_object_get(request, "op"));
+	json_t *id = json_object_get(request, "id"), *reply;
+	size_t i;
+	json_t *value;
+
+	strcat(server.ops, op);
+	strcat(server.ops, id ? " " : "! ");
+	if (strcmp(op, "put") == 0 && server_is_new(request)) {
+		if (json_object_get(request, "value"))
+			json_array_append(server.entered, json_object_get(request, "value"));
+		json_array_foreach(json_object_get(request, "values"), i, value)
+			json_array_append(server.entered, value);
+	}
+	if (!id || (server.parks_takes && strcmp(op, "take") == 0))
+		return;
+	reply = json_pack("{s:O,s:s}", "id", id, "status", "ok");
+	if (strcmp(op, "hello") == 0) {
+		json_object_update_new(reply,
+				       json_pack("{s:i,s:i,s:i,s:[s*]}", "protocol", 1, "max_frame_bytes", 65536,
+						 "max_inflight", 64, "features", server.knows_once ? "once" : NULL));
+	} else if (strcmp(op, "take") == 0) {
+		json_object_set_new(reply, "value", json_string("\xc3\xa9\n"));
+	} else if (strcmp(op, "create") == 0 && server.refuses_creates) {
+		json_object_set_new(reply, "status", json_string("error"));
+		json_object_set_new(reply, "error", json_string("channel_exists"));
+		json_object_set_new(reply, "message", json_string("it is another's"));
+	}
+	if (server.is_mute)
+		json_decref(reply);
+	else
+		frames_append(&server.out, reply);
+}
+
+/* Carries out the frames that are there wholly. */
+static void server_run(void)
+{
+	for (json_t *request; (request = frames_next(&server.in)); json_decref(request))
+		server_do(request);
+}
+
+/* -- the network -- */
+
+struct connection_network net;
+
+static void net_open(void)
+{
+	contact_opening(machine.home, now_ms);
+	if (net.is_down) {
+		contact_close(machine.home, now_ms, MR_ECONNECT, "refused");
+		return;
+	}
+	net.n_opened++;
+	if (net.n_opened > 1)
+		net.cut_out = net.cut_in = NO_CUT;
+	buffer_clear(&server.in);
+	buffer_clear(&server.out);
+	contact_opened(machine.home, now_ms);
+}
+
+/* Moves what there is, as far as the connection bears it. Whether anything moved. */
+static bool net_move_out(void)
+{
+	struct slice out = contact_output(machine.home, true, now_ms);
+	size_t n = sim_least(out.len, net.cut_out);
+
+	if (!out.len)
+		return false;
+	buffer_append(&server.in, out.bytes, n);
+	contact_written(machine.home, n, now_ms);
+	net.cut_out -= n;
+	server_run();
+	if (net.cut_out == 0)
+		contact_closed_by_peer(machine.home, now_ms, "cut");
+	return true;
+}
+
+static bool net_move_in(void)
+{
+	size_t n = sim_least(sim_least(buffer_len(&server.out), net.cut_in), net.piece), room;
+	char *to;
+
+	if (buffer_len(&server.out) == 0 || !contact_has_connection(machine.home))
+		return false;
+	to = contact_room(machine.home, &room, now_ms);
+	ck_assert_uint_le(n, room);
+	memcpy(to, buffer_front(&server.out), n);
+	contact_read(machine.home, n, now_ms);
+	buffer_consume(&server.out, n);
+	net.cut_in -= n;
+	return true;
+}
+
+/* -- the driver -- */
+
+void connection_settle(void)
+{
+	bool moves = true;
+
+	while (moves) {
+		machine_tick(&machine, now_ms);
+		sim_deliver();
+		moves = contact_wants_connection(machine.home, now_ms);
+		if (moves)
+			net_open();
+		moves = net_move_out() || moves;
+		moves = net_move_in() || moves;
+		sim_deliver();
+		if (net.cut_in == 0 && contact_has_connection(machine.home)) {
+			contact_closed_by_peer(machine.home, now_ms, "cut");
+			moves = true;
+		}
+	}
+}
+
+void connection_run_until(int64_t end_ms)
+{
+	sim_run_until(end_ms, connection_settle);
+}
+
+static const struct url sim_url = {.kind = URL_TCP, .host = "sim", .port = "1", .text = "tcp://sim:1"};
+
+const struct machine_settings connection_settings = {
+	SIM_SETTINGS,
+	.urls = &sim_url,
+	.n_urls = 1,
+	.contact_bytes = sizeof(struct contact),
+};
+
+void connection_start(const struct machine_settings *settings)
+{
+	ck_assert_int_eq(machine_init(&machine, settings), MR_OK);
+}
+
+void connection_begin(void)
+{
+	buffer_finish(&server.in);
+	buffer_finish(&server.out);
+	json_decref(server.entered);
+	json_decref(server.seen);
+	memset(&server, 0, sizeof server);
+	server.entered = json_array();
+	server.seen = json_object();
+	server.knows_once = true;
+	net.cut_out = net.cut_in = NO_CUT;
+	net.piece = 1 << 20;
+	net.is_down = false;
+	net.n_opened = 0;
+	sim_begin();
+}
+
+void connection_end(void)
+{
+	machine_finish(&machine);
+	connection_begin();
+	json_decref(server.entered);
+	json_decref(server.seen);
+	server.entered = server.seen = NULL;
+}
+
+void connection_cut(void)
+{
+	contact_closed_by_peer(machine.home, now_ms, "cut");
+}
