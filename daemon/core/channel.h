@@ -26,14 +26,13 @@ struct channel {
 	struct link dead_letters; /* of struct request: values of this channel that are parked as puts on another */
 	struct link in_lending;   /* the core's: a promise that is still being lent */
 	struct link in_unsettled; /* the core's: those that have yet to look whether something can go on */
-	struct link in_refilling; /* the core's */
+	struct link in_refilling; /* the core's: parked puts have room, and are still entering, see parked_puts.c */
 	struct link in_ending;    /* the core's: it has ended, and not all who are parked on it have been told */
 	struct mix *mix;          /* the taps into it; NULL: there are none */
 	struct waits *waits;      /* of those who waited here and were served; NULL: nobody has waited yet */
 	uint8_t revoked; /* during one CORE_REVOKE: what the connection may not do here any more, see op_revoke() */
 	bool is_removed;
-	bool is_ghost;     /* removed, and there only for values that are kept */
-	bool is_refilling; /* parked puts have room, and are still entering: see parked_puts.c */
+	bool is_ghost; /* removed, and there only for values that are kept */
 
 	/* The books. Counters never fall. */
 	uint64_t recovered; /* from a journal, at the start */
@@ -99,10 +98,20 @@ static inline bool channel_is_quiet(const struct channel *channel)
 uint64_t channel_room(const struct channel *channel);
 bool channel_has_room(const struct channel *channel);
 
+static inline uint32_t channel_parked_puts(const struct channel *channel)
+{
+	return channel->n_puts + channel->n_delayed_puts;
+}
+
+static inline bool channel_is_refilling(const struct channel *channel)
+{
+	return !list_is_empty(&channel->in_refilling);
+}
+
 /* Whether a value that comes now can be buffered: there is room, and nobody who parked before it has yet to enter. */
 static inline bool channel_admits(const struct channel *channel)
 {
-	bool is_behind_others = channel->is_refilling && channel->n_puts + channel->n_delayed_puts > 0;
+	bool is_behind_others = channel_is_refilling(channel) && channel_parked_puts(channel) > 0;
 	return channel_has_room(channel) && !is_behind_others;
 }
 

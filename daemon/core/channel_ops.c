@@ -84,5 +84,7 @@ void op_alter(struct core *core, const struct core_event *event, struct core_eff
 		recorder_alter(core, channel);
 	channel_shed(core, channel);
 	reply_now(core, event, STATUS_OK, effects)->altered = is_other;
+	work_take_turns(core, &core->slices_left);
 	channel_refill_in_slices(core, channel, effects);
+	work_take_turns(core, &core->slices_left);
 }

@@ -97,8 +97,8 @@ static const char *check_ended(const struct core *core, struct sums *sums)
 			return wrong;
 	}
 	for (const struct channel *channel = core->graveyard; channel; channel = channel->hash_next) {
-		CHECK(channel->n_puts + channel->n_delayed_puts + channel->n_takes == 0 &&
-			      list_is_empty(&channel->resting) && list_is_empty(&channel->in_ending),
+		CHECK(channel_parked_puts(channel) + channel->n_takes == 0 && list_is_empty(&channel->resting) &&
+			      list_is_empty(&channel->in_ending),
 		      "somebody is parked in the graveyard");
 		if ((wrong = check_removed(channel, sums)))
 			return wrong;

@@ -195,13 +195,12 @@ static const char *check_kind(const struct channel *channel)
 		CHECK(channel->n_delayed_puts == 0, "a put with a delay is parked on an unbuffered channel");
 		break;
 	case KIND_BOUNDED:
-		CHECK(channel->n_puts + channel->n_delayed_puts == 0 || !channel_admits(channel),
+		CHECK(channel_parked_puts(channel) == 0 || !channel_admits(channel),
 		      "a put is parked and there is room for it");
 		break;
 	case KIND_DROPPING:
 	case KIND_SLIDING:
-		CHECK(channel->n_puts + channel->n_delayed_puts == 0,
-		      "a put is parked on a channel that never parks any");
+		CHECK(channel_parked_puts(channel) == 0, "a put is parked on a channel that never parks any");
 		break;
 	case KIND_PROMISE:
 		CHECK(channel->n_puts == 0, "a put is parked on a promise");
@@ -227,8 +226,6 @@ const char *check_channel(const struct core *core, const struct channel *channel
 	CHECK((channel->owner != NULL) == channel->definition.ephemeral,
 	      "an ephemeral channel has no owner, or another has one");
 	CHECK(list_is_empty(&channel->in_unsettled), "a channel is left unsettled");
-	CHECK(channel->is_refilling != list_is_empty(&channel->in_refilling),
-	      "a channel is refilled, and does not go on, or the reverse");
 	CHECK(channel->group == group_of(core, channel_name(channel)) &&
 		      (core->groups.are_there ? !list_is_empty(&channel->in_group) : !channel->group),
 	      "a channel is in another group than its name says");

@@ -44,7 +44,7 @@ size_t channel_remove(struct core *core, struct channel *channel, struct core_ef
 	list_remove(&channel->in_owner);
 	channel->owner = NULL;
 	list_remove(&channel->in_unsettled);
-	channel_stop_refilling(channel);
+	list_remove(&channel->in_refilling);
 	list_remove(&channel->in_lending);
 	ending_begin(core, channel, effects);
 	return discarded;

@@ -114,7 +114,8 @@ static void op_tick(struct core *core, const struct core_event *event, struct co
 		abandon_goes_on(core, effects);
 		connections_depart(core, effects);
 	}
-	refills_go_on(core, effects);
+	if (!work_waits_for_departing(core))
+		refills_go_on(core, effects);
 	promises_go_on(core, effects);
 	groups_go_on(core, effects);
 	work_take_turns(core, &core->slices_left);

@@ -281,7 +281,7 @@ struct core_reply {
 	bool has_left : 1;    /* a take with a count, from when it was accepted */
 	bool owns_values : 1; /* the core's own business: whether release frees the values */
 	bool has_lease : 1;   /* take, alts: of a take arm */
-	bool is_small : 1;    /* likewise: whether it lies in a request that is small, see request_pool.h */
+	bool is_small : 1;    /* the core's own business: whether it lies in a request that is small */
 	bool in_block : 1;    /* the core's own business: whether its memory is one of reply_create()'s */
 	struct slice to;      /* tap, untap */
 	const struct slice *circle; /* tap, with ERROR_BAD_REQUEST: the channels that it would have led round, */
@@ -400,8 +400,8 @@ bool core_put_alone(struct core *core, const struct core_alone *put, struct valu
  */
 bool core_take_alone(struct core *core, const struct core_alone *take, struct value **value);
 
-/* With so many channels that what the next requests need is long out of the processor's cache: names that they will
- * give most likely, which is fetched meanwhile. It is up to the caller whether they ever come. */
+/* core_expect() fetches into the processor's cache what requests for these channels will need; they may never come. It
+ * pays where core_is_vast(): there are so many channels that all this is long out of the cache. */
 enum { CORE_EXPECTED = 8 };
 bool core_is_vast(const struct core *core);
 void core_expect(struct core *core, const struct slice *channels, size_t n); /* at most CORE_EXPECTED */
@@ -415,10 +415,9 @@ uint64_t core_deadline(const struct core *core);
 
 /* Whether something that has happened is still being carried out: those who were parked on a channel that is closed or
  * deleted are told so, or all are that the daemon ends; what is due ends; a deleted channel's memory is freed, an ended
- * connection's leases return and its ephemeral channels go, parked puts enter an altered
- * channel, a promise is lent to those who waited for it, taps have more to carry, or groups come and go.
- *
- * core_deadline() then asks for another turn; the next CORE_TICK, in this turn or another, goes on with it. */
+ * connection's leases return and its ephemeral channels go, parked puts enter an altered channel, a promise is lent to
+ * those who waited for it, taps have more to carry, or groups come and go. core_deadline() then asks for another turn;
+ * the next CORE_TICK, in this turn or another, goes on with it. */
 bool core_has_backlog(const struct core *core);
 
 /* Whether a parked request of this connection has the id: the shell refuses any request with it (core_step does so

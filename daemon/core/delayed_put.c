@@ -76,10 +76,8 @@ int delayed_put_again(struct core *core, struct channel *channel, struct value_l
 int delayed_put_now(struct core *core, struct channel *channel, struct value_list *values, uint64_t delay_ms,
 		    struct put_outcome *outcome)
 {
-	uint64_t n = channel->definition.kind == KIND_SLIDING ? values->n
-		     : channel_admits(channel)                ? channel_room(channel)
-							      : 0;
-	if (n > values->n)
+	uint64_t n = channel_admits(channel) ? channel_room(channel) : 0;
+	if (n > values->n || channel->definition.kind == KIND_SLIDING)
 		n = values->n;
 	if (!parked_bytes_fit(core, parked_bytes_of_delayed()))
 		return -1;

@@ -1,7 +1,7 @@
-/* Deleted channels, and values of parked puts that ended before they entered. Nobody finds them any more, and they
- * count nowhere but in memory; to free them may take long, so it goes on in other turns, a slice in each. With a
- * channel it begins when the effects of the step that deleted it are released: until then replies may name the channel,
- * and show its values. Before, those who are parked there have to be told: see ending.c.
+/* Deleted channels, and values that were shed, or whose parked puts ended before they entered. Nobody finds them any
+ * more, and they count nowhere but in memory; to free them may take long, so it goes on in other turns, a slice in
+ * each. With a channel it begins when the effects of the step that deleted it are released: until then replies may name
+ * the channel, and show its values. Before, those who are parked there have to be told: see ending.c.
  *
  * Until it is freed, a lease of a deleted channel is still in the table of leases, among its connection's and among the
  * timers. Whoever meets one there discards it or passes over it: lease_find() does not find it. What the values cost

@@ -12,7 +12,7 @@ enum { REQUEST_WORK = 4 }; /* to end a request with its reply costs as much as t
 bool park_has_room(const struct core *core, const struct channel *channel)
 {
 	uint32_t allowed = channel->definition.max_waiters ? channel->definition.max_waiters : core->limits.max_waiters;
-	return channel->n_puts + channel->n_delayed_puts + channel->n_takes < allowed;
+	return channel_parked_puts(channel) + channel->n_takes < allowed;
 }
 
 static void destroy(struct core *core, struct request *request)
@@ -283,7 +283,7 @@ bool park_dead_letters(struct core *core, struct channel *source, struct channel
 {
 	if (order_reserve(&core->order) < 0)
 		return false;
-	struct request *request = malloc(sizeof(*request) + sizeof(struct arm));
+	struct request *request = request_pool_get(&core->requests, 1, false);
 	if (!request)
 		return false;
 	request->parked = (struct parked){

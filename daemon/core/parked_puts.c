@@ -82,30 +82,25 @@ static void accept_delayed(struct core *core, struct channel *channel, struct co
 		park_complete(core, request, arm, STATUS_OK, effects);
 }
 
-static uint32_t n_parked(const struct channel *channel)
-{
-	return channel->n_puts + channel->n_delayed_puts;
-}
-
 static bool can_refill(const struct channel *channel)
 {
-	return n_parked(channel) > 0 && channel_has_room(channel);
+	return channel_parked_puts(channel) > 0 && channel_has_room(channel);
 }
 
 /* Returns what it costs, in values that are freed. */
 static uint32_t refill_next(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	uint32_t n_before = n_parked(channel), n_delayed = channel->n_delayed;
+	uint32_t n_before = channel_parked_puts(channel), n_delayed = channel->n_delayed;
 	if (channel->n_delayed_puts > 0 && first_seq(&channel->delayed_puts) < first_seq(&channel->puts))
 		accept_delayed(core, channel, effects);
 	else
 		buffer_push(core, channel, parked_puts_pop(core, channel, effects));
-	return 1 + (channel->n_delayed - n_delayed) + (n_parked(channel) < n_before ? ENTER_WORK : 0);
+	return 1 + (channel->n_delayed - n_delayed) + (channel_parked_puts(channel) < n_before ? ENTER_WORK : 0);
 }
 
 void channel_refill(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	while (!channel->is_refilling && can_refill(channel))
+	while (!channel_is_refilling(channel) && can_refill(channel))
 		refill_next(core, channel, effects);
 }
 
@@ -121,9 +116,8 @@ static bool go_on(struct core *core, struct channel *channel, struct core_effect
 
 void channel_refill_in_slices(struct core *core, struct channel *channel, struct core_effects *effects)
 {
-	if (channel->is_refilling || go_on(core, channel, effects))
+	if (channel_is_refilling(channel) || (!work_waits_for_departing(core) && go_on(core, channel, effects)))
 		return;
-	channel->is_refilling = true;
 	list_append(&core->refilling, &channel->in_refilling);
 }
 
@@ -132,12 +126,6 @@ void refills_go_on(struct core *core, struct core_effects *effects)
 	while (!list_is_empty(&core->refilling) && work_is_left(core)) {
 		struct channel *channel = LIST_ITEM(core->refilling.next, struct channel, in_refilling);
 		if (go_on(core, channel, effects))
-			channel_stop_refilling(channel);
+			list_remove(&channel->in_refilling);
 	}
-}
-
-void channel_stop_refilling(struct channel *channel)
-{
-	channel->is_refilling = false;
-	list_remove(&channel->in_refilling);
 }

@@ -144,7 +144,7 @@ bool core_take_alone(struct core *core, const struct core_alone *take, struct va
 	if (channel->buffer.n > 0)
 		return (*value = transfer_take_alone(core, channel));
 	*value = NULL;
-	bool waits = !channel_can_take(channel) && !channel->closed && !(take->has_timeout && take->timeout_ms == 0);
+	bool waits = !channel->closed && !(take->has_timeout && take->timeout_ms == 0);
 	return waits && park_take_alone(core, take, channel);
 }
 

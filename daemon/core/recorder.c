@@ -443,7 +443,7 @@ void recorder_taps_again(struct core *core, const struct mult *mult)
 		record.kind = RECORD_CARRIED;
 		record.status = RECORD_CARRIED_PAST;
 		record.place = tap->done_place;
-		if (record.place) /* of what the mult holds or lends; or held before a restart */
+		if (record.place) /* of what the mult holds or lends; or of what is gone, which does no harm */
 			write_record(core, mult->source, &record);
 	}
 }

@@ -1,6 +1,6 @@
-/* Records what durable channels live through while it happens. Each function does nothing for a channel that
- * is not durable, or where a step has no recorder. Whatever moves a value or changes a channel calls it at once: a
- * value may be freed in the same step.
+/* Records what durable channels live through while it happens. Each function does nothing for a channel that is not
+ * durable, or where a step has no recorder. Whatever moves a value or changes a channel calls it at once: a value may
+ * be freed in the same step.
  *
  * A value that is handed on in the step in which it came is never recorded: nothing of it would be left. Every other
  * one is recorded when it gets its place in a channel; from then on its `recorded_in` is not 0.

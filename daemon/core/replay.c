@@ -77,7 +77,7 @@ void core_restore_destroy(struct core_restore *restore)
 	}
 	for (struct restored_lease *lease = restore->first_lease, *next; lease; lease = next) {
 		next = lease->next;
-		value_list_clear(&lease->values);
+		store_clear(&lease->values);
 		free(lease);
 	}
 	while (!list_is_empty(&restore->delayed)) {

@@ -18,7 +18,7 @@ static inline bool request_is_small(size_t n_arms, bool has_terms)
 
 /* With room for so many arms, and terms; nothing of it is set. NULL: no memory. */
 struct request *request_pool_get(struct request_pool *pool, size_t n_arms, bool has_terms);
-/* A request, or the reply that it has become. One that is small can be of malloc(). */
+/* A request, or the reply that it has become. */
 void request_pool_put(struct request_pool *pool, void *request, bool is_small);
 
 void request_pool_finish(struct request_pool *pool);

@@ -1,8 +1,9 @@
 /* All that the records have told becomes the core's, in slices: with CORE_RESTORE before anybody is served, one in each
  * such step; with CORE_ADOPT, of one group, in each turn, and nobody sees anything of it before it is whole.
  *
- * First all channels are there, with what is buffered; then the leases and the delayed puts; and then the leases that
- * have ended are returned, each to a channel, or to its dead_letter channel, that is whole. A value is the restore's,
+ * First all channels are there, with what is buffered; then the leases and the delayed puts; then the taps, which may
+ * hold values; and then the leases that have ended are returned, each to a channel, or to its dead_letter channel, that
+ * is whole. A value is the restore's,
  * and counts nowhere in the core, until it has its place. */
 #include <assert.h>
 #include <stdlib.h>
@@ -86,19 +87,11 @@ static bool can_be_in(const struct channel *channel, const struct restored_value
 	       (channel->buffer.n == 0 && !item->due_ms && !item->lease && !item->is_leased);
 }
 
-/* In the order of places, in which they nearly always come. */
-static void push_in_order(struct value_list *values, struct value *value)
+/* The value is put in its place among others that come in any order. */
+static void return_value(struct core *core, struct store *store, struct value *value)
 {
-	struct value **at = &values->head;
-	if (!values->tail || values->tail->seq < value->seq) {
-		value_list_push(values, value);
-		return;
-	}
-	while ((*at)->seq < value->seq)
-		at = &(*at)->next;
-	value->next = *at;
-	*at = value;
-	values->n++;
+	store_return(store, value);
+	work_spend(core, BACK_WORK);
 }
 
 /* The value is buffered. Records tell of values in the order of their places, but of those that had come back: there it
@@ -107,12 +100,10 @@ static void buffer_again(struct core *core, struct channel *channel, struct valu
 {
 	const struct value *last = channel->buffer.entered.tail;
 	count_value(core, channel, value);
-	if (last && last->seq > value->seq) {
-		store_return(&channel->buffer, value);
-		work_spend(core, BACK_WORK);
-	} else {
+	if (last && last->seq > value->seq)
+		return_value(core, &channel->buffer, value);
+	else
 		store_push(&channel->buffer, value);
-	}
 	core->n_buffered++;
 	core->n_durable_buffered += channel_counts_as_kept(channel);
 	core->n_promised += channel->definition.kind == KIND_PROMISE;
@@ -137,9 +128,9 @@ static void place_value(struct core *core, struct core_restore *restore, struct 
 	}
 	if (item->lease && (!item->lease->channel || item->lease->channel == channel)) {
 		item->lease->channel = channel;
-		push_in_order(&item->lease->values, value);
+		return_value(core, &item->lease->values, value);
 	} else if (item->is_leased) {
-		store_return(&restored->ended, value);
+		return_value(core, &restored->ended, value);
 	} else if (item->is_carried && !restored->held && channel->definition.kind != KIND_PROMISE) {
 		restored->held = value;
 	} else {
@@ -224,6 +215,19 @@ static int restore_channels(struct core *core, struct core_restore *restore, str
 
 /* -- Leases -- */
 
+/* A lease of at most so many of these values, the oldest, as make_lease() makes it. NULL: no memory, and they are gone.
+ */
+static struct lease *make_lease_of(struct core *core, struct channel *channel, struct store *values, size_t most,
+				   const struct core_token *token, uint64_t deadline_us)
+{
+	struct value_list some = {0};
+	while (values->n > 0 && some.n < most)
+		value_list_push(&some, store_pop(values));
+	struct lease *lease = make_lease(core, channel, &some, token, deadline_us);
+	value_list_clear(&some);
+	return lease;
+}
+
 /* Sticky leases go on. -1: no memory. */
 static int restore_leases(struct core *core, struct core_restore *restore)
 {
@@ -233,7 +237,8 @@ static int restore_leases(struct core *core, struct core_restore *restore)
 		if (!lease->values.n)
 			continue;
 		uint64_t left_ms = lease->deadline_ms > wall_ms ? lease->deadline_ms - wall_ms : 0;
-		if (!make_lease(core, lease->channel, &lease->values, &lease->token, core->now_us + left_ms * 1000))
+		if (!make_lease_of(core, lease->channel, &lease->values, SIZE_MAX, &lease->token,
+				   core->now_us + left_ms * 1000))
 			return -1;
 	}
 	return 0;
@@ -252,13 +257,10 @@ static int restore_ended(struct core *core, struct core_restore *restore)
 		if (!leases)
 			return -1;
 		restore->ended = leases;
-		struct value_list some = {0};
-		while (restored->ended.n > 0 && some.n < LEASE_VALUES)
-			value_list_push(&some, store_pop(&restored->ended));
-		if (!(leases[restore->n_ended] = make_lease(core, restored->adopted, &some, NULL, CORE_NEVER))) {
-			value_list_clear(&some);
+		leases[restore->n_ended] =
+			make_lease_of(core, restored->adopted, &restored->ended, LEASE_VALUES, NULL, CORE_NEVER);
+		if (!leases[restore->n_ended])
 			return -1;
-		}
 		restore->n_ended++;
 	}
 	return 0;

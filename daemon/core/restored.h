@@ -11,7 +11,7 @@ struct restored_lease { /* a sticky one */
 	struct core_token token;
 	uint64_t deadline_ms;
 	struct channel *channel; /* once it is the core's, as: */
-	struct value_list values;
+	struct store values;
 };
 
 struct restored_value {

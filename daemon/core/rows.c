@@ -23,7 +23,7 @@ static void row_of(const struct core *core, struct channel *channel, struct core
 		.buffered = channel->buffer.n,
 		.leased = channel->n_leased,
 		.delayed = channel->n_delayed,
-		.parked_puts = channel->n_puts + channel->n_delayed_puts,
+		.parked_puts = channel_parked_puts(channel),
 		.parked_takes = channel->n_takes,
 		.bytes = channel->bytes,
 		.recovered = channel->recovered,

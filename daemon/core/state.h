@@ -178,7 +178,8 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 /* Instead of park_commit(), for a put that takes the place of one that is parked: its arm stands before the other's.
  */
 void park_before(struct core *core, struct request *request, struct request *other);
-void park_abandon(struct core *core, struct request *request); /* instead of commit; values of its arms are destroyed */
+void park_abandon(struct core *core,
+		  struct request *request); /* instead of park_commit(); values of its arms go to the graveyard */
 /* Does all of this for a plain take. False, and nothing done: it cannot park. */
 bool park_take_alone(struct core *core, const struct core_alone *take, struct channel *channel);
 
@@ -304,8 +305,6 @@ void channel_refill(struct core *core, struct channel *channel, struct core_effe
 /* The same where so much room may have come up that they enter in this turn and in others. */
 void channel_refill_in_slices(struct core *core, struct channel *channel, struct core_effects *effects);
 void refills_go_on(struct core *core, struct core_effects *effects);
-/* The channel is removed: no more puts enter it. */
-void channel_stop_refilling(struct channel *channel);
 
 /* -- settle.c -- */
 

@@ -1,6 +1,6 @@
 /* Values move: from puts to takes, into buffers, out of them, and back. Every change to the books' counters of values
- * is here, in buffer.c or in parked_puts.c (but for channel_remove(), which discards, and lease_hold.c, which knows
- * what is leased). */
+ * is here, in buffer.c or in parked_puts.c (but for channel_remove(), which discards, lease_hold.c, which knows what is
+ * leased, and restore.c, which counts what was there before). */
 #include <assert.h>
 
 #include "daemon/core/buffer.h"
@@ -50,9 +50,8 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 		return hand_over_alone(core, channel, value, handed);
 	if (!channel_has_room(channel))
 		return false;
-	channel_enter(channel, value);
-	charge_add(core, channel, value);
-	buffer_push(core, channel, value);
+	struct value_list one = {value, value, 1};
+	buffer_enter(core, channel, &one);
 	return true;
 }
 
@@ -236,10 +235,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 {
 	struct put_outcome outcome = {0};
 	if (channel->buffer.n == 0) {
-		struct value *value = value_list_pop(values);
-		channel_enter(channel, value);
-		charge_add(core, channel, value);
-		buffer_push(core, channel, value);
+		buffer_enter(core, channel, values);
 		core->n_promised++;
 		outcome.accepted = 1;
 		if (channel->mult)

@@ -12,18 +12,18 @@
 struct company {
 	uint64_t n_gathered;
 	uint64_t n_under_way;
-	uint64_t n_expected;  /* to gather once all are back; 0: nobody is waited for */
-	uint64_t patience_us; /* how long they are waited for */
-	uint64_t until_us;    /* since it was first asked; 0: it was not asked yet */
-	uint32_t n_alone;     /* runs that wait for nobody */
+	uint64_t n_expected; /* to gather once all are back; 0: nobody is waited for */
+	uint64_t left_us;    /* when the run that is under way, or was last, had gathered */
+	uint64_t until_us;   /* how long they are waited for; 0: that was not asked yet */
+	uint32_t n_alone;    /* runs that wait for nobody */
 };
 
 /* A step has recorded something. */
 void company_gather(struct company *company);
 /* What has gathered is under way. */
-void company_leave(struct company *company);
-/* That is committed, after so long. */
-void company_is_answered(struct company *company, uint64_t took_us);
+void company_leave(struct company *company, uint64_t now_us);
+/* All of that is committed. */
+void company_is_answered(struct company *company);
 /* Until when what has gathered waits for others; 0: it does not. */
 uint64_t company_awaited_until(struct company *company, uint64_t now_us);
 

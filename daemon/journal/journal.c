@@ -101,7 +101,7 @@ bool journal_is_under_way(const struct journal *journal)
 }
 
 /* Hands over what has gathered, and goes on in the other buffer. */
-static void hand_over(struct journal *journal)
+static void hand_over(struct journal *journal, uint64_t now_us)
 {
 	struct record_buffer *next = &journal->under_way;
 	if (next->cap > KEPT_BYTES)
@@ -122,7 +122,7 @@ static void hand_over(struct journal *journal)
 	(void)result;
 	journal->since_us = UINT64_MAX;
 	journal->seen = journal->records.len;
-	company_leave(&journal->company);
+	company_leave(&journal->company, now_us);
 	journal->last_under_way = journal->number - 1;
 	journal->carrier->calls->append(journal->carrier, run.bytes, run.len, journal->last_under_way);
 }
@@ -141,13 +141,13 @@ uint64_t journal_end_turn(struct journal *journal, uint64_t now_us)
 		due_us = journal->since_us + journal->settings.max_delay_us;
 	if (now_us < due_us && journal->records.len < journal->settings.max_batch)
 		return due_us;
-	hand_over(journal);
+	hand_over(journal, now_us);
 	return UINT64_MAX;
 }
 
 bool journal_notice(struct journal *journal)
 {
-	uint64_t before = journal->status.committed, before_us = journal->status.commits_us;
+	uint64_t before = journal->status.committed;
 	journal->carrier->calls->status(journal->carrier, &journal->status);
 	if (journal->checkpoint_end && journal->status.committed >= journal->checkpoint_end) {
 		uint64_t begin = journal->checkpoint_begin;
@@ -155,8 +155,8 @@ bool journal_notice(struct journal *journal)
 		journal->checkpoints++;
 		journal->carrier->calls->drop_before(journal->carrier, begin);
 	}
-	if (journal->status.committed > before)
-		company_is_answered(&journal->company, journal->status.commits_us - before_us);
+	if (journal->status.committed > before && !journal_is_under_way(journal))
+		company_is_answered(&journal->company);
 	return journal->status.committed > before || journal_failure(journal);
 }
 

@@ -46,7 +46,7 @@ struct carrier {
 
 struct journal_settings {
 	size_t max_batch;                /* bytes: a batch that is longer ends with its step */
-	uint64_t max_delay_us;           /* how long records may wait at least for others to come along */
+	uint64_t max_delay_us;           /* how long records wait at least, while the carrier has nothing to do */
 	uint64_t least_checkpoint_bytes; /* a carrier that holds less gets no checkpoint; 0: 64 MiB */
 };
 

@@ -213,20 +213,27 @@ int log_append(struct log *log, char *run, size_t len)
 	return 0;
 }
 
+bool log_lacks_room(int result)
+{
+	return result == -ENOSPC || result == -EDQUOT || result == -EFBIG;
+}
+
 int log_fill_ahead(struct log *log)
 {
 	static char zeros[FILL_BYTES]; /* not const: it would be in the program's file */
 	struct disk *disk = log->disk;
 	uint64_t size = log->segments[log->n_segments - 1].size, from = log->filled < log->at ? log->at : log->filled;
 	uint64_t len = size - from < FILL_BYTES ? size - from : FILL_BYTES;
-	if (log->last_run > SHORT_RUN_BYTES || from - log->at > NEAR_BYTES || len == 0)
+	if (log->last_run == 0 || log->last_run > SHORT_RUN_BYTES || from - log->at > NEAR_BYTES || len == 0)
 		return 0;
 	log->doing = "writing ahead";
 	int result = disk->calls->write(disk, log->handle, zeros, len, from);
-	if (result == 0)
-		result = disk->calls->sync(disk, log->handle);
+	if (log_lacks_room(result)) {
+		log->filled = size;
+		return 0;
+	}
 	log->filled = from + len;
-	return result;
+	return result < 0 ? result : disk->calls->sync(disk, log->handle);
 }
 
 int log_drop_before(struct log *log, uint64_t number)

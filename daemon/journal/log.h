@@ -52,8 +52,12 @@ int log_append(struct log *log, char *run, size_t len);
 /* Makes the spare, if it is lacking. -ENOSPC is no failure, but the log is full. */
 int log_make_spare(struct log *log);
 
+/* Whether a call has failed since there is no room. */
+bool log_lacks_room(int result);
+
 /* Room that was merely allocated changes the file's metadata when it is first written to, and the sync waits for that
- * too, half as long again. So where runs are short, zeros are written ahead of them, much at once. */
+ * too, half as long again. So where runs are short, zeros are written ahead of them, much at once; where there is no
+ * room for that, none. */
 int log_fill_ahead(struct log *log);
 
 /* Segments of which all batches have smaller numbers are dropped. */

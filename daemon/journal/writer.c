@@ -89,11 +89,6 @@ static void write_run(struct writer *writer)
 	tell(writer);
 }
 
-static bool lacks_room(int result)
-{
-	return result == -ENOSPC || result == -EDQUOT || result == -EFBIG;
-}
-
 /* With the lock, which is given up meanwhile. */
 static void look_after_log(struct writer *writer)
 {
@@ -105,7 +100,7 @@ static void look_after_log(struct writer *writer)
 		result = log_fill_ahead(writer->log);
 	if (result == 0)
 		spare = log_make_spare(writer->log);
-	bool is_full = lacks_room(spare);
+	bool is_full = log_lacks_room(spare);
 	pthread_mutex_lock(&writer->lock);
 	bool was_full = writer->status.is_full;
 	describe_log(writer, is_full);
@@ -195,7 +190,7 @@ struct writer *writer_create(struct log *log)
 	writer->carrier.calls = &calls;
 	writer->log = log;
 	writer->status.committed = log->next - 1;
-	describe_log(writer, lacks_room(log_make_spare(log))); /* another failure comes again, in the thread */
+	describe_log(writer, log_lacks_room(log_make_spare(log))); /* another failure comes again, in the thread */
 	writer->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

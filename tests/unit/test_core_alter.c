@@ -118,6 +118,32 @@ END_TEST
 
 enum { WORK = 40, ADMITTED_A_TURN = WORK / 5, PUTS = 50, VALUES = 500 };
 
+/* So that what comes of an alts that is parked on both does not depend on where a turn ends. */
+START_TEST(puts_enter_after_those_who_are_told_the_end_of_their_channel)
+{
+	char line[32];
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create e unbuffered", "a2 ok created");
+	expect("a3 puts c 1 2 3", "");
+	for (int i = 1; i <= WORK; i++) {
+		snprintf(line, sizeof(line), "b%d take e", i);
+		expect(line, "");
+	}
+	fixture_limit_work(WORK);
+	fixture_later(1);
+	fixture_do("a4 close e");
+	expect("a5 alter c bounded 9", "a5 ok altered");
+	expect_books("c", "buffered 1 puts 1 bytes 3 accepted 1");
+	while (fixture_parked('b') > 0) {
+		ck_assert_uint_eq(fixture_parked('a'), 1);
+		fixture_later(1);
+		fixture_do("- tick");
+	}
+	fixture_finish(VALUES);
+	expect_books("c", "buffered 3 bytes 3 accepted 3");
+}
+END_TEST
+
 /* b has puts parked on c, for all of which there is room from now on. */
 static void admit_many(void)
 {
@@ -258,6 +284,7 @@ int main(void)
 		a_channel_may_end_while_puts_enter,
 		batches_and_delayed_puts_enter_in_slices,
 		what_a_sliding_channel_sheds_is_freed_in_slices,
+		puts_enter_after_those_who_are_told_the_end_of_their_channel,
 	};
 	return fixture_main("core: alter", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -56,11 +56,10 @@ static int read_journal(struct disk *disk, struct log *log, char error[RECOVERY_
 	return recovery_read(&recovery, error);
 }
 
-static void start_journal(void)
+/* On running.disk. */
+static void begin_journal(void)
 {
 	char error[RECOVERY_ERROR_BYTES];
-	running.disk = disk_open(directory, false, error);
-	ck_assert_msg(running.disk != NULL, "%s", error);
 	ck_assert_msg(read_journal(running.disk, &running.log, error) == 0, "%s", error);
 	ck_assert_int_eq(log_begin(&running.log), 0);
 	running.writer = writer_create(&running.log);
@@ -68,6 +67,14 @@ static void start_journal(void)
 	ck_assert_int_eq(journal_init(&running.journal, &(struct journal_settings){.max_batch = MAX_BATCH},
 				      writer_carrier(running.writer), running.log.next),
 			 0);
+}
+
+static void start_journal(void)
+{
+	char error[RECOVERY_ERROR_BYTES];
+	running.disk = disk_open(directory, false, error);
+	ck_assert_msg(running.disk != NULL, "%s", error);
+	begin_journal();
 }
 
 static void stop_journal(void)
@@ -226,6 +233,46 @@ START_TEST(where_runs_are_short_what_comes_next_was_written_before)
 	stop_journal();
 	ck_assert_uint_le(running.log.filled, running.log.at); /* a long one is as quick without */
 	expect_read(2);
+}
+END_TEST
+
+static const struct disk_calls *real_calls;
+static unsigned refusals;
+
+/* Of what is allocated only what records need is there, as on a thin volume. */
+static int write_records_alone(struct disk *disk, int handle, const void *bytes, size_t len, uint64_t offset)
+{
+	const char *at = bytes;
+	if (len <= MAX_BATCH / 2 || at[0] != 0)
+		return real_calls->write(disk, handle, bytes, len, offset);
+	refusals++;
+	return -ENOSPC;
+}
+
+START_TEST(where_there_is_no_room_nothing_is_written_before)
+{
+	start_journal();
+	put(1, 10);
+	end_turn();
+	wait_until_committed(1);
+	stop_journal();
+
+	char error[DISK_ERROR_BYTES];
+	running.disk = disk_open(directory, false, error);
+	ck_assert_msg(running.disk != NULL, "%s", error);
+	real_calls = running.disk->calls;
+	struct disk_calls calls = *real_calls;
+	calls.write = write_records_alone;
+	running.disk->calls = &calls;
+	begin_journal();
+	for (uint64_t place = 2; place <= 9; place++) {
+		put(place, 10);
+		end_turn();
+		wait_until_committed(place);
+	}
+	stop_journal();
+	ck_assert_uint_eq(refusals, 1); /* it is not tried again in that segment */
+	expect_read(9);
 }
 END_TEST
 
@@ -390,6 +437,7 @@ int main(void)
 		a_batch_that_is_larger_than_a_segment_gets_one_of_its_own_size,
 		a_run_waits_for_others_as_long_as_it_may,
 		where_runs_are_short_what_comes_next_was_written_before,
+		where_there_is_no_room_nothing_is_written_before,
 		a_checkpoint_lets_old_segments_go_and_they_serve_again,
 		a_second_daemon_on_the_folder_is_refused,
 		the_last_part_of_a_path_is_made_and_no_more,
