@@ -199,18 +199,26 @@ static void learn(struct machine_request *request, const struct message_reply *r
 		ephemerals_add(request);
 }
 
+/* One that was cancelled does not go along to the daemon that has its group now: so nothing has happened, nor will it,
+ * unless it may be in, and nobody can tell. */
+static int status_of(const struct machine_request *request, const struct message_reply *reply)
+{
+	bool tells = requests_tells_by_number(request);
+
+	if (request->is_cancelled && following_is_direction(reply))
+		return tells ? MR_UNKNOWN : MR_CANCELLED;
+	return request->is_cancelled && tells && reply->status == STATUS_TIMEOUT ? MR_CANCELLED : reply_status(reply);
+}
+
 static void give_reply(struct machine_request *request, const struct message_reply *reply, bool is_last,
 		       struct machine_event *event)
 {
 	struct machine *machine = request->contact->machine;
-	/* It does not go along to the daemon that it was sent to: so it has not happened, and will not. */
-	bool is_cancelled = request->is_cancelled && following_is_direction(reply);
 
 	event->reply = reply;
-	event->status = is_cancelled ? MR_CANCELLED : reply_status(reply);
-	event->message = reply->status == STATUS_ERROR && !is_cancelled
-				 ? string_from(machine->message, sizeof machine->message, reply->message)
-				 : "";
+	event->status = status_of(request, reply);
+	event->message =
+		event->status < 0 ? string_from(machine->message, sizeof machine->message, reply->message) : "";
 	if (reply->lease.len)
 		routes_learn_lease(request->contact, reply->lease);
 	if (is_last) {

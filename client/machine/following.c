@@ -173,7 +173,7 @@ bool following_reply(struct machine_request *request, const struct message_reply
 	struct client_operation *operation = &request->operation;
 	struct contact *from = request->contact, *to;
 
-	if (reply->status != STATUS_ERROR || request->is_cancelled)
+	if (reply->status != STATUS_ERROR || (request->is_cancelled && !requests_tells_by_number(request)))
 		return false;
 	if (routes_is_of_lease(operation) && reply->error == ERROR_NO_SUCH_LEASE && from->machine->n_contacts > 1)
 		return ask_for_lease(request, now_ms);

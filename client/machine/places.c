@@ -154,6 +154,8 @@ int64_t places_due_ms(const struct machine_request *request)
 
 	switch (request->place) {
 	case PLACE_WAITING:
+		if (request->is_cancelled)
+			return request->open_ends_ms;
 		if (contact->state == CONTACT_OPEN)
 			return timeout_ends_ms;
 		return contact->machine->settings.is_impatient ? request->open_ends_ms : timeout_ends_ms;

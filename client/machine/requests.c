@@ -204,6 +204,11 @@ bool requests_submit_own(struct contact *contact, const struct client_operation 
 	return true;
 }
 
+bool requests_tells_by_number(const struct machine_request *request)
+{
+	return request->was_sent && request->seq != MACHINE_NO_SEQ;
+}
+
 int requests_cancel(struct machine_request *request)
 {
 	struct buffer members = {0};
@@ -211,7 +216,12 @@ int requests_cancel(struct machine_request *request)
 
 	switch (request->place) {
 	case PLACE_WAITING:
-		places_end(request, MR_CANCELLED, "");
+		if (!requests_tells_by_number(request)) {
+			places_end(request, MR_CANCELLED, "");
+			return MR_OK;
+		}
+		request->is_cancelled = true;
+		places_set_deadline(request);
 		return MR_OK;
 	case PLACE_WRITING:
 	case PLACE_SENT:
@@ -238,7 +248,8 @@ int requests_cancel(struct machine_request *request)
 
 void requests_wait_for(struct machine_request *request, struct contact *contact, int64_t now_ms)
 {
-	request->open_ends_ms = open_ends_ms(contact, request, now_ms);
+	if (!request->is_cancelled) /* whoever has cancelled it waits no longer than for a connection */
+		request->open_ends_ms = open_ends_ms(contact, request, now_ms);
 	places_wait(request, contact);
 }
 
@@ -272,7 +283,9 @@ static bool goes_again(const struct machine_request *request, int64_t now_ms)
 	const struct machine *machine = request->contact->machine;
 	bool is_whole = request->ends_at <= request->contact->n_written;
 
-	if (!machine->settings.reopens || request->is_cancelled)
+	bool may_be_in = (is_whole || request->was_sent) && request->seq != MACHINE_NO_SEQ;
+
+	if (!machine->settings.reopens || (request->is_cancelled && !may_be_in))
 		return false;
 	if (machine->settings.is_impatient && places_later_ms(request->timeout_ends_ms, MACHINE_GRACE_MS) <= now_ms)
 		return false;

@@ -14,6 +14,10 @@ int requests_submit(struct machine *machine, struct machine_request *request, st
  * or MR_EMEMORY. */
 int requests_cancel(struct machine_request *request);
 
+/* Whether the daemon has to be asked what has become of a put: it was sent before, and may be in. Where it is cancelled
+ * it is sent once more all the same, with its number, and enters at once or not at all. */
+bool requests_tells_by_number(const struct machine_request *request);
+
 /* Forgets the request: the machine knows nothing of it any more, and its operation is freed. */
 void requests_forget(struct machine_request *request);
 

@@ -59,7 +59,9 @@ static struct slice write_tail(struct machine_request *request, int64_t now_ms)
 	request->told_ms = is_full_time || request->timeout_ends_ms == MACHINE_NEVER ? operation->timeout_ms
 			   : request->timeout_ends_ms > now_ms                       ? request->timeout_ends_ms - now_ms
 										     : 0;
-	if (operation->has_timeout && operation->timeout_ms >= 0)
+	if (request->is_cancelled)
+		message_uint(tail, "timeout_ms", 0);
+	else if (operation->has_timeout && operation->timeout_ms >= 0)
 		message_uint(tail, "timeout_ms", (uint64_t)request->told_ms);
 	if (operation->count > 1)
 		message_uint(tail, "count", operation->count);

@@ -29,20 +29,22 @@ static void server_do(json_t *request)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
 	json_t *id = json_object_get(request, "id"), *reply;
+	bool is_put = strcmp(op, "put") == 0, waits = is_put && server.is_full, has_no_time;
 	size_t i;
-	json_t *value;
+	json_t *value, *timeout = json_object_get(request, "timeout_ms");
 
 	strcat(server.ops, op);
 	strcat(server.ops, id ? " " : "! ");
-	if (strcmp(op, "put") == 0 && server_is_new(request)) {
+	if (is_put && !waits && server_is_new(request)) {
 		if (json_object_get(request, "value"))
 			json_array_append(server.entered, json_object_get(request, "value"));
 		json_array_foreach(json_object_get(request, "values"), i, value)
 			json_array_append(server.entered, value);
 	}
-	if (!id || (server.parks_takes && strcmp(op, "take") == 0))
+	has_no_time = json_is_integer(timeout) && json_integer_value(timeout) == 0;
+	if (!id || (server.parks_takes && strcmp(op, "take") == 0) || (waits && !has_no_time))
 		return;
-	reply = json_pack("{s:O,s:s}", "id", id, "status", "ok");
+	reply = json_pack("{s:O,s:s}", "id", id, "status", waits ? "timeout" : "ok");
 	if (strcmp(op, "hello") == 0) {
 		json_object_update_new(reply,
 				       json_pack("{s:i,s:i,s:i,s:[s*]}", "protocol", 1, "max_frame_bytes", 65536,

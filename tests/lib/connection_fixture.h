@@ -16,6 +16,7 @@ extern struct connection_daemon {
 	bool knows_once, is_mute; /* mute: it reads, and says nothing */
 	bool refuses_creates;
 	bool parks_takes; /* they are not answered */
+	bool is_full;     /* so are puts, but for those that have no time */
 	struct buffer in, out;
 	json_t *entered; /* values, in the order in which they entered */
 	json_t *seen;    /* of numbered puts: "producer/seq" */

@@ -75,6 +75,29 @@ START_TEST(what_is_cancelled_does_not_go_along)
 }
 END_TEST
 
+START_TEST(a_cancelled_put_that_may_be_in_is_asked_for_at_its_successor)
+{
+	cluster_own("orders", B);
+	network_settle();
+	sim_put(0, "{orders}.jobs", MR_FOREVER);
+	network.piece = 10;
+	while (json_array_size(cluster_values("{orders}.jobs")) == 0)
+		network_settle_once();
+	sim_runs_still(0); /* its answer is on its way */
+	cluster_own("orders", -1);
+	network_kill_daemon(B);
+	network.piece = 1 << 20;
+	network_run_until(now_ms + 100);
+	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_OK);
+	network_run_until(now_ms + 100);
+	sim_runs_still(0);
+	cluster_own("orders", C);
+	network_run_until(now_ms + 100);
+	sim_ended(0, MR_OK);
+	sim_expect_numbers(cluster_values("{orders}.jobs"), 1);
+}
+END_TEST
+
 START_TEST(a_cancel_goes_to_whom_was_asked)
 {
 	cluster_own("orders", B);
@@ -212,6 +235,7 @@ int main(void)
 		a_hand_over_loses_no_put_doubles_none_and_keeps_their_order,
 		parked_takes_go_along,
 		what_is_cancelled_does_not_go_along,
+		a_cancelled_put_that_may_be_in_is_asked_for_at_its_successor,
 		a_cancel_goes_to_whom_was_asked,
 		when_the_owner_is_killed_what_can_be_is_sent_again_to_its_successor,
 		when_home_is_killed_the_others_are_asked,

@@ -160,6 +160,44 @@ START_TEST(a_cancelled_request_does_not_go_again)
 }
 END_TEST
 
+START_TEST(a_cancelled_put_that_may_be_in_is_asked_for_by_its_number)
+{
+	connection_start(&connection_settings);
+	connection_settle();
+	for (int is_in = 0; is_in <= 1; is_in++) {
+		server.is_mute = is_in;
+		server.is_full = !is_in;
+		sim_put(is_in, "jobs", MR_FOREVER);
+		connection_settle();
+		net.is_down = true;
+		connection_cut();
+		sim_deliver();
+		ck_assert_int_eq(requests_cancel(&requests[is_in].base), MR_OK);
+		sim_runs_still(is_in);
+		net.is_down = server.is_mute = false;
+		connection_run_until(now_ms + 200);
+		sim_ended(is_in, is_in ? MR_OK : MR_CANCELLED);
+		ck_assert_uint_eq(json_array_size(server.entered), is_in);
+	}
+}
+END_TEST
+
+START_TEST(a_cancelled_put_of_which_nobody_can_tell_is_unknown)
+{
+	connection_start(&connection_settings);
+	connection_settle();
+	server.is_mute = true;
+	sim_put(0, "jobs", MR_FOREVER);
+	connection_settle();
+	net.is_down = true;
+	connection_cut();
+	sim_deliver();
+	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_OK);
+	connection_run_until(now_ms + 6000);
+	sim_ended(0, MR_UNKNOWN);
+}
+END_TEST
+
 START_TEST(ephemeral_channels_come_first_and_are_told_when_they_are_lost)
 {
 	connection_start(&connection_settings);
@@ -332,6 +370,8 @@ int main(void)
 		puts_without_an_answer_go_in_runs,
 		after_a_cut_each_ends_or_goes_again_by_its_kind,
 		a_cancelled_request_does_not_go_again,
+		a_cancelled_put_that_may_be_in_is_asked_for_by_its_number,
+		a_cancelled_put_of_which_nobody_can_tell_is_unknown,
 		ephemeral_channels_come_first_and_are_told_when_they_are_lost,
 		replies_come_in_any_pieces,
 		the_pauses_grow_and_are_never_quite_the_same,
