@@ -437,8 +437,8 @@ MR_API int mr_wait(mr *m, mr_request *request, struct mr_result *result);
 /* Whether mr_wait() would return at once. Never blocks: it reads what has arrived. */
 MR_API bool mr_is_done(mr *m, mr_request *request);
 
-/* Asks the daemon to cancel it; any thread, while mr_wait() has not returned. MR_OK: it ends as MR_CANCELLED.
- * MR_ENO_SUCH_REQUEST: it had ended by itself. */
+/* Asks the daemon to cancel it; any thread, while mr_wait() has not returned. MR_OK: it ends as MR_CANCELLED, or
+ * as what was faster. MR_ENO_SUCH_REQUEST: it had ended by itself. */
 MR_API int mr_cancel(mr *m, mr_request *request);
 
 #ifdef __cplusplus

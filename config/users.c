@@ -332,8 +332,7 @@ static int compare_claims(const void *a, const void *b)
 	const struct claim *x = a, *y = b;
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
-	int order = memcmp(x->bytes, y->bytes, x->len < y->len ? x->len : y->len);
-	return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+	return slice_compare((struct slice){x->bytes, x->len}, (struct slice){y->bytes, y->len});
 }
 
 static struct claim *add_claims(struct claim *claim, const struct config_user *user)

@@ -264,14 +264,15 @@ static bool is_object(struct slice text)
 static int scan_body(struct message_request *request, struct message_decoder *decoder, struct slice body,
 		     enum message_body kind, struct request_scan *found)
 {
-	bool lacks_object = kind == MESSAGE_BODY_MEMBERS && !is_object(body);
-	bool good = kind == MESSAGE_BODY_MEMBERS && !lacks_object
-			    ? request_scan_members(decoder, body, found)
-			    : request_scan_member(decoder, body,
-						  kind == MESSAGE_BODY_VALUES ? MEMBER_VALUES : MEMBER_VALUE, found);
+	bool wants_members = kind == MESSAGE_BODY_MEMBERS, has_members = wants_members && is_object(body);
+	enum message_member whole = kind == MESSAGE_BODY_VALUES ? MEMBER_VALUES : MEMBER_VALUE;
+	bool good = has_members ? request_scan_members(decoder, body, found)
+				: request_scan_member(decoder, body, whole, found);
 	if (!good)
 		return refuse_body(request, body, &found->scan);
-	return lacks_object ? request_refuse(request, ERROR_BAD_REQUEST, "the body is one object of JSON") : 0;
+	return wants_members && !has_members
+		       ? request_refuse(request, ERROR_BAD_REQUEST, "the body is one object of JSON")
+		       : 0;
 }
 
 int message_decode_parted(struct message_decoder *decoder, struct slice envelope, struct slice body,

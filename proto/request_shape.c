@@ -93,8 +93,7 @@ static __attribute__((noinline)) const char *eat_any_number(struct input in, con
 	return at;
 }
 
-/* Numbers of up to fifteen digits are read here. What follows is the text of the shape, with which no number goes on.
- */
+/* Of up to fifteen digits. Behind the number stands the shape's text, with which none goes on. */
 static inline const char *eat_number(struct input in, const char *at, uint64_t *out)
 {
 	static const uint32_t powers[WORD_BYTES] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
@@ -105,7 +104,7 @@ static inline const char *eat_number(struct input in, const char *at, uint64_t *
 	if (n == WORD_BYTES) {
 		const char *rest = at + WORD_BYTES;
 		number = word_number(word);
-		if (rest > in.last_word || (n = word_digits(word = word_at(rest))) == WORD_BYTES)
+		if (rest == in.end || (n = word_digits(word = input_word(in, rest))) == WORD_BYTES)
 			return eat_any_number(in, at, out);
 		at = rest;
 		number *= powers[n];

@@ -1,8 +1,9 @@
 #include "daemon/access/auth.h"
-#include "daemon/core/rows.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "daemon/core/rows.h"
 
 static const char reply_channel_prefix[] = "_r.";
 

@@ -85,6 +85,13 @@ struct outcome {
 	bool checkpoint_is_done;
 };
 
+/* What was written, and is still here: for clients, and for the journal. */
+static uint64_t unsent_bytes(const struct broker *broker)
+{
+	return stream_group_unsent_value_bytes(broker->streams) +
+	       (broker->journal ? journal_pending_bytes(broker->journal) : 0);
+}
+
 /* One event, without the actions that its replies put off. */
 static enum error step(struct broker *broker, struct core_event *event, struct outcome *outcome)
 {
@@ -93,11 +100,10 @@ static enum error step(struct broker *broker, struct core_event *event, struct o
 	assert(!broker->is_stepping);
 	broker->is_stepping = true;
 	event->now_us = loop_now_us(broker->loop);
-	event->unsent_bytes = stream_group_unsent_value_bytes(broker->streams);
+	event->unsent_bytes = unsent_bytes(broker);
 	if (broker->journal) {
 		recorder = recorder_of(broker->journal);
 		event->recorder = &recorder;
-		event->unsent_bytes += journal_pending_bytes(broker->journal);
 	}
 	core_step(broker->core, event, &effects);
 	enum error own = deliver(broker, &effects);
@@ -175,7 +181,7 @@ static void fill_in(struct broker *broker, struct core_alone *request)
 {
 	assert(!broker->is_stepping);
 	request->now_us = loop_now_us(broker->loop);
-	request->unsent_bytes = stream_group_unsent_value_bytes(broker->streams);
+	request->unsent_bytes = unsent_bytes(broker);
 }
 
 bool broker_put_alone(struct broker *broker, struct core_alone *put, struct value *value)

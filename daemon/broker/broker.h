@@ -52,7 +52,7 @@ enum error broker_step(struct broker *broker, struct core_event *event);
 /* The core's short way, for a put of one value and a plain take of one, in the same turn and under the same rules. The
  * time and the unsent bytes are filled in. False: nothing has happened, and broker_step() has to be asked. See
  * core_put_alone(): the reply of the take that the put has ended is delivered; what it has put off waits until the
- * caller has written the put's own, and calls broker_end_alone(). */
+ * caller has written the put's own, and calls broker_end_alone(). Of a take, *value is NULL if it waits. */
 bool broker_put_alone(struct broker *broker, struct core_alone *put, struct value *value);
 void broker_end_alone(struct broker *broker);
 bool broker_take_alone(struct broker *broker, struct core_alone *take, struct value **value);

@@ -162,6 +162,7 @@ static size_t on_bytes(struct session *base, char *bytes, size_t len)
 	       !stream_has_had_its_turn(&base->stream, written_before)) {
 		used = read_request(session, (struct slice){bytes + done, len - done});
 		done += used;
+		stream_look_at_clock(&base->stream);
 	}
 	session->is_reading = false;
 	if (!session->is_busy && !session->is_partial && done < len) {

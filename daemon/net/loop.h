@@ -41,6 +41,7 @@ void loop_want_flush(struct loop *loop);
 /* Whether this turn has lasted so long (LOOP_LONG_TURN_US) that what is not begun yet had better wait for the next. */
 enum { LOOP_LONG_TURN_US = 2000 };
 bool loop_turn_is_long(const struct loop *loop);
+/* Whether it has lasted for longer than that. A turn begins when its time is first read. */
 bool loop_turn_has_lasted(const struct loop *loop, uint64_t us);
 
 /* The same clock as loop_now_us(), read now. */

@@ -7,9 +7,8 @@
 enum { FIRST_ROWS = 4 };
 
 /* Rows slide to the front where at least half of them are gone: so each moves once on average. */
-static bool make_room(struct references *references)
+static bool make_room(struct references *all)
 {
-	struct references *all = references;
 	if (all->end < all->room)
 		return true;
 	if (all->room && all->first >= all->room / 2) {

@@ -37,7 +37,7 @@ static void on_turn(void *arg)
 {
 	struct run_queue *queue = arg;
 	size_t left = queue->n < queue->max_a_turn ? queue->n : queue->max_a_turn;
-	loop_now_us(queue->loop); /* from now on at the latest it is a turn */
+	loop_now_us(queue->loop); /* the turn begins here, if nobody has read its time yet */
 	do {
 		if (!queue->first)
 			return;

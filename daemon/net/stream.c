@@ -103,18 +103,17 @@ bool stream_is_full(const struct stream *stream)
 	return buffer_len(&stream->out) + stream_referred(stream) > stream->max_output;
 }
 
-/* A read may bring thousands of requests, so the clock is looked at between them, though not for each. */
-static void look_at_clock(struct stream *stream)
+/* A read may bring thousands of requests. */
+void stream_look_at_clock(struct stream *stream)
 {
 	struct stream_group *group = stream->group;
-	if (++group->n_looks % LOOKS_A_CLOCK == 0 && loop_turn_is_long(group->loop))
+	if (++group->n_requests % REQUESTS_A_LOOK == 0 && loop_turn_is_long(group->loop))
 		stream->turn_work = UINT32_MAX;
 }
 
 /* What has been written may have been thrown away since: then it stops too. */
-bool stream_has_had_its_turn(struct stream *stream, uint64_t written_before)
+bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before)
 {
-	look_at_clock(stream);
 	return stream_is_full(stream) ||
 	       stream_written(stream) - written_before + stream->turn_work > TURN_OUTPUT_BYTES;
 }

@@ -76,6 +76,7 @@ struct stream { /* embedded; all of it is net/'s. There are many idle ones: keep
 	uint8_t state, input, output; /* enum stream_state, stream_input, stream_output */
 	bool is_queued : 1;           /* in one of the group's queues of what the end of the turn has to do */
 	bool is_free : 1;             /* see stream_set_free() */
+	bool has_sent_its_share : 1;  /* of a turn, when it sent last: its socket may have more room */
 	bool refers : 1;              /* some of the output is not in `out`, but in workspace->references */
 	struct buffer out;
 	uint64_t n_sent;        /* bytes, since the beginning */
@@ -152,9 +153,18 @@ static inline bool stream_has_unsent(const struct stream *stream)
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
-/* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn, which ends with
- * the loop's turn too when that has become long. To be asked between requests. */
-bool stream_has_had_its_turn(struct stream *stream, uint64_t written_before);
+/* Whether the peer does not take what is sent to it: the stream is full after its socket had no more room. */
+static inline bool stream_peer_is_slow(const struct stream *stream)
+{
+	return stream_is_full(stream) && !stream->has_sent_its_share;
+}
+
+/* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. To be asked
+ * between requests. */
+bool stream_has_had_its_turn(const struct stream *stream, uint64_t written_before);
+
+/* Only in on_bytes, after each request: it has had its turn when the loop's turn has become long. */
+void stream_look_at_clock(struct stream *stream);
 
 /* What was done for this stream, and wrote nothing, counts towards its turn as if it had written so many bytes. */
 void stream_count_work(struct stream *stream, uint32_t bytes);

@@ -11,7 +11,8 @@ enum { OPENINGS_A_TURN = 4 };
 
 /* -- Events -- */
 
-/* In a turn that is long already, other streams have their time first. Those who wait have half of it for sure. */
+/* In a turn that is long already, other streams have their time first. While some wait in the queue, those that come
+ * anew stop at half of a long turn, so that the other half is left for the queue. */
 static void read_or_wait(struct stream *stream)
 {
 	struct stream_group *group = stream->group;

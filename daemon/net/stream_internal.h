@@ -15,7 +15,7 @@
 
 enum {
 	STREAM_READ_BYTES = 128 * 1024, /* one read takes at most so much, of one stream */
-	LOOKS_A_CLOCK = 32,             /* so often streams ask whether they have had their turn for one look at it */
+	REQUESTS_A_LOOK = 32,           /* so many requests for one look at it */
 };
 
 /* Streams with something to send, or that are gone, in the order in which that began. */
@@ -35,7 +35,7 @@ struct stream_group {
 	struct buffer_budget budget;
 	struct output_pool pool;
 	uint64_t unsent_value_bytes;
-	uint32_t n_looks;    /* wraps: see LOOKS_A_CLOCK */
+	uint32_t n_requests; /* wraps: see REQUESTS_A_LOOK */
 	struct stream *held; /* stream_hold.c's: streams with output that may not be sent yet */
 	uint64_t released;   /* and the last number that was released */
 	struct log_seldom timeouts_log, handshakes_log, over_budget_log;
@@ -79,8 +79,10 @@ size_t stream_sendable(const struct stream *stream);
 
 /* -- stream_send.c -- */
 
-/* Sends what is written, as far as the socket has room. */
+/* Sends what is written, as far as the socket has room, but no more than a stream's share of a turn. */
 void stream_send(struct stream *stream);
+/* The same, however much that is. */
+void stream_send_all(struct stream *stream);
 
 /* The same at the end of a turn, when nothing is tried while the socket has no room. */
 void stream_flush(struct stream *stream);

@@ -140,7 +140,7 @@ void stream_make_room(struct stream *stream)
 	if (!buffer_budget_is_over(&group->budget))
 		return;
 	if (stream->state != STREAM_GONE && stream_has_unsent(stream) && stream->output == STREAM_OUTPUT_READY)
-		stream_send(stream);
+		stream_send_all(stream);
 	while ((victim = buffer_budget_victim(&group->budget, stream))) {
 		log_seldom(&group->over_budget_log, loop_now_us(group->loop),
 			   "a connection that waits for its peer is closed: the buffers of all are over max_buffers");
@@ -150,7 +150,7 @@ void stream_make_room(struct stream *stream)
 			stream_drop(victim); /* it does not read, and could not be told */
 		/* What it was told takes memory until it is sent, and nobody else is to go for that. */
 		if (victim->state != STREAM_GONE && stream_has_unsent(victim) && victim->output == STREAM_OUTPUT_READY)
-			stream_send(victim);
+			stream_send_all(victim);
 		if (victim->state != STREAM_GONE && victim->output == STREAM_OUTPUT_BLOCKED)
 			stream_drop(victim); /* it has no room for that */
 		assert(buffer_budget_victim(&group->budget, stream) != victim);

@@ -64,15 +64,17 @@ static void consume(struct stream *stream, size_t len)
 	stream->refers = references->bytes > 0;
 }
 
-/* Returns whether any of it was sent. A peer that takes as quickly as we send has its turn too: the rest is sent in the
- * next ones, as if its socket had no room now. */
-static bool send_all(struct stream *stream)
+/* Sends at most `most` bytes; returns whether any. The rest is sent in other turns, as if the socket had no room now.
+ */
+static bool send_out(struct stream *stream, uint64_t most)
 {
 	const struct buffer *out = &stream->out;
 	uint64_t sent_before = stream->n_sent;
+	stream->has_sent_its_share = false;
 	for (size_t len; (len = stream_sendable(stream)) > 0;) {
-		size_t left = TURN_SENT_BYTES - (size_t)(stream->n_sent - sent_before);
-		len = len < left ? len : left;
+		uint64_t left = most - (stream->n_sent - sent_before);
+		len = len < left ? len : (size_t)left;
+		stream->has_sent_its_share = len == 0;
 		ssize_t n = -1;
 		if (len == 0)
 			errno = EAGAIN;
@@ -94,13 +96,13 @@ static bool send_all(struct stream *stream)
 	return stream->n_sent > sent_before;
 }
 
-void stream_send(struct stream *stream)
+static void send_and_settle(struct stream *stream, uint64_t most)
 {
 	if (stream->out.failed)
 		stream_break(stream);
 	if (stream->output == STREAM_OUTPUT_BROKEN)
 		stream_drop_output(stream);
-	bool has_sent = stream->state != STREAM_OPENING && send_all(stream);
+	bool has_sent = stream->state != STREAM_OPENING && send_out(stream, most);
 	if (has_sent)
 		stream->handlers->on_sent(stream);
 	count_values(stream);
@@ -108,6 +110,17 @@ void stream_send(struct stream *stream)
 		after_the_last_byte(stream);
 	resume_input(stream);
 	stream_settle(stream, has_sent);
+}
+
+/* A peer that takes as quickly as we send has its turn, too. */
+void stream_send(struct stream *stream)
+{
+	send_and_settle(stream, TURN_SENT_BYTES);
+}
+
+void stream_send_all(struct stream *stream)
+{
+	send_and_settle(stream, UINT64_MAX);
 }
 
 void stream_flush(struct stream *stream)

@@ -93,6 +93,7 @@ static size_t read_frames(struct session *session, char *bytes, size_t len)
 		case FRAME_WHOLE:
 			done += used;
 			handle_frame(session, body);
+			stream_look_at_clock(&session->stream);
 			break;
 		case FRAME_TOO_LARGE:
 			session_end(session, ERROR_FRAME_TOO_LARGE, fault_of(bytes[done]));

@@ -1,4 +1,5 @@
 #include "daemon/session/page.h"
+
 #include "daemon/core/rows.h"
 
 void page_begin(struct page *page, struct session *session, uint64_t id, uint64_t limit, const char *key)

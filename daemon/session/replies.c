@@ -33,7 +33,7 @@ static void reserve_values(const struct answer *answer, const struct core_reply 
 	size_t bytes = REPLY_ENVELOPE_BYTES;
 	const struct value *value = reply->value;
 	for (uint32_t i = 0; i < reply->n_values; i++, value = value->next)
-		bytes += answer_refers(answer, value) ? 0 : value->len;
+		bytes += VALUE_OVERHEAD + (answer_refers(answer, value) ? 0 : value->len);
 	buffer_reserve(answer->out, bytes);
 }
 

@@ -37,6 +37,7 @@ static struct core_event event_of(const struct session *session, const struct me
 	};
 }
 
+static_assert((int)STREAM_LEAD_BYTES >= (int)VALUE_LEAD_BYTES, "a value begins in front of a frame that was given");
 static_assert((int)MESSAGE_MAX_MOVE == (int)CORE_MAX_MOVE, "a move is as large to both");
 static_assert(MESSAGE_NO_ID == CORE_NO_ID, "a put without an id is the same to both");
 

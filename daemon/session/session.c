@@ -185,7 +185,7 @@ static void on_sent(struct stream *stream)
 {
 	struct session *session = (struct session *)stream;
 	unsent_forget_sent(session);
-	if (stream_is_full(stream))
+	if (stream_peer_is_slow(stream))
 		overload_log_slow(session);
 	if (session->wire->on_sent)
 		session->wire->on_sent(session);

@@ -24,8 +24,10 @@ static struct core_alone alone_of(const struct session *session, const struct me
 bool short_way_put(struct session *session, const struct message_request *request, struct value *value)
 {
 	struct broker *broker = session->all->broker;
+	if (!is_plain(session, request, of_put))
+		return false;
 	struct core_alone put = alone_of(session, request);
-	if (!is_plain(session, request, of_put) || !broker_put_alone(broker, &put, value))
+	if (!broker_put_alone(broker, &put, value))
 		return false;
 	if (request->id != MESSAGE_NO_ID) {
 		message_ok(session_output(session, 0), request->id);
@@ -46,11 +48,13 @@ static void write_large(struct session *session, uint64_t id, struct value *valu
 bool short_way_take(struct session *session, const struct message_request *request)
 {
 	struct value *value;
+	if (!is_plain(session, request, of_take))
+		return false;
 	struct core_alone take = alone_of(session, request);
-	if (!is_plain(session, request, of_take) || !broker_take_alone(session->all->broker, &take, &value))
+	if (!broker_take_alone(session->all->broker, &take, &value))
 		return false;
 	if (!value)
-		return true;
+		return true; /* its reply comes with a put */
 	if (value->len >= VALUE_LARGE_BYTES)
 		write_large(session, request->id, value);
 	else

@@ -246,8 +246,10 @@ static size_t read_requests(struct stream *read, char *bytes, size_t len)
 	uint64_t written_before = stream_written(read);
 	(void)bytes;
 	loop_now_us(loop);
-	for (; done < len && !stream_has_had_its_turn(read, written_before); done++)
+	for (; done < len && !stream_has_had_its_turn(read, written_before); done++) {
 		fake_system.now_us += REQUEST_US;
+		stream_look_at_clock(read);
+	}
 	reads += (unsigned)done;
 	return done;
 }

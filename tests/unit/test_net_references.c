@@ -285,6 +285,7 @@ START_TEST(a_turn_sends_so_much_of_one_stream)
 	     before = stream_sent(&net_fixture.stream)) {
 		turn();
 		ck_assert_uint_le(stream_sent(&net_fixture.stream) - before, TURN_SENT_BYTES);
+		ck_assert(!stream_peer_is_slow(&net_fixture.stream));
 		read_some(4 * TURN_SENT_BYTES);
 	}
 	read_all();
