@@ -1,7 +1,6 @@
 #include "config/journal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LEAST_SEGMENT_BATCHES = 4 };

@@ -2,7 +2,6 @@
 #ifndef MILLRACE_CONFIG_TEXT_H
 #define MILLRACE_CONFIG_TEXT_H
 
-#include <stdlib.h>
 #include <string.h>
 
 /* -1: no memory; *to is then NULL. */

@@ -64,8 +64,8 @@ bool json_scan_key(struct json_scan *scan, struct slice *key);
  * `scratch`, which has room for raw.len bytes (scratch may be raw.bytes itself: the text only shrinks). */
 struct slice json_scan_text(struct slice raw, char *scratch);
 
-/* A validated raw number that is plain digits (no sign, fraction or exponent) and at most `max`: 0 and *out; else -1.
- */
+/* A text, such as a raw number, that is plain digits (no sign, fraction or exponent) and at most `max`: 0 and *out;
+ * else -1. */
 int json_scan_uint(struct slice raw, unsigned long long max, unsigned long long *out);
 
 /* -- Inline: what nearly every item of an envelope is like -- */

@@ -2,7 +2,6 @@
 #include "client/cli/address.h"
 
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -62,7 +62,7 @@ static void advise_quotes(struct slice text, struct slice shown, const char *dot
 	buffer_finish(&string);
 }
 
-int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT_ERROR_BYTES])
+static int parse(struct slice text, struct slice *raw, char error[VALUE_TEXT_ERROR_BYTES])
 {
 	struct json_scan scan;
 	enum json_type type;
@@ -119,7 +119,7 @@ int value_text_read(struct slice text, bool is_plain, struct buffer *made, struc
 		    char error[VALUE_TEXT_ERROR_BYTES])
 {
 	if (!is_plain)
-		return value_text_parse(text, raw, error);
+		return parse(text, raw, error);
 	buffer_clear(made);
 	if (value_text_quote(text, made, error) < 0)
 		return -1;

@@ -7,16 +7,13 @@
 
 enum { VALUE_TEXT_ERROR_BYTES = 320 };
 
-/* Whether `text` is one JSON value that can be put; *raw is then it, without the white space around it. 0; or -1, and
- * in `error` what is wrong and what to do, for people. */
-int value_text_parse(struct slice text, struct slice *raw, char error[VALUE_TEXT_ERROR_BYTES]);
-
 /* Appends the text as a JSON string to `out`. 0; or -1 (and nothing appended) if it is not UTF-8 or there is no memory:
  * in `error`. */
 int value_text_quote(struct slice text, struct buffer *out, char error[VALUE_TEXT_ERROR_BYTES]);
 
-/* The value that a text stands for: as value_text_parse() has it; or, if it is plain, a string, which is written to
- * `made` in place of what is there. */
+/* The value that a text stands for: one of JSON that can be put, without the white space around it; or, if it is plain,
+ * a string, which is written to `made` in place of what is there. 0; or -1, and in `error` what is wrong and what to
+ * do, for people. */
 int value_text_read(struct slice text, bool is_plain, struct buffer *made, struct slice *raw,
 		    char error[VALUE_TEXT_ERROR_BYTES]);
 

@@ -8,9 +8,7 @@
 /* Whether a reply says that nothing was done, since another daemon has the group, or none just now. */
 bool following_is_direction(const struct message_reply *reply);
 
-/* Looks at the last reply to a request. True: it says no more than whom to ask, or when, and the request waits for
- * that.
- */
+/* Looks at a request's last reply. True: it says no more than whom to ask, or when, and the request waits for that. */
 bool following_reply(struct machine_request *request, const struct message_reply *reply, int64_t now_ms);
 
 /* The same for what a daemon says of a put without an id, and of creating an ephemeral channel anew. */

@@ -27,7 +27,7 @@ struct url_list {
 
 /* Addresses with commas or white space between them, at most URL_MOST; one that is no more than a host, or host:port,
  * is of the kind of that before it. NULL: those of $MILLRACE_URL, else the default.
- * MR_OK, or an error with its words. The list is to be finished in any case. */
+ * MR_OK, or an error with its message. The list is to be finished in any case. */
 int url_list_read(struct url_list *list, const char *text);
 void url_list_finish(struct url_list *list);
 

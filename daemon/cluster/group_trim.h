@@ -1,6 +1,5 @@
 /* Deletes from the engine what is not needed any more of a group: first the floor rises, from which on nobody reads
- * what is below; then the batches up to it are deleted, some at a time; in the end the engine may forget its history of
- * them.
+ * what is below; then the batches up to it are deleted, some at a time; in the end the engine may forget their history.
  */
 #ifndef MILLRACE_CLUSTER_GROUP_TRIM_H
 #define MILLRACE_CLUSTER_GROUP_TRIM_H

@@ -185,7 +185,7 @@ START_TEST(a_server_of_another_make)
 		put(json_string_value(json_object_get(request, "reply_to")), odd[i]);
 		json_decref(request);
 		IS(MR_EPROTOCOL, running_join(&asker));
-		ck_assert_msg(strstr(patterns_words, "no reply"), "%s", patterns_words);
+		ck_assert_msg(strstr(patterns_message, "no reply"), "%s", patterns_message);
 	}
 }
 END_TEST

@@ -165,7 +165,7 @@ START_TEST(a_target_that_is_named_twice_gets_each_value_twice)
 END_TEST
 
 /* While a put is parked. */
-static void the_daemon_is_killed(int status, const char *words, const char *told_then)
+static void the_daemon_is_killed(int status, const char *message, const char *told_then)
 {
 	struct running running;
 
@@ -174,8 +174,8 @@ static void the_daemon_is_killed(int status, const char *words, const char *told
 	await_stat("meet", "parked_puts", 1);
 	daemon_kill(d);
 	IS(status, running_join(&running));
-	ck_assert_str_ne(patterns_words, "");
-	ck_assert_msg(strstr(patterns_words, words), "%s", patterns_words);
+	ck_assert_str_ne(patterns_message, "");
+	ck_assert_msg(strstr(patterns_message, message), "%s", patterns_message);
 	ck_assert_str_eq(patterns_told, told_then);
 }
 

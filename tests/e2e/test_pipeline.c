@@ -364,7 +364,7 @@ START_TEST(a_target_that_is_deleted_is_an_error)
 	IS(MR_OK, mr_delete(eye, "out", false, NULL));
 	put("meet", "7");
 	IS(MR_ENO_SUCH_CHANNEL, running_join(&running));
-	ck_assert_msg(strstr(patterns_words, "\"out\""), "%s", patterns_words);
+	ck_assert_msg(strstr(patterns_message, "\"out\""), "%s", patterns_message);
 	ck_assert_str_eq(patterns_told, "7 no_such_channel\n");
 }
 END_TEST
@@ -429,7 +429,7 @@ START_TEST(the_daemon_dies)
 		;
 	gate_open();
 	IS(MR_ECONNECTION, running_join(&running));
-	ck_assert_msg(strstr(patterns_words, "ended"), "%s", patterns_words);
+	ck_assert_msg(strstr(patterns_message, "ended"), "%s", patterns_message);
 	ck_assert_str_eq(patterns_told, "5 connection\n");
 }
 END_TEST

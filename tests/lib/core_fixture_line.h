@@ -1,6 +1,5 @@
-/* A line of core_fixture.h, as words, and as the event that it stands for. A bad one is a mistake in the test: it
- * aborts.
- */
+/* A line of core_fixture.h, as words, and as the event that it stands for. A bad one is a mistake in the test, and
+ * aborts. */
 #ifndef MILLRACE_TESTS_CORE_FIXTURE_LINE_H
 #define MILLRACE_TESTS_CORE_FIXTURE_LINE_H
 

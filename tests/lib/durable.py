@@ -1,36 +1,28 @@
 """The daemon with a journal, and a connection to it that may be cut at any moment."""
 import json
 import os
+import shutil
 import signal
-import socket
 import struct
 
-from tests.lib.millraced import DEADLINE_S, Daemon, Directory, run
+from tests.lib.millraced import DEADLINE_S, Connection, Daemon, Directory, run
 
 
-class Wire:
-    """A connection that may be cut at any moment: then ConnectionError."""
+class Wire(Connection):
+    """A connection that may be cut at any moment: then ConnectionError. Requests get their ids by themselves."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
-        self.file = self.socket.makefile("rb")
-        self.last_id = 0
+    last_id = 0
 
-    def ask(self, op, **members):
-        self.last_id += 1
-        body = json.dumps({"id": self.last_id, "op": op, **members}).encode()
-        self.socket.sendall(struct.pack(">I", len(body)) + body)
-        head = self.file.read(4)
-        if len(head) < 4:
-            raise ConnectionError
-        body = self.file.read(struct.unpack(">I", head)[0])
+    def receive(self):
+        head = self.stream.read(4)
+        body = self.stream.read(*struct.unpack(">I", head)) if len(head) == 4 else b""
         if not body.endswith(b"}"):
             raise ConnectionError
         return json.loads(body)
 
-    def close(self):
-        self.file.close()
-        self.socket.close()
+    def ask(self, op, **members):
+        self.last_id += 1
+        return super().ask(id=self.last_id, op=op, **members)
 
 
 class Durable(Directory):
@@ -41,13 +33,14 @@ class Durable(Directory):
 
     def start(self, *more, http="none", **options):
         daemon = Daemon(*self.arguments, *more, http=http, **options)
+        self.addCleanup(shutil.rmtree, daemon.directory, ignore_errors=True)
         self.addCleanup(daemon.process.stderr.close)
         self.addCleanup(daemon.process.wait)
         self.addCleanup(daemon.process.kill)
         return daemon
 
     def kill(self, daemon):
-        daemon.process.send_signal(signal.SIGKILL)
+        daemon.kill(signal.SIGKILL)
         daemon.process.wait(DEADLINE_S)
 
     def segments(self):

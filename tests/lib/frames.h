@@ -6,8 +6,7 @@
 
 #include "proto/buffer.h"
 
-/* Takes the next request out, which is the caller's; NULL: there is none that is whole. What is no JSON fails the test.
- */
+/* Takes the next request out, which is the caller's; NULL: none is whole. What is no JSON fails the test. */
 json_t *frames_next(struct buffer *in);
 
 /* Takes the reply over. */

@@ -87,25 +87,28 @@ class Daemon:
             self.ended = True
             self.changed.notify_all()
 
-    def wait_log(self, text):
-        """Waits for a line with this text, and returns it."""
+    def find_log(self, text):
+        """Waits for a line with this text, and returns it; None if the daemon ends without it."""
 
         def find():
             return next((line for line in self.lines if text in line), None)
 
         with self.changed:
-            self.changed.wait_for(lambda: find() or self.ended, DEADLINE_S)
-            assert find(), f"no {text!r} in the log: {''.join(self.lines)}"
+            assert self.changed.wait_for(lambda: find() or self.ended, DEADLINE_S), f"neither {text!r} nor an end: {''.join(self.lines)}"
             return find()
+
+    def wait_log(self, text):
+        """Waits for a line with this text, and returns it."""
+        line = self.find_log(text)
+        assert line, f"no {text!r} in the log: {self.log()}"
+        return line
 
     def comes_up(self):
         """Whether it gets ready, and does not end before."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.ended or any("ready" in line for line in self.lines), DEADLINE_S)
-            ready = any("ready" in line for line in self.lines)
-        if ready:
-            self.wait_ready()
-        return ready
+        if not self.find_log("ready"):
+            return False
+        self.wait_ready()
+        return True
 
     def log(self):
         with self.changed:

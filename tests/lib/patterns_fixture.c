@@ -4,7 +4,7 @@
 #include <string.h>
 
 mr *eye;
-char patterns_words[512];
+char patterns_message[512];
 char patterns_told[4096];
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 
@@ -128,7 +128,7 @@ static void *run_it(void *argument)
 	struct running *running = argument;
 
 	running->status = running->run(running->context);
-	snprintf(running->words, sizeof running->words, "%s", mr_message());
+	snprintf(running->message, sizeof running->message, "%s", mr_message());
 	return NULL;
 }
 
@@ -141,7 +141,7 @@ void running_start(struct running *running, int (*run)(void *context), void *con
 int running_join(struct running *running)
 {
 	pthread_join(running->thread, NULL);
-	snprintf(patterns_words, sizeof patterns_words, "%s", running->words);
+	snprintf(patterns_message, sizeof patterns_message, "%s", running->message);
 	return running->status;
 }
 

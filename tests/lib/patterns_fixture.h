@@ -41,11 +41,11 @@ struct running {
 	int (*run)(void *context);
 	void *context;
 	int status;
-	char words[512];
+	char message[512];
 };
 void running_start(struct running *running, int (*run)(void *context), void *context);
-int running_join(struct running *running); /* its status, and this thread's patterns_words */
-extern char patterns_words[512];
+int running_join(struct running *running); /* its status, and this thread's patterns_message */
+extern char patterns_message[512];
 
 /* How a pattern is asked to run: its callback tells patterns_told what is lost; "stop" stops it, too; or what it puts
  * to stays open. */
@@ -57,8 +57,8 @@ void expect_end_when_all_are_closed(int (*run)(void *flow), const char *const *t
 /* Takes this, where the daemon lets nobody wait for long. */
 void take_at_last(const char *name, const char *expected);
 
-/* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status"; safe
- * for threads. */
+/* What the callback `failed` or `lost` was told, in the order of the calls, as lines of "VALUE status". Any
+ * thread may call it. */
 extern char patterns_told[4096];
 void patterns_tell(const char *json, size_t len, int status);
 

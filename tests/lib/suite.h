@@ -7,7 +7,7 @@
 
 enum { SUITE_TIMEOUT_S = 120 };
 
-/* `tests` ends with NULL; setup and teardown (NULL: none) run around each, in its process, for so many seconds at most.
+/* `tests` ends with NULL; setup and teardown (NULL: none) run around each, in its process, for at most so many seconds.
  */
 static inline void suite_case_within(Suite *suite, const char *name, SFun setup, SFun teardown,
 				     const TTest *const *tests, double timeout_s)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/cluster/due.h"
 #include "daemon/core/hash.h"
 
 enum {
@@ -298,11 +299,6 @@ static void notice(struct cluster_daemon *daemon)
 							       journal_committed(&daemon->journal));
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void cluster_daemon_turn(struct cluster_daemon *daemon, uint64_t true_us, uint64_t random)
 {
 	uint64_t now_us = clock_of(daemon, true_us);
@@ -310,19 +306,19 @@ void cluster_daemon_turn(struct cluster_daemon *daemon, uint64_t true_us, uint64
 	for (unsigned i = 0; i < CLUSTER_GROUPS; i++)
 		if (daemon->groups[i].recovery)
 			daemon->due_us =
-				sooner(daemon->due_us, group_recovery_tick(daemon->groups[i].recovery, now_us));
+				sooner_us(daemon->due_us, group_recovery_tick(daemon->groups[i].recovery, now_us));
 	notice(daemon);
 	release_groups(daemon);
 	if (random % 4 == 0)
 		go_on_with_checkpoint(daemon);
-	daemon->due_us = sooner(daemon->due_us, group_log_tick(daemon->log, now_us));
-	daemon->due_us = sooner(daemon->due_us, journal_end_turn(&daemon->journal, now_us));
+	daemon->due_us = sooner_us(daemon->due_us, group_log_tick(daemon->log, now_us));
+	daemon->due_us = sooner_us(daemon->due_us, journal_end_turn(&daemon->journal, now_us));
 	notice(daemon);
 	tell(daemon, now_us);
 	if (daemon->n_replies && membership_sure_until_us(daemon->membership) > now_us)
-		daemon->due_us = sooner(daemon->due_us, now_us + 20000);
+		daemon->due_us = sooner_us(daemon->due_us, now_us + 20000);
 	if (daemon->journal.checkpoint_begin && !daemon->journal.checkpoint_end)
-		daemon->due_us = sooner(daemon->due_us, now_us + 1000);
+		daemon->due_us = sooner_us(daemon->due_us, now_us + 1000);
 }
 
 uint64_t cluster_daemon_due_us(const struct cluster_daemon *daemon)

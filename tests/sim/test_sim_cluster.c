@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/cluster/due.h"
 #include "daemon/core/hash.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/cluster_witness.h"
@@ -254,21 +255,16 @@ static void look_at_daemon(struct world *world, unsigned i)
 	daemon->old_lease = lease;
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void run_until(struct world *world, uint64_t end_us)
 {
 	while (world->witness.now_us < end_us && !world->witness.why[0]) {
-		uint64_t at_us = sooner(end_us, engine_model_next_us(world->model));
+		uint64_t at_us = sooner_us(end_us, engine_model_next_us(world->model));
 		for (unsigned i = 0; i < CLUSTER_DAEMONS; i++)
-			at_us = sooner(at_us, world->daemons[i].is_up ? cluster_daemon_due_us(&world->daemons[i])
-								      : world->restart_us[i]);
+			at_us = sooner_us(at_us, world->daemons[i].is_up ? cluster_daemon_due_us(&world->daemons[i])
+									 : world->restart_us[i]);
 		for (size_t i = 0; i < PLANS; i++)
-			at_us = sooner(at_us, fault_due_us(&world->plans[i]));
-		at_us = world->ops_left ? sooner(at_us, world->next_op_us) : at_us;
+			at_us = sooner_us(at_us, fault_due_us(&world->plans[i]));
+		at_us = world->ops_left ? sooner_us(at_us, world->next_op_us) : at_us;
 		world->witness.now_us = at_us > world->witness.now_us ? at_us : world->witness.now_us + 1;
 		engine_model_run_until(world->model, world->witness.now_us);
 		for (size_t i = 0; i < PLANS; i++)

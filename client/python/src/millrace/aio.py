@@ -19,8 +19,8 @@ from typing import Any, AsyncIterator, Iterable, Mapping, Optional, Sequence, Un
 from . import url as urls
 from .errors import Closed, ConnectionLost, ForkError, Refused, Timeout
 from .iteration import Jobs, Subscription
-from .job import Job, accept, give_back, milliseconds
-from .link import Link, Reply
+from .job import Job, accept, give_back
+from .link import Link, Reply, milliseconds
 
 HANDOVER_MS = 60_000  # the lease of a take while its value is on its way
 PUT_WINDOW = 512  # unanswered puts of one channel: the daemon remembers 1024, so each can be sent again

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import weakref
 from typing import Any, Mapping
 
 from .errors import ConnectionLost, LeaseLost
-from .link import Link, Reply
-
-LONGEST_MS = 2**31 - 1
-
-
-def milliseconds(seconds: float, what: str = "timeout") -> int:
-    """Rounded up. ValueError if that is no time."""
-    if not seconds >= 0:
-        raise ValueError(f"{what} is a number of seconds, at least 0, not {seconds!r}")
-    return min(math.ceil(seconds * 1000), LONGEST_MS)
+from .link import Link, Reply, milliseconds
 
 
 class Job:
@@ -57,9 +47,10 @@ class Job:
 
     async def extend(self, lease: float) -> None:
         """So many seconds more from now on, instead of what was left."""
+        lease_ms = max(1, milliseconds(lease, "lease"))
         self._stop_extending()
-        await self._ask("extend", {"lease_ms": max(1, milliseconds(lease, "lease"))})
-        self._extend_later(weakref.ref(self), max(1, milliseconds(lease, "lease")))
+        await self._ask("extend", {"lease_ms": lease_ms})
+        self._extend_later(weakref.ref(self), lease_ms)
 
     async def _finish(self, op: str, members: dict[str, Any]) -> None:
         if self._is_done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import socket
 import ssl
@@ -18,9 +19,17 @@ LEAST_FRAME = 64 * 1024  # what every daemon takes
 LARGEST_FRAME = 16 * 1024 * 1024 - 1
 REPLY_EXTRA = 1024  # a reply may be so much longer than a request
 HEARTBEAT_S = 15.0  # after so much silence a ping asks whether the daemon is still there; after as much again it is not
+LONGEST_MS = 2**31 - 1
 _ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*,')
 
 Reply = dict[str, Any]
+
+
+def milliseconds(seconds: float, what: str = "timeout") -> int:
+    """Rounded up. ValueError if that is no time."""
+    if not seconds >= 0:
+        raise ValueError(f"{what} is a number of seconds, at least 0, not {seconds!r}")
+    return min(math.ceil(seconds * 1000), LONGEST_MS)
 
 
 class Pending:
