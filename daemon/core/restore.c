@@ -3,8 +3,7 @@
  *
  * First all channels are there, with what is buffered; then the leases and the delayed puts; then the taps, which may
  * hold values; and then the leases that have ended are returned, each to a channel, or to its dead_letter channel, that
- * is whole. A value is the restore's,
- * and counts nowhere in the core, until it has its place. */
+ * is whole. A value is the restore's, and counts nowhere in the core, until it has its place. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -215,8 +214,7 @@ static int restore_channels(struct core *core, struct core_restore *restore, str
 
 /* -- Leases -- */
 
-/* A lease of at most so many of these values, the oldest, as make_lease() makes it. NULL: no memory, and they are gone.
- */
+/* As make_lease(), of at most so many of these values, the oldest. NULL: no memory, and they are gone. */
 static struct lease *make_lease_of(struct core *core, struct channel *channel, struct store *values, size_t most,
 				   const struct core_token *token, uint64_t deadline_us)
 {

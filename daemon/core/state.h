@@ -178,8 +178,8 @@ void park_commit(struct core *core, struct request *request, const struct core_e
 /* Instead of park_commit(), for a put that takes the place of one that is parked: its arm stands before the other's.
  */
 void park_before(struct core *core, struct request *request, struct request *other);
-void park_abandon(struct core *core,
-		  struct request *request); /* instead of park_commit(); values of its arms go to the graveyard */
+/* Instead of park_commit(); values of its arms go to the graveyard. */
+void park_abandon(struct core *core, struct request *request);
 /* Does all of this for a plain take. False, and nothing done: it cannot park. */
 bool park_take_alone(struct core *core, const struct core_alone *take, struct channel *channel);
 

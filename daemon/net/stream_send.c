@@ -64,8 +64,7 @@ static void consume(struct stream *stream, size_t len)
 	stream->refers = references->bytes > 0;
 }
 
-/* Sends at most `most` bytes; returns whether any. The rest is sent in other turns, as if the socket had no room now.
- */
+/* Sends at most so many bytes; returns whether any. The rest is sent in other turns, as if the socket had no room. */
 static bool send_out(struct stream *stream, uint64_t most)
 {
 	const struct buffer *out = &stream->out;
