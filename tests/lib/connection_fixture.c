@@ -8,7 +8,7 @@
 
 /* -- the daemon -- */
 
-struct connection_daemon server;
+struct connection_daemon connection_daemon;
 
 /* Whether it changes anything. */
 static bool server_is_new(json_t *request)
@@ -19,9 +19,9 @@ static bool server_is_new(json_t *request)
 		return true;
 	snprintf(key, sizeof key, "%s/%lld", json_string_value(json_object_get(request, "producer")),
 		 (long long)json_integer_value(json_object_get(request, "seq")));
-	if (json_object_get(server.seen, key))
+	if (json_object_get(connection_daemon.seen, key))
 		return false;
-	json_object_set_new(server.seen, key, json_true());
+	json_object_set_new(connection_daemon.seen, key, json_true());
 	return true;
 }
 
@@ -29,62 +29,62 @@ static void server_do(json_t *request)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
 	json_t *id = json_object_get(request, "id"), *reply;
-	bool is_put = strcmp(op, "put") == 0, waits = is_put && server.is_full, has_no_time;
+	bool is_put = strcmp(op, "put") == 0, waits = is_put && connection_daemon.is_full, has_no_time;
 	size_t i;
 	json_t *value, *timeout = json_object_get(request, "timeout_ms");
 
-	strcat(server.ops, op);
-	strcat(server.ops, id ? " " : "! ");
+	strcat(connection_daemon.ops, op);
+	strcat(connection_daemon.ops, id ? " " : "! ");
 	if (is_put && !waits && server_is_new(request)) {
 		if (json_object_get(request, "value"))
-			json_array_append(server.entered, json_object_get(request, "value"));
+			json_array_append(connection_daemon.entered, json_object_get(request, "value"));
 		json_array_foreach(json_object_get(request, "values"), i, value)
-			json_array_append(server.entered, value);
+			json_array_append(connection_daemon.entered, value);
 	}
 	has_no_time = json_is_integer(timeout) && json_integer_value(timeout) == 0;
-	if (!id || (server.parks_takes && strcmp(op, "take") == 0) || (waits && !has_no_time))
+	if (!id || (connection_daemon.parks_takes && strcmp(op, "take") == 0) || (waits && !has_no_time))
 		return;
 	reply = json_pack("{s:O,s:s}", "id", id, "status", waits ? "timeout" : "ok");
 	if (strcmp(op, "hello") == 0) {
-		json_object_update_new(reply,
-				       json_pack("{s:i,s:i,s:i,s:[s*]}", "protocol", 1, "max_frame_bytes", 65536,
-						 "max_inflight", 64, "features", server.knows_once ? "once" : NULL));
+		json_object_update_new(reply, json_pack("{s:i,s:i,s:i,s:[s*]}", "protocol", 1, "max_frame_bytes", 65536,
+							"max_inflight", 64, "features",
+							connection_daemon.knows_once ? "once" : NULL));
 	} else if (strcmp(op, "take") == 0) {
 		json_object_set_new(reply, "value", json_string("\xc3\xa9\n"));
-	} else if (strcmp(op, "create") == 0 && server.refuses_creates) {
+	} else if (strcmp(op, "create") == 0 && connection_daemon.refuses_creates) {
 		json_object_set_new(reply, "status", json_string("error"));
 		json_object_set_new(reply, "error", json_string("channel_exists"));
 		json_object_set_new(reply, "message", json_string("it is another's"));
 	}
-	if (server.is_mute)
+	if (connection_daemon.is_mute)
 		json_decref(reply);
 	else
-		frames_append(&server.out, reply);
+		frames_append(&connection_daemon.out, reply);
 }
 
 /* Carries out the frames that are there wholly. */
 static void server_run(void)
 {
-	for (json_t *request; (request = frames_next(&server.in)); json_decref(request))
+	for (json_t *request; (request = frames_next(&connection_daemon.in)); json_decref(request))
 		server_do(request);
 }
 
 /* -- the network -- */
 
-struct connection_network net;
+struct connection_network connection_network;
 
 static void net_open(void)
 {
 	contact_opening(machine.home, now_ms);
-	if (net.is_down) {
+	if (connection_network.is_down) {
 		contact_close(machine.home, now_ms, MR_ECONNECT, "refused");
 		return;
 	}
-	net.n_opened++;
-	if (net.n_opened > 1)
-		net.cut_out = net.cut_in = NO_CUT;
-	buffer_clear(&server.in);
-	buffer_clear(&server.out);
+	connection_network.n_opened++;
+	if (connection_network.n_opened > 1)
+		connection_network.cut_out = connection_network.cut_in = NO_CUT;
+	buffer_clear(&connection_daemon.in);
+	buffer_clear(&connection_daemon.out);
 	contact_opened(machine.home, now_ms);
 }
 
@@ -92,32 +92,34 @@ static void net_open(void)
 static bool net_move_out(void)
 {
 	struct slice out = contact_output(machine.home, true, now_ms);
-	size_t n = sim_least(out.len, net.cut_out);
+	size_t n = sim_least(out.len, connection_network.cut_out);
 
 	if (!out.len)
 		return false;
-	buffer_append(&server.in, out.bytes, n);
+	buffer_append(&connection_daemon.in, out.bytes, n);
 	contact_written(machine.home, n, now_ms);
-	net.cut_out -= n;
+	connection_network.cut_out -= n;
 	server_run();
-	if (net.cut_out == 0)
+	if (connection_network.cut_out == 0)
 		contact_closed_by_peer(machine.home, now_ms, "cut");
 	return true;
 }
 
 static bool net_move_in(void)
 {
-	size_t n = sim_least(sim_least(buffer_len(&server.out), net.cut_in), net.piece), room;
+	size_t n = sim_least(sim_least(buffer_len(&connection_daemon.out), connection_network.cut_in),
+			     connection_network.piece),
+	       room;
 	char *to;
 
-	if (buffer_len(&server.out) == 0 || !contact_has_connection(machine.home))
+	if (buffer_len(&connection_daemon.out) == 0 || !contact_has_connection(machine.home))
 		return false;
 	to = contact_room(machine.home, &room, now_ms);
 	ck_assert_uint_le(n, room);
-	memcpy(to, buffer_front(&server.out), n);
+	memcpy(to, buffer_front(&connection_daemon.out), n);
 	contact_read(machine.home, n, now_ms);
-	buffer_consume(&server.out, n);
-	net.cut_in -= n;
+	buffer_consume(&connection_daemon.out, n);
+	connection_network.cut_in -= n;
 	return true;
 }
 
@@ -136,7 +138,7 @@ void connection_settle(void)
 		moves = net_move_out() || moves;
 		moves = net_move_in() || moves;
 		sim_deliver();
-		if (net.cut_in == 0 && contact_has_connection(machine.home)) {
+		if (connection_network.cut_in == 0 && contact_has_connection(machine.home)) {
 			contact_closed_by_peer(machine.home, now_ms, "cut");
 			moves = true;
 		}
@@ -164,18 +166,18 @@ void connection_start(const struct machine_settings *settings)
 
 void connection_begin(void)
 {
-	buffer_finish(&server.in);
-	buffer_finish(&server.out);
-	json_decref(server.entered);
-	json_decref(server.seen);
-	memset(&server, 0, sizeof server);
-	server.entered = json_array();
-	server.seen = json_object();
-	server.knows_once = true;
-	net.cut_out = net.cut_in = NO_CUT;
-	net.piece = 1 << 20;
-	net.is_down = false;
-	net.n_opened = 0;
+	buffer_finish(&connection_daemon.in);
+	buffer_finish(&connection_daemon.out);
+	json_decref(connection_daemon.entered);
+	json_decref(connection_daemon.seen);
+	memset(&connection_daemon, 0, sizeof connection_daemon);
+	connection_daemon.entered = json_array();
+	connection_daemon.seen = json_object();
+	connection_daemon.knows_once = true;
+	connection_network.cut_out = connection_network.cut_in = NO_CUT;
+	connection_network.piece = 1 << 20;
+	connection_network.is_down = false;
+	connection_network.n_opened = 0;
 	sim_begin();
 }
 
@@ -183,9 +185,9 @@ void connection_end(void)
 {
 	machine_finish(&machine);
 	connection_begin();
-	json_decref(server.entered);
-	json_decref(server.seen);
-	server.entered = server.seen = NULL;
+	json_decref(connection_daemon.entered);
+	json_decref(connection_daemon.seen);
+	connection_daemon.entered = connection_daemon.seen = NULL;
 }
 
 void connection_cut(void)

@@ -21,14 +21,14 @@ extern struct connection_daemon {
 	json_t *entered; /* values, in the order in which they entered */
 	json_t *seen;    /* of numbered puts: "producer/seq" */
 	char ops[4096];  /* what it was asked: "hello put! put take ", the ! where there was no id */
-} server;
+} connection_daemon;
 
 extern struct connection_network {
 	size_t cut_out, cut_in; /* of the first connection: after so many bytes it ends */
 	size_t piece;           /* how many bytes come at a time */
 	bool is_down;           /* connections are refused */
 	int n_opened;
-} net;
+} connection_network;
 
 extern const struct machine_settings connection_settings;
 

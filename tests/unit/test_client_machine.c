@@ -15,8 +15,8 @@ enum { HEARTBEAT_MS = 1000 };
 static int puts_over_a_cut(size_t cut_out, size_t cut_in)
 {
 	connection_begin();
-	net.cut_out = cut_out;
-	net.cut_in = cut_in;
+	connection_network.cut_out = cut_out;
+	connection_network.cut_in = cut_in;
 	connection_start(&connection_settings);
 	sim_put(0, "jobs", MR_FOREVER);
 	for (int i = 1; i <= 8; i++)
@@ -26,10 +26,10 @@ static int puts_over_a_cut(size_t cut_out, size_t cut_in)
 	connection_run_until(now_ms + 60000);
 	for (int i = 0; i <= 10; i++)
 		sim_ended(i, MR_OK);
-	sim_expect_numbers(server.entered, 11);
+	sim_expect_numbers(connection_daemon.entered, 11);
 	ck_assert_uint_eq(machine.n_numbered, 0);
 	ck_assert_uint_eq(machine.n_waiting_bytes, 0);
-	return net.n_opened;
+	return connection_network.n_opened;
 }
 
 START_TEST(a_cut_after_any_byte_loses_no_put_and_doubles_none)
@@ -47,15 +47,15 @@ END_TEST
 
 START_TEST(where_the_daemon_knows_no_numbers_it_gets_none)
 {
-	server.knows_once = false;
+	connection_daemon.knows_once = false;
 	connection_start(&connection_settings);
 	sim_put(0, "jobs", MR_FOREVER);
 	sim_put_unanswered(1, "jobs");
 	connection_settle();
 	sim_ended(0, MR_OK);
 	sim_ended(1, MR_OK);
-	ck_assert_uint_eq(json_object_size(server.seen), 0);
-	server.is_mute = true;
+	ck_assert_uint_eq(json_object_size(connection_daemon.seen), 0);
+	connection_daemon.is_mute = true;
 	sim_put(2, "jobs", MR_FOREVER);
 	sim_put_unanswered(3, "jobs");
 	connection_settle();
@@ -70,16 +70,16 @@ START_TEST(a_put_cannot_be_sent_again_to_a_daemon_without_numbers)
 {
 	connection_start(&connection_settings);
 	connection_settle();
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	sim_put(0, "jobs", MR_FOREVER);
 	connection_settle();
 	connection_cut();
 	sim_deliver();
 	ck_assert_int_eq(requests[0].n_last, 0);
-	server.is_mute = server.knows_once = false;
+	connection_daemon.is_mute = connection_daemon.knows_once = false;
 	connection_run_until(now_ms + 100);
 	sim_ended(0, MR_UNKNOWN);
-	sim_expect_numbers(server.entered, 1);
+	sim_expect_numbers(connection_daemon.entered, 1);
 }
 END_TEST
 
@@ -87,10 +87,10 @@ START_TEST(a_put_that_was_sent_and_whose_time_ends_without_a_connection_is_unkno
 {
 	connection_start(&connection_settings);
 	connection_settle();
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	sim_put(0, "jobs", 1000);
 	connection_settle();
-	net.is_down = true;
+	connection_network.is_down = true;
 	connection_cut();
 	sim_put(1, "jobs", 1000); /* never sent */
 	connection_run_until(now_ms + 1001);
@@ -108,7 +108,7 @@ START_TEST(puts_without_an_answer_go_in_runs)
 	(void)contact_output(machine.home, false, now_ms); /* the last is kept back: who knows what follows */
 	ck_assert_int_eq(machine.home->waiting.tqh_first->operation.op, OP_PUT);
 	connection_settle();
-	ck_assert_str_eq(server.ops, "hello put! put! put put! put ");
+	ck_assert_str_eq(connection_daemon.ops, "hello put! put! put put! put ");
 	for (int i = 0; i < 5; i++)
 		sim_ended(i, MR_OK);
 }
@@ -121,11 +121,11 @@ START_TEST(after_a_cut_each_ends_or_goes_again_by_its_kind)
 	struct client_operation operation;
 
 	connection_start(&connection_settings);
-	server.parks_takes = true;
+	connection_daemon.parks_takes = true;
 	sim_take(0, "jobs", 0, MR_FOREVER);
 	sim_take(1, "jobs", 1000, MR_FOREVER);
 	connection_settle();
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	sim_submit(2, operation_close(&operation, "jobs"), &operation);
 	sim_submit(3, operation_stat(&operation, "jobs"), &operation);
 	sim_submit(4, operation_ack(&operation, "token"), &operation);
@@ -136,10 +136,10 @@ START_TEST(after_a_cut_each_ends_or_goes_again_by_its_kind)
 	sim_ended(0, MR_ECONNECTION);
 	sim_ended(2, MR_UNKNOWN);
 	sim_ended(4, MR_UNKNOWN);
-	server.is_mute = server.parks_takes = false;
-	server.ops[0] = '\0';
+	connection_daemon.is_mute = connection_daemon.parks_takes = false;
+	connection_daemon.ops[0] = '\0';
 	connection_run_until(now_ms + 100);
-	ck_assert_str_eq(server.ops, "hello take stat close ");
+	ck_assert_str_eq(connection_daemon.ops, "hello take stat close ");
 	sim_ended(1, MR_OK);
 	sim_ended(3, MR_OK);
 	sim_ended(5, MR_OK);
@@ -149,7 +149,7 @@ END_TEST
 START_TEST(a_cancelled_request_does_not_go_again)
 {
 	connection_start(&connection_settings);
-	server.parks_takes = true;
+	connection_daemon.parks_takes = true;
 	sim_take(0, "jobs", 1000, MR_FOREVER);
 	connection_settle();
 	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_OK);
@@ -165,19 +165,19 @@ START_TEST(a_cancelled_put_that_may_be_in_is_asked_for_by_its_number)
 	connection_start(&connection_settings);
 	connection_settle();
 	for (int is_in = 0; is_in <= 1; is_in++) {
-		server.is_mute = is_in;
-		server.is_full = !is_in;
+		connection_daemon.is_mute = is_in;
+		connection_daemon.is_full = !is_in;
 		sim_put(is_in, "jobs", MR_FOREVER);
 		connection_settle();
-		net.is_down = true;
+		connection_network.is_down = true;
 		connection_cut();
 		sim_deliver();
 		ck_assert_int_eq(requests_cancel(&requests[is_in].base), MR_OK);
 		sim_runs_still(is_in);
-		net.is_down = server.is_mute = false;
+		connection_network.is_down = connection_daemon.is_mute = false;
 		connection_run_until(now_ms + 200);
 		sim_ended(is_in, is_in ? MR_OK : MR_CANCELLED);
-		ck_assert_uint_eq(json_array_size(server.entered), is_in);
+		ck_assert_uint_eq(json_array_size(connection_daemon.entered), is_in);
 	}
 }
 END_TEST
@@ -186,10 +186,10 @@ START_TEST(a_cancelled_put_of_which_nobody_can_tell_is_unknown)
 {
 	connection_start(&connection_settings);
 	connection_settle();
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	sim_put(0, "jobs", MR_FOREVER);
 	connection_settle();
-	net.is_down = true;
+	connection_network.is_down = true;
 	connection_cut();
 	sim_deliver();
 	ck_assert_int_eq(requests_cancel(&requests[0].base), MR_OK);
@@ -206,17 +206,17 @@ START_TEST(ephemeral_channels_come_first_and_are_told_when_they_are_lost)
 	sim_ended(0, MR_OK);
 	sim_put(1, "jobs", MR_FOREVER);
 	connection_cut();
-	server.ops[0] = news[0] = '\0';
+	connection_daemon.ops[0] = news[0] = '\0';
 	connection_run_until(now_ms + 100);
-	ck_assert_str_eq(server.ops, "hello create put ");
-	server.refuses_creates = true;
+	ck_assert_str_eq(connection_daemon.ops, "hello create put ");
+	connection_daemon.refuses_creates = true;
 	connection_cut();
 	connection_run_until(now_ms + 100);
 	ck_assert_ptr_nonnull(strstr(news, "3:tcp://sim:1:mine"));
-	server.ops[0] = '\0';
+	connection_daemon.ops[0] = '\0';
 	connection_cut();
 	connection_run_until(now_ms + 100);
-	ck_assert_str_eq(server.ops, "hello ");
+	ck_assert_str_eq(connection_daemon.ops, "hello ");
 }
 END_TEST
 
@@ -226,7 +226,7 @@ START_TEST(replies_come_in_any_pieces)
 		if (piece > 1)
 			machine_finish(&machine);
 		connection_begin();
-		net.piece = piece;
+		connection_network.piece = piece;
 		connection_start(&connection_settings);
 		sim_put(0, "jobs", MR_FOREVER);
 		sim_take(1, "jobs", 0, MR_FOREVER);
@@ -245,7 +245,7 @@ START_TEST(the_pauses_grow_and_are_never_quite_the_same)
 {
 	int64_t pause_ms = 50;
 
-	net.is_down = true;
+	connection_network.is_down = true;
 	connection_start(&connection_settings);
 	for (int i = 0; i < 12; i++) {
 		connection_settle();
@@ -266,8 +266,8 @@ START_TEST(a_silent_daemon_is_asked_and_then_given_up)
 	connection_start(&beating);
 	connection_settle();
 	connection_run_until(now_ms + 5 * HEARTBEAT_MS);
-	ck_assert_str_eq(server.ops, "hello ping ping ping ping ping ");
-	server.is_mute = true;
+	ck_assert_str_eq(connection_daemon.ops, "hello ping ping ping ping ping ");
+	connection_daemon.is_mute = true;
 	news[0] = '\0';
 	connection_run_until(now_ms + HEARTBEAT_MS);
 	ck_assert_str_eq(news, "");
@@ -280,7 +280,7 @@ START_TEST(a_request_that_is_not_answered_in_time_ends_the_connection)
 {
 	connection_start(&connection_settings);
 	connection_settle();
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	news[0] = '\0';
 	sim_take(0, "jobs", 0, 1000);
 	sim_take(1, "jobs", 0, MR_FOREVER);
@@ -289,13 +289,13 @@ START_TEST(a_request_that_is_not_answered_in_time_ends_the_connection)
 	connection_run_until(now_ms + 1);
 	sim_ended(0, MR_ECONNECTION);
 	sim_ended(1, MR_ECONNECTION);
-	ck_assert_int_eq(net.n_opened, 1);
+	ck_assert_int_eq(connection_network.n_opened, 1);
 }
 END_TEST
 
 START_TEST(whoever_waits_for_a_connection_waits_as_long_as_it_may)
 {
-	net.is_down = true;
+	connection_network.is_down = true;
 	connection_start(&connection_settings);
 	sim_take(0, "jobs", 0, 1000);
 	sim_take(1, "jobs", 0, MR_FOREVER);
@@ -304,7 +304,7 @@ START_TEST(whoever_waits_for_a_connection_waits_as_long_as_it_may)
 	connection_run_until(now_ms + 1);
 	sim_ended(0, MR_TIMEOUT);
 	ck_assert_int_eq(requests[1].n_last, 0);
-	net.is_down = false;
+	connection_network.is_down = false;
 	connection_run_until(now_ms + 5000);
 	sim_ended(1, MR_OK);
 }
@@ -319,10 +319,10 @@ START_TEST(the_impatient_hear_of_the_first_attempt_that_fails)
 	sim_put(0, "jobs", 1000); /* somebody has to want something */
 	connection_settle();
 	sim_ended(0, MR_OK);
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	sim_put(1, "jobs", MR_FOREVER);
 	connection_settle();
-	net.is_down = true;
+	connection_network.is_down = true;
 	connection_cut();
 	sim_take(2, "jobs", 0, MR_FOREVER);
 	connection_run_until(now_ms + 100);
@@ -330,7 +330,7 @@ START_TEST(the_impatient_hear_of_the_first_attempt_that_fails)
 	ck_assert_int_eq(requests[1].n_last, 0); /* it may have happened: it is sent again if that can be */
 	connection_run_until(now_ms + 5000);
 	sim_ended(1, MR_UNKNOWN);
-	net.is_down = server.is_mute = false;
+	connection_network.is_down = connection_daemon.is_mute = false;
 	sim_put(3, "jobs", MR_FOREVER);
 	connection_run_until(now_ms + 6000);
 	sim_ended(3, MR_OK);
@@ -344,7 +344,7 @@ START_TEST(without_reopening_all_ends_with_the_connection)
 	once.reopens = false;
 	connection_start(&once);
 	connection_settle();
-	server.is_mute = true;
+	connection_daemon.is_mute = true;
 	sim_put(0, "jobs", MR_FOREVER);
 	sim_take(1, "jobs", 1000, MR_FOREVER);
 	connection_settle();
