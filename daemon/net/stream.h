@@ -76,7 +76,7 @@ struct stream { /* embedded; all of it is net/'s. There are many idle ones: keep
 	uint8_t state, input, output; /* enum stream_state, stream_input, stream_output */
 	bool is_queued : 1;           /* in one of the group's queues of what the end of the turn has to do */
 	bool is_free : 1;             /* see stream_set_free() */
-	bool has_sent_its_share : 1;  /* of a turn, when it sent last: its socket may have more room */
+	bool has_sent_its_share : 1;  /* of a turn, when it sent last: its socket has more room */
 	bool refers : 1;              /* some of the output is not in `out`, but in workspace->references */
 	struct buffer out;
 	uint64_t n_sent;        /* bytes, since the beginning */

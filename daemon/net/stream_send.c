@@ -73,7 +73,7 @@ static bool send_out(struct stream *stream, uint64_t most)
 	for (size_t len; (len = stream_sendable(stream)) > 0;) {
 		uint64_t left = most - (stream->n_sent - sent_before);
 		len = len < left ? len : (size_t)left;
-		stream->has_sent_its_share = len == 0;
+		stream->has_sent_its_share = len == 0 && transport_has_room(stream->fd);
 		ssize_t n = -1;
 		if (len == 0)
 			errno = EAGAIN;

@@ -1,5 +1,6 @@
 #include "daemon/net/transport.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "daemon/net/tls.h"
@@ -20,6 +21,12 @@ ssize_t transport_send_slices(int fd, struct tls *tls, struct iovec *slices, int
 		return tls_send(tls, slices[0].iov_base, slices[0].iov_len);
 	struct msghdr message = {.msg_iov = slices, .msg_iovlen = (size_t)n};
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+bool transport_has_room(int fd)
+{
+	struct pollfd socket = {.fd = fd, .events = POLLOUT};
+	return poll(&socket, 1, 0) > 0 && (socket.revents & POLLOUT);
 }
 
 bool transport_has_more(const struct tls *tls)

@@ -21,6 +21,9 @@ ssize_t transport_send_slices(int fd, struct tls *tls, struct iovec *slices, int
 /* Whether input, or its end, has come that the socket does not tell of any more. */
 bool transport_has_more(const struct tls *tls);
 
+/* Whether the socket would take more now. */
+bool transport_has_room(int fd);
+
 /* Tells the peer that no more comes; it may still send. */
 void transport_end_sending(int fd, struct tls *tls);
 

@@ -284,7 +284,7 @@ static void await_gone(void)
 
 static size_t fill_output(struct stream *read, char *bytes, size_t len)
 {
-	static const char much[2 << 20]; /* more than max_output */
+	static const char much[3 << 20]; /* more than max_output, even without a share of a turn */
 	(void)bytes, (void)len;
 	buffer_append(stream_output(read, 0), much, sizeof(much));
 	return 1;
@@ -326,6 +326,32 @@ START_TEST(a_stream_that_is_refused_and_broken_ends)
 	stream_refuse(&stream);
 	stream_break(&stream);
 	await_gone();
+}
+END_TEST
+
+/* -- A peer that does not read -- */
+
+static unsigned n_slow;
+
+static void count_slow(struct stream *sent)
+{
+	n_slow += stream_peer_is_slow(sent);
+}
+
+static const struct stream_handlers watched = {
+	.on_bytes = fill_output, .on_sent = count_slow, .on_end = on_end, .on_gone = on_gone};
+
+/* Its socket has room for a stream's share of a turn, but is not writable after it, nor ever again. */
+START_TEST(a_peer_whose_room_ends_with_a_share_is_slow)
+{
+	int bytes = 3 << 19;
+	open_stream(&watched);
+	ck_assert_int_eq(setsockopt(stream.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+	n_slow = 0;
+	say("x", 1);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(loop_poll(loop, on_turn_end, NULL), 0);
+	ck_assert_uint_eq(n_slow, 1);
 }
 END_TEST
 
@@ -400,6 +426,10 @@ int main(void)
 		a_stream_that_is_refused_and_broken_ends,
 		NULL,
 	};
+	const TTest *const unread[] = {
+		a_peer_whose_room_ends_with_a_share_is_slow,
+		NULL,
+	};
 	const TTest *const late[] = {
 		what_is_written_after_its_time_waits_until_there_is_more,
 		what_waits_is_forgotten_with_its_stream,
@@ -408,6 +438,7 @@ int main(void)
 	Suite *suite = suite_create("net: streams");
 	suite_case(suite, "turns", setup, teardown, tests);
 	suite_case(suite, "broken", setup, teardown, broken);
+	suite_case(suite, "unread", setup, teardown, unread);
 	suite_case(suite, "late", setup, teardown, late);
 	return suite_run(suite);
 }
