@@ -120,6 +120,24 @@ static bool decode_usual(const char *body, size_t len, struct message_reply *rep
 	return true;
 }
 
+/* A member's value. One level at a time: an array of values does not count towards the depth of what is in it. */
+static enum json_type scan_member_value(struct json_scan *scan, struct slice *raw)
+{
+	struct slice element;
+	bool first = true;
+
+	if (json_scan_at_end(scan) || *scan->at != '[')
+		return json_scan_value(scan, raw);
+	raw->bytes = scan->at;
+	json_scan_enter(scan, '[');
+	while (json_scan_element(scan, &first)) {
+		if (json_scan_value(scan, &element) == JSON_TYPE_NONE)
+			return JSON_TYPE_NONE;
+	}
+	raw->len = (size_t)(scan->at - raw->bytes);
+	return scan->error ? JSON_TYPE_NONE : JSON_TYPE_ARRAY;
+}
+
 int message_decode_reply(char *body, size_t len, struct message_reply *reply)
 {
 	struct json_scan scan;
@@ -134,7 +152,7 @@ int message_decode_reply(char *body, size_t len, struct message_reply *reply)
 	if (!json_scan_enter(&scan, '{'))
 		return -1;
 	while (json_scan_member(&scan, &first, &key)) {
-		enum json_type type = json_scan_value(&scan, &raw);
+		enum json_type type = scan_member_value(&scan, &raw);
 		if (type == JSON_TYPE_NONE)
 			return -1;
 		key = json_scan_text(key, (char *)key.bytes);

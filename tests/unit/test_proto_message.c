@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "proto/frame.h"
+#include "proto/json_scan.h"
 #include "tests/lib/message_fixture.h"
 #include "tests/lib/suite.h"
 
@@ -212,6 +213,22 @@ START_TEST(what_is_no_reply_is_refused)
 }
 END_TEST
 
+START_TEST(values_may_be_as_deep_in_an_array_as_alone)
+{
+	char deep[2 * JSON_MAX_DEPTH + 1] = "", text[sizeof(deep) + 64];
+	memset(deep, '[', JSON_MAX_DEPTH);
+	memset(deep + JSON_MAX_DEPTH, ']', JSON_MAX_DEPTH);
+	snprintf(text, sizeof(text), "{\"id\":1,\"status\":\"ok\",\"value\": %s }", deep);
+	ck_assert_int_eq(decode_reply(text), 0);
+	equals(reply.value, deep);
+	snprintf(text, sizeof(text), "{\"id\":1,\"status\":\"ok\",\"values\": [%s, 1 ] }", deep);
+	ck_assert_int_eq(decode_reply(text), 0);
+	ck_assert_uint_eq(reply.values.len, sizeof(deep) - 1 + strlen("[, 1 ]"));
+	snprintf(text, sizeof(text), "{\"id\":1,\"status\":\"ok\",\"values\":[[%s]]}", deep);
+	ck_assert_int_lt(decode_reply(text), 0);
+}
+END_TEST
+
 /* -- any bytes at all -- */
 
 START_TEST(no_bytes_upset_the_decoders)
@@ -273,6 +290,7 @@ int main(void)
 		a_reply_has_its_parts,
 		a_reply_may_say_more_than_we_know,
 		what_is_no_reply_is_refused,
+		values_may_be_as_deep_in_an_array_as_alone,
 		no_bytes_upset_the_decoders,
 		the_channel_is_seen_at_a_glance,
 		NULL,
