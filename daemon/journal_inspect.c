@@ -22,10 +22,10 @@ struct inspection {
 	struct recovery recovery;
 	uint64_t batches, batch, bytes;
 	struct record_buffer line; /* dump's */
-	struct log *salvaged;      /* salvage's */
+	char to[300];              /* salvage's: the folder */
+	struct log kept;           /* and what is in it, once there is something to be kept */
 	struct record_buffer run;
 	uint64_t losses;
-	int failure;
 };
 
 static int fail(const char *path, const char *why)
@@ -121,78 +121,88 @@ static void print_loss(void *arg, const char *what)
 	printf("lost: %s\n", what);
 }
 
-/* Writes the records that have gathered as one batch. */
-static void write_batch(struct inspection *inspection)
+/* 0, or -1 with `error`. */
+static int begin_kept(struct inspection *inspection, char *error)
 {
-	struct record_buffer *run = &inspection->run;
-	if (run->len <= BATCH_HEAD_BYTES || inspection->failure < 0)
-		return;
-	uint32_t len = (uint32_t)(run->len - BATCH_HEAD_BYTES);
-	if (record_reserve(run, JOURNAL_BLOCK) < 0) {
-		inspection->failure = -ENOMEM;
-		return;
-	}
-	batch_open(run->bytes, inspection->salvaged->next, len);
-	memset(run->bytes + run->len, 0, batch_span(len) - run->len);
-	inspection->failure = log_append(inspection->salvaged, run->bytes, batch_span(len));
-	run->len = 0;
+	struct disk *disk = disk_open(inspection->to, false, error);
+	if (!disk)
+		return -1;
+	log_init(&inspection->kept, disk, SEGMENT_BYTES, (uint64_t)getpid());
+	return log_begin(&inspection->kept);
 }
 
-static void keep_batch(void *arg, uint64_t number, struct slice records)
+/* Writes the records that have gathered as one batch. 0, or -1 with `error`. */
+static int write_batch(struct inspection *inspection, char *error)
+{
+	struct record_buffer *run = &inspection->run;
+	uint32_t len = (uint32_t)(run->len - BATCH_HEAD_BYTES);
+	error[0] = '\0';
+	int result = inspection->kept.disk ? 0 : begin_kept(inspection, error);
+	if (result == 0 && record_reserve(run, JOURNAL_BLOCK) < 0)
+		result = -ENOMEM;
+	if (result == 0) {
+		batch_open(run->bytes, inspection->kept.next, len);
+		memset(run->bytes + run->len, 0, batch_span(len) - run->len);
+		result = log_append(&inspection->kept, run->bytes, batch_span(len));
+	}
+	run->len = 0;
+	if (result < 0 && !error[0])
+		snprintf(error, RECOVERY_ERROR_BYTES, "%s cannot be written to: %s", inspection->to, strerror(-result));
+	return result < 0 ? -1 : 0;
+}
+
+/* Record by record: of a batch that ends in what this version does not know, what is before that is kept. */
+static int keep_record(void *arg, const struct record *record, char *error)
 {
 	struct inspection *inspection = arg;
 	struct record_buffer *run = &inspection->run;
-	count_batch(arg, number, records);
-	if (run->len + records.len > BATCH_BYTES)
-		write_batch(inspection);
-	if (record_reserve(run, BATCH_HEAD_BYTES + records.len) < 0) {
-		inspection->failure = -ENOMEM;
-		return;
+	if (run->len > BATCH_BYTES && write_batch(inspection, error) < 0)
+		return -1;
+	if (record_reserve(run, BATCH_HEAD_BYTES + record_bound(record)) < 0) {
+		snprintf(error, RECOVERY_ERROR_BYTES, "no memory for a record");
+		return -1;
 	}
 	if (run->len == 0) {
 		memset(run->bytes, 0, BATCH_HEAD_BYTES);
 		run->len = BATCH_HEAD_BYTES;
 	}
-	memcpy(run->bytes + run->len, records.bytes, records.len);
-	run->len += records.len;
+	record_write(run, record);
+	return 0;
 }
 
-static int salvage(struct inspection *inspection, const char *path, const char *to)
+static int salvage(struct inspection *inspection, const char *path)
 {
+	char error[RECOVERY_ERROR_BYTES];
 	int status = inspect(inspection, path);
-	write_batch(inspection);
-	if (inspection->failure < 0)
-		return fail(to, strerror(-inspection->failure));
-	if (status == 0)
-		printf("%s has what can be read of %s: %" PRIu64 " batches with %" PRIu64 " records, and %" PRIu64
-		       " places were damaged. To use it: stop the daemon, move %s away, and %s in its place\n",
-		       to, path, inspection->batches, inspection->recovery.records, inspection->losses, path, to);
-	return status;
+	if (status != 0)
+		return status;
+	if (inspection->run.len == 0)
+		return fail(path, "nothing of it can be read");
+	if (write_batch(inspection, error) < 0)
+		return fail(path, error);
+	printf("%s has what can be read of %s: %" PRIu64 " batches with %" PRIu64 " records, and %" PRIu64
+	       " places were damaged. To use it: stop the daemon, move %s away, and %s in its place\n",
+	       inspection->to, path, inspection->batches, inspection->recovery.records, inspection->losses, path,
+	       inspection->to);
+	return 0;
 }
 
 int inspect_salvage(const char *path)
 {
-	char to[400], error[DISK_ERROR_BYTES];
-	int status = 1;
+	struct inspection inspection = {
+		.recovery = {.on_batch = count_batch, .on_record = keep_record, .on_lost = print_loss}};
 	size_t len = strlen(path);
 	while (len > 1 && path[len - 1] == '/')
 		len--;
-	snprintf(to, sizeof(to), "%.*s.salvaged", (int)(len < sizeof(to) - 16 ? len : sizeof(to) - 16), path);
-	if (access(to, F_OK) == 0)
-		return fail(to, "is there already: move it away first");
-	struct disk *disk = disk_open(to, false, error);
-	if (!disk)
-		return fail(to, error);
-	struct log log;
-	struct inspection inspection = {.recovery = {.on_batch = keep_batch, .on_lost = print_loss}, .salvaged = &log};
-	log_init(&log, disk, SEGMENT_BYTES, (uint64_t)getpid());
-	int result = log_begin(&log);
-	if (result < 0)
-		fail(to, strerror(-result));
-	else
-		status = salvage(&inspection, path, to);
+	if (snprintf(inspection.to, sizeof(inspection.to), "%.*s.salvaged", (int)len, path) >=
+	    (int)sizeof(inspection.to))
+		return fail(path, "a shorter path is needed");
+	if (access(inspection.to, F_OK) == 0)
+		return fail(inspection.to, "is there already: move it away first");
+	int status = salvage(&inspection, path);
 	finish(&inspection);
-	log_finish(&log);
-	disk_close(disk);
+	if (inspection.kept.disk)
+		log_finish(&inspection.kept);
+	disk_close(inspection.kept.disk);
 	return status;
 }

@@ -24,7 +24,8 @@ static int fd_of(struct disk *disk)
 static int folder_open(struct disk *disk, const char *name, bool create)
 {
 	bool writes = ((struct folder *)disk)->lock >= 0;
-	int handle = openat(fd_of(disk), name, O_CLOEXEC | (writes ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0), 0600);
+	int flags = O_CLOEXEC | O_NONBLOCK | (writes ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0);
+	int handle = openat(fd_of(disk), name, flags, 0600); /* not to wait at a pipe for whoever may write to it */
 	return handle < 0 ? -errno : handle;
 }
 
@@ -94,10 +95,11 @@ static int folder_list(struct disk *disk, disk_name_cb *cb, void *arg)
 	if (!entries)
 		return -errno;
 	struct dirent *entry;
-	struct stat status;
-	while ((errno = 0, entry = readdir(entries)))
-		if (fstatat(fd_of(disk), entry->d_name, &status, 0) == 0 && S_ISREG(status.st_mode))
-			cb(arg, entry->d_name, (uint64_t)status.st_size);
+	while ((errno = 0, entry = readdir(entries))) {
+		struct stat status;
+		bool is_there = fstatat(fd_of(disk), entry->d_name, &status, 0) == 0;
+		cb(arg, entry->d_name, is_there ? (uint64_t)status.st_size : 0); /* or it cannot be opened either */
+	}
 	int failure = -errno;
 	closedir(entries);
 	return failure;

@@ -115,7 +115,10 @@ static int next_segment(struct log *log, uint64_t span)
 	int handle = disk->calls->open(disk, spare, false);
 	if (handle < 0)
 		return handle;
-	if ((result = name_spare(log, handle, size)) < 0 || (result = log_add_segment(log, log->next, size)) < 0) {
+	result = name_spare(log, handle, size);
+	if (result == 0 && log->n_segments > 0 && log->segments[log->n_segments - 1].first == log->next)
+		log->n_segments--; /* it had no batch yet, and has lost its name to this one */
+	if (result < 0 || (result = log_add_segment(log, log->next, size)) < 0) {
 		disk->calls->close(disk, handle);
 		return result;
 	}

@@ -17,8 +17,11 @@ struct reader {
 	int handle;
 	char name[SEGMENT_NAME_BYTES];
 	uint64_t size, at;
+	uint64_t next; /* the first batch of the segment behind it; 0: it is the last */
 	uint64_t salt;
-	char *bytes; /* of the batch that was read last */
+	bool is_unreadable; /* and that was told */
+	bool follows;       /* a segment that was read */
+	char *bytes;        /* of the batch that was read last */
 	size_t cap;
 };
 
@@ -47,7 +50,15 @@ __attribute__((format(printf, 3, 4))) static int lose(struct reader *reader, uin
 	return 0;
 }
 
-/* How many bytes were read into reader->bytes; -1. */
+/* Likewise, of what the system refuses. */
+static int lose_access(struct reader *reader, uint64_t offset, const char *what, int reason)
+{
+	if (!reader->recovery->on_lost)
+		return fail(reader, "%s cannot be %s: %s", reader->name, what, strerror(reason));
+	return lose(reader, offset, "it cannot be %s: %s", what, strerror(reason));
+}
+
+/* How many bytes were read into reader->bytes: none where that is lost; -1. */
 static int64_t read_at(struct reader *reader, uint64_t offset, size_t skip, size_t len)
 {
 	if (skip + len > reader->cap) {
@@ -58,7 +69,11 @@ static int64_t read_at(struct reader *reader, uint64_t offset, size_t skip, size
 		reader->cap = skip + len;
 	}
 	int64_t n = reader->disk->calls->read(reader->disk, reader->handle, reader->bytes + skip, len, offset + skip);
-	return n < 0 ? fail(reader, "%s cannot be read: %s", reader->name, strerror((int)-n)) : n;
+	if (n >= 0)
+		return n;
+	bool was_told = reader->is_unreadable;
+	reader->is_unreadable = true;
+	return was_told ? 0 : lose_access(reader, offset, "read", (int)-n);
 }
 
 /* 1: a batch of this segment is there, and as it was sealed; 0: none is; -1. */
@@ -115,6 +130,8 @@ static int give_records(struct reader *reader, const struct batch_head *head)
 static int look_behind(struct reader *reader, uint64_t expected)
 {
 	struct batch_head head;
+	if (reader->next == expected)
+		return 0; /* whatever is behind it was given up */
 	int64_t n = read_at(reader, reader->at, 0, BATCH_HEAD_BYTES);
 	if (n < 0)
 		return -1;
@@ -172,7 +189,6 @@ static int begin_segment(struct reader *reader, uint64_t first)
 	struct log *log = reader->recovery->log;
 	struct segment_head head;
 	uint32_t format = 0;
-	int result = 0;
 	int64_t n = read_at(reader, 0, 0, JOURNAL_BLOCK);
 	if (n < 0)
 		return -1;
@@ -191,17 +207,14 @@ static int begin_segment(struct reader *reader, uint64_t first)
 	}
 	if (head.first != first)
 		return lose(reader, 0, "its head names another segment: the file was renamed");
-	bool is_first = reader->recovery->first == 0; /* then it follows whatever was dropped */
-	if (!is_first && head.first > log->next)
-		result = lose(reader, 0, "batches %" PRIu64 " to %" PRIu64 " are missing before it", log->next,
-			      head.first - 1);
-	else if (!is_first && (head.first < log->next || head.chain != log->chain))
-		result =
-			lose(reader, 0,
-			     "batch %" PRIu64 " was expected, and it begins with %" PRIu64 ": it is of another journal",
-			     log->next, head.first);
-	if (result < 0)
+	if (reader->follows && head.first > log->next &&
+	    lose(reader, 0, "batches %" PRIu64 " to %" PRIu64 " are missing before it", log->next, head.first - 1) < 0)
 		return -1;
+	if (reader->follows && (head.first < log->next || (head.first == log->next && head.chain != log->chain)))
+		return lose(reader, 0,
+			    "batch %" PRIu64 " was expected, and it begins with %" PRIu64 ": it is of another journal",
+			    log->next, head.first);
+	reader->follows = true; /* and the first one whatever was dropped */
 	log->next = head.first;
 	log->chain = head.chain;
 	reader->salt = head.salt;
@@ -240,9 +253,13 @@ static int read_all(struct reader *reader)
 	for (size_t i = 0; i < log->n_segments; i++) {
 		segment_name(reader->name, log->segments[i].first);
 		reader->size = log->segments[i].size;
+		reader->next = i + 1 < log->n_segments ? log->segments[i + 1].first : 0;
+		reader->is_unreadable = false;
 		reader->handle = reader->disk->calls->open(reader->disk, reader->name, false);
+		if (reader->handle < 0 && lose_access(reader, 0, "opened", -reader->handle) < 0)
+			return -1;
 		if (reader->handle < 0)
-			return fail(reader, "%s cannot be opened: %s", reader->name, strerror(-reader->handle));
+			continue;
 		int result = begin_segment(reader, log->segments[i].first);
 		if (result > 0)
 			result = read_segment(reader);

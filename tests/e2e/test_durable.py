@@ -295,6 +295,15 @@ class AsAnotherUser(Durable):
         self.assertIn("cannot be opened: Permission denied", self.refused())
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 class Filled(Durable):
     def fill(self, values=3, lives=1):
         for _ in range(lives):
@@ -309,6 +318,13 @@ class Filled(Durable):
         with open(os.path.join(self.journal, self.segments()[0]), "r+b") as file:
             file.seek(offset)
             file.write(data)
+
+    def patch_kind_of_last_record(self, batch, kind):
+        """Of a batch with one record; its checksum is right again."""
+        self.patch(batch * 4096 + 44, bytes([kind]))
+        head = self.read_first()[batch * 4096 : batch * 4096 + 4096]
+        checksum = crc32c(head[:40] + head[44 : 44 + int.from_bytes(head[24:28], "little")])
+        self.patch(batch * 4096 + 40, checksum.to_bytes(4, "little"))
 
     def read_first(self):
         with open(os.path.join(self.journal, self.segments()[0]), "rb") as file:
@@ -390,6 +406,28 @@ class Inspected(Filled):
         wire = Wire(daemon.port)
         self.assertEqual(wire.ask("peek", channel="q", max=9)["values"], [0, 2, 3, 4])
         wire.close()
+
+    def test_what_is_salvaged_can_be_read_by_this_version(self):
+        self.fill(2)
+        self.patch_kind_of_last_record(2, 100)
+        self.assertIn("which this version does not know", run("--journal-check", self.journal).stderr)
+        told = run("--journal-salvage", self.journal)
+        self.assertIn("the rest of a batch is of records that this version does not know", told.stdout)
+        self.assertIn("is good: 1 segments", run("--journal-check", self.journal + ".salvaged").stdout)
+
+    def test_nothing_is_made_where_there_is_nothing_to_salvage(self):
+        for path, why in {
+            self.path("nothing"): "No such file",
+            self.directory: "there is no journal in it",
+            "/" + "x" * 300: "a shorter path is needed",
+        }.items():
+            with self.subTest(why):
+                self.assertIn(why, run("--journal-salvage", path).stderr)
+                self.assertFalse(os.path.exists(path + ".salvaged"))
+        self.fill()
+        self.patch(0, b"SQLite format 3\0")
+        self.assertIn("nothing of it can be read", run("--journal-salvage", self.journal).stderr)
+        self.assertFalse(os.path.exists(self.journal + ".salvaged"))
 
     def test_what_is_no_journal(self):
         self.assertIn("cannot be opened", run("--journal-check", self.path("nothing")).stderr)
