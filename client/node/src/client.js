@@ -15,12 +15,25 @@ const HANDOVER_MS = 60_000; // the lease of a take while its value is on its way
 const PUT_WINDOW = 512; // unanswered puts of one channel: the daemon remembers 1024, so that each can be sent again
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
+const FREE_MOVES = 3; // so often a request is sent on at once; daemons that disagree need time
+const MOVE_PAUSE_MS = 100;
 const LONGEST_MS = 2 ** 31 - 1;
 
 function checkMs(name, value, least = 0) {
   if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= LONGEST_MS))
     throw new RangeError(`${name} is a whole number of milliseconds from ${least} to ${LONGEST_MS}, not ${value}`);
   return value;
+}
+
+/** What the promise gives; or, if the signal is aborted before it or already, that. */
+async function unlessAborted(signal, promise) {
+  if (!signal) return promise;
+  const done = new AbortController();
+  try {
+    return await Promise.race([promise, aborted(signal, done.signal)]);
+  } finally {
+    done.abort();
+  }
 }
 
 function compact(members) {
@@ -45,6 +58,7 @@ class Client {
   #links = new Map(); // by the address's text
   #routes = new Map(); // the address of who owns a group
   #connecting = new Map();
+  #failure = ""; // why the last address that was tried did not let us in
   #why; // it has disconnected
   #abort = new AbortController();
   #producer = randomBytes(12).toString("hex");
@@ -55,8 +69,10 @@ class Client {
 
   constructor(addresses, options) {
     this.#addresses = addresses;
-    this.#options = { name: "node", connectTimeoutMs: 5000, reconnectMs: 30_000, ...options };
-    this.#options.token ??= process.env.MILLRACE_TOKEN;
+    const { name = "node", connectTimeoutMs = 5000, reconnectMs = 30_000, token = process.env.MILLRACE_TOKEN, tls } = options;
+    checkMs("connectTimeoutMs", connectTimeoutMs, 1);
+    checkMs("reconnectMs", reconnectMs ?? undefined);
+    this.#options = { name, connectTimeoutMs, reconnectMs, token: token ?? undefined, tls };
     // An own member that is a function: so a client cannot be posted to a worker, where it would be a dead copy. Each thread connects itself.
     this.ping = async (given = {}) => void (await this.#ask("ping", {}, { repeat: true, signal: given.signal }));
   }
@@ -100,6 +116,7 @@ class Client {
       this.#connecting.set(key, opening);
     }
     const where = address?.text ?? this.#addresses.map((known) => known.text).join(", ");
+    const late = () => new ConnectionLostError(`no daemon answers at ${where}${this.#failure && ` (${this.#failure})`}`, "unreachable");
     const done = new AbortController();
     try {
       return await Promise.race([
@@ -107,32 +124,34 @@ class Client {
         aborted(signal, done.signal),
         patienceMs === undefined
           ? new Promise(() => {})
-          : sleep(patienceMs, undefined, { signal: done.signal }).then(() =>
-              Promise.reject(new ConnectionLostError(`no daemon answers at ${where}`, "unreachable")),
-            ),
+          : sleep(patienceMs, undefined, { signal: done.signal }).then(() => Promise.reject(late())),
       ]);
     } finally {
       done.abort();
     }
   }
 
-  /** Tries the address, or all, again and again with growing pauses. */
+  /** Tries the address, or all, each in its share of the time, again and again with growing pauses. */
   async #open(address) {
     let pauseMs = FIRST_PAUSE_MS;
     for (let failures = 1; ; failures++) {
-      for (const candidate of address ? [address] : this.#addresses) {
+      const candidates = address ? [address] : this.#addresses;
+      for (const candidate of candidates) {
         try {
-          const { name, token, tls: tlsOptions, connectTimeoutMs: timeoutMs } = this.#options;
+          const { name, token, tls: tlsOptions, connectTimeoutMs } = this.#options;
+          const timeoutMs = Math.ceil(connectTimeoutMs / candidates.length);
           const link = await Link.open(candidate, { name, token, tlsOptions, timeoutMs });
           if (this.#why) {
             link.abort(this.#why);
             throw new ConnectionLostError(this.#why, "disconnected");
           }
+          this.#failure = "";
           this.#links.set(candidate.text, link);
           for (const members of this.#ephemeral.values()) link.post("create", members);
           return link;
         } catch (error) {
           if (!(error instanceof ConnectionLostError) || this.#why) throw error;
+          this.#failure = error.message;
         }
       }
       if (address && failures >= 2) {
@@ -157,19 +176,20 @@ class Client {
     checkMs("timeoutMs", timeoutMs);
     const group = channel === undefined ? undefined : groupOf(channel);
     const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
+    let moves = 0;
     for (let leftMs = timeoutMs; ; leftMs = deadline === undefined ? undefined : Math.max(0, deadline - Date.now())) {
       if (leftMs === 0 && leftMs !== timeoutMs) throw new TimeoutError("the time ran out while the daemon was away", "timeout");
       const link = await this.#link(group, this.#patience(leftMs), signal);
-      await link.writable();
+      await unlessAborted(signal, link.writable());
       const isOnce = seq !== undefined && link.features.has("once");
       const present = { ...members, timeout_ms: leftMs, ...(isOnce ? { producer: this.#producer, seq } : {}) };
       try {
         return [await this.#exchange(link, op, compact(present), signal, raw), link];
       } catch (error) {
         if (error instanceof ConnectionLostError && !this.#why && (repeat || isOnce)) continue;
-        const pauseMs = error instanceof RefusedError ? this.#redirected(group, error) : undefined;
-        if (pauseMs === undefined) throw error;
-        await sleep(pauseMs, undefined, { signal });
+        const pauseMs = error instanceof RefusedError ? this.#redirected(group, error, link, ++moves) : undefined;
+        if (pauseMs === undefined || (error.code === "unavailable" && Date.now() + pauseMs > deadline)) throw error;
+        await unlessAborted(signal, sleep(pauseMs));
       }
     }
   }
@@ -182,6 +202,7 @@ class Client {
   }
 
   async #exchange(link, op, members, signal, raw) {
+    signal?.throwIfAborted(); // it may have been since, and says so once
     const onLate = (reply) => reply.lease && link.giveBack(reply.lease);
     const { id, reply } = link.send(op, members, { raw, onLate });
     if (!signal) return reply;
@@ -195,11 +216,13 @@ class Client {
     });
   }
 
-  /** After how many milliseconds to ask again (and whom); undefined: the refusal stands. */
-  #redirected(group, error) {
-    if (error.code === "moved" && group !== undefined && error.reply.address) {
-      this.#routes.set(group, parse(error.reply.address)[0]);
-      return 0;
+  /** After how many milliseconds to ask again (and whom); undefined: the refusal stands. Who has asked for TLS keeps to it. */
+  #redirected(group, error, link, moves) {
+    if (error.code === "moved" && group !== undefined) {
+      const address = addressOf(error.reply);
+      if (!address || (link.address.scheme === "tls" && address.scheme !== "tls")) return undefined;
+      this.#routes.set(group, address);
+      return moves > FREE_MOVES ? MOVE_PAUSE_MS : 0;
     }
     if (error.code === "unavailable" && error.reply.retry_ms !== undefined) {
       this.#routes.delete(group);
@@ -220,7 +243,7 @@ class Client {
 
   async #put(channel, members, { timeoutMs, delayMs, signal }) {
     checkMs("delayMs", delayMs);
-    const leave = await this.#enterWindow(channel);
+    const leave = await this.#enterWindow(channel, signal);
     try {
       const seq = ++this.#lastSeq;
       return (await this.#ask("put", { channel, ...members, delay_ms: delayMs }, { channel, timeoutMs, signal, seq }))[0];
@@ -230,16 +253,26 @@ class Client {
   }
 
   /** Waits while too many puts of the channel are unanswered. Returns what to call in the end. */
-  async #enterWindow(channel) {
+  async #enterWindow(channel, signal) {
     let window = this.#windows.get(channel);
     if (!window) this.#windows.set(channel, (window = { n: 0, waiting: [] }));
-    if (window.n >= PUT_WINDOW) await new Promise((resolve) => window.waiting.push(resolve));
-    else window.n++;
-    return () => {
+    const leave = () => {
       const next = window.waiting.shift();
       if (next) next();
       else if (--window.n === 0) this.#windows.delete(channel);
     };
+    if (window.n < PUT_WINDOW) {
+      window.n++;
+      return leave;
+    }
+    const place = new Promise((resolve) => window.waiting.push(resolve));
+    try {
+      await unlessAborted(signal, place);
+    } catch (error) {
+      place.then(leave); // whoever comes next gets it
+      throw error;
+    }
+    return leave;
   }
 
   async take(channel, options = {}) {
@@ -430,9 +463,21 @@ function choiceOf(reply, job) {
   return { arm: reply.arm, channel: reply.channel, value: reply.value, isDropped: reply.status === "dropped", job };
 }
 
-/** A promise that is rejected when the signal is aborted, until `done` is. */
+/** The daemon that a reply names; undefined if it names none. */
+function addressOf(reply) {
+  try {
+    return parse(String(reply.address))[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** A promise that is rejected when the signal is aborted, or if it is already, until `done` is. */
 function aborted(signal, done) {
-  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done }));
+  return new Promise((_, reject) => {
+    if (signal?.aborted) reject(signal.reason);
+    else signal?.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done });
+  });
 }
 
 /** A value on lease: see index.d.ts. */

@@ -37,7 +37,7 @@ export interface ConnectOptions {
 
 /**
  * Connects to a daemon. `url`: tcp://host:port, tls://host:port or unix:///path; several with commas, of which each will do; $MILLRACE_URL, or the daemon on this
- * machine, if left out. TypeError if it is no address; ConnectionLostError if none answers; RefusedError if it does not let this user in.
+ * machine, if left out. TypeError if it is no address; ConnectionLostError if none answers; RefusedError if it does not let this user in; RangeError if a time is none.
  */
 export function connect(url?: string, options?: ConnectOptions): Promise<Client>;
 

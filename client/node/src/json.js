@@ -147,7 +147,7 @@ function write(value, above) {
   if (above.has(value)) throw new TypeError("a value that contains itself");
   above.add(value);
   const text = Array.isArray(value)
-    ? `[${value.map((item) => write(item, above)).join(",")}]`
+    ? `[${Array.from(value, (item) => write(item, above)).join(",")}]` // a hole is undefined, too
     : `{${Object.entries(value)
         .filter(([, member]) => member !== undefined)
         .map(([name, member]) => `${write(name, above)}:${write(member, above)}`)

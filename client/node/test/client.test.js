@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import test from "node:test";
+import tls from "node:tls";
 import { ClosedError, ConnectionLostError, LeaseLostError, Raw, RefusedError, TimeoutError, connect } from "../src/index.js";
-import { booksBalance, setUp, startDaemon, until } from "./daemon.js";
+import { booksBalance, listening, setUp, speaker, standIn, startDaemon, until } from "./daemon.js";
 
 test("put and take, of each kind", async (t) => {
   const { m } = await setUp(t);
@@ -94,6 +97,38 @@ test("an aborted take is withdrawn, and eats nothing", async (t) => {
   putting.abort();
   await assert.rejects(put, { name: "AbortError" });
   await until(m, "meet", { parked_puts: 0 });
+});
+
+test("an abort counts at whatever moment it comes", async (t) => {
+  const { m } = await setUp(t);
+  const begins = [(signal) => m.take("jobs", { signal }), (signal) => m.takeJob("jobs", { signal }), (signal) => m.put("meet", 1, { signal })];
+  for (let turns = 0; turns < 12; turns++) {
+    for (const begin of begins) {
+      const abort = new AbortController();
+      const begun = begin(abort.signal);
+      for (let i = 0; i < turns; i++) await null;
+      abort.abort();
+      await assert.rejects(begun, { name: "AbortError" });
+    }
+  }
+  await until(m, "jobs", { parked_takes: 0 });
+  await until(m, "meet", { parked_puts: 0 });
+});
+
+test("an abort counts while other puts have all the places", async (t) => {
+  const { m } = await setUp(t);
+  const others = new AbortController();
+  const parked = Array.from({ length: 512 }, () => m.put("meet", 1, { signal: others.signal }));
+  const abort = new AbortController();
+  const waiting = m.put("meet", 2, { signal: abort.signal });
+  const last = m.put("meet", 3);
+  await until(m, "meet", { parked_puts: 512 });
+  abort.abort();
+  await assert.rejects(waiting, { name: "AbortError" });
+  others.abort();
+  for (const put of await Promise.allSettled(parked)) assert.equal(put.reason.name, "AbortError");
+  assert.equal(await m.take("meet"), 3);
+  assert.equal(await last, true);
 });
 
 test("a storm of aborts loses nothing", async (t) => {
@@ -193,33 +228,63 @@ test("nobody there, the next address, a stranger", async (t) => {
   hostile.close();
 });
 
+test("an address that never answers leaves time for the next", async (t) => {
+  const { daemon } = await setUp(t);
+  const silent = `tcp://127.0.0.1:${await listening(t, net.createServer())}`;
+  const m = await connect(`${silent},${daemon.url}`, { connectTimeoutMs: 400 });
+  t.after(() => m.disconnect());
+  await m.ping();
+  await assert.rejects(connect(`unix:///nowhere/m.sock,${silent}`, { connectTimeoutMs: 100 }), /nowhere.*\(.*(ENOENT|no answer in time)/);
+  for (const connectTimeoutMs of [0, -1, NaN, Infinity, 2 ** 31]) await assert.rejects(connect(daemon.url, { connectTimeoutMs }), RangeError);
+  await assert.rejects(connect(daemon.url, { reconnectMs: Infinity }), RangeError);
+  await (await connect(daemon.url, { connectTimeoutMs: undefined, reconnectMs: null })).disconnect();
+});
+
 test("who is said to own the group is asked, and remembered", async (t) => {
   const { daemon } = await setUp(t);
   const asked = [];
-  const other = net.createServer((socket) => {
-    let bytes = Buffer.alloc(0);
-    socket.on("error", () => {});
-    socket.on("data", (chunk) => {
-      for (bytes = Buffer.concat([bytes, chunk]); bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(); ) {
-        const request = JSON.parse(bytes.subarray(4, 4 + bytes.readUInt32BE()));
-        bytes = bytes.subarray(4 + bytes.readUInt32BE());
-        const answer = { hello: { status: "ok", features: ["cluster"] } }[request.op] ?? { status: "error", error: "moved", address: daemon.url };
-        if (request.op !== "hello") asked.push(request.op);
-        const body = Buffer.from(JSON.stringify({ id: request.id, ...answer }));
-        const head = Buffer.alloc(4);
-        head.writeUInt32BE(body.length);
-        socket.write(Buffer.concat([head, body]));
-      }
-    });
-  });
-  await new Promise((resolve) => other.listen(0, "127.0.0.1", resolve));
-  t.after(() => other.close());
-  const m = await connect(`tcp://127.0.0.1:${other.address().port}`);
+  const other = await standIn(t, ({ op }) => asked.push(op) && { status: "error", error: "moved", address: daemon.url });
+  const m = await connect(other);
   t.after(() => m.disconnect());
   await m.create("{orders}.jobs", "bounded", 9);
   await m.put("{orders}.jobs", 1);
   assert.equal(await m.take("{orders}.jobs"), 1);
   assert.deepEqual(asked, ["create"]);
+});
+
+test("daemons that send us round in circles, to nowhere, or to wait longer than we may", async (t) => {
+  let answer;
+  let n = 0;
+  const url = await standIn(t, () => ++n && { status: "error", ...answer });
+  const m = await connect(url);
+  t.after(() => m.disconnect());
+  answer = { error: "moved", address: url };
+  await assert.rejects(m.take("jobs", { timeoutMs: 250 }), TimeoutError);
+  assert.ok(n < 10, `asked ${n} times`);
+  for (const address of [undefined, "", "nonsense", "tcp://", 7]) {
+    answer = { error: "moved", address };
+    await assert.rejects(m.take("jobs"), { code: "moved" });
+  }
+  answer = { error: "unavailable", retry_ms: 50 };
+  await assert.rejects(m.take("jobs", { timeoutMs: 0 }), { code: "unavailable" });
+  await assert.rejects(m.take("jobs", { timeoutMs: 70 }), { code: "unavailable" });
+});
+
+test("who has asked for TLS is not sent to where there is none", async (t) => {
+  const { daemon } = await setUp(t);
+  const directory = mkdtempSync(path.join(tmpdir(), "millrace-test."));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const [keyPath, certPath] = ["key", "cert"].map((name) => path.join(directory, name));
+  const made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", keyPath, "-out", certPath];
+  execFileSync("openssl", ["req", ...made, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], { stdio: "ignore" });
+  const [key, cert] = [keyPath, certPath].map((file) => readFileSync(file));
+  const server = tls.createServer({ key, cert });
+  server.on("secureConnection", speaker(() => ({ status: "error", error: "moved", address: daemon.url })));
+  const port = await listening(t, server);
+  const m = await connect(`tls://localhost:${port}`, { tls: { ca: cert }, token: "a secret" });
+  t.after(() => m.disconnect());
+  await assert.rejects(m.put("jobs", 1), { code: "moved" });
+  await assert.rejects(connect(`tls://localhost:${port}`, { connectTimeoutMs: 100 }), /certificate/);
 });
 
 test("a put enters once over cuts", async (t) => {

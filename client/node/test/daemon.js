@@ -1,6 +1,7 @@
 /** The real daemon for the tests: free ports, ready when made. Everything waits for events. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -61,3 +62,36 @@ export function booksBalance(row) {
   const came = row.accepted + row.returned + (row.recovered ?? 0);
   return came === row.taken + row.buffered + row.leased + row.evicted + row.dead_lettered + row.discarded;
 }
+
+/** Lets the server listen on a free port for as long as the test runs; which port. */
+export async function listening(t, server) {
+  const sockets = new Set();
+  server.on("connection", (socket) => sockets.add(socket.on("error", () => {})));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return server.address().port;
+}
+
+/** What stands in for a daemon: it says hello, and answers each other request with what `answer` makes of it. */
+export function speaker(answer) {
+  return (socket) => {
+    let bytes = Buffer.alloc(0);
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      for (bytes = Buffer.concat([bytes, chunk]); bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(); ) {
+        const request = JSON.parse(bytes.subarray(4, 4 + bytes.readUInt32BE()));
+        bytes = bytes.subarray(4 + bytes.readUInt32BE());
+        const reply = request.op === "hello" ? { status: "ok", features: ["cluster"] } : answer(request);
+        const body = Buffer.from(JSON.stringify({ id: request.id, ...reply }));
+        const head = Buffer.alloc(4);
+        head.writeUInt32BE(body.length);
+        socket.write(Buffer.concat([head, body]));
+      }
+    });
+  };
+}
+
+export const standIn = (t, answer) => listening(t, net.createServer(speaker(answer))).then((port) => `tcp://127.0.0.1:${port}`);

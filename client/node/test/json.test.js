@@ -33,7 +33,7 @@ test("raw members stay text", () => {
 test("what JSON cannot say is refused", () => {
   const circle = {};
   circle.me = circle;
-  for (const value of [NaN, Infinity, undefined, () => 1, Symbol("x"), "\ud800", { a: [NaN] }, circle]) assert.throws(() => encode(value), TypeError);
+  for (const value of [NaN, Infinity, undefined, [1, , 2], new Array(2), () => 1, Symbol("x"), "\ud800", { a: [NaN] }, circle]) assert.throws(() => encode(value), TypeError);
   assert.throws(() => new Raw("{"), SyntaxError);
   assert.equal(encode({ a: undefined, d: new Date(0), r: new Raw("1.0"), n: 2n ** 64n }), '{"d":"1970-01-01T00:00:00.000Z","r":1.0,"n":18446744073709551616}');
 });
