@@ -8,7 +8,7 @@
 
 static const char magic[16] = "millrace journal";
 
-enum { SEGMENT_SUMMED_BYTES = 40, BATCH_SUM_AT = 40 };
+enum { SEGMENT_SUMMED_BYTES = 40, SEGMENT_SIZED_BYTES = 52, BATCH_SUM_AT = 40 };
 
 static char *write_le(char *at, uint64_t number, int bytes)
 {
@@ -33,7 +33,10 @@ void segment_head_write(char block[JOURNAL_BLOCK], const struct segment_head *he
 	at = write_le(at, head->salt, 8);
 	at = write_le(at, head->first, 8);
 	at = write_le(at, head->chain, 4);
-	write_le(at, crc32c(0, block, SEGMENT_SUMMED_BYTES), 4);
+	at = write_le(at, crc32c(0, block, SEGMENT_SUMMED_BYTES), 4);
+	at = write_le(at, head->size, 8);
+	if (head->size)
+		write_le(at, crc32c(0, block, SEGMENT_SIZED_BYTES), 4);
 }
 
 enum segment_verdict segment_head_read(const char block[JOURNAL_BLOCK], struct segment_head *head, uint32_t *format)
@@ -47,7 +50,14 @@ enum segment_verdict segment_head_read(const char block[JOURNAL_BLOCK], struct s
 	head->chain = (uint32_t)read_le(&at, 4);
 	if (*format > JOURNAL_FORMAT)
 		return SEGMENT_NEWER;
-	return (uint32_t)read_le(&at, 4) == crc32c(0, block, SEGMENT_SUMMED_BYTES) ? SEGMENT_GOOD : SEGMENT_BROKEN;
+	uint32_t sum = (uint32_t)read_le(&at, 4);
+	head->size = read_le(&at, 8);
+	uint32_t sized_sum = (uint32_t)read_le(&at, 4);
+	bool is_without = head->size == 0 && sized_sum == 0;
+	return sum == crc32c(0, block, SEGMENT_SUMMED_BYTES) &&
+			       (is_without || sized_sum == crc32c(0, block, SEGMENT_SIZED_BYTES))
+		       ? SEGMENT_GOOD
+		       : SEGMENT_BROKEN;
 }
 
 void segment_name(char name[SEGMENT_NAME_BYTES], uint64_t first)

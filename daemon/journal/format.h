@@ -23,6 +23,7 @@ struct segment_head {
 	uint64_t salt;
 	uint64_t first; /* the number of its first batch */
 	uint32_t chain; /* the checksum of the batch before that */
+	uint64_t size;  /* of the file, with a checksum of its own; 0: it is not told, as in the first versions */
 };
 
 enum segment_verdict {

@@ -92,7 +92,7 @@ static int name_spare(struct log *log, int handle, uint64_t size)
 	char block[JOURNAL_BLOCK], name[SEGMENT_NAME_BYTES];
 	int result = size > log->spare_size ? disk->calls->allocate(disk, handle, size) : 0;
 	log->salt = make_salt(log);
-	segment_head_write(block, &(struct segment_head){.salt = log->salt, .first = log->next, .chain = log->chain});
+	segment_head_write(block, &(struct segment_head){log->salt, log->next, log->chain, size});
 	segment_name(name, log->next);
 	if (result == 0)
 		result = disk->calls->write(disk, handle, block, sizeof(block), 0);

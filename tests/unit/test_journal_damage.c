@@ -8,6 +8,47 @@
 #include "tests/lib/journal_fixture.h"
 #include "tests/lib/suite.h"
 
+static char losses[1000];
+static uint64_t kept_records, kept_sum;
+
+static void on_lost(void *arg, const char *what)
+{
+	(void)arg;
+	strncat(losses, what, sizeof(losses) - strlen(losses) - 2);
+	strcat(losses, "\n");
+}
+
+static int on_kept(void *arg, const struct record *record, char *error)
+{
+	(void)arg, (void)error;
+	kept_records++;
+	kept_sum += record->place;
+	return 0;
+}
+
+static void salvage_from(struct disk *disk, uint64_t records, const char *what_is_lost)
+{
+	char error[RECOVERY_ERROR_BYTES];
+	struct log log;
+	log_init(&log, disk, JOURNAL_SEGMENT, 1);
+	struct recovery recovery = {.log = &log, .on_record = on_kept, .on_lost = on_lost};
+	losses[0] = '\0';
+	kept_records = kept_sum = 0;
+	ck_assert_msg(recovery_read(&recovery, error) == 0, "%s", error);
+	ck_assert_str_eq(losses, what_is_lost);
+	ck_assert_uint_eq(kept_records, records);
+	log_finish(&log);
+}
+
+static void salvage(uint64_t records, const char *what_is_lost)
+{
+	char error[DISK_ERROR_BYTES];
+	struct disk *disk = disk_open(journal_folder, true, error);
+	ck_assert_ptr_nonnull(disk);
+	salvage_from(disk, records, what_is_lost);
+	disk_close(disk);
+}
+
 START_TEST(a_torn_end_is_left_out)
 {
 	journal_write(5);
@@ -75,6 +116,16 @@ START_TEST(a_segment_that_was_cut_short_is_refused_if_it_lost_anything)
 }
 END_TEST
 
+START_TEST(a_last_segment_that_was_cut_short_is_refused)
+{
+	journal_write(3);
+	ck_assert_int_eq(truncate(journal_segment(1), 3 * JOURNAL_BLOCK), 0);
+	journal_expect_refusal("00000000000000000001.journal is damaged at offset 12288: it was cut short, and had "
+			       "1048576 bytes");
+	salvage(2, "00000000000000000001.journal at offset 12288: it was cut short, and had 1048576 bytes\n");
+}
+END_TEST
+
 START_TEST(a_first_segment_of_which_nothing_is_left_is_damage)
 {
 	journal_write(2);
@@ -120,47 +171,6 @@ START_TEST(a_record_of_an_unknown_kind_is_refused)
 END_TEST
 
 /* -- What can be kept of it -- */
-
-static char losses[1000];
-static uint64_t kept_records, kept_sum;
-
-static void on_lost(void *arg, const char *what)
-{
-	(void)arg;
-	strncat(losses, what, sizeof(losses) - strlen(losses) - 2);
-	strcat(losses, "\n");
-}
-
-static int on_kept(void *arg, const struct record *record, char *error)
-{
-	(void)arg, (void)error;
-	kept_records++;
-	kept_sum += record->place;
-	return 0;
-}
-
-static void salvage_from(struct disk *disk, uint64_t records, const char *what_is_lost)
-{
-	char error[RECOVERY_ERROR_BYTES];
-	struct log log;
-	log_init(&log, disk, JOURNAL_SEGMENT, 1);
-	struct recovery recovery = {.log = &log, .on_record = on_kept, .on_lost = on_lost};
-	losses[0] = '\0';
-	kept_records = kept_sum = 0;
-	ck_assert_msg(recovery_read(&recovery, error) == 0, "%s", error);
-	ck_assert_str_eq(losses, what_is_lost);
-	ck_assert_uint_eq(kept_records, records);
-	log_finish(&log);
-}
-
-static void salvage(uint64_t records, const char *what_is_lost)
-{
-	char error[DISK_ERROR_BYTES];
-	struct disk *disk = disk_open(journal_folder, true, error);
-	ck_assert_ptr_nonnull(disk);
-	salvage_from(disk, records, what_is_lost);
-	disk_close(disk);
-}
 
 static const struct disk_calls *real_calls;
 
@@ -242,6 +252,7 @@ int main(void)
 		a_file_of_somebody_else_is_refused,
 		a_segment_that_is_missing_or_renamed_is_refused,
 		a_segment_that_was_cut_short_is_refused_if_it_lost_anything,
+		a_last_segment_that_was_cut_short_is_refused,
 		a_first_segment_of_which_nothing_is_left_is_damage,
 		what_has_a_segments_name_and_is_no_file_is_refused,
 		a_record_of_an_unknown_kind_is_refused,

@@ -188,8 +188,15 @@ START_TEST(the_head_of_a_segment_tells_what_it_is)
 	segment_head_write(block, &head);
 	ck_assert_int_eq(segment_head_read(block, &again, &format), SEGMENT_GOOD);
 	ck_assert(again.salt == 1 && again.first == 2 && again.chain == 3 && format == JOURNAL_FORMAT);
-	block[30] ^= 1;
-	ck_assert_int_eq(segment_head_read(block, &again, &format), SEGMENT_BROKEN);
+	head.size = 4;
+	segment_head_write(block, &head);
+	ck_assert_int_eq(segment_head_read(block, &again, &format), SEGMENT_GOOD);
+	ck_assert_uint_eq(again.size, 4);
+	for (int at = 20; at < 56; at++) {
+		block[at] ^= 1;
+		ck_assert_int_eq(segment_head_read(block, &again, &format), SEGMENT_BROKEN);
+		block[at] ^= 1;
+	}
 	block[16]++;
 	ck_assert_int_eq(segment_head_read(block, &again, &format), SEGMENT_NEWER);
 	ck_assert_uint_eq(format, JOURNAL_FORMAT + 1);
