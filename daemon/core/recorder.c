@@ -429,6 +429,7 @@ void recorder_channel_again(struct core *core, struct channel *channel)
 
 void recorder_taps_again(struct core *core, const struct mult *mult)
 {
+	const struct value *value = mult->held ? mult->held : store_first(&mult->source->buffer); /* a promise's */
 	if (mult->held && mult->is_told)
 		write_record(core, mult->source,
 			     &(struct record){.kind = RECORD_CARRIED,
@@ -443,7 +444,7 @@ void recorder_taps_again(struct core *core, const struct mult *mult)
 		record.kind = RECORD_CARRIED;
 		record.status = RECORD_CARRIED_PAST;
 		record.place = tap->done_place;
-		if (record.place) /* of what the mult holds or lends; or of what is gone, which does no harm */
+		if (value && value->seq == tap->done_place)
 			write_record(core, mult->source, &record);
 	}
 }

@@ -11,12 +11,14 @@ enum { LETTERS = 60, VALUE_BYTES = 4000, SLICE_BYTES = 128 * 1024 };
 static struct record_buffer records;
 static struct core_recorder recorder;
 static unsigned leased[4 * LETTERS]; /* how often records say so of a place */
+static unsigned carried;             /* how many records say that of a tap */
 
 static void start(void)
 {
 	recorder = (struct core_recorder){.buffer = &records, .batch = 1, .wall_ms = 1000000};
 	fixture.recorder = &recorder;
 	memset(leased, 0, sizeof(leased));
+	carried = 0;
 }
 
 static void park_dead_letters(void)
@@ -49,6 +51,7 @@ static bool record_slice(void)
 		at += (size_t)len;
 		if (record.kind == RECORD_LEASED)
 			leased[record.place]++;
+		carried += record.kind == RECORD_CARRIED && record.target;
 	}
 	return records.len < SLICE_BYTES;
 }
@@ -127,6 +130,36 @@ START_TEST(a_sliding_channel_may_shed_the_value_that_comes_next)
 }
 END_TEST
 
+START_TEST(what_taps_have_carried_is_told_of_a_value_that_is_there)
+{
+	start();
+	expect("a1 create s bounded 10 durable", "a1 ok created");
+	expect("a1 create d bounded 10 durable", "a1 ok created");
+	expect("a1 create e bounded 1 durable", "a1 ok created");
+	expect("a1 tap s d", "a1 ok created");
+	expect("a1 tap s e", "a1 ok created");
+	expect("a1 put s x", "a1 ok");
+	ck_assert(record_slice());
+	ck_assert_uint_eq(carried, 0);
+	expect("a1 put s y", "a1 ok");
+	expect_taps("s>d carried 2; s>e held carried 1");
+	ck_assert(record_slice());
+	ck_assert_uint_eq(carried, 1);
+}
+END_TEST
+
+START_TEST(what_a_promises_taps_have_carried_is_told)
+{
+	start();
+	expect("a1 create s promise durable", "a1 ok created");
+	expect("a1 create d bounded 10 durable", "a1 ok created");
+	expect("a1 tap s d", "a1 ok created");
+	expect("a1 put s x", "a1 ok");
+	ck_assert(record_slice());
+	ck_assert_uint_eq(carried, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -134,6 +167,8 @@ int main(void)
 		the_dead_letter_that_comes_next_may_enter_before,
 		their_channel_may_be_deleted_between_slices,
 		a_sliding_channel_may_shed_the_value_that_comes_next,
+		what_taps_have_carried_is_told_of_a_value_that_is_there,
+		what_a_promises_taps_have_carried_is_told,
 	};
 	return fixture_main("core: checkpoints", tests, sizeof(tests) / sizeof(tests[0]));
 }
