@@ -1,6 +1,10 @@
 """The real daemon for the tests of the Python client. Everything waits for events."""
+import json
 import os
+import socketserver
+import struct
 import sys
+import threading
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path[:0] = [os.path.join(ROOT, "client", "python", "src"), os.path.join(ROOT, "tests", "lib")]
@@ -26,3 +30,47 @@ def wait_until(connection, channel, **wanted):
         row = connection.ask(id=1, op="stat", channel=channel)
         if all(row.get(key) == value for key, value in wanted.items()):
             return row
+
+
+def frame(body):
+    return struct.pack(">I", len(body)) + body
+
+
+class StandIn:
+    """What stands in for a daemon, for as long as the test runs: it says hello, and answers each other request with what `answer` makes of
+    it: a reply without its id, or the bytes to send (none: that ends the connection). `context`: by TLS."""
+
+    def __init__(self, test, answer, hello=None, context=None):
+        stand_in = self
+        self.asked = []  # each op, but for hello
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                wire = context.wrap_socket(self.request, server_side=True) if context else self.request
+                with wire, wire.makefile("rb") as stream:
+                    while len(header := stream.read(4)) == 4:
+                        sent = stand_in.reply(json.loads(stream.read(*struct.unpack(">I", header))), answer, hello)
+                        if not sent:
+                            return
+                        wire.sendall(sent)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass  # the client has gone
+
+        server = Server(("127.0.0.1", 0), Handler)
+        self.port = server.server_address[1]
+        self.url = f"tcp://127.0.0.1:{self.port}"
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        test.addCleanup(server.server_close)
+        test.addCleanup(server.shutdown)
+
+    def reply(self, request, answer, hello):
+        if request["op"] == "hello":
+            reply = hello or {"status": "ok", "features": ["cluster", "once"], "max_frame_bytes": 65536}
+        else:
+            self.asked.append(request["op"])
+            reply = answer(request)
+        return reply if isinstance(reply, bytes) else frame(json.dumps({"id": request["id"], **reply}).encode())

@@ -28,6 +28,11 @@ class Numbers(unittest.TestCase):
         for value in (float("nan"), float("inf"), Decimal("nan"), [Decimal("inf")]):
             with self.assertRaises(ValueError):
                 jsontext.encode(value)
+        deep = []
+        for _ in range(100_000):
+            deep = [deep]
+        with self.assertRaisesRegex(ValueError, "128"):
+            jsontext.encode(deep)
         for value in (object(), {1: Decimal(1)}, {"a": {1, 2}}):
             with self.assertRaises(TypeError):
                 jsontext.encode(value)

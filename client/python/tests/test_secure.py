@@ -1,14 +1,12 @@
-"""TLS, tokens and certificates; and a daemon that names another one, as in a cluster."""
+"""TLS, tokens and certificates."""
 import json
 import os
-import socketserver
-import struct
+import ssl
 import subprocess
 import tempfile
-import threading
 import unittest
 
-from common import DEADLINE_S, Daemon, millrace, url_of
+from common import DEADLINE_S, Daemon, StandIn, millrace, url_of
 from millraced import BUILD
 from secure import Authority
 
@@ -18,7 +16,7 @@ class Secure(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="millrace-test.")
         self.addCleanup(directory.cleanup)
         authority = Authority(directory.name)
-        cert, key = authority.issue("daemon", "/CN=localhost", "DNS:localhost")
+        cert, key = self.cert_of_daemon, self.key_of_daemon = authority.issue("daemon", "/CN=localhost", "DNS:localhost")
         self.ca, (self.cert, self.key) = authority.cert, authority.issue("client", "/CN=reader")
         command = [os.path.join(BUILD, "millrace"), "token", "-o", "json"]
         made = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=DEADLINE_S).stdout)
@@ -45,36 +43,18 @@ class Secure(unittest.TestCase):
         with self.assertRaises(millrace.Refused) as refused:
             millrace.connect(self.url, ca=self.ca, token="another").open()
         self.assertEqual(refused.exception.code, "unauthenticated")
-        with self.assertRaises(millrace.ConnectionLost):  # who has signed this daemon is not known
+        with self.assertRaisesRegex(millrace.ConnectionLost, "certificate"):  # who has signed this daemon is not known
             millrace.connect(self.url, token=self.token, connect_timeout=0.3).open()
 
-
-class Elsewhere(unittest.TestCase):
-    def test_who_is_said_to_own_the_group_is_asked(self):
-        asked = []
-        daemon = Daemon()
-        self.addCleanup(daemon.stop)
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self):
-                while header := self.rfile.read(4):
-                    request = json.loads(self.rfile.read(*struct.unpack(">I", header)))
-                    reply = {"id": request["id"], "status": "ok", "features": ["cluster", "once"], "max_frame_bytes": 65536}
-                    if request["op"] != "hello":
-                        asked.append(request["op"])
-                        reply = {"id": request["id"], "status": "error", "error": "moved", "message": "elsewhere", "address": url_of(daemon)}
-                    body = json.dumps(reply).encode()
-                    self.wfile.write(struct.pack(">I", len(body)) + body)
-
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as other:
-            other.daemon_threads = True
-            threading.Thread(target=other.serve_forever, daemon=True).start()
-            with millrace.connect(f"tcp://127.0.0.1:{other.server_address[1]}") as m:
-                m.create("{orders}.jobs", "bounded", 9)
-                m.put("{orders}.jobs", 1)
-                self.assertEqual(m.take("{orders}.jobs"), 1)
-            other.shutdown()
-        self.assertEqual(asked, ["create"])  # and it is remembered
+    def test_who_has_asked_for_tls_is_not_sent_to_where_there_is_none(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert_of_daemon, self.key_of_daemon)
+        elsewhere = StandIn(self, lambda request: {"status": "ok"})
+        other = StandIn(self, lambda request: {"status": "error", "error": "moved", "address": elsewhere.url}, context=context)
+        with millrace.connect(f"tls://localhost:{other.port}", ca=self.ca, token=self.token) as m:
+            with self.assertRaises(millrace.Refused) as refused:
+                m.put("jobs", 1)
+            self.assertEqual((refused.exception.code, elsewhere.asked), ("moved", []))
 
 
 class Taps(unittest.TestCase):

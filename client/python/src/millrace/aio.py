@@ -20,11 +20,12 @@ from . import url as urls
 from .errors import Closed, ConnectionLost, ForkError, Refused, Timeout
 from .iteration import Jobs, Subscription
 from .job import Job, accept, give_back
-from .link import Link, Reply, milliseconds
+from .link import PROTOCOL, Link, Reply, milliseconds
 
 HANDOVER_MS = 60_000  # the lease of a take while its value is on its way
 PUT_WINDOW = 512  # unanswered puts of one channel: the daemon remembers 1024, so each can be sent again
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0
+FREE_REPEATS, REPEAT_PAUSE_S = 3, 0.1  # so often a request is sent again at once; daemons that disagree, or fall, need time
 
 Row = Mapping[str, Any]
 PutArm = tuple[str, Any]
@@ -80,6 +81,7 @@ class AsyncClient:
         self._routes: dict[str, urls.Address] = {}
         self._connecting: dict[urls.Address | None, asyncio.Task[Link]] = {}
         self._is_ended = False
+        self._failure = ""  # why the last address that was tried did not let us in
         self._producer = secrets.token_hex(12)
         self._last_seq = -1
         self._windows: dict[str, _PutWindow] = {}
@@ -144,7 +146,8 @@ class AsyncClient:
         done, _ = await asyncio.wait({task}, timeout=patience)
         if not done:
             where = address or ", ".join(str(known) for known in self._settings.addresses)
-            raise ConnectionLost(f"no daemon answers at {where}", "unreachable")
+            why = f" ({self._failure})" if self._failure else ""
+            raise ConnectionLost(f"no daemon answers at {where}{why}", "unreachable")
         if task.cancelled():
             raise ConnectionLost("the client has disconnected", "disconnected")
         return task.result()
@@ -155,14 +158,19 @@ class AsyncClient:
             task.exception()
 
     async def _open(self, address: urls.Address | None) -> Link:
-        """Tries the address, or all, again and again with growing pauses. Refused: the daemon does not let us in."""
-        pause, failures = FIRST_PAUSE_S, 0
+        """Tries the address, or all, each in its share of the time, again and again with growing pauses. Refused: the daemon does not
+        let us in."""
+        settings, pause, failures = self._settings, FIRST_PAUSE_S, 0
         while True:
-            for candidate in [address] if address else self._settings.addresses:
+            candidates = [address] if address else settings.addresses
+            for candidate in candidates:
+                opening = Link.open(candidate, settings.name, settings.token, self._context(candidate))
                 try:
-                    link = await Link.open(candidate, self._settings.name, self._settings.token, self._context(candidate))
-                except ConnectionLost:
+                    link = await asyncio.wait_for(opening, settings.connect_timeout / len(candidates))
+                except (ConnectionLost, asyncio.TimeoutError) as error:
+                    self._failure = str(error) or f"{candidate}: no answer in time"
                     continue
+                self._failure = ""
                 self._links[candidate] = link
                 for members in self._ephemeral.values():
                     link.post("create", members)
@@ -200,6 +208,7 @@ class AsyncClient:
         group = group_of(channel) if channel is not None else None
         deadline = None if timeout is None else loop.time() + timeout
         limit_ms = None if timeout is None else milliseconds(timeout)
+        repeats = 0
         while True:
             patience = self._patience(None if deadline is None else deadline - loop.time())
             link = await self._link(group, patience)
@@ -212,14 +221,17 @@ class AsyncClient:
                 present.update(producer=self._producer, seq=seq)
             try:
                 return await self._await_reply(link, op, present, raw), link
-            except ConnectionLost:
-                if self._is_ended or not (repeat or is_once):
+            except ConnectionLost as error:
+                if self._is_ended or error.code == PROTOCOL or not (repeat or is_once):
                     raise
+                pause = 0.0
             except Refused as error:
-                pause = self._redirected(group, error)
-                if pause is None:
+                redirected = self._redirected(group, error, link)
+                if redirected is None or (error.code == "unavailable" and deadline is not None and loop.time() + redirected > deadline):
                     raise
-                await asyncio.sleep(pause)
+                pause = redirected
+            repeats += 1
+            await asyncio.sleep(max(pause, REPEAT_PAUSE_S) if repeats > FREE_REPEATS else pause)
             if deadline is not None:
                 if limit_ms and loop.time() >= deadline:
                     raise Timeout("the time ran out while the daemon was away", "timeout")
@@ -247,10 +259,16 @@ class AsyncClient:
         if "lease" in reply:
             give_back(link, str(reply["lease"]))
 
-    def _redirected(self, group: str | None, error: Refused) -> float | None:
-        """After how many seconds to ask again, and whom; None: the refusal stands."""
-        if error.code == "moved" and group is not None and error.reply.get("address"):
-            self._routes[group] = urls.parse(str(error.reply["address"]))[0]
+    def _redirected(self, group: str | None, error: Refused, link: Link) -> float | None:
+        """After how many seconds to ask again, and whom; None: the refusal stands. Who has asked for TLS keeps to it."""
+        if error.code == "moved" and group is not None:
+            try:
+                address = urls.parse(str(error.reply.get("address")))[0]
+            except ValueError:
+                return None
+            if link.address.scheme == "tls" and address.scheme != "tls":
+                return None
+            self._routes[group] = address
             return 0.0
         if error.code == "unavailable" and "retry_ms" in error.reply:
             self._routes.pop(group or "", None)

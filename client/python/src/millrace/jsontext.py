@@ -63,7 +63,7 @@ def encode(value: Any) -> str:
     """The value's text. TypeError for what is not JSON, ValueError for what no JSON text can say (nan, a lone surrogate ...)."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return _encode(value, 0)
 
 

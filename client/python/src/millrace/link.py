@@ -20,6 +20,7 @@ LARGEST_FRAME = 16 * 1024 * 1024 - 1
 REPLY_EXTRA = 1024  # a reply may be so much longer than a request
 HEARTBEAT_S = 15.0  # after so much silence a ping asks whether the daemon is still there; after as much again it is not
 LONGEST_MS = 2**31 - 1
+PROTOCOL = "protocol"  # the code of a ConnectionLost: what answers is no daemon, and will not be one the next time
 _ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*,')
 
 Reply = dict[str, Any]
@@ -29,7 +30,7 @@ def milliseconds(seconds: float, what: str = "timeout") -> int:
     """Rounded up. ValueError if that is no time."""
     if not seconds >= 0:
         raise ValueError(f"{what} is a number of seconds, at least 0, not {seconds!r}")
-    return min(math.ceil(seconds * 1000), LONGEST_MS)
+    return math.ceil(min(seconds * 1000, LONGEST_MS))
 
 
 class Pending:
@@ -93,11 +94,14 @@ class Link(asyncio.Protocol):
             if token is not None:
                 members["token"] = token
             link.hello = await link.send("hello", members)
+            link.max_frame = min(max(int(link.hello.get("max_frame_bytes", LEAST_FRAME)), LEAST_FRAME), LARGEST_FRAME)
+            link.features = frozenset(str(feature) for feature in link.hello.get("features", ()))
+        except (TypeError, ValueError) as error:
+            link.abort("the hello was not answered")
+            raise ConnectionLost(f"{address} does not speak Millrace's protocol: {error}", "unreachable") from error
         except BaseException:
             link.abort("the hello was not answered")
             raise
-        link.max_frame = min(max(int(link.hello.get("max_frame_bytes", LEAST_FRAME)), LEAST_FRAME), LARGEST_FRAME)
-        link.features = frozenset(str(feature) for feature in link.hello.get("features", ()))
         return link
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -169,7 +173,7 @@ class Link(asyncio.Protocol):
         while self.is_open and len(self._buffer) - at >= 4:
             length = int.from_bytes(self._buffer[at : at + 4], "big")
             if not 0 < length <= self.max_frame + REPLY_EXTRA:
-                self.abort(f"{self.address} does not speak Millrace's protocol: a frame of {length} bytes")
+                self._abort_stranger(f"a frame of {length} bytes")
                 return
             if len(self._buffer) - at - 4 < length:
                 break
@@ -225,9 +229,9 @@ class Link(asyncio.Protocol):
         try:
             members = jsontext.split(body.decode())
             pending = self._pending.pop(int(members["id"]))
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):
             if match is None or int(match[1]) in self._pending:
-                self.abort(f"{self.address} does not speak Millrace's protocol: {error}")
+                self._abort_stranger(str(error))
             return
         if "lease" in members:
             lease = jsontext.decode(members["lease"])
@@ -254,10 +258,13 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(self._notice or (f"{self.address}: {exc}" if exc else f"{self.address} has ended the connection"))
 
-    def abort(self, why: str) -> None:
-        self._end(why)
+    def abort(self, why: str, code: str = "connection_lost") -> None:
+        self._end(why, code)
         if self._transport:
             self._transport.abort()
+
+    def _abort_stranger(self, what: str) -> None:
+        self.abort(f"{self.address} does not speak Millrace's protocol: {what}", PROTOCOL)
 
     async def close(self) -> None:
         """Sends what was written, and ends. Leases that are still held come back to their channels."""
@@ -265,7 +272,7 @@ class Link(asyncio.Protocol):
         if self._transport:
             self._transport.close()
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, code: str = "connection_lost") -> None:
         if not self.is_open:
             return
         self.ended.set_result(why)
@@ -275,5 +282,5 @@ class Link(asyncio.Protocol):
         pending, self._pending = self._pending, {}
         for request in pending.values():
             if not request.future.done():
-                request.future.set_exception(ConnectionLost(why, "connection_lost"))
+                request.future.set_exception(ConnectionLost(why, code))
                 request.future.exception()  # who does not look at it is not told of it again
