@@ -1,24 +1,19 @@
 /* millrace ack, nack, extend: what becomes of leases. */
 #include "client/cli/report.h"
-#include "client/cli/session.h"
 
 typedef int lease_function(mr *m, const char *lease, const struct call *call);
 
 /* All of them, whatever becomes of one; the first that fails is the exit code. */
-static int each_lease(const struct call *call, lease_function *function)
+static int each_lease(const struct call *call, mr *m, lease_function *function)
 {
-	mr *m;
-	int code = session_open(call, &m);
+	int code = EXIT_OK;
 
-	if (code != EXIT_OK)
-		return code;
 	for (int i = 0; i < call->n_args; i++) {
 		int own = report_status(call, call->args[i], function(m, call->args[i], call), NULL);
 
 		if (code == EXIT_OK)
 			code = own;
 	}
-	mr_destroy(m);
 	return code;
 }
 
@@ -39,9 +34,9 @@ static int extend(mr *m, const char *lease, const struct call *call)
 	return mr_extend(m, lease, call->lease_ms);
 }
 
-static int run_ack(const struct call *call)
+static int run_ack(const struct call *call, mr *m)
 {
-	return each_lease(call, ack);
+	return each_lease(call, m, ack);
 }
 
 const struct command ack_command = {
@@ -53,14 +48,12 @@ const struct command ack_command = {
 		       "will be, somebody else's.",
 	.examples = "  millrace ack \"$lease\"\n",
 	.exits = COMMON_EXITS,
-	.min_args = 1,
-	.max_args = -1,
-	.run = run_ack,
+	.run_connected = run_ack,
 };
 
-static int run_nack(const struct call *call)
+static int run_nack(const struct call *call, mr *m)
 {
-	return each_lease(call, nack);
+	return each_lease(call, m, nack);
 }
 
 const struct command nack_command = {
@@ -74,16 +67,17 @@ const struct command nack_command = {
 	.examples = "  millrace nack \"$lease\" --delay 30s\n",
 	.options = OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_UNCOUNTED),
 	.exits = COMMON_EXITS,
-	.min_args = 1,
-	.max_args = -1,
-	.run = run_nack,
+	.run_connected = run_nack,
 };
 
-static int run_extend(const struct call *call)
+static int check_extend(const struct call *call)
 {
-	if (call->lease_ms == MR_FOREVER)
-		return report_usage(call, "for how long? give --lease TIME");
-	return each_lease(call, extend);
+	return call->lease_ms == MR_FOREVER ? report_usage(call, "for how long? give --lease TIME") : EXIT_OK;
+}
+
+static int run_extend(const struct call *call, mr *m)
+{
+	return each_lease(call, m, extend);
 }
 
 const struct command extend_command = {
@@ -94,7 +88,6 @@ const struct command extend_command = {
 	.examples = "  millrace extend \"$lease\" --lease 5m\n",
 	.options = OPTION_BIT(OPTION_EXTENSION),
 	.exits = COMMON_EXITS,
-	.min_args = 1,
-	.max_args = -1,
-	.run = run_extend,
+	.check = check_extend,
+	.run_connected = run_extend,
 };

@@ -4,19 +4,10 @@
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 
-static int check_alteration(const struct call *call, struct mr_alteration *alteration)
+static int check_alter(const struct call *call)
 {
-	*alteration = (struct mr_alteration){
-		.capacity = call->capacity,
-		.max_waiters = call->max_waiters,
-		.max_deliveries = call->max_deliveries,
-		.dead_letter = call->dead_letter,
-		.no_dead_letter = call->no_dead_letter,
-	};
 	if (call->no_dead_letter && (call->dead_letter || call->max_deliveries))
 		return report_usage(call, "--no-dead-letter is instead of --max-deliveries and --dead-letter");
-	if (call->dead_letter && session_check_channel(call, call->dead_letter) != EXIT_OK)
-		return EXIT_USAGE;
 	if (!call->capacity && !call->max_waiters && !call->max_deliveries && !call->dead_letter &&
 	    !call->no_dead_letter)
 		return report_usage(
@@ -25,20 +16,19 @@ static int check_alteration(const struct call *call, struct mr_alteration *alter
 	return EXIT_OK;
 }
 
-static int run_alter(const struct call *call)
+static int run_alter(const struct call *call, mr *m)
 {
-	const char *channel = call->args[0];
-	struct mr_alteration alteration;
+	const struct mr_alteration alteration = {
+		.capacity = call->capacity,
+		.max_waiters = call->max_waiters,
+		.max_deliveries = call->max_deliveries,
+		.dead_letter = call->dead_letter,
+		.no_dead_letter = call->no_dead_letter,
+	};
 	json_t *row = NULL;
-	int code = check_alteration(call, &alteration), status;
-	mr *m;
+	int status = mr_alter(m, call->args[0], &alteration, &row), code;
 
-	if (code == EXIT_OK)
-		code = session_open_for(call, channel, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_alter(m, channel, &alteration, &row);
-	code = session_report(call, m, channel, status, NULL);
+	code = session_report(call, m, call->args[0], status, NULL);
 	if (status == MR_OK && call->format == FORMAT_JSON) {
 		json_dumpf(row, stdout, JSON_COMPACT);
 		putchar('\n');
@@ -46,7 +36,6 @@ static int run_alter(const struct call *call)
 		puts("altered");
 	}
 	json_decref(row);
-	mr_destroy(m);
 	return code;
 }
 
@@ -64,7 +53,6 @@ const struct command alter_command = {
 	.options = OPTION_BIT(OPTION_CAPACITY) | OPTION_BIT(OPTION_MAX_WAITERS) | OPTION_BIT(OPTION_MAX_DELIVERIES) |
 		   OPTION_BIT(OPTION_DEAD_LETTER) | OPTION_BIT(OPTION_NO_DEAD_LETTER),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 1,
-	.run = run_alter,
+	.check = check_alter,
+	.run_connected = run_alter,
 };

@@ -19,8 +19,6 @@ static int read_arms(const struct call *call, struct mr_arm *arms, struct buffer
 		const char *word = call->arms[i].value;
 		struct slice value = {NULL, 0};
 
-		if (session_check_channel(call, call->arms[i].channel) != EXIT_OK)
-			return EXIT_USAGE;
 		if (word && value_text_read(slice_from(word), call->strings, &made[i], &value, error) < 0)
 			return report_usage(call, "--put %s: %s", call->arms[i].channel, error);
 		arms[i] = (struct mr_arm){.channel = call->arms[i].channel, .raw = value.bytes, .raw_len = value.len};
@@ -142,7 +140,5 @@ const struct command alts_command = {
 		   OPTION_BIT(OPTION_LEASED),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
-	.min_args = 0,
-	.max_args = 0,
 	.run = run_alts,
 };

@@ -11,7 +11,6 @@
 #include "client/cli/load.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
-#include "client/cli/session.h"
 #include "client/cli/terminal.h"
 
 enum { CAPACITY = 1000, EVERY_MS = 200 };
@@ -174,24 +173,19 @@ static struct call with_defaults(const struct call *call)
 	return whole;
 }
 
-static int run_bench(const struct call *given)
+static int run_bench(const struct call *given, mr *control)
 {
 	struct call call = with_defaults(given);
 	struct mr_definition definition = {
 		.kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
 	char *channel = NULL;
-	mr *control;
-	int code = session_open(&call, &control);
+	int code = report_status(&call, NULL, mr_create(control, NULL, &definition, NULL, &channel), NULL);
 
-	if (code != EXIT_OK)
-		return code;
-	code = report_status(&call, NULL, mr_create(control, NULL, &definition, NULL, &channel), NULL);
 	if (code == EXIT_OK) {
 		code = measure(&call, control, channel);
 		(void)mr_delete(control, channel, true, NULL);
 	}
 	mr_free(channel);
-	mr_destroy(control);
 	return code;
 }
 
@@ -218,7 +212,5 @@ const struct command bench_command = {
 		   OPTION_BIT(OPTION_WINDOW) | OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_DURATION) |
 		   OPTION_BIT(OPTION_KIND),
 	.exits = COMMON_EXITS,
-	.min_args = 0,
-	.max_args = 0,
-	.run = run_bench,
+	.run_connected = run_bench,
 };

@@ -3,23 +3,16 @@
 
 #include "client/cli/session.h"
 
-static int run_close(const struct call *call)
+static int run_close(const struct call *call, mr *m)
 {
 	const char *channel = call->args[0];
-	int code, status;
-	mr *m;
+	int status = mr_close(m, channel);
 
-	code = session_open_for(call, channel, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_close(m, channel);
-	code = session_report(call, m, channel, status, NULL);
 	if (status == MR_OK && call->format == FORMAT_JSON)
 		printf("{\"channel\":\"%s\",\"closed\":true}\n", channel);
 	else if (status == MR_OK && !call->quiet)
 		puts("closed");
-	mr_destroy(m);
-	return code;
+	return session_report(call, m, channel, status, NULL);
 }
 
 const struct command close_command = {
@@ -31,7 +24,5 @@ const struct command close_command = {
 		       "channel is closed. Closing it again changes nothing.",
 	.examples = "  millrace close jobs\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 1,
-	.run = run_close,
+	.run_connected = run_close,
 };

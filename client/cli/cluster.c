@@ -4,7 +4,6 @@
 
 #include "client/cli/listing.h"
 #include "client/cli/report.h"
-#include "client/cli/session.h"
 
 static const struct column group_columns[LISTING_MOST_COLUMNS] = {
 	{"GROUP", "group", false, 0}, {"OWNER", "owner", false, 1},  {"TARGET", "target", false, 2},
@@ -60,22 +59,19 @@ static int move(const struct call *call, mr *m)
 	return code;
 }
 
-static int run_cluster(const struct call *call)
+static int check_cluster(const struct call *call)
 {
-	int code;
-	mr *m;
-
 	if (call->n_args > 0 && strcmp(call->args[0], "move") != 0)
 		return report_usage(call, "there is no '%s' here; say cluster, or cluster move GROUP DAEMON",
 				    call->args[0]);
 	if (call->n_args == 1 || call->n_args == 2)
 		return report_usage(call, "which group, and to which daemon? cluster move GROUP DAEMON");
-	code = session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	code = call->n_args ? move(call, m) : show(call, m);
-	mr_destroy(m);
-	return code;
+	return EXIT_OK;
+}
+
+static int run_cluster(const struct call *call, mr *m)
+{
+	return call->n_args ? move(call, m) : show(call, m);
 }
 
 const struct command cluster_command = {
@@ -99,7 +95,6 @@ const struct command cluster_command = {
 		    "  millrace cluster move orders b\n"
 		    "  millrace cluster -o json | jq -r '.groups[] | select(.owner == null).group'\n",
 	.exits = COMMON_EXITS,
-	.min_args = 0,
-	.max_args = 3,
-	.run = run_cluster,
+	.check = check_cluster,
+	.run_connected = run_cluster,
 };

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "client/cli/top_rows.h"
+#include "client/millrace.h"
 #include "proto/message.h"
 
 enum exit_code { /* what shells branch on; every --help has those of its command */
@@ -103,7 +104,7 @@ struct listing;
 
 struct command {
 	const char *name;
-	const char *arguments; /* as the usage shows them */
+	const char *arguments; /* as the usage shows them; usage.h reads from it how many there may be */
 	const char *summary;   /* one line of the list of commands */
 
 	/* Paragraphs, which help.c folds: a line's end in one is as good as a space. A line that begins with two spaces
@@ -112,10 +113,15 @@ struct command {
 	const char *examples; /* lines that stay as they are */
 	uint64_t options;     /* OPTION_BIT()s, beside those that every command has */
 	unsigned exits;       /* EXIT_BIT()s */
-	int min_args;
-	int max_args; /* -1: any number */
+
+	/* Says what is wrong with the call, beside its number of arguments and its channels' names: EXIT_OK, or
+	 * EXIT_USAGE and told. NULL: nothing can be. */
+	int (*check)(const struct call *call);
+
+	/* One of the two does the work, the second with a connection. They return the exit code. */
 	int (*run)(const struct call *call);
-	const struct listing *listing; /* what it prints, instead of run; else NULL */
+	int (*run_connected)(const struct call *call, mr *m);
+	const struct listing *listing; /* of listing_run(); else NULL */
 };
 
 struct call_arm { /* of alts */

@@ -6,8 +6,7 @@
 
 #include "client/cli/option_table.h"
 #include "client/cli/report.h"
-
-enum { LONGEST_WORD = 32 };
+#include "client/cli/usage.h"
 
 /* What a word of the usage can be, if that is one of a few; else NULL. */
 static const char *choices_of(const char *word)
@@ -26,27 +25,6 @@ static const char *choices_of(const char *word)
 			return few[i].choices;
 	}
 	return NULL;
-}
-
-/* The next of a usage's words, without brackets and dots: "CHANNEL" of "CHANNEL [VALUE...]". False at the end, and at
- * an option. *repeats: any number of them may follow. */
-static bool next_word(const char **at, char word[LONGEST_WORD], bool *repeats)
-{
-	size_t len;
-
-	*at += strspn(*at, " [");
-	len = strspn(*at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-	if (len == 0 && strncmp(*at, "-- ", 3) == 0) {
-		*at += 3;
-		len = strspn(*at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-	}
-	if (len == 0)
-		return false;
-	snprintf(word, LONGEST_WORD, "%.*s", (int)len, *at);
-	*at += len;
-	*repeats = strncmp(*at, "...", 3) == 0;
-	*at += strspn(*at, ".]");
-	return true;
 }
 
 /* -- bash -- */
@@ -122,23 +100,23 @@ static void bash_options(const struct command *command)
 
 	printf("\t'options %s') echo '", command ? command->name : "");
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = option_row((enum option_id)id);
+		const struct option_row *row = &option_rows[id];
 
 		if (!(ids >> id & 1))
 			continue;
-		if (option_letter(command, (enum option_id)id))
+		if (option_letter(command, id))
 			printf("-%c ", row->letter);
 		printf("--%s ", row->name);
 	}
 	puts("' ;;");
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = option_row((enum option_id)id);
+		const struct option_row *row = &option_rows[id];
 		const char *name = command ? command->name : "";
 
 		if (!(ids >> id & 1) || !row->argument)
 			continue;
 		fputs("\t", stdout);
-		if (option_letter(command, (enum option_id)id))
+		if (option_letter(command, id))
 			printf("'option %s -%c' | ", name, row->letter);
 		printf("'option %s --%s'", name, row->name);
 		bash_kind(row->argument);
@@ -148,15 +126,14 @@ static void bash_options(const struct command *command)
 static void bash_words(const struct command *command)
 {
 	const char *at = command->arguments;
-	char word[LONGEST_WORD];
-	bool repeats;
+	struct usage_word word = {.name = ""};
 
-	for (int place = 1; next_word(&at, word, &repeats); place++) {
-		if (repeats)
+	for (int place = 1; usage_next(&at, &word); place++) {
+		if (word.repeats)
 			printf("\t'word %s rest'", command->name);
 		else
 			printf("\t'word %s %d'", command->name, place);
-		bash_kind(word);
+		bash_kind(word.name);
 	}
 }
 
@@ -222,24 +199,13 @@ static void zsh_text(const char *text, bool colons)
 	}
 }
 
-static bool is_channel(const char *word)
-{
-	static const char *const others[] = {"FROM", "TO", "SOURCE", "TARGET", "GLOB"};
-
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-		if (strcmp(word, others[i]) == 0)
-			return true;
-	}
-	return strncmp(word, "CHANNEL", 7) == 0;
-}
-
 /* ":WHAT:how to complete it" */
 static void zsh_word(const char *word)
 {
 	printf(":%s:", word);
 	if (choices_of(word))
 		printf("(%s)", choices_of(word));
-	else if (is_channel(word))
+	else if (usage_is_channel(word) || strcmp(word, "GLOB") == 0)
 		fputs("_millrace_channels", stdout);
 	else if (strcmp(word, "NAME") == 0)
 		fputs("_millrace_contexts", stdout);
@@ -252,11 +218,10 @@ static void zsh_word(const char *word)
 /* An argument of "CHANNEL VALUE" is two words. */
 static void zsh_option_words(const char *argument)
 {
-	char word[LONGEST_WORD];
-	bool repeats;
+	struct usage_word word = {.name = ""};
 
-	while (next_word(&argument, word, &repeats))
-		zsh_word(word);
+	while (usage_next(&argument, &word))
+		zsh_word(word.name);
 }
 
 static void zsh_options(const struct command *command)
@@ -264,12 +229,12 @@ static void zsh_options(const struct command *command)
 	uint64_t ids = options_of(command);
 
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = option_row((enum option_id)id);
+		const struct option_row *row = &option_rows[id];
 		bool may_repeat = id == OPTION_TAKE || id == OPTION_PUT;
 
 		if (!(ids >> id & 1))
 			continue;
-		if (option_letter(command, (enum option_id)id))
+		if (option_letter(command, id))
 			printf(" \\\n\t\t\t\t'(-%c --%s)'{-%c,--%s}'[", row->letter, row->name, row->letter, row->name);
 		else
 			printf(" \\\n\t\t\t\t'%s--%s[", may_repeat ? "*" : "", row->name);
@@ -284,17 +249,16 @@ static void zsh_options(const struct command *command)
 static void zsh_command(const struct command *command)
 {
 	const char *at = command->arguments;
-	char word[LONGEST_WORD];
-	bool repeats;
+	struct usage_word word = {.name = ""};
 
 	printf("\t\t%s)\n\t\t\t_arguments -S", command->name);
 	zsh_options(command);
-	for (int place = 1; next_word(&at, word, &repeats); place++) {
-		if (repeats)
+	for (int place = 1; usage_next(&at, &word); place++) {
+		if (word.repeats)
 			printf(" \\\n\t\t\t\t'*");
 		else
 			printf(" \\\n\t\t\t\t'%d", place);
-		zsh_word(word);
+		zsh_word(word.name);
 		putchar('\'');
 	}
 	puts("\n\t\t\t;;");
@@ -355,7 +319,5 @@ const struct command completion_command = {
 		    "  # with ~/.zfunc in $fpath, before compinit\n"
 		    "  millrace completion zsh > ~/.zfunc/_millrace\n",
 	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE),
-	.min_args = 1,
-	.max_args = 1,
 	.run = run_completion,
 };

@@ -164,7 +164,5 @@ const struct command context_command = {
 		    "  millrace context use prod\n"
 		    "  millrace -c local ls\n",
 	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE),
-	.min_args = 0,
-	.max_args = 2,
 	.run = run_context,
 };

@@ -4,73 +4,71 @@
 
 #include "client/cli/report.h"
 #include "client/cli/session.h"
-#include "proto/suggest.h"
 #include "client/cli/units.h"
+#include "proto/suggest.h"
 
-static int read_definition(const struct call *call, struct mr_definition *definition)
+/* The kinds, and whether a channel of them has a capacity. */
+static const struct {
+	const char *name;
+	bool has_capacity;
+} kinds[] = {{"unbuffered", false}, {"bounded", true}, {"dropping", true}, {"sliding", true}, {"promise", false}};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+/* The capacity that the arguments say; 0: none, or none that could be. */
+static uint64_t capacity_of(const struct call *call)
 {
-	static const struct {
-		const char *name;
-		bool has_capacity;
-	} kinds[] = {
-		{"unbuffered", false}, {"bounded", true}, {"dropping", true}, {"sliding", true}, {"promise", false}};
+	uint64_t capacity = 0;
+
+	if (call->n_args > 2)
+		(void)units_parse_count(call->args[2], 1, COMMAND_MAX_CAPACITY, &capacity);
+	return capacity;
+}
+
+static int check_create(const struct call *call)
+{
 	const char *kind = call->args[1];
 	struct suggestion suggestion = {.wrong = kind};
 	char hint[SUGGEST_MAX_BYTES + 32];
+	size_t i = 0;
 
 	if (!call->max_deliveries != !call->dead_letter)
 		return report_usage(call, "--max-deliveries and --dead-letter come together");
-	if (call->dead_letter && session_check_channel(call, call->dead_letter) != EXIT_OK)
-		return EXIT_USAGE;
-
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (strcmp(kind, kinds[i].name) != 0)
-			continue;
-		*definition = (struct mr_definition){
-			.kind = kind,
-			.max_waiters = call->max_waiters,
-			.max_deliveries = call->max_deliveries,
-			.dead_letter = call->dead_letter,
-		};
-		if (kinds[i].has_capacity && call->n_args < 3)
-			return report_usage(call, "a %s channel needs a capacity: how many values fit into it", kind);
-		if (!kinds[i].has_capacity && call->n_args > 2)
-			return report_usage(call, "a channel that is %s has no capacity; leave '%s' out",
-					    strcmp(kind, "promise") ? kind : "a promise", call->args[2]);
-		if (call->n_args > 2 &&
-		    units_parse_count(call->args[2], 1, COMMAND_MAX_CAPACITY, &definition->capacity) < 0)
-			return report_usage(call, "'%s' is not a capacity; give a number from 1 to %d", call->args[2],
-					    COMMAND_MAX_CAPACITY);
-		return EXIT_OK;
-	}
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+	for (; i < N_KINDS && strcmp(kind, kinds[i].name) != 0; i++)
 		suggest_consider(&suggestion, kinds[i].name);
-	return report_usage(call,
-			    "there is no kind '%s'%s; the kinds are unbuffered, bounded, dropping, sliding and promise",
-			    kind, suggest_text(&suggestion, hint, sizeof hint));
+	if (i == N_KINDS)
+		return report_usage(
+			call,
+			"there is no kind '%s'%s; the kinds are unbuffered, bounded, dropping, sliding and promise",
+			kind, suggest_text(&suggestion, hint, sizeof hint));
+	if (kinds[i].has_capacity && call->n_args < 3)
+		return report_usage(call, "a %s channel needs a capacity: how many values fit into it", kind);
+	if (!kinds[i].has_capacity && call->n_args > 2)
+		return report_usage(call, "a channel that is %s has no capacity; leave '%s' out",
+				    strcmp(kind, "promise") ? kind : "a promise", call->args[2]);
+	if (kinds[i].has_capacity && capacity_of(call) == 0)
+		return report_usage(call, "'%s' is not a capacity; give a number from 1 to %d", call->args[2],
+				    COMMAND_MAX_CAPACITY);
+	return EXIT_OK;
 }
 
-static int run_create(const struct call *call)
+static int run_create(const struct call *call, mr *m)
 {
 	const char *channel = call->args[0];
-	struct mr_definition definition;
+	const struct mr_definition definition = {
+		.kind = call->args[1],
+		.capacity = capacity_of(call),
+		.max_waiters = call->max_waiters,
+		.max_deliveries = call->max_deliveries,
+		.dead_letter = call->dead_letter,
+	};
 	bool created;
-	int code, status;
-	mr *m;
+	int status = mr_create(m, channel, &definition, &created, NULL);
 
-	code = read_definition(call, &definition);
-	if (code == EXIT_OK)
-		code = session_open_for(call, channel, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_create(m, channel, &definition, &created, NULL);
-	code = session_report(call, m, channel, status, NULL);
 	if (status == MR_OK && call->format == FORMAT_JSON)
 		printf("{\"channel\":\"%s\",\"created\":%s}\n", channel, created ? "true" : "false");
 	else if (status == MR_OK && !call->quiet)
 		puts(created ? "created" : "exists already");
-	mr_destroy(m);
-	return code;
+	return session_report(call, m, channel, status, NULL);
 }
 
 const struct command create_command = {
@@ -90,7 +88,6 @@ const struct command create_command = {
 		    "  millrace create jobs bounded 32 --max-deliveries 5 --dead-letter failed\n",
 	.options = OPTION_BIT(OPTION_MAX_WAITERS) | OPTION_BIT(OPTION_MAX_DELIVERIES) | OPTION_BIT(OPTION_DEAD_LETTER),
 	.exits = COMMON_EXITS,
-	.min_args = 2,
-	.max_args = 3,
-	.run = run_create,
+	.check = check_create,
+	.run_connected = run_create,
 };

@@ -4,26 +4,19 @@
 
 #include "client/cli/session.h"
 
-static int run_delete(const struct call *call)
+static int run_delete(const struct call *call, mr *m)
 {
 	const char *channel = call->args[0];
 	uint64_t discarded;
-	int code, status;
-	mr *m;
+	int status = mr_delete(m, channel, call->force, &discarded);
 
-	code = session_open_for(call, channel, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_delete(m, channel, call->force, &discarded);
-	code = session_report(call, m, channel, status, NULL);
 	if (status == MR_OK && call->format == FORMAT_JSON)
 		printf("{\"channel\":\"%s\",\"discarded\":%" PRIu64 "}\n", channel, discarded);
 	else if (status == MR_OK && !call->quiet && discarded)
 		printf("deleted, and %" PRIu64 " value%s discarded\n", discarded, discarded == 1 ? "" : "s");
 	else if (status == MR_OK && !call->quiet)
 		puts("deleted");
-	mr_destroy(m);
-	return code;
+	return session_report(call, m, channel, status, NULL);
 }
 
 const struct command delete_command = {
@@ -37,7 +30,5 @@ const struct command delete_command = {
 		    "  millrace delete jobs --force\n",
 	.options = OPTION_BIT(OPTION_FORCE),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 1,
-	.run = run_delete,
+	.run_connected = run_delete,
 };

@@ -55,8 +55,8 @@ static void explain(const char *term, const char *text, size_t indent, size_t wi
 static void explain_options(const struct command *command, uint64_t ids, size_t width)
 {
 	for (int id = 0; id < N_OPTIONS; id++) {
-		const struct option_row *row = option_row((enum option_id)id);
-		char letter = option_letter(command, (enum option_id)id);
+		const struct option_row *row = &option_rows[id];
+		char letter = option_letter(command, id);
 		char term[64];
 		int n;
 
@@ -175,7 +175,5 @@ const struct command help_command = {
 	.examples = "  millrace help\n"
 		    "  millrace help put\n",
 	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_USAGE),
-	.min_args = 0,
-	.max_args = 1,
 	.run = run_help,
 };

@@ -33,7 +33,6 @@ const struct command leases_command = {
 	.examples = "  millrace leases\n"
 		    "  millrace leases jobs -o json | jq 'select(.age_ms > 60000).name'\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 0,
-	.max_args = 1,
+	.run_connected = listing_run,
 	.listing = &leases_listing,
 };

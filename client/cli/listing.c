@@ -15,21 +15,16 @@ int listing_print(const struct call *call, const struct column *columns, const j
 	return EXIT_ERROR;
 }
 
-int listing_run(const struct call *call, const struct listing *listing)
+int listing_run(const struct call *call, mr *m)
 {
+	const struct listing *listing = call->command->listing;
 	const char *of = call->n_args ? call->args[0] : NULL, *channel = listing->is_of_channel ? of : NULL;
 	json_t *rows = NULL;
-	int code, status;
-	mr *m;
+	int status = listing->fetch(m, of, &rows);
+	int code = session_report(call, m, channel, status, NULL);
 
-	code = channel ? session_open_for(call, channel, &m) : session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = listing->fetch(m, of, &rows);
-	code = session_report(call, m, channel, status, NULL);
 	if (status == MR_OK)
 		code = listing_print(call, listing->columns, rows);
 	json_decref(rows);
-	mr_destroy(m);
 	return code;
 }

@@ -13,8 +13,8 @@ struct listing {
 	struct column columns[LISTING_MOST_COLUMNS];        /* those without a title are none */
 };
 
-/* Lists what the call asks for. The exit code. */
-int listing_run(const struct call *call, const struct listing *listing);
+/* Runs a command that has a listing. The exit code. */
+int listing_run(const struct call *call, mr *m);
 
 /* Prints rows that are there already. EXIT_OK, or EXIT_ERROR and told. */
 int listing_print(const struct call *call, const struct column *columns, const json_t *rows);

@@ -33,7 +33,6 @@ const struct command ls_command = {
 		    "  millrace ls 'jobs.*'\n"
 		    "  millrace ls -o json | jq -r 'select(.dropped > 0).channel'\n",
 	.exits = COMMON_EXITS,
-	.min_args = 0,
-	.max_args = 1,
+	.run_connected = listing_run,
 	.listing = &ls_listing,
 };

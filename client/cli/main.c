@@ -9,9 +9,10 @@
 #include "client/cli/commands.h"
 #include "client/cli/help.h"
 #include "client/cli/interrupt.h"
-#include "client/cli/listing.h"
 #include "client/cli/options.h"
 #include "client/cli/report.h"
+#include "client/cli/session.h"
+#include "client/cli/usage.h"
 #include "client/millrace.h"
 
 /* Makes sure that descriptors 0, 1 and 2 are open, if only for errors: else a socket could become standard output. */
@@ -42,18 +43,6 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-static int check_arguments(const struct call *call)
-{
-	const struct command *command = call->command;
-
-	if (call->n_args < command->min_args)
-		return report_usage(call, call->n_args == 0 ? "what is missing: %s" : "there is something missing: %s",
-				    command->arguments);
-	if (command->max_args >= 0 && call->n_args > command->max_args)
-		return report_usage(call, "'%s' is one word too many", call->args[command->max_args]);
-	return 0;
-}
-
 static int run(struct call *call, int argc, char **argv)
 {
 	if (options_parse(call, argc, argv) != 0)
@@ -77,9 +66,9 @@ static int run(struct call *call, int argc, char **argv)
 		help_print(call);
 		return EXIT_OK;
 	}
-	if (check_arguments(call) != 0)
+	if (usage_check(call) != 0 || (call->command->check && call->command->check(call) != EXIT_OK))
 		return EXIT_USAGE;
-	return call->command->listing ? listing_run(call, call->command->listing) : call->command->run(call);
+	return call->command->run ? call->command->run(call) : session_run(call);
 }
 
 int main(int argc, char **argv)

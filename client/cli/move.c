@@ -23,30 +23,21 @@ static int move_all(const struct call *call, mr *m, const char *to, uint64_t *mo
 	return status;
 }
 
-static int run_move(const struct call *call)
+static int run_move(const struct call *call, mr *m)
 {
 	const char *to = call->n_args > 1 ? call->args[1] : NULL;
 	uint64_t moved = 0, left = 0;
-	int code, status;
+	int status = move_all(call, m, to, &moved, &left);
 	char more[64];
-	mr *m;
 
-	code = to ? session_check_channel(call, to) : EXIT_OK;
-	if (code == EXIT_OK)
-		code = session_open_for(call, call->args[0], &m);
-	if (code != EXIT_OK)
-		return code;
-	status = move_all(call, m, to, &moved, &left);
-	snprintf(more, sizeof more, "; %" PRIu64 " moved", moved);
-	code = session_report(call, m, status == MR_CLOSED && to ? to : NULL, status, more);
 	if (status == MR_OK && call->format == FORMAT_JSON)
 		printf("{\"moved\":%" PRIu64 ",\"left\":%" PRIu64 "}\n", moved, left);
 	else if (status == MR_OK && call->format == FORMAT_RAW)
 		printf("%" PRIu64 "\t%" PRIu64 "\n", moved, left);
 	else if (status == MR_OK && !call->quiet)
 		printf("%" PRIu64 " moved, %" PRIu64 " left\n", moved, left);
-	mr_destroy(m);
-	return code;
+	snprintf(more, sizeof more, "; %" PRIu64 " moved", moved);
+	return session_report(call, m, status == MR_CLOSED && to ? to : NULL, status, more);
 }
 
 const struct command move_command = {
@@ -65,7 +56,5 @@ const struct command move_command = {
 		    "  millrace move failed -n 1\n",
 	.options = OPTION_BIT(OPTION_NUMBER),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 2,
-	.run = run_move,
+	.run_connected = run_move,
 };

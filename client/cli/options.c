@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "client/cli/option_table.h"
-#include "client/cli/option_values.h"
 #include "client/cli/report.h"
 #include "proto/suggest.h"
 
@@ -23,7 +22,7 @@ static const char *suggest_option(const struct call *call, const char *word, cha
 	for (int id = 0; id < N_OPTIONS; id++) {
 		if (!(wanted >> id & 1))
 			continue;
-		snprintf(name, sizeof name, "--%s", option_row((enum option_id)id)->name);
+		snprintf(name, sizeof name, "--%s", option_rows[id].name);
 		suggest_consider(&suggestion, name);
 	}
 	return suggest_text(&suggestion, text, size);
@@ -36,8 +35,7 @@ static int refuse(const struct call *call, int kind, char *const *argv)
 	char hint[SUGGEST_MAX_BYTES + 32];
 
 	if (kind == ':' && is_long)
-		return report_usage(call, "%s needs %s after it", word,
-				    option_row((enum option_id)(optopt - LONG_ONLY))->argument);
+		return report_usage(call, "%s needs %s after it", word, option_rows[optopt - LONG_ONLY].argument);
 	if (kind == ':')
 		return report_usage(call, "-%c needs a word after it", optopt);
 	if (optopt >= LONG_ONLY)
@@ -64,8 +62,8 @@ int options_parse(struct call *call, int argc, char **argv)
 	for (int id = 0; id < N_OPTIONS; id++) {
 		if (!(wanted >> id & 1))
 			continue;
-		const struct option_row *row = option_row((enum option_id)id);
-		char letter = option_letter(call->command, (enum option_id)id);
+		const struct option_row *row = &option_rows[id];
+		char letter = option_letter(call->command, id);
 
 		longs[n_longs++] = (struct option){row->name, row->argument ? required_argument : no_argument, NULL,
 						   LONG_ONLY + id};
@@ -74,6 +72,8 @@ int options_parse(struct call *call, int argc, char **argv)
 		if (letter && row->argument)
 			shorts[n_shorts++] = ':';
 	}
+	call->args = argv;
+	call->n_args = argc;
 	opterr = 0;
 	optind = 0; /* GNU: begin anew */
 	while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
@@ -82,10 +82,10 @@ int options_parse(struct call *call, int argc, char **argv)
 		if (found == '?' || found == ':')
 			return refuse(call, found, argv);
 		for (int i = 0; found < LONG_ONLY && i < N_OPTIONS; i++) {
-			if (wanted >> i & 1 && option_letter(call->command, (enum option_id)i) == found)
+			if (wanted >> i & 1 && option_letter(call->command, i) == found)
 				id = i;
 		}
-		if (option_set(call, (enum option_id)id, optarg, argc, argv) != 0)
+		if (option_rows[id].set(call, &option_rows[id], optarg) != 0)
 			return EXIT_USAGE;
 	}
 	call->args = argv + optind;

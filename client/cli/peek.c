@@ -2,23 +2,16 @@
 #include "client/cli/output.h"
 #include "client/cli/session.h"
 
-static int run_peek(const struct call *call)
+static int run_peek(const struct call *call, mr *m)
 {
 	char *values = NULL;
-	int code, status;
 	size_t len;
-	mr *m;
+	int status = mr_peek_raw(m, call->args[0], call->number ? call->number : 1, &values, &len);
 
-	code = session_open_for(call, call->args[0], &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_peek_raw(m, call->args[0], call->number ? call->number : 1, &values, &len);
-	code = session_report(call, m, call->args[0], status, NULL);
 	if (status == MR_OK)
 		output_values(call, call->args[0], (struct slice){values, len}, NULL);
 	mr_free(values);
-	mr_destroy(m);
-	return code;
+	return session_report(call, m, call->args[0], status, NULL);
 }
 
 const struct command peek_command = {
@@ -30,7 +23,5 @@ const struct command peek_command = {
 	.examples = "  millrace peek jobs -n 5\n",
 	.options = OPTION_BIT(OPTION_NUMBER),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 1,
-	.run = run_peek,
+	.run_connected = run_peek,
 };

@@ -4,33 +4,27 @@
 #include "client/cli/clock.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
-#include "client/cli/session.h"
 
 enum { PATIENCE_MS = 5000 };
 
-static int run_ping(const struct call *call)
+static int run_ping(const struct call *call, mr *m)
 {
 	static const char *const forms[] = {
 		[FORMAT_TEXT] = "%.3f ms\n", [FORMAT_JSON] = "{\"ms\":%.3f}\n", [FORMAT_RAW] = "%.3f\n"};
 	int64_t timeout_ms = call->timeout_ms == MR_FOREVER ? PATIENCE_MS : call->timeout_ms;
 	uint64_t n = call->number ? call->number : 1;
-	int code, status;
-	mr *m;
+	int code = EXIT_OK;
 
-	code = session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
 	for (uint64_t i = 0; i < n && code == EXIT_OK; i++) {
 		int64_t begin_us = clock_us();
+		int status = mr_ping(m, timeout_ms);
 
-		status = mr_ping(m, timeout_ms);
 		code = report_status(call, NULL, status, NULL);
 		if (status == MR_OK && !call->quiet)
 			printf(forms[call->format], (double)(clock_us() - begin_us) / 1e3);
 		if (output_flush() < 0)
 			break;
 	}
-	mr_destroy(m);
 	return code;
 }
 
@@ -45,7 +39,5 @@ const struct command ping_command = {
 		    "  millrace ping -q && echo it is there\n",
 	.options = OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_TIMEOUT),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT),
-	.min_args = 0,
-	.max_args = 0,
-	.run = run_ping,
+	.run_connected = run_ping,
 };

@@ -323,10 +323,9 @@ static int run_put(const struct call *call)
 	put->flying = &put->batches[1];
 	put->max_sent = BATCH_VALUES;
 	put_input_init(&put->input, call);
-	code = session_check_channel(call, put->channel);
-	if (code == EXIT_OK && put_input_check(&put->input) < 0)
+	if (put_input_check(&put->input) < 0)
 		code = report_usage(call, "%s: %s", put->channel, put->input.bad);
-	if (code == EXIT_OK)
+	else
 		code = put_all(put);
 	batch_finish(&put->batches[0]);
 	batch_finish(&put->batches[1]);
@@ -371,7 +370,5 @@ const struct command put_command = {
 		   OPTION_BIT(OPTION_NO_RECONNECT),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
-	.min_args = 1,
-	.max_args = -1,
 	.run = run_put,
 };

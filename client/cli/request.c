@@ -157,10 +157,8 @@ static int run_request(const struct call *call)
 	struct question question = {.input.fd = STDIN_FILENO};
 	int64_t begun_ms;
 	mr *m = NULL;
-	int code = session_check_channel(call, call->args[0]);
+	int code = read_question(call, &question);
 
-	if (code == EXIT_OK)
-		code = read_question(call, &question);
 	begun_ms = clock_ms();
 	if (code == EXIT_OK)
 		code = session_open(call, &m);
@@ -191,7 +189,5 @@ const struct command request_command = {
 	.options = OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
-	.min_args = 1,
-	.max_args = 2,
 	.run = run_request,
 };

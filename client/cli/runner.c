@@ -310,15 +310,11 @@ static int allow_files(const struct call *call)
 /* Before anything is taken: a command that cannot be is a mistake of the caller's. */
 static int check_call(const struct call *call)
 {
-	int error = child_find_program(call->args[1]), code = session_check_channel(call, call->args[0]);
+	int error = child_find_program(call->args[1]);
 
-	if (code == EXIT_OK && call->to)
-		code = session_check_channel(call, call->to);
-	if (code == EXIT_OK && call->failed)
-		code = session_check_channel(call, call->failed);
-	if (code == EXIT_OK && error)
-		code = report_usage(call, "the command '%s' cannot be run: %s", call->args[1], strerror(error));
-	return code == EXIT_OK ? allow_files(call) : code;
+	if (error)
+		return report_usage(call, "the command '%s' cannot be run: %s", call->args[1], strerror(error));
+	return allow_files(call);
 }
 
 int runner_run(const struct call *call, const struct runner_kind *kind)

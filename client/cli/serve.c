@@ -123,7 +123,5 @@ const struct command serve_command = {
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_LEASE) | OPTION_BIT(OPTION_NUMBER) |
 		   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 2,
-	.max_args = -1,
 	.run = run_serve,
 };

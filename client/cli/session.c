@@ -14,16 +14,6 @@
 
 enum { TOKEN_ROOM = 4096 };
 
-int session_check_channel(const struct call *call, const char *channel)
-{
-	if (name_is_valid(slice_from(channel)))
-		return EXIT_OK;
-	return report_usage(call,
-			    "'%s' is not a channel's name: these are 1 to %d characters of A-Z a-z 0-9 . _ : { } -, "
-			    "the first not . or -",
-			    channel, NAME_MAX_BYTES);
-}
-
 /* Where to connect, and as whom: what the options say, else the context, else the environment. */
 struct target {
 	const char *url, *token, *ca, *cert, *key; /* NULL: nobody says */
@@ -176,11 +166,15 @@ int session_open(const struct call *call, mr **m)
 	return code;
 }
 
-int session_open_for(const struct call *call, const char *channel, mr **m)
+int session_run(const struct call *call)
 {
-	int code = session_check_channel(call, channel);
+	mr *m;
+	int code = session_open(call, &m);
 
-	return code == EXIT_OK ? session_open(call, m) : code;
+	if (code == EXIT_OK)
+		code = call->command->run_connected(call, m);
+	mr_destroy(m);
+	return code;
 }
 
 /* The nearest name of a channel, but for those that the daemon made up. */

@@ -28,23 +28,17 @@ static int print_stat(const struct call *call, json_t *row)
 	return 0;
 }
 
-static int run_stat(const struct call *call)
+static int run_stat(const struct call *call, mr *m)
 {
 	json_t *row = NULL;
-	int code, status;
-	mr *m;
+	int status = mr_stat(m, call->args[0], &row);
+	int code = session_report(call, m, call->args[0], status, NULL);
 
-	code = session_open_for(call, call->args[0], &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_stat(m, call->args[0], &row);
-	code = session_report(call, m, call->args[0], status, NULL);
 	if (status == MR_OK && print_stat(call, row) < 0) {
 		report(call, NULL, "out of memory");
 		code = EXIT_ERROR;
 	}
 	json_decref(row);
-	mr_destroy(m);
 	return code;
 }
 
@@ -58,7 +52,5 @@ const struct command stat_command = {
 	.examples = "  millrace stat jobs\n"
 		    "  millrace stat jobs -o json | jq .buffered\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 1,
-	.run = run_stat,
+	.run_connected = run_stat,
 };

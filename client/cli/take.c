@@ -64,17 +64,18 @@ static int follow_channel(const struct call *call, mr *m, struct take_watch *wat
 	return status;
 }
 
-static int run_take(const struct call *call)
+static int check_take(const struct call *call)
+{
+	if (call->batch && !call->follow)
+		return report_usage(call, "--batch is for --follow; -n takes in batches by itself");
+	return EXIT_OK;
+}
+
+static int run_take(const struct call *call, mr *m)
 {
 	struct take_watch watch;
 	int status, code;
-	mr *m;
 
-	if (call->batch && !call->follow)
-		return report_usage(call, "--batch is for --follow; -n takes in batches by itself");
-	code = session_open_for(call, call->args[0], &m);
-	if (code != EXIT_OK)
-		return code;
 	take_watch_init(&watch, call->args[0]);
 	if (call->follow && !call->number)
 		status = follow_channel(call, m, &watch);
@@ -88,7 +89,6 @@ static int run_take(const struct call *call)
 		code = EXIT_OK;
 	else
 		code = session_report(call, m, call->args[0], status, NULL);
-	mr_destroy(m);
 	return code;
 }
 
@@ -126,7 +126,6 @@ const struct command take_command = {
 	.options = OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_FOLLOW_BATCH) |
 		   OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_LEASED),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 1,
-	.max_args = 1,
-	.run = run_take,
+	.check = check_take,
+	.run_connected = run_take,
 };

@@ -7,14 +7,6 @@
 #include "client/cli/subscribe.h"
 #include "client/cli/tap_rule.h"
 
-/* Connects, if both names can be channels'. */
-static int open_for_both(const struct call *call, mr **m)
-{
-	int code = session_check_channel(call, call->args[1]);
-
-	return code == EXIT_OK ? session_open_for(call, call->args[0], m) : code;
-}
-
 /* What the options ask for, of any tap. EXIT_OK, or another code, told. */
 static int read_options(const struct call *call, struct buffer *match, struct mr_tap_options *options)
 {
@@ -68,17 +60,14 @@ static int run_tap(const struct call *call)
 {
 	struct mr_tap_options options;
 	struct buffer match = {0};
-	int code = check_tap(call);
-	mr *m;
+	int code = read_options(call, &match, &options);
+	mr *m = NULL;
 
 	if (code == EXIT_OK)
-		code = read_options(call, &match, &options);
+		code = session_open(call, &m);
 	if (code == EXIT_OK)
-		code = call->n_args == 1 ? session_open_for(call, call->args[0], &m) : open_for_both(call, &m);
-	if (code == EXIT_OK) {
 		code = call->n_args == 1 ? subscribe(call, m, &options) : tap_target(call, m, &options);
-		mr_destroy(m);
-	}
+	mr_destroy(m);
 	buffer_finish(&match);
 	return code;
 }
@@ -115,25 +104,17 @@ const struct command tap_command = {
 		   OPTION_BIT(OPTION_KEEP_OPEN) | OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_LIVE_BATCH) |
 		   OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_TIMEOUT),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_TIMEOUT),
-	.min_args = 1,
-	.max_args = 2,
+	.check = check_tap,
 	.run = run_tap,
 };
 
-static int run_untap(const struct call *call)
+static int run_untap(const struct call *call, mr *m)
 {
-	int code, status;
-	mr *m;
+	int status = mr_untap(m, call->args[0], call->args[1]);
 
-	code = open_for_both(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	status = mr_untap(m, call->args[0], call->args[1]);
-	code = session_report(call, m, call->args[0], status, NULL);
 	if (status == MR_OK && call->format != FORMAT_JSON && !call->quiet)
 		puts("untapped");
-	mr_destroy(m);
-	return code;
+	return session_report(call, m, call->args[0], status, NULL);
 }
 
 const struct command untap_command = {
@@ -143,9 +124,7 @@ const struct command untap_command = {
 	.description = "Ends the tap from SOURCE to TARGET. What it holds goes back to SOURCE if nobody got it.",
 	.examples = "  millrace untap events audit\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 2,
-	.max_args = 2,
-	.run = run_untap,
+	.run_connected = run_untap,
 };
 
 static const struct listing taps_listing = {
@@ -176,7 +155,6 @@ const struct command taps_command = {
 	.examples = "  millrace taps\n"
 		    "  millrace taps events -o json | jq .carried\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 0,
-	.max_args = 1,
+	.run_connected = listing_run,
 	.listing = &taps_listing,
 };

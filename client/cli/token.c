@@ -56,7 +56,5 @@ const struct command token_command = {
 	.examples = "  millrace token\n"
 		    "  millrace token -o json | jq -r .hash\n",
 	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE),
-	.min_args = 0,
-	.max_args = 0,
 	.run = run_token,
 };

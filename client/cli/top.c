@@ -6,7 +6,6 @@
 #include "client/cli/clock.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
-#include "client/cli/session.h"
 #include "client/cli/table.h"
 #include "client/cli/terminal.h"
 #include "client/cli/top_rows.h"
@@ -86,18 +85,11 @@ static int run_live(const struct call *call, mr *m)
 	return report_status(call, NULL, status, NULL);
 }
 
-static int run_top(const struct call *call)
+static int run_top(const struct call *call, mr *m)
 {
 	bool is_live = !call->once && call->format == FORMAT_TEXT && terminal_has_cursor(STDOUT_FILENO);
-	int code;
-	mr *m;
 
-	code = session_open(call, &m);
-	if (code != EXIT_OK)
-		return code;
-	code = is_live ? run_live(call, m) : run_once(call, m);
-	mr_destroy(m);
-	return code;
+	return is_live ? run_live(call, m) : run_once(call, m);
 }
 
 const struct command top_command = {
@@ -117,7 +109,5 @@ const struct command top_command = {
 		    "  millrace top --once -o json | jq -r 'select(.shed_rate > 0).channel'\n",
 	.options = OPTION_BIT(OPTION_ONCE) | OPTION_BIT(OPTION_SORT) | OPTION_BIT(OPTION_NUMBER),
 	.exits = COMMON_EXITS,
-	.min_args = 0,
-	.max_args = 1,
-	.run = run_top,
+	.run_connected = run_top,
 };

@@ -28,7 +28,6 @@ const struct command waiters_command = {
 	.examples = "  millrace waiters\n"
 		    "  millrace waiters jobs -o json | jq .name\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
-	.min_args = 0,
-	.max_args = 1,
+	.run_connected = listing_run,
 	.listing = &waiters_listing,
 };

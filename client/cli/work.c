@@ -147,7 +147,5 @@ const struct command work_command = {
 		   OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
-	.min_args = 2,
-	.max_args = -1,
 	.run = run_work,
 };

@@ -76,6 +76,7 @@ class Bash(Completion):
             "millrace ls le": {"leader"},
             "millrace move jobs l": {"latest", "leader"},
             "millrace tap lat": {"latest"},
+            "millrace cluster ": {"move"},
             "millrace context ": {"list", "show", "use", "none"},
             "millrace create x ": KINDS,
             "millrace create x sl": {"sliding"},
