@@ -9,7 +9,7 @@ CHANNELS = (
     "{jobs: {kind: bounded, capacity: 100}, out: {kind: bounded, capacity: 100}, bad: {kind: bounded, capacity: 100}, narrow: {kind: bounded, capacity: 1},"
     " lossy: {kind: dropping, capacity: 1}, started: {kind: unbuffered}, go: {kind: unbuffered}, sums: {kind: unbuffered}}"
 )
-START = '"$MILLRACE" put started "$MILLRACE_WORKER"'
+START = '"$MILLRACE" put --no-reconnect started "$MILLRACE_WORKER"'
 WAIT = '"$MILLRACE" -q take go >/dev/null'
 
 
