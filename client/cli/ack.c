@@ -43,9 +43,9 @@ const struct command ack_command = {
 	.name = "ack",
 	.arguments = "LEASE...",
 	.summary = "a leased value is done, and gone",
-	.description = "Says that what was taken with these leases is done: it is gone from the daemon. A "
-		       "lease that has ended is an error: its value is, or\n"
-		       "will be, somebody else's.",
+	.description =
+		"Says that what was taken with these leases is done: it is gone from the daemon. A lease that has "
+		"ended is an error: its value is, or will be, somebody else's.",
 	.examples = "  millrace ack \"$lease\"\n",
 	.exits = COMMON_EXITS,
 	.run_connected = run_ack,
@@ -60,10 +60,11 @@ const struct command nack_command = {
 	.name = "nack",
 	.arguments = "LEASE...",
 	.summary = "a leased value is not done, and goes back",
-	.description = "Says that what was taken with these leases is not done: it goes back to its place in its "
-		       "channel, at once or after --delay, and is delivered once more; or to the channel's "
-		       "dead-letter channel, if it was delivered too often. With --uncounted this delivery does not "
-		       "count: who took it did no work on it.",
+	.description =
+		"Says that what was taken with these leases is not done: it goes back to its place in its channel, "
+		"at once or after --delay, and is delivered once more; or to the channel's dead-letter channel, if "
+		"it was delivered too often. With --uncounted this delivery does not count: who took it did no work "
+		"on it.",
 	.examples = "  millrace nack \"$lease\" --delay 30s\n",
 	.options = OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_UNCOUNTED),
 	.exits = COMMON_EXITS,

@@ -3,6 +3,7 @@
 
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/cli/table.h"
 
 static int check_alter(const struct call *call)
 {
@@ -29,12 +30,10 @@ static int run_alter(const struct call *call, mr *m)
 	int status = mr_alter(m, call->args[0], &alteration, &row), code;
 
 	code = session_report(call, m, call->args[0], status, NULL);
-	if (status == MR_OK && call->format == FORMAT_JSON) {
-		json_dumpf(row, stdout, JSON_COMPACT);
-		putchar('\n');
-	} else if (status == MR_OK && !call->quiet) {
+	if (status == MR_OK && call->format == FORMAT_JSON)
+		code = table_print_object(call, row);
+	else if (status == MR_OK && !call->quiet)
 		puts("altered");
-	}
 	json_decref(row);
 	return code;
 }
@@ -44,9 +43,7 @@ const struct command alter_command = {
 	.arguments = "CHANNEL",
 	.summary = "give a channel another capacity, or other limits",
 	.description = "Alters a channel while it is in use; what is in it stays. With less --capacity nothing is shed "
-		       "(but by a sliding "
-		       "channel): puts wait until there is room. A channel's kind stays as it is.\n"
-		       "\n"
+		       "(but by a sliding channel): puts wait until there is room. A channel's kind stays as it is.\n\n"
 		       "json prints the channel's numbers, as `stat` does.",
 	.examples = "  millrace alter jobs --capacity 1000\n"
 		    "  millrace alter jobs --max-deliveries 5 --dead-letter failed\n",

@@ -121,18 +121,17 @@ const struct command alts_command = {
 	.name = "alts",
 	.arguments = "--take CHANNEL | --put CHANNEL VALUE ...",
 	.summary = "take or put on one of many channels, whichever can first",
-	.description = "Waits until one of its arms can happen, and does that one alone. An arm takes from a "
-		       "channel, or puts a value (JSON) into one; there may be 64 of them. If several can, any of "
-		       "them happens, or with --priority the first.\n"
-		       "\n"
-		       "text prints the arm's number (from 0), its channel and the value that was taken; raw prints "
-		       "only the value, as `take` does; json prints "
-		       "{\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}. With --lease what is taken is "
-		       "only leased, as with `take`, and its lease and how often it was delivered stand before it "
-		       "(json: \"lease\", \"deliveries\").\n"
-		       "\n"
-		       "When the daemon goes away, or the network to it, it waits until that is back, unless a put "
-		       "may have happened just then.",
+	.description =
+		"Waits until one of its arms can happen, and does that one alone. An arm takes from a channel, or "
+		"puts a value (JSON) into one; there may be 64 of them. If several can, any of them happens, or "
+		"with --priority the first.\n\n"
+		"text prints the arm's number (from 0), its channel and the value that was taken; raw prints only "
+		"the value, as `take` does; json prints "
+		"{\"arm\":N,\"channel\":NAME,\"value\":VALUE,\"status\":WORD}. With --lease what is taken is only "
+		"leased, as with `take`, and its lease and how often it was delivered stand before it (json: "
+		"\"lease\", \"deliveries\").\n\n"
+		"When the daemon goes away, or the network to it, it waits until that is back, unless a put may "
+		"have happened just then.",
 	.examples = "  millrace alts --take requests --take control --timeout 250\n"
 		    "  millrace alts --priority --put log '\"ready\"' --take stop\n",
 	.options = OPTION_BIT(OPTION_TAKE) | OPTION_BIT(OPTION_PUT) | OPTION_BIT(OPTION_PRIORITY) |

@@ -193,18 +193,15 @@ const struct command bench_command = {
 	.name = "bench",
 	.arguments = "",
 	.summary = "measure how fast values go through the daemon",
-	.description = "Puts values through a channel of its own for some seconds, and tells how many arrived "
-		       "a second, and how long each took from its put to its\n"
-		       "arrival. The channel goes away at the end. Every producer and consumer is a thread "
-		       "with a connection, and keeps so many requests in\n"
-		       "flight as --window says: with 1 you see latencies of one at a time, with more what the "
-		       "daemon can carry. Over channels that buffer\n"
-		       "(1000 values) a value's time includes its time in the queue. On a terminal it shows "
-		       "how it goes; Ctrl-C ends it early, and it tells what\n"
-		       "it has measured.\n"
-		       "\n"
-		       "json prints one object, raw a line for each number with a tab between name and number. "
-		       "Times are microseconds.",
+	.description =
+		"Puts values through a channel of its own for some seconds, and tells how many arrived a second, "
+		"and how long each took from its put to its arrival. The channel goes away at the end. Every "
+		"producer and consumer is a thread with a connection, and keeps so many requests in flight as "
+		"--window says: with 1 you see latencies of one at a time, with more what the daemon can carry. "
+		"Over channels that buffer (1000 values) a value's time includes its time in the queue. On a "
+		"terminal it shows how it goes; Ctrl-C ends it early, and it tells what it has measured.\n\n"
+		"json prints one object, raw a line for each number with a tab between name and number. Times are "
+		"microseconds.",
 	.examples = "  millrace bench\n"
 		    "  millrace bench --kind unbuffered --window 1 --duration 10s\n"
 		    "  millrace bench -p 4 -c 4 --size 1024 --batch 64 -o json | jq .per_second\n",

@@ -7,17 +7,22 @@
 
 #include "client/millrace.h"
 
-static inline int64_t clock_us(void)
+static inline int64_t clock_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline int64_t clock_us(void)
+{
+	return clock_ns() / 1000;
 }
 
 static inline int64_t clock_ms(void)
 {
-	return clock_us() / 1000;
+	return clock_ns() / 1000000;
 }
 
 /* What is left of a time that began then; MR_FOREVER of that. */

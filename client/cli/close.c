@@ -19,9 +19,9 @@ const struct command close_command = {
 	.name = "close",
 	.arguments = "CHANNEL",
 	.summary = "close a channel to puts; what is in it can still be taken",
-	.description = "Closes a channel: it accepts no more puts. What is in it, or waits to be put, can "
-		       "still be taken; then every take is told that the\n"
-		       "channel is closed. Closing it again changes nothing.",
+	.description =
+		"Closes a channel: it accepts no more puts. What is in it, or waits to be put, can still be taken; "
+		"then every take is told that the channel is closed. Closing it again changes nothing.",
 	.examples = "  millrace close jobs\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
 	.run_connected = run_close,

@@ -2,19 +2,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/listing.h"
 #include "client/cli/report.h"
+#include "client/cli/table.h"
 
-static const struct column group_columns[LISTING_MOST_COLUMNS] = {
+static const struct column group_columns[] = {
 	{"GROUP", "group", false, 0}, {"OWNER", "owner", false, 1},  {"TARGET", "target", false, 2},
-	{"EPOCH", "epoch", true, 4},  {"LAG_MS", "lag_ms", true, 3},
+	{"EPOCH", "epoch", true, 4},  {"LAG_MS", "lag_ms", true, 3}, {NULL},
 };
 
-static const struct column daemon_columns[LISTING_MOST_COLUMNS] = {
+static const struct column daemon_columns[] = {
 	{"DAEMON", "daemon", false, 0},
 	{"ADDRESS", "address", false, 1},
 	{"HTTP", "http", false, 2},
 	{"ASKED", "self", false, 3},
+	{NULL},
 };
 
 static int print_overview(const struct call *call, const json_t *overview)
@@ -22,16 +23,13 @@ static int print_overview(const struct call *call, const json_t *overview)
 	const char *waits_for = json_string_value(json_object_get(overview, "waits_for"));
 	int code;
 
-	if (call->format == FORMAT_JSON) {
-		if (json_dumpf(overview, stdout, JSON_COMPACT) == 0)
-			putchar('\n');
-		return EXIT_OK;
-	}
-	code = listing_print(call, group_columns, json_object_get(overview, "groups"));
+	if (call->format == FORMAT_JSON)
+		return table_print_object(call, overview);
+	code = table_print(call, group_columns, json_object_get(overview, "groups"));
 	if (call->format == FORMAT_RAW || code != EXIT_OK)
 		return code;
 	putchar('\n');
-	code = listing_print(call, daemon_columns, json_object_get(overview, "daemons"));
+	code = table_print(call, daemon_columns, json_object_get(overview, "daemons"));
 	if (waits_for && !call->quiet)
 		report(call, NULL, "this daemon has not joined: %s", waits_for);
 	return code;
@@ -81,16 +79,14 @@ const struct command cluster_command = {
 	.description =
 		"Lists the groups of a cluster and its daemons, as the daemon that is asked (ASKED) knows them. A "
 		"group's channels are those with its name in braces, as in {orders}.jobs; the others are of the "
-		"group default. OWNER is the daemon that has it, \"-\" none just now; TARGET the one to which it "
-		"is on its way. EPOCH rises with each change; LAG_MS is how long what has changed last has waited "
-		"to be kept, of the groups of the daemon that is asked. json prints one object, raw the groups with "
-		"tabs between the columns and no heading.\n"
-		"\n"
+		"group default. OWNER is the daemon that has it, \"-\" none just now; TARGET the one to which it is "
+		"on its way. EPOCH rises with each change; LAG_MS is how long what has changed last has waited to "
+		"be kept, of the groups of the daemon that is asked. json prints one object, raw the groups with "
+		"tabs between the columns and no heading.\n\n"
 		"`cluster move` lets a daemon have a group, by plan: clients see no error, and nothing is lost. It "
-		"stays there while that daemon is up.\n"
-		"\n"
-		"All other commands go to whom has their channel, whichever daemon of a cluster they are "
-		"connected to; give --url several, tcp://a,b,c, so that one of them may be away.",
+		"stays there while that daemon is up.\n\n"
+		"All other commands go to whom has their channel, whichever daemon of a cluster they are connected "
+		"to; give --url several, tcp://a,b,c, so that one of them may be away.",
 	.examples = "  millrace cluster\n"
 		    "  millrace cluster move orders b\n"
 		    "  millrace cluster -o json | jq -r '.groups[] | select(.owner == null).group'\n",

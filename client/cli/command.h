@@ -1,5 +1,5 @@
 /* A command, and one call of it as the shell's arguments asked for it. Every command is a row that stands in the file
- * of its name, beside the code that it runs; commands.c has the list of them. */
+ * of its name, beside the code that it runs; main.c has the list of them. */
 #ifndef MILLRACE_CLI_COMMAND_H
 #define MILLRACE_CLI_COMMAND_H
 

@@ -311,9 +311,8 @@ const struct command completion_command = {
 	.name = "completion",
 	.arguments = "SHELL",
 	.summary = "print what makes a shell complete millrace's words",
-	.description = "Prints a script for SHELL, bash or zsh, that completes commands, options and the names "
-		       "of channels, for which it asks the daemon. An\n"
-		       "installed millrace has it in place already.",
+	.description = "Prints a script for SHELL, bash or zsh, that completes commands, options and the names of "
+		       "channels, for which it asks the daemon. An installed millrace has it in place already.",
 	.examples = "  eval \"$(millrace completion bash)\"    # in ~/.bashrc\n"
 		    "\n"
 		    "  # with ~/.zfunc in $fpath, before compinit\n"

@@ -21,7 +21,7 @@ static const char *name_in_effect(const struct call *call, const struct contexts
 static int list(const struct call *call, const struct contexts *contexts)
 {
 	static const struct column columns[] = {
-		{"NAME", "name", false, 0}, {"URL", "url", false, 1}, {"CHOSEN", "chosen", false, 2}};
+		{"NAME", "name", false, 0}, {"URL", "url", false, 1}, {"CHOSEN", "chosen", false, 2}, {NULL}};
 	const char *chosen = name_in_effect(call, contexts);
 	json_t *rows = json_array();
 	int code = EXIT_OK;
@@ -35,8 +35,8 @@ static int list(const struct call *call, const struct contexts *contexts)
 	if (!contexts->n && !call->quiet)
 		report(call, NULL, "there are no contexts in %s",
 		       contexts->path ? contexts->path : "~/.config/millrace/config.yaml");
-	else if (table_print(call, columns, sizeof columns / sizeof *columns, rows) < 0)
-		code = EXIT_ERROR;
+	else
+		code = table_print(call, columns, rows);
 	json_decref(rows);
 	return code;
 }
@@ -50,27 +50,24 @@ static void print_member(const struct call *call, const char *name, const char *
 /* All of a context, but never its token. */
 static int show(const struct call *call, const struct contexts *contexts, const char *name)
 {
-	char error[CONTEXTS_ERROR_BYTES];
 	const struct context *context;
 	json_t *row;
+	int code;
 
 	if (!*name) {
 		report(call, NULL, "no context is chosen; `millrace context use NAME` chooses one");
 		return EXIT_ERROR;
 	}
-	context = contexts_find(contexts, name, error);
-	if (!context) {
-		report(call, NULL, "%s", error);
+	context = contexts_find(contexts, name);
+	if (!context)
 		return EXIT_ERROR;
-	}
 	if (call->format == FORMAT_JSON) {
 		row = json_pack("{s:s, s:s, s:b, s:s*, s:s*, s:s*, s:s*}", "name", context->name, "url", context->url,
 				"has_token", context->token || context->token_file, "token_file", context->token_file,
 				"ca", context->ca, "cert", context->cert, "key", context->key);
-		json_dumpf(row, stdout, JSON_COMPACT);
-		putchar('\n');
+		code = table_print_object(call, row);
 		json_decref(row);
-		return EXIT_OK;
+		return code;
 	}
 	print_member(call, "name", context->name);
 	print_member(call, "url", context->url);
@@ -84,13 +81,10 @@ static int show(const struct call *call, const struct contexts *contexts, const 
 
 static int use(const struct call *call, const struct contexts *contexts, const char *name)
 {
-	char error[CONTEXTS_ERROR_BYTES];
 	const char *url = getenv("MILLRACE_URL");
 
-	if ((name && !contexts_find(contexts, name, error)) || contexts_choose(contexts, name, error) < 0) {
-		report(call, NULL, "%s", error);
+	if ((name && !contexts_find(contexts, name)) || contexts_choose(contexts, name) < 0)
 		return EXIT_ERROR;
-	}
 	if (url && *url && name && !call->quiet)
 		report(call, NULL, "MILLRACE_URL is set here, and goes before the chosen context");
 	return EXIT_OK;
@@ -122,16 +116,9 @@ static int run_action(const struct call *call, const struct contexts *contexts)
 
 static int run_context(const struct call *call)
 {
-	char error[CONTEXTS_ERROR_BYTES];
 	struct contexts contexts;
-	int code;
+	int code = contexts_read(&contexts, call) < 0 ? EXIT_ERROR : run_action(call, &contexts);
 
-	if (contexts_read(&contexts, error) < 0) {
-		report(call, NULL, "%s", error);
-		code = EXIT_ERROR;
-	} else {
-		code = run_action(call, &contexts);
-	}
 	contexts_finish(&contexts);
 	return code;
 }
@@ -140,26 +127,21 @@ const struct command context_command = {
 	.name = "context",
 	.arguments = "[ACTION [NAME]]",
 	.summary = "daemons by name: list, show and choose them",
-	.description = "Contexts are daemons that have names. They stand in ~/.config/millrace/config.yaml (or below "
-		       "$XDG_CONFIG_HOME), which you write:\n"
-		       "  contexts:\n"
-		       "    local: {url: \"tcp://127.0.0.1:7223\"}\n"
-		       "    prod: {url: \"tls://mill.example\", token_file: prod.token, ca: ca.pem}\n"
-		       "A context has a url, and may have a token_file (or a token), ca, cert and key; paths are meant "
-		       "from that "
-		       "directory. A token that others may read is refused.\n"
-		       "\n"
-		       "ACTION is list (if left out), show, use or none: `context use NAME` chooses a context for all "
-		       "commands to come, "
-		       "`context none` chooses none, `context show` tells what NAME is, or the one in effect; a token "
-		       "is never shown. No "
-		       "daemon is asked.\n"
-		       "\n"
-		       "Where a command's daemon is, says the first of these that there is: --url, --context, "
-		       "$MILLRACE_CONTEXT, "
-		       "$MILLRACE_URL, the chosen context; else it is tcp://127.0.0.1:7223. What a context says of a "
-		       "token and of "
-		       "certificates goes before the environment, and options go before both.",
+	.description =
+		"Contexts are daemons that have names. They stand in ~/.config/millrace/config.yaml (or below "
+		"$XDG_CONFIG_HOME), which you write:\n"
+		"  contexts:\n"
+		"    local: {url: \"tcp://127.0.0.1:7223\"}\n"
+		"    prod: {url: \"tls://mill.example\", token_file: prod.token, ca: ca.pem}\n"
+		"A context has a url, and may have a token_file (or a token), ca, cert and key; paths are meant "
+		"from that directory. A token that others may read is refused.\n\n"
+		"ACTION is list (if left out), show, use or none: `context use NAME` chooses a context for all "
+		"commands to come, `context none` chooses none, `context show` tells what NAME is, or the one in "
+		"effect; a token is never shown. No daemon is asked.\n\n"
+		"Where a command's daemon is, says the first of these that there is: --url, --context, "
+		"$MILLRACE_CONTEXT, $MILLRACE_URL, the chosen context; else it is tcp://127.0.0.1:7223. What a "
+		"context says of a token and of certificates goes before the environment, and options go before "
+		"both.",
 	.examples = "  millrace context\n"
 		    "  millrace context use prod\n"
 		    "  millrace -c local ls\n",

@@ -10,9 +10,8 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "client/cli/report.h"
 #include "proto/suggest.h"
-
-enum { LONGEST_FILE = 1024 * 1024 };
 
 /* -- Where the files are -- */
 
@@ -57,13 +56,12 @@ static void read_choice(struct contexts *contexts)
 struct reading {
 	struct contexts *contexts;
 	yaml_document_t document;
-	char *error;
 };
 
 static int fail_at(const struct reading *reading, yaml_mark_t mark, const char *what, const char *name)
 {
-	snprintf(reading->error, CONTEXTS_ERROR_BYTES, "%s:%zu:%zu: %s%s%s", reading->contexts->path, mark.line + 1,
-		 mark.column + 1, what, *name ? ": " : "", name);
+	report(reading->contexts->call, NULL, "%s:%zu:%zu: %s%s%s", reading->contexts->path, mark.line + 1,
+	       mark.column + 1, what, *name ? ": " : "", name);
 	return -1;
 }
 
@@ -174,14 +172,14 @@ static int read_document(struct reading *reading)
 	return 0;
 }
 
-static int read_file(struct contexts *contexts, FILE *file, char error[CONTEXTS_ERROR_BYTES])
+static int read_file(struct contexts *contexts, FILE *file)
 {
-	struct reading reading = {.contexts = contexts, .error = error};
+	struct reading reading = {.contexts = contexts};
 	yaml_parser_t parser;
 	int result;
 
 	if (!yaml_parser_initialize(&parser)) {
-		snprintf(error, CONTEXTS_ERROR_BYTES, "not enough memory");
+		report(contexts->call, NULL, "not enough memory");
 		return -1;
 	}
 	yaml_parser_set_input_file(&parser, file);
@@ -196,14 +194,14 @@ static int read_file(struct contexts *contexts, FILE *file, char error[CONTEXTS_
 	return result;
 }
 
-int contexts_read(struct contexts *contexts, char error[CONTEXTS_ERROR_BYTES])
+int contexts_read(struct contexts *contexts, const struct call *call)
 {
 	FILE *file;
 	int result;
 
-	*contexts = (struct contexts){.n = 0};
+	*contexts = (struct contexts){.call = call};
 	if (find_directory(contexts) < 0) {
-		snprintf(error, CONTEXTS_ERROR_BYTES, "not enough memory");
+		report(contexts->call, NULL, "not enough memory");
 		return -1;
 	}
 	if (!contexts->directory)
@@ -213,10 +211,10 @@ int contexts_read(struct contexts *contexts, char error[CONTEXTS_ERROR_BYTES])
 	if (!file && errno == ENOENT)
 		return 0;
 	if (!file) {
-		snprintf(error, CONTEXTS_ERROR_BYTES, "%s: %s", contexts->path, strerror(errno));
+		report(contexts->call, NULL, "%s: %s", contexts->path, strerror(errno));
 		return -1;
 	}
-	result = read_file(contexts, file, error);
+	result = read_file(contexts, file);
 	fclose(file);
 	return result;
 }
@@ -241,7 +239,7 @@ void contexts_finish(struct contexts *contexts)
 	free(contexts->path);
 }
 
-const struct context *contexts_find(const struct contexts *contexts, const char *name, char error[CONTEXTS_ERROR_BYTES])
+const struct context *contexts_find(const struct contexts *contexts, const char *name)
 {
 	struct suggestion suggestion = {.wrong = name};
 	char hint[SUGGEST_MAX_BYTES + 32];
@@ -251,62 +249,60 @@ const struct context *contexts_find(const struct contexts *contexts, const char 
 			return &contexts->list[i];
 		suggest_consider(&suggestion, contexts->list[i].name);
 	}
-	snprintf(error, CONTEXTS_ERROR_BYTES, "there is no context '%s' in %s%s", name,
-		 contexts->path ? contexts->path : "~/.config/millrace/config.yaml (HOME is not set)",
-		 suggest_text(&suggestion, hint, sizeof hint));
+	report(contexts->call, NULL, "there is no context '%s' in %s%s", name,
+	       contexts->path ? contexts->path : "~/.config/millrace/config.yaml (HOME is not set)",
+	       suggest_text(&suggestion, hint, sizeof hint));
 	return NULL;
 }
 
 /* -- Tokens -- */
 
 /* A secret that others can read is none. */
-static int check_secret(int fd, const char *path, char error[CONTEXTS_ERROR_BYTES])
+static int check_secret(const struct contexts *contexts, int fd, const char *path)
 {
 	struct stat about;
 
 	if (fstat(fd, &about) < 0) {
-		snprintf(error, CONTEXTS_ERROR_BYTES, "%s: %s", path, strerror(errno));
+		report(contexts->call, NULL, "%s: %s", path, strerror(errno));
 		return -1;
 	}
 	if (!(about.st_mode & (S_IRWXG | S_IRWXO)))
 		return 0;
-	snprintf(error, CONTEXTS_ERROR_BYTES, "%s has a token, and others may read it; run: chmod 600 '%s'", path,
-		 path);
+	report(contexts->call, NULL, "%s has a token, and others may read it; run: chmod 600 '%s'", path, path);
 	return -1;
 }
 
-static int read_token_file(const char *path, char *token, size_t size, char error[CONTEXTS_ERROR_BYTES])
+static int read_token_file(const struct contexts *contexts, const char *path, char *token, size_t size)
 {
 	FILE *file = fopen(path, "re");
 	int result = -1;
 
 	if (!file) {
-		snprintf(error, CONTEXTS_ERROR_BYTES, "the token cannot be read: %s: %s", path, strerror(errno));
+		report(contexts->call, NULL, "the token cannot be read: %s: %s", path, strerror(errno));
 		return -1;
 	}
-	if (check_secret(fileno(file), path, error) == 0) {
+	if (check_secret(contexts, fileno(file), path) == 0) {
 		if (fgets(token, (int)size, file) && strcspn(token, "\r\n") > 0)
 			result = 0;
 		else
-			snprintf(error, CONTEXTS_ERROR_BYTES, "there is no token in %s", path);
+			report(contexts->call, NULL, "there is no token in %s", path);
 		token[strcspn(token, "\r\n")] = '\0';
 	}
 	fclose(file);
 	return result;
 }
 
-int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size,
-		   char error[CONTEXTS_ERROR_BYTES])
+int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size)
 {
 	int fd, result;
 
 	token[0] = '\0';
 	if (context->token_file)
-		return read_token_file(context->token_file, token, size, error);
+		return read_token_file(contexts, context->token_file, token, size);
 	if (!context->token)
 		return 0;
 	fd = open(contexts->path, O_RDONLY | O_CLOEXEC);
-	result = fd < 0 ? 0 : check_secret(fd, contexts->path, error);
+	result = fd < 0 ? 0 : check_secret(contexts, fd, contexts->path);
 	if (fd >= 0)
 		close(fd);
 	if (result == 0)
@@ -335,7 +331,7 @@ static int write_choice(const char *path, const char *name)
 	return result;
 }
 
-int contexts_choose(const struct contexts *contexts, const char *name, char error[CONTEXTS_ERROR_BYTES])
+int contexts_choose(const struct contexts *contexts, const char *name)
 {
 	char *path = contexts->directory ? choice_path(contexts) : NULL;
 	int result = -1;
@@ -345,8 +341,8 @@ int contexts_choose(const struct contexts *contexts, const char *name, char erro
 	else if (path)
 		result = unlink(path) < 0 && errno != ENOENT ? -1 : 0;
 	if (result < 0)
-		snprintf(error, CONTEXTS_ERROR_BYTES, "the choice cannot be written down in %s: %s",
-			 path ? path : "a home", strerror(errno));
+		report(contexts->call, NULL, "the choice cannot be written down in %s: %s", path ? path : "a home",
+		       strerror(errno));
 	free(path);
 	return result;
 }

@@ -4,9 +4,9 @@
 #ifndef MILLRACE_CLI_CONTEXTS_H
 #define MILLRACE_CLI_CONTEXTS_H
 
-#include <stddef.h>
+#include "client/cli/command.h"
 
-enum { CONTEXTS_ERROR_BYTES = 1024, CONTEXTS_NAME_BYTES = 64 };
+enum { CONTEXTS_NAME_BYTES = 64 };
 
 struct context {
 	char *name;
@@ -17,28 +17,27 @@ struct context {
 };
 
 struct contexts {
-	char *directory; /* NULL: there is none that could have the files */
-	char *path;      /* of config.yaml */
+	const struct call *call; /* which is told of mistakes */
+	char *directory;         /* NULL: there is none that could have the files */
+	char *path;              /* of config.yaml */
 	struct context *list;
 	size_t n;
 	char chosen[CONTEXTS_NAME_BYTES + 1]; /* "" : none */
 };
 
-/* Reads both files; that there are none is no error. 0; or -1, and in `error` where the mistake is and what is wrong.
+/* Reads both files; that there are none is no error. 0; or -1, and where the mistake is and what is wrong is told.
  * contexts_finish() whatever it is. */
-int contexts_read(struct contexts *contexts, char error[CONTEXTS_ERROR_BYTES]);
+int contexts_read(struct contexts *contexts, const struct call *call);
 void contexts_finish(struct contexts *contexts);
 
-/* The context of this name, or NULL: in `error` that there is none, and which was perhaps meant. */
-const struct context *contexts_find(const struct contexts *contexts, const char *name,
-				    char error[CONTEXTS_ERROR_BYTES]);
+/* The context of this name, or NULL, and told that there is none, and which was perhaps meant. */
+const struct context *contexts_find(const struct contexts *contexts, const char *name);
 
-/* The context's token into token[size]; "" if it has none. 0; or -1 with `error`: it cannot be read, or others can read
- * it too. */
-int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size,
-		   char error[CONTEXTS_ERROR_BYTES]);
+/* The context's token into token[size]; "" if it has none. 0; or -1, and told: it cannot be read, or others can read it
+ * too. */
+int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size);
 
-/* Writes down which is chosen, or with NULL that none is. 0; or -1 with `error`. */
-int contexts_choose(const struct contexts *contexts, const char *name, char error[CONTEXTS_ERROR_BYTES]);
+/* Writes down which is chosen, or with NULL that none is. 0; or -1, and told. */
+int contexts_choose(const struct contexts *contexts, const char *name);
 
 #endif

@@ -75,14 +75,15 @@ const struct command create_command = {
 	.name = "create",
 	.arguments = "CHANNEL KIND [CAPACITY]",
 	.summary = "create a channel",
-	.description = "Creates a channel, or finds that it is there already in the same form. KIND says what "
-		       "happens to a put when there is no room:\n"
-		       "  unbuffered  it waits for a take: both happen together\n"
-		       "  bounded     it waits for room: CAPACITY values fit\n"
-		       "  dropping    the new value is dropped\n"
-		       "  sliding     the oldest value is dropped\n"
-		       "  promise     the first value stays for ever, later ones are dropped\n"
-		       "bounded, dropping and sliding need a CAPACITY.",
+	.description =
+		"Creates a channel, or finds that it is there already in the same form. KIND says what happens to a "
+		"put when there is no room:\n"
+		"  unbuffered  it waits for a take: both happen together\n"
+		"  bounded     it waits for room: CAPACITY values fit\n"
+		"  dropping    the new value is dropped\n"
+		"  sliding     the oldest value is dropped\n"
+		"  promise     the first value stays for ever, later ones are dropped\n"
+		"bounded, dropping and sliding need a CAPACITY.",
 	.examples = "  millrace create jobs bounded 32\n"
 		    "  millrace create answer promise\n"
 		    "  millrace create jobs bounded 32 --max-deliveries 5 --dead-letter failed\n",

@@ -23,9 +23,9 @@ const struct command delete_command = {
 	.name = "delete",
 	.arguments = "CHANNEL",
 	.summary = "delete a channel",
-	.description = "Deletes a channel. While there are values in it, or waiting to be put, only with "
-		       "--force: they are discarded, and it says how many.\n"
-		       "Whoever waits on it is told that it is closed.",
+	.description =
+		"Deletes a channel. While there are values in it, or waiting to be put, only with --force: they are "
+		"discarded, and it says how many. Whoever waits on it is told that it is closed.",
 	.examples = "  millrace delete jobs\n"
 		    "  millrace delete jobs --force\n",
 	.options = OPTION_BIT(OPTION_FORCE),

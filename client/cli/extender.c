@@ -1,10 +1,6 @@
 #include "client/cli/extender.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { ROUNDS = 3 }; /* in the time of one lease */
 
@@ -21,38 +17,38 @@ static void extend_all(struct extender *extender)
 static void *keep(void *arg)
 {
 	struct extender *extender = arg;
-	struct pollfd end = {.fd = extender->end_fd, .events = POLLIN};
-	int64_t wait_ms = extender->lease_ms / ROUNDS < INT_MAX ? extender->lease_ms / ROUNDS : INT_MAX;
 
-	while (poll(&end, 1, (int)wait_ms) == 0 || !end.revents)
+	for (;;) {
+		latch_pause(&extender->end, extender->lease_ms / ROUNDS);
+		if (latch_is_open(&extender->end))
+			return NULL;
 		extend_all(extender);
-	return NULL;
+	}
 }
 
 int extender_init(struct extender *extender, mr *m, int64_t lease_ms)
 {
-	*extender = (struct extender){.m = m, .lease_ms = lease_ms, .end_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+	*extender = (struct extender){.m = m, .lease_ms = lease_ms, .end.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 	TAILQ_INIT(&extender->held);
 	if (lease_ms == 0)
 		return 0;
-	extender->end_fd = eventfd(0, EFD_CLOEXEC);
-	if (extender->end_fd < 0)
+	if (latch_init(&extender->end) < 0)
 		return -1;
 	errno = pthread_create(&extender->thread, NULL, keep, extender);
 	if (errno == 0)
 		return 0;
-	close(extender->end_fd);
-	extender->end_fd = -1;
+	latch_finish(&extender->end);
+	extender->end.fd = -1;
 	return -1;
 }
 
 void extender_finish(struct extender *extender)
 {
-	if (extender->end_fd < 0)
+	if (extender->end.fd < 0)
 		return;
-	eventfd_write(extender->end_fd, 1);
+	latch_open(&extender->end);
 	pthread_join(extender->thread, NULL);
-	close(extender->end_fd);
+	latch_finish(&extender->end);
 	pthread_mutex_destroy(&extender->lock);
 }
 

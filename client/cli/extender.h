@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "client/cli/latch.h"
 #include "client/millrace.h"
 
 struct held_lease { /* a lease */
@@ -16,7 +17,7 @@ struct held_lease { /* a lease */
 struct extender {
 	mr *m;
 	int64_t lease_ms;
-	int end_fd; /* can be read when the thread shall end; -1: there is none */
+	struct latch end; /* of the thread; its fd is -1: there is none */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the list */
 	TAILQ_HEAD(, held_lease) held;

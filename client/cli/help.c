@@ -11,6 +11,7 @@
 #include "client/cli/report.h"
 #include "client/cli/terminal.h"
 #include "client/cli/units.h"
+#include "proto/suggest.h"
 
 enum {
 	USUAL_WIDTH = 80,
@@ -150,17 +151,37 @@ void help_print(const struct call *call)
 	explain_exits(command->exits, width);
 }
 
+const struct command *help_find_command(const struct call *call, const char *name)
+{
+	/* What people try who come from elsewhere. */
+	static const struct {
+		const char *name, *meant;
+	} others[] = {{"list", "ls"},      {"channels", "ls"}, {"info", "stat"},   {"show", "stat"},
+		      {"get", "take"},     {"push", "put"},    {"pop", "take"},    {"send", "put"},
+		      {"receive", "take"}, {"rm", "delete"},   {"select", "alts"}, {"watch", "top"}};
+	struct suggestion suggestion = {.wrong = name};
+	char hint[SUGGEST_MAX_BYTES + 32];
+
+	for (const struct command *const *at = call->commands; *at; at++) {
+		if (strcmp((*at)->name, name) == 0)
+			return *at;
+		suggest_consider(&suggestion, (*at)->name);
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (strcmp(others[i].name, name) == 0)
+			snprintf(suggestion.name, sizeof suggestion.name, "%s", others[i].meant);
+	}
+	report_usage(call, "there is no command '%s'%s", name, suggest_text(&suggestion, hint, sizeof hint));
+	return NULL;
+}
+
 static int run_help(const struct call *call)
 {
 	struct call subject = *call;
 
-	subject.command = NULL;
-	for (const struct command *const *at = call->commands; call->n_args && *at; at++) {
-		if (strcmp((*at)->name, call->args[0]) == 0)
-			subject.command = *at;
-	}
+	subject.command = call->n_args ? help_find_command(call, call->args[0]) : NULL;
 	if (call->n_args && !subject.command)
-		return report_no_command(call, call->args[0]);
+		return EXIT_USAGE;
 	help_print(&subject);
 	return EXIT_OK;
 }
@@ -170,8 +191,7 @@ const struct command help_command = {
 	.arguments = "[COMMAND]",
 	.summary = "list the commands, or explain one",
 	.description = "Lists the commands and the options that all of them have, or explains one command. `millrace "
-		       "COMMAND --help` "
-		       "says the same.",
+		       "COMMAND --help` says the same.",
 	.examples = "  millrace help\n"
 		    "  millrace help put\n",
 	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_USAGE),

@@ -7,4 +7,7 @@
 /* Writes to standard output all there is to say of the command, or of the program if call->command is NULL. */
 void help_print(const struct call *call);
 
+/* The command of this name. NULL: there is none, and that is told, with the one that was perhaps meant. */
+const struct command *help_find_command(const struct call *call, const char *name);
+
 #endif

@@ -24,12 +24,11 @@ const struct command leases_command = {
 	.name = "leases",
 	.arguments = "[CHANNEL]",
 	.summary = "show who works on what, and since when",
-	.description = "Lists the leases of one channel or of all, the oldest first: how many values each holds, the "
-		       "highest number of "
-		       "their deliveries, who took them, how long ago, and how much time the lease has left. The token "
-		       "of a lease is "
-		       "never shown. json prints one object a line, raw the same columns with tabs between them and no "
-		       "heading.",
+	.description =
+		"Lists the leases of one channel or of all, the oldest first: how many values each holds, the "
+		"highest number of their deliveries, who took them, how long ago, and how much time the lease has "
+		"left. The token of a lease is never shown. json prints one object a line, raw the same columns "
+		"with tabs between them and no heading.",
 	.examples = "  millrace leases\n"
 		    "  millrace leases jobs -o json | jq 'select(.age_ms > 60000).name'\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),

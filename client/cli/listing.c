@@ -1,19 +1,6 @@
 #include "client/cli/listing.h"
 
-#include "client/cli/report.h"
 #include "client/cli/session.h"
-
-int listing_print(const struct call *call, const struct column *columns, const json_t *rows)
-{
-	size_t n = 0;
-
-	while (n < LISTING_MOST_COLUMNS && columns[n].title)
-		n++;
-	if (table_print(call, columns, n, rows) == 0)
-		return EXIT_OK;
-	report(call, NULL, "out of memory");
-	return EXIT_ERROR;
-}
 
 int listing_run(const struct call *call, mr *m)
 {
@@ -24,7 +11,7 @@ int listing_run(const struct call *call, mr *m)
 	int code = session_report(call, m, channel, status, NULL);
 
 	if (status == MR_OK)
-		code = listing_print(call, listing->columns, rows);
+		code = table_print(call, listing->columns, rows);
 	json_decref(rows);
 	return code;
 }

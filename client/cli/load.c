@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "client/cli/clock.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "proto/buffer.h"
@@ -27,14 +27,6 @@ struct load_worker {
 	atomic_uint_fast64_t taken, dropped, evicted;
 	struct histogram latencies;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void count(atomic_uint_fast64_t *counter, uint64_t n)
 {
@@ -84,7 +76,7 @@ static int begin_put(struct load_worker *worker, mr_request **request)
 	size_t first = call->batch > 1 ? 2 : 1, len = buffer_len(&worker->text);
 	char digits[TIME_DIGITS + 1], *text = worker->text.bytes;
 
-	snprintf(digits, sizeof digits, "%0*" PRIu64, TIME_DIGITS, now_ns());
+	snprintf(digits, sizeof digits, "%0*" PRId64, TIME_DIGITS, clock_ns());
 	for (uint64_t i = 0; i < call->batch; i++)
 		memcpy(text + first + i * (call->size + 1), digits, TIME_DIGITS);
 	if (call->batch > 1)
@@ -124,12 +116,13 @@ static void read_values(struct load_worker *worker, const char *text, size_t len
 {
 	const struct call *call = worker->load->call;
 	size_t at = call->batch > 1 ? 1 : 0;
-	uint64_t now = now_ns(), n = 0;
+	int64_t now = clock_ns();
+	uint64_t n = 0;
 
 	for (; at + call->size <= len; at += call->size + 1, n++) {
-		uint64_t put_at = strtoull(text + at + 1, NULL, 10);
+		int64_t put_at = strtoll(text + at + 1, NULL, 10);
 
-		histogram_add(&worker->latencies, now > put_at ? now - put_at : 0);
+		histogram_add(&worker->latencies, now > put_at ? (uint64_t)(now - put_at) : 0);
 	}
 	count(&worker->taken, n);
 }

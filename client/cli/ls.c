@@ -24,11 +24,11 @@ const struct command ls_command = {
 	.name = "ls",
 	.arguments = "[GLOB]",
 	.summary = "list channels",
-	.description = "Lists the channels whose names match GLOB (* any text, ? any one character, [a-z] one of "
-		       "these), or all. BUFFERED values are there to be taken, LEASED ones are worked on, or come "
-		       "later. PUTS and TAKES wait now; ACCEPTED, TAKEN, DROPPED and EVICTED count from the "
-		       "channel's beginning. json prints one object a line, raw the same columns with tabs between "
-		       "them and no heading.",
+	.description =
+		"Lists the channels whose names match GLOB (* any text, ? any one character, [a-z] one of these), "
+		"or all. BUFFERED values are there to be taken, LEASED ones are worked on, or come later. PUTS and "
+		"TAKES wait now; ACCEPTED, TAKEN, DROPPED and EVICTED count from the channel's beginning. json "
+		"prints one object a line, raw the same columns with tabs between them and no heading.",
 	.examples = "  millrace ls\n"
 		    "  millrace ls 'jobs.*'\n"
 		    "  millrace ls -o json | jq -r 'select(.dropped > 0).channel'\n",

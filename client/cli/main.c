@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/command.h"
 #include "client/cli/help.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/options.h"
@@ -14,6 +14,17 @@
 #include "client/cli/session.h"
 #include "client/cli/usage.h"
 #include "client/millrace.h"
+
+/* In the order in which help lists them. */
+static const struct command *const commands[] = {
+	&put_command,   &take_command,    &alts_command,       &create_command, &alter_command,
+	&ack_command,   &nack_command,    &extend_command,     &close_command,  &delete_command,
+	&move_command,  &ls_command,      &stat_command,       &peek_command,   &tap_command,
+	&untap_command, &taps_command,    &waiters_command,    &leases_command, &cluster_command,
+	&top_command,   &ping_command,    &bench_command,      &work_command,   &request_command,
+	&serve_command, &context_command, &completion_command, &token_command,  &help_command,
+	NULL,
+};
 
 /* Makes sure that descriptors 0, 1 and 2 are open, if only for errors: else a socket could become standard output. */
 static void fill_standard_descriptors(void)
@@ -34,15 +45,6 @@ static int end_output(const struct call *call, int code)
 	return code ? code : EXIT_ERROR;
 }
 
-static const struct command *find_command(const char *name)
-{
-	for (const struct command *const *at = commands; *at; at++) {
-		if (strcmp((*at)->name, name) == 0)
-			return *at;
-	}
-	return NULL;
-}
-
 static int run(struct call *call, int argc, char **argv)
 {
 	if (options_parse(call, argc, argv) != 0)
@@ -57,9 +59,9 @@ static int run(struct call *call, int argc, char **argv)
 	}
 	if (call->n_args == 0)
 		return report_usage(call, "no command");
-	call->command = find_command(call->args[0]);
+	call->command = help_find_command(call, call->args[0]);
 	if (!call->command)
-		return report_no_command(call, call->args[0]);
+		return EXIT_USAGE;
 	if (options_parse(call, call->n_args, call->args) != 0)
 		return EXIT_USAGE;
 	if (call->wants_help) {

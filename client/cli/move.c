@@ -44,14 +44,12 @@ const struct command move_command = {
 	.name = "move",
 	.arguments = "FROM [TO]",
 	.summary = "move values into another channel, or dead letters back",
-	.description = "Moves the values that are in the channel FROM into the channel TO, the oldest first, or with "
-		       "-n the first N of "
-		       "them; as far as TO has room: it does not wait, and nothing is shed for them. Without TO each "
-		       "dead letter goes "
-		       "back to the channel that gave it up; other values stay. It says how many were moved, and how "
-		       "many are left.\n"
-		       "\n"
-		       "json prints {\"moved\":N,\"left\":N}, raw the two numbers with a tab between them.",
+	.description =
+		"Moves the values that are in the channel FROM into the channel TO, the oldest first, or with -n "
+		"the first N of them; as far as TO has room: it does not wait, and nothing is shed for them. "
+		"Without TO each dead letter goes back to the channel that gave it up; other values stay. It says "
+		"how many were moved, and how many are left.\n\n"
+		"json prints {\"moved\":N,\"left\":N}, raw the two numbers with a tab between them.",
 	.examples = "  millrace move failed jobs\n"
 		    "  millrace move failed -n 1\n",
 	.options = OPTION_BIT(OPTION_NUMBER),

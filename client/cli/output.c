@@ -25,51 +25,38 @@ void output_bare(const struct call *call, struct slice value)
 	buffer_finish(&out);
 }
 
-/* The end of a value's line. `origin` is a JSON object, or NULL. */
-static void end_value(const struct call *call, struct slice origin)
+/* A value's line: behind its lease if `leased` is not NULL, and before its origin, a JSON object, if it has one. */
+static void print_value(const struct call *call, const char *channel, const struct mr_result *leased,
+			struct slice value, struct slice origin)
 {
-	if (call->format == FORMAT_JSON && origin.bytes)
-		printf(",\"origin\":%.*s", (int)origin.len, origin.bytes);
-	fputs(call->format == FORMAT_JSON ? "}\n" : "\n", stdout);
-}
+	static const char *const lease_forms[] = {
+		[FORMAT_TEXT] = "%s %" PRIu64 " ",
+		[FORMAT_RAW] = "%s\t%" PRIu64 "\t",
+		[FORMAT_JSON] = "\"lease\":\"%s\",\"deliveries\":%" PRIu64 ",",
+	};
+	bool is_json = call->format == FORMAT_JSON;
 
-static void print_value(const struct call *call, const char *channel, struct slice value, struct slice origin)
-{
-	if (call->format == FORMAT_JSON)
-		printf("{\"channel\":\"%s\",\"value\":", channel);
+	fputs(is_json ? "{" : "", stdout);
+	if (leased)
+		printf(lease_forms[call->format], leased->lease, leased->deliveries);
+	if (is_json)
+		printf("\"channel\":\"%s\",\"value\":", channel);
 	output_bare(call, value);
-	end_value(call, origin);
+	if (is_json && origin.bytes)
+		printf(",\"origin\":%.*s", (int)origin.len, origin.bytes);
+	fputs(is_json ? "}\n" : "\n", stdout);
 }
 
 void output_value(const struct call *call, const char *channel, struct slice value)
 {
-	print_value(call, channel, value, (struct slice){NULL, 0});
-}
-
-static void print_leased(const struct call *call, const char *channel, const struct mr_result *result,
-			 struct slice origin)
-{
-	static const char *const formats[] = {
-		[FORMAT_TEXT] = "%s %" PRIu64 " ",
-		[FORMAT_RAW] = "%s\t%" PRIu64 "\t",
-		[FORMAT_JSON] = "{\"lease\":\"%s\",\"deliveries\":%" PRIu64 ",",
-	};
-
-	printf(formats[call->format], result->lease, result->deliveries);
-	if (call->format == FORMAT_JSON)
-		printf("\"channel\":\"%s\",\"value\":", channel);
-	output_bare(call, (struct slice){result->raw, result->raw_len});
-	end_value(call, origin);
+	print_value(call, channel, NULL, value, (struct slice){NULL, 0});
 }
 
 void output_taken(const struct call *call, const char *channel, const struct mr_result *result)
 {
-	struct slice origin = result->origin ? slice_from(result->origin) : (struct slice){NULL, 0};
-
-	if (call->lease_ms != MR_FOREVER)
-		print_leased(call, channel, result, origin);
-	else
-		print_value(call, channel, (struct slice){result->raw, result->raw_len}, origin);
+	print_value(call, channel, call->lease_ms != MR_FOREVER ? result : NULL,
+		    (struct slice){result->raw, result->raw_len},
+		    result->origin ? slice_from(result->origin) : (struct slice){NULL, 0});
 }
 
 /* The next of an array's values; bytes NULL: there is none, or no array. */
@@ -97,7 +84,7 @@ size_t output_values(const struct call *call, const char *channel, struct slice 
 	for (; (value = next_of(&scan, &first)).bytes; n++) {
 		if (has_origins)
 			origin = next_of(&origin_scan, &origins_first);
-		print_value(call, channel, value,
+		print_value(call, channel, NULL, value,
 			    slice_equal(origin, SLICE("null")) ? (struct slice){NULL, 0} : origin);
 	}
 	return n;

@@ -18,8 +18,8 @@ const struct command peek_command = {
 	.name = "peek",
 	.arguments = "CHANNEL",
 	.summary = "look at the values in a channel without taking them",
-	.description = "Prints the oldest value in a channel's buffer, or with -n up to N, as `take` would, "
-		       "and takes nothing. It never waits.",
+	.description = "Prints the oldest value in a channel's buffer, or with -n up to N, as `take` would, and takes "
+		       "nothing. It never waits.",
 	.examples = "  millrace peek jobs -n 5\n",
 	.options = OPTION_BIT(OPTION_NUMBER),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),

@@ -32,9 +32,9 @@ const struct command ping_command = {
 	.name = "ping",
 	.arguments = "",
 	.summary = "see whether the daemon answers, and how fast",
-	.description = "Asks the daemon for an answer, and prints how many milliseconds that took; with -n N "
-		       "times, one after the other. Without --timeout it\n"
-		       "waits 5 s for each.",
+	.description =
+		"Asks the daemon for an answer, and prints how many milliseconds that took; with -n N times, one "
+		"after the other. Without --timeout it waits 5 s for each.",
 	.examples = "  millrace ping\n"
 		    "  millrace ping -q && echo it is there\n",
 	.options = OPTION_BIT(OPTION_NUMBER) | OPTION_BIT(OPTION_TIMEOUT),

@@ -183,8 +183,7 @@ static void attend(struct put *put)
 	if (mr_is_done(put->m, put->request) || clock_ms() >= put->patience_ms) {
 		land(put);
 	} else if (mr_fd(put->m) < 0) { /* lost, and the library is to send it again */
-		if (!recovery_wait(&put->recovery, put->m, mr_fail(MR_ECONNECTION, "the connection ended"),
-				   put->interrupt_fd))
+		if (!recovery_wait_lost(&put->recovery, put->m, put->interrupt_fd))
 			land(put);
 	} else if (clock_ms() >= cut_ms(put)) {
 		put->is_cut = true;
@@ -338,29 +337,21 @@ const struct command put_command = {
 	.name = "put",
 	.arguments = "CHANNEL [VALUE...]",
 	.summary = "put values into a channel",
-	.description = "Puts each VALUE, which is JSON (but null), in order. Without a VALUE it reads them "
-		       "from standard input, one a line; empty lines are\n"
-		       "skipped (with --string they are empty strings). What is typed is put at once, line by "
-		       "line; from a file or pipe what is there is put\n"
-		       "in batches. Where a channel has no room, it waits.\n"
-		       "\n"
-		       "The values that went in are always the first ones: it stops at a value that cannot go "
-		       "in, and says which. Only values that a\n"
-		       "dropping channel sheds do not stop it: they are counted, and the exit code is 8 in the "
-		       "end. With --timeout it gives up when no\n"
-		       "value has gone in for that time. On a terminal it shows how far it is, if that takes "
-		       "longer than a second.\n"
-		       "\n"
-		       "When the daemon goes away, or the network to it, it waits until that is back, and puts what "
-		       "has not gone in: nothing "
-		       "goes in twice, as long as the same daemon lives. With --timeout it waits so long at most. "
-		       "Where it must give up, it says "
-		       "how many values went in, or between which two numbers.\n"
-		       "\n"
-		       "A byte order mark at the beginning of standard input is skipped.\n"
-		       "\n"
-		       "It prints nothing, but with -o json, at the end, "
-		       "{\"accepted\":N,\"dropped\":N,\"evicted\":N}.",
+	.description =
+		"Puts each VALUE, which is JSON (but null), in order. Without a VALUE it reads them from standard "
+		"input, one a line; empty lines are skipped (with --string they are empty strings). What is typed "
+		"is put at once, line by line; from a file or pipe what is there is put in batches. Where a channel "
+		"has no room, it waits.\n\n"
+		"The values that went in are always the first ones: it stops at a value that cannot go in, and says "
+		"which. Only values that a dropping channel sheds do not stop it: they are counted, and the exit "
+		"code is 8 in the end. With --timeout it gives up when no value has gone in for that time. On a "
+		"terminal it shows how far it is, if that takes longer than a second.\n\n"
+		"When the daemon goes away, or the network to it, it waits until that is back, and puts what has "
+		"not gone in: nothing goes in twice, as long as the same daemon lives. With --timeout it waits so "
+		"long at most. Where it must give up, it says how many values went in, or between which two "
+		"numbers.\n\n"
+		"A byte order mark at the beginning of standard input is skipped.\n\n"
+		"It prints nothing, but with -o json, at the end, {\"accepted\":N,\"dropped\":N,\"evicted\":N}.",
 	.examples = "  millrace put jobs '{\"url\":\"http://x/y\"}' '{\"url\":\"http://x/z\"}'\n"
 		    "  millrace put -s names Ada Grace\n"
 		    "  jq -c '.[]' jobs.json | millrace put jobs\n"

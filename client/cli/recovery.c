@@ -123,6 +123,11 @@ bool recovery_wait(struct recovery *recovery, mr *m, int status, int stop_fd)
 	return goes_on;
 }
 
+bool recovery_wait_lost(struct recovery *recovery, mr *m, int stop_fd)
+{
+	return recovery_wait(recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"), stop_fd);
+}
+
 void recovery_end(struct recovery *recovery)
 {
 	pthread_mutex_lock(&recovery->lock);

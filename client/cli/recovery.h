@@ -27,6 +27,9 @@ void recovery_finish(struct recovery *recovery);
  * (-1: none) can be read. */
 bool recovery_wait(struct recovery *recovery, mr *m, int status, int stop_fd);
 
+/* The same for a connection that is known to be lost, while the library has a request that it is to send again. */
+bool recovery_wait_lost(struct recovery *recovery, mr *m, int stop_fd);
+
 /* Whether it is a status that another connection, or another daemon at its place, would help against. */
 bool recovery_is_loss(int status);
 

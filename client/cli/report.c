@@ -88,26 +88,6 @@ int report_usage(const struct call *call, const char *format, ...)
 	return EXIT_USAGE;
 }
 
-int report_no_command(const struct call *call, const char *name)
-{
-	/* What people try who come from elsewhere. */
-	static const struct {
-		const char *name, *meant;
-	} others[] = {{"list", "ls"},      {"channels", "ls"}, {"info", "stat"},   {"show", "stat"},
-		      {"get", "take"},     {"push", "put"},    {"pop", "take"},    {"send", "put"},
-		      {"receive", "take"}, {"rm", "delete"},   {"select", "alts"}, {"watch", "top"}};
-	struct suggestion suggestion = {.wrong = name};
-	char hint[SUGGEST_MAX_BYTES + 32];
-
-	for (const struct command *const *at = call->commands; *at; at++)
-		suggest_consider(&suggestion, (*at)->name);
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-		if (strcmp(others[i].name, name) == 0)
-			snprintf(suggestion.name, sizeof suggestion.name, "%s", others[i].meant);
-	}
-	return report_usage(call, "there is no command '%s'%s", name, suggest_text(&suggestion, hint, sizeof hint));
-}
-
 int report_code(int status)
 {
 	switch (status) {

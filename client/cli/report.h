@@ -15,9 +15,6 @@ void report(const struct call *call, const char *subject, const char *format, ..
 /* Says what is wrong with the words of the call, and its usage in short. Returns EXIT_USAGE. */
 int report_usage(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Says that there is no such command, and which one was perhaps meant. Returns EXIT_USAGE. */
-int report_no_command(const struct call *call, const char *name);
-
 /* Says how a library call ended, unless well, and returns the exit code that stands for it: in the words of the command
  * line, with what the daemon has added to its own. `more` (or NULL) is added to the text. With --quiet time-outs,
  * closed channels and dropped values are only told by the exit code. Must come before the next library call. */

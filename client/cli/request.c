@@ -173,17 +173,15 @@ const struct command request_command = {
 	.name = "request",
 	.arguments = "CHANNEL [VALUE]",
 	.summary = "ask whoever serves a channel, and print the answer",
-	.description = "Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, and "
-		       "prints it as `take` would. Without VALUE it reads it from standard input, all of that. "
-		       "--timeout is for the whole.\n"
-		       "\n"
-		       "What is put is {\"reply_to\":NAME,\"request\":VALUE}; NAME is a channel made for this one "
-		       "answer, which goes away with this program. Whoever takes the request puts {\"reply\":VALUE} "
-		       "into it, or {\"error\":TEXT}: then that is told, and the exit code is 1. `millrace serve` "
-		       "does so.\n"
-		       "\n"
-		       "When the daemon goes away, or the network to it, it waits until that is back, and asks "
-		       "again: whoever serves may then have the request twice.",
+	.description =
+		"Puts VALUE, which is JSON (but null), into CHANNEL as a request, waits for the answer, and prints "
+		"it as `take` would. Without VALUE it reads it from standard input, all of that. --timeout is for "
+		"the whole.\n\n"
+		"What is put is {\"reply_to\":NAME,\"request\":VALUE}; NAME is a channel made for this one answer, "
+		"which goes away with this program. Whoever takes the request puts {\"reply\":VALUE} into it, or "
+		"{\"error\":TEXT}: then that is told, and the exit code is 1. `millrace serve` does so.\n\n"
+		"When the daemon goes away, or the network to it, it waits until that is back, and asks again: "
+		"whoever serves may then have the request twice.",
 	.examples = "  millrace request sums '[1, 2, 3]' --timeout 5s\n"
 		    "  millrace request -s greet Ada\n",
 	.options = OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),

@@ -27,13 +27,6 @@ enum {
 
 /* -- What the kinds use -- */
 
-void runner_count(struct runner *runner, uint64_t *counter)
-{
-	pthread_mutex_lock(&runner->lock);
-	*counter += 1;
-	pthread_mutex_unlock(&runner->lock);
-}
-
 void runner_stop_with(struct runner *runner, int code)
 {
 	pthread_mutex_lock(&runner->lock);
@@ -81,7 +74,7 @@ static void do_job(struct runner *runner, struct job *job)
 			       job->why, job->attempt, call->retries + 1, pause_ms);
 		latch_pause(&runner->stop, pause_ms);
 	}
-	runner_count(runner, &runner->n_failed);
+	runner->n_failed++;
 	runner->kind->fail(runner, job);
 }
 
@@ -307,8 +300,7 @@ static int allow_files(const struct call *call)
 	return EXIT_OK;
 }
 
-/* Before anything is taken: a command that cannot be is a mistake of the caller's. */
-static int check_call(const struct call *call)
+int runner_check(const struct call *call)
 {
 	int error = child_find_program(call->args[1]);
 
@@ -317,26 +309,22 @@ static int check_call(const struct call *call)
 	return allow_files(call);
 }
 
-int runner_run(const struct call *call, const struct runner_kind *kind)
+int runner_run(const struct call *call, mr *m, const struct runner_kind *kind)
 {
 	struct runner runner = {
 		.call = call,
 		.kind = kind,
+		.m = m,
 		.n_left = call->number ? call->number : UINT64_MAX,
 		.stop.fd = -1,
 		.abort.fd = -1,
 		.ended_fd = -1,
-		.extender.end_fd = -1,
+		.extender.end.fd = -1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
-	int code = check_call(call);
+	int code;
 
-	if (code == EXIT_OK)
-		code = session_open(call, &runner.m);
-	if (code != EXIT_OK)
-		return code;
 	recovery_init(&runner.recovery, call);
-	runner.recovers = !call->no_reconnect;
 	code = prepare(&runner);
 	if (code == EXIT_OK) {
 		run_threads(&runner);
@@ -348,7 +336,6 @@ int runner_run(const struct call *call, const struct runner_kind *kind)
 	latch_finish(&runner.abort);
 	if (runner.ended_fd >= 0)
 		close(runner.ended_fd);
-	mr_destroy(runner.m);
 	pthread_mutex_destroy(&runner.lock);
 	return code;
 }

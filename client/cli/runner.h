@@ -52,19 +52,18 @@ struct runner {
 	const struct runner_kind *kind;
 	mr *m; /* the main thread's, and the extender's */
 	struct recovery recovery;
-	bool recovers; /* a connection that is lost comes back */
 	size_t max_value_bytes;
 	struct latch stop, abort;
 	int64_t lease_ms;
 	struct extender extender;
 	int ended_fd; /* counts threads that have ended */
+	_Atomic uint64_t n_done, n_failed, n_dropped, n_lost, n_returned;
 
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t n_left;      /* values that may still be taken */
-	uint64_t n_done, n_failed, n_dropped, n_lost, n_returned;
-	bool is_interrupted; /* by Ctrl-C */
-	bool has_told;       /* an error that stopped it all */
-	int code;            /* of the error that stopped it all, or EXIT_OK */
+	bool is_interrupted;  /* by Ctrl-C */
+	bool has_told;        /* an error that stopped it all */
+	int code;             /* of the error that stopped it all, or EXIT_OK */
 };
 
 struct runner_kind {
@@ -87,8 +86,11 @@ int runner_take(struct runner_thread *thread, struct mr_result *result);
 /* Runs the command once, and hands on its result. False if it failed: job->why. */
 bool runner_attempt(struct runner *runner, struct job *job);
 
+/* Of struct command: whether the call's command can be run, so many at a time. */
+int runner_check(const struct call *call);
+
 /* Runs until the channel is closed, -n values are done, a time-out, an error or a signal. Returns the exit code. */
-int runner_run(const struct call *call, const struct runner_kind *kind);
+int runner_run(const struct call *call, mr *m, const struct runner_kind *kind);
 
 /* -- for the kinds, from any of the threads -- */
 
@@ -113,8 +115,5 @@ int64_t runner_pause_ms(const struct runner *runner, uint64_t n);
 void runner_stop_for(struct runner *runner, mr *m, const char *channel, int status);
 
 void runner_stop_with(struct runner *runner, int code); /* the same for something else that has been told */
-
-/* Adds one, under the lock. */
-void runner_count(struct runner *runner, uint64_t *counter);
 
 #endif

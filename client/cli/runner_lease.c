@@ -35,11 +35,12 @@ bool runner_return(struct runner *runner, struct job *job)
 	int64_t delay_ms = latch_is_open(&runner->stop) ? 0 : runner_pause_ms(runner, job->delivery);
 	int status = job->lease.token ? mr_nack(job->thread->m, job->lease.token, delay_ms) : MR_EARGUMENT;
 	/* With the connection it came by, a leased value goes back by itself. */
-	bool is_back = job->lease.token && (status == MR_OK || status == MR_ENO_SUCH_LEASE || runner->recovers);
+	bool is_back =
+		job->lease.token && (status == MR_OK || status == MR_ENO_SUCH_LEASE || !runner->call->no_reconnect);
 
 	extender_remove(&runner->extender, &job->lease);
 	if (is_back)
-		runner_count(runner, &runner->n_returned);
+		runner->n_returned++;
 	return is_back;
 }
 

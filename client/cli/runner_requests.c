@@ -17,8 +17,7 @@ static int wait_for(struct runner *runner, mr *m, mr_request *request, const str
 	while (goes_on && !mr_is_done(m, request)) {
 		fds[1].fd = mr_fd(m);
 		if (fds[1].fd < 0) {
-			goes_on = recovery_wait(&runner->recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"),
-						latch->fd);
+			goes_on = recovery_wait_lost(&runner->recovery, m, latch->fd);
 		} else {
 			(void)poll(fds, 2, -1);
 			goes_on = !fds[0].revents;

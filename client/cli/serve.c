@@ -49,7 +49,7 @@ static bool open_request(struct runner *runner, struct job *job)
 	if (!wrong)
 		return true;
 	report(runner->call, runner->call->args[0], "not a request: %s", wrong);
-	runner_count(runner, &runner->n_failed);
+	runner->n_failed++;
 	if (*job->reply)
 		answer_error(runner, job, wrong);
 	return false;
@@ -68,7 +68,7 @@ static void fail(struct runner *runner, struct job *job)
 static void fail_after_all(struct runner *runner, struct job *job, const char *why)
 {
 	snprintf(job->why, sizeof job->why, "%s", why);
-	runner_count(runner, &runner->n_failed);
+	runner->n_failed++;
 	fail(runner, job);
 }
 
@@ -85,43 +85,40 @@ static void succeed(struct runner *runner, struct job *job, struct slice result)
 	status = answer(runner, job, &text);
 	buffer_finish(&text);
 	if (status == MR_OK)
-		runner_count(runner, &runner->n_done);
+		runner->n_done++;
 	else if (status == MR_EBAD_VALUE)
 		fail_after_all(runner, job,
 			       "the answer cannot be put; it is nested too deep"); /* the envelope is one level more */
 	runner_settle(runner, job);
 }
 
-static int run_serve(const struct call *call)
+static int run_serve(const struct call *call, mr *m)
 {
 	static const struct runner_kind kind = {
 		.is_server = true, .open = open_request, .succeed = succeed, .fail = fail};
 
-	return runner_run(call, &kind);
+	return runner_run(call, m, &kind);
 }
 
 const struct command serve_command = {
 	.name = "serve",
 	.arguments = "CHANNEL -- COMMAND [ARGUMENT...]",
 	.summary = "answer the requests of a channel by a command",
-	.description = "Takes requests from CHANNEL, as `millrace request` puts them, and runs COMMAND once "
-		       "for each, -j of them at a time. What `millrace help work`\n"
-		       "says of commands, signals and the environment holds here too. The command gets the "
-		       "value of the request on standard input, and what it\n"
-		       "writes is the answer: one JSON value, or with --string any text. A command that fails "
-		       "for good, or writes nothing, is answered by\n"
-		       "an error, in words.\n"
-		       "\n"
-		       "The channel for the answer must be one whose name the daemon made up, and must have "
-		       "room (a promise has): an answer is not waited\n"
-		       "with. One that nobody waits for any more is thrown away, and told. What is no request "
-		       "is told and, if it names a channel for the\n"
-		       "answer, answered by an error.",
+	.description =
+		"Takes requests from CHANNEL, as `millrace request` puts them, and runs COMMAND once for each, -j "
+		"of them at a time. What `millrace help work` says of commands, signals and the environment holds "
+		"here too. The command gets the value of the request on standard input, and what it writes is the "
+		"answer: one JSON value, or with --string any text. A command that fails for good, or writes "
+		"nothing, is answered by an error, in words.\n\n"
+		"The channel for the answer must be one whose name the daemon made up, and must have room (a "
+		"promise has): an answer is not waited with. One that nobody waits for any more is thrown away, and "
+		"told. What is no request is told and, if it names a channel for the answer, answered by an error.",
 	.examples = "  millrace serve sums -j 4 -- jq -c add\n"
 		    "  millrace serve -s greet -- sed 's/^/Hello, /'\n",
 	.options = OPTION_BIT(OPTION_JOBS) | OPTION_BIT(OPTION_RETRY) | OPTION_BIT(OPTION_BACKOFF) |
 		   OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_LEASE) | OPTION_BIT(OPTION_NUMBER) |
 		   OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_NO_RECONNECT) | OPTION_BIT(OPTION_STRING),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_NO_CHANNEL),
-	.run = run_serve,
+	.check = runner_check,
+	.run_connected = run_serve,
 };

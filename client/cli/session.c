@@ -35,31 +35,23 @@ static const char *variable(const char *name)
 	return text && *text ? text : NULL;
 }
 
-static int tell(const struct call *call, const char *error)
-{
-	report(call, NULL, "%s", error);
-	return EXIT_ERROR;
-}
-
 /* The context that holds for this call: of its option or the environment, or else the chosen one. EXIT_OK, or the
  * mistake told. */
 static int apply_context(const struct call *call, struct target *target)
 {
 	const char *name = call->context ? call->context : variable("MILLRACE_CONTEXT");
-	char error[CONTEXTS_ERROR_BYTES];
 	const struct context *context;
 
 	if (call->url || (!name && variable("MILLRACE_URL")))
 		return EXIT_OK;
-	if (contexts_read(&target->contexts, error) < 0)
-		return tell(call, error);
+	if (contexts_read(&target->contexts, call) < 0)
+		return EXIT_ERROR;
 	name = name ? name : target->contexts.chosen;
 	if (!*name)
 		return EXIT_OK;
-	context = contexts_find(&target->contexts, name, error);
-	if (!context ||
-	    contexts_token(&target->contexts, context, target->token_room, sizeof target->token_room, error) < 0)
-		return tell(call, error);
+	context = contexts_find(&target->contexts, name);
+	if (!context || contexts_token(&target->contexts, context, target->token_room, sizeof target->token_room) < 0)
+		return EXIT_ERROR;
 	target->url = context->url;
 	target->token = *target->token_room ? target->token_room : NULL;
 	target->ca = context->ca;

@@ -6,16 +6,12 @@
 #include "client/cli/session.h"
 #include "client/cli/table.h"
 
-static int print_stat(const struct call *call, json_t *row)
+/* A line for each member. 0, or -1 without memory. */
+static int print_members(const struct call *call, json_t *row)
 {
 	const char *key;
 	json_t *value;
 
-	if (call->format == FORMAT_JSON) {
-		json_dumpf(row, stdout, JSON_COMPACT);
-		putchar('\n');
-		return 0;
-	}
 	json_object_foreach(row, key, value)
 	{
 		char *cell = table_cell(value);
@@ -34,7 +30,9 @@ static int run_stat(const struct call *call, mr *m)
 	int status = mr_stat(m, call->args[0], &row);
 	int code = session_report(call, m, call->args[0], status, NULL);
 
-	if (status == MR_OK && print_stat(call, row) < 0) {
+	if (status == MR_OK && call->format == FORMAT_JSON) {
+		code = table_print_object(call, row);
+	} else if (status == MR_OK && print_members(call, row) < 0) {
 		report(call, NULL, "out of memory");
 		code = EXIT_ERROR;
 	}
@@ -46,9 +44,8 @@ const struct command stat_command = {
 	.name = "stat",
 	.arguments = "CHANNEL",
 	.summary = "show all numbers of a channel",
-	.description = "Shows what a channel is, what is in it, and its books, a line each. json prints them "
-		       "as one object, raw with a tab between name and\n"
-		       "number.",
+	.description = "Shows what a channel is, what is in it, and its books, a line each. json prints them as one "
+		       "object, raw with a tab between name and number.",
 	.examples = "  millrace stat jobs\n"
 		    "  millrace stat jobs -o json | jq .buffered\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),

@@ -68,11 +68,11 @@ void table_write_cut(FILE *to, const char *text, size_t cells)
 
 /* -- The columns that have room -- */
 
-enum { MAX_COLUMNS = 16, GAP = 2, LEAST_NAME = 12 };
+enum { GAP = 2, LEAST_NAME = 12 };
 
 struct layout {
-	size_t widths[MAX_COLUMNS];
-	bool is_shown[MAX_COLUMNS];
+	size_t widths[TABLE_MOST_COLUMNS];
+	bool is_shown[TABLE_MOST_COLUMNS];
 	size_t n;
 	size_t lasting; /* the column of rank 0 */
 };
@@ -154,7 +154,6 @@ static void print_lines(const struct call *call, char **cells, const struct colu
 
 	while (columns[layout.lasting].rank > 0)
 		layout.lasting++;
-	assert(n_columns <= MAX_COLUMNS);
 	if (call->format == FORMAT_RAW) {
 		for (size_t i = n_columns; i < n_columns * n_lines; i++)
 			printf("%s%c", cells[i], (i + 1) % n_columns ? '\t' : '\n');
@@ -173,28 +172,30 @@ static void print_lines(const struct call *call, char **cells, const struct colu
 		print_line(cells + line * n_columns, columns, &layout);
 }
 
-static int print_objects(const json_t *rows)
+static int report_no_memory(const struct call *call)
 {
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-	{
-		if (json_dumpf(row, stdout, JSON_COMPACT) < 0)
-			return ferror(stdout) ? 0 : -1;
-		putchar('\n');
-	}
-	return 0;
+	report(call, NULL, "out of memory");
+	return EXIT_ERROR;
 }
 
-int table_print(const struct call *call, const struct column *columns, size_t n_columns, const json_t *rows)
+int table_print_object(const struct call *call, const json_t *row)
 {
-	size_t n_lines = json_array_size(rows) + 1, n = 0;
-	char **cells;
-	int result = -1;
+	if (json_dumpf(row, stdout, JSON_COMPACT) < 0 && !ferror(stdout))
+		return report_no_memory(call);
+	putchar('\n');
+	return EXIT_OK;
+}
 
-	if (call->format == FORMAT_JSON)
-		return print_objects(rows);
+/* As text or raw. 0, or -1 without memory. */
+static int print_cells(const struct call *call, const struct column *columns, const json_t *rows)
+{
+	size_t n_lines = json_array_size(rows) + 1, n_columns = 0, n;
+	int result = -1;
+	char **cells;
+
+	while (columns[n_columns].title)
+		n_columns++;
+	assert(n_columns <= TABLE_MOST_COLUMNS);
 	cells = calloc(n_lines * n_columns, sizeof *cells);
 	if (!cells)
 		return -1;
@@ -214,4 +215,15 @@ free_cells:
 		free(cells[n]);
 	free(cells);
 	return result;
+}
+
+int table_print(const struct call *call, const struct column *columns, const json_t *rows)
+{
+	int code = EXIT_OK;
+
+	if (call->format != FORMAT_JSON)
+		return print_cells(call, columns, rows) < 0 ? report_no_memory(call) : EXIT_OK;
+	for (size_t i = 0; i < json_array_size(rows) && code == EXIT_OK; i++)
+		code = table_print_object(call, json_array_get(rows, i));
+	return code;
 }

@@ -16,9 +16,15 @@ struct column {
 		     rank 0 stays, and its texts are cut with an ellipsis */
 };
 
+enum { TABLE_MOST_COLUMNS = 12 };
+
 /* Prints an array of objects on standard output, as the call's format asks; as json the objects themselves. On a
- * terminal no line is wider than that. 0, or -1 without memory. */
-int table_print(const struct call *call, const struct column *columns, size_t n_columns, const json_t *rows);
+ * terminal no line is wider than that. Behind the last column stands one without a title. EXIT_OK; or EXIT_ERROR
+ * without memory, and told. */
+int table_print(const struct call *call, const struct column *columns, const json_t *rows);
+
+/* Prints one object as a line of JSON. The same. */
+int table_print_object(const struct call *call, const json_t *row);
 
 /* One cell's text, for malloc's free(): strings without control characters, numbers, yes and no, "-" for what is not
  * there, arms in words. */

@@ -1,10 +1,8 @@
 /* millrace take: nothing taken that cannot be printed. While it waits it watches standard output and Ctrl-C too, and
  * then cancels before it ends. A number of values is taken in batches; --follow is in follow.c. */
 #include "client/cli/follow.h"
-#include "client/cli/interrupt.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
-#include "client/cli/session.h"
 #include "client/cli/take_watch.h"
 
 enum { BATCH = 1000 };
@@ -74,50 +72,38 @@ static int check_take(const struct call *call)
 static int run_take(const struct call *call, mr *m)
 {
 	struct take_watch watch;
-	int status, code;
+	int status;
 
 	take_watch_init(&watch, call->args[0]);
 	if (call->follow && !call->number)
 		status = follow_channel(call, m, &watch);
 	else
 		status = take_number(call, m, call->number ? call->number : 1, take_lease_ms(call) ? 1 : BATCH, &watch);
-	if (watch.reason == TAKE_INTERRUPTED || (interrupt_happened() && status == MR_ECONNECTION))
-		code = interrupt_code();
-	else if (watch.reason == TAKE_ORPHANED)
-		code = EXIT_OK;
-	else if (status == MR_CLOSED && call->follow)
-		code = EXIT_OK;
-	else
-		code = session_report(call, m, call->args[0], status, NULL);
-	return code;
+	return follow_conclude(call, m, &watch, status, call->follow);
 }
 
 const struct command take_command = {
 	.name = "take",
 	.arguments = "CHANNEL",
 	.summary = "take values from a channel",
-	.description = "Takes a value, or with -n up to N, and prints each on a line of its own as soon as it has "
-		       "come. It waits while there is none; with --timeout at most that long for each. With --follow "
-		       "it goes on until the channel is closed, which is then a success. (A promise gives its one "
-		       "value again and again.) When whoever reads its output goes away, it ends, and takes no more.\n"
-		       "\n"
-		       "Into a pipe --follow writes a value when the one before has been read, and only then it is "
-		       "gone from the daemon: `millrace take jobs --follow | head -3` leaves the fourth where it is. "
-		       "That costs two round trips for each value; with --batch N, N of them may be on their way at "
-		       "a time, which is many times faster, and so many are lost if the reader goes away.\n"
-		       "\n"
-		       "When the daemon goes away, or the network to it, --follow waits until that is back, and goes "
-		       "on. A value that was written just then may come a second time.\n"
-		       "\n"
-		       "text prints a value as it was put (but never on more than one line), raw prints strings "
-		       "without quotes and escapes and other values as they are, json prints "
-		       "{\"channel\":NAME,\"value\":VALUE}, and of a dead letter \"origin\", where it comes from and "
-		       "why.\n"
-		       "\n"
-		       "With --lease each value is only leased, and stands behind its lease and a number, how often "
-		       "it was delivered: LEASE N VALUE (json: \"lease\" and \"deliveries\"; raw: with tabs). The "
-		       "lease goes on when this program has ended. What becomes of it is said by `millrace ack "
-		       "LEASE`, `nack` and `extend`; when its time is over, the value is back in the channel.",
+	.description =
+		"Takes a value, or with -n up to N, and prints each on a line of its own as soon as it has come. It "
+		"waits while there is none; with --timeout at most that long for each. With --follow it goes on "
+		"until the channel is closed, which is then a success. (A promise gives its one value again and "
+		"again.) When whoever reads its output goes away, it ends, and takes no more.\n\n"
+		"Into a pipe --follow writes a value when the one before has been read, and only then it is gone "
+		"from the daemon: `millrace take jobs --follow | head -3` leaves the fourth where it is. That costs "
+		"two round trips for each value; with --batch N, N of them may be on their way at a time, which is "
+		"many times faster, and so many are lost if the reader goes away.\n\n"
+		"When the daemon goes away, or the network to it, --follow waits until that is back, and goes on. A "
+		"value that was written just then may come a second time.\n\n"
+		"text prints a value as it was put (but never on more than one line), raw prints strings without "
+		"quotes and escapes and other values as they are, json prints {\"channel\":NAME,\"value\":VALUE}, "
+		"and of a dead letter \"origin\", where it comes from and why.\n\n"
+		"With --lease each value is only leased, and stands behind its lease and a number, how often it was "
+		"delivered: LEASE N VALUE (json: \"lease\" and \"deliveries\"; raw: with tabs). The lease goes on "
+		"when this program has ended. What becomes of it is said by `millrace ack LEASE`, `nack` and "
+		"`extend`; when its time is over, the value is back in the channel.",
 	.examples = "  millrace take jobs\n"
 		    "  millrace take jobs -n 10 --timeout 5s\n"
 		    "  millrace take jobs --lease 1m |\n"

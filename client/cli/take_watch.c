@@ -66,8 +66,7 @@ int take_watched(struct take_watch *watch, mr *m, struct recovery *recovery, con
 			break; /* the library tells what is wrong */
 		if (mr_fd(m) >= 0)
 			(void)take_watch_wait(watch, m, left_ms);
-		else if (!recovery ||
-			 !recovery_wait(recovery, m, mr_fail(MR_ECONNECTION, "the connection ended"), watch->fds[0].fd))
+		else if (!recovery || !recovery_wait_lost(recovery, m, watch->fds[0].fd))
 			break;
 	}
 	take_watch_look(watch);

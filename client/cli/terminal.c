@@ -8,22 +8,26 @@
 
 enum { USUAL_COLUMNS = 80, USUAL_LINES = 24 };
 
+static struct winsize size_of(int fd)
+{
+	struct winsize size = {0};
+
+	if (isatty(fd)) {
+		(void)ioctl(fd, TIOCGWINSZ, &size);
+		size.ws_col = size.ws_col ? size.ws_col : USUAL_COLUMNS;
+		size.ws_row = size.ws_row ? size.ws_row : USUAL_LINES;
+	}
+	return size;
+}
+
 size_t terminal_columns(int fd)
 {
-	struct winsize size;
-
-	if (!isatty(fd))
-		return 0;
-	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : USUAL_COLUMNS;
+	return size_of(fd).ws_col;
 }
 
 size_t terminal_lines(int fd)
 {
-	struct winsize size;
-
-	if (!isatty(fd))
-		return 0;
-	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : USUAL_LINES;
+	return size_of(fd).ws_row;
 }
 
 bool terminal_has_cursor(int fd)

@@ -48,11 +48,11 @@ const struct command token_command = {
 	.name = "token",
 	.arguments = "",
 	.summary = "make a token for a user of the daemon",
-	.description = "Makes a token: a secret by which a user logs in. It prints two lines: the token, for "
-		       "the user ($MILLRACE_TOKEN, or a file that\n"
-		       "$MILLRACE_TOKEN_FILE names), and what the daemon's configuration has of it (`users: "
-		       "{NAME: {token: ...}}`), from which the token\n"
-		       "cannot be found out. No daemon is asked. json prints {\"token\":TOKEN,\"hash\":HASH}.",
+	.description =
+		"Makes a token: a secret by which a user logs in. It prints two lines: the token, for the user "
+		"($MILLRACE_TOKEN, or a file that $MILLRACE_TOKEN_FILE names), and what the daemon's configuration "
+		"has of it (`users: {NAME: {token: ...}}`), from which the token cannot be found out. No daemon is "
+		"asked. json prints {\"token\":TOKEN,\"hash\":HASH}.",
 	.examples = "  millrace token\n"
 		    "  millrace token -o json | jq -r .hash\n",
 	.exits = EXIT_BIT(EXIT_OK) | EXIT_BIT(EXIT_ERROR) | EXIT_BIT(EXIT_USAGE),

@@ -21,15 +21,12 @@ static int print_once(const struct call *call, json_t *rows)
 		{"IN/S", "in_rate", true, 3},        {"OUT/S", "out_rate", true, 3},
 		{"SHED/S", "shed_rate", true, 2},    {"SHED", "shed", true, 6},
 		{"PUTS", "parked_puts", true, 5},    {"TAKES", "parked_takes", true, 5},
-		{"OLDEST_MS", "oldest_ms", true, 4},
+		{"OLDEST_MS", "oldest_ms", true, 4}, {NULL},
 	};
 
 	while (call->number && json_array_size(rows) > call->number)
 		json_array_remove(rows, json_array_size(rows) - 1);
-	if (table_print(call, columns, sizeof columns / sizeof *columns, rows) == 0)
-		return EXIT_OK;
-	report(call, NULL, "out of memory");
-	return EXIT_ERROR;
+	return table_print(call, columns, rows);
 }
 
 /* The rows now, sorted, with the rates since the last ones. A status of the library, and *rows to be freed if it is
@@ -97,13 +94,12 @@ const struct command top_command = {
 	.arguments = "[GLOB]",
 	.summary = "watch channels: depth, rates, what is shed, who waits",
 	.description =
-		"Shows the channels whose names match GLOB, or all, once a second, the deepest first. "
-		"Keys: d by depth, r by rate, s by what is shed, o by the oldest\n"
-		"waiter, n by name, q ends it. Rates are values a second. With --once, or where its "
-		"output is no terminal (or TERM=dumb), it looks for one second and prints\n"
-		"a table, with -n its first N rows; json prints one object a line, raw the same columns "
-		"with tabs between them and no heading. Where the terminal is narrow, columns give way and names are "
-		"cut. NO_COLOR takes the colours away.",
+		"Shows the channels whose names match GLOB, or all, once a second, the deepest first. Keys: d by "
+		"depth, r by rate, s by what is shed, o by the oldest waiter, n by name, q ends it. Rates are "
+		"values a second. With --once, or where its output is no terminal (or TERM=dumb), it looks for one "
+		"second and prints a table, with -n its first N rows; json prints one object a line, raw the same "
+		"columns with tabs between them and no heading. Where the terminal is narrow, columns give way and "
+		"names are cut. NO_COLOR takes the colours away.",
 	.examples = "  millrace top\n"
 		    "  millrace top --once --sort shed -n 5\n"
 		    "  millrace top --once -o json | jq -r 'select(.shed_rate > 0).channel'\n",

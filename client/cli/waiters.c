@@ -22,9 +22,9 @@ const struct command waiters_command = {
 	.name = "waiters",
 	.arguments = "[CHANNEL]",
 	.summary = "show who waits",
-	.description = "Lists the requests that wait, on one channel or on all, the oldest first. json prints "
-		       "one object a line, raw the same columns with\n"
-		       "tabs between them and no heading.",
+	.description =
+		"Lists the requests that wait, on one channel or on all, the oldest first. json prints one object a "
+		"line, raw the same columns with tabs between them and no heading.",
 	.examples = "  millrace waiters\n"
 		    "  millrace waiters jobs -o json | jq .name\n",
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_NO_CHANNEL),
