@@ -26,9 +26,16 @@ static void make_unheld_key(void)
 	has_unheld_key = pthread_key_create(&unheld_key, free) == 0;
 }
 
-/* `unheld` becomes the thread's. */
-static void keep_unheld(struct unheld *unheld)
+/* What cannot be held becomes the thread's. Without memory nobody will have it. */
+static void give_unheld(struct slice text)
 {
+	struct unheld *unheld = malloc(sizeof(*unheld) + text.len + 1);
+
+	if (!unheld)
+		return;
+	unheld->len = text.len;
+	memcpy(unheld->text, text.bytes, text.len);
+	unheld->text[text.len] = '\0';
 	pthread_once(&unheld_once, make_unheld_key);
 	if (has_unheld_key)
 		free(pthread_getspecific(unheld_key));
@@ -67,8 +74,7 @@ static int quoted_len(const char *text, size_t len)
 	return (int)len;
 }
 
-/* MR_OK, or MR_EJSON or MR_EMEMORY with its message. */
-static int load(const char *text, size_t len, json_t **value)
+int call_read_json(const char *text, size_t len, json_t **value)
 {
 	json_error_t error;
 
@@ -84,7 +90,7 @@ static int load(const char *text, size_t len, json_t **value)
 static int load_element(struct slice raw, json_t *array, struct buffer *unheld)
 {
 	json_t *value;
-	int status = load(raw.bytes, raw.len, &value);
+	int status = call_read_json(raw.bytes, raw.len, &value);
 
 	if (status == MR_EJSON) {
 		buffer_append(unheld, buffer_len(unheld) ? "," : "[", 1);
@@ -119,27 +125,9 @@ static int load_elements(const char *text, size_t len, json_t **array, struct bu
 	return MR_EMEMORY;
 }
 
-int call_read_json(const char *text, size_t len, json_t **value)
-{
-	return load(text, len, value);
-}
-
-/* What cannot be held becomes the thread's. Without memory nobody will have it. */
-static void give_unheld(struct slice text)
-{
-	struct unheld *unheld = malloc(sizeof(*unheld) + text.len + 1);
-
-	if (!unheld)
-		return;
-	unheld->len = text.len;
-	memcpy(unheld->text, text.bytes, text.len);
-	unheld->text[text.len] = '\0';
-	keep_unheld(unheld);
-}
-
 int call_give_json(const char *text, size_t len, json_t **value)
 {
-	int status = load(text, len, value);
+	int status = call_read_json(text, len, value);
 
 	if (status == MR_EJSON)
 		give_unheld((struct slice){text, len});
@@ -149,7 +137,7 @@ int call_give_json(const char *text, size_t len, json_t **value)
 int call_give_array(const char *text, size_t len, json_t **values)
 {
 	struct buffer unheld = {0};
-	int status = load(text, len, values);
+	int status = call_read_json(text, len, values);
 
 	if (status != MR_EJSON)
 		return status;

@@ -213,15 +213,6 @@ void exchange_fed(struct exchange *exchange, size_t len)
 	buffer_commit(&exchange->in, len);
 }
 
-bool exchange_feed(struct exchange *exchange, const void *bytes, size_t len)
-{
-	drop_used(exchange);
-	buffer_append(&exchange->in, bytes, len);
-	if (exchange->in.failed)
-		exchange_fail(exchange, "not enough memory to read a reply");
-	return !exchange->in.failed;
-}
-
 /* Decoding unescapes strings where they stand. If there is anything to unescape, the body is copied first, so that it
  * can be given as it was. */
 static int decode(struct exchange *exchange, char *body, size_t len, struct message_reply *reply)

@@ -3,7 +3,7 @@
  *
  *   - exchange_begin(&exchange, &request, OP_TAKE, members, SLICE(""), 1);
  *   - send buffer_len(&exchange.out) bytes, and buffer_consume() them;
- *   - exchange_feed(&exchange, bytes, len);
+ *   - receive into exchange_room(&exchange, &len), and exchange_fed(&exchange, n);
  *   - while ((event = exchange_next(&exchange, &request, &reply)) < EXCHANGE_MORE) act on it.
  *
  * A pending request is the caller's memory, linked into a table by its id until its last reply comes or its owner
@@ -80,9 +80,8 @@ int exchange_begin(struct exchange *exchange, struct exchange_request *request, 
  * The reply to any other op is ignored. */
 int exchange_tell(struct exchange *exchange, enum message_op op, struct slice members, struct slice more_members);
 
-/* Takes bytes that were received: exchange_feed() copies them; or they are received into exchange_room(), and then
- * exchange_fed() is told how many. False and NULL: no memory; the bytes are lost, and the exchange has failed. */
-bool exchange_feed(struct exchange *exchange, const void *bytes, size_t len);
+/* Where bytes are to be received to, and how many at most; exchange_fed() is told how many have come. NULL: no memory,
+ * and the exchange has failed. */
 char *exchange_room(struct exchange *exchange, size_t *len);
 void exchange_fed(struct exchange *exchange, size_t len);
 

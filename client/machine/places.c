@@ -88,13 +88,10 @@ static struct machine_request *predecessor(const struct machine_request *request
 	return before;
 }
 
-void places_wait(struct machine_request *request, struct contact *contact)
+/* Lets it wait with this contact, behind that one, or (NULL) in front of all. */
+static void wait_behind(struct machine_request *request, struct contact *contact, struct machine_request *before)
 {
-	struct machine_request *before;
-
-	places_leave(request);
 	let_pass(request);
-	before = predecessor(request, contact);
 	request->contact = contact;
 	request->place = PLACE_WAITING;
 	if (before)
@@ -105,14 +102,16 @@ void places_wait(struct machine_request *request, struct contact *contact)
 	places_set_deadline(request);
 }
 
+void places_wait(struct machine_request *request, struct contact *contact)
+{
+	places_leave(request);
+	wait_behind(request, contact, predecessor(request, contact));
+}
+
 void places_wait_in_front(struct machine_request *request)
 {
 	places_leave(request);
-	let_pass(request);
-	request->place = PLACE_WAITING;
-	TAILQ_INSERT_HEAD(&request->contact->waiting, request, entry);
-	count(request);
-	places_set_deadline(request);
+	wait_behind(request, request->contact, NULL);
 }
 
 void places_remove(struct machine_request *request)

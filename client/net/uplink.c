@@ -29,11 +29,6 @@ static void tune(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
 }
 
-void uplink_init(struct uplink *uplink, int fd)
-{
-	*uplink = (struct uplink){.fd = fd};
-}
-
 int uplink_connect(struct uplink *uplink, int family, const struct sockaddr *address, socklen_t len)
 {
 	int error = 0, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -29,9 +29,6 @@ int uplink_connected(struct uplink *uplink);
 int uplink_secure(struct uplink *uplink, struct secure *secure, const char *host);
 int uplink_shake_hands(struct uplink *uplink);
 
-/* Around a socket that is connected already. */
-void uplink_init(struct uplink *uplink, int fd);
-
 void uplink_close(struct uplink *uplink); /* none is fine */
 
 /* How many bytes were read or written, at least 1; or an uplink_result. */

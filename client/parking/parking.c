@@ -316,23 +316,10 @@ static void parking_finish(mr_parking *p)
 		event_free(p->soon);
 }
 
-/* A client around its addresses, which become its own. */
-static int create(mr_parking **out, struct event_base *base, struct url_list *urls, struct secure *secure,
-		  const struct mr_parking_options *options)
+/* What ties it to the loop. */
+static int attach(mr_parking *p, struct event_base *base, const struct mr_parking_options *options)
 {
-	mr_parking *p = calloc(1, sizeof(*p));
-	int status;
-
-	if (!p)
-		return fail(MR_EMEMORY, "not enough memory for a client");
 	p->base = base;
-	p->urls = *urls;
-	status = init_machine(p, options);
-	if (status != MR_OK) {
-		free(p);
-		return status;
-	}
-	p->secure = secure;
 	p->process = process_number();
 	p->on_news = options->on_news;
 	p->argument = options->argument;
@@ -340,14 +327,9 @@ static int create(mr_parking **out, struct event_base *base, struct url_list *ur
 	p->timer_ms = MACHINE_NEVER;
 	p->timer = evtimer_new(base, on_timer, p);
 	p->soon = event_new(base, -1, 0, on_soon, p);
-	*urls = (struct url_list){0};
-	if (!p->timer || !p->soon) {
-		parking_finish(p);
-		parking_free(p);
+	if (!p->timer || !p->soon)
 		return fail(MR_EMEMORY, "not enough memory for a client");
-	}
 	set_timer(p, clock_now_ms());
-	*out = p;
 	return MR_OK;
 }
 
@@ -356,21 +338,28 @@ int mr_parking_create(mr_parking **out, struct event_base *base, const char *url
 {
 	static const struct mr_parking_options none;
 	const struct mr_parking_options *chosen = options ? options : &none;
-	struct secure *secure = NULL;
-	struct url_list list;
 	int status = check_options(chosen);
+	mr_parking *p;
 
 	*out = NULL;
 	if (status != MR_OK)
 		return status;
-	status = url_list_read(&list, urls);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return fail(MR_EMEMORY, "not enough memory for a client");
+	status = url_list_read(&p->urls, urls);
 	if (status == MR_OK)
-		status = secure_create(&secure, &chosen->tls, &list);
+		status = secure_create(&p->secure, &chosen->tls, &p->urls);
 	if (status == MR_OK)
-		status = create(out, base, &list, secure, chosen);
-	if (status != MR_OK && list.n) /* else the client has freed them, or has them */
-		secure_destroy(secure);
-	url_list_finish(&list);
+		status = init_machine(p, chosen);
+	if (status == MR_OK)
+		status = attach(p, base, chosen);
+	if (status == MR_OK) {
+		*out = p;
+		return MR_OK;
+	}
+	parking_finish(p);
+	parking_free(p);
 	return status;
 }
 

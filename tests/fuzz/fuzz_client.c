@@ -1,5 +1,7 @@
 /* The client's machine, fed with whatever a daemon could send: each pending request has one end, and after a failure
  * there is nothing more. The first byte says in what pieces the rest arrives. */
+#include <string.h>
+
 #include "client/machine/exchange.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,8 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_assert(exchange_begin(&exchange, &requests[i], OP_PING, SLICE(""), SLICE(""), 1) == EXCHANGE_OK,
 			    "no memory");
 	for (size_t at = 1; at < size && event != EXCHANGE_FAILED; at += step) {
-		size_t n = size - at < step ? size - at : step;
-		fuzz_assert(exchange_feed(&exchange, data + at, n), "no memory");
+		size_t n = size - at < step ? size - at : step, room;
+		char *to = exchange_room(&exchange, &room);
+		fuzz_assert(to && n <= room, "no memory");
+		memcpy(to, data + at, n);
+		exchange_fed(&exchange, n);
 		while ((event = exchange_next(&exchange, &request, &reply)) == EXCHANGE_REPLY ||
 		       event == EXCHANGE_NOTICE) {
 			if (event != EXCHANGE_REPLY)
