@@ -15,9 +15,6 @@
 
 enum { CAPACITY = 1000, EVERY_MS = 200 };
 
-static const struct call defaults = {
-	.producers = 1, .consumers = 1, .size = 50, .window = 64, .batch = 1, .duration_ms = 5000, .kind = "bounded"};
-
 static const struct {
 	const char *name;
 	double part;
@@ -159,23 +156,21 @@ static int measure(const struct call *call, mr *control, const char *channel)
 }
 
 /* Options that were not given have their defaults. */
-static struct call with_defaults(const struct call *call)
+static struct call with_defaults(struct call call)
 {
-	struct call whole = *call;
-
-	whole.producers = call->producers ? call->producers : defaults.producers;
-	whole.consumers = call->consumers ? call->consumers : defaults.consumers;
-	whole.size = call->size ? call->size : defaults.size;
-	whole.window = call->window ? call->window : defaults.window;
-	whole.batch = call->batch ? call->batch : defaults.batch;
-	whole.duration_ms = call->duration_ms ? call->duration_ms : defaults.duration_ms;
-	whole.kind = call->kind ? call->kind : defaults.kind;
-	return whole;
+	call.producers = call.producers ? call.producers : 1;
+	call.consumers = call.consumers ? call.consumers : 1;
+	call.size = call.size ? call.size : 50;
+	call.window = call.window ? call.window : 64;
+	call.batch = call.batch ? call.batch : 1;
+	call.duration_ms = call.duration_ms ? call.duration_ms : 5000;
+	call.kind = call.kind ? call.kind : "bounded";
+	return call;
 }
 
 static int run_bench(const struct call *given, mr *control)
 {
-	struct call call = with_defaults(given);
+	struct call call = with_defaults(*given);
 	struct mr_definition definition = {
 		.kind = call.kind, .capacity = strcmp(call.kind, "unbuffered") == 0 ? 0 : CAPACITY, .ephemeral = true};
 	char *channel = NULL;

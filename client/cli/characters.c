@@ -75,13 +75,13 @@ bool characters_is_control(const char *character, size_t len)
 	return len == 1 ? u[0] < 0x20 || u[0] == 0x7f : len == 2 && u[0] == 0xc2 && u[1] < 0xa0;
 }
 
-size_t characters_width(const char *text)
+size_t characters_width(const char *text, size_t len)
 {
-	const char *end = text + strlen(text);
-	size_t cells = 0, len;
+	const char *end = text + len;
+	size_t cells = 0, n;
 
-	for (; text < end; text += len)
-		cells += cells_of(text, end, &len);
+	for (; text < end; text += n)
+		cells += cells_of(text, end, &n);
 	return cells;
 }
 

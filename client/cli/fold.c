@@ -4,17 +4,6 @@
 
 #include "client/cli/characters.h"
 
-static size_t width_of(const char *word, size_t len)
-{
-	char copy[256];
-
-	if (len >= sizeof copy)
-		return len;
-	memcpy(copy, word, len);
-	copy[len] = '\0';
-	return characters_width(copy);
-}
-
 void fold_words(FILE *to, const char *text, size_t len, size_t column, size_t indent, size_t width)
 {
 	const char *end = text + len;
@@ -28,7 +17,7 @@ void fold_words(FILE *to, const char *text, size_t len, size_t column, size_t in
 			break;
 		for (len_word = 0; text + len_word < end && text[len_word] != ' ' && text[len_word] != '\n';)
 			len_word++;
-		cells = width_of(text, len_word);
+		cells = characters_width(text, len_word);
 		if (!is_first && at + 1 + cells > width) {
 			fprintf(to, "\n%*s", (int)indent, "");
 			at = indent;

@@ -54,7 +54,7 @@ char *table_cell(const json_t *value)
 
 void table_write_cut(FILE *to, const char *text, size_t cells)
 {
-	size_t width = characters_width(text), len;
+	size_t width = characters_width(text, strlen(text)), len;
 
 	if (width <= cells) {
 		fprintf(to, "%s%*s", text, (int)(cells - width), "");
@@ -130,7 +130,7 @@ static void print_line(char *const *cells, const struct column *columns, const s
 	size_t pending = 0; /* spaces that are due before the next column: none stand at the end of a line */
 
 	for (size_t i = 0; i < layout->n; i++) {
-		size_t width = characters_width(cells[i]), room = layout->widths[i];
+		size_t width = characters_width(cells[i], strlen(cells[i])), room = layout->widths[i];
 
 		if (!layout->is_shown[i])
 			continue;
@@ -160,7 +160,7 @@ static void print_lines(const struct call *call, char **cells, const struct colu
 		return;
 	}
 	for (size_t i = 0; i < n_columns * n_lines; i++) {
-		size_t *widest = &layout.widths[i % n_columns], own = characters_width(cells[i]);
+		size_t *widest = &layout.widths[i % n_columns], own = characters_width(cells[i], strlen(cells[i]));
 
 		layout.is_shown[i % n_columns] = true;
 		if (own > *widest)
