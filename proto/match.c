@@ -1,5 +1,6 @@
-/* See the header. A value is walked once. For each level of it that the walk is in, there is a set of the pointers
- * (bits of a word) whose first so many steps lead there; where none is left, whatever comes is skipped. */
+/* See the header. A value is walked once. The pointers are in order, step by step; so those whose first so many steps
+ * lead to the level of it that the walk is in lie side by side, and are searched for the next step: what a member costs
+ * hardly depends on how many there are. Where none is left, whatever comes is skipped. */
 #include "proto/match.h"
 
 #include <assert.h>
@@ -9,22 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json_number.h"
 #include "proto/json_scan.h"
-
-/* A number is its digits without zeros at either end, times a power of ten: so each value has one form. */
-struct number {
-	struct slice digits; /* as they stand, perhaps with a point amid them; empty: zero */
-	int64_t exponent;    /* of ten, behind the last of the digits */
-	bool is_negative;
-	bool is_too_long; /* the exponent has more digits than a match may have */
-};
 
 struct pointer {
 	struct slice *steps; /* unescaped */
 	size_t n_steps;
 	enum json_type type; /* of what has to be there */
 	struct slice text;   /* of a string, unescaped */
-	struct number number;
+	struct json_number number;
 };
 
 struct match {
@@ -35,77 +29,14 @@ struct match {
 	char bytes[];        /* the text, and as much again, where its strings are unescaped */
 };
 
-static_assert(MATCH_MAX_POINTERS <= 64, "a set of pointers is a word");
+static_assert(MATCH_MAX_POINTERS < 64, "a set of pointers is a word");
 
-/* -- Numbers -- */
+/* -- Strings -- */
 
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
-
-/* From the text of a valid number. */
-static struct number read_number(struct slice raw)
-{
-	const char *at = raw.bytes, *end = raw.bytes + raw.len;
-	struct number number = {.is_negative = *at == '-'};
-	at += number.is_negative;
-	const char *first = NULL, *last = NULL, *point = NULL;
-	for (; at < end && (is_digit(*at) || *at == '.'); at++) {
-		if (*at == '.')
-			point = at;
-		else if (*at != '0' && !first)
-			first = at;
-		if (is_digit(*at) && *at != '0')
-			last = at;
-	}
-	if (!first) {
-		number.is_negative = false;
-		return number;
-	}
-	/* The power of ten behind the last digit that is not 0. */
-	if (!point)
-		number.exponent = at - 1 - last;
-	else
-		number.exponent = last < point ? point - 1 - last : point - last;
-	number.digits = (struct slice){first, (size_t)(last + 1 - first)};
-	if (at == end)
-		return number;
-	at++;
-	bool is_down = *at == '-';
-	at += *at == '-' || *at == '+';
-	while (at < end && *at == '0')
-		at++;
-	number.is_too_long = end - at > MATCH_MAX_EXPONENT_DIGITS;
-	int64_t written = 0;
-	for (; !number.is_too_long && at < end; at++)
-		written = written * 10 + (*at - '0');
-	number.exponent += is_down ? -written : written;
-	return number;
-}
-
-/* The next digit from *at on, or -1 behind the last. */
-static int next_digit(const struct number *number, size_t *at)
-{
-	if (*at < number->digits.len && number->digits.bytes[*at] == '.')
-		++*at;
-	return *at < number->digits.len ? number->digits.bytes[(*at)++] : -1;
-}
-
-static bool numbers_equal(const struct number *a, const struct number *b)
-{
-	if (a->is_negative != b->is_negative || a->exponent != b->exponent || a->is_too_long || b->is_too_long)
-		return a->digits.len == 0 && b->digits.len == 0;
-	size_t at_a = 0, at_b = 0;
-	int digit;
-	do
-		if ((digit = next_digit(a, &at_a)) != next_digit(b, &at_b))
-			return false;
-	while (digit >= 0);
-	return true;
-}
-
-/* -- Strings -- */
 
 static unsigned hex4(const char *at)
 {
@@ -183,16 +114,71 @@ struct walk {
 	uint64_t equal; /* pointers that lead to what they ask for, as far as is known */
 };
 
-/* Of these pointers, those whose step number `depth` is this member's. */
-static uint64_t that_name(const struct match *match, uint64_t set, size_t depth, struct slice key)
+/* Pointers that lie side by side, and whose first steps are the same. */
+struct range {
+	unsigned low, high;
+};
+
+static uint64_t bits_of(struct range range)
 {
-	uint64_t found = 0;
-	for (uint64_t left = set; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		if (string_says(key, match->pointers[i].steps[depth]))
-			found |= UINT64_C(1) << i;
+	return (UINT64_C(1) << range.high) - (UINT64_C(1) << range.low);
+}
+
+/* Shorter ones come first: so indexes are in order. */
+static inline int compare_steps(struct slice a, struct slice b)
+{
+	int order = a.len != b.len ? (a.len > b.len) - (a.len < b.len) : a.len ? memcmp(a.bytes, b.bytes, a.len) : 0;
+	return (order > 0) - (order < 0);
+}
+
+/* Those of the range that have another step behind their first `depth`: all, but for the one, if there is one, that
+ * ends there, and is the first. */
+static struct range that_go_on(const struct match *match, struct range range, size_t depth)
+{
+	range.low += range.low < range.high && match->pointers[range.low].n_steps == depth;
+	return range;
+}
+
+/* Of these pointers, which go on behind `depth` steps, the first whose next step is not before this one, or with
+ * `is_behind` the first behind those with this step. */
+static unsigned first_from(const struct match *match, struct range range, size_t depth, struct slice step,
+			   bool is_behind)
+{
+	while (range.low < range.high) {
+		unsigned middle = (range.low + range.high) / 2;
+		if (compare_steps(match->pointers[middle].steps[depth], step) < is_behind)
+			range.low = middle + 1;
+		else
+			range.high = middle;
 	}
-	return found;
+	return range.low;
+}
+
+/* Of these pointers, those whose step number `depth` is this one. */
+static struct range with_step(const struct match *match, struct range range, size_t depth, struct slice step)
+{
+	range.low = first_from(match, range, depth, step, false);
+	range.high = first_from(match, range, depth, step, true);
+	return range;
+}
+
+/* A member's name, unescaped in `room` if it has to be; one that is longer than any step may be cut. */
+static struct slice name_of(struct slice key, char room[MATCH_MAX_BYTES])
+{
+	const char *at = key.bytes + 1, *end = key.bytes + key.len - 1;
+	if (!memchr(at, '\\', (size_t)(end - at)))
+		return (struct slice){at, (size_t)(end - at)};
+	struct slice name = {room, 0};
+	while (at < end && name.len <= MATCH_MAX_BYTES - 4)
+		name.len += unescape_one(&at, room + name.len);
+	return name;
+}
+
+/* Of these pointers, those whose step number `depth` is this member's; the range may be empty. */
+static struct range that_name(const struct match *match, struct range range, size_t depth, struct slice key)
+{
+	char room[MATCH_MAX_BYTES];
+	return with_step(match, range, depth, name_of(key, room));
 }
 
 #define NO_INDEX UINT64_MAX
@@ -211,21 +197,16 @@ static uint64_t index_from(struct slice step)
 	return index;
 }
 
-/* Of these pointers, those whose step number `depth` names this element; *next is the next one that any of them names.
+/* Moves the front of the range to the next pointer whose step number `depth` names an element: its index, or NO_INDEX.
  */
-static uint64_t that_index(const struct match *match, uint64_t set, size_t depth, uint64_t index, uint64_t *next)
+static uint64_t next_index(const struct match *match, struct range *range, size_t depth)
 {
-	uint64_t found = 0;
-	*next = NO_INDEX;
-	for (uint64_t left = set; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		uint64_t named = index_from(match->pointers[i].steps[depth]);
-		if (named == index)
-			found |= UINT64_C(1) << i;
-		else if (named > index && named < *next)
-			*next = named;
+	for (; range->low < range->high; range->low++) {
+		uint64_t index = index_from(match->pointers[range->low].steps[depth]);
+		if (index != NO_INDEX)
+			return index;
 	}
-	return found;
+	return NO_INDEX;
 }
 
 static bool is_equal(const struct pointer *pointer, enum json_type type, struct slice raw)
@@ -236,74 +217,66 @@ static bool is_equal(const struct pointer *pointer, enum json_type type, struct 
 		return string_says(raw, pointer->text);
 	if (type != JSON_TYPE_NUMBER)
 		return true;
-	struct number number = read_number(raw);
-	return numbers_equal(&number, &pointer->number);
+	struct json_number number = json_number_read(raw);
+	return json_numbers_equal(&number, &pointer->number);
 }
 
-/* A scalar, to which these pointers' first `depth` steps lead. */
-static void compare(struct walk *walk, uint64_t set, size_t depth, enum json_type type, struct slice raw)
-{
-	for (; set; set &= set - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(set);
-		const struct pointer *pointer = &walk->match->pointers[i];
-		if (pointer->n_steps == depth && is_equal(pointer, type, raw))
-			walk->equal |= UINT64_C(1) << i;
-	}
-}
-
-static void walk_value(struct walk *walk, uint64_t set, size_t depth);
+static void walk_value(struct walk *walk, struct range range, size_t depth);
 
 /* What a pointer found before, under a member of the same name, counts no more. */
-static void walk_member(struct walk *walk, uint64_t set, size_t depth)
+static void walk_member(struct walk *walk, struct range range, size_t depth)
 {
-	walk->equal &= ~set;
-	walk_value(walk, set, depth);
+	walk->equal &= ~bits_of(range);
+	walk_value(walk, range, depth);
 }
 
-/* Those of the pointers that go on behind `depth` steps. */
-static uint64_t that_go_on(const struct match *match, uint64_t set, size_t depth)
+static void walk_elements(struct walk *walk, struct range left, size_t depth)
 {
-	uint64_t found = 0;
-	for (uint64_t left = set; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		if (match->pointers[i].n_steps > depth)
-			found |= UINT64_C(1) << i;
+	const struct match *match = walk->match;
+	bool first = true;
+	uint64_t next = next_index(match, &left, depth);
+	for (uint64_t i = 0; json_scan_element(&walk->scan, &first); i++) {
+		struct range range = {0, 0};
+		if (i == next) {
+			range = with_step(match, left, depth, match->pointers[left.low].steps[depth]);
+			left.low = range.high;
+			next = next_index(match, &left, depth);
+		}
+		walk_value(walk, range, depth + 1);
 	}
-	return found;
 }
 
 /* The next value, to which these pointers' first `depth` steps lead. It goes no deeper than the pointers have steps,
  * and a value is nested. */
-static void walk_value(struct walk *walk, uint64_t set, size_t depth)
+static void walk_value(struct walk *walk, struct range range, size_t depth)
 {
 	struct json_scan *scan = &walk->scan;
 	struct slice raw, key;
 	bool first = true;
-	uint64_t further = that_go_on(walk->match, set, depth);
-	if (further && json_scan_enter(scan, '{')) {
+	struct range further = that_go_on(walk->match, range, depth);
+	bool is_wanted = further.low > range.low; /* by the pointer that ends here */
+	if (further.low < further.high && json_scan_enter(scan, '{')) {
 		while (json_scan_member(scan, &first, &key))
 			walk_member(walk, that_name(walk->match, further, depth, key), depth + 1);
-		return;
+	} else if (further.low < further.high && json_scan_enter(scan, '[')) {
+		walk_elements(walk, further, depth);
+	} else {
+		enum json_type type = json_scan_value(scan, &raw);
+		if (is_wanted && is_equal(&walk->match->pointers[range.low], type, raw))
+			walk->equal |= UINT64_C(1) << range.low;
 	}
-	if (further && json_scan_enter(scan, '[')) {
-		uint64_t next = 0;
-		for (uint64_t i = 0; json_scan_element(scan, &first); i++)
-			walk_value(walk, i == next ? that_index(walk->match, further, depth, i, &next) : 0, depth + 1);
-		return;
-	}
-	compare(walk, set, depth, json_scan_value(scan, &raw), raw);
 }
 
 bool match_accepts(const struct match *match, struct slice value)
 {
 	struct walk walk = {.match = match};
-	uint64_t all = match->n_pointers == 64 ? UINT64_MAX : (UINT64_C(1) << match->n_pointers) - 1;
-	if (!all)
+	struct range all = {0, (unsigned)match->n_pointers};
+	if (!match->n_pointers)
 		return true;
 	json_scan_init(&walk.scan, value.bytes, value.len);
 	json_scan_at_end(&walk.scan);
 	walk_value(&walk, all, 0);
-	return walk.equal == all;
+	return walk.equal == bits_of(all);
 }
 
 /* -- Compiling -- */
@@ -383,12 +356,24 @@ static int read_pointer(struct compiler *compiler, struct slice key, enum json_t
 	if (type == JSON_TYPE_STRING)
 		pointer->text = unescape(compiler, raw);
 	else if (type == JSON_TYPE_NUMBER)
-		pointer->number = read_number(raw);
+		pointer->number = json_number_read(raw);
 	if (pointer->number.is_too_long)
 		return refuse(compiler, "the exponent of a number of \"match\" has at most %d digits",
-			      MATCH_MAX_EXPONENT_DIGITS);
+			      JSON_MAX_EXPONENT_DIGITS);
 	match->n_pointers++;
 	return 0;
+}
+
+/* By their steps; of two of which one begins with the other, the shorter comes first. */
+static int compare_pointers(const void *a, const void *b)
+{
+	const struct pointer *x = a, *y = b;
+	for (size_t i = 0; i < x->n_steps && i < y->n_steps; i++) {
+		int order = compare_steps(x->steps[i], y->steps[i]);
+		if (order)
+			return order;
+	}
+	return (x->n_steps > y->n_steps) - (x->n_steps < y->n_steps);
 }
 
 static int read_pointers(struct compiler *compiler)
@@ -408,7 +393,10 @@ static int read_pointers(struct compiler *compiler)
 		if (read_pointer(compiler, key, type, raw) < 0)
 			return -1;
 	}
-	return scan.error ? refuse(compiler, "\"match\" is no JSON: %s", scan.error) : 0;
+	if (scan.error)
+		return refuse(compiler, "\"match\" is no JSON: %s", scan.error);
+	qsort(compiler->match->pointers, compiler->match->n_pointers, sizeof(struct pointer), compare_pointers);
+	return 0;
 }
 
 static size_t count(struct slice text, char c)

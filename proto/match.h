@@ -13,8 +13,7 @@
 
 enum {
 	MATCH_MAX_POINTERS = 32,
-	MATCH_MAX_BYTES = 4096,        /* of the object's text */
-	MATCH_MAX_EXPONENT_DIGITS = 9, /* of its numbers */
+	MATCH_MAX_BYTES = 4096, /* of the object's text */
 	MATCH_DETAIL_BYTES = 128,
 };
 

@@ -86,22 +86,41 @@ static bool element_matches(struct slice glob, size_t at, unsigned char byte, si
 	return (unsigned char)glob.bytes[at] == byte;
 }
 
+bool name_may_match(struct slice name, struct slice glob)
+{
+	char last = glob.len ? glob.bytes[glob.len - 1] : '\0';
+	if (last == '*' || last == '?' || last == ']')
+		return true;
+	return glob.len ? name.len && name.bytes[name.len - 1] == last : name.len == 0;
+}
+
+/* Where from `i` on what stands behind a '*' of the glob, at `at`, may begin to match; the name's length: nowhere. */
+static size_t may_begin(struct slice name, size_t i, struct slice glob, size_t at)
+{
+	if (at == glob.len || i >= name.len || strchr("*?[\\", glob.bytes[at]))
+		return i;
+	const char *found = memchr(name.bytes + i, glob.bytes[at], name.len - i);
+	return found ? (size_t)(found - name.bytes) : name.len;
+}
+
 /* A later '*' makes an earlier one's choice final, so going back to the last one alone is enough: at most pattern ×
  * name steps. */
 bool name_matches(struct slice name, struct slice glob)
 {
 	size_t at = 0, i = 0, next;
 	size_t star = SIZE_MAX, star_at = 0;
+	if (!name_may_match(name, glob))
+		return false;
 	while (i < name.len) {
 		if (at < glob.len && glob.bytes[at] == '*') {
 			star = at++;
-			star_at = i;
+			star_at = i = may_begin(name, i, glob, at);
 		} else if (at < glob.len && element_matches(glob, at, (unsigned char)name.bytes[i], &next)) {
 			at = next;
 			i++;
 		} else if (star != SIZE_MAX) {
 			at = star + 1;
-			i = ++star_at;
+			star_at = i = may_begin(name, star_at + 1, glob, at);
 		} else {
 			return false;
 		}

@@ -25,4 +25,7 @@ bool group_name_is_valid(struct slice group);
  * the next byte as it is. Takes at most pattern × name steps whatever the pattern says. */
 bool name_matches(struct slice name, struct slice glob);
 
+/* Whether it may, as far as the last byte of both tells: that costs next to nothing. */
+bool name_may_match(struct slice name, struct slice glob);
+
 #endif

@@ -20,7 +20,7 @@ void pattern_set_add(struct pattern_set *set, const char *glob, unsigned rights)
 void pattern_set_sort(struct pattern_set *set);
 
 /* All rights that the patterns give to this name. *n_tried is raised by how many patterns with a wildcard were matched
- * against it. */
+ * against it; one that is long, as the name is, counts as several. */
 unsigned pattern_set_rights(const struct pattern_set *set, struct slice name, uint64_t *n_tried);
 
 #endif

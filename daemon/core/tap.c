@@ -8,7 +8,7 @@
 
 /* What carrying costs, in values that are freed: a copy and a put, and so much more for the bytes that a match has to
  * read, or that a taker is sent. */
-enum { CARRY_WORK = 4, MATCH_BYTES_A_WORK = 128, COPY_BYTES_A_WORK = 1024 };
+enum { CARRY_WORK = 4, MATCH_BYTES_A_WORK = 32, COPY_BYTES_A_WORK = 1024 };
 
 /* It has stopped in the midst of a value, and goes on before all others: so the order of what happens does not depend
  * on where a turn ends. */

@@ -31,10 +31,11 @@ struct events {
 	struct subscriber *first;
 	unsigned n;
 	bool is_walking, has_baseline;
+	bool is_copied;   /* all of the walk that goes on */
 	uint64_t walk_us; /* when the last walk began */
 	struct snapshot last, now;
 	struct snapshot_cursor last_cursor, now_cursor;
-	const struct snapshot_row *last_row; /* the next of the last walk's */
+	const struct snapshot_row *last_row, *now_row; /* the next of the last walk's and of this one's */
 	struct buffer rows, gone;
 };
 
@@ -151,17 +152,27 @@ static void tell_row(struct events *events, const struct core_channel_row *row, 
 	}
 }
 
-/* Both walks are in order of name: they are compared as they go on. */
-static void compare_row(struct events *events, const struct core_channel_row *row, uint64_t now_us)
+/* One step of the walk: both are in order of name, and are compared as they go on. False: it has come to the end. */
+static bool walk_on(struct events *events, uint64_t now_us)
 {
-	int order = 1;
-	while (events->last_row && (order = slice_compare(events->last_row->row.name, row->name)) < 0)
+	if (!events->now_row && !events->is_copied) {
+		events->is_copied = !snapshot_next_channel(&events->now, events->http->sessions->core, NULL, NULL);
+		events->now_row = snapshot_next(&events->now, &events->now_cursor);
+	}
+	const struct snapshot_row *last = events->last_row, *now = events->now_row;
+	if (events->now.failed || (!last && !now))
+		return !events->is_copied;
+	int order = !now ? -1 : !last ? 1 : slice_compare(last->row.name, now->row.name);
+	if (order < 0) {
 		tell_gone(events);
-	bool is_known = events->last_row && order == 0;
-	if (!is_known || differs(&events->last_row->row, row))
-		tell_row(events, row, now_us);
-	if (is_known)
+		return true;
+	}
+	if (events->has_baseline && (order > 0 || differs(&last->row, &now->row)))
+		tell_row(events, &now->row, now_us);
+	if (order == 0)
 		next_of_last(events);
+	events->now_row = NULL;
+	return true;
 }
 
 static void write_tick(struct events *events, struct buffer *out)
@@ -195,13 +206,14 @@ static void begin_walk(struct events *events)
 	events->walk_us = loop_now_us(events->http->sessions->loop);
 	events->last_cursor = snapshot_begin(&events->last);
 	events->now_cursor = snapshot_begin(&events->now);
-	next_of_last(events);
+	events->is_copied = false;
+	events->last_row = events->now_row = NULL;
+	if (events->has_baseline)
+		next_of_last(events);
 }
 
 static void end_walk(struct events *events)
 {
-	while (events->last_row && !events->now.failed)
-		tell_gone(events);
 	events->is_walking = false;
 	events->has_baseline = !events->now.failed;
 	snapshot_finish(&events->last);
@@ -246,16 +258,16 @@ static void on_timer(void *arg)
 	struct events *events = arg;
 	struct sessions *sessions = events->http->sessions;
 	uint64_t now_us = loop_now_us(sessions->loop);
-	const struct snapshot_row *row;
 	if (!events->n) {
 		forget(events);
 		return;
 	}
 	if (!events->is_walking)
 		begin_walk(events);
-	bool more = snapshot_slice(&events->now, sessions->core, WALK_ROWS);
-	while ((row = snapshot_next(&events->now, &events->now_cursor)) && events->has_baseline)
-		compare_row(events, &row->row, now_us);
+	uint64_t cost_before = session_rights_cost(sessions);
+	bool more = true;
+	for (unsigned n = 0; n < WALK_ROWS && more && session_rights_cost(sessions) - cost_before < WALK_ROWS; n++)
+		more = walk_on(events, now_us);
 	if (!more)
 		end_walk(events);
 	tell_changes(events);
@@ -275,7 +287,8 @@ static bool pump(struct http_session *session, struct http_job *job)
 	struct buffer *out = &session->http->scratch;
 	struct core_channel_row row;
 	struct slice after = {subscriber->after, subscriber->after_len};
-	unsigned n = 0;
+	uint64_t cost_before = session_rights_cost(all);
+	bool more = true;
 	if (!session->http->events->has_baseline)
 		return true;
 	buffer_clear(out);
@@ -287,13 +300,15 @@ static bool pump(struct http_session *session, struct http_job *job)
 	}
 	if (subscriber->is_synced)
 		return true;
-	for (; n < SYNC_ROWS && core_next_channel(all->core, after, &row); n++) {
+	for (unsigned n = 0; n < SYNC_ROWS && session_rights_cost(all) - cost_before < SYNC_ROWS; n++) {
+		if (!(more = core_next_channel(all->core, after, &row)))
+			break;
 		after = row.name;
 		if (session_may_see(&session->session, row.name))
 			write_row(out, &row, loop_now_us(all->loop));
 	}
 	end_array(out);
-	subscriber->is_synced = n < SYNC_ROWS;
+	subscriber->is_synced = !more;
 	if (subscriber->is_synced)
 		append(out, "event: synced\ndata: {}\n\n");
 	subscriber->after_len = after.len;
@@ -341,7 +356,8 @@ static struct events *events_of(struct http *http)
 
 struct http_response events_serve(struct http_session *session, const struct http_request *request)
 {
-	(void)request;
+	if (request->head.query.len)
+		return http_error(session, 0, ERROR_BAD_REQUEST, "events have no parameters");
 	struct events *events = events_of(session->http);
 	if (http_jobs_of_user(session, pump) >= MAX_SUBSCRIBERS_OF_USER) {
 		return http_error(session, 0, ERROR_OVERLOADED, "this user listens to events too often at once");

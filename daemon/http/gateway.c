@@ -53,6 +53,7 @@ static bool write_query(const struct http_request *request, struct buffer *out, 
 {
 	struct slice query = request->head.query, name, raw;
 	char value[PARAMETER_BYTES];
+	bool has_batch = false;
 	while (http_query_next(&query, &name, &raw)) {
 		const struct route_parameter *parameter = route_parameter(request->route, name);
 		long len = parameter ? http_decode(raw, true, value, sizeof(value)) : 0;
@@ -69,10 +70,11 @@ static bool write_query(const struct http_request *request, struct buffer *out, 
 			continue;
 		}
 		*is_batch = slice_equal(text, SLICE("true"));
-		if (!*is_batch && !slice_equal(text, SLICE("false"))) {
-			snprintf(why, WHY_BYTES, "\"batch\" is true or false");
+		if (has_batch || (!*is_batch && !slice_equal(text, SLICE("false")))) {
+			snprintf(why, WHY_BYTES, "\"batch\" is true or false, and there once");
 			return false;
 		}
+		has_batch = true;
 	}
 	return true;
 }

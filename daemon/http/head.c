@@ -163,7 +163,7 @@ static const char *parse_header(struct slice line, struct http_head *head, int *
 		return "a header is a name, a colon and a value";
 	struct slice value = trim(line);
 	for (size_t i = 0; i < value.len; i++) {
-		if ((unsigned char)value.bytes[i] < ' ' && value.bytes[i] != '\t')
+		if (((unsigned char)value.bytes[i] < ' ' && value.bytes[i] != '\t') || value.bytes[i] == 0x7f)
 			return "a header has a control character in it";
 	}
 	if (http_text_is(name, "content-length"))

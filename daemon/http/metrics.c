@@ -160,13 +160,13 @@ enum { N_FAMILIES = sizeof(families) / sizeof(families[0]) };
 
 /* -- Slices -- */
 
-static bool is_told(const struct session *session, const struct core_channel_row *row)
+static bool is_told(const struct session *session, struct slice name)
 {
-	return (row->name.len < 3 || memcmp(row->name.bytes, "_r.", 3) != 0) && session_may_see(session, row->name);
+	return (name.len < 3 || memcmp(name.bytes, "_r.", 3) != 0) && session_may_see(session, name);
 }
 
 /* Writes samples until there are enough for a slice; false when all are written. */
-static bool write_slice(const struct session *session, struct scrape *scrape, struct buffer *out)
+static bool write_slice(struct scrape *scrape, struct buffer *out)
 {
 	unsigned n = 0;
 	while (n < WRITE_SAMPLES) {
@@ -182,7 +182,7 @@ static bool write_slice(const struct session *session, struct scrape *scrape, st
 		if (!row) {
 			scrape->family++;
 			scrape->has_begun = false;
-		} else if (is_told(session, &row->row)) {
+		} else {
 			n += family->write(out, family, &row->row, scrape->now_us);
 		}
 	}
@@ -214,7 +214,10 @@ static void count_fds(struct scrape *scrape)
 static void copy_slice(struct http_session *session, struct scrape *scrape, struct buffer *out)
 {
 	struct sessions *all = session->session.all;
-	bool more = snapshot_slice(&scrape->snapshot, all->core, COPY_ROWS);
+	uint64_t cost_before = session_rights_cost(all);
+	bool more = true;
+	for (unsigned n = 0; n < COPY_ROWS && more && session_rights_cost(all) - cost_before < COPY_ROWS; n++)
+		more = snapshot_next_channel(&scrape->snapshot, all->core, is_told, &session->session);
 	count_fds(scrape);
 	scrape->now_us = loop_now_us(all->loop);
 	scrape->is_copied = !more && !scrape->fds;
@@ -231,7 +234,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 	if (!scrape->is_copied)
 		copy_slice(session, scrape, out);
 	else
-		more = write_slice(&session->session, scrape, out);
+		more = write_slice(scrape, out);
 	if (out->failed || scrape->snapshot.failed) { /* less than all would be taken for all: the connection breaks */
 		buffer_finish(out);
 		stream_break(&session->session.stream);

@@ -86,10 +86,14 @@ static bool read_number(struct slice text, uint64_t highest, uint64_t *number)
 static const char *read_clients_query(const struct http_request *request, uint64_t *before, uint64_t *limit)
 {
 	struct slice query = request->head.query, name, value;
+	bool has[2] = {false, false};
 	while (http_query_next(&query, &name, &value)) {
 		if (!route_parameter(request->route, name))
 			return "the parameters are \"before\" and \"limit\"";
 		bool is_limit = slice_equal(name, SLICE("limit"));
+		if (has[is_limit])
+			return "\"before\" and \"limit\" are there once";
+		has[is_limit] = true;
 		if (!read_number(value, is_limit ? DEFAULT_CLIENTS : MESSAGE_MAX_ID, is_limit ? limit : before))
 			return "\"limit\" is 1 to 1000, \"before\" a connection\'s number";
 	}

@@ -7,7 +7,6 @@ enum { BLOCK_BYTES = 32 * 1024, ALIGNMENT = 8 };
 struct snapshot_block {
 	struct snapshot_block *next;
 	uint32_t used;
-	const struct snapshot_row *last;
 	_Alignas(ALIGNMENT) char bytes[BLOCK_BYTES];
 };
 
@@ -58,22 +57,20 @@ static bool copy(struct snapshot *snapshot, const struct core_channel_row *row)
 		kept->row.put_waits = &kept->waits[0];
 		kept->row.take_waits = &kept->waits[1];
 	}
-	snapshot->last->last = kept;
 	return true;
 }
 
-bool snapshot_slice(struct snapshot *snapshot, const struct core *core, unsigned n)
+bool snapshot_next_channel(struct snapshot *snapshot, const struct core *core,
+			   bool (*is_wanted)(const struct session *session, struct slice name),
+			   const struct session *session)
 {
 	struct core_channel_row row;
-	while (n-- > 0) {
-		if (!core_next_channel(core, snapshot->last ? snapshot->last->last->row.name : SLICE(""), &row))
-			return false;
-		if (!copy(snapshot, &row)) {
-			snapshot->failed = true;
-			return false;
-		}
-	}
-	return true;
+	if (!core_next_channel(core, (struct slice){snapshot->after, snapshot->after_len}, &row))
+		return false;
+	memcpy(snapshot->after, row.name.bytes, row.name.len);
+	snapshot->after_len = row.name.len;
+	snapshot->failed = (!is_wanted || is_wanted(session, row.name)) && !copy(snapshot, &row);
+	return !snapshot->failed;
 }
 
 void snapshot_finish(struct snapshot *snapshot)

@@ -1,9 +1,11 @@
-/* All channels as they are, copied a slice at a time: each row is of one moment, the next slice of a later one. So no
+/* All channels as they are, copied some at a time: each row is of one moment, the next of a later one. So no
  * turn of the loop is long, however many channels there are. Rows are in order of name. */
 #ifndef MILLRACE_HTTP_SNAPSHOT_H
 #define MILLRACE_HTTP_SNAPSHOT_H
 
 #include "daemon/core/rows.h"
+#include "daemon/session/session.h"
+#include "proto/name.h"
 
 struct snapshot_row {
 	struct core_channel_row row; /* what it points to is the snapshot's */
@@ -13,6 +15,8 @@ struct snapshot_row {
 
 struct snapshot { /* zero-initialise */
 	struct snapshot_block *first, *last;
+	char after[NAME_MAX_BYTES]; /* the channel that was looked at last */
+	size_t after_len;
 	bool failed; /* for lack of memory: rows are missing at its end */
 };
 
@@ -21,12 +25,14 @@ struct snapshot_cursor {
 	uint32_t at;
 };
 
-/* Copies the next `n` channels; false when all are there (or it failed). */
-bool snapshot_slice(struct snapshot *snapshot, const struct core *core, unsigned n);
+/* Copies the next channel, unless `is_wanted` is there and says no; false when all are there (or it failed). */
+bool snapshot_next_channel(struct snapshot *snapshot, const struct core *core,
+			   bool (*is_wanted)(const struct session *session, struct slice name),
+			   const struct session *session);
 void snapshot_finish(struct snapshot *snapshot);
 
-/* Rows one after the other: begin, then next until NULL. Those of a slice to come follow, if the cursor stands at the
- * end. */
+/* Rows one after the other: begin, then next until NULL. Those that are copied later follow, if the cursor stands at
+ * the end. */
 struct snapshot_cursor snapshot_begin(const struct snapshot *snapshot);
 const struct snapshot_row *snapshot_next(const struct snapshot *snapshot, struct snapshot_cursor *cursor);
 

@@ -22,14 +22,11 @@ static void write_lease(struct buffer *out, const struct core_lease_row *row, co
 	buffer_append(out, "}", 1);
 }
 
-static bool is_shown(struct page *page, const struct message_request *request, const struct core_lease_row *row)
+static bool is_shown(const struct page *page, const struct message_request *request, const struct core_lease_row *row)
 {
 	if (message_has(request, MEMBER_CHANNEL) && !slice_equal(row->channel, request->channel))
 		return false;
-	uint64_t cost = session_rights_cost(page->session);
-	bool may_take = session_may_take(page->session, row->channel);
-	page_spend(page, session_rights_cost(page->session) - cost);
-	return may_take;
+	return session_may_take(page->session, row->channel);
 }
 
 void session_leases(struct session *session, const struct message_request *request)

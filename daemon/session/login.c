@@ -176,16 +176,36 @@ bool login_is_still_known(const struct session *session)
 				  : identify(session).user == proof->user;
 }
 
-bool session_may_take(const struct session *session, struct slice channel)
+/* Counts what it costs to look into the rights. */
+static bool may(const struct session *session, enum right right, struct slice channel)
 {
 	struct user *user = session_user(session);
-	return !user || auth_has_right(user, session->all->core, RIGHT_TAKE, channel);
+	if (!user)
+		return true;
+	uint64_t tried_before = user_patterns_tried(user);
+	bool has_right = auth_has_right(user, session->all->core, right, channel);
+	session->all->patterns_tried += user_patterns_tried(user) - tried_before;
+	return has_right;
+}
+
+bool session_may_put(const struct session *session, struct slice channel)
+{
+	return may(session, RIGHT_PUT, channel);
+}
+
+bool session_may_take(const struct session *session, struct slice channel)
+{
+	return may(session, RIGHT_TAKE, channel);
 }
 
 bool session_may_see(const struct session *session, struct slice channel)
 {
-	struct user *user = session_user(session);
-	return !user || auth_has_right(user, session->all->core, RIGHT_OBSERVE, channel);
+	return may(session, RIGHT_OBSERVE, channel);
+}
+
+uint64_t session_rights_cost(const struct sessions *sessions)
+{
+	return sessions->patterns_tried / PATTERNS_A_ROW;
 }
 
 struct value_account *session_account(const struct session *session)

@@ -38,9 +38,13 @@ enum error login_as(struct session *session, bool has_token, struct slice token)
 /* Whether the proof that the session gave would still be one. Only for a session that is a user. */
 bool login_is_still_known(const struct session *session);
 
-/* Whether the session may take from a channel of that name, and whether it may look at it. */
+/* Whether the session may put to a channel of that name, take from it, look at it. */
+bool session_may_put(const struct session *session, struct slice channel);
 bool session_may_take(const struct session *session, struct slice channel);
 bool session_may_see(const struct session *session, struct slice channel);
+
+/* What these have cost so far, all together, in rows of a page: a user may have many patterns. */
+uint64_t session_rights_cost(const struct sessions *sessions);
 
 /* How long a frame of the session may be: shorter while it is a stranger. */
 uint32_t session_max_frame(const struct session *session);

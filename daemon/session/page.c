@@ -1,6 +1,14 @@
 #include "daemon/session/page.h"
 
 #include "daemon/core/rows.h"
+#include "daemon/session/login.h"
+
+static void spend_on_rights(struct page *page)
+{
+	uint64_t cost = session_rights_cost(page->session->all);
+	page_spend(page, cost - page->rights);
+	page->rights = cost;
+}
 
 void page_begin(struct page *page, struct session *session, uint64_t id, uint64_t limit, const char *key)
 {
@@ -18,6 +26,7 @@ void page_begin(struct page *page, struct session *session, uint64_t id, uint64_
 		.rows_left = left > PAGE_ROWS       ? PAGE_ROWS
 			     : left < PAGE_MIN_ROWS ? PAGE_MIN_ROWS
 						    : left,
+		.rights = session_rights_cost(all),
 		.max_bytes = (size_t)all->limits.max_frame,
 	};
 	page->out = page->answer.out;
@@ -40,6 +49,7 @@ bool page_begin_at_seq(struct page *page, struct session *session, const struct 
 
 bool page_look(struct page *page)
 {
+	spend_on_rights(page);
 	if (page->rows_left == 0) {
 		page->more = true;
 		return false;
@@ -93,6 +103,7 @@ void page_pass(struct page *page, uint64_t seq)
 
 void page_end_rows(struct page *page)
 {
+	spend_on_rights(page);
 	buffer_append(page->out, "]", 1);
 	message_bool(page->out, "more", page->more);
 }

@@ -30,6 +30,7 @@ struct page {
 	uint64_t n;         /* rows */
 	uint64_t limit;     /* of rows */
 	uint64_t rows_left; /* how many may still be looked at */
+	uint64_t rights;    /* what looking into the user's rights had cost, in rows, when it was last counted */
 	size_t max_bytes;
 };
 
@@ -40,7 +41,8 @@ void page_begin(struct page *page, struct session *session, uint64_t id, uint64_
 bool page_begin_at_seq(struct page *page, struct session *session, const struct message_request *request,
 		       const char *key);
 
-/* Another row is about to be looked at. False: the page has ended before it. */
+/* Another row is about to be looked at. False: the page has ended before it. What was looked into for the last one, to
+ * see whether the user may see it, is counted by then. */
 bool page_look(struct page *page);
 /* Counts looking at this row as if it had been so many. */
 void page_spend(struct page *page, uint64_t rows);

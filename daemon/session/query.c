@@ -8,12 +8,6 @@
 #include "daemon/session/page.h"
 #include "proto/name.h"
 
-uint64_t session_rights_cost(const struct session *session)
-{
-	const struct user *user = session_user(session);
-	return user ? user_patterns_tried(user) / PATTERNS_A_ROW : 0;
-}
-
 /* -- Channels -- */
 
 void session_stat(struct session *session, const struct message_request *request)
@@ -31,10 +25,10 @@ void session_stat(struct session *session, const struct message_request *request
 /* Rights come first: matching a glob costs more, and tells nothing of what may not be seen. */
 static bool is_listed(struct page *page, const struct message_request *request, struct slice name)
 {
-	uint64_t cost = session_rights_cost(page->session);
-	bool may_see = session_may_see(page->session, name);
-	page_spend(page, session_rights_cost(page->session) - cost);
-	return may_see && (!message_has(request, MEMBER_MATCH) || name_matches(name, request->match));
+	if (!session_may_see(page->session, name))
+		return false;
+	page_spend(page, name.len * request->match.len / GLOB_STEPS_A_ROW);
+	return !message_has(request, MEMBER_MATCH) || name_matches(name, request->match);
 }
 
 void session_list(struct session *session, const struct message_request *request)
@@ -112,11 +106,9 @@ enum { ARMS_A_ROW = 8, PASSED_A_ROW = 64 };
 static bool is_waiter_shown(struct page *page, const struct core_waiter_row *row)
 {
 	bool is_put, may_see = false;
-	uint64_t cost = session_rights_cost(page->session);
 	for (uint32_t i = 0; i < row->n_arms && !may_see; i++)
 		may_see = session_may_see(page->session, core_waiter_arm(row, i, &is_put));
-	page_spend(page,
-		   row->n_arms / ARMS_A_ROW + row->n_passed / PASSED_A_ROW + session_rights_cost(page->session) - cost);
+	page_spend(page, row->n_arms / ARMS_A_ROW + row->n_passed / PASSED_A_ROW);
 	return may_see;
 }
 

@@ -15,8 +15,4 @@ void session_cluster(struct session *session, const struct message_request *requ
 /* Appends the members of a row that say whose it is. */
 void session_write_owner(struct buffer *out, const struct session *owner);
 
-/* How much it has cost so far to look up the session's rights on rows, since a user may have many patterns: see
- * page_spend(). */
-uint64_t session_rights_cost(const struct session *session);
-
 #endif

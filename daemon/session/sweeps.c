@@ -11,8 +11,9 @@
 enum {
 	SWEEPS_AN_IDLE_TIME = 8,
 	/* In a turn, after a reload of the users: */
-	TURN_ARMS = 8000,         /* whose rights are looked at anew */
-	TURN_TAPS = 1000,         /* likewise */
+	TURN_ARMS = 8000, /* whose rights are looked at anew */
+	ARMS_A_ROW = 8,   /* likewise what it costs to look into rights, as many arms for what is a row elsewhere */
+	TURN_TAPS = 1000, /* likewise */
 	TURN_SUBSCRIPTIONS = 100, /* that end */
 };
 
@@ -82,13 +83,13 @@ static bool may_stay(const struct session *session, bool had_users)
 static int collect_revoked(const struct session *session, struct core_access **revoked, uint32_t *n, uint32_t *n_arms)
 {
 	struct core_parked_arm arm = {.request = NULL};
-	struct user *user = session_user(session);
+	uint64_t cost_before = session_rights_cost(session->all);
 	uint32_t room = 0;
 	*revoked = NULL;
 	*n = 0;
 	for (; core_next_parked_arm(session->connection, &arm); ++*n_arms) {
-		if (auth_has_right(user, session->all->core, arm.access.is_put ? RIGHT_PUT : RIGHT_TAKE,
-				   arm.access.channel))
+		if (arm.access.is_put ? session_may_put(session, arm.access.channel)
+				      : session_may_take(session, arm.access.channel))
 			continue;
 		if (*n == room) {
 			room = room ? 2 * room : 16;
@@ -99,6 +100,7 @@ static int collect_revoked(const struct session *session, struct core_access **r
 		}
 		(*revoked)[(*n)++] = arm.access;
 	}
+	*n_arms += (uint32_t)(session_rights_cost(session->all) - cost_before) * ARMS_A_ROW;
 	return 0;
 }
 

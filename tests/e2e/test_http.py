@@ -115,6 +115,8 @@ class Values(Gateway):
         self.is_error(self.take("b", "?timeout_ms=-1"), 400, "bad_request", "timeout_ms")
         self.is_error(self.take("b", "?timeout_ms=%zz"), 400, "bad_request", "timeout_ms")
         self.is_error(self.take("b", "?max=1&max=2"), 400, "bad_request", "max")
+        for again in ("true", "false"):
+            self.is_error(self.put("b", "[1]", f"?batch=true&batch={again}"), 400, "bad_request", "batch")
         self.is_error(self.take("b", "?max=0"), 400, "bad_request", "max")
         self.is_error(self.take("p", "?lease_ms=5"), 400, "bad_request", "promise")
 
@@ -267,8 +269,9 @@ class Channels(Gateway):
         self.assertEqual((first["clients"][0]["connection"], first["more"]), (clients[0]["connection"], True))
         rest = self.web.ask("GET", f"/api/v1/clients?before={clients[0]['connection']}").json()
         self.assertEqual([row["connection"] for row in rest["clients"]], [clients[1]["connection"]])
-        for query in ("?limit=0", "?limit=1001", "?limit=x", "?before=", "?x=1"):
+        for query in ("?limit=0", "?limit=1001", "?limit=x", "?before=", "?x=1", "?limit=1&limit=2", "?before=1&before=1"):
             self.is_error(self.web.ask("GET", "/api/v1/clients" + query), 400, "bad_request")
+        self.is_error(self.web.ask("GET", "/api/v1/events?match=b"), 400, "bad_request", "parameters")
 
 
 class Taps(Gateway):

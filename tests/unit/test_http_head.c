@@ -122,6 +122,7 @@ START_TEST(what_two_readers_could_take_differently_is_refused)
 		{"GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		{"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 		{"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\nX: \x7f\r\n\r\n", 400},
 		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505},
 		{"GET / HTTP/1.1\r\n\r\n", 400},
 		{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400},
