@@ -41,7 +41,6 @@ static void fail(struct load *load, int status)
 		snprintf(load->message, sizeof load->message, "%s",
 			 status < 0 ? mr_message() : "the channel was closed by somebody else");
 	}
-	pthread_cond_signal(&load->moved);
 	pthread_mutex_unlock(&load->lock);
 	atomic_store(&load->is_over, true);
 }
@@ -166,26 +165,14 @@ static bool begin_next(struct load_worker *worker)
 	return true;
 }
 
-static bool wait_to_begin(struct load *load)
-{
-	bool may_begin;
-
-	pthread_mutex_lock(&load->lock);
-	load->n_ready++;
-	pthread_cond_broadcast(&load->moved);
-	while (!load->may_begin && !atomic_load(&load->is_over))
-		pthread_cond_wait(&load->moved, &load->lock);
-	may_begin = load->may_begin;
-	pthread_mutex_unlock(&load->lock);
-	return may_begin;
-}
-
 static void *work(void *arg)
 {
 	struct load_worker *worker = arg;
 	struct load *load = worker->load;
-	bool goes_on = wait_to_begin(load);
+	bool goes_on = true;
 
+	pthread_mutex_lock(&load->lock); /* held until all are there */
+	pthread_mutex_unlock(&load->lock);
 	while (goes_on && !(worker->is_producer && atomic_load(&load->is_over))) {
 		goes_on = begin_next(worker);
 		if (goes_on && worker->n == load->call->window)
@@ -196,10 +183,8 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int start_worker(struct load *load, struct load_worker *worker, bool is_producer)
+static int connect_worker(struct load *load, struct load_worker *worker, bool is_producer)
 {
-	int code;
-
 	worker->load = load;
 	worker->is_producer = is_producer;
 	worker->ring = calloc(load->call->window, sizeof(mr_request *));
@@ -207,15 +192,16 @@ static int start_worker(struct load *load, struct load_worker *worker, bool is_p
 		report(load->call, NULL, "not enough memory");
 		return EXIT_ERROR;
 	}
-	code = session_open(load->call, &worker->m);
-	if (code != EXIT_OK)
-		return code;
-	if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
-		report(load->call, NULL, "no more threads can be started; try fewer producers and consumers");
-		return EXIT_ERROR;
-	}
-	worker->is_started = true;
-	return EXIT_OK;
+	return session_open(load->call, &worker->m);
+}
+
+static int start_worker(struct load_worker *worker)
+{
+	worker->is_started = pthread_create(&worker->thread, NULL, work, worker) == 0;
+	if (worker->is_started)
+		return EXIT_OK;
+	report(worker->load->call, NULL, "no more threads can be started; try fewer producers and consumers");
+	return EXIT_ERROR;
 }
 
 /* -- The whole -- */
@@ -223,29 +209,22 @@ static int start_worker(struct load *load, struct load_worker *worker, bool is_p
 int load_begin(struct load *load)
 {
 	size_t n = (size_t)(load->call->producers + load->call->consumers);
+	int code = EXIT_OK;
 
 	pthread_mutex_init(&load->lock, NULL);
-	pthread_cond_init(&load->moved, NULL);
 	load->workers = calloc(n, sizeof *load->workers);
 	if (!load->workers) {
 		report(load->call, NULL, "not enough memory");
 		return EXIT_ERROR;
 	}
-	for (; load->n_workers < n; load->n_workers++) {
-		int code = start_worker(load, &load->workers[load->n_workers], load->n_workers < load->call->producers);
-
-		if (code != EXIT_OK) {
-			load->n_workers++; /* what there is of it is freed with the others */
-			return code;
-		}
-	}
+	for (; load->n_workers < n && code == EXIT_OK; load->n_workers++)
+		code = connect_worker(load, &load->workers[load->n_workers], load->n_workers < load->call->producers);
 	pthread_mutex_lock(&load->lock);
-	while (load->n_ready < n)
-		pthread_cond_wait(&load->moved, &load->lock);
-	load->may_begin = true;
-	pthread_cond_broadcast(&load->moved);
+	for (size_t i = 0; i < n && code == EXIT_OK; i++)
+		code = start_worker(&load->workers[i]);
+	atomic_store(&load->is_over, code != EXIT_OK);
 	pthread_mutex_unlock(&load->lock);
-	return EXIT_OK;
+	return code;
 }
 
 struct load_sums load_sums(const struct load *load)
@@ -283,10 +262,7 @@ void load_end(struct load *load, mr *control)
 {
 	bool has_failed = load_has_failed(load);
 
-	pthread_mutex_lock(&load->lock);
 	atomic_store(&load->is_over, true);
-	pthread_cond_broadcast(&load->moved);
-	pthread_mutex_unlock(&load->lock);
 	if (has_failed)
 		(void)mr_delete(control, load->channel, true, NULL);
 	join(load, true);
@@ -309,6 +285,5 @@ void load_finish(struct load *load)
 		buffer_finish(&load->workers[i].text);
 	}
 	free(load->workers);
-	pthread_cond_destroy(&load->moved);
 	pthread_mutex_destroy(&load->lock);
 }

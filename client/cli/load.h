@@ -14,12 +14,9 @@ enum { LOAD_MIN_SIZE = 24 }; /* bytes of a value: it carries the time at which i
 struct load { /* `call` and `channel` are set by its owner; the rest is load.c's */
 	const struct call *call;
 	const char *channel;
-	atomic_bool is_over; /* producers begin no more puts */
-	pthread_mutex_t lock;
-	pthread_cond_t moved; /* a worker is ready, or has failed */
-	size_t n_ready;
-	bool may_begin;
-	int status; /* of the worker that failed first; MR_OK */
+	atomic_bool is_over;  /* producers begin no more puts */
+	pthread_mutex_t lock; /* of the next two; and no worker begins while it is held */
+	int status;           /* of the worker that failed first; MR_OK */
 	char message[512];
 	struct load_worker *workers;
 	size_t n_workers;
