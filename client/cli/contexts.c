@@ -15,40 +15,40 @@
 
 /* -- Where the files are -- */
 
-static int find_directory(struct contexts *contexts)
-{
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	int n = 0;
-
-	if (xdg && xdg[0] == '/')
-		n = asprintf(&contexts->directory, "%s/millrace", xdg);
-	else if (home && home[0] == '/')
-		n = asprintf(&contexts->directory, "%s/.config/millrace", home);
-	if (n < 0)
-		contexts->directory = NULL;
-	if (contexts->directory && asprintf(&contexts->path, "%s/config.yaml", contexts->directory) < 0)
-		contexts->path = NULL;
-	return n < 0 || (contexts->directory && !contexts->path) ? -1 : 0;
-}
-
-static char *choice_path(const struct contexts *contexts)
+/* NULL without memory. */
+static char *join(const char *directory, const char *name)
 {
 	char *path;
 
-	return asprintf(&path, "%s/context", contexts->directory) < 0 ? NULL : path;
+	return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+static int find_directory(struct contexts *contexts)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (xdg && xdg[0] == '/')
+		contexts->directory = join(xdg, "millrace");
+	else if (home && home[0] == '/')
+		contexts->directory = join(home, ".config/millrace");
+	else
+		return 0;
+	if (contexts->directory) {
+		contexts->path = join(contexts->directory, "config.yaml");
+		contexts->choice = join(contexts->directory, "context");
+	}
+	return contexts->path && contexts->choice ? 0 : -1;
 }
 
 static void read_choice(struct contexts *contexts)
 {
-	char *path = choice_path(contexts);
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = fopen(contexts->choice, "re");
 
-	if (file) {
-		if (fgets(contexts->chosen, sizeof contexts->chosen, file))
-			contexts->chosen[strcspn(contexts->chosen, "\r\n")] = '\0';
-		fclose(file);
-	}
-	free(path);
+	if (!file)
+		return;
+	if (fgets(contexts->chosen, sizeof contexts->chosen, file))
+		contexts->chosen[strcspn(contexts->chosen, "\r\n")] = '\0';
+	fclose(file);
 }
 
 /* -- config.yaml -- */
@@ -74,16 +74,12 @@ static const char *text_of(const yaml_node_t *node)
 static char *whole_path(const struct contexts *contexts, const char *path)
 {
 	const char *home = getenv("HOME");
-	char *whole = NULL;
-	int n;
 
 	if (path[0] == '/')
 		return strdup(path);
 	if (strncmp(path, "~/", 2) == 0 && home)
-		n = asprintf(&whole, "%s/%s", home, path + 2);
-	else
-		n = asprintf(&whole, "%s/%s", contexts->directory, path);
-	return n < 0 ? NULL : whole;
+		return join(home, path + 2);
+	return join(contexts->directory, path);
 }
 
 static int read_member(struct reading *reading, struct context *context, const yaml_node_t *key,
@@ -237,6 +233,7 @@ void contexts_finish(struct contexts *contexts)
 	free(contexts->list);
 	free(contexts->directory);
 	free(contexts->path);
+	free(contexts->choice);
 }
 
 const struct context *contexts_find(const struct contexts *contexts, const char *name)
@@ -333,7 +330,7 @@ static int write_choice(const char *path, const char *name)
 
 int contexts_choose(const struct contexts *contexts, const char *name)
 {
-	char *path = contexts->directory ? choice_path(contexts) : NULL;
+	const char *path = contexts->choice;
 	int result = -1;
 
 	if (path && name)
@@ -343,6 +340,5 @@ int contexts_choose(const struct contexts *contexts, const char *name)
 	if (result < 0)
 		report(contexts->call, NULL, "the choice cannot be written down in %s: %s", path ? path : "a home",
 		       strerror(errno));
-	free(path);
 	return result;
 }

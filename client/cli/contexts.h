@@ -20,6 +20,7 @@ struct contexts {
 	const struct call *call; /* which is told of mistakes */
 	char *directory;         /* NULL: there is none that could have the files */
 	char *path;              /* of config.yaml */
+	char *choice;            /* path of the file that says which is chosen */
 	struct context *list;
 	size_t n;
 	char chosen[CONTEXTS_NAME_BYTES + 1]; /* "" : none */
