@@ -2,12 +2,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/output.h"
 #include "client/cli/recovery.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/cli/value_text.h"
+#include "client/net/clock.h"
 
 /* The arms as the library has them. Strings that are made of words go to `made`, one each, for buffer_finish(). EXIT_OK
  * or EXIT_USAGE, told. */
@@ -69,7 +69,7 @@ static void print_choice(const struct call *call, int status, const struct mr_ch
 static int choose(const struct call *call, mr *m, const struct mr_arm *arms, const struct mr_alts_options *options,
 		  struct mr_choice *choice)
 {
-	int64_t begun_ms = clock_ms();
+	int64_t begun_ms = clock_now_ms();
 	struct recovery recovery;
 	int status;
 

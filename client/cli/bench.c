@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/load.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/terminal.h"
+#include "client/net/clock.h"
 
 enum { CAPACITY = 1000, EVERY_MS = 200 };
 
@@ -110,10 +110,10 @@ static void watch(const struct call *call, const struct load *load, int interrup
 {
 	struct pollfd interrupt = {.fd = interrupt_fd, .events = POLLIN};
 	bool shows = !call->quiet && isatty(STDERR_FILENO);
-	int64_t begun_ms = clock_ms(), elapsed_ms;
+	int64_t begun_ms = clock_now_ms(), elapsed_ms;
 	uint64_t taken = 0;
 
-	while ((elapsed_ms = clock_ms() - begun_ms) < call->duration_ms && !load_has_failed(load) &&
+	while ((elapsed_ms = clock_now_ms() - begun_ms) < call->duration_ms && !load_has_failed(load) &&
 	       !interrupt_happened()) {
 		int64_t left_ms = call->duration_ms - elapsed_ms;
 
@@ -121,7 +121,7 @@ static void watch(const struct call *call, const struct load *load, int interrup
 		if (shows && left_ms > EVERY_MS && terminal_is_ours(STDERR_FILENO)) {
 			uint64_t now_taken = load_sums(load).taken;
 
-			show_progress(call, clock_ms() - begun_ms, now_taken, taken);
+			show_progress(call, clock_now_ms() - begun_ms, now_taken, taken);
 			taken = now_taken;
 		}
 	}
@@ -136,10 +136,10 @@ static int measure(const struct call *call, mr *control, const char *channel)
 	int interrupt_fd = interrupt_catch(), code = load_begin(&load);
 
 	if (code == EXIT_OK) {
-		int64_t begun_us = clock_us();
+		int64_t begun_us = clock_now_us();
 
 		watch(call, &load, interrupt_fd);
-		outcome.seconds = (double)(clock_us() - begun_us) / 1e6;
+		outcome.seconds = (double)(clock_now_us() - begun_us) / 1e6;
 		outcome.sums = load_sums(&load);
 	}
 	load_end(&load, control);

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* pipe2, environ */
 #include "client/cli/child.h"
+#include "client/net/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +17,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "client/cli/clock.h"
 
 enum { READ_BYTES = 64 * 1024, GRACE_MS = 5000 };
 
@@ -143,13 +142,13 @@ static void end(struct child *child, enum child_end why)
 		return;
 	child->is_ending = true;
 	child->why = why;
-	child->due_ms = clock_ms() + GRACE_MS;
+	child->due_ms = clock_now_ms() + GRACE_MS;
 	kill(-child->pid, SIGTERM);
 }
 
 static void check_time(struct child *child)
 {
-	if (clock_ms() < child->due_ms)
+	if (clock_now_ms() < child->due_ms)
 		return;
 	if (!child->is_ending) {
 		end(child, CHILD_LATE);
@@ -200,7 +199,7 @@ static bool attend(struct child *child)
 		{.fd = child->out, .events = POLLIN},
 		{.fd = child->is_ending ? -1 : child->task->stop_fd, .events = POLLIN},
 	};
-	int64_t left_ms = child->due_ms == INT64_MAX ? -1 : child->due_ms - clock_ms();
+	int64_t left_ms = child->due_ms == INT64_MAX ? -1 : child->due_ms - clock_now_ms();
 
 	if (child->due_ms != INT64_MAX && left_ms < 0)
 		left_ms = 0;
@@ -223,7 +222,7 @@ enum child_end child_run(const struct child_task *task, int *detail)
 	struct child child = {.task = task,
 			      .in = -1,
 			      .out = -1,
-			      .due_ms = task->limit_ms < 0 ? INT64_MAX : clock_ms() + task->limit_ms};
+			      .due_ms = task->limit_ms < 0 ? INT64_MAX : clock_now_ms() + task->limit_ms};
 	int status;
 
 	*detail = begin(&child);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/net/clock.h"
 #include "proto/buffer.h"
 
 enum { TIME_DIGITS = 20 };
@@ -75,7 +75,7 @@ static int begin_put(struct load_worker *worker, mr_request **request)
 	size_t first = call->batch > 1 ? 2 : 1, len = buffer_len(&worker->text);
 	char digits[TIME_DIGITS + 1], *text = worker->text.bytes;
 
-	snprintf(digits, sizeof digits, "%0*" PRId64, TIME_DIGITS, clock_ns());
+	snprintf(digits, sizeof digits, "%0*" PRId64, TIME_DIGITS, clock_now_ns());
 	for (uint64_t i = 0; i < call->batch; i++)
 		memcpy(text + first + i * (call->size + 1), digits, TIME_DIGITS);
 	if (call->batch > 1)
@@ -115,7 +115,7 @@ static void read_values(struct load_worker *worker, const char *text, size_t len
 {
 	const struct call *call = worker->load->call;
 	size_t at = call->batch > 1 ? 1 : 0;
-	int64_t now = clock_ns();
+	int64_t now = clock_now_ns();
 	uint64_t n = 0;
 
 	for (; at + call->size <= len; at += call->size + 1, n++) {

@@ -1,9 +1,9 @@
 /* millrace ping: is the daemon there, and how fast does it answer. */
 #include <stdio.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
+#include "client/net/clock.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -16,12 +16,12 @@ static int run_ping(const struct call *call, mr *m)
 	int code = EXIT_OK;
 
 	for (uint64_t i = 0; i < n && code == EXIT_OK; i++) {
-		int64_t begin_us = clock_us();
+		int64_t begin_us = clock_now_us();
 		int status = mr_ping(m, timeout_ms);
 
 		code = report_status(call, NULL, status, NULL);
 		if (status == MR_OK && !call->quiet)
-			printf(forms[call->format], (double)(clock_us() - begin_us) / 1e3);
+			printf(forms[call->format], (double)(clock_now_us() - begin_us) / 1e3);
 		if (output_flush() < 0)
 			break;
 	}

@@ -4,21 +4,21 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/terminal.h"
+#include "client/net/clock.h"
 
 enum { FIRST_MS = 1000, EVERY_MS = 200 };
 
 void progress_init(struct progress *progress, bool enabled)
 {
-	*progress = (struct progress){.enabled = enabled, .begun_ms = clock_ms()};
+	*progress = (struct progress){.enabled = enabled, .begun_ms = clock_now_ms()};
 	progress->shown_ms = progress->begun_ms + FIRST_MS - EVERY_MS;
 }
 
 void progress_update(struct progress *progress, uint64_t accepted, uint64_t dropped, uint64_t read_bytes,
 		     uint64_t total_bytes, bool is_parked)
 {
-	int64_t now = progress->enabled ? clock_ms() : 0;
+	int64_t now = progress->enabled ? clock_now_ms() : 0;
 
 	if (!progress->enabled || now - progress->shown_ms < EVERY_MS)
 		return;
@@ -42,7 +42,7 @@ void progress_update(struct progress *progress, uint64_t accepted, uint64_t drop
 
 int progress_wait_ms(const struct progress *progress)
 {
-	int64_t left = progress->shown_ms + EVERY_MS - (progress->enabled ? clock_ms() : 0);
+	int64_t left = progress->shown_ms + EVERY_MS - (progress->enabled ? clock_now_ms() : 0);
 
 	return !progress->enabled ? -1 : left > 0 ? (int)left : 0;
 }

@@ -13,13 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/progress.h"
 #include "client/cli/put_input.h"
 #include "client/cli/recovery.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/net/clock.h"
 
 enum {
 	BATCH_BYTES = 256 * 1024,
@@ -65,7 +65,7 @@ static void send_rest(struct put *put)
 
 	put->n_sent = n < put->max_sent ? n : put->max_sent;
 	put->is_cut = false;
-	put->sent_ms = clock_ms();
+	put->sent_ms = clock_now_ms();
 	put->patience_ms =
 		put->call->timeout_ms == MR_FOREVER ? INT64_MAX : put->sent_ms + put->call->timeout_ms + 1000;
 	do {
@@ -93,7 +93,7 @@ static void adapt(struct put *put)
 {
 	if (put->is_cut)
 		put->max_sent = put->max_sent > SLOW_CUT ? put->max_sent / SLOW_CUT : 1;
-	else if (put->status == MR_OK && clock_ms() - put->sent_ms < SLOW_MS / 4 && put->max_sent < BATCH_VALUES)
+	else if (put->status == MR_OK && clock_now_ms() - put->sent_ms < SLOW_MS / 4 && put->max_sent < BATCH_VALUES)
 		put->max_sent *= 2;
 }
 
@@ -157,7 +157,7 @@ static int wait_ms(const struct put *put)
 		due_ms = cut_ms(put) < put->patience_ms ? cut_ms(put) : put->patience_ms;
 	if (due_ms == INT64_MAX)
 		return progress_ms;
-	left_ms = due_ms - clock_ms();
+	left_ms = due_ms - clock_now_ms();
 	left_ms = left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : left_ms;
 	return progress_ms >= 0 && progress_ms < left_ms ? progress_ms : (int)left_ms;
 }
@@ -180,12 +180,12 @@ static void attend(struct put *put)
 {
 	if (!put->request)
 		return;
-	if (mr_is_done(put->m, put->request) || clock_ms() >= put->patience_ms) {
+	if (mr_is_done(put->m, put->request) || clock_now_ms() >= put->patience_ms) {
 		land(put);
 	} else if (mr_fd(put->m) < 0) { /* lost, and the library is to send it again */
 		if (!recovery_wait_lost(&put->recovery, put->m, put->interrupt_fd))
 			land(put);
-	} else if (clock_ms() >= cut_ms(put)) {
+	} else if (clock_now_ms() >= cut_ms(put)) {
 		put->is_cut = true;
 		(void)mr_cancel(put->m, put->request);
 		land(put);
@@ -205,7 +205,7 @@ static void stream(struct put *put)
 		await(put);
 		attend(put);
 		progress_update(&put->progress, put->accepted, put->dropped, put->input.read_bytes, put->file_bytes,
-				put->request && clock_ms() - put->sent_ms > SLOW_MS);
+				put->request && clock_now_ms() - put->sent_ms > SLOW_MS);
 	}
 	if (put->request) { /* Ctrl-C */
 		(void)mr_cancel(put->m, put->request);

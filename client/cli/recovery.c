@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <sys/random.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/report.h"
+#include "client/net/clock.h"
 
 enum {
 	FIRST_PAUSE_MS = 50,
@@ -33,7 +33,7 @@ static void tell_loss(struct recovery *recovery, int status)
 	char text[512];
 
 	recovery->is_lost = true;
-	recovery->lost_ms = clock_ms();
+	recovery->lost_ms = clock_now_ms();
 	recovery->pause_ms = 0;
 	report_describe(NULL, status, text, sizeof text);
 	if (!recovery->call->quiet)
@@ -44,16 +44,16 @@ static void tell_return(struct recovery *recovery)
 {
 	if (!recovery->call->quiet)
 		report(recovery->call, NULL, "the daemon is back, after %.1f s",
-		       (double)(clock_ms() - recovery->lost_ms) / 1e3);
+		       (double)(clock_now_ms() - recovery->lost_ms) / 1e3);
 	recovery->is_lost = false;
-	recovery->returned_ms = clock_ms();
+	recovery->returned_ms = clock_now_ms();
 }
 
 static bool has_given_up(const struct recovery *recovery)
 {
 	int64_t timeout_ms = recovery->call->timeout_ms;
 
-	return timeout_ms != MR_FOREVER && clock_ms() - recovery->lost_ms > timeout_ms;
+	return timeout_ms != MR_FOREVER && clock_now_ms() - recovery->lost_ms > timeout_ms;
 }
 
 /* Waits between half of the pause and all of it, so that many that have lost the same daemon do not come back at once.
@@ -97,7 +97,7 @@ static bool is_back_already(const struct recovery *recovery, mr *m, int status)
 
 bool recovery_wait(struct recovery *recovery, mr *m, int status, int stop_fd)
 {
-	int64_t failed_ms = clock_ms();
+	int64_t failed_ms = clock_now_ms();
 	bool goes_on = true;
 
 	if (!recovery_is_loss(status) || recovery->call->no_reconnect)

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/envelope.h"
 #include "client/cli/lines.h"
 #include "client/cli/output.h"
@@ -12,6 +11,7 @@
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/cli/value_text.h"
+#include "client/net/clock.h"
 
 enum { LONGEST_INPUT = 64 * 1024 * 1024 }; /* more than any daemon takes */
 
@@ -159,7 +159,7 @@ static int run_request(const struct call *call)
 	mr *m = NULL;
 	int code = read_question(call, &question);
 
-	begun_ms = clock_ms();
+	begun_ms = clock_now_ms();
 	if (code == EXIT_OK)
 		code = session_open(call, &m);
 	if (code == EXIT_OK)

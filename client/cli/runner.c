@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "client/cli/child.h"
-#include "client/cli/clock.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/net/clock.h"
 
 enum {
 	LEASE_MS = 30 * 1000,

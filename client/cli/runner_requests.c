@@ -1,8 +1,8 @@
 /* What a runner's threads ask of the daemon, until somebody wants no more: a value, and room for another. */
 #include <poll.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/runner.h"
+#include "client/net/clock.h"
 
 enum { OVERLOAD_PAUSE_MS = 250 };
 
@@ -38,7 +38,7 @@ int runner_put(struct runner *runner, const struct job *job, const char *channel
 	       int64_t timeout_ms)
 {
 	mr *m = job->thread->m;
-	int64_t begun_ms = clock_ms();
+	int64_t begun_ms = clock_now_ms();
 	int status;
 
 	for (;;) {
@@ -61,7 +61,7 @@ int runner_take(struct runner_thread *thread, struct mr_result *result)
 {
 	struct runner *runner = thread->runner;
 	const struct mr_take_options options = {.lease_ms = runner->lease_ms};
-	int64_t timeout_ms = runner->call->timeout_ms, begun_ms = clock_ms();
+	int64_t timeout_ms = runner->call->timeout_ms, begun_ms = clock_now_ms();
 	mr_request *request;
 	int status;
 

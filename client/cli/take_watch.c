@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/interrupt.h"
+#include "client/net/clock.h"
 
 enum { GRACE_MS = 1000 };
 
@@ -52,7 +52,7 @@ int64_t take_lease_ms(const struct call *call)
 int take_watched(struct take_watch *watch, mr *m, struct recovery *recovery, const char *channel,
 		 const struct mr_take_options *options, int64_t timeout_ms, struct mr_result *result)
 {
-	int64_t end_ms = timeout_ms == MR_FOREVER ? INT64_MAX : clock_ms() + timeout_ms + GRACE_MS, left_ms;
+	int64_t end_ms = timeout_ms == MR_FOREVER ? INT64_MAX : clock_now_ms() + timeout_ms + GRACE_MS, left_ms;
 	mr_request *request;
 	int status;
 
@@ -61,7 +61,7 @@ int take_watched(struct take_watch *watch, mr *m, struct recovery *recovery, con
 	if (status != MR_OK)
 		return status;
 	while (watch->reason == TAKE_GOES_ON && !mr_is_done(m, request)) {
-		left_ms = end_ms == INT64_MAX ? MR_FOREVER : end_ms - clock_ms();
+		left_ms = end_ms == INT64_MAX ? MR_FOREVER : end_ms - clock_now_ms();
 		if (end_ms != INT64_MAX && left_ms <= 0)
 			break; /* the library tells what is wrong */
 		if (mr_fd(m) >= 0)

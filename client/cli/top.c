@@ -3,13 +3,13 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "client/cli/clock.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/table.h"
 #include "client/cli/terminal.h"
 #include "client/cli/top_rows.h"
 #include "client/cli/top_screen.h"
+#include "client/net/clock.h"
 
 enum { EVERY_MS = 1000 };
 
@@ -35,7 +35,7 @@ static int fetch(const struct call *call, mr *m, struct top_rows *last, enum top
 {
 	int status = mr_list(m, call->n_args ? call->args[0] : NULL, rows);
 
-	if (status == MR_OK && (top_rows_update(last, *rows, clock_us()) < 0 || top_rows_sort(*rows, order) < 0)) {
+	if (status == MR_OK && (top_rows_update(last, *rows, clock_now_us()) < 0 || top_rows_sort(*rows, order) < 0)) {
 		json_decref(*rows);
 		*rows = NULL;
 		return MR_EMEMORY;
