@@ -1,42 +1,27 @@
 /* millrace ack, nack, extend: what becomes of leases. */
 #include "client/cli/report.h"
 
-typedef int lease_function(mr *m, const char *lease, const struct call *call);
+/* What the command says of a lease. */
+static int apply(const struct call *call, mr *m, const char *lease)
+{
+	if (call->command == &nack_command)
+		return mr_nack_with(
+			m, lease, &(struct mr_nack_options){.delay_ms = call->delay_ms, .uncounted = call->uncounted});
+	return call->command == &extend_command ? mr_extend(m, lease, call->lease_ms) : mr_ack(m, lease);
+}
 
-/* All of them, whatever becomes of one; the first that fails is the exit code. */
-static int each_lease(const struct call *call, mr *m, lease_function *function)
+/* To all of them, whatever becomes of one; the first that fails is the exit code. */
+static int apply_to_each(const struct call *call, mr *m)
 {
 	int code = EXIT_OK;
 
 	for (int i = 0; i < call->n_args; i++) {
-		int own = report_status(call, call->args[i], function(m, call->args[i], call), NULL);
+		int own = report_status(call, call->args[i], apply(call, m, call->args[i]), NULL);
 
 		if (code == EXIT_OK)
 			code = own;
 	}
 	return code;
-}
-
-static int ack(mr *m, const char *lease, const struct call *call)
-{
-	(void)call;
-	return mr_ack(m, lease);
-}
-
-static int nack(mr *m, const char *lease, const struct call *call)
-{
-	return mr_nack_with(m, lease,
-			    &(struct mr_nack_options){.delay_ms = call->delay_ms, .uncounted = call->uncounted});
-}
-
-static int extend(mr *m, const char *lease, const struct call *call)
-{
-	return mr_extend(m, lease, call->lease_ms);
-}
-
-static int run_ack(const struct call *call, mr *m)
-{
-	return each_lease(call, m, ack);
 }
 
 const struct command ack_command = {
@@ -48,13 +33,8 @@ const struct command ack_command = {
 		"ended is an error: its value is, or will be, somebody else's.",
 	.examples = "  millrace ack \"$lease\"\n",
 	.exits = COMMON_EXITS,
-	.run_connected = run_ack,
+	.run_connected = apply_to_each,
 };
-
-static int run_nack(const struct call *call, mr *m)
-{
-	return each_lease(call, m, nack);
-}
 
 const struct command nack_command = {
 	.name = "nack",
@@ -68,17 +48,12 @@ const struct command nack_command = {
 	.examples = "  millrace nack \"$lease\" --delay 30s\n",
 	.options = OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_UNCOUNTED),
 	.exits = COMMON_EXITS,
-	.run_connected = run_nack,
+	.run_connected = apply_to_each,
 };
 
 static int check_extend(const struct call *call)
 {
 	return call->lease_ms == MR_FOREVER ? report_usage(call, "for how long? give --lease TIME") : EXIT_OK;
-}
-
-static int run_extend(const struct call *call, mr *m)
-{
-	return each_lease(call, m, extend);
 }
 
 const struct command extend_command = {
@@ -90,5 +65,5 @@ const struct command extend_command = {
 	.options = OPTION_BIT(OPTION_EXTENSION),
 	.exits = COMMON_EXITS,
 	.check = check_extend,
-	.run_connected = run_extend,
+	.run_connected = apply_to_each,
 };

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -309,27 +308,19 @@ static int put_all(struct put *put)
 
 static int run_put(const struct call *call)
 {
-	struct put *put = calloc(1, sizeof *put);
+	struct put put = {.call = call, .channel = call->args[0], .max_sent = BATCH_VALUES};
 	int code;
 
-	if (!put) {
-		report(call, NULL, "out of memory");
-		return EXIT_ERROR;
-	}
-	put->call = call;
-	put->channel = call->args[0];
-	put->filling = &put->batches[0];
-	put->flying = &put->batches[1];
-	put->max_sent = BATCH_VALUES;
-	put_input_init(&put->input, call);
-	if (put_input_check(&put->input) < 0)
-		code = report_usage(call, "%s: %s", put->channel, put->input.bad);
+	put.filling = &put.batches[0];
+	put.flying = &put.batches[1];
+	put_input_init(&put.input, call);
+	if (put_input_check(&put.input) < 0)
+		code = report_usage(call, "%s: %s", put.channel, put.input.bad);
 	else
-		code = put_all(put);
-	batch_finish(&put->batches[0]);
-	batch_finish(&put->batches[1]);
-	put_input_finish(&put->input);
-	free(put);
+		code = put_all(&put);
+	batch_finish(&put.batches[0]);
+	batch_finish(&put.batches[1]);
+	put_input_finish(&put.input);
 	return code;
 }
 

@@ -15,18 +15,6 @@
 
 enum { LONGEST_INPUT = 64 * 1024 * 1024 }; /* more than any daemon takes */
 
-struct question {
-	struct lines input;   /* if the value comes from standard input */
-	struct buffer string; /* if it is made of text */
-	struct slice value;
-};
-
-static void question_finish(struct question *question)
-{
-	lines_finish(&question->input);
-	buffer_finish(&question->string);
-}
-
 static int read_input(const struct call *call, struct lines *input, struct slice *text)
 {
 	while (!input->at_end) {
@@ -45,15 +33,16 @@ static int read_input(const struct call *call, struct lines *input, struct slice
 	return EXIT_OK;
 }
 
-static int read_question(const struct call *call, struct question *question)
+/* The value, which is in the arguments, in `input`, or made of text in `string`. EXIT_OK, or another code, told. */
+static int read_question(const struct call *call, struct lines *input, struct buffer *string, struct slice *value)
 {
 	char error[VALUE_TEXT_ERROR_BYTES];
 	struct slice text = slice_from(call->n_args > 1 ? call->args[1] : "");
-	int code = call->n_args > 1 ? EXIT_OK : read_input(call, &question->input, &text);
+	int code = call->n_args > 1 ? EXIT_OK : read_input(call, input, &text);
 
 	if (code != EXIT_OK)
 		return code;
-	if (value_text_read(text, call->strings, &question->string, &question->value, error) < 0) {
+	if (value_text_read(text, call->strings, string, value, error) < 0) {
 		if (call->n_args > 1)
 			return report_usage(call, "%s", error);
 		report(call, NULL, "%s", error);
@@ -154,18 +143,21 @@ static int ask(const struct call *call, mr *m, struct slice value, int64_t begun
 
 static int run_request(const struct call *call)
 {
-	struct question question = {.input.fd = STDIN_FILENO};
+	struct lines input = {.fd = STDIN_FILENO};
+	struct buffer string = {0};
+	struct slice value;
 	int64_t begun_ms;
 	mr *m = NULL;
-	int code = read_question(call, &question);
+	int code = read_question(call, &input, &string, &value);
 
 	begun_ms = clock_now_ms();
 	if (code == EXIT_OK)
 		code = session_open(call, &m);
 	if (code == EXIT_OK)
-		code = ask(call, m, question.value, begun_ms);
+		code = ask(call, m, value, begun_ms);
 	mr_destroy(m);
-	question_finish(&question);
+	lines_finish(&input);
+	buffer_finish(&string);
 	return code;
 }
 

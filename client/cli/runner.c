@@ -56,7 +56,7 @@ static void do_job(struct runner *runner, struct job *job)
 	int64_t pause_ms;
 	bool is_last;
 
-	if (!runner->kind->open(runner, job)) {
+	if (runner->kind->open && !runner->kind->open(runner, job)) {
 		runner_settle(runner, job);
 		return;
 	}

@@ -69,8 +69,8 @@ struct runner {
 struct runner_kind {
 	bool is_server; /* what the command writes is wanted even without --to, and may be null */
 
-	/* Finds the value in what was taken, all of it to begin with. False: there is none, and what there was to do
-	 * about that is done. */
+	/* Finds the value in what was taken. False: there is none, and what there was to do about that is done. NULL:
+	 * all of it is the value. */
 	bool (*open)(struct runner *runner, struct job *job);
 
 	/* The command has done it; `result` is one JSON value, or nothing (bytes are NULL). */

@@ -5,13 +5,6 @@
 #include "client/cli/report.h"
 #include "client/cli/runner.h"
 
-static bool open_value(struct runner *runner, struct job *job)
-{
-	(void)runner;
-	(void)job;
-	return true;
-}
-
 /* Nothing else will remember the value: it is told, all of it. */
 static void tell_lost(struct runner *runner, const struct job *job)
 {
@@ -87,7 +80,7 @@ static void succeed(struct runner *runner, struct job *job, struct slice result)
 
 static int run_work(const struct call *call, mr *m)
 {
-	static const struct runner_kind kind = {.open = open_value, .succeed = succeed, .fail = fail};
+	static const struct runner_kind kind = {.succeed = succeed, .fail = fail};
 
 	return runner_run(call, m, &kind);
 }
