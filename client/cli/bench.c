@@ -144,8 +144,7 @@ static int measure(const struct call *call, mr *control, const char *channel)
 	}
 	load_end(&load, control);
 	if (code == EXIT_OK && load.status != MR_OK) {
-		report(call, NULL, "%s", load.message);
-		code = EXIT_ERROR;
+		code = report(call, NULL, "%s", load.message);
 	} else if (code == EXIT_OK) {
 		load_latencies(&load, &outcome.latencies);
 		tell(call, &outcome);

@@ -54,10 +54,8 @@ static int show(const struct call *call, const struct contexts *contexts, const 
 	json_t *row;
 	int code;
 
-	if (!*name) {
-		report(call, NULL, "no context is chosen; `millrace context use NAME` chooses one");
-		return EXIT_ERROR;
-	}
+	if (!*name)
+		return report(call, NULL, "no context is chosen; `millrace context use NAME` chooses one");
 	context = contexts_find(contexts, name);
 	if (!context)
 		return EXIT_ERROR;

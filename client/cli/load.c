@@ -188,10 +188,8 @@ static int connect_worker(struct load *load, struct load_worker *worker, bool is
 	worker->load = load;
 	worker->is_producer = is_producer;
 	worker->ring = calloc(load->call->window, sizeof(mr_request *));
-	if (!worker->ring || (is_producer && !prepare_text(worker))) {
-		report(load->call, NULL, "not enough memory");
-		return EXIT_ERROR;
-	}
+	if (!worker->ring || (is_producer && !prepare_text(worker)))
+		return report(load->call, NULL, "not enough memory");
 	return session_open(load->call, &worker->m);
 }
 
@@ -200,8 +198,7 @@ static int start_worker(struct load_worker *worker)
 	worker->is_started = pthread_create(&worker->thread, NULL, work, worker) == 0;
 	if (worker->is_started)
 		return EXIT_OK;
-	report(worker->load->call, NULL, "no more threads can be started; try fewer producers and consumers");
-	return EXIT_ERROR;
+	return report(worker->load->call, NULL, "no more threads can be started; try fewer producers and consumers");
 }
 
 /* -- The whole -- */
@@ -213,10 +210,8 @@ int load_begin(struct load *load)
 
 	pthread_mutex_init(&load->lock, NULL);
 	load->workers = calloc(n, sizeof *load->workers);
-	if (!load->workers) {
-		report(load->call, NULL, "not enough memory");
-		return EXIT_ERROR;
-	}
+	if (!load->workers)
+		return report(load->call, NULL, "not enough memory");
 	for (; load->n_workers < n && code == EXIT_OK; load->n_workers++)
 		code = connect_worker(load, &load->workers[load->n_workers], load->n_workers < load->call->producers);
 	pthread_mutex_lock(&load->lock);

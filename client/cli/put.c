@@ -275,9 +275,8 @@ static int conclude(struct put *put)
 	} else if (put->status != MR_OK) {
 		code = session_report(put->call, put->m, put->channel, put->status, describe(put, more));
 	} else if (*put->input.bad) {
-		report(put->call, put->channel, "%s; %" PRIu64 " value%s before it went in", put->input.bad,
-		       put->accepted, put->accepted == 1 ? "" : "s");
-		code = EXIT_ERROR;
+		code = report(put->call, put->channel, "%s; %" PRIu64 " value%s before it went in", put->input.bad,
+			      put->accepted, put->accepted == 1 ? "" : "s");
 	} else if (put->dropped) {
 		if (!put->call->quiet)
 			report(put->call, put->channel,

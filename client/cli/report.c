@@ -54,7 +54,7 @@ static void report_rest(const char *format, va_list args)
 	fputc('\n', stderr);
 }
 
-void report(const struct call *call, const char *subject, const char *format, ...)
+int report(const struct call *call, const char *subject, const char *format, ...)
 {
 	va_list args;
 
@@ -64,6 +64,7 @@ void report(const struct call *call, const char *subject, const char *format, ..
 	report_rest(format, args);
 	va_end(args);
 	funlockfile(stderr);
+	return EXIT_ERROR;
 }
 
 static void report_usage_lines(const struct command *command)

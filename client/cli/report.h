@@ -8,9 +8,8 @@
 #include "client/cli/command.h"
 #include "client/millrace.h"
 
-/* Says a line. `subject` (a channel, or NULL) stands before the text. */
-void report(const struct call *call, const char *subject, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* Says a line. `subject` (a channel, or NULL) stands before the text. Returns EXIT_ERROR, for those whom it ends. */
+int report(const struct call *call, const char *subject, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Says what is wrong with the words of the call, and its usage in short. Returns EXIT_USAGE. */
 int report_usage(const struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -18,14 +18,10 @@ enum { LONGEST_INPUT = 64 * 1024 * 1024 }; /* more than any daemon takes */
 static int read_input(const struct call *call, struct lines *input, struct slice *text)
 {
 	while (!input->at_end) {
-		if (lines_read(input) < 0) {
-			report(call, NULL, "standard input cannot be read: %s", strerror(errno));
-			return EXIT_ERROR;
-		}
-		if (lines_pending(input) > LONGEST_INPUT) {
-			report(call, NULL, "standard input is too long to be a value");
-			return EXIT_ERROR;
-		}
+		if (lines_read(input) < 0)
+			return report(call, NULL, "standard input cannot be read: %s", strerror(errno));
+		if (lines_pending(input) > LONGEST_INPUT)
+			return report(call, NULL, "standard input is too long to be a value");
 	}
 	*text = (struct slice){input->bytes.bytes + input->bytes.start, lines_pending(input)};
 	if (call->strings && text->len && text->bytes[text->len - 1] == '\n')
@@ -45,8 +41,7 @@ static int read_question(const struct call *call, struct lines *input, struct bu
 	if (value_text_read(text, call->strings, string, value, error) < 0) {
 		if (call->n_args > 1)
 			return report_usage(call, "%s", error);
-		report(call, NULL, "%s", error);
-		return EXIT_ERROR;
+		return report(call, NULL, "%s", error);
 	}
 	return EXIT_OK;
 }

@@ -205,8 +205,7 @@ static void run_threads(struct runner *runner)
 
 	if (extender_init(&runner->extender, runner->m, runner->lease_ms) <
 	    0) { /* after catch_signals(): no signal is this thread's */
-		report(runner->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
-		runner->code = EXIT_ERROR;
+		runner->code = report(runner->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
 		return;
 	}
 	wanted = wanted < runner->n_left ? wanted : runner->n_left;
@@ -257,10 +256,8 @@ static int prepare(struct runner *runner)
 	json_decref(hello);
 	runner->ended_fd = eventfd(0, EFD_CLOEXEC);
 	runner->lease_ms = call->lease_ms == MR_FOREVER ? LEASE_MS : call->lease_ms;
-	if (latch_init(&runner->stop) < 0 || latch_init(&runner->abort) < 0 || runner->ended_fd < 0) {
-		report(call, NULL, "no more open files: %s", strerror(errno));
-		return EXIT_ERROR;
-	}
+	if (latch_init(&runner->stop) < 0 || latch_init(&runner->abort) < 0 || runner->ended_fd < 0)
+		return report(call, NULL, "no more open files: %s", strerror(errno));
 	code = report_status(call, NULL, status, NULL);
 	if (code == EXIT_OK)
 		code = check_target(runner, call->to);

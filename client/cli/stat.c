@@ -30,12 +30,10 @@ static int run_stat(const struct call *call, mr *m)
 	int status = mr_stat(m, call->args[0], &row);
 	int code = session_report(call, m, call->args[0], status, NULL);
 
-	if (status == MR_OK && call->format == FORMAT_JSON) {
+	if (status == MR_OK && call->format == FORMAT_JSON)
 		code = table_print_object(call, row);
-	} else if (status == MR_OK && print_members(call, row) < 0) {
-		report(call, NULL, "out of memory");
-		code = EXIT_ERROR;
-	}
+	else if (status == MR_OK && print_members(call, row) < 0)
+		code = report(call, NULL, "out of memory");
 	json_decref(row);
 	return code;
 }

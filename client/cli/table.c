@@ -172,16 +172,10 @@ static void print_lines(const struct call *call, char **cells, const struct colu
 		print_line(cells + line * n_columns, columns, &layout);
 }
 
-static int report_no_memory(const struct call *call)
-{
-	report(call, NULL, "out of memory");
-	return EXIT_ERROR;
-}
-
 int table_print_object(const struct call *call, const json_t *row)
 {
 	if (json_dumpf(row, stdout, JSON_COMPACT) < 0 && !ferror(stdout))
-		return report_no_memory(call);
+		return report(call, NULL, "out of memory");
 	putchar('\n');
 	return EXIT_OK;
 }
@@ -222,7 +216,7 @@ int table_print(const struct call *call, const struct column *columns, const jso
 	int code = EXIT_OK;
 
 	if (call->format != FORMAT_JSON)
-		return print_cells(call, columns, rows) < 0 ? report_no_memory(call) : EXIT_OK;
+		return print_cells(call, columns, rows) < 0 ? report(call, NULL, "out of memory") : EXIT_OK;
 	for (size_t i = 0; i < json_array_size(rows) && code == EXIT_OK; i++)
 		code = table_print_object(call, json_array_get(rows, i));
 	return code;

@@ -53,10 +53,8 @@ static int write_match(const struct call *call, struct buffer *out)
 			return code;
 	}
 	buffer_append(out, "}", 2);
-	if (out->failed) {
-		report(call, NULL, "not enough memory");
-		return EXIT_ERROR;
-	}
+	if (out->failed)
+		return report(call, NULL, "not enough memory");
 	return EXIT_OK;
 }
 

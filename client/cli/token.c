@@ -28,10 +28,8 @@ static int run_token(const struct call *call)
 	char salt[2 * SALT_BYTES + 1], secret[2 * SECRET_BYTES + 1], hash[2 * SHA256_DIGEST_LENGTH + 1],
 		token[TOKEN_ROOM];
 
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-		report(call, NULL, "the system has no randomness");
-		return EXIT_ERROR;
-	}
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return report(call, NULL, "the system has no randomness");
 	write_hex(salt, random, SALT_BYTES);
 	write_hex(secret, random + SALT_BYTES, SECRET_BYTES);
 	snprintf(token, sizeof token, "mrt_%s_%s", salt, secret);
