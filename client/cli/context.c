@@ -81,7 +81,7 @@ static int use(const struct call *call, const struct contexts *contexts, const c
 {
 	const char *url = getenv("MILLRACE_URL");
 
-	if ((name && !contexts_find(contexts, name)) || contexts_choose(contexts, name) < 0)
+	if ((name && !contexts_find(contexts, name)) || contexts_choose(contexts, name) != EXIT_OK)
 		return EXIT_ERROR;
 	if (url && *url && name && !call->quiet)
 		report(call, NULL, "MILLRACE_URL is set here, and goes before the chosen context");
@@ -115,8 +115,10 @@ static int run_action(const struct call *call, const struct contexts *contexts)
 static int run_context(const struct call *call)
 {
 	struct contexts contexts;
-	int code = contexts_read(&contexts, call) < 0 ? EXIT_ERROR : run_action(call, &contexts);
+	int code = contexts_read(&contexts, call);
 
+	if (code == EXIT_OK)
+		code = run_action(call, &contexts);
 	contexts_finish(&contexts);
 	return code;
 }

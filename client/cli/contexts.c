@@ -60,9 +60,8 @@ struct reading {
 
 static int fail_at(const struct reading *reading, yaml_mark_t mark, const char *what, const char *name)
 {
-	report(reading->contexts->call, NULL, "%s:%zu:%zu: %s%s%s", reading->contexts->path, mark.line + 1,
-	       mark.column + 1, what, *name ? ": " : "", name);
-	return -1;
+	return report(reading->contexts->call, NULL, "%s:%zu:%zu: %s%s%s", reading->contexts->path, mark.line + 1,
+		      mark.column + 1, what, *name ? ": " : "", name);
 }
 
 static const char *text_of(const yaml_node_t *node)
@@ -130,8 +129,8 @@ static int read_context(struct reading *reading, const yaml_node_t *key, const y
 			       "a context is a mapping, such as {url: \"tcp://127.0.0.1:7223\"}", context->name);
 	for (yaml_node_pair_t *pair = value->data.mapping.pairs.start; pair < value->data.mapping.pairs.top; pair++) {
 		if (read_member(reading, context, yaml_document_get_node(&reading->document, pair->key),
-				yaml_document_get_node(&reading->document, pair->value)) < 0)
-			return -1;
+				yaml_document_get_node(&reading->document, pair->value)) != 0)
+			return EXIT_ERROR;
 	}
 	if (!context->url)
 		return fail_at(reading, key->start_mark, "this context has no url", context->name);
@@ -161,8 +160,8 @@ static int read_document(struct reading *reading)
 		for (yaml_node_pair_t *one = value->data.mapping.pairs.start; one < value->data.mapping.pairs.top;
 		     one++) {
 			if (read_context(reading, yaml_document_get_node(&reading->document, one->key),
-					 yaml_document_get_node(&reading->document, one->value)) < 0)
-				return -1;
+					 yaml_document_get_node(&reading->document, one->value)) != 0)
+				return EXIT_ERROR;
 		}
 	}
 	return 0;
@@ -174,10 +173,8 @@ static int read_file(struct contexts *contexts, FILE *file)
 	yaml_parser_t parser;
 	int result;
 
-	if (!yaml_parser_initialize(&parser)) {
-		report(contexts->call, NULL, "not enough memory");
-		return -1;
-	}
+	if (!yaml_parser_initialize(&parser))
+		return report(contexts->call, NULL, "not enough memory");
 	yaml_parser_set_input_file(&parser, file);
 	if (yaml_parser_load(&parser, &reading.document)) {
 		result = read_document(&reading);
@@ -196,20 +193,16 @@ int contexts_read(struct contexts *contexts, const struct call *call)
 	int result;
 
 	*contexts = (struct contexts){.call = call};
-	if (find_directory(contexts) < 0) {
-		report(contexts->call, NULL, "not enough memory");
-		return -1;
-	}
+	if (find_directory(contexts) < 0)
+		return report(contexts->call, NULL, "not enough memory");
 	if (!contexts->directory)
 		return 0;
 	read_choice(contexts);
 	file = fopen(contexts->path, "re");
 	if (!file && errno == ENOENT)
 		return 0;
-	if (!file) {
-		report(contexts->call, NULL, "%s: %s", contexts->path, strerror(errno));
-		return -1;
-	}
+	if (!file)
+		return report(contexts->call, NULL, "%s: %s", contexts->path, strerror(errno));
 	result = read_file(contexts, file);
 	fclose(file);
 	return result;
@@ -259,39 +252,31 @@ static int check_secret(const struct contexts *contexts, int fd, const char *pat
 {
 	struct stat about;
 
-	if (fstat(fd, &about) < 0) {
-		report(contexts->call, NULL, "%s: %s", path, strerror(errno));
-		return -1;
-	}
+	if (fstat(fd, &about) < 0)
+		return report(contexts->call, NULL, "%s: %s", path, strerror(errno));
 	if (!(about.st_mode & (S_IRWXG | S_IRWXO)))
 		return 0;
-	report(contexts->call, NULL, "%s has a token, and others may read it; run: chmod 600 '%s'", path, path);
-	return -1;
+	return report(contexts->call, NULL, "%s has a token, and others may read it; run: chmod 600 '%s'", path, path);
 }
 
 static int read_token_file(const struct contexts *contexts, const char *path, char *token, size_t size)
 {
 	FILE *file = fopen(path, "re");
-	int result = -1;
+	int code;
 
-	if (!file) {
-		report(contexts->call, NULL, "the token cannot be read: %s: %s", path, strerror(errno));
-		return -1;
-	}
-	if (check_secret(contexts, fileno(file), path) == 0) {
-		if (fgets(token, (int)size, file) && strcspn(token, "\r\n") > 0)
-			result = 0;
-		else
-			report(contexts->call, NULL, "there is no token in %s", path);
-		token[strcspn(token, "\r\n")] = '\0';
-	}
+	if (!file)
+		return report(contexts->call, NULL, "the token cannot be read: %s: %s", path, strerror(errno));
+	code = check_secret(contexts, fileno(file), path);
+	if (code == EXIT_OK && (!fgets(token, (int)size, file) || strcspn(token, "\r\n") == 0))
+		code = report(contexts->call, NULL, "there is no token in %s", path);
+	token[strcspn(token, "\r\n")] = '\0';
 	fclose(file);
-	return result;
+	return code;
 }
 
 int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size)
 {
-	int fd, result;
+	int fd, code;
 
 	token[0] = '\0';
 	if (context->token_file)
@@ -299,12 +284,12 @@ int contexts_token(const struct contexts *contexts, const struct context *contex
 	if (!context->token)
 		return 0;
 	fd = open(contexts->path, O_RDONLY | O_CLOEXEC);
-	result = fd < 0 ? 0 : check_secret(contexts, fd, contexts->path);
+	code = fd < 0 ? EXIT_OK : check_secret(contexts, fd, contexts->path);
 	if (fd >= 0)
 		close(fd);
-	if (result == 0)
+	if (code == EXIT_OK)
 		snprintf(token, size, "%s", context->token);
-	return result;
+	return code;
 }
 
 /* -- The choice -- */
@@ -337,8 +322,8 @@ int contexts_choose(const struct contexts *contexts, const char *name)
 		result = write_choice(path, name);
 	else if (path)
 		result = unlink(path) < 0 && errno != ENOENT ? -1 : 0;
-	if (result < 0)
-		report(contexts->call, NULL, "the choice cannot be written down in %s: %s", path ? path : "a home",
-		       strerror(errno));
-	return result;
+	if (result == 0)
+		return EXIT_OK;
+	return report(contexts->call, NULL, "the choice cannot be written down in %s: %s", path ? path : "a home",
+		      strerror(errno));
 }

@@ -26,7 +26,7 @@ struct contexts {
 	char chosen[CONTEXTS_NAME_BYTES + 1]; /* "" : none */
 };
 
-/* Reads both files; that there are none is no error. 0; or -1, and where the mistake is and what is wrong is told.
+/* Reads both files; that there are none is no error. EXIT_OK; or EXIT_ERROR, and told where the mistake is.
  * contexts_finish() whatever it is. */
 int contexts_read(struct contexts *contexts, const struct call *call);
 void contexts_finish(struct contexts *contexts);
@@ -34,11 +34,11 @@ void contexts_finish(struct contexts *contexts);
 /* The context of this name, or NULL, and told that there is none, and which was perhaps meant. */
 const struct context *contexts_find(const struct contexts *contexts, const char *name);
 
-/* The context's token into token[size]; "" if it has none. 0; or -1, and told: it cannot be read, or others can read it
- * too. */
+/* The context's token into token[size]; "" if it has none. EXIT_OK; or EXIT_ERROR, and told: it cannot be read, or
+ * others can read it too. */
 int contexts_token(const struct contexts *contexts, const struct context *context, char *token, size_t size);
 
-/* Writes down which is chosen, or with NULL that none is. 0; or -1, and told. */
+/* Writes down which is chosen, or with NULL that none is. EXIT_OK; or EXIT_ERROR, and told. */
 int contexts_choose(const struct contexts *contexts, const char *name);
 
 #endif

@@ -44,13 +44,14 @@ static int apply_context(const struct call *call, struct target *target)
 
 	if (call->url || (!name && variable("MILLRACE_URL")))
 		return EXIT_OK;
-	if (contexts_read(&target->contexts, call) < 0)
+	if (contexts_read(&target->contexts, call) != EXIT_OK)
 		return EXIT_ERROR;
 	name = name ? name : target->contexts.chosen;
 	if (!*name)
 		return EXIT_OK;
 	context = contexts_find(&target->contexts, name);
-	if (!context || contexts_token(&target->contexts, context, target->token_room, sizeof target->token_room) < 0)
+	if (!context ||
+	    contexts_token(&target->contexts, context, target->token_room, sizeof target->token_room) != EXIT_OK)
 		return EXIT_ERROR;
 	target->url = context->url;
 	target->token = *target->token_room ? target->token_room : NULL;
