@@ -6,6 +6,7 @@
 #include "client/cli/recovery.h"
 #include "client/cli/report.h"
 #include "client/cli/session.h"
+#include "client/cli/take_watch.h"
 #include "client/cli/value_text.h"
 #include "client/net/clock.h"
 
@@ -86,7 +87,8 @@ static int run_alts(const struct call *call)
 {
 	struct mr_arm arms[MESSAGE_MAX_ARMS];
 	struct buffer made[MESSAGE_MAX_ARMS] = {{0}};
-	struct mr_alts_options options = {.priority = call->priority};
+	const struct mr_alts_options options = {
+		.priority = call->priority, .lease_ms = take_lease_ms(call), .sticky = take_lease_ms(call) > 0};
 	struct mr_choice choice;
 	int code, status;
 	mr *m;
@@ -99,10 +101,6 @@ static int run_alts(const struct call *call)
 	code = session_open(call, &m);
 	if (code != EXIT_OK)
 		goto no_session;
-	if (call->lease_ms != MR_FOREVER) { /* it has to outlive this program */
-		options.lease_ms = call->lease_ms;
-		options.sticky = true;
-	}
 	status = choose(call, m, arms, &options, &choice);
 	code = session_report(call, m,
 			      status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL,

@@ -53,17 +53,13 @@ static int run(struct call *call, int argc, char **argv)
 		printf("millrace %s\n", mr_version());
 		return EXIT_OK;
 	}
-	if (call->wants_help) {
-		help_print(call);
-		return EXIT_OK;
+	if (!call->wants_help) {
+		if (call->n_args == 0)
+			return report_usage(call, "no command");
+		call->command = help_find_command(call, call->args[0]);
+		if (!call->command || options_parse(call, call->n_args, call->args) != 0)
+			return EXIT_USAGE;
 	}
-	if (call->n_args == 0)
-		return report_usage(call, "no command");
-	call->command = help_find_command(call, call->args[0]);
-	if (!call->command)
-		return EXIT_USAGE;
-	if (options_parse(call, call->n_args, call->args) != 0)
-		return EXIT_USAGE;
 	if (call->wants_help) {
 		help_print(call);
 		return EXIT_OK;

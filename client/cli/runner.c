@@ -203,8 +203,8 @@ static void run_threads(struct runner *runner)
 	struct runner_thread *threads;
 	pthread_attr_t attributes;
 
-	if (extender_init(&runner->extender, runner->m, runner->lease_ms) <
-	    0) { /* after catch_signals(): no signal is this thread's */
+	/* After catch_signals(), so that no signal is its thread's. */
+	if (extender_init(&runner->extender, runner->m, runner->lease_ms) < 0) {
 		runner->code = report(runner->call, NULL, "no thread that keeps the leases: %s", strerror(errno));
 		return;
 	}
