@@ -24,6 +24,7 @@ struct pointer {
 struct match {
 	struct pointer *pointers;
 	size_t n_pointers;
+	size_t bytes_taken;
 	struct slice text;
 	struct slice *steps; /* of all pointers */
 	char bytes[];        /* the text, and as much again, where its strings are unescaped */
@@ -416,8 +417,11 @@ struct match *match_compile(struct slice json, bool *lacks_memory, char why[MATC
 	}
 	/* An escaped '/' is not counted as one, so all six bytes of each escape may stand for one. */
 	size_t n_steps = count(json, '/') + count(json, '\\') + 1;
-	struct match *match = malloc(sizeof(*match) + 2 * json.len);
-	struct pointer *pointers = calloc(MATCH_MAX_POINTERS + 1, sizeof(*pointers));
+	size_t n_pointers = count(json, ':'), bytes = sizeof(struct match) + 2 * json.len;
+	if (n_pointers > MATCH_MAX_POINTERS)
+		n_pointers = MATCH_MAX_POINTERS;
+	struct match *match = malloc(bytes);
+	struct pointer *pointers = calloc(n_pointers + 1, sizeof(*pointers));
 	struct slice *steps = calloc(n_steps, sizeof(*steps));
 	if (!match || !pointers || !steps) {
 		free(match);
@@ -427,7 +431,12 @@ struct match *match_compile(struct slice json, bool *lacks_memory, char why[MATC
 		snprintf(why, MATCH_DETAIL_BYTES, "no memory");
 		return NULL;
 	}
-	*match = (struct match){.pointers = pointers, .text = {match->bytes, json.len}, .steps = steps};
+	*match = (struct match){
+		.pointers = pointers,
+		.bytes_taken = bytes + (n_pointers + 1) * sizeof(*pointers) + n_steps * sizeof(*steps),
+		.text = {match->bytes, json.len},
+		.steps = steps,
+	};
 	memcpy(match->bytes, json.bytes, json.len);
 	struct compiler compiler = {.match = match, .scratch = match->bytes + json.len, .why = why};
 	if (read_pointers(&compiler) < 0) {
@@ -444,6 +453,11 @@ void match_destroy(struct match *match)
 	free(match->pointers);
 	free(match->steps);
 	free(match);
+}
+
+size_t match_bytes(const struct match *match)
+{
+	return match->bytes_taken;
 }
 
 struct slice match_text(const struct match *match)

@@ -27,6 +27,9 @@ void match_destroy(struct match *match); /* NULL is fine */
 /* Whether the value, a valid JSON text, has all that the match asks for. */
 bool match_accepts(const struct match *match, struct slice value);
 
+/* The memory that it takes. */
+size_t match_bytes(const struct match *match);
+
 /* The text that it was compiled from. Valid as long as the match. */
 struct slice match_text(const struct match *match);
 

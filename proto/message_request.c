@@ -62,10 +62,11 @@ static void read_id(struct message_request *request, const struct request_scan *
 	}
 }
 
+/* A zero in the name is none of those that fill a word up. */
 static enum message_op op_from_name(struct slice name)
 {
 	char text[8] = "";
-	if (name.len >= sizeof(text))
+	if (name.len >= sizeof(text) || (name.len && memchr(name.bytes, '\0', name.len)))
 		return OP_NONE;
 	memcpy(text, name.bytes, name.len);
 	return message_op_from_word(word_at(text));

@@ -32,6 +32,7 @@ static const char *check_mult(const struct core *core, const struct channel *cha
 		if (wrong)
 			return wrong;
 		n_held_up += tap->is_held_up;
+		sums->parked_bytes += parked_bytes_of_match(tap->match);
 		is_next = is_next || mult->next == tap;
 	}
 	CHECK(mult->source == channel && n > 0 && n == mult->n_taps && n <= CORE_MAX_TAPS,

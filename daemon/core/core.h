@@ -72,8 +72,8 @@ const char *channel_kind_name(enum channel_kind kind);
 enum channel_kind channel_kind_from_name(struct slice word);
 
 struct core_limits {
-	uint64_t max_memory;      /* bytes of values */
-	uint64_t max_parked;      /* bytes that parked requests, leases and delayed puts take; 0: no limit */
+	uint64_t max_memory; /* bytes of values */
+	uint64_t max_parked; /* bytes that parked requests, leases, delayed puts and taps' matches take; 0: no limit */
 	uint32_t max_channels;    /* CHANNEL_EXISTS and its like come first; over it: overloaded */
 	uint32_t max_inflight;    /* parked requests of one connection */
 	uint32_t max_waiters;     /* of a channel that does not say: parked requests (alts: arms) */
@@ -174,6 +174,7 @@ struct core_match {
 	bool (*accepts)(const struct core_match *match, struct slice value);
 	void (*destroy)(struct core_match *match);
 	struct slice text; /* as it was given */
+	uint32_t bytes;    /* that it takes, which count towards max_parked */
 };
 void core_match_destroy(struct core_match *match); /* NULL is fine */
 

@@ -1,6 +1,6 @@
-/* What waits takes memory beside its values: parked requests, 2.7 KiB those with 64 arms, leases and delayed puts. What
- * they take together is bounded by limits.max_parked, where somebody asks for it; what was accepted before, dead
- * letters and what a journal brings back count, and are not refused. */
+/* What waits takes memory beside its values: parked requests, 2.7 KiB those with 64 arms, leases and delayed puts; and
+ * so does what taps match, up to 75 KiB. What they take together is bounded by limits.max_parked, where somebody asks
+ * for it; what was accepted before, dead letters and what a journal brings back count, and are not refused. */
 #ifndef MILLRACE_CORE_PARKED_BYTES_H
 #define MILLRACE_CORE_PARKED_BYTES_H
 
@@ -22,6 +22,12 @@ static inline uint64_t parked_bytes_of_lease(void)
 static inline uint64_t parked_bytes_of_delayed(void)
 {
 	return sizeof(struct delayed_put) + PARKED_OVERHEAD;
+}
+
+/* NULL: of none. */
+static inline uint64_t parked_bytes_of_match(const struct core_match *match)
+{
+	return match ? match->bytes + PARKED_OVERHEAD : 0;
 }
 
 /* Whether there is room for so many. */

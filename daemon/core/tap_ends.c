@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -50,6 +51,7 @@ void tap_remove(struct core *core, struct tap *tap)
 	leave_mix(core, tap);
 	list_remove(&tap->in_core);
 	core->n_taps--;
+	core->parked_bytes -= parked_bytes_of_match(tap->match);
 	core_match_destroy(tap->match);
 	free(tap->put);
 	free(tap);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/charge.h"
+#include "daemon/core/parked_bytes.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -129,6 +130,8 @@ static void set_terms(struct core *core, struct tap *tap, const struct core_tap_
 {
 	struct mix *mix = tap->target->mix;
 	bool was_solo = mix->n_solo > 0;
+	core->parked_bytes += parked_bytes_of_match(terms->match);
+	core->parked_bytes -= parked_bytes_of_match(tap->match);
 	core_match_destroy(tap->match);
 	tap->match = terms->match;
 	mix->n_closing += (uint32_t)terms->closes - tap->closes;
@@ -153,6 +156,12 @@ struct tap *tap_again(struct core *core, struct channel *from, struct channel *t
 	return tap;
 }
 
+/* Whether there is room for the match of a client's tap. */
+static bool may_have_match(struct core *core, const struct core_event *event)
+{
+	return !event->connection || parked_bytes_fit(core, parked_bytes_of_match(event->tap.match));
+}
+
 /* What a new tap has to do with the channels that are there; ERROR_NONE, if it may be made. */
 static enum error refusal_of(struct core *core, const struct core_event *event, const struct channel *from,
 			     const struct channel *to)
@@ -164,7 +173,7 @@ static enum error refusal_of(struct core *core, const struct core_event *event, 
 		return ERROR_BAD_REQUEST;
 	if (core->n_taps >= core->limits.max_taps || (from->mult && from->mult->n_taps >= CORE_MAX_TAPS))
 		return ERROR_OVERLOADED;
-	return ERROR_NONE;
+	return may_have_match(core, event) ? ERROR_NONE : ERROR_OVERLOADED;
 }
 
 /* The tap is new. Its match is moved out of *terms. */
@@ -209,7 +218,9 @@ static void tap(struct core *core, const struct core_event *event, struct core_t
 		return;
 	}
 	struct tap *known = to ? find_tap(from, to) : NULL;
-	if (known) {
+	if (known && !may_have_match(core, event)) {
+		reply_error(core, event, ERROR_OVERLOADED, effects);
+	} else if (known) {
 		set_terms(core, known, terms);
 		terms->match = NULL;
 		recorder_tap(core, known);

@@ -226,9 +226,9 @@ const char *reply_detail(const struct core_reply *reply, char detail[REPLY_DETAI
 		       "ephemeral "
 		       "ones";
 	if (reply->over_parked)
-		return "limits.max_parked: requests that wait, and leases, take all the memory that they may; end some "
-		       "of "
-		       "them";
+		return "limits.max_parked: requests that wait, leases and what taps match take all the memory that "
+		       "they "
+		       "may; end some of them";
 	if (!reply->channel.len)
 		return NULL;
 	if (reply->op == CORE_TAP || reply->op == CORE_UNTAP) {

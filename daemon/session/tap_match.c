@@ -28,7 +28,8 @@ struct core_match *tap_match_create(struct slice json, enum error *error, char w
 		match_destroy(compiled);
 		return NULL;
 	}
-	*match = (struct tap_match){{accepts, destroy, match_text(compiled)}, compiled};
+	*match = (struct tap_match){
+		{accepts, destroy, match_text(compiled), (uint32_t)(sizeof(*match) + match_bytes(compiled))}, compiled};
 	*error = ERROR_NONE;
 	return &match->match;
 }

@@ -184,6 +184,12 @@ class Around(unittest.TestCase):
         self.assertEqual(web.ask("POST", f"/api/v1/channels/{own}/take", {}, web.headers).code, 503)
         self.assertEqual(self.boss.ask(id=2, op="put", channel="c", value=1)["status"], "ok")
         self.assertEqual(self.boss.ask(id=3, op="take", channel="c")["value"], 1)
+        taps = {"op": "tap", "from": self.reply_channel(least)}  # as does what they match
+        pointer = {"/" * 1000: 1}
+        for tap in ({"kind": "sliding", "capacity": 1}, {"to": self.reply_channel(least)}):
+            self.refused(least.ask(id=203, **taps, **tap, match=pointer), "overloaded", "max_parked")
+            self.assertEqual(least.ask(id=204, **taps, **tap)["status"], "ok")
+        self.refused(least.ask(id=205, **taps, **tap, match=pointer), "overloaded", "max_parked")
         least.close()
         while self.boss.ask(id=4, op="put", channel="c", value=1, delay_ms=1)["status"] != "ok":
             pass  # until its end is seen

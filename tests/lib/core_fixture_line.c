@@ -123,7 +123,7 @@ static struct core_match *match_from(const char *word)
 {
 	struct fixture_match *match = malloc(sizeof(*match));
 	ck_assert_ptr_nonnull(match);
-	*match = (struct fixture_match){{begins_with, match_free, {&match->letter, 1}}, word[0]};
+	*match = (struct fixture_match){{begins_with, match_free, {&match->letter, 1}, 1000}, word[0]};
 	return &match->match;
 }
 

@@ -117,7 +117,7 @@ struct core_match *durable_make_match(struct slice text)
 {
 	struct core_match *match = malloc(sizeof(*match));
 	ck_assert(match && slice_equal(text, SLICE("odd")));
-	*match = (struct core_match){accepts, destroy_match, SLICE("odd")};
+	*match = (struct core_match){accepts, destroy_match, SLICE("odd"), sizeof(*match)};
 	return match;
 }
 

@@ -336,7 +336,8 @@ static void keep_match(struct core_match *match)
 
 struct core_match *sim_match(int which)
 {
-	static struct core_match matches[] = {{accepts, keep_match, {NULL, 0}}, {accepts, keep_match, {NULL, 0}}};
+	static struct core_match matches[] = {{accepts, keep_match, {NULL, 0}, 100},
+					      {accepts, keep_match, {NULL, 0}, 200}};
 	return which ? &matches[which - 1] : NULL;
 }
 

@@ -69,6 +69,8 @@ START_TEST(what_was_perhaps_meant_is_named)
 {
 	char text[400], name[200];
 	refuses("{\"id\":1,\"op\":\"tkae\"}", 1, ERROR_UNKNOWN_OP, "\"tkae\"; did you mean \"take\"?");
+	refuses("{\"id\":1,\"op\":\"ping\\u0000\"}", 1, ERROR_UNKNOWN_OP, "ping");
+	refuses("{\"id\":1,\"op\":\"put\\u0000\\u0000\",\"channel\":\"c\",\"value\":1}", 1, ERROR_UNKNOWN_OP, "put");
 	refuses("{\"id\":1,\"op\":\"lst\"}", 1, ERROR_UNKNOWN_OP, "did you mean \"list\"?");
 	is_bad("{\"id\":1,\"op\":\"take\",\"channel\":\"c\",\"timout_ms\":1}",
 	       "\"timout_ms\" is no member of take; did you mean \"timeout_ms\"?");
