@@ -43,15 +43,16 @@ class Request:
         self.is_abandoned, self.patience_s = False, None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
 
     def reply(self):
+        reply = self.last
         try:
-            reply = self.last or self.replies.get(timeout=self.patience_s)
+            reply = reply or self.replies.get(timeout=self.patience_s)
+            self.last = reply if is_last(reply) else None
         except queue.Empty:
             self.client.end("no answer came in time: the network or the daemon is silent")
-            reply = self.replies.get()
+            self.last = reply = self.replies.get()
         except BaseException:  # whoever waits is interrupted
-            self.abandon()
+            self.abandon(reply)
             raise
-        self.last = reply if is_last(reply) else None
         if "broken" in reply:
             raise ConnectionError(reply["broken"])
         if reply["status"] in ("ok", "dropped"):
@@ -60,9 +61,12 @@ class Request:
         error.code, error.reply = reply.get("error", reply["status"]), reply
         raise error
 
-    def abandon(self):
-        """Nobody wants its reply any more: it is withdrawn, and what comes all the same goes back."""
+    def abandon(self, reply=None):
+        """Nobody wants its reply any more: it is withdrawn, and what comes all the same, or has come, goes back. Nothing if it has ended."""
+        if self.is_abandoned or self.last:
+            return
         self.is_abandoned = True
+        self.client.give_back(reply or {})
         with contextlib.suppress(ConnectionError):
             self.client.begin("cancel", request=self.number)
         with contextlib.suppress(queue.Empty):
@@ -110,9 +114,11 @@ class Client:
 
     def begin(self, op, patience_ms=None, **members):
         """Sends any op of the protocol with its members, but for those that are None, and returns the Request."""
+        return self.send(Request(self, next(self.numbers), members.get("timeout_ms", patience_ms)), op, members)
+
+    def send(self, request, op, members):
         if os.getpid() != self.process:
             raise ConnectionError("this client was made before a fork: connect anew in this process")
-        request = Request(self, next(self.numbers), members.get("timeout_ms", patience_ms))
         members = {key: value for key, value in members.items() if value is not None or key == "value"}
         body = json.dumps({"id": request.number, "op": op, **members}, ensure_ascii=False, allow_nan=False).encode()
         if len(body) > self.max_frame:
@@ -125,7 +131,12 @@ class Client:
         return request
 
     def ask(self, op, **members):
-        return self.begin(op, **members).reply()
+        request = Request(self, next(self.numbers), members.get("timeout_ms"))
+        try:
+            return self.send(request, op, members).reply()
+        except BaseException:  # it may be interrupted before it waits, too
+            request.abandon()
+            raise
 
     def put(self, channel, value, timeout_ms=None):
         """True: it is in, or has met a take. False: the channel shed it (dropping, promise)."""
@@ -142,6 +153,7 @@ class Client:
 
     def hand_over(self, op, channels, **members):
         """A take or alts whose value is leased until it is here; a promise alone leases nothing, and is never used up."""
+        reply = {}
         if self.promises.isdisjoint(channels):
             try:
                 reply = self.ask(op, lease_ms=HANDOVER_MS, **members)
@@ -151,6 +163,9 @@ class Client:
             except Refused as error:
                 if error.code != "bad_request":
                     raise
+            except BaseException:
+                self.give_back(reply)
+                raise
         reply = self.ask(op, **members)
         self.promises.add(channels[0])
         return reply

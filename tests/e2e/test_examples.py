@@ -3,6 +3,7 @@
 
 EXAMPLE_PREFIX is put before each program: "valgrind -q --error-exitcode=9 --leak-check=full", say.
 """
+import linecache
 import os
 import shlex
 import signal
@@ -296,6 +297,38 @@ class PythonClient(WithDaemon):
             thread.join(DEADLINE_S)
             while self.m.ask("stat", channel="meet")[queue] != 0:
                 pass
+
+    def test_a_call_that_is_interrupted_before_it_waits_is_withdrawn(self):
+        class Interrupted(BaseException):
+            pass
+
+        def interrupt_at(number):  # before the line of that number, counted from the call; returns in which function that is
+            where = []
+
+            def trace(frame, event, argument):
+                if frame.f_code.co_filename != millrace.__file__:
+                    return None
+                is_with = linecache.getline(millrace.__file__, frame.f_lineno).lstrip().startswith("with ")  # no signal comes at its end
+                if event == "line" and not is_with:
+                    where.append(frame.f_code.co_name)
+                    if len(where) == number:
+                        raise Interrupted
+                return trace
+
+            sys.settrace(trace)
+            try:
+                self.m.take("meet")
+            except Interrupted:
+                return where[-1]
+            finally:
+                sys.settrace(None)
+
+        number, seen = 1, set()
+        while "reply" not in seen:
+            seen.add(interrupt_at(number))
+            self.assertEqual(self.m.ask("stat", channel="meet")["parked_takes"], 0, number)
+            number += 1
+        self.assertEqual(seen - {"<dictcomp>", "__init__"}, {"take", "hand_over", "ask", "send", "reply"})
 
     def test_after_a_fork_the_child_is_told(self):
         child = os.fork()
