@@ -8,15 +8,15 @@ import { randomBytes } from "node:crypto";
 import { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, ConnectionLostError, LeaseLostError, RefusedError, TimeoutError } from "./errors.js";
-import { Link } from "./link.js";
+import { Link, PROTOCOL } from "./link.js";
 import { groupOf, parse } from "./url.js";
 
 const HANDOVER_MS = 60_000; // the lease of a take while its value is on its way
 const PUT_WINDOW = 512; // unanswered puts of one channel: the daemon remembers 1024, so that each can be sent again
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
-const FREE_MOVES = 3; // so often a request is sent on at once; daemons that disagree need time
-const MOVE_PAUSE_MS = 100;
+const FREE_REPEATS = 3; // so often a request is sent again at once; daemons that disagree, or fall, need time
+const REPEAT_PAUSE_MS = 100;
 const LONGEST_MS = 2 ** 31 - 1;
 
 function checkMs(name, value, least = 0) {
@@ -176,21 +176,23 @@ class Client {
     checkMs("timeoutMs", timeoutMs);
     const group = channel === undefined ? undefined : groupOf(channel);
     const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
-    let moves = 0;
+    let repeats = 0;
     for (let leftMs = timeoutMs; ; leftMs = deadline === undefined ? undefined : Math.max(0, deadline - Date.now())) {
       if (leftMs === 0 && leftMs !== timeoutMs) throw new TimeoutError("the time ran out while the daemon was away", "timeout");
       const link = await this.#link(group, this.#patience(leftMs), signal);
       await unlessAborted(signal, link.writable());
       const isOnce = seq !== undefined && link.features.has("once");
       const present = { ...members, timeout_ms: leftMs, ...(isOnce ? { producer: this.#producer, seq } : {}) };
+      let pauseMs;
       try {
         return [await this.#exchange(link, op, compact(present), signal, raw), link];
       } catch (error) {
-        if (error instanceof ConnectionLostError && !this.#why && (repeat || isOnce)) continue;
-        const pauseMs = error instanceof RefusedError ? this.#redirected(group, error, link, ++moves) : undefined;
+        if (error instanceof RefusedError) pauseMs = this.#redirected(group, error, link);
+        else if (error instanceof ConnectionLostError && error.code !== PROTOCOL && !this.#why && (repeat || isOnce)) pauseMs = 0;
         if (pauseMs === undefined || (error.code === "unavailable" && Date.now() + pauseMs > deadline)) throw error;
-        await unlessAborted(signal, sleep(pauseMs));
       }
+      if (++repeats > FREE_REPEATS) pauseMs = Math.max(pauseMs, REPEAT_PAUSE_MS);
+      if (pauseMs) await unlessAborted(signal, sleep(pauseMs));
     }
   }
 
@@ -217,12 +219,12 @@ class Client {
   }
 
   /** After how many milliseconds to ask again (and whom); undefined: the refusal stands. Who has asked for TLS keeps to it. */
-  #redirected(group, error, link, moves) {
+  #redirected(group, error, link) {
     if (error.code === "moved" && group !== undefined) {
       const address = addressOf(error.reply);
       if (!address || (link.address.scheme === "tls" && address.scheme !== "tls")) return undefined;
       this.#routes.set(group, address);
-      return moves > FREE_MOVES ? MOVE_PAUSE_MS : 0;
+      return 0;
     }
     if (error.code === "unavailable" && error.reply.retry_ms !== undefined) {
       this.#routes.delete(group);

@@ -9,6 +9,8 @@ const LARGEST_FRAME = 16 * 1024 * 1024 - 1;
 const REPLY_EXTRA = 1024; // a reply may be so much longer than a request
 const HEARTBEAT_MS = 15_000; // after so much silence a ping asks whether the daemon is still there; after as much again it is not
 
+export const PROTOCOL = "protocol"; // the code of a ConnectionLostError: what answers is no daemon, and will not be one the next time
+
 export class Link {
   #socket;
   #pending = new Map();
@@ -124,7 +126,7 @@ export class Link {
     while (this.isOpen && this.#bytes >= 4) {
       const length = this.#front(4).readUInt32BE(0);
       if (length === 0 || length > this.maxFrame + REPLY_EXTRA) {
-        this.abort(`${this.address.text} does not speak Millrace's protocol: a frame of ${length} bytes`);
+        this.#abortStranger(`a frame of ${length} bytes`);
         return;
       }
       if (this.#bytes < 4 + length) return;
@@ -153,10 +155,13 @@ export class Link {
       const id = /^\s*\{\s*"id"\s*:\s*(\d{1,16})\s*,/.exec(text.slice(0, 64))?.[1];
       reply = decode(text, this.#pending.get(Number(id))?.raw ? ["value", "values"] : []);
     } catch (error) {
-      this.abort(`${this.address.text} does not speak Millrace's protocol: ${error.message}`);
+      this.#abortStranger(error.message);
       return;
     }
-    if (reply === null || typeof reply !== "object") return;
+    if (reply === null || typeof reply !== "object" || Array.isArray(reply)) {
+      this.#abortStranger("a reply is an object");
+      return;
+    }
     if (reply.id === null) this.#notice = String(reply.message ?? "");
     const pending = this.#pending.get(reply.id);
     if (!pending) return;
@@ -180,9 +185,13 @@ export class Link {
     else this.#socket.unref();
   }
 
-  abort(why) {
-    this.#finish(why);
+  abort(why, code) {
+    this.#finish(why, code);
     this.#socket.destroy();
+  }
+
+  #abortStranger(what) {
+    this.abort(`${this.address.text} does not speak Millrace's protocol: ${what}`, PROTOCOL);
   }
 
   /** What was written is sent, then it ends. */
@@ -191,14 +200,14 @@ export class Link {
     await new Promise((resolve) => this.#socket.once("close", resolve).end(() => this.#socket.destroy()));
   }
 
-  #finish(why) {
+  #finish(why, code = "connection_lost") {
     if (!this.isOpen) return;
     this.why = why;
     clearInterval(this.#heartbeat);
     this.#drained?.resolve();
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject, isAbandoned } of pending) if (!isAbandoned) reject(new ConnectionLostError(why, "connection_lost"));
+    for (const { reject, isAbandoned } of pending) if (!isAbandoned) reject(new ConnectionLostError(why, code));
     this.#end(why);
   }
 }

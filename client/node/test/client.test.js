@@ -270,6 +270,21 @@ test("daemons that send us round in circles, to nowhere, or to wait longer than 
   await assert.rejects(m.take("jobs", { timeoutMs: 70 }), { code: "unavailable" });
 });
 
+test("what is no reply is not asked for again; a daemon that falls at each request, not without a pause", async (t) => {
+  let n = 0;
+  let text;
+  const m = await connect(await standIn(t, () => ++n && text));
+  t.after(() => m.disconnect());
+  for (text of ["[1]", "1", "null", "{", '{"id":2,"status":"ok","value":}', `{"id":2,"status":"ok","value":${"[".repeat(20_000)}}`]) {
+    n = 0;
+    await assert.rejects(m.take("jobs"), { code: "protocol" });
+    assert.equal(n, 1);
+  }
+  text = undefined;
+  await assert.rejects(m.take("jobs", { timeoutMs: 250 }), TimeoutError);
+  assert.ok(n < 10, `asked ${n} times`);
+});
+
 test("who has asked for TLS is not sent to where there is none", async (t) => {
   const { daemon } = await setUp(t);
   const directory = mkdtempSync(path.join(tmpdir(), "millrace-test."));

@@ -75,7 +75,7 @@ export async function listening(t, server) {
   return server.address().port;
 }
 
-/** What stands in for a daemon: it says hello, and answers each other request with what `answer` makes of it. */
+/** What stands in for a daemon: it says hello, and answers each other request with what `answer` makes of it: a reply, a text; nothing ends the connection. */
 export function speaker(answer) {
   return (socket) => {
     let bytes = Buffer.alloc(0);
@@ -85,7 +85,8 @@ export function speaker(answer) {
         const request = JSON.parse(bytes.subarray(4, 4 + bytes.readUInt32BE()));
         bytes = bytes.subarray(4 + bytes.readUInt32BE());
         const reply = request.op === "hello" ? { status: "ok", features: ["cluster"] } : answer(request);
-        const body = Buffer.from(JSON.stringify({ id: request.id, ...reply }));
+        if (!reply) return void socket.end();
+        const body = Buffer.from(typeof reply === "string" ? reply : JSON.stringify({ id: request.id, ...reply }));
         const head = Buffer.alloc(4);
         head.writeUInt32BE(body.length);
         socket.write(Buffer.concat([head, body]));

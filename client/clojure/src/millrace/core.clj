@@ -25,6 +25,8 @@
 (def ^:private sweep-ms "How often takes are looked for whose alts has gone another way." 50)
 (def ^:private first-pause-ms 50)
 (def ^:private longest-pause-ms 5000)
+(def ^:private free-repeats "So often a request is sent again at once; daemons that disagree, or fall, need time." 3)
+(def ^:private repeat-pause-ms 100)
 
 ;; -- Connections --
 
@@ -37,14 +39,23 @@
   (if address [address] (:addresses conn)))
 
 (defn- open-any!
-  "A link to the first of the addresses that lets us in; nil if none answers. Blocks."
+  "A link to the first of the addresses that lets us in, each in its share of the time; nil if none answers, and the last one's reason is in
+  the connection's :failure. Blocks."
   [conn addresses]
   (some (fn [address]
-          (try (link/open! address (:options conn) (:connect-timeout-ms (:options conn)))
-               (catch clojure.lang.ExceptionInfo error
-                 (when-not (= "connection_lost" (:code (ex-data error))) (throw error)))
-               (catch java.io.IOException _ nil)))
+          (let [failed (fn [^Throwable error] (swap! (:state conn) assoc :failure (or (.getMessage error) (str (class error)))) nil)]
+            (try (link/open! address (:options conn) (max 1 (quot (:connect-timeout-ms (:options conn)) (count addresses))))
+                 (catch clojure.lang.ExceptionInfo error
+                   (if (= "connection_lost" (:code (ex-data error))) (failed error) (throw error)))
+                 (catch java.io.IOException error (failed error)))))
         addresses))
+
+(defn- nobody
+  "What is thrown if none of them answers."
+  [conn]
+  (ex-info (str "no daemon answers at " (apply str (interpose ", " (map :text (:addresses conn))))
+                (when-let [why (:failure @(:state conn))] (str " (" why ")")))
+           {:code "connection_lost"}))
 
 (defn- open-links [conn]
   (filter link/open? (vals (:links @(:state conn)))))
@@ -55,7 +66,7 @@
   (loop [pause first-pause-ms, left (:reconnect-ms (:options conn)), tries 1]
     (or (open-any! conn (if (and address (> tries 2)) (:addresses conn) (candidates conn address)))
         (if (or (:ended @(:state conn)) (not (pos? left)))
-          (throw (ex-info "no daemon answers" {:code "connection_lost"}))
+          (throw (nobody conn))
           (do (Thread/sleep (long (* pause (+ 0.5 (rand 0.5)))))
               (recur (min longest-pause-ms (* 2 pause)) (- left pause) (inc tries)))))))
 
@@ -70,8 +81,9 @@
   link)
 
 (defn- link-for!
-  "Calls `then` with a link to who owns the channel, or with nil and the exception. At once if there is one; else from another thread."
-  [conn channel then]
+  "Calls `then` with a link to who owns the channel, or with nil and the exception. At once if there is one; else from another thread, after
+  patience-ms at most (nil: :reconnect-ms)."
+  [conn channel patience-ms then]
   (let [{:keys [links routes ended]} @(:state conn)
         address (get routes (wire/group-of channel))
         present (if address (get links (:text address)) (first (filter link/open? (vals links))))]
@@ -82,21 +94,42 @@
                   opening (delay (future (adopt! conn (keep-trying! conn address))))
                   winner (get-in (swap! (:state conn) update-in [:opening key] #(or % opening)) [:opening key])]
               (a/thread
-                (let [[link error] (try [@@winner nil] (catch Throwable error [nil (or (.getCause error) error)]))]
+                (let [waited #(if patience-ms (deref % patience-ms nil) (deref %))
+                      [link error] (try [(or (waited @winner) (throw (nobody conn))) nil]
+                                        (catch java.util.concurrent.ExecutionException error [nil (.getCause error)])
+                                        (catch Throwable error [nil error]))]
                   (swap! (:state conn) update :opening (fn [all] (if (identical? (get all key) winner) (dissoc all key) all)))
                   (try (then link error) (catch Throwable error (report conn error)))))))))
+
+(defn- direction
+  "Where a refusal says to ask instead, which is remembered: after how many milliseconds; nil: it stands. Who has asked for TLS keeps to it."
+  [conn channel link {:keys [error address retry_ms]}]
+  (cond
+    (= error "moved")
+    (let [to (try (first (wire/addresses (str address))) (catch IllegalArgumentException _ nil))]
+      (when (and to (or (not= "tls" (:scheme (:address link))) (= "tls" (:scheme to))))
+        (swap! (:state conn) assoc-in [:routes (wire/group-of channel)] to)
+        0))
+    (and (= error "unavailable") retry_ms)
+    (do (swap! (:state conn) update :routes dissoc (wire/group-of channel))
+        retry_ms)))
 
 (defn- request!
   "Sends a request and calls on-end once with its reply (a map) and the link that it came by, or with an ex-info and nil. After a cut it is
   sent again if `repeat?`, or if it is a put and the daemon knows puts again."
   [conn op channel members {:keys [repeat? seq timeout-ms on-sent]} on-end]
   (let [deadline (when timeout-ms (+ (System/nanoTime) (* 1000000 timeout-ms)))]
-    (letfn [(ask [tries]
-              (link-for! conn channel
+    (letfn [(left-ms [tries]
+              (if (zero? tries) timeout-ms (max 0 (quot (- deadline (System/nanoTime)) 1000000))))
+            (ask [tries]
+              (link-for! conn channel (when timeout-ms (min (:reconnect-ms (:options conn)) (max 1000 (left-ms tries))))
                          (fn [link error]
                            (if error (on-end error nil) (send-by link tries)))))
-            (left-ms [tries]
-              (if (zero? tries) timeout-ms (max 0 (quot (- deadline (System/nanoTime)) 1000000))))
+            (ask-again [tries pause-ms]
+              (let [pause-ms (if (< tries free-repeats) pause-ms (max pause-ms repeat-pause-ms))]
+                (if (pos? pause-ms)
+                  (a/take! (a/timeout pause-ms) (fn [_] (ask (inc tries))))
+                  (ask (inc tries)))))
             (send-by [link tries]
               (let [once? (and seq (contains? @(:features link) "once"))
                     members (cond-> members
@@ -105,31 +138,35 @@
                 (try
                   (let [id (link/send! link op members #(answered link once? tries %))]
                     (when on-sent (on-sent link id)))
-                  (catch Exception error (on-end error nil)))))
-            (answered [link once? tries {:keys [lost status error address retry_ms] :as reply}]
-              (cond
-                (and lost (or repeat? once?) (not (:ended @(:state conn))))
-                (if (and deadline (pos? timeout-ms) (>= (System/nanoTime) deadline))
-                  (on-end (ex-info "the time ran out while the daemon was away" {:code "timeout"}) nil)
-                  (ask (inc tries)))
-                lost (on-end (ex-info lost {:code "connection_lost"}) nil)
-                (and (= error "moved") address)
-                (do (swap! (:state conn) assoc-in [:routes (wire/group-of channel)] (first (wire/addresses address)))
-                    (ask (inc tries)))
-                (and (= error "unavailable") retry_ms (not (and deadline (>= (System/nanoTime) deadline))))
-                (do (swap! (:state conn) update :routes dissoc (wire/group-of channel))
-                    (.schedule ^ScheduledExecutorService (:timer conn) ^Runnable #(ask (inc tries)) (long retry_ms) TimeUnit/MILLISECONDS))
-                (= status "error") (on-end (ex-info (str (:message reply)) {:code error :reply reply}) nil)
-                :else (on-end reply link)))]
+                  (catch Throwable error (on-end error nil)))))
+            (answered [link once? tries {:keys [lost stranger? status error] :as reply}]
+              (let [pause-ms (when (= status "error") (direction conn channel link reply))]
+                (cond
+                  (and lost (or repeat? once?) (not stranger?) (not (:ended @(:state conn))))
+                  (if (and deadline (pos? timeout-ms) (>= (System/nanoTime) deadline))
+                    (on-end (ex-info "the time ran out while the daemon was away" {:code "timeout"}) nil)
+                    (ask-again tries 0))
+                  lost (on-end (ex-info lost {:code "connection_lost"}) nil)
+                  (and pause-ms (not (and deadline (or (= error "unavailable") (pos? timeout-ms))
+                                          (> (+ (System/nanoTime) (* 1000000 pause-ms)) deadline))))
+                  (ask-again tries pause-ms)
+                  (= status "error") (on-end (ex-info (str (:message reply)) {:code error :reply reply}) nil)
+                  :else (on-end reply link))))]
       (ask 0))))
 
 (defn- await!
-  "A request's reply; throws what it ended with. Blocks."
+  "A request's reply; throws what it ended with. Blocks; if that is interrupted the request is withdrawn."
   ([conn op channel members] (await! conn op channel members {}))
   ([conn op channel members options]
-   (let [outcome (promise)]
-     (request! conn op channel members options (fn [reply _] (deliver outcome reply)))
-     (let [reply @outcome]
+   (let [outcome (promise), where (atom nil)
+         withdraw (fn [[link id]] (link/post! link "cancel" {"request" id}))
+         on-sent (fn [link id] (when (= ::nobody (first (swap-vals! where #(if (= % ::nobody) % [link id])))) (withdraw [link id])))]
+     (request! conn op channel members (assoc options :on-sent on-sent) (fn [reply _] (deliver outcome reply)))
+     (let [reply (try @outcome
+                      (catch InterruptedException error
+                        (let [[sent _] (reset-vals! where ::nobody)]
+                          (when (vector? sent) (withdraw sent)))
+                        (throw error)))]
        (if (instance? Throwable reply) (throw reply) reply)))))
 
 (defrecord Connection [addresses options producer last-seq timer state]
@@ -176,7 +213,7 @@
      (if-let [link (open-any! conn (:addresses conn))]
        (adopt! conn link)
        (do (.close ^Closeable conn)
-           (throw (ex-info (str "no daemon answers at " (apply str (interpose ", " (map :text (:addresses conn))))) {:code "connection_lost"}))))
+           (throw (nobody conn))))
      conn)))
 
 (defn features

@@ -5,9 +5,10 @@
   the reading (callbacks are run by core.async's pool)."
   (:require [clojure.core.async.impl.dispatch :as dispatch]
             [millrace.wire :as wire])
-  (:import (java.io BufferedInputStream BufferedOutputStream DataInputStream DataOutputStream)
+  (:import (java.io BufferedInputStream BufferedOutputStream DataInputStream DataOutputStream InputStream OutputStream)
            (java.net InetSocketAddress Socket StandardProtocolFamily UnixDomainSocketAddress)
-           (java.nio.channels Channels SocketChannel)
+           (java.nio ByteBuffer)
+           (java.nio.channels SocketChannel)
            (java.util.concurrent LinkedBlockingQueue TimeUnit)
            (javax.net.ssl SSLContext SSLParameters SSLSocket)))
 
@@ -21,37 +22,54 @@
   [link]
   (nil? (:why @(:state link))))
 
-(defn- open-tls ^SSLSocket [^SSLContext context {:keys [host port]} timeout-ms]
-  (let [plain (Socket.)]
-    (.connect plain (InetSocketAddress. ^String host (int port)) (int timeout-ms))
-    (let [^SSLSocket socket (.createSocket (.getSocketFactory context) plain ^String host (int port) true)]
-      (.setSSLParameters socket (doto ^SSLParameters (.getSSLParameters socket) (.setEndpointIdentificationAlgorithm "HTTPS")))
-      (.startHandshake socket)
-      socket)))
+(defn- channel-streams
+  "[input output] of a channel, for buffered streams. Those of java.nio.channels.Channels let nobody write while somebody reads (before Java 19)."
+  [^SocketChannel channel]
+  [(proxy [InputStream] []
+     (read [^bytes bytes from n] (.read channel (ByteBuffer/wrap bytes from n))))
+   (proxy [OutputStream] []
+     (write [^bytes bytes from n]
+       (let [buffer (ByteBuffer/wrap bytes from n)]
+         (while (.hasRemaining buffer)
+           (.write channel buffer)))))])
+
+(defn- shake-hands!
+  "The plain socket's, as one of TLS."
+  ^SSLSocket [^Socket plain ^SSLContext context {:keys [host port]}]
+  (let [^SSLSocket socket (.createSocket (.getSocketFactory context) plain ^String host (int port) true)]
+    (.setSSLParameters socket (doto ^SSLParameters (.getSSLParameters socket) (.setEndpointIdentificationAlgorithm "HTTPS")))
+    (.startHandshake socket)
+    socket))
 
 (defn- open-socket
   "[input output close!]"
   [{:keys [scheme path host port] :as address} tls timeout-ms]
   (if (= scheme "unix")
     (let [channel (SocketChannel/open StandardProtocolFamily/UNIX)]
-      (.connect channel (UnixDomainSocketAddress/of ^String path))
-      [(Channels/newInputStream channel) (Channels/newOutputStream channel) #(.close channel)])
-    (let [^Socket socket (if (= scheme "tls")
-                           (open-tls (or tls (SSLContext/getDefault)) address timeout-ms)
-                           (doto (Socket.) (.connect (InetSocketAddress. ^String host (int port)) (int timeout-ms))))]
-      (.setTcpNoDelay socket true)
-      (.setKeepAlive socket true)
-      [(.getInputStream socket) (.getOutputStream socket) #(.close socket)])))
+      (try
+        (.connect channel (UnixDomainSocketAddress/of ^String path))
+        (conj (channel-streams channel) #(.close channel))
+        (catch Throwable error (.close channel) (throw error))))
+    (let [plain (Socket.)]
+      (try
+        (.connect plain (InetSocketAddress. ^String host (int port)) (int timeout-ms))
+        (.setSoTimeout plain (int timeout-ms)) ; who takes connections need not answer
+        (let [^Socket socket (if (= scheme "tls") (shake-hands! plain (or tls (SSLContext/getDefault)) address) plain)]
+          (.setSoTimeout plain 0)
+          (.setTcpNoDelay socket true)
+          (.setKeepAlive socket true)
+          [(.getInputStream socket) (.getOutputStream socket) #(.close socket)])
+        (catch Throwable error (.close plain) (throw error))))))
 
 (defn end!
-  "Ends it: everybody who waits gets {:lost why}."
-  [link why]
+  "Ends it: everybody who waits gets {:lost why}; with :stranger? if it is no daemon that answers, and asking again is vain."
+  [link why & {:keys [stranger?]}]
   (let [[before _] (swap-vals! (:state link) (fn [state] (if (:why state) state (assoc state :why why :pending {}))))]
     (when-not (:why before)
       (.offer ^LinkedBlockingQueue (:outbox link) ::end)
       (try ((:close-socket link)) (catch Exception _ nil))
       (doseq [[_ {:keys [on-reply]}] (:pending before)]
-        (dispatch/run #(on-reply {:lost why}))))))
+        (dispatch/run #(on-reply {:lost why :stranger? stranger?}))))))
 
 (defn send!
   "Sends a request; its id. on-reply is called once, by core.async's pool: with the reply (a map with keyword keys, the value as key-fn
@@ -63,14 +81,14 @@
                                                                 (update state :last-id inc))))]
     (if why
       (do (dispatch/run #(on-reply {:lost why})) nil)
-      (let [text (wire/check-length (wire/encode (assoc members "id" last-id "op" op)) @(:max-frame link))
+      (let [body (wire/check-length (wire/bytes-of (wire/encode (assoc members "id" last-id "op" op))) @(:max-frame link))
             [before _] (swap-vals! (:state link) (fn [state]
                                                    (if (:why state)
                                                      state
                                                      (assoc-in state [:pending last-id] {:on-reply on-reply}))))]
         (if (:why before)
           (dispatch/run #(on-reply {:lost (:why before)}))
-          (.offer ^LinkedBlockingQueue (:outbox link) text))
+          (.offer ^LinkedBlockingQueue (:outbox link) body))
         last-id))))
 
 (defn post!
@@ -100,16 +118,19 @@
   (try
     (loop []
       (if-let [text (wire/read-frame in @(:max-frame link))]
-        (let [reply (top-key (wire/decode text identity) key-fn)
+        (let [reply (top-key (wire/decode-reply text) key-fn)
               id (:id reply)
               [before _] (swap-vals! (:state link) update :pending dissoc id)]
           (reset! (:heard link) (System/nanoTime))
+          (when (and (= (:error reply) "undecodable") (:lease reply))
+            (give-back! link (:lease reply)))
           (when-let [{:keys [on-reply]} (get-in before [:pending id])]
             (dispatch/run #(on-reply reply)))
           (recur))
         (end! link (str (:text (:address link)) " has ended the connection"))))
-    (catch Exception error
-      (end! link (str (:text (:address link)) ": " (or (.getMessage error) (class error)))))))
+    (catch Throwable error ; whatever it is, nobody may wait in vain
+      (end! link (str (:text (:address link)) ": " (or (.getMessage error) (class error)))
+            :stranger? (not (instance? java.io.IOException error))))))
 
 (defn- silent?
   "Asks a daemon that has said nothing for a while; true if it has said nothing for much longer."
@@ -122,16 +143,16 @@
 (defn- write-loop [link ^DataOutputStream out]
   (let [^LinkedBlockingQueue outbox (:outbox link)]
     (try
-      (loop [text (.poll outbox heartbeat-ms TimeUnit/MILLISECONDS)]
+      (loop [body (.poll outbox heartbeat-ms TimeUnit/MILLISECONDS)]
         (cond
-          (= text ::end) nil
-          (nil? text) (if (silent? link)
+          (= body ::end) nil
+          (nil? body) (if (silent? link)
                         (end! link (str (:text (:address link)) " is silent"))
                         (recur (.poll outbox heartbeat-ms TimeUnit/MILLISECONDS)))
-          :else (do (wire/write-frame! out text @(:max-frame link))
+          :else (do (wire/write-frame! out body)
                     (when (.isEmpty outbox) (.flush out))
                     (recur (.poll outbox heartbeat-ms TimeUnit/MILLISECONDS)))))
-      (catch Exception error
+      (catch Throwable error
         (end! link (str (:text (:address link)) ": " (or (.getMessage error) (class error))))))))
 
 (defn- thread! [name body]
@@ -153,5 +174,5 @@
         (end! link "the hello was not answered")
         (throw (ex-info (str (:text address) ": " (or (:lost reply) (:message reply))) {:code (or (:error reply) "connection_lost") :reply reply})))
       (reset! (:features link) (set (:features reply)))
-      (reset! (:max-frame link) (min wire/largest-frame (max wire/least-frame (long (:max_frame_bytes reply)))))
+      (reset! (:max-frame link) (min wire/largest-frame (max wire/least-frame (long (or (:max_frame_bytes reply) 0)))))
       link)))

@@ -13,27 +13,30 @@
 
 (defn start-daemon
   "[process url]"
-  []
-  (let [command [(str build "/millraced") "--http" "none" "--set" "limits.grace_ms=0" "--listen" "tcp://127.0.0.1:0"]
+  [& more]
+  (let [command (into [(str build "/millraced") "--http" "none" "--set" "limits.grace_ms=0" "--listen" "tcp://127.0.0.1:0"] more)
         process (.start (ProcessBuilder. ^java.util.List command))
         log (io/reader (.getErrorStream process))
         ready (first (filter #(re-find #"ready" %) (line-seq log)))]
     (future (doseq [_ (line-seq log)]))
     [process (re-find #"tcp://127\.0\.0\.1:\d+" ready)]))
 
-(use-fixtures :each
-  (fn [body]
-    (let [[^Process process url] (start-daemon)]
-      (try
-        (with-open [conn (mill/connect url {:name "test" :on-error (fn [_])})]
-          (mill/create! conn "jobs" :bounded :capacity 8)
-          (mill/create! conn "out" :bounded :capacity 8)
-          (mill/create! conn "meet" :unbuffered)
-          (mill/create! conn "lossy" :dropping :capacity 1)
-          (mill/create! conn "leader" :promise)
-          (binding [*conn* conn, *url* url]
-            (body)))
-        (finally (.destroy process) (.waitFor process))))))
+(defn with-daemon
+  "Calls body with a daemon of its own, and its channels."
+  [body]
+  (let [[^Process process url] (start-daemon)]
+    (try
+      (with-open [conn (mill/connect url {:name "test" :on-error (fn [_])})]
+        (mill/create! conn "jobs" :bounded :capacity 8)
+        (mill/create! conn "out" :bounded :capacity 8)
+        (mill/create! conn "meet" :unbuffered)
+        (mill/create! conn "lossy" :dropping :capacity 1)
+        (mill/create! conn "leader" :promise)
+        (binding [*conn* conn, *url* url]
+          (body)))
+      (finally (.destroy process) (.waitFor process)))))
+
+(use-fixtures :each with-daemon)
 
 (defn until
   "Asks until the channel's row is so."

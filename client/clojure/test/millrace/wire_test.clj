@@ -8,6 +8,9 @@
     (is (= big (wire/encode (wire/decode big identity)))))
   (is (= 9007199254740993 (wire/decode "9007199254740993" identity)))
   (is (= 1e400M (wire/decode "1e400" identity)))
+  (is (= (bigdec (str (apply str (repeat 400 "7")) ".5")) (wire/decode (str (apply str (repeat 400 "7")) ".5") identity)))
+  (is (= {"id" 1 "error" "undecodable" "lease" "x"}
+         (select-keys (wire/decode-reply "{\"id\":1,\"value\":1e99999999999,\"lease\":\"x\"}") ["id" "error" "lease" "value"])))
   (is (= {:a [1.5 nil true "é/"]} (wire/decode "{\"a\":[1.5,null,true,\"é/\"]}" keyword)))
   (is (= "{\"a\":\"é/\"}" (wire/encode {:a "é/"}))))
 
