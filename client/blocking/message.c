@@ -34,7 +34,7 @@ static void drop_half_character(char *text, size_t len)
 
 int mr_fail(int status, const char *message)
 {
-	size_t len = strlen(message);
+	size_t len = strlen(message = message ? message : "");
 
 	if (message == last_message)
 		return status;

@@ -85,7 +85,7 @@ class Client:
         """token: None is $MILLRACE_TOKEN. tls: an ssl.SSLContext for tls:// URLs; None: the system's authorities."""
         match = re.fullmatch(r"(tcp|tls)://(?:\[([^]]+)\]|([^:/\[\]]+))(?::(\d+))?/?|unix://(/.+)",
                              url or os.environ.get("MILLRACE_URL") or "tcp://127.0.0.1:7223")
-        if not match:
+        if not match or not 0 < int(match[4] or 1) < 65536:
             raise ValueError("a daemon's URL is tcp://host:port, tls://host:port or unix:///path")
         scheme, host, path = match[1], match[2] or match[3], match[5]
         self.numbers, self.pending, self.broken, self.notice, self.max_frame = itertools.count(1), {}, None, None, 65536

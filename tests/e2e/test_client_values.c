@@ -301,6 +301,8 @@ START_TEST(every_status_has_a_name)
 	ck_assert_str_eq(mr_status_name(MR_CANCELLED + 1), "unknown");
 	ck_assert_str_eq(mr_status_name(MR_EUNAVAILABLE - 1), "unknown");
 	ck_assert_str_eq(mr_status_name(-99999), "unknown");
+	ck_assert_int_eq(mr_fail(MR_EFAILED, NULL), MR_EFAILED);
+	ck_assert_str_eq(mr_message(), "");
 	ck_assert_str_eq(mr_version(), MILLRACE_VERSION);
 	mr_free(NULL);
 }

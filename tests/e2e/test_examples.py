@@ -150,7 +150,8 @@ class PythonClient(WithDaemon):
         with millrace.Client() as m:
             self.assertEqual(m.hello["protocol"], 1)
         self.assertRaisesRegex(ConnectionError, "disconnected", m.ask, "ping")
-        self.assertRaisesRegex(ValueError, "tcp://host:port", millrace.Client, "http://x")
+        for url in "http://x", "tcp://", "unix://relative", "tcp://127.0.0.1:0", "tcp://127.0.0.1:65536":
+            self.assertRaisesRegex(ValueError, "tcp://host:port", millrace.Client, url)
         self.assertRaises(OSError, millrace.Client, "unix:///nowhere.sock")
 
     def test_values(self):
