@@ -9,6 +9,7 @@ const LARGEST_FRAME = 16 * 1024 * 1024 - 1;
 const REPLY_EXTRA = 1024; // a reply may be so much longer than a request
 const HEARTBEAT_MS = 15_000; // after so much silence a ping asks whether the daemon is still there; after as much again it is not
 
+const CLOSE_MS = 1000; // for so long what was written may still be sent at the end
 export const PROTOCOL = "protocol"; // the code of a ConnectionLostError: what answers is no daemon, and will not be one the next time
 
 export class Link {
@@ -194,10 +195,12 @@ export class Link {
     this.abort(`${this.address.text} does not speak Millrace's protocol: ${what}`, PROTOCOL);
   }
 
-  /** What was written is sent, then it ends. */
+  /** What was written is sent, then it ends; in any case soon. */
   async close() {
     this.#finish("the client has disconnected");
+    const timer = setTimeout(() => this.#socket.destroy(), CLOSE_MS);
     await new Promise((resolve) => this.#socket.once("close", resolve).end(() => this.#socket.destroy()));
+    clearTimeout(timer);
   }
 
   #finish(why, code = "connection_lost") {

@@ -285,6 +285,16 @@ test("what is no reply is not asked for again; a daemon that falls at each reque
   assert.ok(n < 10, `asked ${n} times`);
 });
 
+test("who does not read any more is not waited for at the end", async (t) => {
+  let reader;
+  const server = net.createServer((socket) => speaker(() => socket.pause() && undefined)((reader = socket)));
+  const m = await connect(`tcp://127.0.0.1:${await listening(t, server)}`);
+  const puts = Promise.allSettled([m.ping(), ...Array.from({ length: 300 }, () => m.put("jobs", "x".repeat(60_000)))]);
+  await new Promise((resolve) => reader.once("pause", resolve));
+  await m.disconnect();
+  for (const put of await puts) assert.equal(put.status, "rejected");
+});
+
 test("who has asked for TLS is not sent to where there is none", async (t) => {
   const { daemon } = await setUp(t);
   const directory = mkdtempSync(path.join(tmpdir(), "millrace-test."));

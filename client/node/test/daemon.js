@@ -85,7 +85,7 @@ export function speaker(answer) {
         const request = JSON.parse(bytes.subarray(4, 4 + bytes.readUInt32BE()));
         bytes = bytes.subarray(4 + bytes.readUInt32BE());
         const reply = request.op === "hello" ? { status: "ok", features: ["cluster"] } : answer(request);
-        if (!reply) return void socket.end();
+        if (!reply) return void (socket.isPaused() || socket.end());
         const body = Buffer.from(typeof reply === "string" ? reply : JSON.stringify({ id: request.id, ...reply }));
         const head = Buffer.alloc(4);
         head.writeUInt32BE(body.length);

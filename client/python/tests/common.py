@@ -38,21 +38,27 @@ def frame(body):
 
 class StandIn:
     """What stands in for a daemon, for as long as the test runs: it says hello, and answers each other request with what `answer` makes of
-    it: a reply without its id, or the bytes to send (none: that ends the connection). `context`: by TLS."""
+    it: a reply without its id, or the bytes to send (none: that ends the connection), or None: nothing. `context`: by TLS."""
 
     def __init__(self, test, answer, hello=None, context=None):
         stand_in = self
-        self.asked = []  # each op, but for hello
+        self.asked, self.ended = [], threading.Event()  # each op, but for hello; a connection has ended
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
+                try:
+                    self.answer()
+                finally:
+                    stand_in.ended.set()
+
+            def answer(self):
                 wire = context.wrap_socket(self.request, server_side=True) if context else self.request
                 with wire, wire.makefile("rb") as stream:
                     while len(header := stream.read(4)) == 4:
                         sent = stand_in.reply(json.loads(stream.read(*struct.unpack(">I", header))), answer, hello)
-                        if not sent:
+                        if sent == b"":
                             return
-                        wire.sendall(sent)
+                        wire.sendall(sent or b"")
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -73,4 +79,4 @@ class StandIn:
         else:
             self.asked.append(request["op"])
             reply = answer(request)
-        return reply if isinstance(reply, bytes) else frame(json.dumps({"id": request["id"], **reply}).encode())
+        return reply if reply is None or isinstance(reply, bytes) else frame(json.dumps({"id": request["id"], **reply}).encode())

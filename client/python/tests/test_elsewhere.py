@@ -1,8 +1,10 @@
 """Who answers is another than was thought: a daemon that names the next one, one that never answers, or none at all."""
+import asyncio
 import socket
+import threading
 import unittest
 
-from common import Daemon, StandIn, frame, millrace, url_of
+from common import DEADLINE_S, Daemon, StandIn, frame, millrace, url_of
 
 
 class Cluster(unittest.TestCase):
@@ -47,6 +49,31 @@ class Strangers(unittest.TestCase):
                 m.ping()
             with self.assertRaisesRegex(millrace.ConnectionLost, "nowhere.*(No such file|no answer in time)"):
                 millrace.connect(f"unix:///nowhere/m.sock,{url}", connect_timeout=0.1).open()
+
+    def test_a_name_that_no_host_can_have_does_not_hide_the_next(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.stop)
+        with millrace.connect(f"tcp://a..b,{url_of(daemon)}") as m:
+            m.ping()
+
+    def test_what_was_written_is_sent_before_the_end(self):
+        reads_on = threading.Event()
+        other = StandIn(self, lambda request: reads_on.wait(DEADLINE_S) and None)
+
+        async def write_much():
+            async with millrace.connect(other.url) as m:
+                link = next(iter(m._links.values()))
+                puts = []
+                while link._writable is None:
+                    puts.append(asyncio.ensure_future(m.put("jobs", "x" * 60_000)))
+                    await asyncio.sleep(0)
+                link.post("ack", {"lease": "x"})
+                reads_on.set()
+            await asyncio.gather(*puts, return_exceptions=True)
+
+        asyncio.run(write_much())
+        other.ended.wait(DEADLINE_S)
+        self.assertEqual(other.asked[-1], "ack")
 
     def test_what_is_no_reply_ends_the_call_and_is_not_asked_for_again(self):
         deep = b"[" * 20_000 + b"]" * 20_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import Closed, LeaseLost, Refused
@@ -47,7 +48,8 @@ class Jobs:
     def __del__(self) -> None:
         job = self._job
         if job is not None and not job.is_done and job._link.is_open:
-            job._link._loop.call_soon_threadsafe(job.fail)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and soon the connection
+                job._link._loop.call_soon_threadsafe(job.fail)
 
 
 class Subscription:

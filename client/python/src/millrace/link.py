@@ -20,6 +20,7 @@ LARGEST_FRAME = 16 * 1024 * 1024 - 1
 REPLY_EXTRA = 1024  # a reply may be so much longer than a request
 HEARTBEAT_S = 15.0  # after so much silence a ping asks whether the daemon is still there; after as much again it is not
 LONGEST_MS = 2**31 - 1
+CLOSE_S = 1.0  # for so long what was written may still be sent at the end
 PROTOCOL = "protocol"  # the code of a ConnectionLost: what answers is no daemon, and will not be one the next time
 _ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*,')
 
@@ -58,6 +59,7 @@ class Link(asyncio.Protocol):
         self._last_id = 0
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._closed: asyncio.Future[None] = self._loop.create_future()
         self._writable: asyncio.Future[None] | None = None  # while the transport wants no more
         self._heard = self._loop.time()
         self._pinged = False
@@ -86,7 +88,7 @@ class Link(asyncio.Protocol):
                 _, protocol = await loop.create_connection(
                     make, address.host, address.port, ssl=tls, server_hostname=address.host if tls else None
                 )
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ssl.SSLError, UnicodeError) as error:  # the last one for a name that no host can have
             raise ConnectionLost(f"{address}: {error}", "unreachable") from error
         link = protocol
         try:
@@ -256,6 +258,8 @@ class Link(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._closed.done():
+            self._closed.set_result(None)
         self._end(self._notice or (f"{self.address}: {exc}" if exc else f"{self.address} has ended the connection"))
 
     def abort(self, why: str, code: str = "connection_lost") -> None:
@@ -267,10 +271,15 @@ class Link(asyncio.Protocol):
         self.abort(f"{self.address} does not speak Millrace's protocol: {what}", PROTOCOL)
 
     async def close(self) -> None:
-        """Sends what was written, and ends. Leases that are still held come back to their channels."""
+        """Sends what was written, and ends, in any case soon. Leases that are still held come back to their channels."""
         self._end("the client has disconnected")
         if self._transport:
             self._transport.close()
+            try:
+                await asyncio.wait({self._closed}, timeout=CLOSE_S)
+            finally:
+                if not self._closed.done():
+                    self._transport.abort()
 
     def _end(self, why: str, code: str = "connection_lost") -> None:
         if not self.is_open:
