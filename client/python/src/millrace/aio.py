@@ -169,6 +169,8 @@ class AsyncClient:
                     link = await asyncio.wait_for(opening, settings.connect_timeout / len(candidates))
                 except (ConnectionLost, asyncio.TimeoutError) as error:
                     self._failure = str(error) or f"{candidate}: no answer in time"
+                    if self._is_ended:  # a cancelling that met the end of wait_for() is lost
+                        raise ConnectionLost("the client has disconnected", "disconnected") from error
                     continue
                 self._failure = ""
                 self._links[candidate] = link
