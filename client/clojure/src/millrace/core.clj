@@ -91,14 +91,14 @@
       ended (then nil (ex-info "the connection was closed" {:code "closed_connection"}))
       (and present (link/open? present)) (then present nil)
       :else (let [key (:text address)
-                  opening (delay (future (adopt! conn (keep-trying! conn address))))
+                  opening (delay (future (try (adopt! conn (keep-trying! conn address))
+                                              (finally (swap! (:state conn) update :opening dissoc key)))))
                   winner (get-in (swap! (:state conn) update-in [:opening key] #(or % opening)) [:opening key])]
               (a/thread
                 (let [waited #(if patience-ms (deref % patience-ms nil) (deref %))
                       [link error] (try [(or (waited @winner) (throw (nobody conn))) nil]
                                         (catch java.util.concurrent.ExecutionException error [nil (.getCause error)])
                                         (catch Throwable error [nil error]))]
-                  (swap! (:state conn) update :opening (fn [all] (if (identical? (get all key) winner) (dissoc all key) all)))
                   (try (then link error) (catch Throwable error (report conn error)))))))))
 
 (defn- direction
