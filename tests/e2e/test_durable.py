@@ -155,7 +155,7 @@ class Restart(Durable):
         wire = Wire(daemon.port)
         self.assertEqual(wire.ask("stat", channel="q")["buffered"], 2)
         wire.close()
-        self.assertEqual([line for line in daemon.lines if "channel r " in line], [])
+        self.assertEqual([line for line in daemon.log().splitlines() if "channel r " in line], [])
 
     def test_metrics_tell_of_the_journal(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", http="127.0.0.1:0")
@@ -241,7 +241,7 @@ class Starting(Durable):
             self.assertIn("reading the journal: 0 records", json.loads(text)["message"])
         wire = Wire(self.port)
         self.addCleanup(wire.close)
-        self.assertEqual([], [line for line in daemon.lines if "ready:" in line])
+        self.assertNotIn("ready:", daemon.log())
         daemon.process.send_signal(signal.SIGHUP)  # it waits until the start is over
         self.let_go()
         self.assertEqual(wire.ask("take", channel="q")["value"], "kept")  # who has come meanwhile is served

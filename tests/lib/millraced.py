@@ -1,8 +1,10 @@
 """The real daemon, and raw connections to it, for tests in Python. Everything waits for events, at most DEADLINE_S."""
+import contextlib
 import json
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -61,7 +63,10 @@ class Daemon:
             resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
 
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=limit if nofile else None, **popen)
+        self.pipe = os.dup(self.process.stderr.fileno())  # the reader's, who closes it
+        os.set_blocking(self.pipe, False)
         self.lines = []
+        self.rest = b""  # of a line that has not come whole
         self.changed = threading.Condition()
         self.ended = False
         self.reader = threading.Thread(target=self.read_log, daemon=True)
@@ -79,13 +84,21 @@ class Daemon:
         return int(match[1]) if match else None
 
     def read_log(self):
-        for line in self.process.stderr:
+        while not self.ended:
+            select.select([self.pipe], [], [])
             with self.changed:
-                self.lines.append(line)
-                self.changed.notify_all()
-        with self.changed:
-            self.ended = True
-            self.changed.notify_all()
+                self.take_over()
+        os.close(self.pipe)
+
+    def take_over(self):
+        """What is in the pipe now; with the lock."""
+        with contextlib.suppress(BlockingIOError):
+            while not self.ended:
+                data = os.read(self.pipe, 1 << 16)
+                *whole, self.rest = (self.rest + data).split(b"\n")
+                self.lines += [f"{line.decode()}\n" for line in whole]
+                self.ended = not data
+        self.changed.notify_all()
 
     def find_log(self, text):
         """Waits for a line with this text, and returns it; None if the daemon ends without it."""
@@ -111,7 +124,9 @@ class Daemon:
         return True
 
     def log(self):
+        """All that it has logged so far."""
         with self.changed:
+            self.take_over()
             return "".join(self.lines)
 
     def kill(self, number):
