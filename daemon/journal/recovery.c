@@ -210,6 +210,8 @@ static int begin_segment(struct reader *reader, uint64_t first)
 	if (!reader->next && reader->size < head.size && /* of any other it shows in the one behind it */
 	    lose(reader, reader->size, "it was cut short, and had %" PRIu64 " bytes", head.size) < 0)
 		return -1;
+	if (head.size && reader->size > head.size)
+		reader->size = head.size; /* whatever is behind it was never ours */
 	if (reader->follows && head.first > log->next &&
 	    lose(reader, 0, "batches %" PRIu64 " to %" PRIu64 " are missing before it", log->next, head.first - 1) < 0)
 		return -1;

@@ -97,6 +97,14 @@ static enum error create_channel(struct server *server, const struct config_chan
 	return broker_step(&server->broker, &event);
 }
 
+static const char *reason_of(enum error error)
+{
+	if (error != ERROR_CHANNEL_EXISTS)
+		return error_text(error);
+	return "it is there with another `kind` or `durable`, which stay as they are: leave it out of the "
+	       "configuration, delete it, and then put it in again";
+}
+
 bool server_has_group_of(const struct server *server, const char *channel, struct slice group)
 {
 	struct slice own = channel_group(slice_from(channel));
@@ -125,7 +133,7 @@ size_t server_create_channels(struct server *server, const struct config *config
 		enum error error = create_channel(server, channel);
 		if (error == ERROR_NONE)
 			continue;
-		log_warning("channel %s of the configuration: %s", channel->name, error_text(error));
+		log_warning("channel %s of the configuration: %s", channel->name, reason_of(error));
 		failed++;
 	}
 	free(order);

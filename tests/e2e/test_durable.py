@@ -143,6 +143,8 @@ class Restart(Durable):
         row = wire.ask("stat", channel="q")
         self.assertEqual((row["capacity"], row["buffered"]), (7, 2))
         wire.close()
+        self.kill(daemon)
+        self.assertIn("leave it out of the configuration, delete it", self.refused("--set", "channels.q={kind: sliding, capacity: 7, durable: true}"))
 
     def test_what_is_no_longer_configured_stays_with_a_warning(self):
         daemon = self.start("--set", "channels.q={kind: bounded, capacity: 5, durable: true}", "--set", "channels.r={kind: bounded, capacity: 5, durable: true}")

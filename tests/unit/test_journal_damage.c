@@ -126,6 +126,14 @@ START_TEST(a_last_segment_that_was_cut_short_is_refused)
 }
 END_TEST
 
+START_TEST(what_is_behind_the_size_of_a_segment_is_not_read)
+{
+	journal_write(3);
+	ck_assert_int_eq(truncate(journal_segment(1), (off_t)1 << 42), 0); /* to read that takes minutes */
+	journal_expect_records(3);
+}
+END_TEST
+
 START_TEST(a_first_segment_of_which_nothing_is_left_is_damage)
 {
 	journal_write(2);
@@ -253,6 +261,7 @@ int main(void)
 		a_segment_that_is_missing_or_renamed_is_refused,
 		a_segment_that_was_cut_short_is_refused_if_it_lost_anything,
 		a_last_segment_that_was_cut_short_is_refused,
+		what_is_behind_the_size_of_a_segment_is_not_read,
 		a_first_segment_of_which_nothing_is_left_is_damage,
 		what_has_a_segments_name_and_is_no_file_is_refused,
 		a_record_of_an_unknown_kind_is_refused,
