@@ -143,7 +143,10 @@ static int write_batch(struct inspection *inspection, char *error)
 	if (result == 0) {
 		batch_open(run->bytes, inspection->kept.next, len);
 		memset(run->bytes + run->len, 0, batch_span(len) - run->len);
-		result = log_append(&inspection->kept, run->bytes, batch_span(len));
+		size_t done = 0;
+		result = log_append(&inspection->kept, run->bytes, batch_span(len), &done);
+		if (result > 0)
+			result = -ENOSPC;
 	}
 	run->len = 0;
 	if (result < 0 && !error[0])

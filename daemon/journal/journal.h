@@ -22,6 +22,7 @@ extern const uint64_t carrier_bounds_us[CARRIER_BOUNDS];
 struct carrier_status {
 	uint64_t committed;       /* all batches up to this number are kept */
 	bool is_full;             /* there is no room for more than records that make room */
+	bool waits_for_room;      /* not even for those: what was handed over stays until there is */
 	const char *failure;      /* NULL, or what failed: nothing will be committed any more. Static */
 	int failure_errno;        /* with it; 0: none */
 	uint64_t bytes, segments; /* what it holds */

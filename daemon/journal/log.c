@@ -189,29 +189,31 @@ static size_t seal(struct log *log, char *run, size_t len)
 	return done;
 }
 
-int log_append(struct log *log, char *run, size_t len)
+int log_append(struct log *log, char *run, size_t len, size_t *done)
 {
 	struct disk *disk = log->disk;
 	log->last_run = len;
 	assert(log->handle >= 0 && len % JOURNAL_BLOCK == 0);
-	for (size_t done = 0; done < len;) {
-		size_t part = seal(log, run + done, len - done);
+	while (*done < len) {
+		size_t part = seal(log, run + *done, len - *done);
 		int result;
 		if (part == 0) {
 			struct batch_head head;
-			batch_head_read(run + done, 0, &head);
+			batch_head_read(run + *done, 0, &head);
+			if ((result = log_make_spare(log)) < 0)
+				return log_lacks_room(result) ? 1 : result;
 			if ((result = next_segment(log, batch_span(head.len))) < 0)
 				return result;
 			continue;
 		}
 		log->doing = "writing";
-		if ((result = disk->calls->write(disk, log->handle, run + done, part, log->at)) < 0)
+		if ((result = disk->calls->write(disk, log->handle, run + *done, part, log->at)) < 0)
 			return result;
 		log->doing = "fdatasync";
 		if ((result = disk->calls->sync(disk, log->handle)) < 0)
 			return result;
 		log->at += part;
-		done += part;
+		*done += part;
 	}
 	return 0;
 }

@@ -46,8 +46,10 @@ int log_add_segment(struct log *log, uint64_t first, uint64_t size);
 /* After recovery: makes sure that what was read is on the disk, and begins a segment. -ENOSPC: there is no room. */
 int log_begin(struct log *log);
 
-/* Writes a run of batches, of which batch_open() has told number and length. The run is changed in place. */
-int log_append(struct log *log, char *run, size_t len);
+/* Writes a run of batches, of which batch_open() has told number and length, from *done on, and says there how far it
+ * has come. The run is changed in place. 1: there is no room for the segment that comes next; nothing has failed, and
+ * it may be called again to go on. */
+int log_append(struct log *log, char *run, size_t len, size_t *done);
 
 /* Makes the spare, if it is lacking. -ENOSPC is no failure, but the log is full. */
 int log_make_spare(struct log *log);

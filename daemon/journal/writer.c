@@ -21,7 +21,7 @@ struct writer {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t wake;
 	char *run; /* NULL: none */
-	size_t run_len;
+	size_t run_len, run_done;
 	uint64_t run_last;
 	uint64_t drop_before;
 	bool is_ending;
@@ -71,10 +71,17 @@ static void write_run(struct writer *writer)
 	size_t len = writer->run_len;
 	pthread_mutex_unlock(&writer->lock);
 	uint64_t begin_us = now_us();
-	int result = log_append(writer->log, run, len);
+	int result = log_append(writer->log, run, len, &writer->run_done);
 	uint64_t us = now_us() - begin_us;
 	pthread_mutex_lock(&writer->lock);
+	if (result > 0) {
+		writer->status.waits_for_room = true;
+		describe_log(writer, true);
+		tell(writer);
+		return;
+	}
 	writer->run = NULL;
+	writer->run_done = 0;
 	if (result < 0) {
 		fail(writer, result);
 		return;
@@ -103,11 +110,18 @@ static void look_after_log(struct writer *writer)
 	bool is_full = log_lacks_room(spare);
 	pthread_mutex_lock(&writer->lock);
 	bool was_full = writer->status.is_full;
+	writer->status.waits_for_room = writer->status.waits_for_room && is_full;
 	describe_log(writer, is_full);
 	if (result < 0 || (spare < 0 && !is_full))
 		fail(writer, result < 0 ? result : spare);
 	else if (drop_before || was_full != is_full)
 		tell(writer);
+}
+
+/* With the lock: whether there is a run, and room for it. */
+static bool has_run(const struct writer *writer)
+{
+	return writer->run && !writer->status.waits_for_room;
 }
 
 /* With the lock: waits until there is something to do, or it is time to see whether there is room again. */
@@ -116,7 +130,7 @@ static void wait_for_work(struct writer *writer)
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += FULL_RETRY_S;
-	while (!writer->run && !writer->drop_before && !writer->is_ending)
+	while (!has_run(writer) && !writer->drop_before && !writer->is_ending)
 		if (!writer->status.is_full)
 			pthread_cond_wait(&writer->wake, &writer->lock);
 		else if (pthread_cond_timedwait(&writer->wake, &writer->lock, &until) == ETIMEDOUT)
@@ -129,10 +143,10 @@ static void *run_writer(void *arg)
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->status.failure) {
 		look_after_log(writer);
-		if (writer->is_ending && !writer->run && !writer->drop_before)
+		if (writer->is_ending && !has_run(writer) && !writer->drop_before)
 			break;
 		wait_for_work(writer);
-		if (writer->run && !writer->status.failure)
+		if (has_run(writer) && !writer->status.failure)
 			write_run(writer);
 	}
 	pthread_mutex_unlock(&writer->lock);

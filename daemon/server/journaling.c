@@ -53,15 +53,18 @@ static void fail(struct server *server)
 static void tell_room(struct server *server)
 {
 	struct server_journal *journal = &server->journal;
-	if (journal->is_full == journal->journal.status.is_full)
-		return;
-	journal->is_full = journal->journal.status.is_full;
-	if (journal->is_full)
+	const struct carrier_status *status = &journal->journal.status;
+	if (journal->is_full != status->is_full && status->is_full)
 		log_warning("the disk of the journal is full: puts on durable channels are refused (unavailable) until "
 			    "there is room for %llu bytes; takes go on",
 			    (unsigned long long)server->config.journal.segment);
-	else
+	else if (journal->is_full != status->is_full)
 		log_info("the disk of the journal has room again: puts on durable channels go on");
+	if (!journal->waits && status->waits_for_room)
+		log_warning("the last segment of the journal is full, too: whatever is done on durable channels is "
+			    "answered once there is room");
+	journal->is_full = status->is_full;
+	journal->waits = status->waits_for_room;
 }
 
 static void hand_over(struct server *server)
@@ -134,7 +137,8 @@ static void keep_all(struct server *server)
 	for (;;) {
 		journal_notice(&journal->journal);
 		journal_end_turn(&journal->journal, UINT64_MAX);
-		if (journal_failure(&journal->journal) || !journal_is_under_way(&journal->journal))
+		if (journal_failure(&journal->journal) || !journal_is_under_way(&journal->journal) ||
+		    journal->journal.status.waits_for_room) /* nobody was answered */
 			return;
 		poll(&descriptor, 1, -1);
 		writer_hear(journal->writer);

@@ -16,7 +16,7 @@ struct server_journal {
 	struct journal journal;
 	struct loop_watch *watch; /* for what the writer tells */
 	struct loop_timer *timer; /* for records that wait for others */
-	bool is_full;             /* as the log was told */
+	bool is_full, waits;      /* as the log was told */
 	uint64_t checkpoint_us;   /* when the last checkpoint ended; 0: none has */
 };
 

@@ -80,16 +80,20 @@ void journal_turn(void)
 		;
 }
 
-void journal_wait(uint64_t number)
+void journal_hear(void)
 {
 	struct pollfd descriptor = {.fd = writer_descriptor(running.writer), .events = POLLIN};
-	while (journal_committed(&running.journal) < number) {
-		ck_assert_int_eq(poll(&descriptor, 1, 60000), 1);
-		writer_hear(running.writer);
-		journal_notice(&running.journal);
-		ck_assert_ptr_null(journal_failure(&running.journal));
-		journal_turn();
-	}
+	ck_assert_int_eq(poll(&descriptor, 1, 60000), 1);
+	writer_hear(running.writer);
+	journal_notice(&running.journal);
+	ck_assert_ptr_null(journal_failure(&running.journal));
+	journal_turn();
+}
+
+void journal_wait(uint64_t batch)
+{
+	while (journal_committed(&running.journal) < batch)
+		journal_hear();
 }
 
 void journal_put(uint64_t place, size_t len)

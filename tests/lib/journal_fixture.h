@@ -26,6 +26,8 @@ void journal_stop(void);
 
 /* The end of a turn; where that asks to be called again later, it is later at once. */
 void journal_turn(void);
+/* Waits for what the thread tells, once; and until the batch is committed. */
+void journal_hear(void);
 void journal_wait(uint64_t batch);
 /* A step with one record: a put of so many bytes. */
 void journal_put(uint64_t place, size_t len);

@@ -45,7 +45,8 @@ static void look_after_log(struct carrier_model *model)
 
 void carrier_model_work(struct carrier_model *model)
 {
-	if (model->run && log_append(model->log, model->run, model->run_len) < 0) {
+	size_t done = 0;
+	if (model->run && log_append(model->log, model->run, model->run_len, &done) != 0) {
 		model->status.failure = model->log->doing;
 	} else if (model->run) {
 		model->run = NULL;

@@ -137,6 +137,38 @@ START_TEST(where_there_is_no_room_nothing_is_written_before)
 }
 END_TEST
 
+static bool is_full;
+
+static int allocate_unless_full(struct disk *disk, int handle, uint64_t size)
+{
+	return is_full ? -ENOSPC : real_calls->allocate(disk, handle, size);
+}
+
+START_TEST(a_run_waits_where_there_is_no_room_for_its_segment)
+{
+	char error[DISK_ERROR_BYTES];
+	running.disk = disk_open(journal_folder, false, error);
+	ck_assert_msg(running.disk != NULL, "%s", error);
+	real_calls = running.disk->calls;
+	struct disk_calls calls = *real_calls;
+	calls.allocate = allocate_unless_full;
+	running.disk->calls = &calls;
+	journal_start_on_disk();
+	is_full = true;
+	for (uint64_t place = 1; place <= 9; place++) /* a segment has room for three */
+		journal_put(place, JOURNAL_MAX_BATCH);
+	journal_turn();
+	while (!running.journal.status.waits_for_room)
+		journal_hear();
+	ck_assert_uint_eq(journal_committed(&running.journal), 0);
+	is_full = false;
+	running.journal.carrier->calls->drop_before(running.journal.carrier, 1); /* it looks at once */
+	journal_wait(journal_last_batch(&running.journal));
+	journal_stop();
+	journal_expect_records(9);
+}
+END_TEST
+
 START_TEST(a_checkpoint_lets_old_segments_go_and_they_serve_again)
 {
 	journal_start();
@@ -213,6 +245,7 @@ int main(void)
 		a_run_waits_for_others_as_long_as_it_may,
 		where_runs_are_short_what_comes_next_was_written_before,
 		where_there_is_no_room_nothing_is_written_before,
+		a_run_waits_where_there_is_no_room_for_its_segment,
 		a_checkpoint_lets_old_segments_go_and_they_serve_again,
 		a_second_daemon_on_the_folder_is_refused,
 		the_last_part_of_a_path_is_made_and_no_more,
