@@ -24,8 +24,10 @@ static int fd_of(struct disk *disk)
 static int folder_open(struct disk *disk, const char *name, bool create)
 {
 	bool writes = ((struct folder *)disk)->lock >= 0;
-	int flags = O_CLOEXEC | O_NONBLOCK | (writes ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0);
-	int handle = openat(fd_of(disk), name, flags, 0600); /* not to wait at a pipe for whoever may write to it */
+	int flags = O_CLOEXEC | (writes ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0);
+	int handle = openat(fd_of(disk), name, flags | O_NONBLOCK, 0600); /* at a pipe it would wait for a writer */
+	if (handle < 0 && errno == EWOULDBLOCK)
+		handle = openat(fd_of(disk), name, flags, 0600); /* somebody has a lease on it, and will let go */
 	return handle < 0 ? -errno : handle;
 }
 
