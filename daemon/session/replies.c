@@ -179,6 +179,8 @@ void reply_write_members(const struct answer *answer, const struct core_reply *r
 /* What an error says behind the name of the channel that it is about. */
 static const char *explain(const struct core_reply *reply)
 {
+	if (reply->error == ERROR_UNAVAILABLE)
+		return ": the journal's disk is full";
 	if (reply->error != ERROR_BAD_REQUEST)
 		return "";
 	if (reply->op == CORE_PUT)

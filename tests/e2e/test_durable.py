@@ -452,6 +452,7 @@ class FilesMayNotGrow(Durable):
             put += 1
             self.assertLess(put, 32)
         self.assertEqual(reply.get("error"), "unavailable", reply)
+        self.assertIn("the journal's disk is full", reply["message"])
         self.assertEqual(wire.ask("take", channel="q")["status"], "ok")
         self.limit(daemon, resource.RLIM_INFINITY)
         daemon.wait_log("has room again")
