@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include "config/config.h"
-#include "config/tls.h"
+#include "config/tls_config.h"
 
 static const char tcp_scheme[] = "tcp://", tls_scheme[] = "tls://", unix_scheme[] = "unix://";
 static const char http_scheme[] = "http://", https_scheme[] = "https://";

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/channels.h"
-#include "config/cluster.h"
-#include "config/journal.h"
+#include "config/channels_config.h"
+#include "config/cluster_config.h"
+#include "config/journal_config.h"
 #include "config/observe.h"
-#include "config/taps.h"
+#include "config/taps_config.h"
 #include "config/text.h"
-#include "config/tls.h"
-#include "config/users.h"
+#include "config/tls_config.h"
+#include "config/users_config.h"
 
 int config_refuse_memory(char error[CONFIG_ERROR_BYTES])
 {
@@ -62,9 +62,9 @@ void config_finish(struct config *config)
 	config_drop_listen(config);
 	address_finish(&config->http);
 	observe_drop_hosts(config);
-	channels_drop(config);
-	taps_drop(config);
-	users_drop(config);
+	channels_config_drop(config);
+	taps_config_drop(config);
+	users_config_drop(config);
 	tls_settings_finish(&config->tls);
 	free(config->users_file);
 	free(config->journal.path);
@@ -101,7 +101,7 @@ int config_copy(struct config *to, const struct config *from)
 	if (cluster_config_copy(&to->cluster, &from->cluster) < 0 ||
 	    text_copy(&to->journal.path, from->journal.path) < 0 || text_copy(&to->users_file, from->users_file) < 0 ||
 	    text_copy(&to->user, from->user) < 0 || tls_settings_copy(&to->tls, &from->tls) < 0 ||
-	    users_copy(to, from) < 0)
+	    users_config_copy(to, from) < 0)
 		goto no_memory;
 	if (!to->listen || !to->channels || !to->taps || copy_address(&to->http, &from->http) < 0 ||
 	    observe_copy_hosts(to, from) < 0)
@@ -113,11 +113,11 @@ int config_copy(struct config *to, const struct config *from)
 			goto no_memory;
 	}
 	for (; to->n_channels < from->n_channels; to->n_channels++) {
-		if (channels_copy(&to->channels[to->n_channels], &from->channels[to->n_channels]) < 0)
+		if (channels_config_copy(&to->channels[to->n_channels], &from->channels[to->n_channels]) < 0)
 			goto no_memory;
 	}
 	for (; to->n_taps < from->n_taps; to->n_taps++) {
-		if (taps_copy(&to->taps[to->n_taps], &from->taps[to->n_taps]) < 0)
+		if (taps_config_copy(&to->taps[to->n_taps], &from->taps[to->n_taps]) < 0)
 			goto no_memory;
 	}
 	return 0;

@@ -51,7 +51,7 @@ struct address {
 
 enum right { RIGHT_PUT, RIGHT_TAKE, RIGHT_MANAGE, RIGHT_OBSERVE, RIGHT_COUNT };
 
-struct config_token { /* what is kept of one: see config/users.h */
+struct config_token { /* what is kept of one: see config/users_config.h */
 	uint8_t salt[TOKEN_SALT_BYTES];
 	uint8_t hash[TOKEN_HASH_BYTES];
 };

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/channels.h"
-#include "config/cluster.h"
+#include "config/channels_config.h"
+#include "config/cluster_config.h"
 #include "config/config_private.h"
-#include "config/journal.h"
+#include "config/journal_config.h"
 #include "config/observe.h"
-#include "config/taps.h"
-#include "config/tls.h"
-#include "config/users.h"
+#include "config/taps_config.h"
+#include "config/tls_config.h"
+#include "config/users_config.h"
 
 int keys_add_listen(struct config *config, const struct address *address)
 {
@@ -28,7 +28,7 @@ static int read_address(struct yaml_reader *reader, const yaml_node_t *node, voi
 	char why[CONFIG_ERROR_BYTES];
 	struct address address;
 	if (node->type == YAML_MAPPING_NODE) {
-		if (tls_read_listener(reader, node, &address) < 0)
+		if (tls_config_read_listener(reader, node, &address) < 0)
 			return -1;
 	} else {
 		const char *url = yaml_text(reader, node, "an address");
@@ -76,7 +76,7 @@ static int read_http(struct yaml_reader *reader, const yaml_node_t *node, const 
 	struct address address;
 	(void)arg;
 	if (node->type == YAML_MAPPING_NODE) {
-		if (tls_read_http(reader, node, &address) < 0)
+		if (tls_config_read_http(reader, node, &address) < 0)
 			return -1;
 		put_http(into, &address);
 		return 0;
@@ -107,8 +107,8 @@ static int read_spin_us(struct yaml_reader *reader, const yaml_node_t *node, con
 
 static int read_own_users(struct yaml_reader *reader, const yaml_node_t *node, const void *arg, void *into)
 {
-	users_drop(into);
-	return users_read(reader, node, arg, into);
+	users_config_drop(into);
+	return users_config_read(reader, node, arg, into);
 }
 
 struct limit_row {
@@ -151,9 +151,9 @@ static const struct yaml_key keys[] = {
 	{"limits", read_limits, NULL},
 	{"journal", journal_config_read, NULL},
 	{"cluster", cluster_config_read, NULL},
-	{"channels", channels_read, NULL},
-	{"taps", taps_read, NULL},
-	{"tls", tls_read, NULL},
+	{"channels", channels_config_read, NULL},
+	{"taps", taps_config_read, NULL},
+	{"tls", tls_config_read, NULL},
 	{"users", read_own_users, NULL},
 	{"user", yaml_read_text, &(const size_t){offsetof(struct config, user)}},
 	{"users_file", yaml_read_text, &(const size_t){offsetof(struct config, users_file)}},
@@ -172,9 +172,9 @@ static int set_channel(struct yaml_reader *reader, const yaml_node_t *node, char
 {
 	char *dot = strrchr(path, '.');
 	if (node->type == YAML_MAPPING_NODE || !dot)
-		return channels_set(reader, node, path, config);
+		return channels_config_set(reader, node, path, config);
 	*dot = '\0';
-	return channels_set_member(reader, node, path, dot + 1, config);
+	return channels_config_set_member(reader, node, path, dot + 1, config);
 }
 
 int keys_set(struct yaml_reader *reader, const yaml_node_t *node, char *path, struct config *config)

@@ -7,7 +7,7 @@
 
 #include "config/config_private.h"
 #include "config/keys.h"
-#include "config/users.h"
+#include "config/users_config.h"
 
 enum { MAX_TEXT_BYTES = 4 * 1024 * 1024 };
 
@@ -16,7 +16,7 @@ typedef int parse_fn(struct yaml_reader *reader, const yaml_node_t *node, struct
 /* The users in the text come to those that *config has. */
 static int read_users(struct yaml_reader *reader, const yaml_node_t *node, struct config *config)
 {
-	static const struct yaml_key keys[] = {{"users", users_read, NULL}};
+	static const struct yaml_key keys[] = {{"users", users_config_read, NULL}};
 	return yaml_mapping(reader, node, "a file of users", keys, 1, config);
 }
 
@@ -93,7 +93,7 @@ static int parse_file(struct config *config, const char *path, parse_fn *read, c
 	if (!text)
 		return -1;
 	int result = parse(config, text, len, path, read, error);
-	if (result == 0 && is_open && users_have_secrets(config))
+	if (result == 0 && is_open && users_config_have_secrets(config))
 		result = refuse_open(path, error);
 	free(text);
 	return result;

@@ -18,12 +18,12 @@ enum {
 
 struct inspection {
 	struct disk *disk;
-	struct log log;
+	struct segment_log log;
 	struct recovery recovery;
 	uint64_t batches, batch, bytes;
 	struct record_buffer line; /* dump's */
 	char to[300];              /* salvage's: the folder */
-	struct log kept;           /* and what is in it, once there is something to be kept */
+	struct segment_log kept;   /* and what is in it, once there is something to be kept */
 	struct record_buffer run;
 	uint64_t losses;
 };
@@ -41,7 +41,7 @@ static int inspect(struct inspection *inspection, const char *path)
 		fprintf(stderr, "millraced: %s\n", error);
 		return 1;
 	}
-	log_init(&inspection->log, inspection->disk, 0, 0);
+	segment_log_init(&inspection->log, inspection->disk, 0, 0);
 	inspection->recovery.log = &inspection->log;
 	inspection->recovery.arg = inspection;
 	int result = recovery_read(&inspection->recovery, error);
@@ -55,7 +55,7 @@ static int inspect(struct inspection *inspection, const char *path)
 static void finish(struct inspection *inspection)
 {
 	if (inspection->disk)
-		log_finish(&inspection->log);
+		segment_log_finish(&inspection->log);
 	disk_close(inspection->disk);
 	record_buffer_finish(&inspection->line);
 	record_buffer_finish(&inspection->run);
@@ -78,7 +78,7 @@ int inspect_check(const char *path)
 	if (status == 0)
 		printf("%s is good: %zu segments of %" PRIu64 " bytes, %" PRIu64 " batches with %" PRIu64
 		       " records of %" PRIu64 " bytes\n",
-		       path, inspection.log.n_segments, log_bytes(&inspection.log), inspection.batches,
+		       path, inspection.log.n_segments, segment_log_bytes(&inspection.log), inspection.batches,
 		       inspection.recovery.records, inspection.bytes);
 	if (status == 0 && inspection.recovery.torn[0])
 		printf("the last write had not ended when the daemon did, and is left out: %s\n",
@@ -127,8 +127,8 @@ static int begin_kept(struct inspection *inspection, char *error)
 	struct disk *disk = disk_open(inspection->to, false, error);
 	if (!disk)
 		return -1;
-	log_init(&inspection->kept, disk, SEGMENT_BYTES, (uint64_t)getpid());
-	return log_begin(&inspection->kept);
+	segment_log_init(&inspection->kept, disk, SEGMENT_BYTES, (uint64_t)getpid());
+	return segment_log_begin(&inspection->kept);
 }
 
 /* Writes the records that have gathered as one batch. 0, or -1 with `error`. */
@@ -144,7 +144,7 @@ static int write_batch(struct inspection *inspection, char *error)
 		batch_open(run->bytes, inspection->kept.next, len);
 		memset(run->bytes + run->len, 0, batch_span(len) - run->len);
 		size_t done = 0;
-		result = log_append(&inspection->kept, run->bytes, batch_span(len), &done);
+		result = segment_log_append(&inspection->kept, run->bytes, batch_span(len), &done);
 		if (result > 0)
 			result = -ENOSPC;
 	}
@@ -205,7 +205,7 @@ int inspect_salvage(const char *path)
 	int status = salvage(&inspection, path);
 	finish(&inspection);
 	if (inspection.kept.disk)
-		log_finish(&inspection.kept);
+		segment_log_finish(&inspection.kept);
 	disk_close(inspection.kept.disk);
 	return status;
 }

@@ -19,7 +19,7 @@ PROGRAMS = {"daemon": ("daemon", "config", "proto"), "client": ("client", "proto
 EXCEPTIONS = {
     ("client/blocking", "client/machine", "client/net"): "the machine's driver and the socket it drives ask for the settings of their handle",
     ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
-    ("config/address.o", "config/tls.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
+    ("config/address.o", "config/tls_config.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
 }
 
 

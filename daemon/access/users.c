@@ -23,7 +23,7 @@ enum {
 static const char token_prefix[] = "mrt_";
 enum { PREFIX_BYTES = sizeof(token_prefix) - 1, TOKEN_BYTES = PREFIX_BYTES + 2 * TOKEN_SALT_BYTES + 1 + 64 };
 
-struct answer {
+struct known_rights {
 	uint8_t len; /* 0: none */
 	uint8_t rights;
 	char name[NAME_MAX_BYTES];
@@ -34,7 +34,7 @@ struct user {
 	char *name;
 	const struct config_user *says; /* the configuration's; NULL: it has no such user any more */
 	struct pattern_set *patterns;   /* of `says`, once a name was asked for */
-	struct answer *answers;         /* ANSWERS of them, once one was asked */
+	struct known_rights *answers;   /* ANSWERS of them, once one was asked */
 	uint64_t n_tried;               /* see user_patterns_tried() */
 	uint64_t n_connections;
 	struct value_account account;
@@ -281,7 +281,7 @@ unsigned user_rights(struct user *user, struct slice channel)
 	assert(channel.len <= NAME_MAX_BYTES);
 	if (!user->answers && !(user->answers = calloc(ANSWERS, sizeof(*user->answers))))
 		return resolve(user, channel);
-	struct answer *answer = &user->answers[place_of(channel)];
+	struct known_rights *answer = &user->answers[place_of(channel)];
 	if (answer->len == channel.len && channel.len > 0 && memcmp(answer->name, channel.bytes, channel.len) == 0)
 		return answer->rights;
 	unsigned rights = resolve(user, channel);

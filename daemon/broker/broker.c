@@ -79,7 +79,7 @@ static struct core_recorder recorder_of(struct journal *journal)
 }
 
 /* What a step tells beside its replies. */
-struct outcome {
+struct step_outcome {
 	struct core_connection *connection;
 	struct core_restored restored;
 	bool checkpoint_is_done;
@@ -93,7 +93,7 @@ static uint64_t unsent_bytes(const struct broker *broker)
 }
 
 /* One event, without the actions that its replies put off. */
-static enum error step(struct broker *broker, struct core_event *event, struct outcome *outcome)
+static enum error step(struct broker *broker, struct core_event *event, struct step_outcome *outcome)
 {
 	struct core_effects effects = {0};
 	struct core_recorder recorder;
@@ -111,7 +111,7 @@ static enum error step(struct broker *broker, struct core_event *event, struct o
 		log_undeliverable(broker, &effects);
 	if (broker->journal)
 		journal_end_step(broker->journal);
-	*outcome = (struct outcome){effects.connection, effects.restored, effects.checkpoint_is_done};
+	*outcome = (struct step_outcome){effects.connection, effects.restored, effects.checkpoint_is_done};
 	core_effects_release(broker->core, &effects);
 	broker->is_stepping = false;
 	return own;
@@ -119,7 +119,7 @@ static enum error step(struct broker *broker, struct core_event *event, struct o
 
 enum error broker_step(struct broker *broker, struct core_event *event)
 {
-	struct outcome outcome;
+	struct step_outcome outcome;
 	enum error own = step(broker, event, &outcome);
 	if (broker->first_action)
 		run_actions(broker);
@@ -129,7 +129,7 @@ enum error broker_step(struct broker *broker, struct core_event *event)
 struct core_connection *broker_connect(struct broker *broker, void *cookie)
 {
 	struct core_event event = {.op = CORE_CONNECT, .cookie = cookie};
-	struct outcome outcome;
+	struct step_outcome outcome;
 	step(broker, &event, &outcome);
 	run_actions(broker);
 	return outcome.connection;
@@ -138,7 +138,7 @@ struct core_connection *broker_connect(struct broker *broker, void *cookie)
 void broker_restore(struct broker *broker, struct core_restore *restore, struct core_restored *restored)
 {
 	struct core_event event = {.op = CORE_RESTORE, .restore = restore};
-	struct outcome outcome;
+	struct step_outcome outcome;
 	step(broker, &event, &outcome);
 	run_actions(broker);
 	*restored = outcome.restored;
@@ -171,7 +171,7 @@ void broker_release(struct broker *broker, struct slice group)
 bool broker_checkpoint(struct broker *broker)
 {
 	struct core_event event = {.op = CORE_CHECKPOINT};
-	struct outcome outcome;
+	struct step_outcome outcome;
 	step(broker, &event, &outcome);
 	run_actions(broker);
 	return outcome.checkpoint_is_done;

@@ -74,7 +74,7 @@ static bool read_object(struct slice raw, read_member_cb *read, void *to)
 
 /* -- An answer -- */
 
-struct reading {
+struct answer_reading {
 	struct etcd_answer *answer;
 	struct slice result, error;
 	bool is_error;
@@ -130,7 +130,7 @@ static void read_answer(void *to, struct slice key, enum json_type type, struct 
 /* A member of an error, wherever it stands. */
 static void read_error(void *to, struct slice key, enum json_type type, struct slice raw)
 {
-	struct reading *reading = to;
+	struct answer_reading *reading = to;
 	if (IS(key, "code") || IS(key, "grpc_code")) {
 		reading->is_error = true;
 		reading->code = number_of(type, raw);
@@ -141,7 +141,7 @@ static void read_error(void *to, struct slice key, enum json_type type, struct s
 
 static void read_top(void *to, struct slice key, enum json_type type, struct slice raw)
 {
-	struct reading *reading = to;
+	struct answer_reading *reading = to;
 	if (IS(key, "result")) {
 		read_object(raw, read_answer, reading->answer);
 	} else if (IS(key, "error")) {
@@ -185,7 +185,7 @@ static enum etcd_verdict verdict_of(uint64_t code, struct slice message)
 
 void etcd_answer_read(struct etcd_answer *answer, unsigned http_status, char *text, size_t len)
 {
-	struct reading reading = {.answer = answer};
+	struct answer_reading reading = {.answer = answer};
 	*answer = (struct etcd_answer){.verdict = ETCD_DID};
 	bool is_object = len > 0 && read_object((struct slice){text, len}, read_top, &reading);
 	if (is_object && reading.is_error) {

@@ -74,7 +74,7 @@ struct etcd_call {
 	char version[ETCD_VERSION_BYTES];
 };
 
-/* etcd_call.c */
+/* etcd_call_life.c */
 int etcd_calls_init(struct etcd *etcd); /* -1 without memory; etcd_calls_finish() is fine then */
 void etcd_calls_finish(struct etcd *etcd);
 

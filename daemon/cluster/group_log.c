@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/cluster/group_log_private.h"
 
 enum {

@@ -16,7 +16,7 @@
 #define MILLRACE_CLUSTER_GROUP_LOG_H
 
 #include "daemon/cluster/engine.h"
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 #include "daemon/journal/journal.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/cluster/group_log_private.h"
 
 enum {

@@ -8,7 +8,7 @@
 
 #include "daemon/cluster/engine.h"
 #include "daemon/cluster/group_log.h"
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 
 enum group_recovery_end {
 	GROUP_RECOVERED,

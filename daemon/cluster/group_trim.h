@@ -5,7 +5,7 @@
 #define MILLRACE_CLUSTER_GROUP_TRIM_H
 
 #include "daemon/cluster/engine.h"
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 
 /* The engine's history, which all groups share. */
 struct log_compact {

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 
 enum {
 	RETRY_US = 200 * 1000,

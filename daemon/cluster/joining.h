@@ -8,7 +8,7 @@
 #define MILLRACE_CLUSTER_JOINING_H
 
 #include "daemon/cluster/engine.h"
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 
 enum joining_stage {
 	JOINING_READS_STATUS,

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/cluster/joining.h"
 #include "daemon/cluster/ownership.h"
 

@@ -9,7 +9,7 @@
 #define MILLRACE_CLUSTER_MEMBERSHIP_H
 
 #include "daemon/cluster/engine.h"
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 #include "daemon/cluster/placement.h"
 #include "daemon/cluster/table.h"
 

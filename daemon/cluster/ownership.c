@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 
 enum {
 	RETRY_US = 100 * 1000,

@@ -4,7 +4,7 @@
 #define MILLRACE_CLUSTER_TABLE_H
 
 #include "daemon/cluster/engine.h"
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 
 enum { TABLE_MAX_GROUPS = 1000, TABLE_MAX_MEMBERS = 100 };
 

@@ -2,7 +2,7 @@
  * as there is room, in one step. Values that stay keep their places. */
 #include <assert.h>
 
-#include "daemon/core/buffer.h"
+#include "daemon/core/channel_buffer.h"
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 
@@ -51,7 +51,7 @@ static uint32_t move_values(struct core *core, struct channel *source, struct ch
 	struct value_list stays = {0};
 	uint32_t n_moved = 0, n_looked = 0;
 	while (n_moved < max && n_looked++ < CORE_MOVE_LOOKS && source->buffer.n > 0) {
-		struct value *value = buffer_pop(core, source);
+		struct value *value = channel_buffer_pop(core, source);
 		struct channel *target = to ? to : channel_of_origin(core, source, value);
 		if (target && move_value(core, source, target, value, effects)) {
 			n_moved++;
@@ -61,7 +61,7 @@ static uint32_t move_values(struct core *core, struct channel *source, struct ch
 		if (to)
 			break;
 	}
-	buffer_unpop(core, source, &stays);
+	channel_buffer_unpop(core, source, &stays);
 	return n_moved;
 }
 

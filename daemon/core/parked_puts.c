@@ -2,7 +2,7 @@
  * step takes out of a channel is not much, and lets in no more; but where a channel is altered very many may enter, so
  * that goes on in other turns. Meanwhile the channel has room, and who comes to put parks behind those who are still to
  * enter. */
-#include "daemon/core/buffer.h"
+#include "daemon/core/channel_buffer.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
 
@@ -94,7 +94,7 @@ static uint32_t refill_next(struct core *core, struct channel *channel, struct c
 	if (channel->n_delayed_puts > 0 && first_seq(&channel->delayed_puts) < first_seq(&channel->puts))
 		accept_delayed(core, channel, effects);
 	else
-		buffer_push(core, channel, parked_puts_pop(core, channel, effects));
+		channel_buffer_push(core, channel, parked_puts_pop(core, channel, effects));
 	return 1 + (channel->n_delayed - n_delayed) + (channel_parked_puts(channel) < n_before ? ENTER_WORK : 0);
 }
 

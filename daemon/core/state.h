@@ -288,7 +288,7 @@ void transfer_enter(struct core *core, struct channel *channel, struct value_lis
 struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects);
 void transfer_give_back(struct core *core, struct channel *channel, struct value *value, struct core_effects *effects);
 
-/* -- buffer.c -- */
+/* -- channel_buffer.c -- */
 
 /* A sliding channel sheds the oldest of what is over its capacity. */
 void channel_shed(struct core *core, struct channel *channel);

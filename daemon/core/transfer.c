@@ -1,9 +1,9 @@
 /* Values move: from puts to takes, into buffers, out of them, and back. Every change to the books' counters of values
- * is here, in buffer.c or in parked_puts.c (but for channel_remove(), which discards, lease_hold.c, which knows what is
- * leased, and restore.c, which counts what was there before). */
+ * is here, in channel_buffer.c or in parked_puts.c (but for channel_remove(), which discards, lease_hold.c, which knows
+ * what is leased, and restore.c, which counts what was there before). */
 #include <assert.h>
 
-#include "daemon/core/buffer.h"
+#include "daemon/core/channel_buffer.h"
 #include "daemon/core/charge.h"
 #include "daemon/core/recorder.h"
 #include "daemon/core/tap.h"
@@ -51,7 +51,7 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 	if (!channel_has_room(channel))
 		return false;
 	struct value_list one = {value, value, 1};
-	buffer_enter(core, channel, &one);
+	channel_buffer_enter(core, channel, &one);
 	return true;
 }
 
@@ -59,7 +59,7 @@ struct value *transfer_take_alone(struct core *core, struct channel *channel)
 {
 	if (store_first(&channel->buffer)->origin)
 		return NULL;
-	struct value *value = buffer_pop(core, channel);
+	struct value *value = channel_buffer_pop(core, channel);
 	charge_sub(core, channel, value);
 	value->channel = channel;
 	channel->taken++;
@@ -70,7 +70,7 @@ struct value *transfer_take_alone(struct core *core, struct channel *channel)
 /* -- Many -- */
 
 /* A reply's values: a run that is linked, and grows at its end. */
-struct run {
+struct reply_run {
 	struct value_list values;
 	uint64_t bytes;   /* as they will stand in a reply's arrays, a comma each */
 	bool is_leased;   /* each has its deliveries, too */
@@ -88,7 +88,7 @@ size_t core_origin_bytes(const struct value *value)
 	return value->origin ? ORIGIN_BYTES + value->origin->name_len : NO_ORIGIN_BYTES;
 }
 
-static uint64_t run_cost(const struct run *run, const struct value *value)
+static uint64_t run_cost(const struct reply_run *run, const struct value *value)
 {
 	uint64_t cost = (uint64_t)value->len + 1 + (run->is_leased ? DELIVERIES_BYTES : 0);
 	if (value->origin || run->has_origins)
@@ -97,12 +97,12 @@ static uint64_t run_cost(const struct run *run, const struct value *value)
 }
 
 /* Whether a value still fits. One always does. */
-static bool run_fits(const struct core *core, const struct run *run, const struct value *value)
+static bool run_fits(const struct core *core, const struct reply_run *run, const struct value *value)
 {
 	return run->values.n == 0 || run->bytes + run_cost(run, value) <= core->limits.max_take_bytes;
 }
 
-static void run_add(struct run *run, struct value *value)
+static void run_add(struct reply_run *run, struct value *value)
 {
 	run->bytes += run_cost(run, value);
 	run->has_origins = run->has_origins || value->origin;
@@ -110,7 +110,7 @@ static void run_add(struct run *run, struct value *value)
 }
 
 /* The run, whose bytes are still the channel's, becomes what the reply gives. */
-static void run_give(struct core *core, struct channel *channel, struct run *run, struct lease *lease,
+static void run_give(struct core *core, struct channel *channel, struct reply_run *run, struct lease *lease,
 		     struct core_reply *reply)
 {
 	if (lease) {
@@ -202,7 +202,7 @@ static void serve_from_put(struct core *core, struct channel *channel, struct va
 		taker_end(core, &taker);
 		return;
 	}
-	struct run run = {.is_leased = taker.lease != NULL};
+	struct reply_run run = {.is_leased = taker.lease != NULL};
 	while (run.values.n < taker.max && values->head && run_fits(core, &run, values->head)) {
 		struct value *value = value_list_pop(values);
 		channel_enter(channel, value);
@@ -235,7 +235,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 {
 	struct put_outcome outcome = {0};
 	if (channel->buffer.n == 0) {
-		buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, values);
 		core->n_promised++;
 		outcome.accepted = 1;
 		if (channel->mult)
@@ -262,10 +262,10 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 		serve_from_put(core, channel, values, effects);
 	while (values->n > 0 && (kind == KIND_SLIDING || channel_admits(channel))) {
 		if (!channel_has_room(channel)) {
-			buffer_evict_oldest(core, channel);
+			channel_buffer_evict_oldest(core, channel);
 			outcome.evicted++;
 		}
-		buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, values);
 	}
 	outcome.accepted = n - values->n;
 	if (kind == KIND_DROPPING) {
@@ -290,7 +290,7 @@ void transfer_fill(struct core *core, struct channel *channel, struct value_list
 	while (values->n > 0 && !list_is_empty(&channel->takes))
 		serve_from_put(core, channel, values, effects);
 	while (values->n > 0 && channel_admits(channel))
-		buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, values);
 }
 
 void transfer_enter(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
@@ -301,8 +301,8 @@ void transfer_enter(struct core *core, struct channel *channel, struct value_lis
 		serve_from_put(core, channel, values, effects);
 	while (values->n > 0) {
 		if (channel->definition.kind == KIND_SLIDING && !channel_has_room(channel))
-			buffer_evict_oldest(core, channel);
-		buffer_enter(core, channel, values);
+			channel_buffer_evict_oldest(core, channel);
+		channel_buffer_enter(core, channel, values);
 	}
 }
 
@@ -316,12 +316,13 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 		promise_lend(core, channel, reply);
 		return;
 	}
-	struct run run = {.is_leased = lease != NULL};
+	struct reply_run run = {.is_leased = lease != NULL};
 	while (run.values.n < max && channel_can_take(channel)) {
 		bool is_buffered = channel->buffer.n > 0;
 		if (!run_fits(core, &run, is_buffered ? store_first(&channel->buffer) : parked_puts_first(channel)))
 			break;
-		run_add(&run, is_buffered ? buffer_pop(core, channel) : parked_puts_pop(core, channel, effects));
+		run_add(&run,
+			is_buffered ? channel_buffer_pop(core, channel) : parked_puts_pop(core, channel, effects));
 		if (is_buffered && !lease)
 			channel_refill(core, channel, effects);
 	}
@@ -337,7 +338,7 @@ void transfer_take(struct core *core, struct channel *channel, uint32_t max, str
 struct value *transfer_hold(struct core *core, struct channel *channel, struct core_effects *effects)
 {
 	bool is_buffered = channel->buffer.n > 0;
-	struct value *value = is_buffered ? buffer_pop(core, channel) : parked_puts_pop(core, channel, effects);
+	struct value *value = is_buffered ? channel_buffer_pop(core, channel) : parked_puts_pop(core, channel, effects);
 	count_held(core, channel, value);
 	if (is_buffered)
 		channel_refill(core, channel, effects);

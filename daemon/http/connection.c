@@ -12,7 +12,7 @@
 
 #include "daemon/http/jobs.h"
 #include "daemon/http/live.h"
-#include "daemon/http/routes.h"
+#include "daemon/http/route_table.h"
 #include "proto/first_byte.h"
 
 enum {

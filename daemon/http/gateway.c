@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "daemon/session/requests.h"
+#include "daemon/session/operations.h"
 #include "proto/json_scan.h"
 
 enum {

@@ -158,7 +158,7 @@ static int look_behind(struct reader *reader, uint64_t expected)
 
 static int read_segment(struct reader *reader)
 {
-	struct log *log = reader->recovery->log;
+	struct segment_log *log = reader->recovery->log;
 	struct batch_head head;
 	bool is_chained = true;
 	for (;;) {
@@ -186,7 +186,7 @@ static int read_segment(struct reader *reader)
 /* Reads the head. 1: it is good, and follows; 0: it was told as lost; -1. */
 static int begin_segment(struct reader *reader, uint64_t first)
 {
-	struct log *log = reader->recovery->log;
+	struct segment_log *log = reader->recovery->log;
 	struct segment_head head;
 	uint32_t format = 0;
 	int64_t n = read_at(reader, 0, 0, JOURNAL_BLOCK);
@@ -229,32 +229,32 @@ static int begin_segment(struct reader *reader, uint64_t first)
 
 /* -- The folder -- */
 
-struct listing {
-	struct log *log;
+struct folder_listing {
+	struct segment_log *log;
 	int failed;
 };
 
 static void on_name(void *arg, const char *name, uint64_t size)
 {
-	struct listing *listing = arg;
+	struct folder_listing *listing = arg;
 	uint64_t first;
 	if (strcmp(name, "spare") == 0) {
 		listing->log->has_spare = size >= listing->log->segment_bytes;
 		listing->log->spare_size = size;
 	}
-	if (segment_name_read(name, &first) && log_add_segment(listing->log, first, size) < 0)
+	if (segment_name_read(name, &first) && segment_log_add(listing->log, first, size) < 0)
 		listing->failed = -ENOMEM;
 }
 
 static int compare_segments(const void *a, const void *b)
 {
-	const struct log_segment *one = a, *other = b;
+	const struct segment *one = a, *other = b;
 	return (one->first > other->first) - (one->first < other->first);
 }
 
 static int read_all(struct reader *reader)
 {
-	struct log *log = reader->recovery->log;
+	struct segment_log *log = reader->recovery->log;
 	for (size_t i = 0; i < log->n_segments; i++) {
 		segment_name(reader->name, log->segments[i].first);
 		reader->size = log->segments[i].size;
@@ -277,9 +277,9 @@ static int read_all(struct reader *reader)
 
 int recovery_read(struct recovery *recovery, char error[RECOVERY_ERROR_BYTES])
 {
-	struct log *log = recovery->log;
+	struct segment_log *log = recovery->log;
 	struct reader reader = {.recovery = recovery, .error = error, .disk = log->disk};
-	struct listing listing = {.log = log};
+	struct folder_listing listing = {.log = log};
 	int result = log->disk->calls->list(log->disk, on_name, &listing);
 	if (result < 0 || listing.failed < 0)
 		return fail(&reader, "the folder cannot be read: %s", strerror(result < 0 ? -result : -listing.failed));

@@ -6,13 +6,13 @@
 #ifndef MILLRACE_JOURNAL_RECOVERY_H
 #define MILLRACE_JOURNAL_RECOVERY_H
 
-#include "daemon/journal/log.h"
+#include "daemon/journal/segment_log.h"
 #include "daemon/journal/record.h"
 
 enum { RECOVERY_ERROR_BYTES = 400 };
 
 struct recovery {
-	struct log *log; /* after log_init(); gets segments, spare, `next` and `chain` */
+	struct segment_log *log; /* after segment_log_init(); gets segments, spare, `next` and `chain` */
 	/* Each batch, then each of its records, in order. NULL: none. Not 0: reading stops, with an error that
 	 * on_record() has written. */
 	void (*on_batch)(void *arg, uint64_t number, struct slice records);

@@ -15,7 +15,7 @@ enum { FULL_RETRY_S = 1 };
 
 struct writer {
 	struct carrier carrier;
-	struct log *log; /* the thread's */
+	struct segment_log *log; /* the thread's */
 	int event;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
@@ -48,9 +48,9 @@ static void tell(struct writer *writer)
 /* With the lock. */
 static void describe_log(struct writer *writer, bool is_full)
 {
-	const struct log *log = writer->log;
-	const struct log_segment *last = &log->segments[log->n_segments - 1];
-	writer->status.bytes = log_bytes(log) - last->size + log->at;
+	const struct segment_log *log = writer->log;
+	const struct segment *last = &log->segments[log->n_segments - 1];
+	writer->status.bytes = segment_log_bytes(log) - last->size + log->at;
 	writer->status.segments = log->n_segments;
 	writer->status.left = last->size - log->at;
 	writer->status.is_full = is_full;
@@ -71,7 +71,7 @@ static void write_run(struct writer *writer)
 	size_t len = writer->run_len;
 	pthread_mutex_unlock(&writer->lock);
 	uint64_t begin_us = now_us();
-	int result = log_append(writer->log, run, len, &writer->run_done);
+	int result = segment_log_append(writer->log, run, len, &writer->run_done);
 	uint64_t us = now_us() - begin_us;
 	pthread_mutex_lock(&writer->lock);
 	if (result > 0) {
@@ -102,12 +102,12 @@ static void look_after_log(struct writer *writer)
 	uint64_t drop_before = writer->drop_before;
 	writer->drop_before = 0;
 	pthread_mutex_unlock(&writer->lock);
-	int result = drop_before ? log_drop_before(writer->log, drop_before) : 0, spare = 0;
+	int result = drop_before ? segment_log_drop_before(writer->log, drop_before) : 0, spare = 0;
 	if (result == 0)
-		result = log_fill_ahead(writer->log);
+		result = segment_log_fill_ahead(writer->log);
 	if (result == 0)
-		spare = log_make_spare(writer->log);
-	bool is_full = log_lacks_room(spare);
+		spare = segment_log_make_spare(writer->log);
+	bool is_full = segment_log_lacks_room(spare);
 	pthread_mutex_lock(&writer->lock);
 	bool was_full = writer->status.is_full;
 	writer->status.waits_for_room = writer->status.waits_for_room && is_full;
@@ -195,7 +195,7 @@ static int start(struct writer *writer)
 	return result;
 }
 
-struct writer *writer_create(struct log *log)
+struct writer *writer_create(struct segment_log *log)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
 	pthread_condattr_t monotonic;
@@ -204,7 +204,8 @@ struct writer *writer_create(struct log *log)
 	writer->carrier.calls = &calls;
 	writer->log = log;
 	writer->status.committed = log->next - 1;
-	describe_log(writer, log_lacks_room(log_make_spare(log))); /* another failure comes again, in the thread */
+	describe_log(writer, segment_log_lacks_room(
+				     segment_log_make_spare(log))); /* another failure comes again, in the thread */
 	writer->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -3,13 +3,13 @@
 #define MILLRACE_JOURNAL_WRITER_H
 
 #include "daemon/journal/journal.h"
-#include "daemon/journal/log.h"
+#include "daemon/journal/segment_log.h"
 
 struct writer;
 
-/* The log, after log_begin(), is the writer's until writer_destroy(). NULL, with errno: no thread, descriptor or
- * memory. */
-struct writer *writer_create(struct log *log);
+/* The log, after segment_log_begin(), is the writer's until writer_destroy(). NULL, with errno: no thread, descriptor
+ * or memory. */
+struct writer *writer_create(struct segment_log *log);
 
 /* What was handed over is written first. NULL is fine. */
 void writer_destroy(struct writer *writer);

@@ -11,7 +11,7 @@
 #include "daemon/log.h"
 #include "daemon/access/privileges.h"
 #include "daemon/journal/disk.h"
-#include "daemon/server/state.h"
+#include "daemon/server/server_state.h"
 #include "daemon/session/sweeps.h"
 
 /* A certificate that clients will refuse is used all the same: it may be this machine's clock that is wrong. */

@@ -5,7 +5,7 @@
 
 #include "daemon/core/rows.h"
 #include "daemon/log.h"
-#include "daemon/server/state.h"
+#include "daemon/server/server_state.h"
 
 enum {
 	STATUS_BYTES = 1800,

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/log.h"
-#include "daemon/server/channels.h"
-#include "daemon/server/taps.h"
+#include "daemon/server/configured_channels.h"
+#include "daemon/server/configured_taps.h"
 #include "daemon/session/tap_match.h"
 
 struct server_group *cluster_find_group(const struct server_cluster *cluster, struct slice name)

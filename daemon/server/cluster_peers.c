@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 
 enum {
 	PEERS = 32, /* more than that are left to their leases */

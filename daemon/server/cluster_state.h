@@ -6,7 +6,7 @@
 #include "daemon/cluster/membership.h"
 #include "daemon/cluster/view.h"
 #include "daemon/server/cluster_peers.h"
-#include "daemon/server/state.h"
+#include "daemon/server/server_state.h"
 
 struct server_cluster {
 	struct cluster_view view; /* must come first */

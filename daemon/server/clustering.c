@@ -9,12 +9,12 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "config/cluster.h"
-#include "daemon/cluster/due.h"
+#include "config/cluster_config.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/cluster/etcd.h"
 #include "daemon/log.h"
 #include "daemon/server/announce.h"
-#include "daemon/server/channels.h"
+#include "daemon/server/configured_channels.h"
 #include "daemon/server/cluster_groups.h"
 #include "daemon/server/cluster_view.h"
 #include "daemon/server/journaling.h"

@@ -9,7 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/server/announce.h"
 #include "daemon/server/clustering.h"
-#include "daemon/server/state.h"
+#include "daemon/server/server_state.h"
 
 enum { LAST_REPLIES_MS = 1000 };
 

@@ -7,7 +7,7 @@
 
 #include "daemon/core/rows.h"
 #include "daemon/log.h"
-#include "daemon/server/state.h"
+#include "daemon/server/server_state.h"
 
 enum {
 	SLICES_UNDER_WAY = 1 << 20, /* bytes of records that wait to be kept: a checkpoint waits too */
@@ -156,6 +156,6 @@ void server_stop_journal(struct server *server)
 	writer_destroy(journal->writer);
 	journal_finish(&journal->journal);
 	if (journal->disk)
-		log_finish(&journal->log);
+		segment_log_finish(&journal->log);
 	disk_close(journal->disk);
 }

@@ -11,7 +11,7 @@ struct server;
 /* Where durable channels are kept. */
 struct server_journal {
 	struct disk *disk; /* NULL: there is no journal */
-	struct log log;
+	struct segment_log log;
 	struct writer *writer;
 	struct journal journal;
 	struct loop_watch *watch; /* for what the writer tells */

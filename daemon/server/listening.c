@@ -5,8 +5,8 @@
 
 #include "daemon/log.h"
 #include "daemon/net/inherited.h"
-#include "daemon/server/state.h"
-#include "daemon/session/frames.h"
+#include "daemon/server/server_state.h"
+#include "daemon/session/frame_wire.h"
 
 static void on_accept(void *arg, int fd, struct tls_context *tls)
 {

@@ -16,7 +16,7 @@
 #include "daemon/log.h"
 #include "daemon/server/announce.h"
 #include "daemon/server/journaling.h"
-#include "daemon/server/state.h"
+#include "daemon/server/server_state.h"
 #include "daemon/session/tap_match.h"
 
 enum {
@@ -29,7 +29,7 @@ struct replay {
 	struct core_restore *restore;
 	struct recovery recovery;
 	char error[RECOVERY_ERROR_BYTES]; /* once the thread has ended: why the journal cannot be read */
-	int begun;                        /* likewise: what came of log_begin() */
+	int begun;                        /* likewise: what came of segment_log_begin() */
 	pthread_t thread;
 	bool is_reading; /* the thread has yet to be joined */
 	int event;       /* the thread's, to wake the loop */
@@ -69,10 +69,10 @@ static int on_record(void *arg, const struct record *record, char *error)
 static void *read_journal(void *arg)
 {
 	struct replay *replay = arg;
-	struct log *log = &replay->server->journal.log;
+	struct segment_log *log = &replay->server->journal.log;
 	if (recovery_read(&replay->recovery, replay->error) == 0 && !atomic_load(&replay->is_given_up) &&
-	    (replay->begun = log_begin(log)) == 0)
-		log_make_spare(log); /* the writer needs it at once; a failure comes again */
+	    (replay->begun = segment_log_begin(log)) == 0)
+		segment_log_make_spare(log); /* the writer needs it at once; a failure comes again */
 	atomic_store(&replay->has_ended, true);
 	tell(replay);
 	return NULL;
@@ -205,7 +205,7 @@ static int begin(struct replay *replay)
 		log_error("the journal cannot be started: no random numbers");
 		return -1;
 	}
-	log_init(&journal->log, journal->disk, server->config.journal.segment, random);
+	segment_log_init(&journal->log, journal->disk, server->config.journal.segment, random);
 	replay->recovery = (struct recovery){.log = &journal->log, .on_record = on_record, .arg = replay};
 	tell_progress(replay);
 	server->sessions.starting = replay->progress;

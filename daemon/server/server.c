@@ -13,14 +13,14 @@
 #include "daemon/net/inherited.h"
 #include "daemon/server/access.h"
 #include "daemon/server/announce.h"
-#include "daemon/server/channels.h"
+#include "daemon/server/configured_channels.h"
 #include "daemon/server/clustering.h"
 #include "daemon/server/drain.h"
 #include "daemon/server/journaling.h"
 #include "daemon/server/listening.h"
 #include "daemon/server/replaying.h"
-#include "daemon/server/state.h"
-#include "daemon/server/taps.h"
+#include "daemon/server/server_state.h"
+#include "daemon/server/configured_taps.h"
 #include "daemon/session/sweeps.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; /* beside the connections': listeners, the loop's own */

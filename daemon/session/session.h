@@ -71,7 +71,7 @@ struct answer {
 	size_t referred_before;  /* what the stream referred to when it began */
 };
 
-/* How the peer of a session speaks: frames.c, or HTTP. */
+/* How the peer of a session speaks: frame_wire.c, or HTTP. */
 struct session_wire {
 	size_t bytes;       /* of a session with what is the wire's own, of which struct session is the first member */
 	const char *name;   /* "frames" */

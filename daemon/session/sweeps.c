@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "daemon/core/rows.h"
-#include "daemon/session/frames.h"
+#include "daemon/session/frame_wire.h"
 #include "daemon/session/login.h"
 #include "proto/name.h"
 

@@ -292,7 +292,7 @@ class Description(unittest.TestCase):
     """proto/openapi.json against the table of routes; web.py holds every answer of these tests against it too."""
 
     def routes(self):
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "daemon", "http", "routes.c")
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "daemon", "http", "route_table.c")
         with open(path, encoding="utf-8") as file:
             text = file.read()
         rows = re.findall(r'^\t\{"([A-Z]+)", "([^"]+)", (.*?)\},\n(?=\t\{"|\};)', text, re.M | re.S)

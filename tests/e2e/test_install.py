@@ -326,7 +326,7 @@ class Manual(Installed):
     def test_the_configuration(self):
         page = self.page("millraced.yaml.5")
         limits = re.findall(r"LIMIT\((\w+), [A-Z]", read(ROOT, "config", "limits.h"))
-        others = re.findall(r'\{"(\w+)", \w*read\w*, ', read(ROOT, "config", "keys.c") + read(ROOT, "config", "channels.c"))
+        others = re.findall(r'\{"(\w+)", \w*read\w*, ', read(ROOT, "config", "keys.c") + read(ROOT, "config", "channels_config.c"))
         self.assertGreater(len(limits), 7)
         self.assertGreater(len(others), 6)
         for key in limits + others:

@@ -350,7 +350,7 @@ class Around(unittest.TestCase):
 
     def test_every_limit_is_here(self):
         for limits, elsewhere, suffix in ((self.names("config/limits.h", r"^\tLIMIT\((\w+),"), ELSEWHERE, ""),
-                                          (self.names("config/users.c", r"^\tUSER_LIMIT\((\w+),"), ELSEWHERE_OF_A_USER, "_of_a_user")):
+                                          (self.names("config/users_config.c", r"^\tUSER_LIMIT\((\w+),"), ELSEWHERE_OF_A_USER, "_of_a_user")):
             self.assertGreater(len(limits), 4)
             for limit in limits:
                 where = elsewhere.get(limit)

@@ -285,15 +285,15 @@ static void on_lost(void *arg, const char *what)
 static struct core_restore *read_folder(bool is_salvaging)
 {
 	char error[RECOVERY_ERROR_BYTES] = "";
-	struct log log;
+	struct segment_log log;
 	struct core_restore *restore = core_restore_create(tap_match_again);
 	fuzz_assert(restore, "no memory");
-	log_init(&log, &folder.disk, SEGMENT_BYTES, 1);
+	segment_log_init(&log, &folder.disk, SEGMENT_BYTES, 1);
 	struct recovery recovery = {
 		.log = &log, .on_record = on_record, .on_lost = is_salvaging ? on_lost : NULL, .arg = restore};
 	int result = recovery_read(&recovery, error);
 	fuzz_assert(log.n_segments <= MAX_SEGMENTS, "%zu segments", log.n_segments);
-	log_finish(&log);
+	segment_log_finish(&log);
 	if (result == 0)
 		return restore;
 	core_restore_destroy(restore);

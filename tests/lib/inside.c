@@ -13,7 +13,7 @@
 #include "daemon/core/rows.h"
 #include "daemon/http/http_session.h"
 #include "daemon/net/stream_workspace.h"
-#include "daemon/session/frames.h"
+#include "daemon/session/frame_wire.h"
 #include "daemon/session/login.h"
 #include "daemon/session/sweeps.h"
 #include "tests/lib/system.h"

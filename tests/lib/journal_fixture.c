@@ -36,11 +36,11 @@ static int count_record(void *arg, const struct record *record, char *error)
 	return 0;
 }
 
-static int read_it(struct disk *disk, struct log *log, char error[RECOVERY_ERROR_BYTES])
+static int read_it(struct disk *disk, struct segment_log *log, char error[RECOVERY_ERROR_BYTES])
 {
 	memset(&found, 0, sizeof(found));
 	static uint64_t random;
-	log_init(log, disk, JOURNAL_SEGMENT, ++random);
+	segment_log_init(log, disk, JOURNAL_SEGMENT, ++random);
 	struct recovery recovery = {.log = log, .on_record = count_record};
 	return recovery_read(&recovery, error);
 }
@@ -49,7 +49,7 @@ void journal_start_on_disk(void)
 {
 	char error[RECOVERY_ERROR_BYTES];
 	ck_assert_msg(read_it(running.disk, &running.log, error) == 0, "%s", error);
-	ck_assert_int_eq(log_begin(&running.log), 0);
+	ck_assert_int_eq(segment_log_begin(&running.log), 0);
 	running.writer = writer_create(&running.log);
 	ck_assert_ptr_nonnull(running.writer);
 	ck_assert_int_eq(journal_init(&running.journal, &(struct journal_settings){.max_batch = JOURNAL_MAX_BATCH},
@@ -69,7 +69,7 @@ void journal_stop(void)
 {
 	writer_destroy(running.writer);
 	journal_finish(&running.journal);
-	log_finish(&running.log);
+	segment_log_finish(&running.log);
 	disk_close(running.disk);
 }
 
@@ -119,12 +119,12 @@ void journal_write(uint64_t n)
 uint64_t journal_expect_records(uint64_t records)
 {
 	char error[RECOVERY_ERROR_BYTES];
-	struct log log;
+	struct segment_log log;
 	struct disk *disk = disk_open(journal_folder, true, error);
 	ck_assert_ptr_nonnull(disk);
 	ck_assert_msg(read_it(disk, &log, error) == 0, "%s", error);
 	ck_assert_uint_eq(found.records, records);
-	log_finish(&log);
+	segment_log_finish(&log);
 	disk_close(disk);
 	return found.sum;
 }
@@ -132,12 +132,12 @@ uint64_t journal_expect_records(uint64_t records)
 void journal_expect_refusal(const char *why)
 {
 	char error[RECOVERY_ERROR_BYTES] = "";
-	struct log log;
+	struct segment_log log;
 	struct disk *disk = disk_open(journal_folder, true, error);
 	ck_assert_ptr_nonnull(disk);
 	ck_assert_int_eq(read_it(disk, &log, error), -1);
 	ck_assert_msg(strstr(error, why) != NULL, "\"%s\" is not in: %s", why, error);
-	log_finish(&log);
+	segment_log_finish(&log);
 	disk_close(disk);
 }
 

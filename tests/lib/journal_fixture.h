@@ -11,7 +11,7 @@ extern char *journal_folder; /* of the test */
 
 extern struct running_journal { /* one that is open */
 	struct disk *disk;
-	struct log log;
+	struct segment_log log;
 	struct writer *writer;
 	struct journal journal;
 } running;

@@ -22,7 +22,7 @@ static void status(struct carrier *carrier, struct carrier_status *out)
 
 static const struct carrier_calls calls = {append, drop_before, status};
 
-void carrier_model_init(struct carrier_model *model, struct log *log)
+void carrier_model_init(struct carrier_model *model, struct segment_log *log)
 {
 	*model = (struct carrier_model){.carrier = {&calls}, .log = log, .run_last = log->next - 1};
 	model->fills_ahead = log->salt & 1;
@@ -32,11 +32,11 @@ void carrier_model_init(struct carrier_model *model, struct log *log)
 
 static void look_after_log(struct carrier_model *model)
 {
-	int result = model->drop_before ? log_drop_before(model->log, model->drop_before) : 0;
+	int result = model->drop_before ? segment_log_drop_before(model->log, model->drop_before) : 0;
 	model->drop_before = 0;
 	if (result == 0 && model->fills_ahead)
-		result = log_fill_ahead(model->log);
-	int spare = result == 0 ? log_make_spare(model->log) : 0;
+		result = segment_log_fill_ahead(model->log);
+	int spare = result == 0 ? segment_log_make_spare(model->log) : 0;
 	model->status.is_full = spare == -ENOSPC;
 	model->status.segments = model->log->n_segments;
 	if (result < 0 || (spare < 0 && !model->status.is_full))
@@ -46,7 +46,7 @@ static void look_after_log(struct carrier_model *model)
 void carrier_model_work(struct carrier_model *model)
 {
 	size_t done = 0;
-	if (model->run && log_append(model->log, model->run, model->run_len, &done) != 0) {
+	if (model->run && segment_log_append(model->log, model->run, model->run_len, &done) != 0) {
 		model->status.failure = model->log->doing;
 	} else if (model->run) {
 		model->run = NULL;

@@ -4,11 +4,11 @@
 #define MILLRACE_TESTS_CARRIER_MODEL_H
 
 #include "daemon/journal/journal.h"
-#include "daemon/journal/log.h"
+#include "daemon/journal/segment_log.h"
 
 struct carrier_model {
 	struct carrier carrier; /* must come first */
-	struct log *log;
+	struct segment_log *log;
 	char *run; /* NULL: none is under way */
 	size_t run_len;
 	uint64_t run_last; /* the number of the last batch that was handed over */
@@ -18,7 +18,7 @@ struct carrier_model {
 };
 
 /* The log has begun. */
-void carrier_model_init(struct carrier_model *model, struct log *log);
+void carrier_model_init(struct carrier_model *model, struct segment_log *log);
 
 /* Writes what was handed over, and looks after the log. */
 void carrier_model_work(struct carrier_model *model);

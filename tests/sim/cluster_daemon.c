@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/core/hash.h"
 
 enum {

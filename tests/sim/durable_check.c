@@ -121,7 +121,7 @@ struct core_match *durable_make_match(struct slice text)
 	return match;
 }
 
-struct core *durable_restore(struct durable_world *world, struct disk_model *disk, struct log *log,
+struct core *durable_restore(struct durable_world *world, struct disk_model *disk, struct segment_log *log,
 			     struct core_recorder *recorder, char *error)
 {
 	struct core_limits limits = {.max_memory = 1 << 30,
@@ -133,7 +133,7 @@ struct core *durable_restore(struct durable_world *world, struct disk_model *dis
 				     .turn_work = world->kind == WITHOUT_TAPS ? 0 : 12,
 				     .max_take_bytes = 1 << 20};
 	struct core_seed seed = {.choices = 1, .tokens = {disk_model_random(&world->cut_random), 2}};
-	log_init(log, &disk->disk, SEGMENT, disk_model_random(&world->cut_random));
+	segment_log_init(log, &disk->disk, SEGMENT, disk_model_random(&world->cut_random));
 	struct core_restore *found = core_restore_create(durable_make_match);
 	struct recovery recovery = {.log = log, .on_record = restore_record, .arg = found};
 	if (recovery_read(&recovery, error) < 0) {
@@ -163,12 +163,12 @@ void durable_check_cut(struct disk_model *disk, void *arg)
 		return;
 	disk_model_copy(&world->copy, disk);
 	disk_model_cut(&world->copy, &world->cut_random);
-	struct log log;
+	struct segment_log log;
 	struct record_buffer records = {0};
 	struct core_recorder recorder = {.buffer = &records, .batch = 1, .wall_ms = world->now_us / 1000};
 	struct core *core = durable_restore(world, &world->copy, &log, &recorder, error);
 	uint64_t last = log.next - 1;
-	log_finish(&log);
+	segment_log_finish(&log);
 	world->seen->cuts++;
 	world->seen->between += last > world->low && last < world->high;
 	if (!core) {

@@ -13,7 +13,7 @@ void durable_note_state(struct durable_world *world, uint64_t batch);
 void durable_note_restored(struct durable_world *world, const struct core *core, uint64_t last);
 
 /* Restores a core from a disk. NULL: it cannot be; *log has what was found. */
-struct core *durable_restore(struct durable_world *world, struct disk_model *disk, struct log *log,
+struct core *durable_restore(struct durable_world *world, struct disk_model *disk, struct segment_log *log,
 			     struct core_recorder *recorder, char *error);
 /* The only match: of every second value. */
 struct core_match *durable_make_match(struct slice text);

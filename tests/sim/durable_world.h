@@ -75,7 +75,7 @@ struct durable_seen {
 struct durable_world {
 	struct carrier_model carrier;
 	struct disk_model disk, copy;
-	struct log log;
+	struct segment_log log;
 	struct journal journal;
 	struct core *core;
 	struct core_recorder recorder;

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/cluster/keys.h"
+#include "daemon/cluster/cluster_keys.h"
 #include "daemon/core/hash.h"
 
 enum {

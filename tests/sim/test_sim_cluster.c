@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/cluster/due.h"
+#include "daemon/cluster/sooner.h"
 #include "daemon/core/hash.h"
 #include "tests/lib/suite.h"
 #include "tests/sim/cluster_witness.h"

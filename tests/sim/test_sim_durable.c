@@ -46,20 +46,20 @@ static bool start(struct durable_world *world)
 	durable_note_restored(world, core, last);
 	core_destroy(core);
 	record_buffer_finish(&scratch);
-	if (log_begin(&world->log) < 0)
+	if (segment_log_begin(&world->log) < 0)
 		return false;
 	world->low = world->high = last;
 	carrier_model_init(&world->carrier, &world->log);
 	if (journal_init(&world->journal, &(struct journal_settings){.max_batch = 200}, &world->carrier.carrier,
 			 world->log.next) < 0)
 		return false;
-	struct log again;
+	struct segment_log again;
 	world->recorder = (struct core_recorder){
 		.buffer = journal_records(&world->journal), .batch = last + 1, .wall_ms = world->now_us / 1000};
 	void (*hook)(struct disk_model *, void *) = world->disk.on_call;
 	world->disk.on_call = NULL;
 	world->core = durable_restore(world, &world->disk, &again, &world->recorder, error);
-	log_finish(&again);
+	segment_log_finish(&again);
 	world->disk.on_call = hook;
 	durable_note_state(world, last + 1);
 	journal_end_step(&world->journal);
@@ -102,7 +102,7 @@ static void live(struct durable_world *world)
 	disk->fail_at = 0;
 	if (world->is_alive)
 		end_core(world);
-	log_finish(&world->log);
+	segment_log_finish(&world->log);
 	journal_finish(&world->journal);
 	world->journal = (struct journal){0};
 	world->carrier.status.failure = NULL;

@@ -39,7 +39,7 @@ struct seen {
 struct world {
 	struct carrier_model carrier;
 	struct disk_model disk, copy;
-	struct log log;
+	struct segment_log log;
 	struct journal journal;
 	enum mutation mutation;
 	uint64_t random, cut_random;
@@ -98,14 +98,14 @@ static void check_cut(struct world *world, struct disk_model *disk)
 {
 	struct values values = {0};
 	char error[RECOVERY_ERROR_BYTES] = "";
-	struct log log;
-	log_init(&log, &disk->disk, SEGMENT, 0);
+	struct segment_log log;
+	segment_log_init(&log, &disk->disk, SEGMENT, 0);
 	struct recovery recovery = {.log = &log, .on_record = replay_record, .arg = &values};
 	if (world->mutation == WITHOUT_CHAIN)
 		disk_model_forget_chains(disk);
 	int result = recovery_read(&recovery, error);
 	uint64_t last = log.next - 1;
-	log_finish(&log);
+	segment_log_finish(&log);
 	if (result < 0)
 		fail_world(world, error, last);
 	else if (last < world->low)
@@ -228,7 +228,7 @@ static bool start(struct world *world)
 {
 	struct values values = {0};
 	char error[RECOVERY_ERROR_BYTES] = "";
-	log_init(&world->log, &world->disk.disk, SEGMENT, disk_model_random(&world->random));
+	segment_log_init(&world->log, &world->disk.disk, SEGMENT, disk_model_random(&world->random));
 	struct recovery recovery = {.log = &world->log, .on_record = replay_record, .arg = &values};
 	if (world->mutation == WITHOUT_CHAIN)
 		disk_model_forget_chains(&world->disk);
@@ -237,7 +237,7 @@ static bool start(struct world *world)
 		return false;
 	}
 	world->now = values;
-	if (log_begin(&world->log) < 0)
+	if (segment_log_begin(&world->log) < 0)
 		return false;
 	world->low = world->high = world->log.next - 1;
 	world->history[world->log.next - 1] = world->history[world->log.next] = sum_of(&values);
@@ -261,7 +261,7 @@ static void live(struct world *world)
 	world->seen->failures += world->carrier.status.failure != NULL;
 	disk->fail_at = 0;
 	world->carrier.status.failure = NULL;
-	log_finish(&world->log);
+	segment_log_finish(&world->log);
 	journal_finish(&world->journal);
 	world->journal = (struct journal){0};
 	if (pick(world, 4) == 0)
@@ -331,7 +331,7 @@ static void check_flip(struct world *world, uint64_t before_last_write, uint64_t
 {
 	struct values values = {0};
 	char error[RECOVERY_ERROR_BYTES] = "";
-	struct log log;
+	struct segment_log log;
 	disk_model_copy(&world->copy, &world->disk);
 	struct disk_model_name *name;
 	do
@@ -339,11 +339,11 @@ static void check_flip(struct world *world, uint64_t before_last_write, uint64_t
 	while (!name->name[0]);
 	struct disk_model_file *file = &world->copy.files[name->file];
 	file->cached[pick(world, file->cached_size)] ^= (char)(1 << pick(world, 8));
-	log_init(&log, &world->copy.disk, SEGMENT, 0);
+	segment_log_init(&log, &world->copy.disk, SEGMENT, 0);
 	struct recovery recovery = {.log = &log, .on_record = replay_record, .arg = &values};
 	int result = recovery_read(&recovery, error);
 	uint64_t last = log.next - 1;
-	log_finish(&log);
+	segment_log_finish(&log);
 	*refused += result < 0;
 	ck_assert_msg(result < 0 || (last >= before_last_write && sum_of(&values) == world->history[last]),
 		      "%s: %" PRIu64 " is the last of %" PRIu64, name->name, last, world->low);
@@ -364,7 +364,7 @@ START_TEST(test_a_flipped_bit_is_refused_or_changes_nothing)
 	for (int i = 0; i < 20000; i++)
 		check_flip(world, before_last_write, &refused);
 	ck_assert_uint_gt(refused, 100);
-	log_finish(&world->log);
+	segment_log_finish(&world->log);
 	journal_finish(&world->journal);
 	world_destroy(world);
 }

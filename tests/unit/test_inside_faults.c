@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/core/rows.h"
-#include "daemon/session/frames.h"
+#include "daemon/session/frame_wire.h"
 #include "proto/frame.h"
 #include "tests/lib/inside.h"
 #include "tests/lib/memory.h"

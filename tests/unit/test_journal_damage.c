@@ -29,15 +29,15 @@ static int on_kept(void *arg, const struct record *record, char *error)
 static void salvage_from(struct disk *disk, uint64_t records, const char *what_is_lost)
 {
 	char error[RECOVERY_ERROR_BYTES];
-	struct log log;
-	log_init(&log, disk, JOURNAL_SEGMENT, 1);
+	struct segment_log log;
+	segment_log_init(&log, disk, JOURNAL_SEGMENT, 1);
 	struct recovery recovery = {.log = &log, .on_record = on_kept, .on_lost = on_lost};
 	losses[0] = '\0';
 	kept_records = kept_sum = 0;
 	ck_assert_msg(recovery_read(&recovery, error) == 0, "%s", error);
 	ck_assert_str_eq(losses, what_is_lost);
 	ck_assert_uint_eq(kept_records, records);
-	log_finish(&log);
+	segment_log_finish(&log);
 }
 
 static void salvage(uint64_t records, const char *what_is_lost)
