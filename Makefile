@@ -152,7 +152,7 @@ $(BUILD)/millraced: $(addprefix $(BUILD)/,daemon/main.o libdaemon.a libconfig.a 
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(DAEMON_LIBS)
 
-$(BUILD)/millrace: $(call objects,client/cli/*.c) $(BUILD)/libclient.a
+$(BUILD)/millrace: $(call objects,client/cli/*.c client/cli/*/*.c) $(BUILD)/libclient.a
 	$(call TELL,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(YAML_LIBS)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The structure of the sources: no circles between files, nor between folders.
+"""The structure of the sources: no circles between files, nor between folders, and one name for one thing.
 
 Between files there are two graphs: who includes whose header, and whose object uses a symbol that another's object defines. (A source may well use what needs its own header: what a thing is stands below what
 is done with it.) A folder needs another if any of its files does, by one or the other. Circles are the strongly connected parts; those that there may be are listed here, each with its reason, and
@@ -18,7 +18,7 @@ PROGRAMS = {"daemon": ("daemon", "config", "proto"), "client": ("client", "proto
 # Whose circle may stay, or that of some of them, and why.
 EXCEPTIONS = {
     ("client/blocking", "client/machine", "client/net"): "the machine's driver and the socket it drives ask for the settings of their handle",
-    ("client/cli/runner.o", "client/cli/runner_attempt.o", "client/cli/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
+    ("client/cli/common/runner.o", "client/cli/common/runner_attempt.o", "client/cli/common/runner_lease.o"): "an attempt ends its lease, and the end of the lease the attempt",
     ("config/address.o", "config/tls_config.o"): "the address of a listener may have the settings of TLS in it, which are read by the key of an address",
 }
 
@@ -119,6 +119,29 @@ class Structure(unittest.TestCase):
         self.assertFalse({"daemon/session", "daemon/http", "daemon/server", "daemon/access"} & reachable(graph, "daemon/broker"))
         self.assertFalse({"daemon/session", "daemon/http", "daemon/server", "daemon/core"} & reachable(graph, "daemon/net"))
         self.assertEqual(reachable(graph, "proto"), set())
+
+
+class Names(unittest.TestCase):
+    """One name, one thing."""
+
+    def test_a_struct_is_defined_once(self):
+        where = {}
+        for path in sources(("daemon", "config", "proto", "client")):
+            with open(os.path.join(TOP, path), encoding="utf-8") as file:
+                for name in re.findall(r"^struct (\w+) \{", file.read(), re.M):
+                    where.setdefault(name, []).append(path)
+        self.assertIn("broker", where)
+        self.assertEqual({name: paths for name, paths in where.items() if len(paths) > 1}, {})
+
+    def test_files_of_a_program_are_not_called_alike(self):
+        # Nor the one the other's plural. A command's file is called as the command is, an example's as what it shows.
+        for folders in PROGRAMS.values():
+            where = {}
+            for path in sources(folders):
+                folder, file = os.path.split(os.path.splitext(path)[0])
+                if folder not in ("client/cli/commands", "client/examples"):
+                    where.setdefault(file.removesuffix("s"), set()).add(os.path.join(folder, file))
+            self.assertEqual([sorted(paths) for paths in where.values() if len(paths) > 1], [])
 
 
 class Format(unittest.TestCase):

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_BLOCKING_ATTEMPT_H
 #define MILLRACE_CLIENT_BLOCKING_ATTEMPT_H
 
-#include "client/blocking/state.h"
+#include "client/blocking/handle_state.h"
 
 /* Begins an attempt; the machine is told how it ends. */
 void attempt_begin(mr *m, struct blocking_contact *of, int64_t now_ms);

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/blocking/state.h"
+#include "client/blocking/handle_state.h"
 
 /* MR_OK; or MR_EARGUMENT in a process that was forked from the handle's own, and nothing is locked. */
 int driver_lock(struct mr *m);

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_BLOCKING_OUTCOME_H
 #define MILLRACE_CLIENT_BLOCKING_OUTCOME_H
 
-#include "client/blocking/state.h"
+#include "client/blocking/handle_state.h"
 
 /* Acts on all that the machine has to tell. */
 void outcome_deliver(struct mr *m, int64_t now_ms);

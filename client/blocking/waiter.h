@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_BLOCKING_WAITER_H
 #define MILLRACE_CLIENT_BLOCKING_WAITER_H
 
-#include "client/blocking/state.h"
+#include "client/blocking/handle_state.h"
 
 /* What it waits for has happened. */
 void waiter_wake(struct mr *m, struct waiter *waiter);

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
-#include "client/cli/help.h"
-#include "client/cli/interrupt.h"
-#include "client/cli/options.h"
-#include "client/cli/report.h"
-#include "client/cli/session.h"
-#include "client/cli/usage.h"
+#include "client/cli/common/command.h"
+#include "client/cli/common/help.h"
+#include "client/cli/common/interrupt.h"
+#include "client/cli/common/options.h"
+#include "client/cli/common/report.h"
+#include "client/cli/common/session.h"
+#include "client/cli/common/usage.h"
 #include "client/millrace.h"
 
 /* In the order in which help lists them. */

@@ -3,7 +3,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_CONTACT_H
 #define MILLRACE_CLIENT_MACHINE_CONTACT_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* -- for the driver -- */
 

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_DAEMONS_H
 #define MILLRACE_CLIENT_MACHINE_DAEMONS_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 enum { DAEMONS_LEASES = 512 }; /* for so many leases it is remembered who gave them */
 

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_EPHEMERALS_H
 #define MILLRACE_CLIENT_MACHINE_EPHEMERALS_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* Remembers the channel that this request has created; the request's operation is moved out of it. Without memory the
  * channel will not be created anew, and MR_EVENT_CHANNEL_LOST is not told. */

@@ -24,7 +24,7 @@ static_assert(MACHINE_MOST_CONTACTS <= 64, "each has a bit");
 /* -- a group is with another daemon than was thought -- */
 
 /* What waits for it elsewhere. */
-static void gather(const struct route *route, struct contact *to, int64_t now_ms)
+static void gather(const struct group_route *route, struct contact *to, int64_t now_ms)
 {
 	struct machine *machine = to->machine;
 	struct contact *contact;
@@ -42,7 +42,7 @@ static void gather(const struct route *route, struct contact *to, int64_t now_ms
 }
 
 /* What is in flight there, and comes back. */
-static void note_those_before(struct route *route, struct machine_list *list, int64_t now_ms)
+static void note_those_before(struct group_route *route, struct machine_list *list, int64_t now_ms)
 {
 	struct machine_request *request;
 
@@ -59,10 +59,10 @@ static void note_those_before(struct route *route, struct machine_list *list, in
 }
 
 /* Without memory for that the next request of the group has to find it out, too. */
-static struct route *redirect(const struct client_operation *operation, struct contact *from, struct contact *to,
-			      int64_t now_ms)
+static struct group_route *redirect(const struct client_operation *operation, struct contact *from, struct contact *to,
+				    int64_t now_ms)
 {
-	struct route *route = routes_make(from->machine, operation);
+	struct group_route *route = routes_make(from->machine, operation);
 
 	if (!route || route->contact == to)
 		return route;
@@ -125,7 +125,7 @@ static struct contact *read(struct contact *from, const struct client_operation 
 			    const struct message_reply *reply, unsigned n_moves, int64_t now_ms)
 {
 	struct contact *to = reply->error == ERROR_MOVED ? named(from, reply) : daemons_default(from->machine);
-	struct route *route;
+	struct group_route *route;
 	int64_t wait_ms = 0;
 
 	if (!to || (reply->error == ERROR_UNAVAILABLE && routes_is_without_owner(from->machine, operation, now_ms)))

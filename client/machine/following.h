@@ -3,7 +3,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_FOLLOWING_H
 #define MILLRACE_CLIENT_MACHINE_FOLLOWING_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* Whether a reply says that nothing was done, since another daemon has the group, or none just now. */
 bool following_is_direction(const struct message_reply *reply);

@@ -16,7 +16,7 @@
 
 #include "client/machine/contact.h"
 #include "client/machine/requests.h"
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* The settings are copied, but for the addresses. MR_OK, MR_EARGUMENT or MR_EMEMORY with its message; then there is
  * nothing to finish. */

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_PLACES_H
 #define MILLRACE_CLIENT_MACHINE_PLACES_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* The list of a place of a contact, and of its machine; NULL of PLACE_NONE. */
 struct machine_list *places_list(struct contact *contact, enum request_place place);

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_REQUESTS_H
 #define MILLRACE_CLIENT_MACHINE_REQUESTS_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* Hands in a request, whose memory is the driver's until events_next() has told its end. MR_OK: the operation is the
  * machine's. An error with its message: the operation is freed, and nothing has happened; MR_EFULL: too much waits

@@ -16,10 +16,10 @@ static uint32_t hash(struct slice bytes)
 	return sum;
 }
 
-struct route *routes_find(const struct machine *machine, const struct client_operation *operation)
+struct group_route *routes_find(const struct machine *machine, const struct client_operation *operation)
 {
 	struct slice group;
-	struct route *route;
+	struct group_route *route;
 
 	if (!operation->has_group || machine->n_routes == 0)
 		return NULL;
@@ -32,7 +32,7 @@ struct route *routes_find(const struct machine *machine, const struct client_ope
 	return NULL;
 }
 
-static void destroy(struct machine *machine, struct route *route)
+static void destroy(struct machine *machine, struct group_route *route)
 {
 	LIST_REMOVE(route, entry);
 	machine->n_routes--;
@@ -43,7 +43,7 @@ static void destroy(struct machine *machine, struct route *route)
 static void forget_one(struct machine *machine)
 {
 	for (size_t i = 0; i < ROUTE_BUCKETS; i++) {
-		struct route *route;
+		struct group_route *route;
 
 		LIST_FOREACH(route, &machine->routes[i], entry)
 		{
@@ -55,10 +55,10 @@ static void forget_one(struct machine *machine)
 	}
 }
 
-struct route *routes_make(struct machine *machine, const struct client_operation *operation)
+struct group_route *routes_make(struct machine *machine, const struct client_operation *operation)
 {
 	struct slice group = operation_group(operation);
-	struct route *route = routes_find(machine, operation);
+	struct group_route *route = routes_find(machine, operation);
 
 	if (route || group.len > sizeof route->name)
 		return route;
@@ -85,7 +85,7 @@ void routes_finish(struct machine *machine)
 void routes_forget(const struct contact *contact)
 {
 	struct machine *machine = contact->machine;
-	struct route *route;
+	struct group_route *route;
 
 	for (size_t i = 0; i < ROUTE_BUCKETS && machine->n_routes; i++) {
 		LIST_FOREACH(route, &machine->routes[i], entry)
@@ -136,7 +136,7 @@ static struct contact *choose_for_lease(const struct machine *machine, const str
 
 struct contact *routes_choose(struct machine *machine, const struct client_operation *operation)
 {
-	const struct route *route = routes_find(machine, operation);
+	const struct group_route *route = routes_find(machine, operation);
 
 	if (operation->contact)
 		return operation->contact;
@@ -147,21 +147,21 @@ struct contact *routes_choose(struct machine *machine, const struct client_opera
 
 bool routes_is_without_owner(const struct machine *machine, const struct client_operation *operation, int64_t now_ms)
 {
-	const struct route *route = routes_find(machine, operation);
+	const struct group_route *route = routes_find(machine, operation);
 
 	return route && now_ms < route->retry_ms;
 }
 
 bool routes_is_held(const struct machine *machine, const struct client_operation *operation, int64_t now_ms)
 {
-	const struct route *route = routes_find(machine, operation);
+	const struct group_route *route = routes_find(machine, operation);
 
 	return route && (now_ms < route->retry_ms || (route->n_before && now_ms < route->overtakes_ms));
 }
 
 void routes_tick(struct machine *machine, int64_t now_ms)
 {
-	struct route *route;
+	struct group_route *route;
 
 	if (now_ms < machine->routes_due_ms)
 		return;

@@ -3,7 +3,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_ROUTES_H
 #define MILLRACE_CLIENT_MACHINE_ROUTES_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* Whom to ask for this. */
 struct contact *routes_choose(struct machine *machine, const struct client_operation *operation);
@@ -16,8 +16,8 @@ bool routes_is_without_owner(const struct machine *machine, const struct client_
 
 /* What is known of the operation's group. routes_find(): NULL, if nothing is; routes_make() then makes a route; NULL:
  * no memory. */
-struct route *routes_find(const struct machine *machine, const struct client_operation *operation);
-struct route *routes_make(struct machine *machine, const struct client_operation *operation);
+struct group_route *routes_find(const struct machine *machine, const struct client_operation *operation);
+struct group_route *routes_make(struct machine *machine, const struct client_operation *operation);
 
 /* Sets one of a route's moments, until when its requests wait. */
 void routes_hold(struct machine *machine, int64_t *until_ms, int64_t moment_ms);

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_MACHINE_SENDING_H
 #define MILLRACE_CLIENT_MACHINE_SENDING_H
 
-#include "client/machine/state.h"
+#include "client/machine/machine_state.h"
 
 /* Whether the request could go at once, if nothing waited before it. */
 bool sending_has_room(const struct contact *contact, const struct machine_request *request);

@@ -15,7 +15,7 @@ struct dial {                  /* zero-initialised: nobody dials */
 	const struct addrinfo *address; /* the one that is tried; NULL of a Unix socket */
 	struct uplink uplink;           /* after that: whoever has dialled goes on with it */
 	unsigned n_uplinks;             /* how many there were; so whether this is still the same */
-	int progress;                   /* of progress.h, or an error */
+	int progress;                   /* of uplink_result.h, or an error */
 	int64_t ends_ms, address_ends_ms;
 };
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/net/progress.h"
+#include "client/net/uplink_result.h"
 #include "client/machine/failure.h"
 
 enum { /* errors, beside those of the system: this much less than zero, and a number of OpenSSL's less */

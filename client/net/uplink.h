@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "client/net/progress.h"
+#include "client/net/uplink_result.h"
 
 struct secure;
 struct ssl_st;

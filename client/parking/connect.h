@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_PARKING_CONNECT_H
 #define MILLRACE_CLIENT_PARKING_CONNECT_H
 
-#include "client/parking/state.h"
+#include "client/parking/parking_state.h"
 
 /* Begins an attempt. The machine is told how it ends. */
 void connect_begin(mr_parking *p, struct parking_contact *of, int64_t now_ms);

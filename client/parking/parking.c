@@ -1,5 +1,5 @@
 /* The client as a whole: made, run by the loop, destroyed. After whatever happens, run() does what follows from it. */
-#include "client/parking/state.h"
+#include "client/parking/parking_state.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "client/net/entropy.h"
 #include "client/net/process.h"
 #include "client/parking/connect.h"
-#include "client/parking/outcomes.h"
+#include "client/parking/callbacks.h"
 #include "client/parking/submit.h"
 
 enum {
@@ -64,7 +64,7 @@ static bool read_once(mr_parking *p, struct parking_contact *of)
 		contact_read(&of->contact, (size_t)n, now_ms);
 	else if (n != UPLINK_AGAIN)
 		contact_closed_by_peer(&of->contact, now_ms, uplink_message(n));
-	return outcomes_tell(p, now_ms) && contact_is_connected(&of->contact) &&
+	return callbacks_tell(p, now_ms) && contact_is_connected(&of->contact) &&
 	       ((n > 0 && (size_t)n == len) || uplink_has_more(&of->dial.uplink));
 }
 
@@ -144,7 +144,7 @@ static void run_contact(mr_parking *p, struct parking_contact *of, int64_t now_m
 static void run(mr_parking *p)
 {
 	int64_t now_ms = clock_now_ms();
-	bool is_all = outcomes_tell(p, now_ms);
+	bool is_all = callbacks_tell(p, now_ms);
 	struct contact *contact;
 
 	if (p->is_dead)

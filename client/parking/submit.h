@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLIENT_PARKING_SUBMIT_H
 #define MILLRACE_CLIENT_PARKING_SUBMIT_H
 
-#include "client/parking/state.h"
+#include "client/parking/parking_state.h"
 
 /* Hands in the operation, if `status` is MR_OK; else that is the result. done NULL: of a put without an answer. */
 int submit(mr_parking *p, int status, struct client_operation *operation, mr_parked_cb *done, void *argument,

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/patterns/take.h"
+#include "client/patterns/sources.h"
 #include "client/machine/failure.h"
 
 static const char REPLY_PREFIX[] = "_r."; /* of the names that the daemon makes up */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/patterns/take.h"
+#include "client/patterns/sources.h"
 #include "client/patterns/tapped.h"
 #include "client/machine/failure.h"
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/patterns/take.h"
+#include "client/patterns/sources.h"
 #include "client/machine/failure.h"
 
 /* The values in hand have at most n numbers, all in a row: each waits for its turn at the place of its number, modulo

@@ -8,7 +8,7 @@
 
 #include "client/machine/events.h"
 #include "client/machine/failure.h"
-#include "client/patterns/take.h"
+#include "client/patterns/sources.h"
 
 enum {
 	LOOK_MS = 500,           /* how often the taps are looked at */
