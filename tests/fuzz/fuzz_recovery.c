@@ -51,7 +51,7 @@ enum {
 	FAR_US = 1000000000,
 };
 
-struct segment {
+struct kept_segment {
 	char name[SEGMENT_NAME_BYTES];
 	char bytes[SEGMENT_BYTES];
 	size_t size;
@@ -60,7 +60,7 @@ struct segment {
 
 static struct folder {
 	struct disk disk;
-	struct segment segments[MAX_SEGMENTS];
+	struct kept_segment segments[MAX_SEGMENTS];
 	int n;
 	bool has_other;
 	uint64_t next; /* number, and chain, of what follows */
@@ -88,7 +88,7 @@ static void folder_close(struct disk *disk, int handle)
 static int64_t folder_read(struct disk *disk, int handle, void *bytes, size_t len, uint64_t offset)
 {
 	(void)disk;
-	const struct segment *segment = &folder.segments[handle];
+	const struct kept_segment *segment = &folder.segments[handle];
 	size_t left = offset < segment->size ? segment->size - offset : 0;
 	len = len < left ? len : left;
 	memcpy(bytes, segment->bytes + (len ? offset : 0), len);
@@ -142,7 +142,7 @@ static void begin_segment(unsigned how)
 {
 	if (folder.n == MAX_SEGMENTS)
 		return;
-	struct segment *segment = &folder.segments[folder.n++];
+	struct kept_segment *segment = &folder.segments[folder.n++];
 	folder.next += how & SEGMENT_BEHIND_A_GAP ? 1 : 0;
 	segment->salt = 1000 + (uint64_t)folder.n;
 	segment->size = JOURNAL_BLOCK;
@@ -162,21 +162,21 @@ static void begin_segment(unsigned how)
 		segment->bytes[0]++;
 }
 
-static struct segment *last_segment(void)
+static struct kept_segment *last_segment(void)
 {
 	if (folder.n == 0)
 		begin_segment(0);
 	return &folder.segments[folder.n - 1];
 }
 
-static size_t room_of(const struct segment *segment)
+static size_t room_of(const struct kept_segment *segment)
 {
 	return SEGMENT_BYTES - segment->size;
 }
 
 static void append_batch(unsigned how)
 {
-	struct segment *segment = last_segment();
+	struct kept_segment *segment = last_segment();
 	size_t room = room_of(segment);
 	if (room < JOURNAL_BLOCK)
 		return;
@@ -203,7 +203,7 @@ static void append_batch(unsigned how)
 
 static void append_raw(void)
 {
-	struct segment *segment = last_segment();
+	struct kept_segment *segment = last_segment();
 	struct slice bytes = take_bytes(room_of(segment));
 	size_t end = (segment->size + bytes.len + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK * JOURNAL_BLOCK;
 	memset(segment->bytes + segment->size, 0, end - segment->size);
@@ -213,13 +213,13 @@ static void append_raw(void)
 
 static void cut(size_t n)
 {
-	struct segment *segment = last_segment();
+	struct kept_segment *segment = last_segment();
 	segment->size -= n < segment->size ? n : segment->size;
 }
 
 static void flip(size_t at, unsigned bits)
 {
-	struct segment *segment = last_segment();
+	struct kept_segment *segment = last_segment();
 	if (at < segment->size)
 		segment->bytes[at] = (char)(segment->bytes[at] ^ (int)bits);
 }
