@@ -15,7 +15,7 @@ struct loop {
 	loop_cb *flush;
 	void *flush_arg;
 	bool wants_flush;
-	bool is_stopped;
+	bool is_running, is_stopped;
 	bool now_is_read; /* in this turn */
 	uint32_t spin_us;
 	uint64_t now_us;
@@ -231,6 +231,7 @@ static int wait_and_handle(struct loop *loop)
 
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 {
+	loop->is_running = true;
 	loop->busy_until_us = busy_us(); /* what came before, the start of the daemon, is no turn */
 	int result = 0;
 	end_turn(loop, on_turn_end, arg);
@@ -238,6 +239,9 @@ int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg)
 		result = wait_and_handle(loop);
 		end_turn(loop, on_turn_end, arg);
 	}
+	loop->is_running = false;
+	if (loop->flush) /* what had been put off to a turn that does not come */
+		loop->flush(loop->flush_arg);
 	loop->is_stopped = false;
 	return result;
 }
@@ -252,6 +256,11 @@ int loop_poll(struct loop *loop, loop_cb *on_turn_end, void *arg)
 void loop_stop(struct loop *loop)
 {
 	loop->is_stopped = true;
+}
+
+bool loop_goes_on(const struct loop *loop)
+{
+	return loop->is_running && !loop->is_stopped;
 }
 
 uint64_t loop_now_us(struct loop *loop)

@@ -21,6 +21,8 @@ void loop_destroy(struct loop *loop);
 /* Runs turns until loop_stop(), which may come first, the last one to its end. -1 if libevent fails. */
 int loop_run(struct loop *loop, loop_cb *on_turn_end, void *arg);
 void loop_stop(struct loop *loop);
+/* Whether other turns come behind this one: in loop_run(), until loop_stop(). */
+bool loop_goes_on(const struct loop *loop);
 
 /* Runs one turn with the events that are there now, without waiting for any. -1 if libevent fails. */
 int loop_poll(struct loop *loop, loop_cb *on_turn_end, void *arg);

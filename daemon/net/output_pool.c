@@ -1,26 +1,22 @@
 #include "daemon/net/output_pool.h"
 
-#include <stdlib.h>
-
 void output_pool_finish(struct output_pool *pool)
 {
 	while (pool->n > 0)
-		free(pool->blocks[--pool->n]);
+		buffer_finish(&pool->buffers[--pool->n]);
 }
 
 void output_pool_lend(struct output_pool *pool, struct buffer *buffer)
 {
-	if (buffer->cap)
-		return;
-	char *block = pool->n > 0 ? pool->blocks[--pool->n] : malloc(OUTPUT_BLOCK_BYTES);
-	if (block)
-		*buffer = (struct buffer){.bytes = block, .cap = OUTPUT_BLOCK_BYTES};
+	if (!buffer->cap && pool->n > 0)
+		*buffer = pool->buffers[--pool->n];
 }
 
 void output_pool_take_back(struct output_pool *pool, struct buffer *buffer)
 {
-	if (buffer->cap == OUTPUT_BLOCK_BYTES && pool->n < OUTPUT_POOL_BLOCKS) {
-		pool->blocks[pool->n++] = buffer->bytes;
+	if (buffer->cap > 0 && buffer->cap <= OUTPUT_POOLED_BYTES && pool->n < OUTPUT_POOL_BUFFERS) {
+		buffer_clear(buffer);
+		pool->buffers[pool->n++] = *buffer;
 		*buffer = (struct buffer){0};
 		return;
 	}

@@ -5,18 +5,19 @@
 #include "proto/buffer.h"
 
 enum {
-	OUTPUT_BLOCK_BYTES = 64 * 1024,
-	OUTPUT_POOL_BLOCKS = 64,
+	OUTPUT_POOLED_BYTES = 64 * 1024, /* what has grown beyond that is not kept */
+	OUTPUT_POOL_BUFFERS = 64,
 };
 
 struct output_pool { /* zero-initialise */
-	char *blocks[OUTPUT_POOL_BLOCKS];
+	struct buffer buffers[OUTPUT_POOL_BUFFERS];
 	size_t n;
 };
 
 void output_pool_finish(struct output_pool *pool);
 
-/* Gives a buffer without memory its first block. Without memory it stays as it is. */
+/* Gives a buffer without memory that of another before it. Where none is left it begins small, as do those of thousands
+ * of connections that are told something at once. */
 void output_pool_lend(struct output_pool *pool, struct buffer *buffer);
 
 /* Takes the memory of a buffer, whose content is not needed any more. */

@@ -7,7 +7,11 @@
 #include "daemon/net/stream_internal.h"
 #include "daemon/net/stream_workspace.h"
 
-enum { OPENINGS_A_TURN = 4 };
+enum {
+	OPENINGS_A_TURN = 4,
+	FLUSHES_A_LOOK = 32, /* of streams, for one look at the clock: so many are sent to in any case */
+	FLUSH_US = 2000,     /* and for so long others behind them; the rest has its time in the next turn */
+};
 
 /* -- Events -- */
 
@@ -84,19 +88,22 @@ static void open_on(struct stream *stream)
 
 /* -- The end of a turn -- */
 
-static void flush_queue(struct stream_queue *queue)
+static struct stream *dequeue(struct stream_queue *queue)
 {
-	while (queue->head) {
-		struct stream *stream = queue->head;
-		queue->head = stream->queue_next;
-		if (!queue->head)
-			queue->tail = &queue->head;
-		stream->is_queued = false;
-		if (stream->state == STREAM_GONE)
-			stream->handlers->on_gone(stream);
-		else
-			stream_flush(stream);
-	}
+	struct stream *stream = queue->head;
+	queue->head = stream->queue_next;
+	if (!queue->head)
+		queue->tail = &queue->head;
+	stream->is_queued = false;
+	return stream;
+}
+
+static void flush(struct stream *stream)
+{
+	if (stream->state == STREAM_GONE)
+		stream->handlers->on_gone(stream);
+	else
+		stream_flush(stream);
 }
 
 /* Those that are gone are told so all the same, and what is free is sent; the others stay in the queue. */
@@ -109,13 +116,22 @@ static void flush_free(struct stream_queue *queue)
 		struct stream *stream = left;
 		left = stream->queue_next;
 		stream->is_queued = false;
-		if (stream->state == STREAM_GONE)
-			stream->handlers->on_gone(stream);
-		else if (stream->is_free)
-			stream_flush(stream);
+		if (stream->state == STREAM_GONE || stream->is_free)
+			flush(stream);
 		else
 			stream_enqueue(stream, queue);
 	}
+}
+
+/* To the next turn, in which these go before those who come anew. */
+static void put_off(struct stream_group *group)
+{
+	if (group->others.head) {
+		*group->takers.tail = group->others.head;
+		group->takers.tail = group->others.tail;
+		group->others = (struct stream_queue){.tail = &group->others.head};
+	}
+	loop_timer_set(group->flush_on, 0);
 }
 
 static void on_flush(void *arg)
@@ -127,10 +143,26 @@ static void on_flush(void *arg)
 		return;
 	}
 	/* The end of a stream, and its draining, may give others something to send. */
-	while (group->takers.head || group->others.head) {
-		flush_queue(&group->takers);
-		flush_queue(&group->others);
+	uint64_t until_us = 0;
+	for (unsigned n = 1; group->takers.head || group->others.head; n++) {
+		flush(dequeue(group->takers.head ? &group->takers : &group->others));
+		if (n % FLUSHES_A_LOOK != 0 || !loop_goes_on(group->loop))
+			continue;
+		uint64_t now_us = loop_clock_us();
+		if (until_us == 0) {
+			until_us = now_us + FLUSH_US;
+		} else if (now_us >= until_us) {
+			put_off(group);
+			return;
+		}
 	}
+}
+
+/* A turn begins, at the end of which sending goes on. */
+static void flush_on(void *arg)
+{
+	struct stream_group *group = arg;
+	loop_now_us(group->loop);
 }
 
 /* -- Life -- */
@@ -147,7 +179,8 @@ struct stream_group *stream_group_create(struct loop *loop)
 				       .others.tail = &group->others.head,
 				       .send_until_us = UINT64_MAX,
 				       .budget.max_bytes = UINT64_MAX};
-	bool has_queues = run_queue_init(&group->reads, loop, SIZE_MAX, read_on) == 0 &&
+	group->flush_on = loop_timer_create(loop, flush_on, group);
+	bool has_queues = group->flush_on && run_queue_init(&group->reads, loop, SIZE_MAX, read_on) == 0 &&
 			  run_queue_init(&group->openings, loop, OPENINGS_A_TURN, open_on) == 0;
 	if (!has_queues || !(group->scratch = malloc(STREAM_READ_BYTES))) {
 		stream_group_destroy(group);
@@ -165,6 +198,7 @@ void stream_group_destroy(struct stream_group *group)
 	loop_set_flush(group->loop, NULL, NULL);
 	run_queue_finish(&group->reads);
 	run_queue_finish(&group->openings);
+	loop_timer_destroy(group->flush_on);
 	output_pool_finish(&group->pool);
 	free(group->scratch);
 	free(group);

@@ -17,6 +17,7 @@ LONGEST_S = 0.02 * (10 if IS_SANITIZED else 1)
 BATCH = 10_000
 WAITERS, ALTS = 100_000, 20_000
 BATCHES, A_BATCH = 1_000, 1_000  # that one connection has parked
+PEERS = 3_000  # connections
 CLIENTS, PIPELINED, FLOOD_S = 50, 5_000, 2
 TOGETHER_S = 3  # from when those who wait begin to park until all are due
 
@@ -235,6 +236,27 @@ class Turns(unittest.TestCase):
                         key.data[0] = (key.data[0] + key.fileobj.send(requests[key.data[0]:])) % len(requests)
         self.assertGreater(received, 1_000_000)
         self.check(f"{CLIENTS} clients that pipeline")
+
+    def test_many_connections_that_are_told_at_once(self):
+        """Each reply is a call of the system."""
+        peers = [self.enterContext(Connection(self.daemon)) for _ in range(PEERS)]
+
+        def park(channel, timeout_ms=lambda: 60_000):
+            self.a.ask(id=1, op="create", channel=channel, kind="promise")
+            for peer in peers:
+                peer.send(id=1, op="take", channel=channel, timeout_ms=timeout_ms())
+            while self.a.ask(id=1, op="stat", channel=channel)["parked_takes"] < PEERS:
+                pass
+
+        for op, status in (("close", "closed"), ("delete", "closed"), ("put", "ok")):
+            park(op)
+            self.a.ask(id=1, op=op, channel=op, **({"value": 1} if op == "put" else {}))
+            self.assertEqual({peer.receive()["status"] for peer in peers}, {status})
+            self.check(f"{op} tells {PEERS} connections")
+        end = time.monotonic() + TOGETHER_S
+        park("time-outs", lambda: max(1, int(1000 * (end - time.monotonic()))))
+        self.assertEqual({peer.receive()["status"] for peer in peers}, {"timeout"})
+        self.check(f"{PEERS} connections time out together")
 
     def test_a_page_of_many_channels(self):
         self.pipeline(self.a, 20_000, op="create", kind="bounded", capacity=1, ephemeral=True)
