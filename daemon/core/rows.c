@@ -184,12 +184,22 @@ static const struct link *list_of_parked(const struct core_connection *connectio
 	return list == 1 ? &connection->consumer->counting : &connection->consumer->resting;
 }
 
+/* The first of them that was parked behind the row's. */
+static const struct link *first_parked(const struct core_connection *connection, const struct core_parked_arm *row)
+{
+	const struct link *at = connection->parked.next;
+	while (at != &connection->parked &&
+	       LIST_ITEM(at, const struct request, parked.in_connection)->parked.seq <= row->seq)
+		at = at->next;
+	return at;
+}
+
 bool core_next_parked_arm(const struct core_connection *connection, struct core_parked_arm *row)
 {
 	const struct request *request = row->request;
 	if (request && ++row->index < request->parked.n_arms)
 		goto found;
-	const struct link *list, *next = request ? request->parked.in_connection.next : NULL;
+	const struct link *list, *next = request ? request->parked.in_connection.next : first_parked(connection, row);
 	while ((list = list_of_parked(connection, row->list)) && (next ? next : list->next) == list) {
 		row->list++;
 		next = NULL;
@@ -198,6 +208,7 @@ bool core_next_parked_arm(const struct core_connection *connection, struct core_
 		return false;
 	request = LIST_ITEM(next ? next : list->next, struct request, parked.in_connection);
 	row->request = request;
+	row->seq = request->parked.seq;
 	row->index = 0;
 found:
 	row->access =

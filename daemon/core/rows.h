@@ -16,10 +16,13 @@ struct core_waits {
 	uint64_t sum_us;
 };
 
-/* The arms of the connection's parked requests, one after the other, in no certain order; a put or take has one. Zero
- * the row before the first, and give it again as it was for the next; no step may come between. False at the end. */
+/* The arms of the connection's parked requests, one after the other; a put or take has one. Zero the row before the
+ * first, and give it again as it was for the next; no step may come between. False at the end. Requests come in the
+ * order of parking, and takes with a count behind them. So one may go on behind the last arm of any that has list 0, in
+ * other turns: from a row that is zero but for its `seq`. */
 struct core_parked_arm {
 	struct core_access access; /* its channel's name is valid until the next step */
+	uint64_t seq;              /* of the request */
 	const void *request;       /* the core's own, likewise the next two */
 	uint32_t index;
 	uint8_t list;

@@ -50,6 +50,7 @@ struct sessions {
 	uint64_t last_number;
 	uint64_t revoke_below; /* sweeps.c's: whose numbers are lower may have parked what they have no right to any
 				  more */
+	uint64_t revoke_after; /* and of the one below it, what was parked up to this seq was looked at; 0: nothing */
 	uint64_t revoke_taps_after; /* likewise, while is_revoking_taps: the taps behind this seq may carry what their
 				       owners may not take any more */
 	bool is_revoking_taps;

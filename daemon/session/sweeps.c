@@ -78,29 +78,47 @@ static bool may_stay(const struct session *session, bool had_users)
 	return is_stranger || !users_exist(session->all->users);
 }
 
-/* Collects the arms of a session's parked requests for which its user has no right. The caller frees *revoked; -1: no
- * memory. */
-static int collect_revoked(const struct session *session, struct core_access **revoked, uint32_t *n, uint32_t *n_arms)
+/* What is found in a session to be ended. */
+struct withdrawn {
+	struct core_access *rows; /* channels of arms that are parked without a right */
+	uint32_t n, room;
+};
+
+static int add(struct withdrawn *withdrawn, struct core_access access)
 {
-	struct core_parked_arm arm = {.request = NULL};
-	uint64_t cost_before = session_rights_cost(session->all);
-	uint32_t room = 0;
-	*revoked = NULL;
-	*n = 0;
-	for (; core_next_parked_arm(session->connection, &arm); ++*n_arms) {
-		if (arm.access.is_put ? session_may_put(session, arm.access.channel)
-				      : session_may_take(session, arm.access.channel))
-			continue;
-		if (*n == room) {
-			room = room ? 2 * room : 16;
-			struct core_access *grown = realloc(*revoked, room * sizeof(**revoked));
-			if (!grown)
-				return -1;
-			*revoked = grown;
-		}
-		(*revoked)[(*n)++] = arm.access;
+	if (withdrawn->n == withdrawn->room) {
+		uint32_t room = withdrawn->room ? 2 * withdrawn->room : 16;
+		struct core_access *grown = realloc(withdrawn->rows, room * sizeof(*grown));
+		if (!grown)
+			return -1;
+		withdrawn->rows = grown;
+		withdrawn->room = room;
 	}
-	*n_arms += (uint32_t)(session_rights_cost(session->all) - cost_before) * ARMS_A_ROW;
+	withdrawn->rows[withdrawn->n++] = access;
+	return 0;
+}
+
+/* Collects the arms of a session's parked requests for which its user has no right, until the turn has looked at
+ * enough: then the rest has other turns. -1: no memory. */
+static int collect_withdrawn(const struct session *session, struct withdrawn *withdrawn, uint32_t *n_arms)
+{
+	struct sessions *all = session->all;
+	struct core_parked_arm arm = {.seq = all->revoke_after};
+	uint64_t cost_before = session_rights_cost(all), done = 0;
+	uint32_t n_before = *n_arms;
+	all->revoke_after = 0;
+	for (uint32_t n = 1; core_next_parked_arm(session->connection, &arm); n++) {
+		if (arm.index == 0 && arm.list == 0 && done && *n_arms >= TURN_ARMS) {
+			all->revoke_after = done;
+			return 0;
+		}
+		bool may = arm.access.is_put ? session_may_put(session, arm.access.channel)
+					     : session_may_take(session, arm.access.channel);
+		if (!may && add(withdrawn, arm.access) < 0)
+			return -1;
+		*n_arms = n_before + n + (uint32_t)(session_rights_cost(all) - cost_before) * ARMS_A_ROW;
+		done = arm.seq;
+	}
 	return 0;
 }
 
@@ -108,16 +126,18 @@ static int collect_revoked(const struct session *session, struct core_access **r
  * ends. Counts the arms that were looked at. */
 static void revoke(struct session *session, uint32_t *n_arms)
 {
-	struct core_event event = {.op = CORE_REVOKE, .connection = session->connection};
-	struct core_access *revoked;
-	int result = collect_revoked(session, &revoked, &event.n_revoked, n_arms);
-	event.revoked = revoked;
+	struct withdrawn withdrawn = {.rows = NULL};
+	int result = collect_withdrawn(session, &withdrawn, n_arms);
+	struct core_event event = {.op = CORE_REVOKE,
+				   .connection = session->connection,
+				   .revoked = withdrawn.rows,
+				   .n_revoked = withdrawn.n};
 	if (result < 0)
 		session_end(session, ERROR_OVERLOADED,
 			    "the connection is closed: no memory to look at its rights anew");
 	else if (event.n_revoked > 0)
 		broker_step(session->all->broker, &event);
-	free(revoked);
+	free(withdrawn.rows);
 }
 
 static void end_subscription(struct sessions *sessions, struct slice channel)
@@ -163,6 +183,7 @@ void session_users_changed(struct sessions *sessions, bool had_users)
 	sessions->is_revoking_taps = true;
 	sessions->revoke_taps_after = 0;
 	sessions->revoke_below = sessions->last_number + 1;
+	sessions->revoke_after = 0;
 	session_revoke_more(sessions);
 }
 
@@ -175,9 +196,15 @@ void session_revoke_more(struct sessions *sessions)
 	for (; session && n_arms < TURN_ARMS; session = session->next) {
 		if (session->number >= sessions->revoke_below)
 			continue;
+		if (session->number + 1 != sessions->revoke_below)
+			sessions->revoke_after = 0; /* it was of one that has gone */
 		sessions->revoke_below = session->number;
 		if (stream_is_open(&session->stream) && session_user(session))
 			revoke(session, &n_arms);
+		if (sessions->revoke_after) {
+			sessions->revoke_below++;
+			return;
+		}
 	}
 	if (!session)
 		sessions->revoke_below = 0;

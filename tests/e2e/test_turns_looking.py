@@ -18,6 +18,7 @@ REPLY_CHANNELS = 100_000
 TAPS, POINTERS = 64, 32  # the most that there may be
 VALUE_BYTES = 900_000
 PATTERNS = 900
+ALTS = 150  # of 64 arms
 
 
 class Turns(unittest.TestCase):
@@ -103,20 +104,21 @@ class Users(Turns):
     """One who may do everything, and one with very many patterns, of which all have to be tried."""
 
     def setUp(self):
-        files = Files()
-        self.addCleanup(files.remove)
-        tokens = [make_token() for _ in range(2)]
-        self.admin, self.user = (token for token, _ in tokens)
-        patterns = json.dumps([f"*x{i:03}*a" for i in range(PATTERNS)] + ["seen"])
-        self.start("-c", files.write(lines_of({
-            "admin": {"token": tokens[0][1], **{right: '["*"]' for right in RIGHTS}},
-            "user": {"token": tokens[1][1], **{right: patterns for right in RIGHTS}},
-        })))
+        self.files = Files()
+        self.addCleanup(self.files.remove)
+        self.tokens = [make_token() for _ in range(2)]
+        self.admin, self.user = (token for token, _ in self.tokens)
+        self.patterns = json.dumps([f"*x{i:03}*a" for i in range(PATTERNS)] + ["seen"])
+        self.start("-c", self.files.write(self.users(self.patterns)))
         self.b = self.enterContext(Connection(self.daemon))
         for connection, token in ((self.a, self.admin), (self.b, self.user)):
             self.assertEqual(connection.ask(id=1, op="hello", protocol=1, token=token)["status"], "ok")
         self.names = [f"{i:04}." + "a" * 100 for i in range(CHANNELS)] + ["seen"]
         self.pipeline(self.a, [{"op": "create", "channel": name, "kind": "bounded", "capacity": 1} for name in self.names])
+
+    def users(self, patterns):
+        return lines_of({name: {"token": token, **{right: allowed for right in RIGHTS}}
+                         for name, (_, token), allowed in zip(("admin", "user"), self.tokens, ('["*"]', patterns))})
 
     def test_rows(self):
         self.pipeline(self.a, [{"op": "tap", "from": self.names[i], "to": self.names[i + 1], "state": "pause"} for i in range(CHANNELS)])
@@ -132,6 +134,16 @@ class Users(Turns):
         self.assertEqual(self.a.ask(id=1, op="ping")["status"], "ok")
         self.assertGreater(len(self.b.ask(id=1, op="waiters")["waiters"]), 0)
         self.check("waiters", self.admin)
+
+    def test_rights_that_are_withdrawn(self):
+        self.files.reload(self.daemon, self.users('["*"]'))
+        for i in range(ALTS):
+            arms = [{"take": name} for name in self.names[i % 15 * 64:][:64]]
+            self.b.send(id=i, op="alts", arms=arms)
+        self.assertEqual(self.b.ask(id=ALTS, op="ping")["status"], "ok")
+        self.files.reload(self.daemon, self.users(self.patterns))
+        self.assertEqual({self.b.receive()["error"] for _ in range(ALTS)}, {"denied"})
+        self.check("rights are withdrawn", self.admin)
 
     def test_scrapes_and_events(self):
         text = self.ask_http("/metrics", self.user).body
