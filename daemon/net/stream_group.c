@@ -9,8 +9,8 @@
 
 enum {
 	OPENINGS_A_TURN = 4,
-	FLUSHES_A_LOOK = 32, /* of streams, for one look at the clock: so many are sent to in any case */
-	FLUSH_US = 2000,     /* and for so long others behind them; the rest has its time in the next turn */
+	FLUSH_US = 2000, /* behind the first stream, others are sent to for so long; the rest has its time in the next
+			    turn */
 };
 
 /* -- Events -- */
@@ -123,6 +123,16 @@ static void flush_free(struct stream_queue *queue)
 	}
 }
 
+static bool has_queued(const struct stream_group *group)
+{
+	return group->takers.head || group->others.head;
+}
+
+static void flush_next(struct stream_group *group)
+{
+	flush(dequeue(group->takers.head ? &group->takers : &group->others));
+}
+
 /* To the next turn, in which these go before those who come anew. */
 static void put_off(struct stream_group *group)
 {
@@ -143,19 +153,15 @@ static void on_flush(void *arg)
 		return;
 	}
 	/* The end of a stream, and its draining, may give others something to send. */
-	uint64_t until_us = 0;
-	for (unsigned n = 1; group->takers.head || group->others.head; n++) {
-		flush(dequeue(group->takers.head ? &group->takers : &group->others));
-		if (n % FLUSHES_A_LOOK != 0 || !loop_goes_on(group->loop))
-			continue;
-		uint64_t now_us = loop_clock_us();
-		if (until_us == 0) {
-			until_us = now_us + FLUSH_US;
-		} else if (now_us >= until_us) {
-			put_off(group);
-			return;
-		}
-	}
+	if (has_queued(group))
+		flush_next(group);
+	if (!has_queued(group))
+		return; /* as with most turns: the clock is not needed */
+	uint64_t until_us = loop_clock_us() + FLUSH_US;
+	while (has_queued(group) && (loop_clock_us() < until_us || !loop_goes_on(group->loop)))
+		flush_next(group);
+	if (has_queued(group))
+		put_off(group);
 }
 
 /* A turn begins, at the end of which sending goes on. */

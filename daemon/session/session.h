@@ -54,7 +54,9 @@ struct sessions {
 	uint64_t revoke_taps_after; /* likewise, while is_revoking_taps: the taps behind this seq may carry what their
 				       owners may not take any more */
 	bool is_revoking_taps;
-	struct users *users;                           /* NULL: none, and there never will be any */
+	bool is_ending_users; /* likewise: connections of those who are gone are left */
+	bool had_users;       /* and before that there were users: who is none has parked nothing */
+	struct users *users;  /* NULL: none, and there never will be any */
 	struct login *first_stranger, **strangers_end; /* login.c's */
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;

@@ -10,6 +10,7 @@
 
 enum {
 	SWEEPS_AN_IDLE_TIME = 8,
+	TURN_ENDS = 500, /* so many connections end in a turn */
 	/* In a turn, after a reload of the users: */
 	TURN_ARMS = 8000, /* whose rights are looked at anew */
 	ARMS_A_ROW = 8,   /* likewise what it costs to look into rights, as many arms for what is a row elsewhere */
@@ -28,7 +29,7 @@ uint64_t session_strangers_deadline(const struct sessions *sessions)
 void session_end_strangers(struct sessions *sessions)
 {
 	uint64_t now_us = loop_now_us(sessions->loop);
-	while (session_strangers_deadline(sessions) <= now_us) {
+	for (int n = 0; n < TURN_ENDS && session_strangers_deadline(sessions) <= now_us; n++) {
 		struct session *session = sessions->first_stranger->session;
 		bool is_late = session_lacks_login(session) || stream_is_opening(&session->stream);
 		login_leave_strangers(session);
@@ -47,6 +48,7 @@ uint64_t session_close_idle(struct sessions *sessions)
 {
 	uint64_t idle_us = sessions->limits.max_idle_ms * 1000, now_us = loop_now_us(sessions->loop),
 		 next_us = now_us + idle_us;
+	int n = 0;
 	if (idle_us == 0)
 		return UINT64_MAX;
 	for (struct session *session = sessions->first; session; session = session->next) {
@@ -54,6 +56,8 @@ uint64_t session_close_idle(struct sessions *sessions)
 		    core_is_engaged(session->connection) || stream_has_unsent(&session->stream))
 			continue;
 		if (session->heard_us + idle_us <= now_us) {
+			if (++n > TURN_ENDS)
+				return now_us;
 			log_seldom(&sessions->idle_log, now_us,
 				   "a connection is closed that has sent nothing for max_idle_ms");
 			session_end(session, ERROR_OVERLOADED,
@@ -70,11 +74,11 @@ uint64_t session_close_idle(struct sessions *sessions)
 /* -- Users -- */
 
 /* Whether a reload of the users leaves the session as it is. */
-static bool may_stay(const struct session *session, bool had_users)
+static bool may_stay(const struct session *session)
 {
 	if (session_user(session))
 		return login_is_still_known(session);
-	bool is_stranger = had_users; /* else it could do everything, and may have done so */
+	bool is_stranger = session->all->had_users; /* else it could do everything, and may have done so */
 	return is_stranger || !users_exist(session->all->users);
 }
 
@@ -171,16 +175,26 @@ static void revoke_subscriptions(struct sessions *sessions)
 		end_subscription(sessions, (struct slice){names[i], lens[i]});
 }
 
+/* The connections of users who are gone end before anything else. False: there are more, for other turns. */
+static bool end_users(struct sessions *sessions)
+{
+	int n = 0;
+	for (struct session *session = sessions->first; session; session = session->next) {
+		if (session->number >= sessions->revoke_below || !stream_is_open(&session->stream) || may_stay(session))
+			continue;
+		if (n++ == TURN_ENDS)
+			return false;
+		session_end(session, ERROR_UNAUTHENTICATED,
+			    "the connection is closed, as the daemon's users have changed");
+	}
+	sessions->is_ending_users = false;
+	return true;
+}
+
 void session_users_changed(struct sessions *sessions, bool had_users)
 {
-	for (struct session *session = sessions->first; session; session = session->next) {
-		if (!stream_is_open(&session->stream))
-			continue;
-		if (!may_stay(session, had_users))
-			session_end(session, ERROR_UNAUTHENTICATED,
-				    "the connection is closed, as the daemon's users have changed");
-	}
-	sessions->is_revoking_taps = true;
+	sessions->had_users = had_users && (!sessions->is_ending_users || sessions->had_users);
+	sessions->is_ending_users = sessions->is_revoking_taps = true;
 	sessions->revoke_taps_after = 0;
 	sessions->revoke_below = sessions->last_number + 1;
 	sessions->revoke_after = 0;
@@ -190,6 +204,8 @@ void session_users_changed(struct sessions *sessions, bool had_users)
 void session_revoke_more(struct sessions *sessions)
 {
 	uint32_t n_arms = 0;
+	if (sessions->is_ending_users && !end_users(sessions))
+		return;
 	if (sessions->is_revoking_taps)
 		revoke_subscriptions(sessions);
 	struct session *session = sessions->first; /* the highest number first */
@@ -212,5 +228,5 @@ void session_revoke_more(struct sessions *sessions)
 
 bool session_is_revoking(const struct sessions *sessions)
 {
-	return sessions->is_revoking_taps || sessions->revoke_below > 0;
+	return sessions->is_ending_users || sessions->is_revoking_taps || sessions->revoke_below > 0;
 }

@@ -16,8 +16,8 @@ uint64_t session_close_idle(struct sessions *sessions);
 
 /* After users_apply(): closes the connections whose users are gone, or known by something else now, and those that
  * could do without one until now (`had_users`: whether there were any before). What others have parked, and have no
- * right to any more, ends with `denied`: as far as this turn goes, and then by session_revoke_more(), as long as
- * session_is_revoking(). */
+ * right to any more, ends with `denied`. All this as far as this turn goes, and then by session_revoke_more(), as long
+ * as session_is_revoking(). */
 void session_users_changed(struct sessions *sessions, bool had_users);
 void session_revoke_more(struct sessions *sessions);
 bool session_is_revoking(const struct sessions *sessions);

@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import IS_SANITIZED, Connection, Daemon  # noqa: E402
+from millraced import IS_SANITIZED, Connection, Daemon, raise_open_files  # noqa: E402
 from web import Web  # noqa: E402
 
 # What a turn may take at most, where one step has to be one. Most take a quarter of that.
@@ -17,7 +17,7 @@ LONGEST_S = 0.02 * (10 if IS_SANITIZED else 1)
 BATCH = 10_000
 WAITERS, ALTS = 100_000, 20_000
 BATCHES, A_BATCH = 1_000, 1_000  # that one connection has parked
-PEERS = 3_000  # connections
+PEERS = min(3_000, raise_open_files(10_000) - 200)  # connections
 CLIENTS, PIPELINED, FLOOD_S = 50, 5_000, 2
 TOGETHER_S = 3  # from when those who wait begin to park until all are due
 

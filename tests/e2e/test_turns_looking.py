@@ -7,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import IS_SANITIZED, Connection, Daemon  # noqa: E402
+from millraced import IS_SANITIZED, Connection, Daemon, raise_open_files  # noqa: E402
 from secure import make_token  # noqa: E402
 from users import RIGHTS, Files, lines_of  # noqa: E402
 from web import Web  # noqa: E402
@@ -19,6 +19,7 @@ TAPS, POINTERS = 64, 32  # the most that there may be
 VALUE_BYTES = 900_000
 PATTERNS = 900
 ALTS = 150  # of 64 arms
+LOGINS = min(6_000, raise_open_files(10_000) - 200)
 
 
 class Turns(unittest.TestCase):
@@ -144,6 +145,16 @@ class Users(Turns):
         self.files.reload(self.daemon, self.users(self.patterns))
         self.assertEqual({self.b.receive()["error"] for _ in range(ALTS)}, {"denied"})
         self.check("rights are withdrawn", self.admin)
+
+    def test_connections_of_a_user_who_is_gone(self):
+        peers = [self.enterContext(Connection(self.daemon)) for _ in range(LOGINS)]
+        for peer in peers:
+            peer.send(id=1, op="hello", protocol=1, token=self.user)
+        self.assertEqual({peer.receive()["status"] for peer in peers}, {"ok"})
+        text = self.users(self.patterns)
+        self.files.reload(self.daemon, text[:text.index("  user:")])
+        self.assertEqual({peer.receive()["error"] for peer in peers}, {"unauthenticated"})
+        self.check("a user is gone", self.admin)
 
     def test_scrapes_and_events(self):
         text = self.ask_http("/metrics", self.user).body

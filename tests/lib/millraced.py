@@ -25,6 +25,14 @@ def run(*arguments, **options):
     return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, **options)
 
 
+def raise_open_files(wanted):
+    """As many as that, of this process and of those that it starts, as far as the system lets it. Returns how many there may be."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, resource.getrlimit(resource.RLIMIT_NOFILE)[0]), hard))
+    return soft
+
+
 class Directory(unittest.TestCase):
     """Has a directory of its own for each test."""
 
