@@ -12,7 +12,7 @@ from secure import make_token  # noqa: E402
 from users import RIGHTS, Files, lines_of  # noqa: E402
 from web import Web  # noqa: E402
 
-LONGEST_S = 0.02 * (10 if IS_SANITIZED else 1)
+LONGEST_S = 0.02 * (20 if IS_SANITIZED else 1)
 CHANNELS = 1_000
 REPLY_CHANNELS = 100_000
 TAPS, POINTERS = 64, 32  # the most that there may be
