@@ -2,6 +2,8 @@
 #ifndef MILLRACE_NET_OUTPUT_POOL_H
 #define MILLRACE_NET_OUTPUT_POOL_H
 
+#include <stdbool.h>
+
 #include "proto/buffer.h"
 
 enum {
@@ -16,9 +18,9 @@ struct output_pool { /* zero-initialise */
 
 void output_pool_finish(struct output_pool *pool);
 
-/* Gives a buffer without memory that of another before it. Where none is left it begins small, as do those of thousands
- * of connections that are told something at once. */
-void output_pool_lend(struct output_pool *pool, struct buffer *buffer);
+/* Gives a buffer without memory that of another before it. Where none is left it gets fresh memory; but where very many
+ * have something to send at once, it begins small. Without memory it stays as it is. */
+void output_pool_lend(struct output_pool *pool, struct buffer *buffer, bool are_many);
 
 /* Takes the memory of a buffer, whose content is not needed any more. */
 void output_pool_take_back(struct output_pool *pool, struct buffer *buffer);

@@ -67,6 +67,7 @@ void stream_enqueue(struct stream *stream, struct stream_queue *queue)
 	if (stream->is_queued)
 		return;
 	stream->is_queued = true;
+	stream->group->n_queued++;
 	stream->queue_next = NULL;
 	*queue->tail = stream;
 	queue->tail = &stream->queue_next;
@@ -77,7 +78,7 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes)
 {
 	struct stream_group *group = stream->group;
 	assert(stream->state != STREAM_GONE || stream->is_queued);
-	output_pool_lend(&group->pool, &stream->out);
+	output_pool_lend(&group->pool, &stream->out, group->n_queued >= OUTPUT_POOL_BUFFERS);
 	stream->out_value_bytes += value_bytes;
 	group->unsent_value_bytes += value_bytes;
 	stream_enqueue(stream, value_bytes ? &group->takers : &group->others);

@@ -95,6 +95,7 @@ static struct stream *dequeue(struct stream_queue *queue)
 	if (!queue->head)
 		queue->tail = &queue->head;
 	stream->is_queued = false;
+	stream->group->n_queued--;
 	return stream;
 }
 
@@ -116,6 +117,7 @@ static void flush_free(struct stream_queue *queue)
 		struct stream *stream = left;
 		left = stream->queue_next;
 		stream->is_queued = false;
+		stream->group->n_queued--;
 		if (stream->state == STREAM_GONE || stream->is_free)
 			flush(stream);
 		else
@@ -200,7 +202,7 @@ void stream_group_destroy(struct stream_group *group)
 {
 	if (!group)
 		return;
-	assert(!group->takers.head && !group->others.head && group->unsent_value_bytes == 0);
+	assert(!group->takers.head && !group->others.head && group->n_queued == 0 && group->unsent_value_bytes == 0);
 	loop_set_flush(group->loop, NULL, NULL);
 	run_queue_finish(&group->reads);
 	run_queue_finish(&group->openings);
@@ -226,6 +228,7 @@ void stream_group_forget_unsent(struct stream_group *group)
 {
 	forget_queue(&group->takers);
 	forget_queue(&group->others);
+	group->n_queued = 0;
 }
 
 void stream_group_set_max_buffers(struct stream_group *group, uint64_t bytes)

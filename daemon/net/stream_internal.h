@@ -30,6 +30,7 @@ struct stream_group {
 	stream_event_cb *on_readable, *on_writable; /* stream_group.c's */
 	/* Streams that got a value are sent to first: a value in the hand is work that can begin. */
 	struct stream_queue takers, others;
+	size_t n_queued;             /* in both */
 	struct loop_timer *flush_on; /* where a turn has sent to as many of them as it may */
 	struct run_queue reads;      /* where the socket does not tell of what there is to read */
 	struct run_queue openings;   /* a step of a handshake takes a millisecond of the processor */
