@@ -82,10 +82,12 @@ static void find_lease(struct slice body, char lease[PEER_LEASE_BYTES])
 		memcpy(lease, found + strlen(key), PEER_LEASE_BYTES);
 }
 
-/* A take with a count goes on until nothing is left. */
-static bool is_last(const struct message_reply *reply)
+/* A take with a count goes on until nothing is left. What a move has left stays where it was. */
+static bool is_last(const struct message_reply *reply, struct slice body)
 {
-	return reply->status != STATUS_OK || !reply->has_left || reply->left == 0;
+	static const char moved[] = "\"moved\":";
+	return reply->status != STATUS_OK || !reply->has_left || reply->left == 0 ||
+	       (!reply->value.len && memmem(body.bytes, body.len, moved, strlen(moved)));
 }
 
 static void check_id(struct scripted_peer *peer, const struct message_reply *reply, struct slice body)
@@ -96,7 +98,7 @@ static void check_id(struct scripted_peer *peer, const struct message_reply *rep
 	while (i < peer->n_awaited && peer->awaited[i] != reply->id)
 		i++;
 	must(i < peer->n_awaited, "nobody has asked for %.*s", (int)body.len, body.bytes);
-	if (is_last(reply))
+	if (is_last(reply, body))
 		peer->awaited[i] = peer->awaited[--peer->n_awaited];
 }
 
