@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,9 +199,11 @@ struct user_proof users_by_token(const struct users *users, struct slice token)
 			owner = user;
 		}
 	}
-	SHA256((const unsigned char *)token.bytes, token.len, hash);
-	bool fits = CRYPTO_memcmp(hash, candidate->hash, sizeof(hash)) == 0;
+	bool has_hash = SHA256((const unsigned char *)token.bytes, token.len, hash);
+	bool fits = has_hash && CRYPTO_memcmp(hash, candidate->hash, sizeof(hash)) == 0;
 	OPENSSL_cleanse(hash, sizeof(hash));
+	if (!has_hash)
+		ERR_clear_error(); /* no memory: nobody is let in by what was there before */
 	if (!fits || !owner)
 		return (struct user_proof){.user = NULL};
 	return (struct user_proof){.user = (struct user *)owner, .is_by_token = true, .token = *candidate};

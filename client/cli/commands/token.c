@@ -33,7 +33,8 @@ static int run_token(const struct call *call)
 	write_hex(salt, random, SALT_BYTES);
 	write_hex(secret, random + SALT_BYTES, SECRET_BYTES);
 	snprintf(token, sizeof token, "mrt_%s_%s", salt, secret);
-	SHA256((const unsigned char *)token, strlen(token), digest);
+	if (!SHA256((const unsigned char *)token, strlen(token), digest))
+		return report(call, NULL, "no memory");
 	write_hex(hash, digest, sizeof digest);
 	printf(forms[call->format], token, salt, hash);
 	OPENSSL_cleanse(random, sizeof random);
