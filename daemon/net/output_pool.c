@@ -5,27 +5,22 @@
 void output_pool_finish(struct output_pool *pool)
 {
 	while (pool->n > 0)
-		buffer_finish(&pool->buffers[--pool->n]);
+		free(pool->blocks[--pool->n]);
 }
 
 void output_pool_lend(struct output_pool *pool, struct buffer *buffer, bool are_many)
 {
-	if (buffer->cap)
+	if (buffer->cap || (are_many && pool->n == 0))
 		return;
-	if (pool->n > 0) {
-		*buffer = pool->buffers[--pool->n];
-	} else if (!are_many) {
-		char *block = malloc(OUTPUT_POOLED_BYTES);
-		if (block)
-			*buffer = (struct buffer){.bytes = block, .cap = OUTPUT_POOLED_BYTES};
-	}
+	char *block = pool->n > 0 ? pool->blocks[--pool->n] : malloc(OUTPUT_BLOCK_BYTES);
+	if (block)
+		*buffer = (struct buffer){.bytes = block, .cap = OUTPUT_BLOCK_BYTES};
 }
 
 void output_pool_take_back(struct output_pool *pool, struct buffer *buffer)
 {
-	if (buffer->cap > 0 && buffer->cap <= OUTPUT_POOLED_BYTES && pool->n < OUTPUT_POOL_BUFFERS) {
-		buffer_clear(buffer);
-		pool->buffers[pool->n++] = *buffer;
+	if (buffer->cap == OUTPUT_BLOCK_BYTES && pool->n < OUTPUT_POOL_BLOCKS) {
+		pool->blocks[pool->n++] = buffer->bytes;
 		*buffer = (struct buffer){0};
 		return;
 	}

@@ -7,19 +7,19 @@
 #include "proto/buffer.h"
 
 enum {
-	OUTPUT_POOLED_BYTES = 64 * 1024, /* what has grown beyond that is not kept */
-	OUTPUT_POOL_BUFFERS = 64,
+	OUTPUT_BLOCK_BYTES = 64 * 1024,
+	OUTPUT_POOL_BLOCKS = 64,
 };
 
 struct output_pool { /* zero-initialise */
-	struct buffer buffers[OUTPUT_POOL_BUFFERS];
+	char *blocks[OUTPUT_POOL_BLOCKS];
 	size_t n;
 };
 
 void output_pool_finish(struct output_pool *pool);
 
-/* Gives a buffer without memory that of another before it. Where none is left it gets fresh memory; but where very many
- * have something to send at once, it begins small. Without memory it stays as it is. */
+/* Gives a buffer without memory its first block. Without memory it stays as it is; and with an empty pool, where very
+ * many have something to send at once: for thousands, fresh blocks would take longer than what is written to them. */
 void output_pool_lend(struct output_pool *pool, struct buffer *buffer, bool are_many);
 
 /* Takes the memory of a buffer, whose content is not needed any more. */

@@ -78,7 +78,7 @@ struct buffer *stream_output(struct stream *stream, size_t value_bytes)
 {
 	struct stream_group *group = stream->group;
 	assert(stream->state != STREAM_GONE || stream->is_queued);
-	output_pool_lend(&group->pool, &stream->out, group->n_queued >= OUTPUT_POOL_BUFFERS);
+	output_pool_lend(&group->pool, &stream->out, group->n_queued >= OUTPUT_POOL_BLOCKS);
 	stream->out_value_bytes += value_bytes;
 	group->unsent_value_bytes += value_bytes;
 	stream_enqueue(stream, value_bytes ? &group->takers : &group->others);
@@ -102,6 +102,11 @@ size_t stream_count_referred(const struct stream *stream)
 bool stream_is_full(const struct stream *stream)
 {
 	return buffer_len(&stream->out) + stream_referred(stream) > stream->max_output;
+}
+
+bool stream_peer_is_slow(const struct stream *stream)
+{
+	return stream_is_full(stream) && !transport_has_room(stream->fd);
 }
 
 /* A read may bring thousands of requests. */

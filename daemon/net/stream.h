@@ -76,7 +76,6 @@ struct stream { /* embedded; all of it is net/'s. There are many idle ones: keep
 	uint8_t state, input, output; /* enum stream_state, stream_input, stream_output */
 	bool is_queued : 1;           /* in one of the group's queues of what the end of the turn has to do */
 	bool is_free : 1;             /* see stream_set_free() */
-	bool has_sent_its_share : 1;  /* of a turn, when it sent last: its socket has more room */
 	bool refers : 1;              /* some of the output is not in `out`, but in workspace->references */
 	struct buffer out;
 	uint64_t n_sent;        /* bytes, since the beginning */
@@ -153,11 +152,8 @@ static inline bool stream_has_unsent(const struct stream *stream)
 /* Whether so much waits to be sent that no more input should be handled. */
 bool stream_is_full(const struct stream *stream);
 
-/* Whether the peer does not take what is sent to it: the stream is full after its socket had no more room. */
-static inline bool stream_peer_is_slow(const struct stream *stream)
-{
-	return stream_is_full(stream) && !stream->has_sent_its_share;
-}
+/* Whether the peer does not take what is sent to it: the stream is full, and so is its socket. */
+bool stream_peer_is_slow(const struct stream *stream);
 
 /* Whether on_bytes has to stop, which began when so much was written: it is full, or has had its turn. To be asked
  * between requests. */

@@ -110,14 +110,11 @@ static void flush(struct stream *stream)
 /* Those that are gone are told so all the same, and what is free is sent; the others stay in the queue. */
 static void flush_free(struct stream_queue *queue)
 {
-	struct stream *left = queue->head;
+	struct stream_queue left = *queue;
 	queue->head = NULL;
 	queue->tail = &queue->head;
-	while (left) {
-		struct stream *stream = left;
-		left = stream->queue_next;
-		stream->is_queued = false;
-		stream->group->n_queued--;
+	while (left.head) {
+		struct stream *stream = dequeue(&left);
 		if (stream->state == STREAM_GONE || stream->is_free)
 			flush(stream);
 		else

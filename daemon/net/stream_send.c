@@ -69,11 +69,9 @@ static bool send_out(struct stream *stream, uint64_t most)
 {
 	const struct buffer *out = &stream->out;
 	uint64_t sent_before = stream->n_sent;
-	stream->has_sent_its_share = false;
 	for (size_t len; (len = stream_sendable(stream)) > 0;) {
 		uint64_t left = most - (stream->n_sent - sent_before);
 		len = len < left ? len : (size_t)left;
-		stream->has_sent_its_share = len == 0 && transport_has_room(stream->fd);
 		ssize_t n = -1;
 		if (len == 0)
 			errno = EAGAIN;

@@ -31,6 +31,16 @@ struct request_counts {
 	enum message_op op; /* of the request that is carried out, or answered, just now */
 };
 
+/* How far a reload of the users has come, by sweeps.c: first connections end, then subscriptions, then what is parked.
+ */
+struct revocation {
+	uint64_t below;      /* sessions whose numbers are lower may have parked what they have no right to any more */
+	uint64_t after;      /* and in the next of them what was parked up to this seq was looked at; 0: nothing yet */
+	uint64_t taps_after; /* likewise, taps up to this seq */
+	bool ends_users, ends_taps; /* there are more of them to be looked at */
+	bool had_users;             /* before all that: who is none has parked nothing */
+};
+
 /* What all sessions share. The server owns it. */
 struct sessions {
 	struct loop *loop;
@@ -48,15 +58,8 @@ struct sessions {
 	struct session *first;          /* all of them, the newest first */
 	uint64_t n, n_http;             /* how many; of these, http/'s */
 	uint64_t last_number;
-	uint64_t revoke_below; /* sweeps.c's: whose numbers are lower may have parked what they have no right to any
-				  more */
-	uint64_t revoke_after; /* and of the one below it, what was parked up to this seq was looked at; 0: nothing */
-	uint64_t revoke_taps_after; /* likewise, while is_revoking_taps: the taps behind this seq may carry what their
-				       owners may not take any more */
-	bool is_revoking_taps;
-	bool is_ending_users; /* likewise: connections of those who are gone are left */
-	bool had_users;       /* and before that there were users: who is none has parked nothing */
-	struct users *users;  /* NULL: none, and there never will be any */
+	struct revocation revocation;
+	struct users *users;                           /* NULL: none, and there never will be any */
 	struct login *first_stranger, **strangers_end; /* login.c's */
 	struct log_seldom strangers_log, logins_log;
 	struct log_seldom refused_log, idle_log;

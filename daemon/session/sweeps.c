@@ -78,7 +78,7 @@ static bool may_stay(const struct session *session)
 {
 	if (session_user(session))
 		return login_is_still_known(session);
-	bool is_stranger = session->all->had_users; /* else it could do everything, and may have done so */
+	bool is_stranger = session->all->revocation.had_users; /* else it could do everything, and may have done so */
 	return is_stranger || !users_exist(session->all->users);
 }
 
@@ -107,13 +107,13 @@ static int add(struct withdrawn *withdrawn, struct core_access access)
 static int collect_withdrawn(const struct session *session, struct withdrawn *withdrawn, uint32_t *n_arms)
 {
 	struct sessions *all = session->all;
-	struct core_parked_arm arm = {.seq = all->revoke_after};
+	struct core_parked_arm arm = {.seq = all->revocation.after};
 	uint64_t cost_before = session_rights_cost(all), done = 0;
 	uint32_t n_before = *n_arms;
-	all->revoke_after = 0;
+	all->revocation.after = 0;
 	for (uint32_t n = 1; core_next_parked_arm(session->connection, &arm); n++) {
 		if (arm.index == 0 && arm.list == 0 && done && *n_arms >= TURN_ARMS) {
-			all->revoke_after = done;
+			all->revocation.after = done;
 			return 0;
 		}
 		bool may = arm.access.is_put ? session_may_put(session, arm.access.channel)
@@ -161,16 +161,16 @@ static void revoke_subscriptions(struct sessions *sessions)
 	int n = 0;
 	bool are_more = true;
 	for (int looks = 0; n < TURN_SUBSCRIPTIONS && looks < TURN_TAPS; looks++) {
-		if (!(are_more = core_next_tap(sessions->core, sessions->revoke_taps_after, &row)))
+		if (!(are_more = core_next_tap(sessions->core, sessions->revocation.taps_after, &row)))
 			break;
-		sessions->revoke_taps_after = row.seq;
+		sessions->revocation.taps_after = row.seq;
 		const struct core_quota *owner = core_owner_quota(sessions->core, row.to);
 		if (!owner || auth_has_right(user_of_quota(owner), sessions->core, RIGHT_TAKE, row.from))
 			continue;
 		memcpy(names[n], row.to.bytes, row.to.len);
 		lens[n++] = row.to.len;
 	}
-	sessions->is_revoking_taps = are_more;
+	sessions->revocation.ends_taps = are_more;
 	for (int i = 0; i < n; i++)
 		end_subscription(sessions, (struct slice){names[i], lens[i]});
 }
@@ -180,53 +180,63 @@ static bool end_users(struct sessions *sessions)
 {
 	int n = 0;
 	for (struct session *session = sessions->first; session; session = session->next) {
-		if (session->number >= sessions->revoke_below || !stream_is_open(&session->stream) || may_stay(session))
+		if (session->number >= sessions->revocation.below || !stream_is_open(&session->stream) ||
+		    may_stay(session))
 			continue;
 		if (n++ == TURN_ENDS)
 			return false;
 		session_end(session, ERROR_UNAUTHENTICATED,
 			    "the connection is closed, as the daemon's users have changed");
 	}
-	sessions->is_ending_users = false;
+	sessions->revocation.ends_users = false;
 	return true;
 }
 
 void session_users_changed(struct sessions *sessions, bool had_users)
 {
-	sessions->had_users = had_users && (!sessions->is_ending_users || sessions->had_users);
-	sessions->is_ending_users = sessions->is_revoking_taps = true;
-	sessions->revoke_taps_after = 0;
-	sessions->revoke_below = sessions->last_number + 1;
-	sessions->revoke_after = 0;
+	bool goes_on = sessions->revocation.ends_users; /* with what had begun before there were users, perhaps */
+	sessions->revocation = (struct revocation){
+		.below = sessions->last_number + 1,
+		.ends_users = true,
+		.ends_taps = true,
+		.had_users = had_users && (!goes_on || sessions->revocation.had_users),
+	};
 	session_revoke_more(sessions);
 }
 
-void session_revoke_more(struct sessions *sessions)
+/* What is parked, the highest number first. */
+static void revoke_parked(struct sessions *sessions)
 {
+	struct revocation *revocation = &sessions->revocation;
 	uint32_t n_arms = 0;
-	if (sessions->is_ending_users && !end_users(sessions))
-		return;
-	if (sessions->is_revoking_taps)
-		revoke_subscriptions(sessions);
-	struct session *session = sessions->first; /* the highest number first */
+	struct session *session = sessions->first;
 	for (; session && n_arms < TURN_ARMS; session = session->next) {
-		if (session->number >= sessions->revoke_below)
+		if (session->number >= revocation->below)
 			continue;
-		if (session->number + 1 != sessions->revoke_below)
-			sessions->revoke_after = 0; /* it was of one that has gone */
-		sessions->revoke_below = session->number;
+		if (session->number + 1 != revocation->below)
+			revocation->after = 0; /* it was of one that has gone */
+		revocation->below = session->number;
 		if (stream_is_open(&session->stream) && session_user(session))
 			revoke(session, &n_arms);
-		if (sessions->revoke_after) {
-			sessions->revoke_below++;
+		if (revocation->after) {
+			revocation->below++;
 			return;
 		}
 	}
 	if (!session)
-		sessions->revoke_below = 0;
+		revocation->below = 0;
+}
+
+void session_revoke_more(struct sessions *sessions)
+{
+	if (sessions->revocation.ends_users && !end_users(sessions))
+		return;
+	if (sessions->revocation.ends_taps)
+		revoke_subscriptions(sessions);
+	revoke_parked(sessions);
 }
 
 bool session_is_revoking(const struct sessions *sessions)
 {
-	return sessions->is_ending_users || sessions->is_revoking_taps || sessions->revoke_below > 0;
+	return sessions->revocation.ends_users || sessions->revocation.ends_taps || sessions->revocation.below > 0;
 }
