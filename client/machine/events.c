@@ -203,11 +203,14 @@ static void learn(struct machine_request *request, const struct message_reply *r
  * unless it may be in, and nobody can tell. */
 static int status_of(const struct machine_request *request, const struct message_reply *reply)
 {
-	bool tells = requests_tells_by_number(request);
+	bool may_be_in;
 
-	if (request->is_cancelled && following_is_direction(reply))
-		return tells ? MR_UNKNOWN : MR_CANCELLED;
-	return request->is_cancelled && tells && reply->status == STATUS_TIMEOUT ? MR_CANCELLED : reply_status(reply);
+	if (!request->is_cancelled)
+		return reply_status(reply);
+	may_be_in = requests_tells_by_number(request);
+	if (following_is_direction(reply))
+		return may_be_in ? MR_UNKNOWN : MR_CANCELLED;
+	return may_be_in && reply->status == STATUS_TIMEOUT ? MR_CANCELLED : reply_status(reply);
 }
 
 static void give_reply(struct machine_request *request, const struct message_reply *reply, bool is_last,

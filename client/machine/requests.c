@@ -282,7 +282,6 @@ static bool goes_again(const struct machine_request *request, int64_t now_ms)
 {
 	const struct machine *machine = request->contact->machine;
 	bool is_whole = request->ends_at <= request->contact->n_written;
-
 	bool may_be_in = (is_whole || request->was_sent) && request->seq != MACHINE_NO_SEQ;
 
 	if (!machine->settings.reopens || (request->is_cancelled && !may_be_in))
