@@ -34,10 +34,12 @@ static void drop_half_character(char *text, size_t len)
 
 int mr_fail(int status, const char *message)
 {
-	size_t len = strlen(message = message ? message : "");
+	size_t len;
 
 	if (message == last_message)
 		return status;
+	message = message ? message : "";
+	len = strlen(message);
 	if (len >= sizeof last_message)
 		len = sizeof last_message - 1;
 	memcpy(last_message, message, len);
