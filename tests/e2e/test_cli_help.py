@@ -109,6 +109,8 @@ class Suggestions(Cli):
             result = self.expect(NO_CHANNEL, "", *arguments, err="did you mean 'jobs'?")
             self.assertNotIn("with list", result.stderr)
             self.assertIn("`millrace ls`", result.stderr)
+        for arguments in (["tap", "jobs", "telemerty"], ["untap", "jobs", "telemerty"]):
+            self.expect(NO_CHANNEL, "", *arguments, err="did you mean 'telemetry'?")
         self.assertNotIn("did you mean", self.expect(NO_CHANNEL, "", "take", "nothing.like.it", err="no such channel").stderr)
 
     def test_words_of_an_option(self):

@@ -203,11 +203,13 @@ static void find_quoted(const char *message, char *name, size_t size)
 int session_report(const struct call *call, mr *m, const char *channel, int status, const char *more)
 {
 	char text[768], hint[SUGGEST_MAX_BYTES + 32], quoted[NAME_MAX_BYTES + 1];
-	struct suggestion suggestion = {.wrong = channel ? channel : quoted};
+	struct suggestion suggestion = {.wrong = quoted};
 
 	if (status != MR_ENO_SUCH_CHANNEL)
 		return report_status(call, channel, status, more);
-	find_quoted(mr_message(), quoted, sizeof quoted);
+	find_quoted(mr_message(), quoted, sizeof quoted); /* of two channels, the one that is not there */
+	if (!*quoted && channel)
+		suggestion.wrong = channel;
 	report_describe(channel, status, text, sizeof text);
 	consider_channels(m, &suggestion);
 	report(call, channel, "%s%s%s", text, more ? more : "", suggest_text(&suggestion, hint, sizeof hint));
