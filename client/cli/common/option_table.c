@@ -191,8 +191,8 @@ const struct option_row option_rows[N_OPTIONS] = {
 	[OPTION_TIMEOUT] = {'t', "timeout", "TIME",
 			    "wait at most so long: 250 or 250ms, 5s, 1m, 1h; 0: at once or not at all", set_time,
 			    INTO(timeout_ms), A_TIME},
-	[OPTION_NUMBER] = {'n', "number", "N", "how many; by default 1, with `work` and `serve` without an end",
-			   set_number},
+	[OPTION_NUMBER] = {'n', "number", "N",
+			   "how many; by default 1 with `take`, `peek` and `ping`, else without a limit", set_number},
 	[OPTION_FOLLOW] = {'f', "follow", NULL, "go on until the channel is closed", set_flag, INTO(follow)},
 	[OPTION_FOLLOW_BATCH] = {0, "batch", "N",
 				 "with --follow: how many values may be on their way at a time (default 1 into a pipe, "
