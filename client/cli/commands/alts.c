@@ -2,11 +2,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/cli/commands/take_watch.h"
 #include "client/cli/common/output.h"
 #include "client/cli/common/recovery.h"
 #include "client/cli/common/report.h"
 #include "client/cli/common/session.h"
-#include "client/cli/commands/take_watch.h"
 #include "client/cli/common/value_text.h"
 #include "client/net/clock.h"
 
@@ -83,33 +83,40 @@ static int choose(const struct call *call, mr *m, const struct mr_arm *arms, con
 	return status;
 }
 
+static int check_alts(const struct call *call)
+{
+	if (call->n_arms == 0)
+		return report_usage(call, "no arms; give one or more of --take CHANNEL and --put CHANNEL VALUE");
+	return EXIT_OK;
+}
+
+static int choose_and_tell(const struct call *call, mr *m, const struct mr_arm *arms)
+{
+	const struct mr_alts_options options = {
+		.priority = call->priority, .lease_ms = take_lease_ms(call), .sticky = take_lease_ms(call) > 0};
+	struct mr_choice choice;
+	int status = choose(call, m, arms, &options, &choice);
+	bool is_of_arm = status == MR_CLOSED || status == MR_DROPPED;
+	int code = session_report(call, m, is_of_arm ? call->arms[choice.arm].channel : NULL, status, NULL);
+
+	if (is_of_arm || status == MR_OK || status == MR_TIMEOUT)
+		print_choice(call, status, &choice);
+	mr_choice_finish(&choice);
+	return code;
+}
+
 static int run_alts(const struct call *call)
 {
 	struct mr_arm arms[MESSAGE_MAX_ARMS];
 	struct buffer made[MESSAGE_MAX_ARMS] = {{0}};
-	const struct mr_alts_options options = {
-		.priority = call->priority, .lease_ms = take_lease_ms(call), .sticky = take_lease_ms(call) > 0};
-	struct mr_choice choice;
-	int code, status;
-	mr *m;
+	int code = read_arms(call, arms, made);
+	mr *m = NULL;
 
-	if (call->n_arms == 0)
-		return report_usage(call, "no arms; give one or more of --take CHANNEL and --put CHANNEL VALUE");
-	code = read_arms(call, arms, made);
-	if (code != EXIT_OK)
-		goto no_session;
-	code = session_open(call, &m);
-	if (code != EXIT_OK)
-		goto no_session;
-	status = choose(call, m, arms, &options, &choice);
-	code = session_report(call, m,
-			      status == MR_CLOSED || status == MR_DROPPED ? call->arms[choice.arm].channel : NULL,
-			      status, NULL);
-	if (status == MR_OK || status == MR_TIMEOUT || status == MR_CLOSED || status == MR_DROPPED)
-		print_choice(call, status, &choice);
-	mr_choice_finish(&choice);
+	if (code == EXIT_OK)
+		code = session_open(call, &m);
+	if (code == EXIT_OK)
+		code = choose_and_tell(call, m, arms);
 	mr_destroy(m);
-no_session:
 	for (size_t i = 0; i < call->n_arms; i++)
 		buffer_finish(&made[i]);
 	return code;
@@ -137,5 +144,6 @@ const struct command alts_command = {
 		   OPTION_BIT(OPTION_LEASED),
 	.exits = COMMON_EXITS | EXIT_BIT(EXIT_TIMEOUT) | EXIT_BIT(EXIT_CLOSED) | EXIT_BIT(EXIT_NO_CHANNEL) |
 		 EXIT_BIT(EXIT_DROPPED),
+	.check = check_alts,
 	.run = run_alts,
 };
