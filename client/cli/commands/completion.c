@@ -27,6 +27,12 @@ static const char *choices_of(const char *word)
 	return NULL;
 }
 
+/* Whether names of channels complete it: the beginning of a glob, too. */
+static bool completes_channels(const char *word)
+{
+	return usage_is_channel(word) || strcmp(word, "GLOB") == 0;
+}
+
 /* -- bash -- */
 
 static const char bash_head[] =
@@ -72,10 +78,9 @@ static const char bash_tail[] =
 	"\tCOMPREPLY=()\n"
 	"\tcase $kind in\n"
 	"\tWORDS*) choices=${kind#WORDS } choices=${choices// /$'\\n'} ;;\n"
-	"\tCHANNEL* | FROM | TO | SOURCE | TARGET | GLOB) choices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o "
-	"raw -- \"$cur*\" "
-	"2>/dev/null "
-	"| cut -f1) ;;\n"
+	"\tCHANNEL*)\n"
+	"\t\tchoices=$(timeout 1 \"${COMP_WORDS[0]}\" \"${url[@]}\" ls -o raw -- \"$cur*\" 2>/dev/null | cut -f1)\n"
+	"\t\t;;\n"
 	"\tNAME) choices=$(\"${COMP_WORDS[0]}\" context list -q -o raw 2>/dev/null | cut -f1) ;;\n"
 	"\tCOMMAND) choices=$(compgen -c -- \"$cur\") ;;\n"
 	"\tARGUMENT) compopt -o default 2>/dev/null ;;\n"
@@ -91,7 +96,10 @@ static void bash_kind(const char *word)
 {
 	const char *choices = choices_of(word);
 
-	printf(") echo '%s%s' ;;\n", choices ? "WORDS " : "", choices ? choices : word);
+	if (choices)
+		printf(") echo 'WORDS %s' ;;\n", choices);
+	else
+		printf(") echo '%s' ;;\n", completes_channels(word) ? "CHANNEL" : word);
 }
 
 static void bash_options(const struct command *command)
@@ -205,7 +213,7 @@ static void zsh_word(const char *word)
 	printf(":%s:", word);
 	if (choices_of(word))
 		printf("(%s)", choices_of(word));
-	else if (usage_is_channel(word) || strcmp(word, "GLOB") == 0)
+	else if (completes_channels(word))
 		fputs("_millrace_channels", stdout);
 	else if (strcmp(word, "NAME") == 0)
 		fputs("_millrace_contexts", stdout);
