@@ -30,9 +30,8 @@ void channel_buffer_unpop(struct core *core, struct channel *channel, struct val
 	store_unpop(&channel->buffer, values);
 }
 
-void channel_buffer_enter(struct core *core, struct channel *channel, struct value_list *values)
+void channel_buffer_enter(struct core *core, struct channel *channel, struct value *value)
 {
-	struct value *value = value_list_pop(values);
 	channel_enter(channel, value);
 	charge_add(core, channel, value);
 	channel_buffer_push(core, channel, value);

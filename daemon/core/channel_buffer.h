@@ -13,8 +13,8 @@ static inline void channel_enter(struct channel *channel, struct value *value)
 
 /* Appends a value that has its place. Its bytes are the channel's already. */
 void channel_buffer_push(struct core *core, struct channel *channel, struct value *value);
-/* Moves the first of the values into the channel and its buffer. */
-void channel_buffer_enter(struct core *core, struct channel *channel, struct value_list *values);
+/* A value comes into the channel and its buffer. */
+void channel_buffer_enter(struct core *core, struct channel *channel, struct value *value);
 /* Takes the oldest value out of the buffer; channel_buffer_unpop() puts such values back. Their bytes stay the
  * channel's. */
 struct value *channel_buffer_pop(struct core *core, struct channel *channel);

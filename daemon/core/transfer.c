@@ -50,8 +50,7 @@ bool transfer_put_alone(struct core *core, struct channel *channel, struct value
 		return hand_over_alone(core, channel, value, handed);
 	if (!channel_has_room(channel))
 		return false;
-	struct value_list one = {value, value, 1};
-	channel_buffer_enter(core, channel, &one);
+	channel_buffer_enter(core, channel, value);
 	return true;
 }
 
@@ -235,7 +234,7 @@ static struct put_outcome put_promise(struct core *core, struct channel *channel
 {
 	struct put_outcome outcome = {0};
 	if (channel->buffer.n == 0) {
-		channel_buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, value_list_pop(values));
 		core->n_promised++;
 		outcome.accepted = 1;
 		if (channel->mult)
@@ -265,7 +264,7 @@ struct put_outcome transfer_put(struct core *core, struct channel *channel, stru
 			channel_buffer_evict_oldest(core, channel);
 			outcome.evicted++;
 		}
-		channel_buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, value_list_pop(values));
 	}
 	outcome.accepted = n - values->n;
 	if (kind == KIND_DROPPING) {
@@ -290,7 +289,7 @@ void transfer_fill(struct core *core, struct channel *channel, struct value_list
 	while (values->n > 0 && !list_is_empty(&channel->takes))
 		serve_from_put(core, channel, values, effects);
 	while (values->n > 0 && channel_admits(channel))
-		channel_buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, value_list_pop(values));
 }
 
 void transfer_enter(struct core *core, struct channel *channel, struct value_list *values, struct core_effects *effects)
@@ -302,7 +301,7 @@ void transfer_enter(struct core *core, struct channel *channel, struct value_lis
 	while (values->n > 0) {
 		if (channel->definition.kind == KIND_SLIDING && !channel_has_room(channel))
 			channel_buffer_evict_oldest(core, channel);
-		channel_buffer_enter(core, channel, values);
+		channel_buffer_enter(core, channel, value_list_pop(values));
 	}
 }
 
