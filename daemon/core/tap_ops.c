@@ -156,10 +156,11 @@ struct tap *tap_again(struct core *core, struct channel *from, struct channel *t
 	return tap;
 }
 
-/* Whether there is room for the match of a client's tap. */
-static bool may_have_match(struct core *core, const struct core_event *event)
+/* Whether there is room for what the match of a client's tap takes more than the one that it had; NULL: it is new. */
+static bool may_have_match(struct core *core, const struct core_event *event, const struct tap *known)
 {
-	return !event->connection || parked_bytes_fit(core, parked_bytes_of_match(event->tap.match));
+	uint64_t bytes = parked_bytes_of_match(event->tap.match), had = known ? parked_bytes_of_match(known->match) : 0;
+	return !event->connection || bytes <= had || parked_bytes_fit(core, bytes - had);
 }
 
 /* What a new tap has to do with the channels that are there; ERROR_NONE, if it may be made. */
@@ -173,7 +174,7 @@ static enum error refusal_of(struct core *core, const struct core_event *event, 
 		return ERROR_BAD_REQUEST;
 	if (core->n_taps >= core->limits.max_taps || (from->mult && from->mult->n_taps >= CORE_MAX_TAPS))
 		return ERROR_OVERLOADED;
-	return may_have_match(core, event) ? ERROR_NONE : ERROR_OVERLOADED;
+	return may_have_match(core, event, NULL) ? ERROR_NONE : ERROR_OVERLOADED;
 }
 
 /* The tap is new. Its match is moved out of *terms. */
@@ -218,7 +219,7 @@ static void tap(struct core *core, const struct core_event *event, struct core_t
 		return;
 	}
 	struct tap *known = to ? find_tap(from, to) : NULL;
-	if (known && !may_have_match(core, event)) {
+	if (known && !may_have_match(core, event, known)) {
 		reply_error(core, event, ERROR_OVERLOADED, effects);
 	} else if (known) {
 		set_terms(core, known, terms);

@@ -338,6 +338,27 @@ START_TEST(over_max_parked_what_would_wait_is_refused_and_nothing_has_happened)
 }
 END_TEST
 
+START_TEST(over_max_parked_a_tap_matches_no_more_than_before)
+{
+	expect("a1 create c bounded 1", "a1 ok created");
+	expect("a2 create d bounded 1", "a2 ok created");
+	expect("a3 create e bounded 1", "a3 ok created");
+	expect("a4 tap c d match x", "a4 ok created");
+	limit_parked(0);
+	expect("a5 tap c e match y", "a5 error overloaded");
+	expect("a5 tap d e match y", "a5 error overloaded");
+	expect("a5 tap c d match y", "a5 ok"); /* in the place of the other */
+	fixture.limits.max_parked = 1;
+	fixture_set_limits();
+	expect("a6 tap c d match x", "a6 ok");
+	expect("a7 tap c e", "a7 ok created"); /* without a match it takes none of it */
+	expect("a8 tap c d", "a8 ok");
+	ck_assert_uint_eq(fixture_totals().parked_bytes, 0);
+	expect("a9 tap c d match x", "a9 error overloaded");
+	expect_taps("c>d; c>e");
+}
+END_TEST
+
 START_TEST(a_count_take_with_leases_ends_at_max_parked)
 {
 	expect("a1 create c bounded 9", "a1 ok created");
@@ -370,6 +391,7 @@ int main(void)
 	const TTest *tests[] = {
 		max_parked_counts_what_waits_beside_its_values,
 		over_max_parked_what_would_wait_is_refused_and_nothing_has_happened,
+		over_max_parked_a_tap_matches_no_more_than_before,
 		a_count_take_with_leases_ends_at_max_parked,
 		max_parked_refuses_nothing_that_was_accepted,
 		max_inflight_counts_parked_requests_of_one_connection,
