@@ -128,8 +128,7 @@ static uint64_t bits_of(struct range range)
 /* Shorter ones come first: so indexes are in order. */
 static inline int compare_steps(struct slice a, struct slice b)
 {
-	int order = a.len != b.len ? (a.len > b.len) - (a.len < b.len) : a.len ? memcmp(a.bytes, b.bytes, a.len) : 0;
-	return (order > 0) - (order < 0);
+	return a.len != b.len ? (a.len > b.len) - (a.len < b.len) : a.len ? memcmp(a.bytes, b.bytes, a.len) : 0;
 }
 
 /* Those of the range that have another step behind their first `depth`: all, but for the one, if there is one, that
@@ -239,7 +238,8 @@ static void walk_elements(struct walk *walk, struct range left, size_t depth)
 	for (uint64_t i = 0; json_scan_element(&walk->scan, &first); i++) {
 		struct range range = {0, 0};
 		if (i == next) {
-			range = with_step(match, left, depth, match->pointers[left.low].steps[depth]);
+			struct slice step = match->pointers[left.low].steps[depth];
+			range = (struct range){left.low, first_from(match, left, depth, step, true)};
 			left.low = range.high;
 			next = next_index(match, &left, depth);
 		}
@@ -334,12 +334,16 @@ static int read_steps(struct compiler *compiler, struct pointer *pointer, struct
 	return 0;
 }
 
-static bool is_same_pointer(const struct pointer *a, const struct pointer *b)
+/* By their steps; of two of which one begins with the other, the shorter comes first. */
+static int compare_pointers(const void *a, const void *b)
 {
-	bool is_same = a->n_steps == b->n_steps;
-	for (size_t i = 0; i < a->n_steps && is_same; i++)
-		is_same = slice_equal(a->steps[i], b->steps[i]);
-	return is_same;
+	const struct pointer *x = a, *y = b;
+	for (size_t i = 0; i < x->n_steps && i < y->n_steps; i++) {
+		int order = compare_steps(x->steps[i], y->steps[i]);
+		if (order)
+			return order;
+	}
+	return (x->n_steps > y->n_steps) - (x->n_steps < y->n_steps);
 }
 
 static int read_pointer(struct compiler *compiler, struct slice key, enum json_type type, struct slice raw)
@@ -352,7 +356,7 @@ static int read_pointer(struct compiler *compiler, struct slice key, enum json_t
 	if (read_steps(compiler, pointer, unescape(compiler, key)) < 0)
 		return -1;
 	for (size_t i = 0; i < match->n_pointers; i++)
-		if (is_same_pointer(&match->pointers[i], pointer))
+		if (compare_pointers(&match->pointers[i], pointer) == 0)
 			return refuse(compiler, "a pointer of \"match\" is there twice");
 	if (type == JSON_TYPE_STRING)
 		pointer->text = unescape(compiler, raw);
@@ -363,18 +367,6 @@ static int read_pointer(struct compiler *compiler, struct slice key, enum json_t
 			      JSON_MAX_EXPONENT_DIGITS);
 	match->n_pointers++;
 	return 0;
-}
-
-/* By their steps; of two of which one begins with the other, the shorter comes first. */
-static int compare_pointers(const void *a, const void *b)
-{
-	const struct pointer *x = a, *y = b;
-	for (size_t i = 0; i < x->n_steps && i < y->n_steps; i++) {
-		int order = compare_steps(x->steps[i], y->steps[i]);
-		if (order)
-			return order;
-	}
-	return (x->n_steps > y->n_steps) - (x->n_steps < y->n_steps);
 }
 
 static int read_pointers(struct compiler *compiler)
