@@ -66,9 +66,10 @@ enum {
 	ROW_WORK_BYTES = TURN_OUTPUT_BYTES / PAGE_ROWS + 1, /* a row counts towards its connection's turn as if so much
 							      had been written */
 	VALUE_WORK_BYTES = 32,                              /* likewise a value of a batch */
-	TAP_WORK_BYTES = 4,      /* likewise, of each request to tap or untap, a tap that is there */
-	PATTERNS_A_ROW = 16,     /* so many patterns that a name is matched against count as a row */
-	GLOB_STEPS_A_ROW = 2048, /* likewise what a glob may take with a name: at most its bytes times the name's */
+	TAP_WORK_BYTES = 4,         /* likewise, of each request to tap or untap, a tap that is there */
+	PATTERNS_A_ROW = 16,        /* so many patterns that a name is matched against count as a row */
+	GLOB_STEPS_A_PATTERN = 128, /* a glob takes at most its bytes times the name's: so many count as a pattern */
+	GLOB_STEPS_A_ROW = PATTERNS_A_ROW * GLOB_STEPS_A_PATTERN,
 	TOO_LARGE_LINGER_MS =
 		1000, /* after frame_too_large: how long, and how much, a peer's rest is read and thrown away */
 	TOO_LARGE_LINGER_BYTES = 1024 * 1024,

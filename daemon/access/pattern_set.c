@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/limits.h"
 #include "proto/name.h"
-
-enum { STEPS_A_PATTERN = 128 }; /* a long one counts as several */
 
 struct pattern {
 	const char *glob;
@@ -82,7 +81,7 @@ static bool matches_rest(const struct pattern *pattern, struct slice name, uint6
 	++*n_tried;
 	if (!name_may_match(rest_of_name, glob))
 		return false;
-	*n_tried += rest_of_name.len * glob.len / STEPS_A_PATTERN;
+	*n_tried += rest_of_name.len * glob.len / GLOB_STEPS_A_PATTERN;
 	return name_matches(rest_of_name, glob);
 }
 

@@ -36,7 +36,7 @@ struct user {
 	const struct config_user *says; /* the configuration's; NULL: it has no such user any more */
 	struct pattern_set *patterns;   /* of `says`, once a name was asked for */
 	struct known_rights *answers;   /* ANSWERS of them, once one was asked */
-	uint64_t n_tried;               /* see user_patterns_tried() */
+	struct users *all;
 	uint64_t n_connections;
 	struct value_account account;
 	struct core_quota quota;
@@ -46,7 +46,8 @@ struct user {
 
 struct users {
 	struct user *first;
-	size_t n_known; /* to the configuration */
+	size_t n_known;   /* to the configuration */
+	uint64_t n_tried; /* see users_patterns_tried() */
 };
 
 /* -- The configuration -- */
@@ -104,6 +105,7 @@ static int add(struct users *users, const char *name)
 		free(user);
 		return -1;
 	}
+	user->all = users;
 	user->next = users->first;
 	users->first = user;
 	return 0;
@@ -267,7 +269,7 @@ static const struct pattern_set *patterns_of(struct user *user)
 static unsigned resolve(struct user *user, struct slice channel)
 {
 	const struct pattern_set *patterns = user->says ? patterns_of(user) : NULL;
-	return patterns ? pattern_set_rights(patterns, channel, &user->n_tried) : 0;
+	return patterns ? pattern_set_rights(patterns, channel, &user->all->n_tried) : 0;
 }
 
 /* Where an answer is kept. Names that collide cost their own user a little time. */
@@ -296,9 +298,9 @@ unsigned user_rights(struct user *user, struct slice channel)
 	return rights;
 }
 
-uint64_t user_patterns_tried(const struct user *user)
+uint64_t users_patterns_tried(const struct users *users)
 {
-	return user->n_tried;
+	return users->n_tried;
 }
 
 /* -- Limits -- */

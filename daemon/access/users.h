@@ -48,9 +48,9 @@ const char *user_name(const struct user *user);
 /* What the user may do on a channel of that name: 1u << enum right. Looked up among the last such answers. */
 unsigned user_rights(struct user *user, struct slice channel);
 
-/* How many patterns user_rights() has ever matched against names, byte by byte: what the answers have cost, so that
- * long ones count as several. */
-uint64_t user_patterns_tried(const struct user *user);
+/* How many patterns user_rights() has ever matched against names, byte by byte, of all users: what the answers have
+ * cost, so that long ones count as several. */
+uint64_t users_patterns_tried(const struct users *users);
 
 /* Another connection; false: max_connections are there. */
 bool user_enter(struct user *user);

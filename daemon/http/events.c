@@ -31,7 +31,6 @@ struct events {
 	struct subscriber *first;
 	unsigned n;
 	bool is_walking, has_baseline;
-	bool is_copied;   /* all of the walk that goes on */
 	uint64_t walk_us; /* when the last walk began */
 	struct snapshot last, now;
 	struct snapshot_cursor last_cursor, now_cursor;
@@ -155,13 +154,13 @@ static void tell_row(struct events *events, const struct core_channel_row *row, 
 /* One step of the walk: both are in order of name, and are compared as they go on. False: it has come to the end. */
 static bool walk_on(struct events *events, uint64_t now_us)
 {
-	if (!events->now_row && !events->is_copied) {
-		events->is_copied = !snapshot_next_channel(&events->now, events->http->sessions->core, NULL, NULL);
+	struct core_channel_row row;
+	if (!events->now_row && snapshot_next_channel(&events->now, events->http->sessions->core, &row) &&
+	    snapshot_copy(&events->now, &row))
 		events->now_row = snapshot_next(&events->now, &events->now_cursor);
-	}
 	const struct snapshot_row *last = events->last_row, *now = events->now_row;
 	if (events->now.failed || (!last && !now))
-		return !events->is_copied;
+		return false;
 	int order = !now ? -1 : !last ? 1 : slice_compare(last->row.name, now->row.name);
 	if (order < 0) {
 		tell_gone(events);
@@ -206,7 +205,6 @@ static void begin_walk(struct events *events)
 	events->walk_us = loop_now_us(events->http->sessions->loop);
 	events->last_cursor = snapshot_begin(&events->last);
 	events->now_cursor = snapshot_begin(&events->now);
-	events->is_copied = false;
 	events->last_row = events->now_row = NULL;
 	if (events->has_baseline)
 		next_of_last(events);
@@ -264,9 +262,9 @@ static void on_timer(void *arg)
 	}
 	if (!events->is_walking)
 		begin_walk(events);
-	uint64_t cost_before = session_rights_cost(sessions);
+	uint64_t until = session_rights_cost(sessions) + WALK_ROWS;
 	bool more = true;
-	for (unsigned n = 0; n < WALK_ROWS && more && session_rights_cost(sessions) - cost_before < WALK_ROWS; n++)
+	for (unsigned n = 0; more && session_rights_cost(sessions) + n < until; n++)
 		more = walk_on(events, now_us);
 	if (!more)
 		end_walk(events);
@@ -287,7 +285,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 	struct buffer *out = &session->http->scratch;
 	struct core_channel_row row;
 	struct slice after = {subscriber->after, subscriber->after_len};
-	uint64_t cost_before = session_rights_cost(all);
+	uint64_t until = session_rights_cost(all) + SYNC_ROWS;
 	bool more = true;
 	if (!session->http->events->has_baseline)
 		return true;
@@ -300,7 +298,7 @@ static bool pump(struct http_session *session, struct http_job *job)
 	}
 	if (subscriber->is_synced)
 		return true;
-	for (unsigned n = 0; n < SYNC_ROWS && session_rights_cost(all) - cost_before < SYNC_ROWS; n++) {
+	for (unsigned n = 0; session_rights_cost(all) + n < until; n++) {
 		if (!(more = core_next_channel(all->core, after, &row)))
 			break;
 		after = row.name;

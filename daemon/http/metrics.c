@@ -214,10 +214,12 @@ static void count_fds(struct scrape *scrape)
 static void copy_slice(struct http_session *session, struct scrape *scrape, struct buffer *out)
 {
 	struct sessions *all = session->session.all;
-	uint64_t cost_before = session_rights_cost(all);
+	struct core_channel_row row;
+	uint64_t until = session_rights_cost(all) + COPY_ROWS;
 	bool more = true;
-	for (unsigned n = 0; n < COPY_ROWS && more && session_rights_cost(all) - cost_before < COPY_ROWS; n++)
-		more = snapshot_next_channel(&scrape->snapshot, all->core, is_told, &session->session);
+	for (unsigned n = 0; more && session_rights_cost(all) + n < until; n++)
+		more = snapshot_next_channel(&scrape->snapshot, all->core, &row) &&
+		       (!is_told(&session->session, row.name) || snapshot_copy(&scrape->snapshot, &row));
 	count_fds(scrape);
 	scrape->now_us = loop_now_us(all->loop);
 	scrape->is_copied = !more && !scrape->fds;

@@ -37,15 +37,17 @@ static void keep(char **to, struct slice *text)
 	*to += text->len;
 }
 
-static bool copy(struct snapshot *snapshot, const struct core_channel_row *row)
+bool snapshot_copy(struct snapshot *snapshot, const struct core_channel_row *row)
 {
 	bool has_waits = row->put_waits != NULL;
 	size_t fixed = has_waits ? sizeof(struct snapshot_row) : offsetof(struct snapshot_row, waits);
 	size_t bytes =
 		(fixed + row->name.len + row->definition.dead_letter.len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	struct snapshot_row *kept = reserve(snapshot, (uint32_t)bytes);
-	if (!kept)
+	if (!kept) {
+		snapshot->failed = true;
 		return false;
+	}
 	char *texts = (char *)kept + fixed;
 	kept->row = *row;
 	kept->bytes = (uint32_t)bytes;
@@ -60,17 +62,13 @@ static bool copy(struct snapshot *snapshot, const struct core_channel_row *row)
 	return true;
 }
 
-bool snapshot_next_channel(struct snapshot *snapshot, const struct core *core,
-			   bool (*is_wanted)(const struct session *session, struct slice name),
-			   const struct session *session)
+bool snapshot_next_channel(struct snapshot *snapshot, const struct core *core, struct core_channel_row *row)
 {
-	struct core_channel_row row;
-	if (!core_next_channel(core, (struct slice){snapshot->after, snapshot->after_len}, &row))
+	if (!core_next_channel(core, (struct slice){snapshot->after, snapshot->after_len}, row))
 		return false;
-	memcpy(snapshot->after, row.name.bytes, row.name.len);
-	snapshot->after_len = row.name.len;
-	snapshot->failed = (!is_wanted || is_wanted(session, row.name)) && !copy(snapshot, &row);
-	return !snapshot->failed;
+	memcpy(snapshot->after, row->name.bytes, row->name.len);
+	snapshot->after_len = row->name.len;
+	return true;
 }
 
 void snapshot_finish(struct snapshot *snapshot)

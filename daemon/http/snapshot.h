@@ -4,7 +4,6 @@
 #define MILLRACE_HTTP_SNAPSHOT_H
 
 #include "daemon/core/rows.h"
-#include "daemon/session/session.h"
 #include "proto/name.h"
 
 struct snapshot_row {
@@ -25,10 +24,9 @@ struct snapshot_cursor {
 	uint32_t at;
 };
 
-/* Copies the next channel, unless `is_wanted` is there and says no; false when all are there (or it failed). */
-bool snapshot_next_channel(struct snapshot *snapshot, const struct core *core,
-			   bool (*is_wanted)(const struct session *session, struct slice name),
-			   const struct session *session);
+/* The next channel, which snapshot_copy() copies if it is wanted. False: there is none. */
+bool snapshot_next_channel(struct snapshot *snapshot, const struct core *core, struct core_channel_row *row);
+bool snapshot_copy(struct snapshot *snapshot, const struct core_channel_row *row); /* false: it has failed */
 void snapshot_finish(struct snapshot *snapshot);
 
 /* Rows one after the other: begin, then next until NULL. Those that are copied later follow, if the cursor stands at

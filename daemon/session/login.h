@@ -43,7 +43,7 @@ bool session_may_put(const struct session *session, struct slice channel);
 bool session_may_take(const struct session *session, struct slice channel);
 bool session_may_see(const struct session *session, struct slice channel);
 
-/* What these have cost so far, all together, in rows of a page: a user may have many patterns. */
+/* What looking into rights has cost so far, all of it together, in rows of a page: a user may have many patterns. */
 uint64_t session_rights_cost(const struct sessions *sessions);
 
 /* How long a frame of the session may be: shorter while it is a stranger. */

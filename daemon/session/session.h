@@ -66,7 +66,6 @@ struct sessions {
 	struct overload_lines overload_lines;
 	struct request_counts counts;
 	uint64_t rows_us, turn_rows; /* page.c's: rows that were looked at in the turn of that time */
-	uint64_t patterns_tried;     /* see session_rights_cost() */
 };
 
 /* An answer that is being written: its members are appended to `out`. */
