@@ -103,19 +103,16 @@ static int name_spare(struct segment_log *log, int handle, uint64_t size)
 	return result < 0 ? result : disk->calls->sync_folder(disk);
 }
 
-/* Begins a segment that has room for a batch of `span`. */
+/* The spare becomes a segment that has room for a batch of `span`. */
 static int next_segment(struct segment_log *log, uint64_t span)
 {
 	struct disk *disk = log->disk;
-	int result = segment_log_make_spare(log);
-	if (result < 0)
-		return result;
 	log->doing = "beginning a segment";
 	uint64_t size = span + JOURNAL_BLOCK > log->spare_size ? span + JOURNAL_BLOCK : log->spare_size;
 	int handle = disk->calls->open(disk, spare, false);
 	if (handle < 0)
 		return handle;
-	result = name_spare(log, handle, size);
+	int result = name_spare(log, handle, size);
 	if (result == 0 && log->n_segments > 0 && log->segments[log->n_segments - 1].first == log->next)
 		log->n_segments--; /* it had no batch yet, and has lost its name to this one */
 	if (result < 0 || (result = segment_log_add(log, log->next, size)) < 0) {
@@ -164,6 +161,8 @@ int segment_log_begin(struct segment_log *log)
 	}
 	if (result == 0 && log->n_segments > 0)
 		result = sync_last(log);
+	if (result == 0)
+		result = segment_log_make_spare(log);
 	return result < 0 ? result : next_segment(log, 0);
 }
 

@@ -204,8 +204,8 @@ struct writer *writer_create(struct segment_log *log)
 	writer->carrier.calls = &calls;
 	writer->log = log;
 	writer->status.committed = log->next - 1;
-	describe_log(writer, segment_log_lacks_room(
-				     segment_log_make_spare(log))); /* another failure comes again, in the thread */
+	int spare = segment_log_make_spare(log);
+	describe_log(writer, segment_log_lacks_room(spare)); /* another failure comes again, in the thread */
 	writer->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

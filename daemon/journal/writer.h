@@ -11,7 +11,7 @@ struct writer;
  * or memory. */
 struct writer *writer_create(struct segment_log *log);
 
-/* What was handed over is written first. NULL is fine. */
+/* What was handed over is written first, as far as there is room for it. NULL is fine. */
 void writer_destroy(struct writer *writer);
 
 struct carrier *writer_carrier(struct writer *writer);

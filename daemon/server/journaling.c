@@ -54,11 +54,11 @@ static void tell_room(struct server *server)
 {
 	struct server_journal *journal = &server->journal;
 	const struct carrier_status *status = &journal->journal.status;
-	if (journal->is_full != status->is_full && status->is_full)
+	if (!journal->is_full && status->is_full)
 		log_warning("the disk of the journal is full: puts on durable channels are refused (unavailable) until "
 			    "there is room for %llu bytes; takes go on",
 			    (unsigned long long)server->config.journal.segment);
-	else if (journal->is_full != status->is_full)
+	if (journal->is_full && !status->is_full)
 		log_info("the disk of the journal has room again: puts on durable channels go on");
 	if (!journal->waits && status->waits_for_room)
 		log_warning("the last segment of the journal is full, too: whatever is done on durable channels is "
