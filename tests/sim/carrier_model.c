@@ -38,6 +38,7 @@ static void look_after_log(struct carrier_model *model)
 		result = segment_log_fill_ahead(model->log);
 	int spare = result == 0 ? segment_log_make_spare(model->log) : 0;
 	model->status.is_full = spare == -ENOSPC;
+	model->status.waits_for_room = model->status.waits_for_room && model->status.is_full;
 	model->status.segments = model->log->n_segments;
 	if (result < 0 || (spare < 0 && !model->status.is_full))
 		model->status.failure = model->log->doing;
@@ -45,11 +46,15 @@ static void look_after_log(struct carrier_model *model)
 
 void carrier_model_work(struct carrier_model *model)
 {
-	size_t done = 0;
-	if (model->run && segment_log_append(model->log, model->run, model->run_len, &done) != 0) {
+	bool has_run = model->run && !model->status.waits_for_room;
+	int result = has_run ? segment_log_append(model->log, model->run, model->run_len, &model->run_done) : 0;
+	if (result < 0) {
 		model->status.failure = model->log->doing;
-	} else if (model->run) {
+	} else if (result > 0) {
+		model->status.waits_for_room = true;
+	} else if (has_run) {
 		model->run = NULL;
+		model->run_done = 0;
 		model->status.committed = model->run_last;
 	}
 	if (!model->status.failure)

@@ -10,7 +10,7 @@ struct carrier_model {
 	struct carrier carrier; /* must come first */
 	struct segment_log *log;
 	char *run; /* NULL: none is under way */
-	size_t run_len;
+	size_t run_len, run_done;
 	uint64_t run_last; /* the number of the last batch that was handed over */
 	uint64_t drop_before;
 	bool fills_ahead; /* half of those that start do, as if the runs of the others were longer */

@@ -33,7 +33,7 @@ struct values {                               /* of one channel: which value is 
 };
 
 struct seen {
-	uint64_t cuts, partial, torn, checkpoints, full, failures, kills, lives;
+	uint64_t cuts, partial, torn, checkpoints, full, waits, failures, kills, lives;
 };
 
 struct world {
@@ -143,6 +143,7 @@ static void carry(struct world *world)
 {
 	carrier_model_work(&world->carrier);
 	world->seen->full += world->carrier.status.is_full;
+	world->seen->waits += world->carrier.status.waits_for_room;
 	if (world->carrier.status.committed > world->low)
 		world->low = world->carrier.status.committed;
 	journal_notice(&world->journal);
@@ -312,12 +313,13 @@ START_TEST(test_every_cut_leaves_a_state_that_was)
 	struct seen seen = {0};
 	uint64_t cuts = worlds_run(run_world, &seen);
 	printf("%" PRIu64 " cuts in %" PRIu64 " lives; %" PRIu64 " between; %" PRIu64 " checkpoints, %" PRIu64
-	       " times full, %" PRIu64 " failures, %" PRIu64 " kills\n",
-	       seen.cuts, seen.lives, seen.partial, seen.checkpoints, seen.full, seen.failures, seen.kills);
+	       " times full, %" PRIu64 " without room for a run, %" PRIu64 " failures, %" PRIu64 " kills\n",
+	       seen.cuts, seen.lives, seen.partial, seen.checkpoints, seen.full, seen.waits, seen.failures, seen.kills);
 	/* A simulation that never gets to a place proves nothing about it. */
 	ck_assert_uint_gt(seen.partial, cuts / 1000);
 	ck_assert_uint_gt(seen.checkpoints, cuts / 1000);
 	ck_assert_uint_gt(seen.full, cuts / 1000);
+	ck_assert_uint_gt(seen.waits, cuts / 10000);
 	ck_assert_uint_gt(seen.failures, cuts / 10000);
 	ck_assert_uint_gt(seen.kills, cuts / 10000);
 }
