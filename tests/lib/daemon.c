@@ -39,7 +39,7 @@ struct daemon {
 	bool ended;
 };
 
-static void segment_log_append(struct daemon *daemon, const char *bytes, size_t len)
+static void log_append(struct daemon *daemon, const char *bytes, size_t len)
 {
 	if (daemon->len + len + 1 > daemon->cap) {
 		daemon->cap = (daemon->len + len + 1) * 2;
@@ -60,7 +60,7 @@ static void *read_log(void *argument)
 	while ((n = read(daemon->log_fd, bytes, sizeof(bytes))) > 0 || (n < 0 && errno == EINTR)) {
 		pthread_mutex_lock(&daemon->lock);
 		if (n > 0)
-			segment_log_append(daemon, bytes, (size_t)n);
+			log_append(daemon, bytes, (size_t)n);
 		pthread_cond_broadcast(&daemon->more);
 		pthread_mutex_unlock(&daemon->lock);
 	}
