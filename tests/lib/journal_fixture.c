@@ -13,6 +13,8 @@ char *journal_folder;
 
 struct running_journal running;
 
+const struct disk_calls *journal_disk_calls;
+
 void journal_setup(void)
 {
 	journal_folder = directory_create();
@@ -23,9 +25,10 @@ void journal_teardown(void)
 	directory_destroy(journal_folder);
 }
 
-/* What was read. */
+/* What was read, and what of it is lost. */
 static struct {
 	uint64_t records, sum;
+	char losses[1000];
 } found;
 
 static int count_record(void *arg, const struct record *record, char *error)
@@ -36,19 +39,40 @@ static int count_record(void *arg, const struct record *record, char *error)
 	return 0;
 }
 
-static int read_it(struct disk *disk, struct segment_log *log, char error[RECOVERY_ERROR_BYTES])
+static void note_loss(void *arg, const char *what)
+{
+	(void)arg;
+	strncat(found.losses, what, sizeof(found.losses) - strlen(found.losses) - 2);
+	strcat(found.losses, "\n");
+}
+
+/* Reads running.disk. */
+static int read_it(bool is_salvaged, char error[RECOVERY_ERROR_BYTES])
 {
 	memset(&found, 0, sizeof(found));
 	static uint64_t random;
-	segment_log_init(log, disk, JOURNAL_SEGMENT, ++random);
-	struct recovery recovery = {.log = log, .on_record = count_record};
+	segment_log_init(&running.log, running.disk, JOURNAL_SEGMENT, ++random);
+	struct recovery recovery = {
+		.log = &running.log, .on_record = count_record, .on_lost = is_salvaged ? note_loss : NULL};
 	return recovery_read(&recovery, error);
+}
+
+struct disk_calls *journal_open_disk(bool read_only)
+{
+	static struct disk_calls calls;
+	char error[DISK_ERROR_BYTES];
+	running.disk = disk_open(journal_folder, read_only, error);
+	ck_assert_msg(running.disk != NULL, "%s", error);
+	journal_disk_calls = running.disk->calls;
+	calls = *journal_disk_calls;
+	running.disk->calls = &calls;
+	return &calls;
 }
 
 void journal_start_on_disk(void)
 {
 	char error[RECOVERY_ERROR_BYTES];
-	ck_assert_msg(read_it(running.disk, &running.log, error) == 0, "%s", error);
+	ck_assert_msg(read_it(false, error) == 0, "%s", error);
 	ck_assert_int_eq(segment_log_begin(&running.log), 0);
 	running.writer = writer_create(&running.log);
 	ck_assert_ptr_nonnull(running.writer);
@@ -59,9 +83,7 @@ void journal_start_on_disk(void)
 
 void journal_start(void)
 {
-	char error[RECOVERY_ERROR_BYTES];
-	running.disk = disk_open(journal_folder, false, error);
-	ck_assert_msg(running.disk != NULL, "%s", error);
+	journal_open_disk(false);
 	journal_start_on_disk();
 }
 
@@ -116,29 +138,45 @@ void journal_write(uint64_t n)
 	journal_stop();
 }
 
+/* Looks at running.disk, and closes it. */
+static int look(bool is_salvaged, char error[RECOVERY_ERROR_BYTES])
+{
+	int result = read_it(is_salvaged, error);
+	segment_log_finish(&running.log);
+	disk_close(running.disk);
+	return result;
+}
+
 uint64_t journal_expect_records(uint64_t records)
 {
 	char error[RECOVERY_ERROR_BYTES];
-	struct segment_log log;
-	struct disk *disk = disk_open(journal_folder, true, error);
-	ck_assert_ptr_nonnull(disk);
-	ck_assert_msg(read_it(disk, &log, error) == 0, "%s", error);
+	journal_open_disk(true);
+	ck_assert_msg(look(false, error) == 0, "%s", error);
 	ck_assert_uint_eq(found.records, records);
-	segment_log_finish(&log);
-	disk_close(disk);
 	return found.sum;
 }
 
 void journal_expect_refusal(const char *why)
 {
 	char error[RECOVERY_ERROR_BYTES] = "";
-	struct segment_log log;
-	struct disk *disk = disk_open(journal_folder, true, error);
-	ck_assert_ptr_nonnull(disk);
-	ck_assert_int_eq(read_it(disk, &log, error), -1);
+	journal_open_disk(true);
+	ck_assert_int_eq(look(false, error), -1);
 	ck_assert_msg(strstr(error, why) != NULL, "\"%s\" is not in: %s", why, error);
-	segment_log_finish(&log);
-	disk_close(disk);
+}
+
+uint64_t journal_expect_losses_on_disk(uint64_t records, const char *losses)
+{
+	char error[RECOVERY_ERROR_BYTES];
+	ck_assert_msg(look(true, error) == 0, "%s", error);
+	ck_assert_str_eq(found.losses, losses);
+	ck_assert_uint_eq(found.records, records);
+	return found.sum;
+}
+
+uint64_t journal_expect_losses(uint64_t records, const char *losses)
+{
+	journal_open_disk(true);
+	return journal_expect_losses_on_disk(records, losses);
 }
 
 const char *journal_segment(uint64_t first)

@@ -19,6 +19,10 @@ extern struct running_journal { /* one that is open */
 void journal_setup(void);
 void journal_teardown(void);
 
+/* Opens running.disk. Returns its calls, of which the test may put others in place; the real ones are beside it. */
+struct disk_calls *journal_open_disk(bool read_only);
+extern const struct disk_calls *journal_disk_calls;
+
 void journal_start(void);
 /* Likewise, on running.disk. */
 void journal_start_on_disk(void);
@@ -38,6 +42,10 @@ void journal_write(uint64_t records);
 uint64_t journal_expect_records(uint64_t records);
 /* The journal is refused, and that is in the sentence that says why. */
 void journal_expect_refusal(const char *why);
+/* What can be salvaged of it are so many records, and that is lost, a line each. Likewise returns the sum. */
+uint64_t journal_expect_losses(uint64_t records, const char *losses);
+/* Likewise, of running.disk, which it closes. */
+uint64_t journal_expect_losses_on_disk(uint64_t records, const char *losses);
 
 /* The path of a segment, until the call after the next. */
 const char *journal_segment(uint64_t first);

@@ -1,53 +1,11 @@
 /* Journals that are not as they were left: what is read of them, and which are refused. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/journal_fixture.h"
 #include "tests/lib/suite.h"
-
-static char losses[1000];
-static uint64_t kept_records, kept_sum;
-
-static void on_lost(void *arg, const char *what)
-{
-	(void)arg;
-	strncat(losses, what, sizeof(losses) - strlen(losses) - 2);
-	strcat(losses, "\n");
-}
-
-static int on_kept(void *arg, const struct record *record, char *error)
-{
-	(void)arg, (void)error;
-	kept_records++;
-	kept_sum += record->place;
-	return 0;
-}
-
-static void salvage_from(struct disk *disk, uint64_t records, const char *what_is_lost)
-{
-	char error[RECOVERY_ERROR_BYTES];
-	struct segment_log log;
-	segment_log_init(&log, disk, JOURNAL_SEGMENT, 1);
-	struct recovery recovery = {.log = &log, .on_record = on_kept, .on_lost = on_lost};
-	losses[0] = '\0';
-	kept_records = kept_sum = 0;
-	ck_assert_msg(recovery_read(&recovery, error) == 0, "%s", error);
-	ck_assert_str_eq(losses, what_is_lost);
-	ck_assert_uint_eq(kept_records, records);
-	segment_log_finish(&log);
-}
-
-static void salvage(uint64_t records, const char *what_is_lost)
-{
-	char error[DISK_ERROR_BYTES];
-	struct disk *disk = disk_open(journal_folder, true, error);
-	ck_assert_ptr_nonnull(disk);
-	salvage_from(disk, records, what_is_lost);
-	disk_close(disk);
-}
 
 START_TEST(a_torn_end_is_left_out)
 {
@@ -122,7 +80,8 @@ START_TEST(a_last_segment_that_was_cut_short_is_refused)
 	ck_assert_int_eq(truncate(journal_segment(1), 3 * JOURNAL_BLOCK), 0);
 	journal_expect_refusal("00000000000000000001.journal is damaged at offset 12288: it was cut short, and had "
 			       "1048576 bytes");
-	salvage(2, "00000000000000000001.journal at offset 12288: it was cut short, and had 1048576 bytes\n");
+	journal_expect_losses(
+		2, "00000000000000000001.journal at offset 12288: it was cut short, and had 1048576 bytes\n");
 }
 END_TEST
 
@@ -180,36 +139,26 @@ END_TEST
 
 /* -- What can be kept of it -- */
 
-static const struct disk_calls *real_calls;
-
 /* The third block of every file is bad. */
 static int64_t read_around(struct disk *disk, int handle, void *bytes, size_t len, uint64_t offset)
 {
 	bool is_bad = offset < 3 * JOURNAL_BLOCK && offset + len > 2 * JOURNAL_BLOCK;
-	return is_bad ? -EIO : real_calls->read(disk, handle, bytes, len, offset);
+	return is_bad ? -EIO : journal_disk_calls->read(disk, handle, bytes, len, offset);
 }
 
 START_TEST(what_the_disk_cannot_read_is_lost_and_no_more)
 {
-	char error[DISK_ERROR_BYTES];
 	journal_write(3);
 	journal_write(3);
 	ck_assert_int_eq(rename(journal_segment(4), journal_segment(99)), 0);
 	ck_assert_int_eq(symlink("nowhere", journal_segment(4)), 0);
-	struct disk *disk = disk_open(journal_folder, true, error);
-	ck_assert_ptr_nonnull(disk);
-	real_calls = disk->calls;
-	struct disk_calls calls = *real_calls;
-	calls.read = read_around;
-	disk->calls = &calls;
-	salvage_from(
-		disk, 2,
-		"00000000000000000001.journal at offset 8192: it cannot be read: Input/output error\n"
-		"00000000000000000001.journal at offset 8192: batch 2 cannot be read, and batch 3 behind it is "
-		"whole\n"
-		"00000000000000000004.journal at offset 0: it cannot be opened: No such file or directory\n"
-		"00000000000000000099.journal at offset 0: its head names another segment: the file was renamed\n");
-	disk_close(disk);
+	journal_open_disk(true)->read = read_around;
+	journal_expect_losses_on_disk(
+		2, "00000000000000000001.journal at offset 8192: it cannot be read: Input/output error\n"
+		   "00000000000000000001.journal at offset 8192: batch 2 cannot be read, and batch 3 behind it is "
+		   "whole\n"
+		   "00000000000000000004.journal at offset 0: it cannot be opened: No such file or directory\n"
+		   "00000000000000000099.journal at offset 0: its head names another segment: the file was renamed\n");
 }
 END_TEST
 
@@ -227,8 +176,7 @@ START_TEST(what_was_given_up_stays_given_up)
 	journal_stop();
 	journal_patch(1, 2 * JOURNAL_BLOCK + 100, "x", 1);
 	journal_write(2);
-	salvage(3, "");
-	ck_assert_uint_eq(kept_sum, 1 + 1 + 2);
+	ck_assert_uint_eq(journal_expect_losses(3, ""), 1 + 1 + 2);
 	journal_write(1);
 	journal_expect_records(4);
 }
@@ -246,7 +194,8 @@ START_TEST(a_segment_of_another_journal_is_left_out)
 	journal_write(1);
 	ck_assert_int_eq(rename(other, journal_segment(4)), 0);
 	journal_expect_refusal("batch 4 was expected, and it begins with 4: it is of another journal");
-	salvage(3, "00000000000000000004.journal at offset 0: batch 4 was expected, and it begins with 4: it is of "
+	journal_expect_losses(
+		3, "00000000000000000004.journal at offset 0: batch 4 was expected, and it begins with 4: it is of "
 		   "another journal\n");
 }
 END_TEST

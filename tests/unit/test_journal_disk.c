@@ -97,7 +97,6 @@ START_TEST(where_runs_are_short_what_comes_next_was_written_before)
 }
 END_TEST
 
-static const struct disk_calls *real_calls;
 static unsigned refusals;
 
 /* Of what is allocated only what records need is there, as on a thin volume. */
@@ -105,7 +104,7 @@ static int write_records_alone(struct disk *disk, int handle, const void *bytes,
 {
 	const char *at = bytes;
 	if (len <= JOURNAL_MAX_BATCH / 2 || at[0] != 0)
-		return real_calls->write(disk, handle, bytes, len, offset);
+		return journal_disk_calls->write(disk, handle, bytes, len, offset);
 	refusals++;
 	return -ENOSPC;
 }
@@ -118,13 +117,7 @@ START_TEST(where_there_is_no_room_nothing_is_written_before)
 	journal_wait(1);
 	journal_stop();
 
-	char error[DISK_ERROR_BYTES];
-	running.disk = disk_open(journal_folder, false, error);
-	ck_assert_msg(running.disk != NULL, "%s", error);
-	real_calls = running.disk->calls;
-	struct disk_calls calls = *real_calls;
-	calls.write = write_records_alone;
-	running.disk->calls = &calls;
+	journal_open_disk(false)->write = write_records_alone;
 	journal_start_on_disk();
 	for (uint64_t place = 2; place <= 9; place++) {
 		journal_put(place, 10);
@@ -141,18 +134,12 @@ static bool is_full;
 
 static int allocate_unless_full(struct disk *disk, int handle, uint64_t size)
 {
-	return is_full ? -ENOSPC : real_calls->allocate(disk, handle, size);
+	return is_full ? -ENOSPC : journal_disk_calls->allocate(disk, handle, size);
 }
 
 START_TEST(a_run_waits_where_there_is_no_room_for_its_segment)
 {
-	char error[DISK_ERROR_BYTES];
-	running.disk = disk_open(journal_folder, false, error);
-	ck_assert_msg(running.disk != NULL, "%s", error);
-	real_calls = running.disk->calls;
-	struct disk_calls calls = *real_calls;
-	calls.allocate = allocate_unless_full;
-	running.disk->calls = &calls;
+	journal_open_disk(false)->allocate = allocate_unless_full;
 	journal_start_on_disk();
 	is_full = true;
 	for (uint64_t place = 1; place <= 9; place++) /* a segment has room for three */
