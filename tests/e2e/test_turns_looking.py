@@ -7,12 +7,12 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from millraced import IS_SANITIZED, Connection, Daemon, raise_open_files  # noqa: E402
+import turns  # noqa: E402
+from millraced import IS_SANITIZED, Connection, raise_open_files  # noqa: E402
 from secure import make_token  # noqa: E402
 from users import RIGHTS, Files, lines_of  # noqa: E402
 from web import Web  # noqa: E402
 
-LONGEST_S = 0.02 * (20 if IS_SANITIZED else 1)
 CHANNELS = 1_000
 REPLY_CHANNELS = 100_000
 TAPS, POINTERS = 64, 32  # the most that there may be
@@ -22,29 +22,8 @@ ALTS = 150  # of 64 arms
 LOGINS = min(6_000, raise_open_files(10_000) - 200)
 
 
-class Turns(unittest.TestCase):
-    def start(self, *arguments):
-        self.daemon = self.enterContext(Daemon(*arguments, http="127.0.0.1:0"))
-        self.a = self.enterContext(Connection(self.daemon))
-
-    def ask_http(self, path, token=None):
-        with Web(self.daemon) as web:
-            return web.ask("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
-
-    def check(self, what, token=None):
-        longest = float(re.search(r'^millrace_turn_longest_seconds\{within="start"\} (\S+)', self.ask_http("/metrics", token).body.decode(), re.M)[1])
-        if os.environ.get("MILLRACE_SHOW"):
-            print(f"{what}: {longest * 1000:.1f} ms")
-        self.assertLessEqual(longest, LONGEST_S, what)
-
-    def pipeline(self, connection, requests):
-        replies = []
-        for begin in range(0, len(requests), 500):
-            part = requests[begin:begin + 500]
-            connection.socket.sendall(b"".join(connection.frame(dict(members, id=i)) for i, members in enumerate(part)))
-            replies += [connection.receive() for _ in part]
-        for reply in replies:
-            self.assertEqual(reply["status"], "ok", reply)
+class Turns(turns.Turns):
+    longest_s = 0.02 * (20 if IS_SANITIZED else 1)
 
 
 class Anybody(Turns):
@@ -111,7 +90,6 @@ class Users(Turns):
         self.admin, self.user = (token for token, _ in self.tokens)
         self.patterns = json.dumps([f"*x{i:03}*a" for i in range(PATTERNS)] + ["seen"])
         self.start("-c", self.files.write(self.users(self.patterns)))
-        self.b = self.enterContext(Connection(self.daemon))
         for connection, token in ((self.a, self.admin), (self.b, self.user)):
             self.assertEqual(connection.ask(id=1, op="hello", protocol=1, token=token)["status"], "ok")
         self.names = [f"{i:04}." + "a" * 100 for i in range(CHANNELS)] + ["seen"]
