@@ -183,13 +183,14 @@ class Client {
       await unlessAborted(signal, link.writable());
       const isOnce = seq !== undefined && link.features.has("once");
       const present = { ...members, timeout_ms: leftMs, ...(isOnce ? { producer: this.#producer, seq } : {}) };
+      const mayRepeat = leftMs !== 0 || repeats < FREE_REPEATS; // no pause is short enough for who does not wait
       let pauseMs;
       try {
         return [await this.#exchange(link, op, compact(present), signal, raw), link];
       } catch (error) {
         if (error instanceof RefusedError) pauseMs = this.#redirected(group, error, link);
         else if (error instanceof ConnectionLostError && error.code !== PROTOCOL && !this.#why && (repeat || isOnce)) pauseMs = 0;
-        if (pauseMs === undefined || (error.code === "unavailable" && Date.now() + pauseMs > deadline)) throw error;
+        if (pauseMs === undefined || !mayRepeat || (error.code === "unavailable" && Date.now() + pauseMs > deadline)) throw error;
       }
       if (++repeats > FREE_REPEATS) pauseMs = Math.max(pauseMs, REPEAT_PAUSE_MS);
       if (pauseMs) await unlessAborted(signal, sleep(pauseMs));

@@ -20,9 +20,12 @@ class Cluster(unittest.TestCase):
 
     def test_daemons_that_send_us_round_in_circles_are_not_asked_without_a_pause(self):
         other = StandIn(self, lambda request: {"status": "error", "error": "moved", "address": other.url})
-        with millrace.connect(other.url) as m, self.assertRaises(millrace.Timeout):
-            m.take("jobs", timeout=0.25)
-        self.assertLess(len(other.asked), 10)
+        with millrace.connect(other.url) as m:
+            with self.assertRaises(millrace.Timeout):
+                m.take("jobs", timeout=0.25)
+            with self.assertRaises(millrace.Refused):
+                m.take("jobs", timeout=0)
+        self.assertLess(len(other.asked), 14)
 
     def test_an_address_that_is_none_is_a_refusal(self):
         for address in ("", "nonsense", "tcp://", 7, None):
@@ -91,9 +94,12 @@ class Strangers(unittest.TestCase):
 
     def test_a_daemon_that_falls_at_each_request_is_not_asked_without_a_pause(self):
         other = StandIn(self, lambda request: b"")
-        with millrace.connect(other.url) as m, self.assertRaises(millrace.Timeout):
-            m.take("jobs", timeout=0.25)
-        self.assertLess(len(other.asked), 10)
+        with millrace.connect(other.url) as m:
+            with self.assertRaises(millrace.Timeout):
+                m.take("jobs", timeout=0.25)
+            with self.assertRaises(millrace.ConnectionLost):
+                m.take("jobs", timeout=0)
+        self.assertLess(len(other.asked), 14)
 
     def test_a_hello_that_is_none_is_no_daemons(self):
         for wrong in ({"max_frame_bytes": "x"}, {"max_frame_bytes": None}, {"features": 5}):

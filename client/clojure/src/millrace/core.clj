@@ -140,14 +140,15 @@
                     (when on-sent (on-sent link id)))
                   (catch Throwable error (on-end error nil)))))
             (answered [link once? tries {:keys [lost stranger? status error] :as reply}]
-              (let [pause-ms (when (= status "error") (direction conn channel link reply))]
+              (let [pause-ms (when (= status "error") (direction conn channel link reply))
+                    may-repeat? (or (not= 0 timeout-ms) (< tries free-repeats))] ; no pause is short enough for who does not wait
                 (cond
-                  (and lost (or repeat? once?) (not stranger?) (not (:ended @(:state conn))))
+                  (and lost (or repeat? once?) may-repeat? (not stranger?) (not (:ended @(:state conn))))
                   (if (and deadline (pos? timeout-ms) (>= (System/nanoTime) deadline))
                     (on-end (ex-info "the time ran out while the daemon was away" {:code "timeout"}) nil)
                     (ask-again tries 0))
                   lost (on-end (ex-info lost {:code "connection_lost"}) nil)
-                  (and pause-ms (not (and deadline (or (= error "unavailable") (pos? timeout-ms))
+                  (and pause-ms may-repeat? (not (and deadline (or (= error "unavailable") (pos? timeout-ms))
                                           (> (+ (System/nanoTime) (* 1000000 pause-ms)) deadline))))
                   (ask-again tries pause-ms)
                   (= status "error") (on-end (ex-info (str (:message reply)) {:code error :reply reply}) nil)

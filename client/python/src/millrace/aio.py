@@ -115,8 +115,7 @@ class AsyncClient:
         await asyncio.gather(*connecting, return_exceptions=True)
         links, self._links = self._links, {}
         if os.getpid() == self._pid:
-            for link in links.values():
-                await link.close()
+            await asyncio.gather(*(link.close() for link in links.values()))
 
     @property
     def features(self) -> frozenset[str]:
@@ -215,6 +214,7 @@ class AsyncClient:
             patience = self._patience(None if deadline is None else deadline - loop.time())
             link = await self._link(group, patience)
             await link.writable()
+            may_repeat = limit_ms != 0 or repeats < FREE_REPEATS  # no pause is short enough for who does not wait
             present = dict(members)
             if has_timeout and limit_ms is not None:
                 present["timeout_ms"] = limit_ms
@@ -224,12 +224,12 @@ class AsyncClient:
             try:
                 return await self._await_reply(link, op, present, raw), link
             except ConnectionLost as error:
-                if self._is_ended or error.code == PROTOCOL or not (repeat or is_once):
+                if self._is_ended or error.code == PROTOCOL or not (repeat or is_once) or not may_repeat:
                     raise
                 pause = 0.0
             except Refused as error:
                 redirected = self._redirected(group, error, link)
-                if redirected is None or (error.code == "unavailable" and deadline is not None and loop.time() + redirected > deadline):
+                if redirected is None or not may_repeat or (error.code == "unavailable" and deadline is not None and loop.time() + redirected > deadline):
                     raise
                 pause = redirected
             repeats += 1
