@@ -86,6 +86,7 @@ class Bash(Completion):
             "millrace alts --put la": {"latest"},
             "millrace alts -p --take la": {"latest"},  # -p is another option of bench
             "millrace bench -p 4 --kind sl": {"sliding"},
+            "millrace bench --kind ": KINDS - {"promise"},
             "millrace work jobs --to lat": {"latest"},
             "millrace completion ": {"bash", "zsh"},
             "millrace take a:": {"one", "two"},

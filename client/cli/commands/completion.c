@@ -14,9 +14,7 @@ static const char *choices_of(const char *word)
 	static const struct {
 		const char *word, *choices;
 	} few[] = {{"KIND", "unbuffered bounded dropping sliding promise"},
-		   {"FORMAT", "text json raw"},
 		   {"SHELL", "bash zsh"},
-		   {"STATE", "run pause mute solo"},
 		   {"ACTION", "list show use none"},
 		   {"move", "move"}};
 
@@ -92,10 +90,8 @@ static const char bash_tail[] =
 	"complete -F _millrace millrace\n";
 
 /* Prints the end of a row: what the place takes. */
-static void bash_kind(const char *word)
+static void bash_kind(const char *word, const char *choices)
 {
-	const char *choices = choices_of(word);
-
 	if (choices)
 		printf(") echo 'WORDS %s' ;;\n", choices);
 	else
@@ -127,7 +123,7 @@ static void bash_options(const struct command *command)
 		if (option_letter(command, id))
 			printf("'option %s -%c' | ", name, row->letter);
 		printf("'option %s --%s'", name, row->name);
-		bash_kind(row->argument);
+		bash_kind(row->argument, row->choices);
 	}
 }
 
@@ -141,7 +137,7 @@ static void bash_words(const struct command *command)
 			printf("\t'word %s rest'", command->name);
 		else
 			printf("\t'word %s %d'", command->name, place);
-		bash_kind(word.name);
+		bash_kind(word.name, choices_of(word.name));
 	}
 }
 
@@ -208,11 +204,11 @@ static void zsh_text(const char *text, bool colons)
 }
 
 /* ":WHAT:how to complete it" */
-static void zsh_word(const char *word)
+static void zsh_word(const char *word, const char *choices)
 {
 	printf(":%s:", word);
-	if (choices_of(word))
-		printf("(%s)", choices_of(word));
+	if (choices)
+		printf("(%s)", choices);
 	else if (completes_channels(word))
 		fputs("_millrace_channels", stdout);
 	else if (strcmp(word, "NAME") == 0)
@@ -224,12 +220,13 @@ static void zsh_word(const char *word)
 }
 
 /* An argument of "CHANNEL VALUE" is two words. */
-static void zsh_option_words(const char *argument)
+static void zsh_option_words(const struct option_row *row)
 {
+	const char *at = row->argument;
 	struct usage_word word = {.name = ""};
 
-	while (usage_next(&argument, &word))
-		zsh_word(word.name);
+	while (usage_next(&at, &word))
+		zsh_word(word.name, row->choices);
 }
 
 static void zsh_options(const struct command *command)
@@ -249,7 +246,7 @@ static void zsh_options(const struct command *command)
 		zsh_text(row->help, false);
 		putchar(']');
 		if (row->argument)
-			zsh_option_words(row->argument);
+			zsh_option_words(row);
 		putchar('\'');
 	}
 }
@@ -266,7 +263,7 @@ static void zsh_command(const struct command *command)
 			printf(" \\\n\t\t\t\t'*");
 		else
 			printf(" \\\n\t\t\t\t'%d", place);
-		zsh_word(word.name);
+		zsh_word(word.name, choices_of(word.name));
 		putchar('\'');
 	}
 	puts("\n\t\t\t;;");

@@ -59,20 +59,38 @@ static int set_time(struct call *call, const struct option_row *row, const char 
 	return 0;
 }
 
+/* Which of the row's choices it is, from 0; -1: none. */
+static int find_choice(const struct option_row *row, const char *word)
+{
+	size_t len = strlen(word), own;
+	int n = 0;
+
+	for (const char *at = row->choices; *at; n++) {
+		own = strcspn(at, " ");
+		if (own == len && strncmp(at, word, len) == 0)
+			return n;
+		at += own + strspn(at + own, " ");
+	}
+	return -1;
+}
+
+static int set_choice(struct call *call, const struct option_row *row, const char *word)
+{
+	if (find_choice(row, word) < 0)
+		return report_usage(call, "'%s' is no %s", word, row->what);
+	return set_string(call, row, word);
+}
+
 /* -- Options that are like no others -- */
 
 static int set_output(struct call *call, const struct option_row *row, const char *word)
 {
-	static const char *const names[] = {[FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_RAW] = "raw"};
+	int choice = find_choice(row, word);
 
-	(void)row;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strcmp(word, names[i]) == 0) {
-			call->format = (enum format)i;
-			return 0;
-		}
-	}
-	return report_usage(call, "there is no output format '%s'; say text, json or raw", word);
+	if (choice < 0)
+		return report_usage(call, "there is no output format '%s'; say text, json or raw", word);
+	call->format = (enum format)choice;
+	return 0;
 }
 
 static int set_order(struct call *call, const struct option_row *row, const char *word)
@@ -90,26 +108,6 @@ static int set_number(struct call *call, const struct option_row *row, const cha
 	if (units_parse_count(word, 1, UINT64_C(1) << 53, &call->number) < 0)
 		return report_usage(call, "'%s' is not a number of 1 or more", word);
 	return 0;
-}
-
-/* One of a few words, NULL behind the last. */
-static int set_word(struct call *call, const struct option_row *row, const char *word, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(word, *words) == 0)
-			return set_string(call, row, word);
-	}
-	return report_usage(call, "'%s' is no %s", word, row->what);
-}
-
-static int set_kind(struct call *call, const struct option_row *row, const char *word)
-{
-	return set_word(call, row, word, (const char *const[]){"unbuffered", "bounded", "dropping", "sliding", NULL});
-}
-
-static int set_state(struct call *call, const struct option_row *row, const char *word)
-{
-	return set_word(call, row, word, (const char *const[]){"run", "pause", "mute", "solo", NULL});
 }
 
 /* A subscription's channel is of the kind that is the option's name; a word is its capacity. */
@@ -169,7 +167,8 @@ const struct option_row option_rows[N_OPTIONS] = {
 			    "a daemon by the name that `millrace context` lists (else $MILLRACE_CONTEXT)", set_string,
 			    INTO(context)},
 	[OPTION_OUTPUT] = {'o', "output", "FORMAT",
-			   "text (default), json (one object a line) or raw (for other programs)", set_output},
+			   "text (default), json (one object a line) or raw (for other programs)", set_output,
+			   .choices = "text json raw" /* as enum format has them */},
 	[OPTION_QUIET] = {'q', "quiet", NULL,
 			  "say nothing of success, progress, time-outs, closed channels, dropped values", set_flag,
 			  INTO(quiet)},
@@ -222,8 +221,9 @@ const struct option_row option_rows[N_OPTIONS] = {
 	[OPTION_DURATION] = {0, "duration", "TIME", "how long: 500ms, 5s, 1m (default 5s)", set_time, INTO(duration_ms),
 			     "duration; write milliseconds, or 500ms, 5s, 1m", 1},
 	[OPTION_KIND] = {0, "kind", "KIND", "of the channel: bounded (default), unbuffered, dropping or sliding",
-			 set_kind, INTO(kind),
-			 "kind of channel that values go through; say unbuffered, bounded, dropping or sliding"},
+			 set_choice, INTO(kind),
+			 "kind of channel that values go through; say unbuffered, bounded, dropping or sliding",
+			 .choices = "unbuffered bounded dropping sliding"},
 	[OPTION_JOBS] = {'j', "jobs", "N", "how many commands may run at a time (default 1)", set_count, INTO(jobs),
 			 "commands at a time", 1, MAX_JOBS},
 	[OPTION_TO] = {0, "to", "CHANNEL", "what a command writes is a value, to be put into this channel", set_channel,
@@ -281,7 +281,8 @@ const struct option_row option_rows[N_OPTIONS] = {
 		{0, "state", "STATE",
 		 "run (default), pause (take nothing), mute (take and discard) or solo (the others into TARGET "
 		 "pause)",
-		 set_state, INTO(state), "state of a tap; say run, pause, mute or solo"},
+		 set_choice, INTO(state), "state of a tap; say run, pause, mute or solo",
+		 .choices = "run pause mute solo"},
 	[OPTION_KEEP_OPEN] = {0, "keep-open", NULL, "TARGET stays open when SOURCE has ended", set_flag,
 			      INTO(keep_open)},
 	[OPTION_LIVE_BATCH] = {0, "batch", "N",

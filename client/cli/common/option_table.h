@@ -16,6 +16,7 @@ struct option_row {
 	size_t offset;            /* in struct call: of what is set, if that is one field */
 	const char *what;         /* the word should be, for people */
 	uint64_t lowest, highest; /* of a number */
+	const char *choices;      /* the words it can be, with spaces between; NULL: any */
 };
 extern const struct option_row option_rows[N_OPTIONS];
 
