@@ -66,13 +66,15 @@ static uint64_t make_salt(struct segment_log *log)
 int segment_log_make_spare(struct segment_log *log)
 {
 	struct disk *disk = log->disk;
-	if (log->has_spare)
+	uint64_t size = log->needed > log->segment_bytes ? log->needed : log->segment_bytes;
+	if (log->has_spare && log->spare_size >= log->needed)
 		return 0;
+	log->has_spare = false;
 	log->doing = "making the next segment";
 	int handle = disk->calls->open(disk, spare, true);
 	if (handle < 0)
 		return handle;
-	int result = disk->calls->allocate(disk, handle, log->segment_bytes);
+	int result = disk->calls->allocate(disk, handle, size);
 	if (result == 0)
 		result = disk->calls->sync(disk, handle);
 	disk->calls->close(disk, handle);
@@ -81,21 +83,19 @@ int segment_log_make_spare(struct segment_log *log)
 		return result;
 	}
 	log->has_spare = true;
-	log->spare_size = log->segment_bytes;
+	log->spare_size = size;
 	return disk->calls->sync_folder(disk);
 }
 
 /* Gives the spare a head, and then its name: so a file with a segment's name always has a head. */
-static int name_spare(struct segment_log *log, int handle, uint64_t size)
+static int name_spare(struct segment_log *log, int handle)
 {
 	struct disk *disk = log->disk;
 	char block[JOURNAL_BLOCK], name[SEGMENT_NAME_BYTES];
-	int result = size > log->spare_size ? disk->calls->allocate(disk, handle, size) : 0;
 	log->salt = make_salt(log);
-	segment_head_write(block, &(struct segment_head){log->salt, log->next, log->chain, size});
+	segment_head_write(block, &(struct segment_head){log->salt, log->next, log->chain, log->spare_size});
 	segment_name(name, log->next);
-	if (result == 0)
-		result = disk->calls->write(disk, handle, block, sizeof(block), 0);
+	int result = disk->calls->write(disk, handle, block, sizeof(block), 0);
 	if (result == 0)
 		result = disk->calls->sync(disk, handle);
 	if (result == 0)
@@ -103,19 +103,18 @@ static int name_spare(struct segment_log *log, int handle, uint64_t size)
 	return result < 0 ? result : disk->calls->sync_folder(disk);
 }
 
-/* The spare becomes a segment that has room for a batch of `span`. */
-static int next_segment(struct segment_log *log, uint64_t span)
+/* The spare becomes the last segment. */
+static int next_segment(struct segment_log *log)
 {
 	struct disk *disk = log->disk;
 	log->doing = "beginning a segment";
-	uint64_t size = span + JOURNAL_BLOCK > log->spare_size ? span + JOURNAL_BLOCK : log->spare_size;
 	int handle = disk->calls->open(disk, spare, false);
 	if (handle < 0)
 		return handle;
-	int result = name_spare(log, handle, size);
+	int result = name_spare(log, handle);
 	if (result == 0 && log->n_segments > 0 && log->segments[log->n_segments - 1].first == log->next)
 		log->n_segments--; /* it had no batch yet, and has lost its name to this one */
-	if (result < 0 || (result = segment_log_add(log, log->next, size)) < 0) {
+	if (result < 0 || (result = segment_log_add(log, log->next, log->spare_size)) < 0) {
 		disk->calls->close(disk, handle);
 		return result;
 	}
@@ -124,6 +123,7 @@ static int next_segment(struct segment_log *log, uint64_t span)
 	log->handle = handle;
 	log->at = log->filled = JOURNAL_BLOCK;
 	log->has_spare = false;
+	log->needed = 0;
 	return 0;
 }
 
@@ -161,9 +161,10 @@ int segment_log_begin(struct segment_log *log)
 	}
 	if (result == 0 && log->n_segments > 0)
 		result = sync_last(log);
+	log->needed = JOURNAL_BLOCK; /* somebody may have cut it short */
 	if (result == 0)
 		result = segment_log_make_spare(log);
-	return result < 0 ? result : next_segment(log, 0);
+	return result < 0 ? result : next_segment(log);
 }
 
 /* Seals the batches at the beginning of a run that fit into the last segment. Returns how many bytes they take. */
@@ -199,9 +200,10 @@ int segment_log_append(struct segment_log *log, char *run, size_t len, size_t *d
 		if (part == 0) {
 			struct batch_head head;
 			batch_head_read(run + *done, 0, &head);
+			log->needed = JOURNAL_BLOCK + batch_span(head.len);
 			if ((result = segment_log_make_spare(log)) < 0)
 				return segment_log_lacks_room(result) ? 1 : result;
-			if ((result = next_segment(log, batch_span(head.len))) < 0)
+			if ((result = next_segment(log)) < 0)
 				return result;
 			continue;
 		}

@@ -32,6 +32,7 @@ struct segment_log {
 	size_t last_run;   /* bytes of the last one */
 	bool has_spare;
 	uint64_t spare_size;
+	uint64_t needed; /* what the next segment has to have at least, for a batch that is larger than others */
 	struct segment *segments; /* the oldest first */
 	size_t n_segments, cap;
 };
@@ -51,7 +52,7 @@ int segment_log_begin(struct segment_log *log);
  * it may be called again to go on. */
 int segment_log_append(struct segment_log *log, char *run, size_t len, size_t *done);
 
-/* Makes the spare, if it is lacking. -ENOSPC is no failure, but the log is full. */
+/* Makes the spare, if it is lacking, or too small. -ENOSPC is no failure, but the log is full. */
 int segment_log_make_spare(struct segment_log *log);
 
 /* Whether a call has failed since there is no room. */

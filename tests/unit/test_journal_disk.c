@@ -137,13 +137,14 @@ static int allocate_unless_full(struct disk *disk, int handle, uint64_t size)
 	return is_full ? -ENOSPC : journal_disk_calls->allocate(disk, handle, size);
 }
 
-START_TEST(a_run_waits_where_there_is_no_room_for_its_segment)
+/* Hands over so many puts of so many bytes, for which there is no room at first. */
+static void put_where_there_is_no_room(uint64_t puts, size_t len)
 {
 	journal_open_disk(false)->allocate = allocate_unless_full;
 	journal_start_on_disk();
 	is_full = true;
-	for (uint64_t place = 1; place <= 9; place++) /* a segment has room for three */
-		journal_put(place, JOURNAL_MAX_BATCH);
+	for (uint64_t place = 1; place <= puts; place++)
+		journal_put(place, len);
 	journal_turn();
 	while (!running.journal.status.waits_for_room)
 		journal_hear();
@@ -152,7 +153,19 @@ START_TEST(a_run_waits_where_there_is_no_room_for_its_segment)
 	running.journal.carrier->calls->drop_before(running.journal.carrier, 1); /* it looks at once */
 	journal_wait(journal_last_batch(&running.journal));
 	journal_stop();
-	journal_expect_records(9);
+	journal_expect_records(puts);
+}
+
+START_TEST(a_run_waits_where_there_is_no_room_for_its_segment)
+{
+	put_where_there_is_no_room(9, JOURNAL_MAX_BATCH); /* a segment has room for three */
+}
+END_TEST
+
+/* There is a spare, which is too small for it. */
+START_TEST(a_batch_that_is_larger_than_a_segment_waits_for_room_too)
+{
+	put_where_there_is_no_room(1, 3 * JOURNAL_SEGMENT);
 }
 END_TEST
 
@@ -233,6 +246,7 @@ int main(void)
 		where_runs_are_short_what_comes_next_was_written_before,
 		where_there_is_no_room_nothing_is_written_before,
 		a_run_waits_where_there_is_no_room_for_its_segment,
+		a_batch_that_is_larger_than_a_segment_waits_for_room_too,
 		a_checkpoint_lets_old_segments_go_and_they_serve_again,
 		a_second_daemon_on_the_folder_is_refused,
 		the_last_part_of_a_path_is_made_and_no_more,
