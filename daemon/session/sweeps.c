@@ -160,7 +160,8 @@ static void revoke_subscriptions(struct sessions *sessions)
 	size_t lens[TURN_SUBSCRIPTIONS];
 	int n = 0;
 	bool are_more = true;
-	for (int looks = 0; n < TURN_SUBSCRIPTIONS && looks < TURN_TAPS; looks++) {
+	uint64_t until = session_rights_cost(sessions) + TURN_TAPS;
+	for (unsigned looks = 0; n < TURN_SUBSCRIPTIONS && session_rights_cost(sessions) + looks < until; looks++) {
 		if (!(are_more = core_next_tap(sessions->core, sessions->revocation.taps_after, &row)))
 			break;
 		sessions->revocation.taps_after = row.seq;
@@ -233,7 +234,8 @@ void session_revoke_more(struct sessions *sessions)
 		return;
 	if (sessions->revocation.ends_taps)
 		revoke_subscriptions(sessions);
-	revoke_parked(sessions);
+	if (sessions->revocation.below > 0)
+		revoke_parked(sessions);
 }
 
 bool session_is_revoking(const struct sessions *sessions)

@@ -95,9 +95,9 @@ class Users(Turns):
         self.names = [f"{i:04}." + "a" * 100 for i in range(CHANNELS)] + ["seen"]
         self.pipeline(self.a, [{"op": "create", "channel": name, "kind": "bounded", "capacity": 1} for name in self.names])
 
-    def users(self, patterns):
-        return lines_of({name: {"token": token, **{right: allowed for right in RIGHTS}}
-                         for name, (_, token), allowed in zip(("admin", "user"), self.tokens, ('["*"]', patterns))})
+    def users(self, patterns, **others):
+        return lines_of({name: {"token": token, **dict.fromkeys(RIGHTS, allowed), **others}
+                         for name, (_, token), allowed, others in zip(("admin", "user"), self.tokens, ('["*"]', patterns), ({}, others))})
 
     def test_rows(self):
         self.pipeline(self.a, [{"op": "tap", "from": self.names[i], "to": self.names[i + 1], "state": "pause"} for i in range(CHANNELS)])
@@ -123,6 +123,14 @@ class Users(Turns):
         self.files.reload(self.daemon, self.users(self.patterns))
         self.assertEqual({self.b.receive()["error"] for _ in range(ALTS)}, {"denied"})
         self.check("rights are withdrawn", self.admin)
+
+    def test_subscriptions_that_may_stay(self):
+        """To see that, all patterns of the other rights are tried, too."""
+        self.files.reload(self.daemon, self.users('["*"]'))
+        self.pipeline(self.b, [{"op": "tap", "from": name, "kind": "dropping", "capacity": 1} for name in self.names])
+        self.files.reload(self.daemon, self.users(self.patterns, take='["*"]'))
+        self.assertEqual(self.b.ask(id=1, op="ping")["status"], "ok")
+        self.check("subscriptions stay", self.admin)
 
     def test_connections_of_a_user_who_is_gone(self):
         peers = [self.enterContext(Connection(self.daemon)) for _ in range(LOGINS)]
