@@ -202,6 +202,20 @@ uint64_t session_rights_cost(const struct sessions *sessions)
 	return sessions->users ? users_patterns_tried(sessions->users) / PATTERNS_A_ROW : 0;
 }
 
+bool session_may_ask(struct session *session, const struct message_request *request, struct auth_refusal *refusal)
+{
+	struct sessions *all = session->all;
+	if (!users_exist(all->users))
+		return true;
+	uint64_t cost_before = session_rights_cost(all);
+	bool is_admitted = auth_admits(session_user(session), all->core, request, loop_now_us(all->loop), refusal);
+	uint64_t rows = session_rights_cost(all) - cost_before;
+	if (rows > 0)
+		stream_count_work(&session->stream,
+				  rows < TURN_ROWS ? (uint32_t)rows * ROW_WORK_BYTES : TURN_OUTPUT_BYTES + 1);
+	return is_admitted;
+}
+
 struct value_account *session_account(const struct session *session)
 {
 	struct user *user = session_user(session);

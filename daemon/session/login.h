@@ -46,6 +46,10 @@ bool session_may_see(const struct session *session, struct slice channel);
 /* What looking into rights has cost so far, all of it together, in rows of a page: a user may have many patterns. */
 uint64_t session_rights_cost(const struct sessions *sessions);
 
+/* Whether the session may ask for that, as auth_admits() says. What a user's many patterns cost, for each of many arms,
+ * counts towards the session's turn. */
+bool session_may_ask(struct session *session, const struct message_request *request, struct auth_refusal *refusal);
+
 /* How long a frame of the session may be: shorter while it is a stranger. */
 uint32_t session_max_frame(const struct session *session);
 

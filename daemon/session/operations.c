@@ -464,8 +464,7 @@ static void carry_out(struct session *session, const struct message_request *req
 	struct auth_refusal refusal;
 	if (core_id_in_use(session->all->core, session->connection, request->id))
 		session_refuse(session, request->id, ERROR_DUPLICATE_ID, SLICE(""));
-	else if (users_exist(session->all->users) && !auth_admits(session_user(session), session->all->core, request,
-								  loop_now_us(session->all->loop), &refusal))
+	else if (!session_may_ask(session, request, &refusal))
 		refuse(session, request, &refusal);
 	else if (is_view(request->op) && request->op != OP_ALTER && request->channel.len &&
 		 !session_serves(session, request->channel))

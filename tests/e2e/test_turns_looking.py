@@ -132,6 +132,14 @@ class Users(Turns):
         self.assertEqual(self.b.ask(id=1, op="ping")["status"], "ok")
         self.check("subscriptions stay", self.admin)
 
+    def test_arms_that_may_be_taken(self):
+        """Each of them is looked up anew."""
+        self.files.reload(self.daemon, self.users(self.patterns, take='["*"]'))
+        body = b"".join(self.b.frame({"id": i, "op": "alts", "arms": [{"take": name} for name in self.names[i % 15 * 64:][:64]], "timeout_ms": 0}) for i in range(ALTS))
+        self.b.socket.sendall(body)
+        self.assertEqual({self.b.receive()["status"] for _ in range(ALTS)}, {"timeout"})
+        self.check("alts", self.admin)
+
     def test_connections_of_a_user_who_is_gone(self):
         peers = [self.enterContext(Connection(self.daemon)) for _ in range(LOGINS)]
         for peer in peers:
