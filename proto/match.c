@@ -154,10 +154,20 @@ static unsigned first_from(const struct match *match, struct range range, size_t
 	return range.low;
 }
 
+static bool has_step(const struct match *match, unsigned pointer, size_t depth, struct slice step)
+{
+	return compare_steps(match->pointers[pointer].steps[depth], step) == 0;
+}
+
 /* Of these pointers, those whose step number `depth` is this one. */
 static struct range with_step(const struct match *match, struct range range, size_t depth, struct slice step)
 {
+	if (range.low < range.high && has_step(match, range.low, depth, step) &&
+	    has_step(match, range.high - 1, depth, step))
+		return range; /* as where all go the same way at first */
 	range.low = first_from(match, range, depth, step, false);
+	if (range.low == range.high || !has_step(match, range.low, depth, step))
+		return (struct range){range.low, range.low};
 	range.high = first_from(match, range, depth, step, true);
 	return range;
 }
@@ -239,7 +249,9 @@ static void walk_elements(struct walk *walk, struct range left, size_t depth)
 		struct range range = {0, 0};
 		if (i == next) {
 			struct slice step = match->pointers[left.low].steps[depth];
-			range = (struct range){left.low, first_from(match, left, depth, step, true)};
+			range = (struct range){left.low, left.low + 1};
+			if (range.high < left.high && has_step(match, range.high, depth, step))
+				range.high = first_from(match, left, depth, step, true);
 			left.low = range.high;
 			next = next_index(match, &left, depth);
 		}
@@ -256,7 +268,9 @@ static void walk_value(struct walk *walk, struct range range, size_t depth)
 	bool first = true;
 	struct range further = that_go_on(walk->match, range, depth);
 	bool is_wanted = further.low > range.low; /* by the pointer that ends here */
-	if (further.low < further.high && json_scan_enter(scan, '{')) {
+	if (range.low == range.high) {
+		json_scan_value(scan, &raw);
+	} else if (further.low < further.high && json_scan_enter(scan, '{')) {
 		while (json_scan_member(scan, &first, &key))
 			walk_member(walk, that_name(walk->match, further, depth, key), depth + 1);
 	} else if (further.low < further.high && json_scan_enter(scan, '[')) {
